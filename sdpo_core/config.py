@@ -1,0 +1,192 @@
+"""One strict, frozen class of settings per job. The studio's form, the CLI's flags and the docs follow these fields.
+
+Unknown keys and impossible combinations are refused with a `ConfigError`; the resolved copy lies in the run folder.
+"""
+
+import difflib
+import itertools
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from sdpo_core.errors import ConfigError
+
+Sampler = Literal["ddim", "euler", "dpm++2m"]
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Safeguard = Literal["none", "output", "constant", "lora"]
+
+
+class Settings(BaseModel):
+    """Base of the job settings: frozen, strict, and refusing with the nearest right name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+
+    @classmethod
+    def parse(cls, values: dict[str, Any]) -> Self:
+        """Validate `values`; raises `ConfigError` with one sentence per problem."""
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise ConfigError(" ".join(_sentence(cls, problem) for problem in error.errors())) from error
+
+
+class Runtime(Settings):
+    """Where a job runs."""
+
+    model: str = "demo"
+    """Base model: `demo`, a folder in diffusers format, or a hub id."""
+    device: Device = "auto"
+    """Device to run on; `auto` takes CUDA, then Apple's MPS, then the CPU."""
+    threads: int = Field(default=1, ge=1, le=256)
+    """CPU threads of the job. Fixed for a run, because the last bits of a sum depend on it."""
+
+
+class Sampling(Runtime):
+    """How images are sampled."""
+
+    sampler: Sampler = "ddim"
+    """Sampler that turns noise into an image."""
+    sampling_steps: int = Field(default=20, ge=1, le=200)
+    """Sampler steps per image."""
+    guidance: float | None = Field(default=None, ge=1.0, le=30.0)
+    """Classifier-free guidance scale; unset takes the model's own (3 for the demo model, 7 for SD1.5)."""
+    size_px: int | None = Field(default=None, ge=64, le=2048, multiple_of=8)
+    """Side of the square image in pixels; unset takes the size the model was made for."""
+
+
+class GenerateConfig(Sampling):
+    """Settings of `generate`: images to choose between."""
+
+    prompts: tuple[str, ...] = Field(default=(), max_length=10_000)
+    """Prompts; each gets `candidates_per_prompt` images for every time it is listed."""
+    negative: str = ""
+    """Negative prompt shared by all."""
+    candidates_per_prompt: int = Field(default=2, ge=2, le=16)
+    """Images per prompt; neighbours become pairs (2 images: 1 pair)."""
+    seed: int | None = Field(default=None, ge=0, lt=2**32)
+    """Seed of the first image; the others follow by one. Unset draws fresh seeds."""
+    adapter: str | None = None
+    """Adapter to generate with: a file, or an adapter's name in the workspace."""
+    strength: float = Field(default=1.0, ge=-2.0, le=2.0)
+    """Strength of the adapter."""
+    adapter_branch: Literal["both", "conditional"] = "both"
+    """Where the adapter acts: `both` branches of guidance as in every other tool, or only the `conditional` one."""
+    keep_warm_s: float = Field(default=0.0, ge=0.0, le=3600.0)
+    """Seconds the job stays loaded after its last image, waiting for requests in its `control/` folder."""
+
+
+class JudgeConfig(Sampling):
+    """Settings of `judge`: blind same-seed pairs, base against adapter."""
+
+    adapter: str = Field(default="latest", min_length=1)
+    """Adapter under judgement: a file, an adapter's name in the workspace, or `latest`."""
+    prompts: tuple[str, ...] = Field(default=(), max_length=10_000)
+    """Judge prompts; empty takes the built-in set for the model. Prompts that were trained on are refused."""
+    comparisons: int = Field(default=20, ge=1, le=1000)
+    """Pairs to judge. Fixed before the first vote: looking and stopping when it suits inflates errors."""
+    seed: int = Field(default=900_000, ge=0, lt=2**32)
+    """Seed of the first comparison; the others follow by one."""
+    strength: float = Field(default=1.0, ge=-2.0, le=2.0)
+    """Strength of the adapter."""
+    adapter_branch: Literal["both", "conditional"] = "both"
+    """Where the adapter acts: `both` branches of guidance, or only the `conditional` one."""
+
+
+class TrainConfig(Sampling):
+    """Settings of `train`. Defaults come from docs/decisions.md; the sampling settings are those of the previews."""
+
+    loss: Literal["diffusion-dpo", "dmpo", "ipo", "sft"] = "diffusion-dpo"
+    """Objective, one of `sdpo_core.objective.LOSSES`."""
+    safeguard: Safeguard = "lora"
+    """How the loser's gradient is held back: `lora` (exact, on the adapter's own parameters), `output` (the
+    paper's approximation), `constant` (a fixed weight) or `none` (plain DPO)."""
+    mu: float = Field(default=0.5, ge=0.0, lt=1.0)
+    """Safety margin μ of the safeguards `lora` and `output`: 0 forbids only a first-order rise of the error."""
+    scope: Literal["pair", "batch"] = "pair"
+    """Scope of λ for the safeguard `output`: one per `pair`, or one per micro-`batch` as in the official code."""
+    loser_weight: float = Field(default=0.25, ge=0.0, le=1.0)
+    """Weight of the loser's gradient for the safeguard `constant`."""
+    drift_budget: float = Field(default=0.02, ge=0.0, le=1.0)
+    """Allowed rise δ of the held-out winner error over the reference; the safeguard `lora` acts from δ/2 on, and
+    always when this is 0."""
+    beta: float = Field(default=2000.0, gt=0.0)
+    """β in the paper's convention: u = −(β/2)·(difference of mean squared errors)."""
+    alpha: float = Field(default=0.01, gt=0.0, lt=0.5)
+    """DMPO: target probability of the loser."""
+    tau: float = Field(default=1.0, gt=0.0)
+    """IPO: target margin."""
+    smoothing: float = Field(default=0.0, ge=0.0, lt=0.5)
+    """Label smoothing of `diffusion-dpo`: the assumed share of mistaken votes."""
+    anchor: float = Field(default=0.0, ge=0.0)
+    """Weight of the winner's own error added to the loss (in units of β/2), holding it down."""
+    rank: int = Field(default=8, ge=1, le=256)
+    """LoRA rank."""
+    lora_alpha: float = Field(default=8.0, gt=0.0)
+    """LoRA α; the update is scaled by α/rank."""
+    targets: Literal["attention", "wide"] = "attention"
+    """Layers that get LoRA: `attention` projections, or `wide`: also feed-forward, projections and convolutions."""
+    learning_rate: float = Field(default=3e-4, gt=0.0, le=1.0)
+    """AdamW's learning rate."""
+    steps: int | None = Field(default=None, ge=1, le=100_000)
+    """Optimiser steps; unset follows the number of pairs (120 up to 30, 150 at 60, 200 from 240 on)."""
+    pairs_per_step: int = Field(default=8, ge=1, le=4096)
+    """Pairs whose gradients make one optimiser step."""
+    pairs_per_micro_step: int | None = Field(default=None, ge=1, le=4096)
+    """Pairs computed at once; fewer need less memory and give the same gradient. Unset: all of `pairs_per_step`."""
+    warmup_steps: int = Field(default=10, ge=0)
+    """Steps over which the learning rate rises from 0."""
+    caption_dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
+    """Share of pairs trained with the empty prompt, the same draw for winner and loser: keeps guidance working."""
+    checkpoint_every_steps: int = Field(default=50, ge=1)
+    """Steps between checkpoints with previews and a health check."""
+    bank_draws_per_pair: int = Field(default=8, ge=2, le=64)
+    """(t, ε) draws per held-out pair of the bank on which health is measured, stratified in t."""
+    held_out_fraction: float = Field(default=0.2, gt=0.0, le=0.5)
+    """Share of the pairs (by prompt) kept out of training to measure health, from 40 pairs on."""
+    preview_prompts: int = Field(default=4, ge=0, le=16)
+    """Prompts drawn with the same seeds at every checkpoint."""
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    """Seed of the run: initial LoRA, order of the pairs, noise and timesteps."""
+    adapter_name: str | None = Field(default=None, max_length=80)
+    """Name of the adapter; unset takes the run's id."""
+
+    @model_validator(mode="after")
+    def _check_combinations(self) -> Self:
+        if self.safeguard == "lora" and self.scope == "batch":
+            raise ValueError("scope 'batch' belongs to safeguard 'output'; the safeguard 'lora' always acts per step")
+        if self.loss == "sft" and self.safeguard not in ("none", "lora"):
+            raise ValueError("loss 'sft' has no loser, so safeguard 'output' or 'constant' can't act; use 'none'")
+        if self.smoothing and self.loss != "diffusion-dpo":
+            raise ValueError(f"smoothing belongs to loss 'diffusion-dpo', not to '{self.loss}'")
+        if self.pairs_per_micro_step and self.pairs_per_step % self.pairs_per_micro_step:
+            raise ValueError("pairs_per_step must be a multiple of pairs_per_micro_step")
+        return self
+
+
+def steps_for_pairs(pairs: int) -> int:
+    """Default length of a run: 120 steps up to 30 pairs, 150 at 60, 200 from 240 on, linear between."""
+    knots = ((30, 120), (60, 150), (240, 200))
+    if pairs <= knots[0][0]:
+        return knots[0][1]
+    for (few, short), (many, long) in itertools.pairwise(knots):
+        if pairs <= many:
+            return round(short + (long - short) * (pairs - few) / (many - few))
+    return knots[-1][1]
+
+
+def repository_root() -> Path:
+    """The folder that holds `assets/`."""
+    return Path(__file__).resolve().parent.parent
+
+
+def _sentence(cls: type[BaseModel], problem: Any) -> str:
+    name = ".".join(str(part) for part in problem["loc"]) or cls.__name__
+    if problem["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(name, cls.model_fields, n=1)
+        hint = f" Did you mean {near[0]}?" if near else f" Known settings: {', '.join(sorted(cls.model_fields))}."
+        return f"Unknown setting {name}.{hint}"
+    message = problem["msg"].removeprefix("Value error, ")
+    if not problem["loc"]:
+        return f"{message}."
+    return f"{name}: {message} (got {problem['input']!r})."

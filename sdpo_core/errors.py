@@ -1,0 +1,60 @@
+"""Every error this project raises on purpose.
+
+    SdpoError
+    ├── ConfigError       a setting is unknown, out of range, or contradicts another
+    ├── StoreError        the workspace or its database can't be used as asked
+    │   ├── StoreTooNew       written by a newer version of the studio
+    │   ├── ImageMissing      a recorded image is gone from disk
+    │   └── ImageUnreadable   bytes that are not an image we can decode
+    ├── ModelError        a model folder or file can't be loaded
+    ├── AdapterError      an adapter file can't be read, or does not fit the model
+    ├── DataError         the votes can't be trained on (none, all ties, …)
+    ├── RunError          a run folder is missing, broken, or already in use
+    └── DiskError         the disk is full or refuses to write
+
+A message is one or two sentences for the person at the screen: what was expected, what came, what to do.
+"""
+
+
+class SdpoError(Exception):
+    """Base of all deliberate errors; ``str(error)`` is fit to be shown to a person."""
+
+
+class ConfigError(SdpoError):
+    """A setting is unknown, out of range, or contradicts another."""
+
+
+class StoreError(SdpoError):
+    """The workspace or its database can't be used as asked."""
+
+
+class StoreTooNew(StoreError):
+    """The database was written by a newer version of the studio."""
+
+
+class ImageMissing(StoreError):
+    """A recorded image is gone from disk."""
+
+
+class ImageUnreadable(StoreError):
+    """Bytes that were given as an image can't be decoded as one."""
+
+
+class ModelError(SdpoError):
+    """A model folder or file can't be loaded."""
+
+
+class AdapterError(SdpoError):
+    """An adapter file can't be read, or does not fit the model."""
+
+
+class DataError(SdpoError):
+    """The recorded votes can't be trained on."""
+
+
+class RunError(SdpoError):
+    """A run folder is missing, broken, or in use by another process."""
+
+
+class DiskError(SdpoError):
+    """The disk is full or refuses to write."""

@@ -1,0 +1,42 @@
+"""Settings refuse what can't be, in words."""
+
+import pytest
+
+from sdpo_core.config import GenerateConfig, JudgeConfig, Settings, TrainConfig
+from sdpo_core.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"learnig_rate": 1e-3}, "Unknown setting learnig_rate. Did you mean learning_rate?"),
+        ({"frobnicate": 1}, "Unknown setting frobnicate. Known settings:"),
+        ({"mu": 1.5}, "mu: Input should be less than 1 (got 1.5)."),
+        ({"beta": float("nan")}, "beta:"),
+        ({"loss": "dpo"}, "loss: Input should be 'diffusion-dpo'"),
+        ({"safeguard": "lora", "scope": "batch"}, "scope 'batch' belongs to safeguard 'output'"),
+        ({"loss": "sft", "safeguard": "output"}, "loss 'sft' has no loser"),
+        ({"loss": "ipo", "smoothing": 0.1}, "smoothing belongs to loss 'diffusion-dpo'"),
+        ({"pairs_per_step": 8, "pairs_per_micro_step": 3}, "must be a multiple of"),
+    ],
+)
+def test_refusals(values: dict[str, object], sentence: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        TrainConfig.parse(values)
+    assert sentence in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("config", [GenerateConfig, TrainConfig, JudgeConfig])
+def test_every_setting_is_documented(config: type[Settings]) -> None:
+    assert [name for name, field in config.model_fields.items() if not field.description] == []
+
+
+def test_text_from_the_command_line_becomes_numbers() -> None:
+    config = TrainConfig.parse({"steps": "20", "learning_rate": "1e-3"})
+    assert (config.steps, config.learning_rate) == (20, 1e-3)
+
+
+def test_settings_survive_the_run_folder() -> None:
+    config = TrainConfig(steps=20)
+    assert TrainConfig.parse(config.model_dump(mode="json")) == config
