@@ -1,0 +1,29 @@
+"""The paper, in torch alone: sides, noising, losses, safeguard.
+
+Diffusion-SDPO: Safeguarded Direct Preference Optimization for Diffusion Models (arXiv 2511.03317).
+"""
+
+from sdpo_core.objective.losses import LOSSES, Terms, past_target, preference_loss
+from sdpo_core.objective.noising import Prediction, add_noise, target
+from sdpo_core.objective.safeguard import exact_scale, loser_scale, safe_scale, scale_gradient
+from sdpo_core.objective.sides import Sides, error, margin, mean_square, residual, widen
+
+__all__ = [
+    "LOSSES",
+    "Prediction",
+    "Sides",
+    "Terms",
+    "add_noise",
+    "error",
+    "exact_scale",
+    "loser_scale",
+    "margin",
+    "mean_square",
+    "past_target",
+    "preference_loss",
+    "residual",
+    "safe_scale",
+    "scale_gradient",
+    "target",
+    "widen",
+]
