@@ -1,0 +1,88 @@
+"""Checkpoints from which a run goes on exactly as if it had never stopped.
+
+checkpoints/step-000050/adapter.safetensors    usable everywhere, fp16
+                        state.safetensors      the LoRA and AdamW's moments in float32, unrounded
+                        state.json             the step, the drift and the health row
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from sdpo_core.atomic import replacing_folder, write_json
+from sdpo_core.errors import RunError
+from sdpo_core.files.model_info import ModelInfo
+from sdpo_core.models.adapter import save_adapter
+from sdpo_core.models.lora import Lora
+from sdpo_core.training.train import Progress
+
+ADAPTER = "adapter.safetensors"
+_STATE = "state.safetensors"
+_NUMBERS = "state.json"
+_MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+
+
+def save_checkpoint(
+    path: Path,
+    lora: Lora,
+    optimizer: torch.optim.Optimizer,
+    progress: Progress,
+    health: Mapping[str, Any],
+    *,
+    info: ModelInfo,
+    sdpo: dict[str, Any],
+    title: str,
+) -> None:
+    """Write a complete checkpoint folder in one atomic step; raises DiskError when the disk refuses."""
+    with replacing_folder(path) as folder:
+        save_adapter(folder / ADAPTER, lora, info=info, sdpo=sdpo, title=title)
+        save_file(_state(lora, optimizer), folder / _STATE)
+        write_json(folder / _NUMBERS, {"step": progress.step, "drift": progress.drift, "health": dict(health)})
+
+
+def load_checkpoint(path: Path, lora: Lora, optimizer: torch.optim.Optimizer) -> Progress:
+    """Put LoRA, optimiser and progress back as they were; raises RunError when the files don't fit."""
+    try:
+        state = load_file(path / _STATE)
+        lora.load_state_dict({name.removeprefix("lora."): t for name, t in state.items() if name.startswith("lora.")})
+        moments = {
+            i: {moment: state[f"adam.{moment}.{name}"] for moment in _MOMENTS} for i, name in enumerate(lora.names)
+        }
+    except (SafetensorError, OSError, KeyError) as error:
+        raise RunError(
+            f"Checkpoint {path.name} can't be read ({error}). Remove it to resume from an earlier one."
+        ) from error
+    optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
+    numbers = read_numbers(path)
+    return Progress(step=numbers["step"], drift=numbers["drift"])
+
+
+def read_numbers(path: Path) -> dict[str, Any]:
+    """The checkpoint's `step`, `drift` and `health`."""
+    try:
+        return json.loads((path / _NUMBERS).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"Checkpoint {path.name} has no readable {_NUMBERS} ({error}).") from error
+
+
+def best_checkpoint(checkpoints: list[Path]) -> Path | None:
+    """The last healthy checkpoint; when none is, the one with the least winner error; None without any."""
+    health = {path: read_numbers(path)["health"] for path in checkpoints}
+    healthy = [path for path in checkpoints if health[path]["healthy"]]
+    if healthy:
+        return healthy[-1]
+    return min(checkpoints, key=lambda path: health[path]["winner_error"], default=None)
+
+
+def _state(lora: Lora, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    tensors = {f"lora.{name}": tensor.contiguous() for name, tensor in lora.state_dict().items()}
+    for name, parameter in zip(lora.names, lora.parameters, strict=True):
+        for moment in _MOMENTS:
+            tensors[f"adam.{moment}.{name}"] = optimizer.state[parameter][moment].contiguous()
+    return tensors

@@ -1,0 +1,180 @@
+"""From votes to examples: the only place where left and right become winner and loser.
+
+What a step needs is drawn from (run seed, step, slot) alone, never from a running stream, so that a resumed run,
+another batch split or another number of processes sees the same pairs, timesteps and noise.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, Self
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from sdpo_core.models.family import DiffusionModel
+from sdpo_core.objective import Sides
+from sdpo_core.preferences.images import decode_image
+from sdpo_core.preferences.records import Candidate, VotedPair
+from sdpo_core.preferences.store import Store
+
+_ENCODE_BATCH = 8
+
+
+@dataclass(frozen=True)
+class Example:
+    """An oriented pair."""
+
+    pair_id: int
+    prompt: str
+    winner: Candidate
+    loser: Candidate
+
+
+class PairBatch(NamedTuple):
+    """What one (micro-)step is computed on. Winner and loser share conditioning, noise and timestep."""
+
+    pair_ids: list[int]
+    latents: Sides  # x_0, (B, C, h, w) each
+    conditioning: Tensor  # (B, L, D)
+    noise: Tensor  # ε, (B, C, h, w)
+    timesteps: Tensor  # (B,) int64
+
+    def split(self, size: int) -> list[Self]:
+        """Micro-batches of at most `size` pairs."""
+        starts = range(0, len(self.pair_ids), size)
+        return [
+            type(self)(
+                self.pair_ids[i : i + size],
+                Sides(*(side[i : i + size] for side in self.latents)),
+                self.conditioning[i : i + size],
+                self.noise[i : i + size],
+                self.timesteps[i : i + size],
+            )
+            for i in starts
+        ]
+
+
+def orient(pair: VotedPair) -> Example:
+    """The vote decides who is the winner. Ties and skips have none (ValueError)."""
+    left, right = pair.pair.left, pair.pair.right
+    match pair.vote.choice:
+        case "left":
+            winner, loser = left, right
+        case "right":
+            winner, loser = right, left
+        case choice:
+            raise ValueError(f"A vote of {choice!r} has no winner and is never trained on.")
+    return Example(pair.pair.id, winner.prompt, winner, loser)
+
+
+@dataclass(frozen=True)
+class EncodedPairs:
+    """Examples with everything the network wants, on the model's device; the encoders are not needed any more."""
+
+    examples: tuple[Example, ...]
+    latents: Sides  # (N, C, h, w) each
+    conditioning: Tensor  # (N, L, D)
+    empty: Tensor  # (L, D): the empty prompt, for caption dropout
+    timesteps: int  # T, the length of the model's schedule
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    def subset(self, indices: Sequence[int]) -> "EncodedPairs":
+        """The pairs at `indices`, in that order."""
+        pick = torch.tensor(indices, dtype=torch.long, device=self.conditioning.device)
+        return EncodedPairs(
+            tuple(self.examples[i] for i in indices),
+            Sides(*(side[pick] for side in self.latents)),
+            self.conditioning[pick],
+            self.empty,
+            self.timesteps,
+        )
+
+    def batch(self, step: int, *, pairs: int, seed: int, caption_dropout: float) -> PairBatch:
+        """The pairs of optimiser step `step` (from 0), a function of the arguments alone."""
+        slots = [self._slot(step * pairs + i, seed) for i in range(pairs)]
+        draws = [_Draw.make(self.latents.winner.shape[1:], self.timesteps, seed, "step", step, i) for i in range(pairs)]
+        device = self.conditioning.device
+        pick = torch.tensor(slots, device=device)
+        dropped = torch.tensor([draw.uniform < caption_dropout for draw in draws], device=device)
+        return PairBatch(
+            [self.examples[i].pair_id for i in slots],
+            Sides(*(side[pick] for side in self.latents)),
+            torch.where(dropped[:, None, None], self.empty, self.conditioning[pick]),
+            torch.stack([draw.noise for draw in draws]).to(device),
+            torch.tensor([draw.timestep for draw in draws], device=device),
+        )
+
+    def _slot(self, position: int, seed: int) -> int:
+        """Which pair stands at `position` of the endless sequence of shuffled epochs."""
+        epoch, index = divmod(position, len(self))
+        return int(torch.randperm(len(self), generator=generator(seed, "epoch", epoch))[index])
+
+
+class _Draw(NamedTuple):
+    timestep: int
+    uniform: float  # in [0, 1): decides caption dropout
+    noise: Tensor  # (C, h, w)
+
+    @classmethod
+    def make(cls, shape: torch.Size, timesteps: int, *key: int | str) -> "_Draw":
+        g = generator(*key)
+        timestep = int(torch.randint(timesteps, (), generator=g))
+        return cls(timestep, float(torch.rand((), generator=g)), torch.randn(shape, generator=g))
+
+
+def generator(*key: int | str) -> torch.Generator:
+    """A CPU generator seeded by `key`: the same key gives the same numbers on every machine."""
+    digest = hashlib.sha256(repr(key).encode()).digest()
+    return torch.Generator("cpu").manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+
+
+def encode_pairs(
+    model: DiffusionModel, store: Store, pairs: Sequence[VotedPair], size: tuple[int, int]
+) -> EncodedPairs:
+    """Orient `pairs` and encode their images, brought to `size` (width, height) in pixels, and their prompts."""
+    examples = tuple(orient(pair) for pair in pairs)
+    prompts = sorted({example.prompt for example in examples} | {""})
+    embeddings = dict(zip(prompts, model.encode_prompts(prompts), strict=True))  # (L, D) each
+    return EncodedPairs(
+        examples,
+        Sides(
+            _encode_images(model, [store.image_path(example.winner) for example in examples], size),
+            _encode_images(model, [store.image_path(example.loser) for example in examples], size),
+        ),
+        torch.stack([embeddings[example.prompt] for example in examples]),
+        embeddings[""],
+        len(model.alphas_cumprod),
+    )
+
+
+def _encode_images(model: DiffusionModel, paths: Sequence[Path], size: tuple[int, int]) -> Tensor:
+    """Latents of the images, (N, C, h, w)."""
+    latents: list[Tensor] = []
+    for start in range(0, len(paths), _ENCODE_BATCH):
+        images = [_fit(decode_image(path), size) for path in paths[start : start + _ENCODE_BATCH]]
+        pixels = torch.stack([_pixels(image) for image in images])  # (B, 3, H, W)
+        latents.append(model.encode_images(pixels.to(model.device, model.dtype)).float())
+    return torch.cat(latents)
+
+
+def _pixels(image: Image.Image) -> Tensor:
+    """RGB image as (3, H, W) in [-1, 1]."""
+    return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).float() / 127.5 - 1
+
+
+def _fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    return image if image.size == size else ImageOps.fit(image, size, Image.Resampling.LANCZOS)
+
+
+def commonest_size(pairs: Sequence[VotedPair]) -> tuple[int, int]:
+    """(width, height) that most images have, rounded down to multiples of 8, which every autoencoder accepts."""
+    sizes = Counter((c.width_px, c.height_px) for voted in pairs for c in (voted.pair.left, voted.pair.right))
+    (width, height), _ = sizes.most_common(1)[0]
+    return width // 8 * 8, height // 8 * 8

@@ -1,0 +1,130 @@
+"""Is the run still healthy? The winner's error on a fixed bank of draws that training never sees.
+
+Nothing computed on the loss chooses a checkpoint: held-out loss, margin and accuracy go on improving while images get
+worse. The winner error relative to the reference is the sign of damage, so it is the gate (docs/decisions.md).
+"""
+
+import itertools
+from dataclasses import dataclass
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from sdpo_core.config import TrainConfig
+from sdpo_core.models.family import DiffusionModel
+from sdpo_core.models.lora import Lora
+from sdpo_core.objective import LOSSES, Sides, Terms, margin, mean_square, widen
+from sdpo_core.training.dataset import EncodedPairs, PairBatch, generator
+from sdpo_core.training.step import noise_sides, own_options
+
+MAX_BANK_PAIRS = 48
+DRIFT_DRAWS = 48
+DEFAULT_BUDGET = 0.02  # the gate when `drift_budget` is 0, that is, when the safeguard always acts
+_BANDS = 5
+_BATCH = 16
+
+
+@dataclass(frozen=True)
+class Bank:
+    """M = pairs × draws fixed (t, ε) draws, with the reference's errors on them.
+
+    Draws are ordered so that any leading part is spread over timesteps and pairs.
+    """
+
+    draws: PairBatch  # M rows
+    pair_index: Tensor  # (M,) int64: which pair of the bank a draw belongs to
+    reference: Sides  # ℓ^ref, (M,) each
+    timesteps: int  # T
+
+    @classmethod
+    def make(cls, model: DiffusionModel, lora: Lora, pairs: EncodedPairs, *, draws_per_pair: int, seed: int) -> Self:
+        """Draw the bank for at most `MAX_BANK_PAIRS` of `pairs` and take the reference's errors (adapter off)."""
+        n, k = min(len(pairs), MAX_BANK_PAIRS), draws_per_pair
+        chosen = torch.randperm(len(pairs), generator=generator(seed, "bank"))[:n]
+        # One row of pairs per stratum of t, each shuffled; reading column by column spreads both.
+        rows = torch.stack([torch.randperm(n, generator=generator(seed, "bank", "stratum", i)) for i in range(k)])
+        index = chosen[rows.T.flatten()]  # (M,)
+        stratum = torch.arange(k).repeat(n)  # (M,)
+        g = generator(seed, "bank", "draws")
+        within = torch.rand(n * k, generator=g)
+        timesteps = ((stratum + within) / k * pairs.timesteps).long().clamp_(max=pairs.timesteps - 1)
+        noise = torch.randn(n * k, *pairs.latents.winner.shape[1:], generator=g)
+        device = model.device
+        at = index.to(device)
+        draws = PairBatch(
+            [pairs.examples[i].pair_id for i in index.tolist()],
+            Sides(*(side[at] for side in pairs.latents)),
+            pairs.conditioning[at],
+            noise.to(device),
+            timesteps.to(device),
+        )
+        with lora.off():
+            reference = _errors(model, draws)
+        return cls(draws, index, reference, pairs.timesteps)
+
+    def drift(self, model: DiffusionModel) -> float:
+        """x: relative rise of the winner error over the reference, on the first `DRIFT_DRAWS` draws."""
+        part = self.draws.split(DRIFT_DRAWS)[0]
+        reference = self.reference.winner[: len(part.pair_ids)]
+        return _relative(_side_error(model, part, 0) - reference, reference)
+
+    def check(self, model: DiffusionModel, config: TrainConfig) -> dict[str, Any]:
+        """All of the bank as a metrics row: relative errors, ±1 SE, per band of t, and the gate."""
+        now, reference = _errors(model, self.draws), self.reference
+        rise = Sides(now.winner - reference.winner, now.loser - reference.loser)
+        u = margin(now, reference, config.beta)
+        loss = LOSSES[config.loss](Terms(u, now), **own_options(config))
+        winner_error = _relative(rise.winner, reference.winner)
+        return {
+            "winner_error": winner_error,
+            "winner_error_se": self._standard_error(rise.winner),
+            "loser_error": _relative(rise.loser, reference.loser),
+            "bands": self._bands(rise.winner),
+            "margin": float(u.mean()),
+            "accuracy": float((u > 0).float().mean()),
+            "loss": float(loss.mean()),
+            "healthy": winner_error <= (config.drift_budget or DEFAULT_BUDGET),
+        }
+
+    def _bands(self, rise: Tensor) -> list[dict[str, float]]:
+        """The winner error per band of t: the mean is ruled by low t and hides damage at high t."""
+        edges = [round(i * self.timesteps / _BANDS) for i in range(_BANDS + 1)]
+        rows: list[dict[str, float]] = []
+        for low, high in itertools.pairwise(edges):
+            inside = (self.draws.timesteps >= low) & (self.draws.timesteps < high)
+            if inside.any():
+                change = _relative(rise[inside], self.reference.winner[inside])
+                rows.append({"from": low, "to": high, "winner_error": change})
+        return rows
+
+    def _standard_error(self, rise: Tensor) -> float:
+        """SE of the relative winner error, clustered by pair (linearised ratio estimator)."""
+        reference = self.reference.winner
+        ratio = rise.sum() / reference.sum()
+        pairs, cluster = self.pair_index.unique(return_inverse=True)
+        n = len(pairs)
+        if n < 2:
+            return 0.0
+        deviations = torch.zeros(n).index_add_(0, cluster, (rise - ratio * reference).cpu().float())
+        return float(deviations.square().sum().mul(n / (n - 1)).sqrt() / reference.sum().cpu())
+
+
+def _relative(rise: Tensor, reference: Tensor) -> float:
+    return float(rise.sum() / reference.sum())
+
+
+def _errors(model: DiffusionModel, draws: PairBatch) -> Sides:
+    """ℓ of both sides, (M,) each."""
+    return Sides(_side_error(model, draws, 0), _side_error(model, draws, 1))
+
+
+@torch.no_grad()
+def _side_error(model: DiffusionModel, draws: PairBatch, side: int) -> Tensor:
+    """ℓ of the winners (0) or the losers (1), (M,)."""
+    parts: list[Tensor] = []
+    for batch in draws.split(_BATCH):
+        noised, targets = noise_sides(model, batch)
+        prediction = model.predict(noised[side], batch.timesteps, batch.conditioning)
+        parts.append(mean_square(widen(prediction) - widen(targets[side])))
+    return torch.cat(parts)

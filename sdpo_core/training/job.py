@@ -1,0 +1,285 @@
+"""The training job, which surrounds the loop: data in; metrics, previews, checkpoints and one adapter out."""
+
+import math
+import platform
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+from pydantic import TypeAdapter
+
+from sdpo_core import __version__
+from sdpo_core.atomic import replacing, write_bytes, write_json
+from sdpo_core.config import TrainConfig, steps_for_pairs
+from sdpo_core.errors import DataError
+from sdpo_core.files.hashing import sha256_file
+from sdpo_core.files.model_info import inspect_model
+from sdpo_core.generation import build_recipe, sample
+from sdpo_core.models.adapter import prove_adapter
+from sdpo_core.models.family import DiffusionModel
+from sdpo_core.models.lora import Lora
+from sdpo_core.models.registry import load_model
+from sdpo_core.preferences.pairs import TrainingPairs, split_held_out, training_pairs
+from sdpo_core.preferences.records import AdapterUse, VotedPair
+from sdpo_core.preferences.store import Store
+from sdpo_core.training.checkpoint import ADAPTER, best_checkpoint, load_checkpoint, read_numbers, save_checkpoint
+from sdpo_core.training.dataset import EncodedPairs, commonest_size, encode_pairs
+from sdpo_core.training.health import DEFAULT_BUDGET, Bank
+from sdpo_core.training.runs import Reporter, RunFolder
+from sdpo_core.training.train import Progress, make_optimizer, train
+
+PREVIEW_SEED = 700_000
+_DATA = "data.json"
+_LIBRARIES = ("torch", "diffusers", "transformers", "peft", "safetensors")
+_PAIRS = TypeAdapter(tuple[VotedPair, ...])
+
+
+@dataclass(frozen=True)
+class RunData:
+    """The votes of a run, frozen when it starts: a resume trains on these, whatever was voted since."""
+
+    train: tuple[VotedPair, ...]
+    held_out: tuple[VotedPair, ...]  # empty: too few pairs, so health is measured on training pairs
+
+    @property
+    def bank(self) -> tuple[VotedPair, ...]:
+        """The pairs on which health is measured."""
+        return self.held_out or self.train
+
+
+def run_train(config: TrainConfig, run: RunFolder, workspace: Path, reporter: Reporter) -> None:
+    """Train from the workspace's votes, or go on from the run's last checkpoint; end in state done or stopped.
+
+    Raises SdpoError in words; whatever checkpoints were written by then stay usable.
+    """
+    reporter.say(0, "Reading the votes…", force=True)
+    with Store(workspace) as store:
+        info = inspect_model(config.model)
+        data = _load_data(run) or _freeze_data(run, training_pairs(store, info.sha256), config)
+        config = config.model_copy(update={"steps": config.steps or steps_for_pairs(len(data.train))})
+        run.write_config(config.model_dump(mode="json"))
+        assert config.steps is not None
+        reporter.total = config.steps
+        reporter.say(0, f"Loading {info.name}…", force=True)
+        model = load_model(config.model, device=config.device, threads=config.threads)
+        _write_provenance(run, model, data)
+        lora = Lora.create(model, rank=config.rank, alpha=config.lora_alpha, targets=config.targets, seed=config.seed)
+        reporter.say(0, f"Encoding {len(data.train) + len(data.held_out)} pairs…", force=True)
+        size = (config.size_px, config.size_px) if config.size_px else commonest_size(data.train)
+        pairs = encode_pairs(model, store, data.train, size)
+        bank_pairs = encode_pairs(model, store, data.held_out, size) if data.held_out else pairs
+        bank = Bank.make(model, lora, bank_pairs, draws_per_pair=config.bank_draws_per_pair, seed=config.seed)
+        _Job(config, run, store, reporter, model, lora, data, bank).go(pairs)
+
+
+@dataclass
+class _Job:
+    config: TrainConfig
+    run: RunFolder
+    store: Store
+    reporter: Reporter
+    model: DiffusionModel
+    lora: Lora
+    data: RunData
+    bank: Bank
+
+    def go(self, pairs: EncodedPairs) -> None:
+        """Run the loop to its end, a stop, or two unhealthy checks in a row; then publish the best checkpoint."""
+        optimizer = make_optimizer(self.lora, self.config)
+        progress = self._resume(optimizer)
+        self.run.truncate_metrics(progress.step)
+        if progress.step == 0:
+            self._previews(0)
+        total = self.reporter.total
+        why_stopped = ""
+        for row in train(self.model, self.lora, optimizer, pairs, self.bank, self.config, progress):
+            self.run.append_metrics({**row, **_memory()})
+            self.reporter.say(progress.step, self._where(progress))
+            stop = self.reporter.stop_requested()
+            if stop or progress.step == total or progress.step % self.config.checkpoint_every_steps == 0:
+                self._checkpoint(optimizer, progress)
+                why_stopped = "You stopped it." if stop and progress.step < total else self._damage()
+            elif self.run.signalled("save-now"):
+                self._checkpoint(optimizer, progress)
+            if self.run.signalled("sample-now"):
+                self._previews(progress.step)
+                self.run.answer("sample-now")
+            if why_stopped:
+                break
+        self._publish(why_stopped, progress)
+
+    def _resume(self, optimizer: torch.optim.Optimizer) -> Progress:
+        checkpoints = self.run.checkpoints()
+        if not checkpoints:
+            return Progress()
+        self.run.answer("stop")  # a resume is the answer to an earlier stop
+        return load_checkpoint(checkpoints[-1], self.lora, optimizer)
+
+    def _where(self, progress: Progress) -> str:
+        return f"Step {progress.step} of {self.reporter.total}; winner error {progress.drift:+.1%} on unseen draws."
+
+    def _checkpoint(self, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
+        health = {
+            **self.bank.check(self.model, self.config),
+            "budget": self.config.drift_budget or DEFAULT_BUDGET,
+            "held_out": bool(self.data.held_out),
+        }
+        self.run.append_metrics({"step": progress.step, "kind": "health", **health})
+        save_checkpoint(
+            self.run.checkpoint_path(progress.step),
+            self.lora,
+            optimizer,
+            progress,
+            health,
+            info=self.model.info,
+            sdpo=self._header(progress, health),
+            title=self._name(),
+        )
+        self._previews(progress.step)
+        self.run.answer("save-now")
+
+    def _damage(self) -> str:
+        """Why the run should end early: two checks in a row over twice the budget."""
+        last = [read_numbers(path)["health"] for path in self.run.checkpoints()[-2:]]
+        if len(last) == 2 and all(health["winner_error"] > 2 * health["budget"] for health in last):
+            return "It stopped by itself: the winner error was over twice the budget at two checks in a row."
+        return ""
+
+    def _header(self, progress: Progress, health: Mapping[str, Any]) -> dict[str, Any]:
+        """What the adapter file says about itself. Never a prompt."""
+        chosen = ("loss", "safeguard", "mu", "drift_budget", "beta", "learning_rate", "caption_dropout", "seed")
+        return {
+            "objective": "Diffusion-SDPO (safeguarded DPO, arXiv 2511.03317)",
+            "run": self.run.id,
+            "step": progress.step,
+            "pairs": len(self.data.train),
+            "held_out_pairs": len(self.data.held_out),
+            "winner_error": health["winner_error"],
+            "settings": {name: getattr(self.config, name) for name in chosen},
+            "versions": {"sdpo_core": __version__, **{name: version(name) for name in _LIBRARIES}},
+        }
+
+    def _name(self) -> str:
+        return self.config.adapter_name or self.run.id.replace("-train-", "-")
+
+    def _previews(self, step: int) -> None:
+        """The same prompts and seeds at every checkpoint; step 0 shows the base model."""
+        prompts = list(dict.fromkeys(pair.pair.left.prompt for pair in self.data.bank))[: self.config.preview_prompts]
+        use = AdapterUse(sha256=f"{self.run.id}@{step}")
+        for i, prompt in enumerate(prompts):
+            recipe = build_recipe(
+                self.model,
+                self.config,
+                prompt=prompt,
+                negative="",
+                seed=PREVIEW_SEED + i,
+                batch=1,
+                adapters=(use,) if step else (),
+            )
+            (image,) = sample(self.model, [recipe], lora=self.lora)
+            with replacing(self.run.path / "previews" / f"step-{step:06d}" / f"{i:02d}.png") as temporary:
+                image.save(temporary)
+
+    def _publish(self, why_stopped: str, progress: Progress) -> None:
+        """Put the best checkpoint's adapter where the person finds it, and end the run."""
+        best = best_checkpoint(self.run.checkpoints())
+        assert best is not None  # the loop's last act is a checkpoint
+        health = read_numbers(best)["health"]
+        adapter = (best / ADAPTER).read_bytes()
+        write_bytes(self.run.adapter_path, adapter)
+        self.run.adapter_path.chmod(0o644)
+        name = _free_name(self._name(), {record.name for record in self.store.adapters()})
+        published = self.store.workspace / "adapters" / f"{name}.safetensors"
+        write_bytes(published, adapter)
+        published.chmod(0o644)
+        self._publish_preview(read_numbers(best)["step"], published.with_suffix(".png"))
+        self.store.add_adapter(
+            name=name,
+            path=published,
+            sha256=sha256_file(published),
+            base_sha256=self.model.info.sha256,
+            run_id=self.run.id,
+        )
+        proof = prove_adapter(published, self.model)
+        stopped = progress.step < self.reporter.total
+        message = " ".join(
+            part
+            for part in (
+                why_stopped,
+                f"Kept step {read_numbers(best)['step']}:",
+                _health_sentence(health),
+                proof.sentence(),
+            )
+            if part
+        )
+        self.run.answer("stop")
+        self.reporter.say(progress.step, message, state="stopped" if stopped else "done", force=True)
+
+    def _publish_preview(self, step: int, path: Path) -> None:
+        previews = self.run.previews().get(step)
+        if previews:
+            write_bytes(path, previews[0].read_bytes())
+
+
+def _health_sentence(health: Mapping[str, Any]) -> str:
+    where = "held-out pairs" if health["held_out"] else "unseen draws of the training pairs (too few to hold any out)"
+    error = f"the winner error on {where} is {health['winner_error']:+.1%} ± {2 * health['winner_error_se']:.1%}"
+    if health["healthy"]:
+        return f"{error}, inside the budget of {health['budget']:.0%}."
+    return f"{error}, outside the budget of {health['budget']:.0%}: no checkpoint was healthy, so look at it closely."
+
+
+def _freeze_data(run: RunFolder, selection: TrainingPairs, config: TrainConfig) -> RunData:
+    if not selection.usable:
+        raise DataError(selection.sentence())
+    split = split_held_out(selection.usable, config.held_out_fraction, config.seed)
+    data = RunData(split.train, split.held_out)
+    content = {
+        "train": _PAIRS.dump_python(data.train, mode="json"),
+        "held_out": _PAIRS.dump_python(data.held_out, mode="json"),
+    }
+    write_json(run.path / _DATA, content)
+    return data
+
+
+def _load_data(run: RunFolder) -> RunData | None:
+    path = run.path / _DATA
+    if not path.is_file():
+        return None
+    content = TypeAdapter(dict[str, tuple[VotedPair, ...]]).validate_json(path.read_bytes())
+    return RunData(content["train"], content["held_out"])
+
+
+def _write_provenance(run: RunFolder, model: DiffusionModel, data: RunData) -> None:
+    """What, besides the settings, decides the run's numbers."""
+    content = {
+        "base": {"source": model.info.source, "sha256": model.info.sha256},
+        "pairs": len(data.train),
+        "held_out_pairs": len(data.held_out),
+        "device": str(model.device),
+        "dtype": str(model.dtype),
+        "threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "versions": {"sdpo_core": __version__, **{name: version(name) for name in _LIBRARIES}},
+    }
+    write_json(run.path / "provenance.json", content)
+
+
+def _free_name(wanted: str, taken: set[str]) -> str:
+    name = re.sub(r"[^\w.-]+", "-", wanted).strip("-.") or "adapter"
+    if name not in taken:
+        return name
+    return next(f"{name}-{i}" for i in range(2, len(taken) + 3) if f"{name}-{i}" not in taken)
+
+
+def _memory() -> dict[str, float]:
+    used = {"rss_mib": psutil.Process().memory_info().rss / 2**20}
+    if torch.cuda.is_available():
+        used["cuda_mib"] = torch.cuda.max_memory_allocated() / 2**20
+    return {name: round(value, 1) for name, value in used.items() if math.isfinite(value)}

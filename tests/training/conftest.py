@@ -1,0 +1,72 @@
+"""A tiny real model and random pairs for it."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import torch
+
+from sdpo_core.models.family import DiffusionModel
+from sdpo_core.models.lora import Lora
+from sdpo_core.models.registry import load_model
+from sdpo_core.objective import Sides
+from sdpo_core.preferences.records import Candidate
+from sdpo_core.training.dataset import EncodedPairs, Example
+from tests.tiny_model import build_tiny_pipeline
+
+PAIRS = 6
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_tiny_pipeline(tmp_path_factory.mktemp("model") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def model(tiny_folder: Path) -> DiffusionModel:
+    return load_model(str(tiny_folder), device="cpu")
+
+
+@pytest.fixture
+def lora(model: DiffusionModel) -> Iterator[Lora]:
+    adapter = Lora.create(model, rank=4, alpha=4, targets="attention", seed=1)
+    yield adapter
+    adapter.remove()
+
+
+@pytest.fixture
+def trained_lora(lora: Lora) -> Lora:
+    """An adapter that does something: with B = 0 the gradient of A is zero and hides mistakes."""
+    g = torch.Generator().manual_seed(5)
+    lora.load_state_dict({name: 0.1 * torch.randn(t.shape, generator=g) for name, t in lora.state_dict().items()})
+    return lora
+
+
+@pytest.fixture
+def pairs(model: DiffusionModel) -> EncodedPairs:
+    """Random latents as images; the maths does not mind."""
+    g = torch.Generator().manual_seed(0)
+    latents = Sides(*(torch.randn(PAIRS, *model.latent_shape(32), generator=g) for _ in range(2)))
+    prompts = [f"prompt {i}" for i in range(PAIRS)]
+    return EncodedPairs(
+        tuple(Example(i + 1, prompts[i], _candidate(2 * i), _candidate(2 * i + 1)) for i in range(PAIRS)),
+        latents,
+        model.encode_prompts(prompts),
+        model.encode_prompts([""])[0],
+        len(model.alphas_cumprod),
+    )
+
+
+def _candidate(i: int) -> Candidate:
+    return Candidate(
+        id=i,
+        key=f"{i:064x}",
+        prompt=f"prompt {i // 2}",
+        negative="",
+        image_sha256=f"{i:064x}",
+        width_px=32,
+        height_px=32,
+        recipe=None,
+        created_at=datetime.now(UTC),
+    )

@@ -1,0 +1,152 @@
+"""The algorithm box against autograd through one joint loss, and the guarantees it states."""
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.testing import assert_close
+
+from sdpo_core.config import TrainConfig
+from sdpo_core.models.family import DiffusionModel
+from sdpo_core.models.lora import Lora
+from sdpo_core.objective import Sides, preference_loss
+from sdpo_core.training.dataset import EncodedPairs, PairBatch
+from sdpo_core.training.step import SideGradients, assign, loss_options, noise_sides, restrain, side_gradients
+
+SETTINGS: list[dict[str, Any]] = [
+    {"safeguard": "none"},
+    {"safeguard": "output"},
+    {"safeguard": "output", "scope": "batch"},
+    {"safeguard": "constant", "loser_weight": 0.3},
+    {"safeguard": "lora", "drift_budget": 0.0},
+    {"safeguard": "none", "loss": "ipo"},
+    {"safeguard": "output", "loss": "dmpo"},
+    {"safeguard": "none", "loss": "sft"},
+    {"safeguard": "none", "smoothing": 0.1, "anchor": 0.05},
+]
+
+
+def draw(pairs: EncodedPairs, config: TrainConfig) -> PairBatch:
+    return pairs.batch(0, pairs=4, seed=config.seed, caption_dropout=config.caption_dropout)
+
+
+def joint_gradient(model: DiffusionModel, lora: Lora, batch: PairBatch, config: TrainConfig) -> Tensor:
+    """What everybody else does: both sides in one batch, one loss, one backward."""
+    noised, targets = noise_sides(model, batch)
+    both, t, c = torch.cat(list(noised)), batch.timesteps.repeat(2), batch.conditioning.repeat(2, 1, 1)
+    with torch.no_grad(), lora.off():
+        reference = Sides(*model.predict(both, t, c).chunk(2))
+    prediction = Sides(*model.predict(both, t, c).chunk(2))
+    loss = preference_loss(config.loss, prediction, reference, targets, **loss_options(config)).mean()
+    grads = torch.autograd.grad(loss, lora.parameters, allow_unused=True)
+    return torch.cat(
+        [torch.zeros(p.numel()) if g is None else g.flatten() for g, p in zip(grads, lora.parameters, strict=True)]
+    )
+
+
+@pytest.mark.parametrize("settings", SETTINGS)
+def test_the_sides_gradients_add_up_to_the_joint_one(
+    model: DiffusionModel, trained_lora: Lora, pairs: EncodedPairs, settings: dict[str, Any]
+) -> None:
+    config = TrainConfig(beta=20.0, **settings)
+    batch = draw(pairs, config)
+    gradients, _ = side_gradients(model, trained_lora, [batch], config)
+    expected = joint_gradient(model, trained_lora, batch, config)
+    assert expected.norm() > 1e-4
+    assert_close(gradients.winner - gradients.loser, expected, rtol=1e-4, atol=1e-6 * float(expected.norm()))
+
+
+@pytest.mark.parametrize("settings", [s for s in SETTINGS if s.get("scope") != "batch"])
+def test_the_split_into_micro_batches_does_not_matter(
+    model: DiffusionModel, trained_lora: Lora, pairs: EncodedPairs, settings: dict[str, Any]
+) -> None:
+    config = TrainConfig(beta=20.0, **settings)
+    batch = draw(pairs, config)
+    whole, _ = side_gradients(model, trained_lora, [batch], config)
+    parts, seen = side_gradients(model, trained_lora, batch.split(1), config)
+    assert seen.margin.shape == (4,)
+    for a, b in zip(whole, parts, strict=True):
+        assert_close(a, b, rtol=1e-4, atol=1e-6 * float(whole.winner.norm()))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_at_step_0_the_margin_is_0_and_the_loss_log_2(
+    tiny_folder: Any, pairs: EncodedPairs, dtype: torch.dtype
+) -> None:
+    """The adapter is off in the reference and B = 0 in the policy: not nearly, exactly the same numbers."""
+    from sdpo_core.models.registry import load_model
+
+    model = load_model(str(tiny_folder), device="cpu", dtype=dtype)
+    lora = Lora.create(model, rank=4, alpha=4, targets="wide", seed=1)
+    config = TrainConfig()
+    _, seen = side_gradients(model, lora, [draw(pairs, config)], config)
+    assert_close(seen.margin, torch.zeros(4), rtol=0, atol=0)
+    assert_close(seen.loss, torch.full((4,), math.log(2)), rtol=0, atol=0)
+
+
+def test_the_safeguard_lora_keeps_its_condition_on_real_gradients(
+    model: DiffusionModel, trained_lora: Lora, pairs: EncodedPairs
+) -> None:
+    config = TrainConfig(beta=20.0, drift_budget=0.0, mu=0.9)
+    gradients, _ = side_gradients(model, trained_lora, [draw(pairs, config)], config)
+    gradient, factor = restrain(gradients, drift=0.0, config=config)
+    assert 0 < factor < 1, "the case must bind, or the test says nothing"
+    assert_close(gradient @ gradients.winner, config.mu * gradients.winner.square().sum(), rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("drift", "factor"),
+    [
+        (-0.5, 1.0),  # nothing drifts: plain DPO
+        (0.01, 1.0),  # δ/2: the safeguard begins to fade in
+        (0.015, 0.75),  # half way: half of λ* = .5
+        (0.02, 0.5),  # δ: all of it, at μ = .5
+        (0.03, 0.3),  # μ = .7
+        (0.04, 0.1),  # 2δ: μ = .9
+        (9.0, 0.1),
+    ],
+)
+def test_the_drift_budget_by_hand(drift: float, factor: float) -> None:
+    """G_w = G_l, so λ* = 1 − μ; budget 2 %."""
+    g = torch.ones(3)
+    gradient, found = restrain(SideGradients(g, g), drift, TrainConfig(drift_budget=0.02, mu=0.5))
+    assert found == pytest.approx(factor)
+    assert_close(gradient, (1 - factor) * g)
+
+
+def test_sides_share_noise_timestep_and_dropped_captions(model: DiffusionModel, pairs: EncodedPairs) -> None:
+    batch = pairs.batch(3, pairs=64, seed=7, caption_dropout=0.5)
+    noised, targets = noise_sides(model, batch)
+    abar = model.alphas_cumprod[batch.timesteps].view(-1, 1, 1, 1)
+    for x, x0, goal in zip(noised, batch.latents, targets, strict=True):
+        assert_close(x, abar.sqrt() * x0 + (1 - abar).sqrt() * batch.noise)
+        assert_close(goal, batch.noise)
+    dropped = (batch.conditioning == pairs.empty).all(2).all(1)
+    assert 16 < int(dropped.sum()) < 48
+    assert int(batch.timesteps.min()) < 200
+    assert int(batch.timesteps.max()) > 800
+
+
+def test_a_batch_is_a_function_of_seed_step_and_slot(pairs: EncodedPairs) -> None:
+    def flat(step: int, seed: int = 7) -> list[Tensor]:
+        batch = pairs.batch(step, pairs=4, seed=seed, caption_dropout=0.1)
+        return [*batch.latents, batch.conditioning, batch.noise, batch.timesteps]
+
+    for a, b in zip(flat(3), flat(3), strict=True):
+        assert_close(a, b, rtol=0, atol=0)
+    assert not torch.equal(flat(3)[3], flat(4)[3])
+    assert not torch.equal(flat(3)[3], flat(3, seed=8)[3])
+
+
+def test_every_epoch_sees_every_pair_once(pairs: EncodedPairs) -> None:
+    ids = [i for step in range(3) for i in pairs.batch(step, pairs=4, seed=0, caption_dropout=0.0).pair_ids]
+    for start in (0, 6):
+        assert sorted(ids[start : start + 6]) == [1, 2, 3, 4, 5, 6]
+
+
+def test_assign_lays_the_flat_gradient_out(lora: Lora) -> None:
+    flat = torch.arange(sum(p.numel() for p in lora.parameters), dtype=torch.float32)
+    assign(flat, lora.parameters)
+    assert_close(torch.cat([p.grad.flatten() for p in lora.parameters if p.grad is not None]), flat)

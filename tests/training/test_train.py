@@ -1,0 +1,174 @@
+"""The loop, its checkpoints and its health check, on a tiny real model."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from sdpo_core.config import TrainConfig, steps_for_pairs
+from sdpo_core.errors import RunError
+from sdpo_core.models.family import DiffusionModel
+from sdpo_core.models.lora import Lora
+from sdpo_core.objective import Sides
+from sdpo_core.training.checkpoint import best_checkpoint, load_checkpoint, save_checkpoint
+from sdpo_core.training.dataset import EncodedPairs
+from sdpo_core.training.health import Bank
+from sdpo_core.training.train import Progress, learning_rate, make_optimizer, train
+
+CONFIG = TrainConfig(rank=4, lora_alpha=4, steps=12, pairs_per_step=3, beta=200.0, learning_rate=1e-3, seed=3)
+
+
+def make_bank(model: DiffusionModel, lora: Lora, pairs: EncodedPairs) -> Bank:
+    return Bank.make(model, lora, pairs, draws_per_pair=5, seed=0)
+
+
+def run(
+    model: DiffusionModel,
+    lora: Lora,
+    pairs: EncodedPairs,
+    *,
+    until: int,
+    config: TrainConfig = CONFIG,
+    checkpoint: Path | None = None,
+) -> tuple[list[dict[str, Any]], torch.optim.AdamW, Progress]:
+    """Train to step `until`, from `checkpoint` if one is given."""
+    optimizer = make_optimizer(lora, config)
+    bank = make_bank(model, lora, pairs)
+    progress = load_checkpoint(checkpoint, lora, optimizer) if checkpoint else Progress()
+    rows: list[dict[str, Any]] = []
+    for row in train(model, lora, optimizer, pairs, bank, config, progress):
+        rows.append(row)
+        if progress.step == until:
+            break
+    return rows, optimizer, progress
+
+
+def test_a_resumed_run_equals_a_straight_one_bit_for_bit(
+    model: DiffusionModel, pairs: EncodedPairs, tmp_path: Path
+) -> None:
+    """Also across a step at which the drift is measured (10), and with AdamW's moments."""
+
+    def fresh() -> Lora:
+        return Lora.create(model, rank=4, alpha=4, targets="attention", seed=1)
+
+    straight = fresh()
+    rows, optimizer, _ = run(model, straight, pairs, until=12)
+    expected = straight.state_dict()
+    moments = [optimizer.state[p]["exp_avg_sq"] for p in straight.parameters]
+    straight.remove()
+
+    first = fresh()
+    _, optimizer, progress = run(model, first, pairs, until=7)
+    folder = tmp_path / "checkpoints" / "step-000007"
+    save_checkpoint(folder, first, optimizer, progress, {"healthy": True}, info=model.info, sdpo={}, title="t")
+    first.remove()
+
+    second = fresh()
+    resumed, optimizer, _ = run(model, second, pairs, until=12, checkpoint=folder)
+    assert [row["step"] for row in resumed] == [8, 9, 10, 11, 12]
+    for a, b in zip(resumed, rows[7:], strict=True):
+        assert {k: v for k, v in a.items() if k != "seconds"} == {k: v for k, v in b.items() if k != "seconds"}
+    for name, tensor in second.state_dict().items():
+        assert_close(tensor, expected[name], rtol=0, atol=0)
+    for a, b in zip((optimizer.state[p]["exp_avg_sq"] for p in second.parameters), moments, strict=True):
+        assert_close(a, b, rtol=0, atol=0)
+    second.remove()
+
+
+def test_training_prefers_the_winners(model: DiffusionModel, lora: Lora, pairs: EncodedPairs) -> None:
+    """On its own pairs the margin rises from exactly 0; the bank is the same draws for every check."""
+    bank = make_bank(model, lora, pairs)
+    before = bank.check(model, CONFIG)
+    assert before["margin"] == 0.0
+    assert before["winner_error"] == 0.0
+    assert before["healthy"]
+    config = CONFIG.model_copy(update={"steps": 40, "pairs_per_step": 6})
+    rows, _, _ = run(model, lora, pairs, until=40, config=config)
+    assert rows[0]["margin"] == 0.0
+    assert bank.check(model, config)["margin"] > 0.05
+
+
+def test_the_bank_by_hand(model: DiffusionModel, trained_lora: Lora, pairs: EncodedPairs) -> None:
+    bank = make_bank(model, trained_lora, pairs)
+    draws = bank.draws
+    abar = model.alphas_cumprod[draws.timesteps].view(-1, 1, 1, 1)
+
+    def errors(x0: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            found = model.predict(
+                abar.sqrt() * x0 + (1 - abar).sqrt() * draws.noise, draws.timesteps, draws.conditioning
+            )
+        return (found - draws.noise).square().mean((1, 2, 3))
+
+    on = Sides(*map(errors, draws.latents))
+    with trained_lora.off():
+        off = Sides(*map(errors, draws.latents))
+    row = bank.check(model, CONFIG)
+    assert row["winner_error"] == pytest.approx(float(on.winner.mean() / off.winner.mean() - 1), rel=1e-3)
+    assert row["loser_error"] == pytest.approx(float(on.loser.mean() / off.loser.mean() - 1), rel=1e-3)
+    assert row["winner_error_se"] > 0
+    assert [band["from"] for band in row["bands"]] == [0, 200, 400, 600, 800]
+    # 5 draws per pair, stratified: every pair has one draw in each fifth of the schedule.
+    fifths = {(pair, int(t) // 200) for pair, t in zip(bank.pair_index.tolist(), draws.timesteps, strict=True)}
+    assert len(fifths) == 6 * 5
+
+
+def test_the_bank_never_shows_training_draws(model: DiffusionModel, lora: Lora, pairs: EncodedPairs) -> None:
+    bank = make_bank(model, lora, pairs)
+    seen = torch.cat([pairs.batch(step, pairs=3, seed=0, caption_dropout=0.0).noise for step in range(50)])
+    distances = torch.cdist(bank.draws.noise.flatten(1), seen.flatten(1))
+    assert float(distances.min()) > 1.0
+
+
+def test_a_loss_that_is_not_a_number_names_its_pair(model: DiffusionModel, lora: Lora, pairs: EncodedPairs) -> None:
+    pairs.latents.winner[2] = float("nan")
+    healthy = pairs.subset([0, 1])
+    optimizer = make_optimizer(lora, CONFIG)
+    loop = train(model, lora, optimizer, pairs, make_bank(model, lora, healthy), CONFIG, Progress())
+    before: list[dict[str, torch.Tensor]] = [lora.state_dict()]
+    with pytest.raises(RunError, match="on pair 3"):
+        before.extend(lora.state_dict() for _ in loop)
+    for name, tensor in lora.state_dict().items():
+        assert_close(tensor, before[-1][name], rtol=0, atol=0)
+
+
+def test_a_damaged_checkpoint_is_told_in_words(
+    model: DiffusionModel, lora: Lora, pairs: EncodedPairs, tmp_path: Path
+) -> None:
+    _, optimizer, progress = run(model, lora, pairs, until=2)
+    folder = tmp_path / "step-000002"
+    save_checkpoint(folder, lora, optimizer, progress, {}, info=model.info, sdpo={}, title="t")
+    state = folder / "state.safetensors"
+    state.write_bytes(state.read_bytes()[:-100])
+    with pytest.raises(RunError, match="step-000002 can't be read"):
+        load_checkpoint(folder, lora, optimizer)
+
+
+def test_the_best_checkpoint_is_the_last_healthy_one(
+    model: DiffusionModel, lora: Lora, pairs: EncodedPairs, tmp_path: Path
+) -> None:
+    _, optimizer, _ = run(model, lora, pairs, until=1)
+    rows = [(50, True, 0.01), (100, True, 0.015), (150, False, 0.03), (200, False, 0.05)]
+    paths = [tmp_path / f"step-{step:06d}" for step, _, _ in rows]
+    for path, (step, healthy, x) in zip(paths, rows, strict=True):
+        health = {"healthy": healthy, "winner_error": x}
+        save_checkpoint(path, lora, optimizer, Progress(step), health, info=model.info, sdpo={}, title="t")
+    assert best_checkpoint(paths) == paths[1]
+    assert best_checkpoint(paths[2:]) == paths[2], "none is healthy: the least damaged one"
+    assert best_checkpoint([]) is None
+
+
+def test_the_learning_rate_by_hand() -> None:
+    config = TrainConfig(learning_rate=1.0, warmup_steps=10)
+    rates = [learning_rate(step, 100, 100, config) for step in (0, 4, 9, 50, 99)]
+    assert rates == pytest.approx([0.1, 0.5, 1.0, 1.0, 1.0])
+    assert learning_rate(200, 400, 150, config) == pytest.approx(0.5), "a longer run than usual: half way down a cosine"
+
+
+@pytest.mark.parametrize(
+    ("pairs", "steps"), [(1, 120), (30, 120), (45, 135), (60, 150), (150, 175), (240, 200), (999, 200)]
+)
+def test_the_length_follows_the_pairs(pairs: int, steps: int) -> None:
+    assert steps_for_pairs(pairs) == steps
