@@ -1,0 +1,69 @@
+"""The trained adapters a workspace knows; the files themselves lie under adapters/."""
+
+import difflib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sdpo_core.errors import AdapterError, StoreError
+from sdpo_core.preferences import rows
+from sdpo_core.preferences.database import Database
+from sdpo_core.preferences.records import AdapterRecord
+
+_NAMES_IN_A_MESSAGE = 10
+
+
+def relative_path(workspace: Path, path: Path) -> str:
+    """`path` as the database keeps it, so that a workspace can be moved; `StoreError` when it lies elsewhere."""
+    try:
+        return path.resolve().relative_to(workspace.resolve()).as_posix()
+    except ValueError as error:
+        raise StoreError(f"{path} lies outside the workspace {workspace}. Copy the adapter into it.") from error
+
+
+def add(database: Database, name: str, path: str, *, sha256: str, base_sha256: str, run_id: str) -> AdapterRecord:
+    """Record an adapter under `name` or, when that is taken, the first free `name-2`, `name-3`, …"""
+    with database.writing() as connection:
+        row = connection.execute(
+            f"{rows.SELECT_ADAPTER} WHERE run_id = ? AND sha256 = ? AND path = ?", (run_id, sha256, path)
+        ).fetchone()
+        if row:
+            return rows.read_adapter(row)
+        taken = {str(other).casefold() for (other,) in connection.execute("SELECT name FROM adapters")}
+        values = (_free_name(name, taken), path, sha256, base_sha256, run_id, datetime.now(UTC).isoformat())
+        adapter_id = connection.execute(
+            "INSERT INTO adapters (name, path, sha256, base_sha256, run_id, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+            values,
+        ).lastrowid
+        return rows.read_adapter((adapter_id, *values))
+
+
+def newest_first(database: Database) -> list[AdapterRecord]:
+    """All adapters."""
+    with database.reading() as connection:
+        found = connection.execute(f"{rows.SELECT_ADAPTER} ORDER BY id DESC").fetchall()
+    return [rows.read_adapter(row) for row in found]
+
+
+def find(known: Sequence[AdapterRecord], name: str) -> AdapterRecord:
+    """The adapter of this name among `known` (newest first), or the newest for `latest`; `AdapterError` in words."""
+    if not known:
+        raise AdapterError("There is no adapter yet. Vote on some pairs and train one first.")
+    if name == "latest":
+        return known[0]
+    for adapter in known:
+        if adapter.name.casefold() == name.casefold():
+            return adapter
+    names = [adapter.name for adapter in known]
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(names[:_NAMES_IN_A_MESSAGE])}."
+    raise AdapterError(f"No adapter is named {name}. {hint}")
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    """`name`, or `name-2`, `name-3`, …; `latest` is never free, because it means the newest."""
+    candidate, number = name, 1
+    while candidate.casefold() in taken or candidate.casefold() == "latest":
+        number += 1
+        candidate = f"{name}-{number}"
+    return candidate

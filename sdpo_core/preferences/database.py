@@ -1,0 +1,116 @@
+"""One SQLite connection that many threads share, and SQLite's failures in words."""
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from sdpo_core.errors import DiskError, SdpoError, StoreError
+
+BUSY_TIMEOUT_S = 10.0
+"""How long a write waits for another process (the studio and a job may use the store at once)."""
+
+_OLDEST_SQLITE = (3, 37, 0)  # the first with STRICT tables
+
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_REFUSED = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_IOERR}
+_OCCUPIED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
+class Database:
+    """A connection behind a lock. Reads are short and a write is one fsync, so one connection serves all threads."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the file; raises `StoreError` or `DiskError` in words."""
+        self.path = path
+        self._lock = threading.RLock()
+        if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+            raise StoreError(f"SQLite 3.37 or newer is needed; this Python has {sqlite3.sqlite_version}. Update it.")
+        with database_errors(path):
+            self._connection = sqlite3.connect(
+                path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+            )
+        try:
+            with database_errors(path):
+                self._configure()
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _configure(self) -> None:
+        # WAL: readers and a writer in other processes don't block each other. FULL: a commit is on the disk.
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "fullfsync = ON", "foreign_keys = ON"):
+            self._connection.execute(f"PRAGMA {pragma}").fetchall()
+
+    def close(self) -> None:
+        """Close the connection; a second call does nothing."""
+        with self._lock:
+            self._connection.close()
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """The connection, for statements that change nothing."""
+        with self._lock, database_errors(self.path):
+            yield self._connection
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """The connection inside a transaction: committed and on the disk after a clean exit, else rolled back."""
+        with self._lock, database_errors(self.path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                # A full disk makes SQLite itself roll back, and then there is nothing left to undo.
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+
+@contextlib.contextmanager
+def database_errors(path: Path) -> Iterator[None]:
+    """Turn what SQLite says about `path` into a `StoreError` or `DiskError` for a person; bugs pass through."""
+    try:
+        yield
+    except sqlite3.ProgrammingError as error:
+        if "closed" not in str(error):
+            raise
+        raise StoreError("The store was already closed. Restart the studio.") from error
+    except sqlite3.DatabaseError as error:
+        words = _in_words(path, error)
+        if words is None:
+            raise
+        raise words from error
+
+
+def damaged(path: Path, detail: str) -> StoreError:
+    """The error for a database that can't be read, naming the way back."""
+    return StoreError(
+        f"{path.name} in {path.parent} is damaged ({detail}). Close the studio, move {path.name} and its -wal and -shm "
+        f"files to another place, copy the newest file from {path.parent / 'backups'} here as {path.name}, then start "
+        "again."
+    )
+
+
+def _in_words(path: Path, error: sqlite3.DatabaseError) -> SdpoError | None:
+    code = error.sqlite_errorcode & 0xFF  # the low byte is the kind, the rest a detail of it
+    if code == sqlite3.SQLITE_FULL:
+        return DiskError(
+            f"The disk is full: {path.name} in {path.parent} can't grow. Free some space, then try again; everything "
+            "saved before is intact."
+        )
+    if code in _REFUSED:
+        return DiskError(
+            f"{path.name} in {path.parent} can't be opened or written ({error}). Check that the folder exists, that "
+            "you may write to it and that the disk works, then try again."
+        )
+    if code in _DAMAGED:
+        return damaged(path, str(error))
+    if code in _OCCUPIED:
+        return StoreError(
+            f"{path.name} in {path.parent} was held by another program for {BUSY_TIMEOUT_S:.0f} seconds. Close other "
+            "programs that have it open, then try again."
+        )
+    return None

@@ -1,0 +1,116 @@
+"""How much a workspace holds, and what is wrong with it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sdpo_core.preferences.backups import lacks_daily_copy
+from sdpo_core.preferences.database import Database
+from sdpo_core.preferences.images import ImageFolder
+from sdpo_core.preferences.location import location_warning
+from sdpo_core.preferences.records import Purpose
+
+_FINDINGS_SHOWN = 5
+
+# The standing vote is the newest vote of a pair, or none when that one was undone.
+_PAIRS_AGAINST_THEIR_HISTORY = """
+    SELECT count(*) FROM pairs WHERE standing_vote_id IS NOT (
+        SELECT newest.id FROM votes newest
+        WHERE newest.id = (SELECT max(id) FROM votes WHERE pair_id = pairs.id AND choice IS NOT NULL)
+        AND NOT EXISTS (SELECT 1 FROM votes undo WHERE undo.undoes = newest.id)
+    )
+"""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How much there is of everything; pairs and votes are those of one purpose."""
+
+    prompts: int
+    candidates: int
+    pairs: int
+    open_pairs: int  # waiting for a vote, with both images at hand
+    votes: int  # standing: decided + ties + both_bad + skipped
+    decided: int  # left or right
+    ties: int
+    both_bad: int
+    skipped: int
+    adapters: int
+    missing_images: int  # recorded images whose file is gone
+
+
+def count(database: Database, images: ImageFolder, purpose: Purpose) -> Counts:
+    """Count everything; pairs and votes of `purpose`."""
+    with database.reading() as connection:
+        prompts, candidates, pairs, adapters = connection.execute(
+            "SELECT (SELECT count(*) FROM prompts), (SELECT count(*) FROM candidates),"
+            " (SELECT count(*) FROM pairs WHERE purpose = ?), (SELECT count(*) FROM adapters)",
+            (purpose,),
+        ).fetchone()
+        by_choice: dict[str, int] = dict(
+            connection.execute(
+                "SELECT choice, count(*) FROM pairs JOIN votes ON votes.id = standing_vote_id"
+                " WHERE purpose = ? AND standing_vote_id IS NOT NULL GROUP BY choice",
+                (purpose,),
+            ).fetchall()
+        )
+        images_of_open = connection.execute(
+            "SELECT l.image_sha256, r.image_sha256 FROM pairs"
+            " JOIN candidates l ON l.id = left_id JOIN candidates r ON r.id = right_id"
+            " WHERE standing_vote_id IS NULL AND purpose = ?",
+            (purpose,),
+        ).fetchall()
+    missing = _missing_images(database, images)
+    return Counts(
+        prompts=prompts,
+        candidates=candidates,
+        pairs=pairs,
+        open_pairs=sum(missing.isdisjoint(both) for both in images_of_open),
+        votes=sum(by_choice.values()),
+        decided=by_choice.get("left", 0) + by_choice.get("right", 0),
+        ties=by_choice.get("tie", 0),
+        both_bad=by_choice.get("both-bad", 0),
+        skipped=by_choice.get("skip", 0),
+        adapters=adapters,
+        missing_images=len(missing),
+    )
+
+
+def check(workspace: Path, database: Database, images: ImageFolder) -> list[str]:
+    """What is wrong or risky, one sentence each; empty when all is well."""
+    backups = workspace / "backups"
+    findings = _database_findings(database, backups)
+    warning = location_warning(workspace)
+    if warning:
+        findings.append(warning)
+    missing = len(_missing_images(database, images))
+    if missing:
+        findings.append(
+            f"{missing} recorded image{'s are' if missing > 1 else ' is'} gone from {images.root}. Their pairs are "
+            "neither shown nor trained on until the files are put back from a copy."
+        )
+    if lacks_daily_copy(database, backups):
+        findings.append(
+            f"There is no copy of today in {backups}. Restart the studio to make one; if none appears, check the "
+            "folder's permissions and the free space."
+        )
+    return findings
+
+
+def _database_findings(database: Database, backups: Path) -> list[str]:
+    remedy = f"Put back the newest copy from {backups}."
+    with database.reading() as connection:
+        integrity = connection.execute(f"PRAGMA integrity_check({_FINDINGS_SHOWN})").fetchall()
+        dangling = connection.execute("PRAGMA foreign_key_check").fetchone()
+        (differing,) = connection.execute(_PAIRS_AGAINST_THEIR_HISTORY).fetchone()
+    findings = [f"The database is damaged: {finding}. {remedy}" for (finding,) in integrity if finding != "ok"]
+    if dangling:
+        findings.append(f"The database has rows that name rows which are not there. {remedy}")
+    if differing:
+        findings.append(f"{differing} pairs show another vote than their history says. {remedy}")
+    return findings
+
+
+def _missing_images(database: Database, images: ImageFolder) -> set[str]:
+    with database.reading() as connection:
+        recorded = connection.execute("SELECT DISTINCT image_sha256 FROM candidates").fetchall()
+    return {sha256 for (sha256,) in recorded if not images.has(sha256)}

@@ -1,0 +1,129 @@
+"""Images on disk: decoding bytes that nobody vouches for, and files named by the hash of their content."""
+
+import hashlib
+import io
+import re
+import struct
+import zlib
+from pathlib import Path
+
+from PIL import Image, ImageOps
+
+from sdpo_core.atomic import write_bytes
+from sdpo_core.errors import ImageMissing, ImageUnreadable, StoreError
+
+MAX_PIXELS = 64_000_000
+"""Largest image that is decoded (8000 x 8000): a small file can claim to be enormous."""
+
+MAX_BYTES = 256 * 2**20
+"""Largest image file that is read."""
+
+_FORMATS = ("PNG", "JPEG", "WEBP")
+_DECODER_TROUBLE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    KeyError,
+    OverflowError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+)
+"""What Pillow's decoders raise on bytes that are not what they claim to be."""
+
+
+def decode_image(data: bytes | Path) -> Image.Image:
+    """Decode a PNG, JPEG or WebP to RGB, upright, without metadata; transparency is laid on white.
+
+    Raises `ImageMissing` for a path that leads nowhere and `ImageUnreadable` for anything that can't be decoded.
+    """
+    name = data.name if isinstance(data, Path) else "The image"
+    content = _read(data) if isinstance(data, Path) else data
+    if len(content) > MAX_BYTES:
+        raise ImageUnreadable(f"{name} is larger than {MAX_BYTES >> 20} MiB. Save it smaller, then try again.")
+    try:
+        with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+            image.verify()  # a PNG's checksums, which loading passes over; afterwards the file has to be opened anew
+        with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise ImageUnreadable(
+                    f"{name} is {image.width} x {image.height} pixels; at most {MAX_PIXELS // 10**6} million are "
+                    "read. Save it smaller, then try again."
+                )
+            image.load()
+            upright = ImageOps.exif_transpose(image)
+            return _on_white(upright)
+    except _DECODER_TROUBLE as error:
+        raise ImageUnreadable(
+            f"{name} is not a PNG, JPEG or WebP image that can be decoded ({error}). It may be damaged or cut short; "
+            "use another copy."
+        ) from error
+
+
+def encode_png(image: Image.Image) -> bytes:
+    """The image as RGB in a PNG without any metadata: no prompt, no colour profile."""
+    rgb = image.convert("RGB")
+    rgb.info.clear()
+    buffer = io.BytesIO()
+    rgb.save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+class ImageFolder:
+    """Files `<2 hex>/<sha256>.png`. A file is written whole or not at all and never changes."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def add(self, image: Image.Image) -> str:
+        """Write the image unless it is there; returns its SHA-256. Raises `DiskError` when the disk refuses."""
+        data = encode_png(image)
+        sha256 = hashlib.sha256(data).hexdigest()
+        if not self.has(sha256):
+            write_bytes(self._path(sha256), data)
+        return sha256
+
+    def path(self, sha256: str) -> Path:
+        """Where the image lies; raises `StoreError` for what is no hash and `ImageMissing` when the file is gone."""
+        if not re.fullmatch("[0-9a-f]{64}", sha256):
+            raise StoreError("An image is named by 64 hexadecimal digits; this address is something else.")
+        if not self.has(sha256):
+            raise ImageMissing(
+                f"{self._path(sha256)} is gone or empty. Put the file back from a backup; until then its pairs are "
+                "neither shown nor trained on."
+            )
+        return self._path(sha256)
+
+    def has(self, sha256: str) -> bool:
+        """Whether the file is there and not empty; its content is not looked at."""
+        try:
+            return self._path(sha256).stat().st_size > 0
+        except FileNotFoundError:
+            return False
+
+    def _path(self, sha256: str) -> Path:
+        return self.root / sha256[:2] / f"{sha256}.png"
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except FileNotFoundError as error:
+        raise ImageMissing(f"{path} is gone. Put the file back, or choose another image.") from error
+    except OSError as error:
+        raise ImageUnreadable(f"{path} can't be read ({error.strerror}). Check its permissions.") from error
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    if not image.has_transparency_data:
+        rgb = image.convert("RGB")
+    else:
+        rgba = image.convert("RGBA")
+        rgb = Image.new("RGB", rgba.size, "white")
+        rgb.paste(rgba, mask=rgba.getchannel("A"))
+    rgb.info.clear()
+    return rgb

@@ -1,0 +1,51 @@
+"""Whether a folder is a safe home for a database that several processes share."""
+
+from pathlib import Path
+
+import psutil
+
+_SYNCED_FOLDERS = ("onedrive", "dropbox", "google drive", "googledrive", "mobile documents", "icloud", "nextcloud")
+_SYNC_MARKERS = (".dropbox", ".stfolder", ".sync", ".owncloudsync.log")
+_NETWORK_FILESYSTEMS = frozenset(
+    {"nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "afpfs", "9p", "fuse.sshfs", "webdav", "davfs", "drvfs"}
+)
+
+
+def location_warning(folder: Path) -> str | None:
+    """A sentence when `folder` lies on a network drive or in a folder that a cloud service synchronises, else None."""
+    place = folder.resolve()
+    service = _sync_service(place)
+    if service:
+        return (
+            f"The workspace {place} lies in a synchronised folder ({service}), which may copy the database while it is "
+            "being written and so damage it. Move the workspace to a folder that is not synchronised."
+        )
+    kind = _network_filesystem(place)
+    if kind:
+        return (
+            f"The workspace {place} lies on a network or foreign drive ({kind}), where locking is not reliable and "
+            "votes can be lost. Move the workspace to a disk of this machine."
+        )
+    return None
+
+
+def _sync_service(place: Path) -> str | None:
+    for part in place.parts:
+        if part.casefold().startswith(_SYNCED_FOLDERS):
+            return part
+    for parent in (place, *place.parents):
+        for marker in _SYNC_MARKERS:
+            if (parent / marker).exists():
+                return marker
+    return None
+
+
+def _network_filesystem(place: Path) -> str | None:
+    if place.drive.startswith("\\\\"):
+        return place.drive
+    mounts = [part for part in psutil.disk_partitions(all=True) if place.is_relative_to(part.mountpoint)]
+    if not mounts:
+        return None
+    nearest = max(mounts, key=lambda part: len(part.mountpoint))
+    remote = nearest.fstype.casefold() in _NETWORK_FILESYSTEMS or "remote" in nearest.opts.split(",")
+    return nearest.fstype or nearest.mountpoint if remote else None

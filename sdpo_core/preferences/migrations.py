@@ -1,0 +1,118 @@
+"""The schema of studio.db, as numbered steps. A step that was released is never edited: a change is a new step.
+
+`PRAGMA user_version` holds the number of the last step. Each step runs in one transaction, after a backup.
+"""
+
+from pathlib import Path
+
+from sdpo_core.errors import StoreError, StoreTooNew
+from sdpo_core.preferences.backups import write_backup
+from sdpo_core.preferences.database import Database
+
+APPLICATION_ID = 0x5344504F  # "SDPO", in SQLite's header: tells our file from any other program's
+
+_FIRST = (
+    """
+    CREATE TABLE prompts (
+        id INTEGER PRIMARY KEY,
+        text TEXT NOT NULL UNIQUE,
+        created_at TEXT NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE candidates (
+        id INTEGER PRIMARY KEY,
+        key TEXT NOT NULL UNIQUE,        -- hash of the recipe, or of the content when imported
+        prompt_id INTEGER NOT NULL REFERENCES prompts (id),
+        negative TEXT NOT NULL,
+        image_sha256 TEXT NOT NULL,      -- names the file under images/
+        width_px INTEGER NOT NULL,
+        height_px INTEGER NOT NULL,
+        recipe TEXT,                     -- JSON; NULL when imported without one
+        created_at TEXT NOT NULL
+    ) STRICT
+    """,
+    # standing_vote_id follows from votes (`Store.check` compares); it makes "what is open?" one index look-up.
+    """
+    CREATE TABLE pairs (
+        id INTEGER PRIMARY KEY,
+        left_id INTEGER NOT NULL REFERENCES candidates (id),
+        right_id INTEGER NOT NULL REFERENCES candidates (id) CHECK (right_id <> left_id),
+        purpose TEXT NOT NULL CHECK (purpose IN ('train', 'judge')),
+        run_id TEXT,
+        standing_vote_id INTEGER REFERENCES votes (id),
+        created_at TEXT NOT NULL
+    ) STRICT
+    """,
+    "CREATE UNIQUE INDEX pairs_once ON pairs (left_id, right_id, purpose, ifnull(run_id, ''))",
+    "CREATE INDEX pairs_right ON pairs (right_id)",
+    "CREATE INDEX pairs_open ON pairs (purpose, id) WHERE standing_vote_id IS NULL",
+    "CREATE INDEX pairs_open_in_run ON pairs (run_id, purpose, id) WHERE standing_vote_id IS NULL",
+    "CREATE INDEX pairs_standing ON pairs (purpose, standing_vote_id) WHERE standing_vote_id IS NOT NULL",
+    """
+    CREATE TABLE votes (
+        id INTEGER PRIMARY KEY,
+        uuid TEXT NOT NULL UNIQUE,       -- chosen by the client, so that a retry is no second vote
+        pair_id INTEGER NOT NULL REFERENCES pairs (id),
+        choice TEXT CHECK (choice IN ('left', 'right', 'tie', 'both-bad', 'skip')),
+        undoes INTEGER REFERENCES votes (id),
+        response_ms INTEGER CHECK (response_ms >= 0),
+        created_at TEXT NOT NULL,
+        CHECK ((choice IS NULL) <> (undoes IS NULL))    -- a row is a vote or takes one back
+    ) STRICT
+    """,
+    "CREATE INDEX votes_of_pair ON votes (pair_id, id)",
+    "CREATE UNIQUE INDEX votes_undone_once ON votes (undoes) WHERE undoes IS NOT NULL",
+    "CREATE TRIGGER votes_keep BEFORE UPDATE ON votes BEGIN SELECT raise(ABORT, 'votes are append-only'); END",
+    "CREATE TRIGGER votes_stay BEFORE DELETE ON votes BEGIN SELECT raise(ABORT, 'votes are append-only'); END",
+    """
+    CREATE TABLE adapters (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE COLLATE NOCASE,    -- names become file names, which may ignore case
+        path TEXT NOT NULL,              -- relative to the workspace, with forward slashes
+        sha256 TEXT NOT NULL,
+        base_sha256 TEXT NOT NULL,
+        run_id TEXT NOT NULL,
+        created_at TEXT NOT NULL
+    ) STRICT
+    """,
+    f"PRAGMA application_id = {APPLICATION_ID}",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+"""The steps in order; step n takes a database from version n-1 to n."""
+
+
+def migrate(database: Database, backups: Path) -> None:
+    """Bring the schema up to date, keeping a copy in `backups` before each step that changes an existing database.
+
+    Raises `StoreTooNew` for a database of a newer studio and `StoreError` for another program's.
+    """
+    while (version := _checked_version(database)) < len(MIGRATIONS):
+        if version > 0:
+            write_backup(database, backups / f"before-version-{version + 1}.db")
+        with database.writing() as connection:
+            # Another process may have taken this step while we waited for the lock.
+            if connection.execute("PRAGMA user_version").fetchone()[0] != version:
+                continue
+            for statement in MIGRATIONS[version]:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {version + 1}")
+
+
+def _checked_version(database: Database) -> int:
+    with database.reading() as connection:
+        version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+        owner = int(connection.execute("PRAGMA application_id").fetchone()[0])
+        used = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] > 0
+    if used and owner != APPLICATION_ID:
+        raise StoreError(
+            f"{database.path} is a database of another program. Choose another folder as the workspace, or move that "
+            "file away."
+        )
+    if version > len(MIGRATIONS):
+        raise StoreTooNew(
+            f"{database.path} was written by a newer version of the studio (format {version}; this version knows up "
+            f"to {len(MIGRATIONS)}). Update the studio, or choose another workspace; nothing was changed."
+        )
+    return version

@@ -1,0 +1,169 @@
+"""Which voted pairs train, and which of them are held out to measure health."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from sdpo_core.preferences.records import Candidate, VotedPair
+from sdpo_core.preferences.store import Store
+
+FEWEST_PAIRS_TO_SPLIT = 40
+"""Below this, every pair is worth more in training than in measuring."""
+
+FEWEST_PROMPTS_TO_SPLIT = 5
+"""Below this, holding out whole prompts would take too much of what the person cares about."""
+
+_Kind = Literal["usable", "tie", "both-bad", "skip", "other-base", "with-adapter", "missing"]
+
+
+@dataclass(frozen=True)
+class TrainingPairs:
+    """The voted pairs sorted by whether they train; the reasons are exclusive, in the order of the fields."""
+
+    usable: tuple[VotedPair, ...]  # ordered by pair id
+    ties: int
+    both_bad: int
+    skipped: int
+    other_base: int  # made by another base model, or imported
+    with_adapter: int  # made with an adapter on
+    missing: tuple[int, ...]  # ids of pairs with an image gone from disk
+
+    def sentence(self) -> str:
+        """What trains and what stays aside, for a person."""
+        aside = [
+            (self.ties, "a tie", "ties"),
+            (self.both_bad, "with both images bad", "with both images bad"),
+            (self.skipped, "skipped", "skipped"),
+            (self.other_base, "made by another base model", "made by another base model"),
+            (self.with_adapter, "made with an adapter on", "made with an adapter on"),
+            (len(self.missing), "with an image gone from disk", "with an image gone from disk"),
+        ]
+        reasons = [f"{number} {one if number == 1 else many}" for number, one, many in aside if number]
+        count = len(self.usable)
+        start = f"{count or 'No'} pair{'' if count == 1 else 's'} can train"
+        return f"{start}; kept aside: {', '.join(reasons)}." if reasons else f"{start}."
+
+
+def training_pairs(store: Store, base_sha256: str) -> TrainingPairs:
+    """The pairs with a standing vote, sorted: decided ones made by this base without adapters can train.
+
+    Image files are looked at only for being there and not empty.
+    """
+    voted = sorted(store.voted_pairs(purpose="train"), key=lambda voted: voted.pair.id)
+    by_kind: defaultdict[_Kind, list[VotedPair]] = defaultdict(list)
+    for pair in voted:
+        by_kind[_kind(store, pair, base_sha256)].append(pair)
+    return TrainingPairs(
+        usable=tuple(by_kind["usable"]),
+        ties=len(by_kind["tie"]),
+        both_bad=len(by_kind["both-bad"]),
+        skipped=len(by_kind["skip"]),
+        other_base=len(by_kind["other-base"]),
+        with_adapter=len(by_kind["with-adapter"]),
+        missing=tuple(voted.pair.id for voted in by_kind["missing"]),
+    )
+
+
+@dataclass(frozen=True)
+class Split:
+    """Pairs to train on and pairs to measure on; no image is in both."""
+
+    train: tuple[VotedPair, ...]
+    held_out: tuple[VotedPair, ...]
+    by: Literal["prompt", "component", "none"]
+
+
+def split_held_out(pairs: Sequence[VotedPair], fraction: float, seed: int) -> Split:
+    """Hold out about `fraction` of the pairs; the same pairs and seed give the same split, on every machine.
+
+    From 5 prompts on whole prompts are held out, else (or when one prompt has nearly all pairs) whole components of
+    images that pairs connect. Under 40 pairs, or when neither gives between half and twice the wished number, nothing
+    is held out.
+    """
+    if len(pairs) >= FEWEST_PAIRS_TO_SPLIT:
+        if len({voted.pair.left.prompt for voted in pairs}) >= FEWEST_PROMPTS_TO_SPLIT:
+            held = _choose(_by_prompt(pairs), round(fraction * len(pairs)), seed)
+            if held:
+                return _split(pairs, held, "prompt")
+        held = _choose(_by_component(pairs), round(fraction * len(pairs)), seed)
+        if held:
+            return _split(pairs, held, "component")
+    return Split(train=tuple(pairs), held_out=(), by="none")
+
+
+def _kind(store: Store, voted: VotedPair, base_sha256: str) -> _Kind:
+    choice = voted.vote.choice
+    if choice != "left" and choice != "right":
+        return choice
+    sides = (voted.pair.left, voted.pair.right)
+    if any(side.recipe is None or side.recipe.base_sha256 != base_sha256 for side in sides):
+        return "other-base"
+    if any(side.recipe is not None and side.recipe.adapters for side in sides):
+        return "with-adapter"
+    return "usable" if all(store.has_image(side) for side in sides) else "missing"
+
+
+def _split(pairs: Sequence[VotedPair], held: set[int], by: Literal["prompt", "component"]) -> Split:
+    return Split(
+        train=tuple(voted for voted in pairs if voted.pair.id not in held),
+        held_out=tuple(voted for voted in pairs if voted.pair.id in held),
+        by=by,
+    )
+
+
+def _by_prompt(pairs: Sequence[VotedPair]) -> dict[str, list[int]]:
+    groups: defaultdict[str, list[int]] = defaultdict(list)
+    for voted in pairs:
+        groups[voted.pair.left.prompt].append(voted.pair.id)
+    return groups
+
+
+def _by_component(pairs: Sequence[VotedPair]) -> dict[str, list[int]]:
+    """Pair ids by the component of candidates that their pair belongs to, named by its smallest node."""
+    find, unite = _components()
+    for voted in pairs:
+        unite(_node(voted.pair.left), _node(voted.pair.right))
+    groups: defaultdict[str, list[int]] = defaultdict(list)
+    for voted in pairs:
+        groups[find(_node(voted.pair.left))].append(voted.pair.id)
+    return groups
+
+
+def _node(candidate: Candidate) -> str:
+    # Two images of one prompt from the same noise are nearly one image, whatever else differs in their recipes.
+    return candidate.key if candidate.recipe is None else f"{candidate.recipe.seed} {candidate.prompt}"
+
+
+def _components() -> tuple[Callable[[str], str], Callable[[str, str], None]]:
+    """Union-find: `find` names a node's component by its smallest member, `unite` joins two."""
+    parent: dict[str, str] = {}
+
+    def find(node: str) -> str:
+        root = node
+        while parent.setdefault(root, root) != root:
+            root = parent[root]
+        while parent[node] != root:
+            parent[node], node = root, parent[node]
+        return root
+
+    def unite(one: str, other: str) -> None:
+        low, high = sorted((find(one), find(other)))
+        parent[high] = low
+
+    return find, unite
+
+
+def _choose(groups: dict[str, list[int]], wished: int, seed: int) -> set[int] | None:
+    """Ids of whole groups, about `wished` of them; None when that can't be met within half and twice.
+
+    The order of the groups follows from a hash, so that one more group doesn't reshuffle the others.
+    """
+    order = sorted(groups, key=lambda name: hashlib.sha256(f"{seed} {name}".encode()).digest())
+    held: set[int] = set()
+    for name in order:
+        if abs(len(held) + len(groups[name]) - wished) < abs(len(held) - wished):
+            held.update(groups[name])
+    total = sum(len(ids) for ids in groups.values())
+    return held if wished / 2 <= len(held) <= 2 * wished and 0 < len(held) < total else None

@@ -1,0 +1,106 @@
+"""The typed records of the store: what a person made and chose.
+
+Up to `sdpo_core.training.dataset` there is only left and right; winner and loser exist from there on.
+"""
+
+import hashlib
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Choice = Literal["left", "right", "tie", "both-bad", "skip"]
+Purpose = Literal["train", "judge"]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class AdapterUse(_Record):
+    """One adapter in a recipe."""
+
+    sha256: str  # of the adapter file
+    strength: float = 1.0
+    # "both": as every other tool samples; "conditional": adapter off in the empty-prompt branch of guidance
+    branch: Literal["both", "conditional"] = "both"
+
+
+class Recipe(_Record):
+    """Everything that decides an image's pixels: the same recipe gives the same image."""
+
+    prompt: str
+    negative: str = ""
+    seed: int
+    noise: str = "torch-cpu-float32"  # which generator drew the initial noise, and in which dtype
+    sampler: str
+    steps: int
+    guidance: float
+    width_px: int
+    height_px: int
+    base_sha256: str  # `ModelInfo.sha256` of the base model
+    adapters: tuple[AdapterUse, ...] = ()
+    clip_skip: int = 0
+    device: str
+    dtype: str
+    threads: int
+    batch: int  # images sampled together: arithmetic, hence the last bits, depend on it
+    scheduler: str  # canonical JSON of the scheduler's config
+
+    def key(self) -> str:
+        """SHA-256 of the recipe's canonical JSON: a generated candidate's identity."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+
+class Candidate(_Record):
+    """An image with its recipe (None when imported without one)."""
+
+    id: int
+    key: str  # the recipe's hash, or the image's content hash when imported
+    prompt: str
+    negative: str
+    image_sha256: str
+    width_px: int
+    height_px: int
+    recipe: Recipe | None
+    created_at: datetime
+
+
+class Pair(_Record):
+    """Two candidates of one prompt, shown together. `left` is what the person sees on the left."""
+
+    id: int
+    left: Candidate
+    right: Candidate
+    purpose: Purpose
+    run_id: str | None  # the run that made the pair
+    created_at: datetime
+
+
+class Vote(_Record):
+    """One person's standing choice on a pair (votes that were undone are not handed out)."""
+
+    uuid: str
+    pair_id: int
+    choice: Choice
+    response_ms: int | None
+    created_at: datetime
+
+
+class VotedPair(_Record):
+    """A pair together with the vote that stands on it."""
+
+    pair: Pair
+    vote: Vote
+
+
+class AdapterRecord(_Record):
+    """A trained adapter known to the workspace."""
+
+    id: int
+    name: str
+    path: str  # relative to the workspace
+    sha256: str
+    base_sha256: str
+    run_id: str
+    created_at: datetime

@@ -1,0 +1,120 @@
+"""From the tables' rows to the typed records: the column lists and the functions that read them stand together."""
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from sdpo_core.errors import StoreError
+from sdpo_core.preferences.records import AdapterRecord, Candidate, Pair, Recipe, Vote, VotedPair
+
+_CANDIDATE_WIDTH = 9
+
+
+def _candidate_columns(table: str) -> str:
+    own = ("negative", "image_sha256", "width_px", "height_px", "recipe", "created_at")
+    return f"{table}.id, {table}.key, {table}_prompt.text, " + ", ".join(f"{table}.{column}" for column in own)
+
+
+SELECT_CANDIDATE = f"""
+    SELECT {_candidate_columns("candidate")}
+    FROM candidates candidate JOIN prompts candidate_prompt ON candidate_prompt.id = candidate.prompt_id
+"""
+
+_PAIR_COLUMNS = f"""
+    pairs.id, pairs.purpose, pairs.run_id, pairs.created_at, {_candidate_columns("l")}, {_candidate_columns("r")}
+"""
+
+_PAIR_TABLES = """
+    pairs
+    JOIN candidates l ON l.id = pairs.left_id JOIN prompts l_prompt ON l_prompt.id = l.prompt_id
+    JOIN candidates r ON r.id = pairs.right_id JOIN prompts r_prompt ON r_prompt.id = r.prompt_id
+"""
+
+_PAIR_WIDTH = 4 + 2 * _CANDIDATE_WIDTH
+_VOTE_COLUMNS = "votes.uuid, votes.pair_id, votes.choice, votes.response_ms, votes.created_at"
+
+SELECT_PAIR = f"SELECT {_PAIR_COLUMNS} FROM {_PAIR_TABLES}"
+SELECT_VOTE = f"SELECT {_VOTE_COLUMNS} FROM votes"
+SELECT_VOTED_PAIR = f"""
+    SELECT {_PAIR_COLUMNS}, {_VOTE_COLUMNS} FROM {_PAIR_TABLES} JOIN votes ON votes.id = pairs.standing_vote_id
+"""
+SELECT_ADAPTER = "SELECT id, name, path, sha256, base_sha256, run_id, created_at FROM adapters"
+
+
+def read_candidate(row: Sequence[Any]) -> Candidate:
+    """A row of `SELECT_CANDIDATE`."""
+    number, key, prompt, negative, image_sha256, width_px, height_px, recipe, created_at = row
+    return Candidate(
+        id=number,
+        key=key,
+        prompt=prompt,
+        negative=negative,
+        image_sha256=image_sha256,
+        width_px=width_px,
+        height_px=height_px,
+        recipe=None if recipe is None else _recipe(recipe),
+        created_at=datetime.fromisoformat(created_at),
+    )
+
+
+def read_pair(row: Sequence[Any]) -> Pair:
+    """A row of `SELECT_PAIR`."""
+    number, purpose, run_id, created_at = row[:4]
+    return Pair(
+        id=number,
+        left=read_candidate(row[4 : 4 + _CANDIDATE_WIDTH]),
+        right=read_candidate(row[4 + _CANDIDATE_WIDTH : _PAIR_WIDTH]),
+        purpose=purpose,
+        run_id=run_id,
+        created_at=datetime.fromisoformat(created_at),
+    )
+
+
+def read_vote(row: Sequence[Any]) -> Vote:
+    """A row of `SELECT_VOTE`; the row must be a vote, not an undo."""
+    uuid, pair_id, choice, response_ms, created_at = row
+    when = datetime.fromisoformat(created_at)
+    return Vote(uuid=uuid, pair_id=pair_id, choice=choice, response_ms=response_ms, created_at=when)
+
+
+def read_voted_pair(row: Sequence[Any]) -> VotedPair:
+    """A row of `SELECT_VOTED_PAIR`."""
+    return VotedPair(pair=read_pair(row[:_PAIR_WIDTH]), vote=read_vote(row[_PAIR_WIDTH:]))
+
+
+def read_adapter(row: Sequence[Any]) -> AdapterRecord:
+    """A row of `SELECT_ADAPTER`."""
+    number, name, path, sha256, base_sha256, run_id, created_at = row
+    return AdapterRecord(
+        id=number,
+        name=name,
+        path=path,
+        sha256=sha256,
+        base_sha256=base_sha256,
+        run_id=run_id,
+        created_at=datetime.fromisoformat(created_at),
+    )
+
+
+def find_candidate(connection: sqlite3.Connection, candidate_id: int) -> Candidate:
+    """The candidate with this id; raises `StoreError` when there is none."""
+    row: Any = connection.execute(f"{SELECT_CANDIDATE} WHERE candidate.id = ?", (candidate_id,)).fetchone()
+    if row is None:
+        raise StoreError(f"There is no candidate {candidate_id} in this workspace. Add the image first.")
+    return read_candidate(row)
+
+
+def find_pair(connection: sqlite3.Connection, pair_id: int) -> Pair:
+    """The pair with this id; raises `StoreError` when there is none."""
+    row: Any = connection.execute(f"{SELECT_PAIR} WHERE pairs.id = ?", (pair_id,)).fetchone()
+    if row is None:
+        raise StoreError(f"There is no pair {pair_id} in this workspace. Reload the page to get the pairs there are.")
+    return read_pair(row)
+
+
+@lru_cache(maxsize=4096)
+def _recipe(text: str) -> Recipe:
+    # Recipes never change, and parsing them is most of the time that reading a page of pairs takes.
+    return Recipe.model_validate_json(text)

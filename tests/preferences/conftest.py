@@ -1,0 +1,3 @@
+from tests.preferences.helpers import store
+
+__all__ = ["store"]

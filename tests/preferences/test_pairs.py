@@ -1,0 +1,118 @@
+"""Which pairs train, and that what is held out shares no image with what trains."""
+
+import random
+
+import pytest
+
+from sdpo_core.preferences.pairs import Split, split_held_out, training_pairs
+from sdpo_core.preferences.records import VotedPair
+from sdpo_core.preferences.store import Store
+from tests.preferences.helpers import BASE, add, add_pair, imagined, vote_on
+
+
+def test_only_decided_pairs_of_this_base_train(store: Store) -> None:
+    usable = [add_pair(store, 0), add_pair(store, 1)]
+    vote_on(store, usable[1], "right")
+    vote_on(store, usable[0], "left")
+    for seed, choice in enumerate(("tie", "tie", "both-bad", "skip"), start=2):
+        vote_on(store, add_pair(store, seed), choice)
+    other_base = store.add_pair(add(store, 20).id, add(store, 21, base="c" * 64).id)
+    with_adapter = store.add_pair(add(store, 22).id, add(store, 23, adapter=True).id)
+    gone, judged = add_pair(store, 30), add_pair(store, 31, purpose="judge", run_id="j")
+    for pair in (other_base, with_adapter, gone, judged):
+        vote_on(store, pair)
+    store.image_path(gone.right).unlink()
+    add_pair(store, 40)  # open
+
+    found = training_pairs(store, BASE)
+    assert [v.pair for v in found.usable] == usable  # by pair, not by when they were voted on
+    assert [v.vote.choice for v in found.usable] == ["left", "right"]
+    assert (found.ties, found.both_bad, found.skipped, found.other_base, found.with_adapter) == (2, 1, 1, 1, 1)
+    assert found.missing == (gone.id,)
+    assert found.sentence() == (
+        "2 pairs can train; kept aside: 2 ties, 1 with both images bad, 1 skipped, 1 made by another base model, "
+        "1 made with an adapter on, 1 with an image gone from disk."
+    )
+
+
+def test_sentence_of_little(store: Store) -> None:
+    assert training_pairs(store, BASE).sentence() == "No pairs can train."
+    vote_on(store, add_pair(store, 0))
+    assert training_pairs(store, BASE).sentence() == "1 pair can train."
+
+
+def many(number: int, prompts: int) -> list[VotedPair]:
+    """`number` pairs of fresh seeds over `prompts` prompts."""
+    return [imagined(n, 2 * n, 2 * n + 1, f"prompt {n % prompts}") for n in range(number)]
+
+
+def chain(number: int, length: int, first_seed: int, prompt: str = "a lake") -> list[VotedPair]:
+    """Pairs from `number` on, each sharing an image with the next."""
+    return [imagined(number + n, first_seed + n, first_seed + n + 1, prompt) for n in range(length)]
+
+
+def seeds(pairs: tuple[VotedPair, ...]) -> set[int]:
+    return {side.id for voted in pairs for side in (voted.pair.left, voted.pair.right)}
+
+
+def check(split: Split, pairs: list[VotedPair]) -> None:
+    assert sorted(v.pair.id for v in (*split.train, *split.held_out)) == sorted(v.pair.id for v in pairs)
+    assert seeds(split.train).isdisjoint(seeds(split.held_out))
+
+
+def test_few_pairs_are_not_split() -> None:
+    pairs = many(39, 10)
+    assert split_held_out(pairs, 0.2, seed=0) == Split(train=tuple(pairs), held_out=(), by="none")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_whole_prompts_are_held_out(seed: int) -> None:
+    pairs = many(60, 10)
+    split = split_held_out(pairs, 0.2, seed)
+    check(split, pairs)
+    assert split.by == "prompt"
+    assert len(split.held_out) == 12
+    prompts = [{v.pair.left.prompt for v in side} for side in (split.train, split.held_out)]
+    assert prompts[0].isdisjoint(prompts[1])
+    shuffled = pairs.copy()
+    random.Random(seed).shuffle(shuffled)
+    again = split_held_out(shuffled, 0.2, seed)
+    assert {v.pair.id for v in again.held_out} == {v.pair.id for v in split.held_out}
+
+
+def test_seed_decides_the_split() -> None:
+    pairs = many(60, 10)
+    assert len({tuple(v.pair.id for v in split_held_out(pairs, 0.2, seed).held_out) for seed in range(8)}) > 3
+
+
+def test_split_is_the_same_on_every_machine() -> None:
+    held = {v.pair.left.prompt for v in split_held_out(many(60, 10), 0.2, seed=0).held_out}
+    assert held == {"prompt 0", "prompt 9"}  # the two smallest SHA-256 of "0 prompt n"
+
+
+def test_few_prompts_are_split_by_components() -> None:
+    pairs = [pair for n in range(15) for pair in chain(3 * n, 3, 4 * n, f"prompt {n % 4}")]
+    split = split_held_out(pairs, 0.2, seed=3)
+    check(split, pairs)
+    assert split.by == "component"
+    assert len(split.held_out) == 9
+
+
+def test_one_component_is_not_split() -> None:
+    assert split_held_out(chain(0, 44, 0), 0.2, seed=0).by == "none"
+
+
+def test_same_noise_is_not_on_both_sides() -> None:
+    # Two bases drew from the same seeds: different candidates, nearly the same images.
+    pairs = [imagined(2 * n + k, 2 * n, 2 * n + 1, base=base) for n in range(25) for k, base in enumerate((BASE, "d"))]
+    split = split_held_out(pairs, 0.2, seed=0)
+    check(split, pairs)
+    assert split.by == "component"
+    assert len(split.held_out) == 10
+
+
+def test_one_prompt_with_nearly_all_pairs_falls_back_to_components() -> None:
+    pairs = [imagined(n, 2 * n, 2 * n + 1, "the favourite" if n < 56 else f"prompt {n}") for n in range(60)]
+    split = split_held_out(pairs, 0.2, seed=0)
+    check(split, pairs)
+    assert (split.by, len(split.held_out)) == ("component", 12)
