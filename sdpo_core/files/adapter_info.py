@@ -1,0 +1,68 @@
+"""What an adapter file says about itself, from its header alone."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from sdpo_core.errors import AdapterError
+from sdpo_core.files.header import TensorInfo, read_header
+
+__all__ = ["AdapterInfo", "TensorInfo", "read_adapter_info", "read_header"]
+
+# The first half of a LoRA in the layouts of kohya, PEFT (with or without the adapter's name) and old diffusers.
+_DOWN = re.compile(r"\.(lora_down|lora_A(\.\w+)?|lora\.down)\.weight$")
+_FAMILY_OF_KOHYA = {"sd_v1": "sd15", "sdxl_base_v1-0": "sdxl"}
+_FAMILY_OF_MODELSPEC = {"stable-diffusion-v1/lora": "sd15", "stable-diffusion-xl-v1-base/lora": "sdxl"}
+
+
+@dataclass(frozen=True)
+class AdapterInfo:
+    """An adapter's own account; what it doesn't say is None."""
+
+    path: Path
+    metadata: dict[str, str]  # as it stands in the header
+    sdpo: dict[str, Any] | None  # our own facts, when the studio wrote it
+    modules: int  # layers that it changes
+    rank: int | None  # None when its layers have different ranks
+    family: str | None  # "sd15", "sdxl"
+    base_sha256: str | None  # `ModelInfo.sha256` of the model it was trained on
+
+
+def read_adapter_info(path: Path) -> AdapterInfo:
+    """Read the header; raises `AdapterError` when the file is broken or holds no LoRA."""
+    tensors, metadata = read_header(path)
+    shapes = [tensor.shape for name, tensor in tensors.items() if _DOWN.search(name)]
+    if not shapes:
+        raise AdapterError(f"{path} holds no LoRA layers, so it is no adapter. Choose a LoRA file.")
+    ranks = {shape[0] if shape else 0 for shape in shapes}
+    facts = _own_facts(path, metadata)
+    return AdapterInfo(
+        path=path,
+        metadata=metadata,
+        sdpo=facts,
+        modules=len(shapes),
+        rank=ranks.pop() if len(ranks) == 1 else None,
+        family=_text(facts, "family")
+        or _FAMILY_OF_KOHYA.get(metadata.get("ss_base_model_version", ""))
+        or _FAMILY_OF_MODELSPEC.get(metadata.get("modelspec.architecture", "")),
+        base_sha256=_text(facts, "base_sha256"),
+    )
+
+
+def _own_facts(path: Path, metadata: dict[str, str]) -> dict[str, Any] | None:
+    if "sdpo" not in metadata:
+        return None
+    try:
+        facts: Any = json.loads(metadata["sdpo"])
+    except (ValueError, RecursionError) as error:
+        raise AdapterError(f"{path} has facts of the studio that are not JSON. Copy or train it again.") from error
+    if not isinstance(facts, dict):
+        raise AdapterError(f"{path} has facts of the studio that are not a JSON object. Copy or train it again.")
+    return cast("dict[str, Any]", facts)
+
+
+def _text(facts: dict[str, Any] | None, name: str) -> str | None:
+    value = facts.get(name) if facts else None
+    return value if isinstance(value, str) else None

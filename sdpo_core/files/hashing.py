@@ -1,0 +1,91 @@
+"""SHA-256 of files and of models, with a small cache so that gigabytes are read once."""
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, cast
+
+from sdpo_core.atomic import write_json
+from sdpo_core.errors import DiskError
+
+_COSMETIC = frozenset({"_diffusers_version", "_name_or_path", "transformers_version", "dtype", "torch_dtype"})
+"""Keys of a part's config that say who saved it and how, not what it computes."""
+
+
+def sha256_file(path: Path) -> str:
+    """SHA-256 of the file's content; raises OSError when it can't be read."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_folder_weights(folder: Path, files: Iterable[Path]) -> str:
+    """One hash over the names and contents of `files` under `folder`, in any order.
+
+    JSON and text count by what they say: neither line endings nor a key that only tells who saved the file matter.
+    Weight files are read once and remembered by path, size and time of change.
+    """
+    total = hashlib.sha256()
+    for path in sorted(files, key=lambda path: path.relative_to(folder).as_posix()):
+        total.update(f"{path.relative_to(folder).as_posix()} {_content_sha256(path)}\n".encode())
+    return total.hexdigest()
+
+
+def cache_folder() -> Path:
+    """Where this machine's caches of the studio lie: `SDPO_CACHE`, else the system's place for caches of the user."""
+    chosen = os.environ.get("SDPO_CACHE")
+    if chosen:
+        return Path(chosen)
+    home = Path.home()
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "sdpo-studio" / "Cache"
+    if sys.platform == "darwin":
+        return home / "Library" / "Caches" / "sdpo-studio"
+    return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "sdpo-studio"
+
+
+def _content_sha256(path: Path) -> str:
+    if path.suffix == ".json":
+        value: Any = json.loads(path.read_bytes())
+        if isinstance(value, dict):
+            known = cast("dict[str, Any]", value)
+            value = {key: known[key] for key in known if key not in _COSMETIC}
+        return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+    if path.suffix == ".txt":
+        return hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
+    return _remembered_sha256(path)
+
+
+def _remembered_sha256(path: Path) -> str:
+    """`sha256_file`, from the cache when the file has not changed since."""
+    real = path.resolve()
+    state = real.stat()
+    stamp = [state.st_size, state.st_mtime_ns]
+    cache = cache_folder() / "weights-sha256.json"
+    entry = _read_cache(cache).get(str(real))
+    if entry is not None and entry[:2] == stamp:
+        return str(entry[2])
+    digest = sha256_file(real)
+    # Read again: another process may have added to it meanwhile. Files that are gone are forgotten.
+    entries = {name: known for name, known in _read_cache(cache).items() if Path(name).exists()}
+    try:
+        write_json(cache, {**entries, str(real): [*stamp, digest]})
+    except (DiskError, OSError):
+        return digest  # a cache that can't be written costs time, nothing else
+    return digest
+
+
+def _read_cache(cache: Path) -> dict[str, list[Any]]:
+    """The remembered hashes; anything unreadable is as good as empty."""
+    try:
+        content: Any = json.loads(cache.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(content, dict):
+        return {}
+    entries = cast("dict[str, Any]", content)
+    return {
+        name: known for name, known in entries.items() if isinstance(known, list) and len(cast("list[Any]", known)) == 3
+    }

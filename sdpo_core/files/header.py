@@ -1,0 +1,136 @@
+"""The header of a safetensors file, read strictly: what a file says about itself is checked against its size.
+
+    8 bytes, little-endian: length n of the header    n bytes: JSON {name: {dtype, shape, data_offsets}}    data
+
+The only way into weight files for everything that must not load torch.
+"""
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from sdpo_core.errors import AdapterError, SdpoError
+
+MAX_HEADER_BYTES = 16 * 2**20
+"""Largest header that is read; a checkpoint of Stable Diffusion has a third of a MiB."""
+
+PICKLE_SUFFIXES = frozenset({".bin", ".ckpt", ".pt", ".pth", ".pkl"})
+"""Files that can run code when they are loaded; they are never opened."""
+
+_LENGTH_BYTES = 8
+_BITS = {
+    **dict.fromkeys(("F64", "I64", "U64", "C64"), 64),
+    **dict.fromkeys(("F32", "I32", "U32"), 32),
+    **dict.fromkeys(("F16", "BF16", "I16", "U16"), 16),
+    **dict.fromkeys(("BOOL", "I8", "U8", "F8_E4M3", "F8_E5M2", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ"), 8),
+    **dict.fromkeys(("F6_E2M3", "F6_E3M2"), 6),
+    "F4": 4,
+}
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """One tensor as the header describes it."""
+
+    dtype: str  # as safetensors writes it, for instance "F16"
+    shape: tuple[int, ...]
+    begin: int  # offset of its bytes from the end of the header
+    end: int
+
+
+class _Unfit(Exception):
+    """Why a header is refused; becomes the caller's kind of `SdpoError`."""
+
+
+def read_header(path: Path, error: type[SdpoError] = AdapterError) -> tuple[dict[str, TensorInfo], dict[str, str]]:
+    """Tensors and metadata of a safetensors file, without its data.
+
+    Raises `error` when the file is missing, no safetensors file, cut short, or contradicts itself.
+    """
+    if path.suffix.casefold() in PICKLE_SUFFIXES:
+        raise error(
+            f"{path} is a pickle file, which can run any code when it is loaded, so the studio never opens one. Get "
+            "or convert it as .safetensors."
+        )
+    try:
+        with path.open("rb") as file:
+            size = path.stat().st_size
+            start = file.read(_LENGTH_BYTES)
+            header_bytes = _header_bytes(start, size)
+            tensors, metadata = _parse(file.read(header_bytes))
+        _check_layout(tensors, size - _LENGTH_BYTES - header_bytes)
+    except FileNotFoundError as problem:
+        raise error(f"{path} is not there. Check the name, or copy the file to this place.") from problem
+    except OSError as problem:
+        raise error(f"{path} can't be read ({problem.strerror}). Check the file and its permissions.") from problem
+    except _Unfit as problem:
+        raise error(f"{path} {problem}. Copy or download it again.") from problem
+    return tensors, metadata
+
+
+def _header_bytes(start: bytes, size: int) -> int:
+    if start.startswith(b"version "):
+        raise _Unfit("is a Git LFS pointer, a note in place of the file, which `git lfs pull` would fetch")
+    if len(start) < _LENGTH_BYTES:
+        raise _Unfit(f"is no safetensors file: it is only {size} bytes long")
+    length = int.from_bytes(start, "little")
+    if start[:2] in (b"PK", b"\x80\x02"):
+        raise _Unfit("is no safetensors file but a pickle with its name changed; it is not opened")
+    if length > MAX_HEADER_BYTES:
+        raise _Unfit(f"is no safetensors file: its header would be {length:,} bytes long")
+    if length > size - _LENGTH_BYTES:
+        raise _Unfit(f"is cut short: its header alone needs {length + _LENGTH_BYTES:,} bytes, the file has {size:,}")
+    return length
+
+
+def _parse(data: bytes) -> tuple[dict[str, TensorInfo], dict[str, str]]:
+    try:
+        header: Any = json.loads(data, object_pairs_hook=_without_duplicates)
+    except (ValueError, RecursionError) as error:
+        raise _Unfit("is no safetensors file: its header is not JSON") from error
+    if not isinstance(header, dict):
+        raise _Unfit("is no safetensors file: its header is not a JSON object")
+    entries = cast("dict[str, Any]", header)
+    metadata = entries.pop("__metadata__", {})
+    if not isinstance(metadata, dict):
+        raise _Unfit("has metadata that is not a JSON object")
+    texts = cast("dict[str, Any]", metadata)
+    if not all(isinstance(value, str) for value in texts.values()):
+        raise _Unfit("has metadata that is not text")
+    return {name: _tensor(name, entry) for name, entry in entries.items()}, texts
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        raise ValueError("a name stands twice in one object")
+    return values
+
+
+def _tensor(name: str, entry: Any) -> TensorInfo:
+    match entry:
+        case {"dtype": str(dtype), "shape": list(shape), "data_offsets": [int(begin), int(end)]}:
+            sides = cast("list[Any]", shape)
+        case _:
+            raise _Unfit(f"describes its tensor {name} in a way that is not safetensors")
+    if dtype not in _BITS or not all(type(side) is int and side >= 0 for side in sides):
+        raise _Unfit(f"gives its tensor {name} the type {dtype} and shape {sides}, which the studio does not know")
+    bits = _BITS[dtype] * math.prod(sides)
+    if bits % 8 or end - begin != bits // 8:
+        raise _Unfit(f"contradicts itself: its tensor {name} takes {end - begin:,} bytes, but {dtype} {sides} does not")
+    return TensorInfo(dtype=dtype, shape=tuple(sides), begin=begin, end=end)
+
+
+def _check_layout(tensors: dict[str, TensorInfo], data_bytes: int) -> None:
+    """The tensors must lie one after the other, from the first to the last byte of the data."""
+    expected = 0
+    for name, tensor in sorted(tensors.items(), key=lambda item: (item[1].begin, item[1].end)):
+        if tensor.begin != expected:
+            raise _Unfit(f"contradicts itself: its tensor {name} starts at byte {tensor.begin:,}, not {expected:,}")
+        expected = tensor.end
+    if expected > data_bytes:
+        raise _Unfit(f"is cut short: {data_bytes:,} bytes of weights came where its header announces {expected:,}")
+    if expected < data_bytes:
+        raise _Unfit(f"has {data_bytes - expected:,} bytes more than its header announces")

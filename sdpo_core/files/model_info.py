@@ -1,0 +1,222 @@
+"""What a base model is, told from its configs and weight headers: no torch, no network, no code from the model."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from sdpo_core.config import repository_root
+from sdpo_core.errors import ModelError
+from sdpo_core.files.hashing import sha256_folder_weights
+from sdpo_core.files.header import PICKLE_SUFFIXES, read_header
+
+DEMO = "demo"
+"""The name of the model that ships in assets/demo."""
+
+_NARROWEST_IN_COMFYUI = 320  # ComfyUI tells models apart by their UNet's width, and this is SD1.x's
+_SD1_TEXT_WIDTH = 768
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+_WEIGHTS = {"unet": "diffusion_pytorch_model", "vae": "diffusion_pytorch_model", "text_encoder": "model"}
+"""File name of each part's weights, without its ending."""
+
+_CONFIGS = ("unet/config.json", "vae/config.json", "text_encoder/config.json", "scheduler/scheduler_config.json")
+_SUPPORTED = "Expected Stable Diffusion 1.x (or a model of its shape) in a folder in diffusers format"
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """A base model."""
+
+    source: str  # as it was given
+    path: Path  # its folder
+    family: Literal["sd15"]
+    name: str  # for a person
+    sha256: str  # over weights, configs and tokenizer; the same for every copy of the model
+    native_size_px: int  # side of the images it was made for
+    default_guidance: float
+    is_demo: bool
+    comfyui: bool  # ComfyUI can detect the model, so adapters for it work there
+    prediction_type: str  # "epsilon" or "v_prediction"
+
+
+def inspect_model(source: str) -> ModelInfo:
+    """Find and check a model: `demo`, a folder in diffusers format, or a hub id that lies in the local cache.
+
+    Reading a model's weights for their hash takes seconds the first time. Raises `ModelError` saying what was
+    expected, what came and what to do.
+    """
+    folder = _find(source)
+    index = _read_json(folder / "model_index.json")
+    kind = index.get("_class_name")
+    if kind != "StableDiffusionPipeline":
+        raise ModelError(f"{folder} is a {kind}. {_SUPPORTED}; choose another model.")
+    unet, vae, text_encoder, scheduler = (_read_json(folder / name) for name in _CONFIGS)
+    width = _check_shape(folder, unet, text_encoder)
+    weights = [path for part, stem in _WEIGHTS.items() for path in _weights(folder / part, stem)]
+    for path in weights:
+        read_header(path, ModelError)
+    is_demo = folder.resolve() == _demo_folder().resolve()
+    return ModelInfo(
+        source=source,
+        path=folder,
+        family="sd15",
+        name=DEMO if is_demo else source if _HUB_ID.fullmatch(source) else folder.resolve().name,
+        sha256=_sha256(folder, weights),
+        native_size_px=_native_size_px(folder, unet, vae),
+        default_guidance=3.0 if is_demo else 7.0,
+        is_demo=is_demo,
+        comfyui=width >= _NARROWEST_IN_COMFYUI,
+        prediction_type=_prediction_type(folder, scheduler),
+    )
+
+
+def _demo_folder() -> Path:
+    return repository_root() / "assets" / "demo"
+
+
+def _find(source: str) -> Path:
+    if source == DEMO:
+        if not (_demo_folder() / "model_index.json").is_file():
+            raise ModelError(f"The demo model is missing from {_demo_folder()}. Download the studio again.")
+        return _demo_folder()
+    path = Path(source).expanduser()
+    if _exists(path):
+        return _check_place(path)
+    if _HUB_ID.fullmatch(source):
+        return _find_in_hub_cache(source)
+    raise ModelError(f"There is no model at {source}. {_SUPPORTED}, a hub id, or 'demo'; check the spelling.")
+
+
+def _check_place(path: Path) -> Path:
+    if path.suffix.casefold() in PICKLE_SUFFIXES and path.is_file():
+        raise _pickle(path)
+    if path.is_file():
+        raise ModelError(
+            f"{path} is a single file. {_SUPPORTED}; single-file checkpoints are not supported yet. Convert it to a "
+            "folder, or choose one."
+        )
+    if not (path / "model_index.json").is_file():
+        raise ModelError(f"{path} has no model_index.json. {_SUPPORTED}, which has one; choose that folder.")
+    return path
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return False  # no name that this system could have: too long, or a drive that is not there
+
+
+def _find_in_hub_cache(source: str) -> Path:
+    # Imported here, because it takes a while and most starts of the studio don't ask the cache.
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        folder = Path(snapshot_download(source, local_files_only=True))
+    except (LocalEntryNotFoundError, HFValidationError, HfHubHTTPError, OSError) as error:
+        raise ModelError(
+            f"There is no folder {source}, and no model of this hub id lies in the local Hugging Face cache. Check the "
+            f"spelling, or download it first: hf download {source}"
+        ) from error
+    if not (folder / "model_index.json").is_file():
+        raise ModelError(f"{source} in the local cache has no model_index.json. {_SUPPORTED}; choose another model.")
+    return folder
+
+
+def _check_shape(folder: Path, unet: dict[str, Any], text_encoder: dict[str, Any]) -> int:
+    """Refuse models that only look like SD1.x; returns the UNet's width."""
+    channels = unet.get("in_channels")
+    if channels != 4:
+        raise ModelError(f"The UNet in {folder} takes {channels} channels, as for inpainting. {_SUPPORTED} with 4.")
+    width = _integers(folder / _CONFIGS[0], unet, "block_out_channels")[0]
+    context, text = unet.get("cross_attention_dim"), text_encoder.get("hidden_size")
+    if context != text:
+        raise ModelError(f"In {folder} the UNet expects text of width {context}, its text encoder makes {text}.")
+    if width >= _NARROWEST_IN_COMFYUI and context != _SD1_TEXT_WIDTH:
+        raise ModelError(f"{folder} has text of width {context}, as Stable Diffusion 2. {_SUPPORTED}.")
+    return width
+
+
+def _weights(part: Path, stem: str) -> list[Path]:
+    """The files that hold a part's weights: full precision before half, as `sdpo_core.models` loads them."""
+    for variant in ("", ".fp16"):
+        single = part / f"{stem}{variant}.safetensors"
+        if single.is_file():
+            return [single]
+        index = part / f"{stem}.safetensors.index{variant}.json"
+        if index.is_file():
+            return _shards(index)
+    pickles = sorted(path for path in part.glob("*") if path.suffix.casefold() in PICKLE_SUFFIXES)
+    if pickles:
+        raise _pickle(pickles[0])
+    raise ModelError(f"{part} has no {stem}.safetensors. The download may be incomplete; download the model again.")
+
+
+def _shards(index: Path) -> list[Path]:
+    match _read_json(index).get("weight_map"):
+        case dict() as weight_map if weight_map:
+            names = {str(name) for name in cast("dict[str, Any]", weight_map).values()}
+        case _:
+            raise ModelError(f"{index} names no files. Download the model again.")
+    if any(Path(name).name != name for name in names):
+        raise ModelError(f"{index} names files outside its folder, so it is not trusted. Download the model again.")
+    return [index.parent / name for name in sorted(names)]
+
+
+def _sha256(folder: Path, weights: list[Path]) -> str:
+    tokenizer = [path for path in (folder / "tokenizer").glob("*") if path.suffix in (".json", ".txt")]
+    if not tokenizer:
+        raise ModelError(f"{folder / 'tokenizer'} is missing or empty. Download the model again.")
+    try:
+        return sha256_folder_weights(folder, [*weights, *(folder / name for name in _CONFIGS), *tokenizer])
+    except OSError as error:
+        raise ModelError(f"{error.filename} can't be read ({error.strerror}). Check the file and the disk.") from error
+    except ValueError as error:
+        raise ModelError(f"A tokenizer file in {folder} is not JSON. Download the model again.") from error
+
+
+def _native_size_px(folder: Path, unet: dict[str, Any], vae: dict[str, Any]) -> int:
+    side = unet.get("sample_size")
+    if not isinstance(side, int) or side < 1:
+        raise ModelError(
+            f"{folder / _CONFIGS[0]} has sample_size {side}; expected a side in latent pixels, such as 64."
+        )
+    return side * 2 ** (len(_integers(folder / _CONFIGS[1], vae, "block_out_channels")) - 1)
+
+
+def _prediction_type(folder: Path, scheduler: dict[str, Any]) -> str:
+    kind = scheduler.get("prediction_type", "epsilon")
+    if kind not in ("epsilon", "v_prediction"):
+        raise ModelError(f"{folder} predicts {kind!r}; expected 'epsilon' or 'v_prediction'. Choose another model.")
+    return kind
+
+
+def _integers(path: Path, config: dict[str, Any], key: str) -> list[int]:
+    match config.get(key):
+        case list() as values if values and all(isinstance(value, int) for value in cast("list[Any]", values)):
+            return cast("list[int]", values)
+        case other:
+            raise ModelError(f"{path} has {key} {other}; expected a list of numbers. Download the model again.")
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content: Any = json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise ModelError(f"{path} is missing. The download may be incomplete; download the model again.") from error
+    except OSError as error:
+        raise ModelError(f"{path} can't be read ({error.strerror}). Check the file and its permissions.") from error
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{path} is not JSON. Download the model again.") from error
+    if not isinstance(content, dict):
+        raise ModelError(f"{path} is not a JSON object. Download the model again.")
+    return cast("dict[str, Any]", content)
+
+
+def _pickle(path: Path) -> ModelError:
+    return ModelError(
+        f"{path} is a pickle file, which can run any code when it is loaded, so the studio never opens one. Get the "
+        "model as .safetensors, or convert it."
+    )

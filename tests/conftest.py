@@ -1,0 +1,57 @@
+"""What every test runs under: no network, one thread, and a browser only where there is one."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.browsers import find_browser
+
+# Before anything imports torch or a hub client: they read these once.
+os.environ.update(
+    HF_HUB_OFFLINE="1",
+    HF_HUB_DISABLE_TELEMETRY="1",
+    TRANSFORMERS_OFFLINE="1",
+    GRADIO_ANALYTICS_ENABLED="False",
+    OMP_NUM_THREADS="1",
+    MKL_NUM_THREADS="1",
+    TOKENIZERS_PARALLELISM="false",
+    NO_PROXY="127.0.0.1,localhost",
+    no_proxy="127.0.0.1,localhost",
+)
+os.environ.pop("SDPO_TORCH_INDEX", None)
+
+_skipped_for_want_of_a_browser: list[str] = []
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip the browser tests where there is no browser, and remember them for the summary."""
+    asking = [item for item in items if item.get_closest_marker("browser")]
+    if not asking or find_browser():
+        return
+    for item in asking:
+        item.add_marker(pytest.mark.skip(reason="no Chromium, Chrome or Edge"))
+        _skipped_for_want_of_a_browser.append(item.nodeid)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly how much was not tested."""
+    if _skipped_for_want_of_a_browser:
+        terminalreporter.write_line(
+            f"!! {len(_skipped_for_want_of_a_browser)} browser tests were SKIPPED: no Chromium, Chrome or Edge was "
+            "found. Install one, or set SDPO_BROWSER to its path.",
+            red=True,
+            bold=True,
+        )
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The folder that holds launch.py."""
+    return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def browser_path() -> str:
+    """The browser for tests marked ``browser`` (they do not run without one)."""
+    return find_browser()

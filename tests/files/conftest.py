@@ -1,0 +1,25 @@
+"""A tiny real model, and a cache folder that is not the person's."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.tiny_model import build_tiny_pipeline
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SDPO_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture(scope="session")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_tiny_pipeline(tmp_path_factory.mktemp("tiny") / "model")
+
+
+@pytest.fixture
+def model(pristine: Path, tmp_path: Path) -> Path:
+    """A copy that a test may break."""
+    return Path(shutil.copytree(pristine, tmp_path / "lakes"))
