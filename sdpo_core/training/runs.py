@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import psutil
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -223,6 +223,14 @@ def _alive(status: Status) -> bool:
         return False
 
 
+class _Pace(NamedTuple):
+    """From where the pace is measured."""
+
+    step: int
+    total: int
+    began: float  # seconds, monotonic
+
+
 class Reporter:
     """A job's voice: keeps status.json current, rewritten at most every `REPORT_INTERVAL_S`, and tells when to stop."""
 
@@ -232,16 +240,17 @@ class Reporter:
         self._echo = echo
         self._who = this_process()
         self._last_write = 0.0
-        self._pace: tuple[int, float] | None = None  # (step, time) from which the pace is measured
+        self._pace = _Pace(0, total, time.monotonic())
         self.total = total
 
     def say(self, step: int, message: str, *, state: State = "running", force: bool = False) -> None:
-        """Report `step` of `total`; the time left follows from the pace since the first report."""
+        """Report `step` of `total`; the time left follows from the pace since the steps began."""
         now = time.monotonic()
-        if self._pace is None or step < self._pace[0]:
-            self._pace = (step, now)
-        done = step - self._pace[0]
-        eta_s = (now - self._pace[1]) / done * (self.total - step) if done and state == "running" else None
+        # The clock starts anew while nothing has advanced (the model is loading) and when more work came in.
+        if step <= self._pace.step or self.total != self._pace.total:
+            self._pace = _Pace(step, self.total, now)
+        done = step - self._pace.step
+        eta_s = (now - self._pace.began) / done * (self.total - step) if done and state == "running" else None
         if not force and state == "running" and now - self._last_write < REPORT_INTERVAL_S:
             return
         self._last_write = now

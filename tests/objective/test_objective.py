@@ -180,7 +180,7 @@ def test_scope_pair_does_not_see_how_a_batch_is_split(scope_pair_split: int) -> 
         ("diffusion-dpo", {"smoothing": 0.1}, math.log(9)),
     ],
 )
-def test_a_pair_past_its_target_adds_nothing_under_a_safeguard(name: str, own: dict[str, float], at: float) -> None:
+def test_a_pair_past_its_target_adds_nothing_under_a_safeguard(name: str, own: dict[str, Any], at: float) -> None:
     for u, beyond in ((at - 0.1, False), (at + 0.1, True)):
         terms = Terms(torch.tensor([u]), Sides(torch.tensor([0.1]), torch.tensor([0.1])))
         assert past_target(name, terms, **own).item() is beyond

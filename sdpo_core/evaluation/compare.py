@@ -1,0 +1,111 @@
+"""The job `judge`: blind pairs of base and adapter, which share prompt, seed and everything else in the recipe.
+
+The number of comparisons is fixed beforehand, and the prompts are none that was voted on for training: otherwise the
+verdict would only tell how well the adapter remembers.
+"""
+
+from dataclasses import dataclass
+from itertools import count, cycle, islice
+from pathlib import Path
+
+from sdpo_core.config import JudgeConfig, repository_root
+from sdpo_core.errors import DataError
+from sdpo_core.files.model_info import ModelInfo
+from sdpo_core.generation import Stopped, build_recipe, ensure_candidates
+from sdpo_core.models.attach import LoadedAdapter, attach_adapter, find_adapter_file
+from sdpo_core.models.family import DiffusionModel
+from sdpo_core.models.registry import load_model
+from sdpo_core.preferences.records import AdapterUse, Candidate
+from sdpo_core.preferences.store import Store
+from sdpo_core.training.runs import Reporter, RunFolder
+
+_SEEDS = 2**32
+_SHOWN = 3  # prompts quoted in an error
+
+
+def judge_prompts(info: ModelInfo) -> list[str]:
+    """The built-in judge prompts for this model; no starter prompt is among them."""
+    name = "judge-demo.txt" if info.is_demo else "judge-general.txt"
+    lines = (repository_root() / "assets" / "prompts" / name).read_text(encoding="utf-8").splitlines()
+    return [line.strip() for line in lines if line.strip()]
+
+
+def run_judge(config: JudgeConfig, run: RunFolder, workspace: Path, reporter: Reporter) -> None:
+    """Generate `config.comparisons` judge pairs of this run; each can be judged as soon as it exists.
+
+    A stop keeps the finished pairs and ends in state stopped. Raises `AdapterError` when the adapter does not fit the
+    model, `DataError` when a prompt was voted on for training.
+    """
+    reporter.total = 2 * config.comparisons * config.sampling_steps
+    reporter.say(0, "Loading the model…", force=True)
+    with Store(workspace) as store:
+        path = find_adapter_file(store, config.adapter)
+        model = load_model(config.model, device=config.device, threads=config.threads)
+        prompts = _fresh_prompts(config, model.info, store)
+        adapter = attach_adapter(model, path, strength=config.strength, branch=config.adapter_branch)
+        painter, made = _Painter(config, store, model, adapter, reporter), 0
+        try:
+            for i, prompt in enumerate(islice(cycle(prompts), config.comparisons)):
+                step = 2 * i * config.sampling_steps
+                seed = (config.seed + i) % _SEEDS
+                message = f"Comparison {i + 1} of {config.comparisons}. {adapter.note}".strip()
+                base = painter.draw(prompt, seed, (), step, message)
+                ours = painter.draw(prompt, seed, (adapter.use,), step + config.sampling_steps, message)
+                store.add_pair(base.id, ours.id, purpose="judge", run_id=run.id)
+                made += 1
+        except Stopped:
+            message = f"Stopped after {made} of {config.comparisons} comparisons."
+            reporter.say(2 * made * config.sampling_steps, message, state="stopped", force=True)
+            run.answer("stop")
+        else:
+            reporter.say(
+                reporter.total, f"{made} comparisons are ready. {adapter.note}".strip(), state="done", force=True
+            )
+
+
+@dataclass(frozen=True)
+class _Painter:
+    """What every image of a judge run shares."""
+
+    config: JudgeConfig
+    store: Store
+    model: DiffusionModel
+    adapter: LoadedAdapter
+    reporter: Reporter
+
+    def draw(self, prompt: str, seed: int, adapters: tuple[AdapterUse, ...], step: int, message: str) -> Candidate:
+        """One image, sampled alone so that its pair is complete early; raises `Stopped` between two sampler steps."""
+        steps = count(step)
+
+        def tick() -> None:
+            if self.reporter.stop_requested():
+                raise Stopped
+            self.reporter.say(next(steps), message)
+
+        tick()
+        recipe = build_recipe(
+            self.model, self.config, prompt=prompt, negative="", seed=seed, batch=1, adapters=adapters
+        )
+        (drawn,) = ensure_candidates(self.store, self.model, [recipe], lora=self.adapter.lora, on_step=tick)
+        return drawn
+
+
+def _fresh_prompts(config: JudgeConfig, info: ModelInfo, store: Store) -> list[str]:
+    """The prompts to judge on; raises `DataError` when one was voted on for training (built-in ones are left out)."""
+    trained = {_plain(voted.pair.left.prompt) for voted in store.voted_pairs(purpose="train")}
+    seen = [prompt for prompt in config.prompts if _plain(prompt) in trained]
+    if seen:
+        quoted = ", ".join(f"“{prompt}”" for prompt in seen[:_SHOWN])
+        raise DataError(
+            f"{len(seen)} of the {len(config.prompts)} judge prompts were voted on for training, for instance "
+            f"{quoted}. A verdict on them would only tell how well the adapter remembers. Choose other prompts."
+        )
+    fresh = [prompt for prompt in config.prompts or judge_prompts(info) if _plain(prompt) not in trained]
+    if not fresh:
+        raise DataError("Every built-in judge prompt was voted on for training. Give prompts of your own to judge on.")
+    return fresh
+
+
+def _plain(prompt: str) -> str:
+    """A prompt without differences in case and spacing."""
+    return " ".join(prompt.casefold().split())

@@ -1,0 +1,40 @@
+"""`export`: put an adapter where other tools look for it, and prove that it fits its base."""
+
+from pathlib import Path
+
+from sdpo_core.atomic import write_bytes
+from sdpo_core.errors import AdapterError
+from sdpo_core.files.adapter_info import read_adapter_info
+from sdpo_core.files.model_info import DEMO, inspect_model
+from sdpo_core.preferences.store import Store
+
+
+def export_adapter(adapter: str, target: Path, workspace: Path, base: str | None) -> tuple[Path, str]:
+    """Copy `adapter` (a name in the workspace, `latest`, or a file) to `target`, a folder or a .safetensors file name.
+
+    Returns the written path and the load proof in words. Raises AdapterError when nothing would be gained: an adapter
+    that doesn't fit its base.
+    """
+    # Late: these load torch, which a mistyped command should not wait for.
+    from sdpo_core.models.adapter import prove_adapter
+    from sdpo_core.models.attach import find_adapter_file
+    from sdpo_core.models.registry import load_model
+
+    with Store(workspace) as store:
+        source = find_adapter_file(store, adapter)
+    info = read_adapter_info(source)
+    path = target / source.name if target.is_dir() or target.suffix != ".safetensors" else target
+    if path.exists() and not path.samefile(source) and path.read_bytes() != source.read_bytes():
+        raise AdapterError(f"{path} exists and is another file. Choose another name, or remove it first.")
+    proof = prove_adapter(source, load_model(base or _known_base(info.base_sha256)))
+    if proof.matched < proof.modules:
+        raise AdapterError(f"{source.name} was not copied: {proof.sentence()} Name its own base with --base MODEL.")
+    write_bytes(path, source.read_bytes())
+    path.chmod(0o644)
+    return path, proof.sentence()
+
+
+def _known_base(sha256: str | None) -> str:
+    if sha256 == inspect_model(DEMO).sha256:
+        return DEMO
+    raise AdapterError("This adapter was not trained on the demo model. Name its base with --base MODEL.")

@@ -1,0 +1,1 @@
+"""Foreign diffusion models behind one narrow interface, and the LoRA adapters on them."""

@@ -1,0 +1,183 @@
+"""LoRA on a frozen network, through peft: h = W x + strength·(α/rank)·B A x, B = 0 at the start (arXiv 2106.09685).
+
+The reference model is the same weights with the adapter off. Several adapters may sit on one network: each `Lora`
+switches only itself.
+"""
+
+import contextlib
+import itertools
+import math
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from peft import LoraConfig, inject_adapter_in_model
+from peft.tuners.lora import LoraLayer
+from torch import Tensor, nn
+
+from sdpo_core.errors import AdapterError
+from sdpo_core.models.family import DiffusionModel
+
+_ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
+TARGETS: dict[str, tuple[str, ...]] = {
+    "attention": _ATTENTION,
+    "wide": (*_ATTENTION, "conv1", "conv2", "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2"),
+}
+
+
+def adaptable_modules(network: nn.Module) -> dict[str, nn.Linear | nn.Conv2d]:
+    """Every linear and 2-d convolution of `network` by its own name, seen through adapters that wrap it."""
+    found: dict[str, nn.Linear | nn.Conv2d] = {}
+    wrapped: tuple[str, ...] = ()
+    for name, module in network.named_modules():
+        if name.startswith(wrapped) and wrapped:
+            continue  # inside an adapted layer: its base layer, A or B
+        if isinstance(module, LoraLayer):
+            wrapped = (*wrapped, f"{name}.")
+            module = module.get_base_layer()
+        if isinstance(module, nn.Linear | nn.Conv2d):
+            found[name] = module
+    return found
+
+
+class Lora:
+    """One adapter on a model's network; on, at strength 1, from its making until `remove`.
+
+    `names` are the parameters' names, sorted: `<module>.lora_A.weight` and `<module>.lora_B.weight`; `parameters` are
+    the parameters in that order, A (rank, in, …) and B (out, rank, …), float32, trainable.
+    """
+
+    def __init__(self, model: DiffusionModel, modules: Sequence[str], *, rank: int, alpha: float, seed: int) -> None:
+        """Put LoRA on `modules` (full names). A is Kaiming-uniform from `seed`, B is 0; trainable, float32."""
+        self.rank, self.alpha, self.modules = rank, alpha, tuple(sorted(modules))
+        self._network = model.network
+        taken = {adapter for layer in _layers(self._network).values() for adapter in layer.lora_A}
+        self._name = next(name for name in (f"lora{i}" for i in itertools.count()) if name not in taken)
+        self._strength = 1.0
+        config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=list(self.modules))  # pyright: ignore
+        # peft draws A from the global generator (ours replaces it below), and warns that there are several adapters.
+        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Already found a `peft_config`", category=UserWarning)
+            inject_adapter_in_model(config, self._network, self._name)
+        everywhere = _layers(self._network)
+        self._layers = {name: everywhere[name] for name in self.modules}
+        self._initialise(seed)
+        named = self._named()
+        self.names: list[str] = sorted(named)
+        self.parameters: list[nn.Parameter] = [named[name] for name in self.names]
+        for layer in everywhere.values():
+            _activate(layer, sorted(taken | {self._name}))
+
+    @classmethod
+    def create(cls, model: DiffusionModel, *, rank: int, alpha: float, targets: str, seed: int) -> "Lora":
+        """A fresh adapter on the layers that `TARGETS[targets]` names; changes nothing until it is trained."""
+        suffixes = tuple(f".{suffix}" for suffix in TARGETS[targets])
+        return cls(
+            model,
+            [name for name in adaptable_modules(model.network) if name.endswith(suffixes)],
+            rank=rank,
+            alpha=alpha,
+            seed=seed,
+        )
+
+    @property
+    def adapts_convolutions(self) -> bool:
+        """Whether any adapted layer is a convolution with a kernel wider than 1."""
+        bases = (layer.get_base_layer() for layer in self._layers.values())
+        return any(isinstance(base, nn.Conv2d) and max(base.kernel_size) > 1 for base in bases)
+
+    @contextlib.contextmanager
+    def off(self) -> Iterator[None]:
+        """Within it the network computes exactly what it would without this adapter."""
+        before = [(layer, list(layer.active_adapters)) for layer in self._layers.values()]
+        for layer, active in before:
+            _activate(layer, [name for name in active if name != self._name])
+        try:
+            yield
+        finally:
+            for layer, active in before:
+                _activate(layer, active)
+
+    @contextlib.contextmanager
+    def at_strength(self, strength: float) -> Iterator[None]:
+        """Within it the adapter's effect is multiplied by `strength`."""
+        before = self._strength
+        self._set_strength(strength)
+        try:
+            yield
+        finally:
+            self._set_strength(before)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Copies of the parameters by name, float32, as they are: for exact checkpoints, not for other tools."""
+        return {name: parameter.detach().clone() for name, parameter in sorted(self._named().items())}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Take over `state`; raises `AdapterError` when a name or shape differs."""
+        named = self._named()
+        if state.keys() != named.keys():
+            odd = sorted(state.keys() ^ named.keys())
+            raise AdapterError(
+                f"The checkpoint's adapter does not fit: {len(odd)} parameters differ, for instance {odd[0]}. "
+                "Was it made with other targets or another model?"
+            )
+        for name, parameter in named.items():
+            if state[name].shape != parameter.shape:
+                raise AdapterError(
+                    f"The checkpoint's {name} has shape {tuple(state[name].shape)}, expected {tuple(parameter.shape)}. "
+                    "Was it made with another rank?"
+                )
+        with torch.no_grad():
+            for name, parameter in named.items():
+                parameter.copy_(state[name])
+
+    def remove(self) -> None:
+        """Take the adapter off the network; layers that carry no other become the plain layers they were."""
+        for name, layer in self._layers.items():
+            others = [active for active in layer.active_adapters if active != self._name]
+            layer.delete_adapter(self._name)
+            _activate(layer, others)
+            if not layer.lora_A:
+                self._network.set_submodule(name, layer.get_base_layer())
+        self._layers = {}
+        network: Any = self._network  # peft keeps its configs by adapter name in an attribute of the network
+        del network.peft_config[self._name]
+        if not network.peft_config:
+            del network.peft_config
+
+    def _named(self) -> dict[str, nn.Parameter]:
+        return {
+            f"{module}.{half}.weight": getattr(layer, half)[self._name].weight
+            for module, layer in self._layers.items()
+            for half in ("lora_A", "lora_B")
+        }
+
+    def _initialise(self, seed: int) -> None:
+        generator = torch.Generator("cpu").manual_seed(seed)
+        for layer in self._layers.values():
+            for half in (layer.lora_A[self._name], layer.lora_B[self._name]):
+                half.float().requires_grad_(True)
+            down, up = layer.lora_A[self._name].weight, layer.lora_B[self._name].weight  # (r, in, …), (out, r, …)
+            drawn = nn.init.kaiming_uniform_(torch.empty(down.shape), a=math.sqrt(5), generator=generator)
+            with torch.no_grad():
+                down.copy_(drawn)
+                up.zero_()
+
+    def _set_strength(self, strength: float) -> None:
+        self._strength = strength
+        for layer in self._layers.values():
+            layer.set_scale(self._name, strength)
+
+
+def _layers(network: nn.Module) -> dict[str, Any]:
+    # Any: peft's layers are untyped mix-ins of nn.Module.
+    return {name: module for name, module in network.named_modules() if isinstance(module, LoraLayer)}
+
+
+def _activate(layer: Any, names: list[str]) -> None:
+    """Let exactly these adapters act. peft's `set_adapter` also switches requires_grad, which has to stay as it is."""
+    trainable = [(parameter, parameter.requires_grad) for parameter in layer.parameters()]
+    layer.set_adapter(names, inference_mode=True)
+    for parameter, flag in trainable:
+        parameter.requires_grad_(flag)

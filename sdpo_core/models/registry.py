@@ -1,0 +1,46 @@
+"""From a model's name to the loaded model."""
+
+from collections.abc import Callable
+
+import diffusers
+import torch
+import transformers
+
+from sdpo_core.errors import ModelError
+from sdpo_core.files.model_info import ModelInfo, inspect_model
+from sdpo_core.models.family import DiffusionModel
+from sdpo_core.models.sd15 import StableDiffusion15
+
+FAMILIES: dict[str, Callable[..., DiffusionModel]] = {
+    "sd15": StableDiffusion15,
+}
+
+
+def load_model(
+    source: str, *, device: str = "auto", dtype: torch.dtype = torch.float32, threads: int = 1
+) -> DiffusionModel:
+    """Load `source` (see `inspect_model`) onto `device`, frozen, its weights as `dtype`.
+
+    Sets the process's CPU threads, because the last bits of a sum depend on them. Never touches the network.
+    Raises `ModelError` when the device is absent or the model can't be read.
+    """
+    info: ModelInfo = inspect_model(source)
+    where = resolve_device(device)
+    torch.set_num_threads(threads)
+    # Their progress bars and "newly initialized" notes would bury the job's own log; real trouble comes as ModelError.
+    diffusers.utils.logging.set_verbosity_error()
+    diffusers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    return FAMILIES[info.family](info, device=where, dtype=dtype)
+
+
+def resolve_device(name: str) -> torch.device:
+    """`auto` takes CUDA, then MPS, then the CPU; raises `ModelError` when a named device is not there."""
+    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(kind for kind, there in present.items() if there))
+    if not present.get(name, False):
+        found = ", ".join(kind for kind, there in present.items() if there)
+        raise ModelError(f"No device {name!r} was found here, only {found}. Choose device 'auto' or 'cpu'.")
+    return torch.device(name)

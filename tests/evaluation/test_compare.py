@@ -1,0 +1,155 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from demo.scenes.captions import claims
+from sdpo_core.config import GenerateConfig, JudgeConfig, repository_root
+from sdpo_core.errors import AdapterError, DataError
+from sdpo_core.evaluation.compare import judge_prompts, run_judge
+from sdpo_core.files.model_info import inspect_model
+from sdpo_core.generation import run_generate
+from sdpo_core.models.adapter import save_adapter
+from sdpo_core.models.lora import Lora
+from sdpo_core.models.registry import load_model
+from sdpo_core.preferences.records import Candidate, Pair
+from sdpo_core.preferences.store import Store
+from sdpo_core.training.runs import Reporter, RunFolder, Status
+from tests.models.test_lora import shake
+from tests.tiny_model import build_tiny_pipeline
+
+PROMPTS = repository_root() / "assets" / "prompts"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_tiny_pipeline(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="module")
+def adapter(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    model = load_model(str(folder), device="cpu")
+    lora = Lora.create(model, rank=4, alpha=4.0, targets="attention", seed=0)
+    shake(lora)
+    path = tmp_path_factory.mktemp("adapter") / "taste.safetensors"
+    save_adapter(path, lora, info=model.info, sdpo={}, title="taste")
+    return path
+
+
+@pytest.fixture
+def judge(folder: Path, adapter: Path, tmp_path: Path) -> Callable[..., tuple[RunFolder, Store]]:
+    def go(on_status: Callable[[Status, RunFolder], None] | None = None, **settings: Any) -> tuple[RunFolder, Store]:
+        defaults: dict[str, Any] = {"model": str(folder), "device": "cpu", "sampling_steps": 2, "adapter": str(adapter)}
+        config = JudgeConfig.parse({**defaults, "comparisons": 3, **settings})
+        run = RunFolder.create(tmp_path / "runs", "judge", config.model_dump(mode="json"))
+        echo = (lambda status: on_status(status, run)) if on_status else None
+        run_judge(config, run, tmp_path, Reporter(run, "judge", 0, echo))
+        return run, Store(tmp_path)
+
+    return go
+
+
+def sides(pair: Pair) -> tuple[Candidate, Candidate]:
+    """(base, adapter)."""
+    both = sorted((pair.left, pair.right), key=lambda c: len(c.recipe.adapters) if c.recipe else 0)
+    return both[0], both[1]
+
+
+def test_a_pair_differs_in_the_adapter_alone(judge: Callable[..., tuple[RunFolder, Store]]) -> None:
+    run, store = judge(prompts=("a", "b"), strength=0.7, adapter_branch="conditional")
+    assert run.status().state == "done"
+    assert (run.status().step, run.status().total) == (12, 12)
+    pairs = store.open_pairs(purpose="judge", run_id=run.id)
+    assert [pair.left.prompt for pair in pairs] == ["a", "b", "a"], "prompts repeat, with other seeds"
+    assert len({pair.left.recipe.seed for pair in pairs if pair.left.recipe}) == 3
+    for pair in pairs:
+        base, ours = sides(pair)
+        assert base.recipe
+        assert ours.recipe
+        assert base.recipe == ours.recipe.model_copy(update={"adapters": ()})
+        assert (ours.recipe.adapters[0].strength, ours.recipe.adapters[0].branch) == (0.7, "conditional")
+        images = [np.asarray(Image.open(store.image_path(candidate))) for candidate in (base, ours)]
+        assert (images[0] != images[1]).any()
+
+
+def test_built_in_prompts_are_taken_when_none_are_given(judge: Callable[..., tuple[RunFolder, Store]]) -> None:
+    run, store = judge()
+    expected = (PROMPTS / "judge-general.txt").read_text().splitlines()[:3]
+    assert [pair.left.prompt for pair in store.open_pairs(purpose="judge", run_id=run.id)] == expected
+
+
+def vote_on(folder: Path, workspace: Path, *prompts: str) -> None:
+    config = GenerateConfig(model=str(folder), device="cpu", sampling_steps=2, prompts=prompts)
+    run = RunFolder.create(workspace / "runs", "generate", {})
+    run_generate(config, run, workspace, Reporter(run, "generate", 0))
+    with Store(workspace) as store:
+        for pair in store.open_pairs(purpose="train"):
+            store.vote(f"vote-{pair.id}", pair.id, "left")
+
+
+def test_prompts_that_were_voted_on_are_refused(
+    judge: Callable[..., tuple[RunFolder, Store]], folder: Path, tmp_path: Path
+) -> None:
+    vote_on(folder, tmp_path, "a red hill")
+    with pytest.raises(DataError, match="A  Red hill"):
+        judge(prompts=("the sea", "A  Red hill"))
+
+
+def test_built_in_prompts_that_were_voted_on_are_left_out(
+    judge: Callable[..., tuple[RunFolder, Store]], folder: Path, tmp_path: Path
+) -> None:
+    built_in = (PROMPTS / "judge-general.txt").read_text().splitlines()
+    vote_on(folder, tmp_path, built_in[0])
+    run, store = judge()
+    assert [pair.left.prompt for pair in store.open_pairs(purpose="judge", run_id=run.id)] == built_in[1:4]
+
+
+def test_an_adapter_that_does_not_fit_is_refused(
+    judge: Callable[..., tuple[RunFolder, Store]], adapter: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "cut.safetensors"
+    broken.write_bytes(adapter.read_bytes()[:-50])
+    with pytest.raises(AdapterError):
+        judge(adapter=str(broken))
+
+
+def test_a_stop_keeps_finished_comparisons(judge: Callable[..., tuple[RunFolder, Store]], tmp_path: Path) -> None:
+    def stop_in_the_second(status: Status, run: RunFolder) -> None:
+        if status.message.startswith("Comparison 2"):
+            run.signal("stop")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("sdpo_core.training.runs.REPORT_INTERVAL_S", 0.0)
+        run, store = judge(stop_in_the_second, prompts=("a", "b"))
+    assert run.status().state == "stopped"
+    assert "after 1 of 3" in run.status().message
+    assert len(store.open_pairs(purpose="judge", run_id=run.id)) == 1
+
+
+@pytest.mark.parametrize("kind", ["demo", "general"])
+def test_prompt_lists_are_disjoint_and_long_enough(kind: str) -> None:
+    starter, judged = ((PROMPTS / f"{name}-{kind}.txt").read_text().splitlines() for name in ("starter", "judge"))
+    assert len(starter) == len(judged) == 60
+    assert len({*starter, *judged}) == 120
+    assert all(prompt and prompt == prompt.strip() for prompt in starter + judged)
+
+
+@pytest.mark.parametrize("name", ["starter-demo", "judge-demo"])
+def test_demo_prompts_are_of_the_demos_grammar(name: str) -> None:
+    words = set((PROMPTS / f"{name}.txt").read_text().replace(",", "").split())
+    grammar = (
+        "a an the at by with and few many pine round green autumn snowy winter day dawn sunset night sun moon clouds "
+        "stars trees cactus cacti house boat mountains hills desert dunes sea ocean lake forest"
+    )
+    assert words <= set(grammar.split())
+    assert all("land" in claims(prompt) for prompt in (PROMPTS / f"{name}.txt").read_text().splitlines())
+
+
+def test_the_demo_has_its_own_judge_prompts() -> None:
+    info = inspect_model("demo")
+    assert judge_prompts(info) == (PROMPTS / "judge-demo.txt").read_text().splitlines()
+    model = load_model("demo", device="cpu")
+    assert not any(model.truncated_tokens(judge_prompts(info)))

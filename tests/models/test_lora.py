@@ -1,0 +1,152 @@
+import pytest
+import torch
+from torch import Tensor, nn
+
+from sdpo_core.errors import AdapterError
+from sdpo_core.models.family import DiffusionModel
+from sdpo_core.models.lora import TARGETS, Lora, adaptable_modules
+
+
+def inputs(model: DiffusionModel) -> tuple[Tensor, Tensor, Tensor]:
+    noisy = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    return noisy, torch.tensor([10, 900]), model.encode_prompts(["a hill", "the sea"])
+
+
+def shake(lora: Lora, seed: int = 1) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in lora.parameters:
+            parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.05)
+
+
+@pytest.fixture(params=sorted(TARGETS))
+def targets(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+def test_off_and_untrained_are_bit_identical_to_the_bare_network(tiny: DiffusionModel, targets: str) -> None:
+    with torch.no_grad():
+        bare = tiny.predict(*inputs(tiny))
+        lora = Lora.create(tiny, rank=4, alpha=6.0, targets=targets, seed=3)
+        assert torch.equal(tiny.predict(*inputs(tiny)), bare), "B = 0 must not change a bit: the margin starts at 0"
+        shake(lora)
+        assert not torch.equal(tiny.predict(*inputs(tiny)), bare)
+        with lora.off():
+            assert torch.equal(tiny.predict(*inputs(tiny)), bare)
+        with lora.at_strength(0.0):
+            assert torch.equal(tiny.predict(*inputs(tiny)), bare)
+        lora.remove()
+        assert torch.equal(tiny.predict(*inputs(tiny)), bare)
+
+
+def test_untrained_equals_off_in_the_forward_that_training_runs(tiny: DiffusionModel, targets: str) -> None:
+    lora = Lora.create(tiny, rank=4, alpha=6.0, targets=targets, seed=3)
+    with torch.no_grad(), lora.off():
+        reference = tiny.predict(*inputs(tiny))
+    policy = tiny.predict(*inputs(tiny))
+    assert policy.requires_grad
+    assert torch.equal(policy, reference)
+
+
+def test_the_update_is_strength_alpha_over_rank_b_a(tiny: DiffusionModel, targets: str) -> None:
+    lora = Lora.create(tiny, rank=4, alpha=6.0, targets=targets, seed=3)
+    shake(lora)
+    with torch.no_grad(), lora.at_strength(0.7):
+        adapted = tiny.predict(*inputs(tiny))
+    state = lora.state_dict()
+    lora.remove()
+    modules = adaptable_modules(tiny.network)
+    with torch.no_grad():
+        for name in lora.modules:
+            down, up = state[f"{name}.lora_A.weight"], state[f"{name}.lora_B.weight"]
+            delta = up.flatten(1) @ down.flatten(1)  # a k x k convolution followed by a 1 x 1 one is their product
+            modules[name].weight += 0.7 * 6.0 / 4 * delta.reshape(modules[name].weight.shape)
+        torch.testing.assert_close(tiny.predict(*inputs(tiny)), adapted, rtol=1e-4, atol=1e-5)
+
+
+def test_targets(tiny: DiffusionModel) -> None:
+    narrow = Lora.create(tiny, rank=2, alpha=2.0, targets="attention", seed=0)
+    assert len(narrow.modules) == 4 * 2 * 4  # projections x attentions of a block x transformer blocks
+    assert not narrow.adapts_convolutions
+    narrow.remove()
+    wide = Lora.create(tiny, rank=2, alpha=2.0, targets="wide", seed=0)
+    assert set(narrow.modules) < set(wide.modules)
+    assert wide.adapts_convolutions
+    assert any(name.endswith("resnets.0.conv1") for name in wide.modules)
+    assert not any("time_emb" in name for name in wide.modules)
+
+
+def test_the_start_depends_on_the_seed_alone(tiny: DiffusionModel) -> None:
+    def start(seed: int, global_seed: int) -> dict[str, Tensor]:
+        torch.manual_seed(global_seed)
+        before = torch.random.get_rng_state()
+        lora = Lora.create(tiny, rank=4, alpha=4.0, targets="wide", seed=seed)
+        assert torch.equal(torch.random.get_rng_state(), before), "making an adapter must not move the global stream"
+        state = lora.state_dict()
+        lora.remove()
+        return state
+
+    first, again, other = start(5, 0), start(5, 1), start(6, 0)
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not torch.equal(*(s[min(n for n in s if "lora_A" in n)] for s in (first, other)))
+    for name, tensor in first.items():
+        bound = tensor[0].numel() ** -0.5  # Kaiming-uniform with a = √5: U(−1/√fan_in, 1/√fan_in)
+        limit = bound if "lora_A" in name else 0.0
+        assert float(tensor.abs().max()) <= limit
+
+
+def test_gradients_reach_the_adapter_and_nothing_else(tiny: DiffusionModel) -> None:
+    lora = Lora.create(tiny, rank=4, alpha=4.0, targets="wide", seed=0)
+    tiny.predict(*inputs(tiny)).square().mean().backward()
+    with_gradient = {id(p) for p in tiny.network.parameters() if p.grad is not None}
+    assert with_gradient == {id(p) for p in lora.parameters}
+    assert all(p.dtype == torch.float32 for p in lora.parameters)
+    assert lora.names == sorted(lora.names) == list(lora.state_dict())
+
+
+def test_switching_off_between_forward_and_backward_loses_no_gradient(tiny: DiffusionModel) -> None:
+    lora = Lora.create(tiny, rank=4, alpha=4.0, targets="attention", seed=0)
+    prediction = tiny.predict(*inputs(tiny))
+    with lora.off():
+        assert all(p.requires_grad for p in lora.parameters)
+        gradients = torch.autograd.grad(prediction.square().mean(), lora.parameters)
+    assert any(bool(gradient.any()) for gradient in gradients)
+
+
+def test_the_state_comes_back_exactly(tiny: DiffusionModel) -> None:
+    lora = Lora.create(tiny, rank=4, alpha=4.0, targets="attention", seed=0)
+    shake(lora)
+    kept = lora.state_dict()
+    with torch.no_grad():
+        expected = tiny.predict(*inputs(tiny))
+        shake(lora, seed=9)
+        lora.load_state_dict(kept)
+        assert torch.equal(tiny.predict(*inputs(tiny)), expected)
+    name = lora.names[0]
+    with pytest.raises(AdapterError, match="differ"):
+        lora.load_state_dict({**kept, "odd": kept[name]})
+    with pytest.raises(AdapterError, match="shape"):
+        lora.load_state_dict({**kept, name: kept[name][:1]})
+
+
+def test_two_adapters_on_one_network_switch_only_themselves(tiny: DiffusionModel) -> None:
+    with torch.no_grad():
+        bare = tiny.predict(*inputs(tiny))
+        first = Lora.create(tiny, rank=4, alpha=4.0, targets="wide", seed=0)
+        shake(first)
+        one = tiny.predict(*inputs(tiny))
+        second = Lora.create(tiny, rank=2, alpha=2.0, targets="attention", seed=1)
+        assert torch.equal(tiny.predict(*inputs(tiny)), one)
+        shake(second)
+        both = tiny.predict(*inputs(tiny))
+        with second.off():
+            assert torch.equal(tiny.predict(*inputs(tiny)), one)
+            with first.off():
+                assert torch.equal(tiny.predict(*inputs(tiny)), bare)
+        assert torch.equal(tiny.predict(*inputs(tiny)), both)
+        first.remove()
+        with second.off():
+            assert torch.equal(tiny.predict(*inputs(tiny)), bare)
+        second.remove()
+        assert torch.equal(tiny.predict(*inputs(tiny)), bare)
+    assert all(isinstance(m, nn.Linear | nn.Conv2d) for m in adaptable_modules(tiny.network).values())

@@ -1,0 +1,203 @@
+"""The command line as a person uses it: real processes on a tiny real model, from the first image to the verdict."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sdpo_core.files.adapter_info import read_adapter_info
+from sdpo_core.preferences.store import Store
+from sdpo_core.training.runs import RunFolder, list_runs
+from tests.tiny_model import build_tiny_pipeline
+
+PROMPTS = ["hills", "a lake", "a desert", "the sea", "a forest", "mountains"]
+QUICK = ["--sampling-steps", "2", "--size-px", "64"]
+
+
+def command(*arguments: str | Path) -> list[str]:
+    return [sys.executable, "-m", "sdpo_core", *map(str, arguments)]
+
+
+def sdpo(*arguments: str | Path, code: int = 0) -> str:
+    """Run a verb; returns standard output, or standard error when it is meant to fail."""
+    done = subprocess.run(command(*arguments), capture_output=True, text=True, timeout=300)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert code == 0 or "Traceback" not in done.stderr
+    return done.stderr if code else done.stdout
+
+
+def lines(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_tiny_pipeline(tmp_path_factory.mktemp("cli") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def workspace(tiny: Path) -> Path:
+    """A workspace with six voted pairs: left, right, …, and one tie."""
+    folder = tiny.parent / "workspace"
+    sdpo("generate", "--workspace", folder, "--model", tiny, "--seed", "5", *QUICK, "--prompts", *PROMPTS)
+    for i, pair in enumerate(lines(sdpo("vote", "--workspace", folder))):
+        choice = "tie" if i == 5 else ("left", "right")[i % 2]
+        sdpo("vote", "--workspace", folder, str(pair["pair"]), choice)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(workspace: Path, tiny: Path) -> RunFolder:
+    flags = ["--steps", "6", "--checkpoint-every-steps", "3", "--rank", "2", "--preview-prompts", "1"]
+    end = json.loads(sdpo("train", "--workspace", workspace, "--model", tiny, *QUICK, *flags, "--adapter-name", "mine"))
+    assert end["state"] == "done"
+    return RunFolder.open(Path(end["run"]))
+
+
+def test_generating_made_pairs_of_one_prompt(workspace: Path) -> None:
+    with Store(workspace) as store:
+        pairs = store.voted_pairs(purpose="train")
+        assert [voted.pair.left.prompt for voted in pairs] == PROMPTS
+        for voted in pairs:
+            assert voted.pair.left.prompt == voted.pair.right.prompt
+            assert voted.pair.left.image_sha256 != voted.pair.right.image_sha256
+            assert store.image_path(voted.pair.left).is_file()
+        assert store.counts().decided == 5
+
+
+def test_training_leaves_everything_the_run_folder_promises(trained: RunFolder, workspace: Path) -> None:
+    rows, _ = trained.read_metrics()
+    steps = [row for row in rows if row["kind"] == "step"]
+    assert [row["step"] for row in steps] == [1, 2, 3, 4, 5, 6]
+    assert steps[0]["margin"] == 0.0
+    assert steps[0]["loss"] == pytest.approx(0.6931472, abs=1e-7)
+    health = [row for row in rows if row["kind"] == "health"]
+    assert [row["step"] for row in health] == [3, 6]
+    assert not health[0]["held_out"], "five pairs are too few to hold any out, and the run says so"
+    assert [path.name for path in trained.checkpoints()] == ["step-000003", "step-000006"]
+    assert sorted(trained.previews()) == [0, 3, 6]
+    assert "unseen draws of the training pairs" in trained.status().message
+    published = workspace / "adapters" / "mine.safetensors"
+    assert published.read_bytes() == trained.adapter_path.read_bytes()
+    assert published.with_suffix(".png").is_file()
+    info = read_adapter_info(published)
+    assert info.sdpo is not None
+    assert info.sdpo["pairs"] == 5
+    for prompt in PROMPTS:
+        assert prompt not in json.dumps(info.metadata), "an adapter file never tells the prompts"
+
+
+def test_judging_is_blind_and_ends_in_a_verdict(trained: RunFolder, workspace: Path, tiny: Path) -> None:
+    flags = ["--adapter", "mine", "--comparisons", "3", "--prompts", "the moon", "a house", "a boat"]
+    end = json.loads(sdpo("judge", "--workspace", workspace, "--model", tiny, *QUICK, *flags))
+    run = Path(end["run"]).name
+    pairs = lines(sdpo("vote", "--workspace", workspace, "--judge", run))
+    assert len(pairs) == 3
+    assert "not all comparisons" in sdpo("judge", "--workspace", workspace, "--verdict", run).lower()
+    with Store(workspace) as store:
+        for pair in pairs:
+            left = store.pair(pair["pair"]).left
+            adapter_is_left = bool(left.recipe and left.recipe.adapters)
+            sdpo("vote", "--workspace", workspace, str(pair["pair"]), "left" if adapter_is_left else "right")
+    assert "3 of 3" in sdpo("judge", "--workspace", workspace, "--verdict", run)
+
+
+def test_judge_prompts_must_be_unseen(trained: RunFolder, workspace: Path, tiny: Path) -> None:
+    flags = ["--adapter", "mine", "--comparisons", "1", "--prompts", PROMPTS[0]]
+    assert PROMPTS[0] in sdpo("judge", "--workspace", workspace, "--model", tiny, *QUICK, *flags, code=1)
+
+
+def test_export_copies_the_adapter_and_proves_it(
+    trained: RunFolder, workspace: Path, tiny: Path, tmp_path: Path
+) -> None:
+    out = sdpo("export", "--workspace", workspace, "latest", "--to", tmp_path, "--base", tiny)
+    target, proof = out.splitlines()
+    assert Path(target).read_bytes() == trained.adapter_path.read_bytes()
+    assert "16 of 16" in proof or "of" in proof
+
+
+def test_kill_9_and_resume_equal_a_straight_run(workspace: Path, tiny: Path) -> None:
+    """The process dies at some step after the first checkpoint; the resumed run ends with the same bytes."""
+    flags = [*QUICK, "--checkpoint-every-steps", "4", "--rank", "2", "--preview-prompts", "0", "--model", tiny]
+    straight = json.loads(sdpo("train", "--workspace", workspace, *flags, "--steps", "40"))
+    with subprocess.Popen(
+        command("train", "--workspace", workspace, *flags, "--steps", "40"), stdout=-3, stderr=-3
+    ) as child:
+        run = _wait_for_checkpoint(workspace / "runs", child.pid)
+        child.send_signal(getattr(signal, "SIGKILL", signal.SIGTERM))
+    assert run.status().state == "failed"
+    resumed = json.loads(sdpo("train", "--workspace", workspace, "--run", run.path))
+    assert resumed["state"] == "done"
+    assert run.checkpoints()[-1].name == "step-000040"
+    for name in ("state.safetensors", "state.json"):
+        a, b = (Path(r["run"]) / "checkpoints" / "step-000040" / name for r in (straight, resumed))
+        assert a.read_bytes() == b.read_bytes()
+    steps = [row["step"] for row in run.read_metrics()[0] if row["kind"] == "step"]
+    assert steps == list(range(1, 41))
+
+
+def test_ctrl_c_keeps_what_was_learned(workspace: Path, tiny: Path) -> None:
+    flags = [*QUICK, "--checkpoint-every-steps", "4", "--rank", "2", "--preview-prompts", "0", "--model", tiny]
+    with subprocess.Popen(
+        command("train", "--workspace", workspace, *flags, "--steps", "5000"), stdout=-3, stderr=-3
+    ) as child:
+        run = _wait_for_checkpoint(workspace / "runs", child.pid)
+        child.send_signal(signal.SIGINT)
+        assert child.wait(timeout=60) == 0
+    assert run.status().state == "stopped"
+    assert "You stopped it" in run.status().message
+    assert run.adapter_path.is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (["train", "--learning-rate", "fast"], 2, "learning_rate"),
+        (["train", "--safeguard", "lora", "--scope", "batch"], 2, "scope 'batch' belongs to safeguard 'output'"),
+        (["train", "--model", "nowhere/at-all"], 1, "nowhere/at-all"),
+        (["generate"], 1, "prompt"),
+        (["vote", "1"], 2, "A vote needs a choice"),
+        (["vote", "999999", "left"], 1, "999999"),
+        (["export", "nobody", "--to", "x"], 1, "nobody"),
+    ],
+)
+def test_mistakes_are_told_in_a_sentence(workspace: Path, arguments: list[str], code: int, sentence: str) -> None:
+    verb, *rest = arguments
+    assert sentence in sdpo(verb, "--workspace", workspace, *rest, code=code)
+
+
+def test_no_votes_is_a_sentence_and_a_failed_run(tiny: Path, tmp_path: Path) -> None:
+    message = sdpo("train", "--workspace", tmp_path, "--model", tiny, code=1)
+    (run,) = list_runs(tmp_path / "runs")
+    assert run.status().state == "failed"
+    assert run.status().message in message
+
+
+def test_a_run_in_use_is_not_started_twice(trained: RunFolder, workspace: Path) -> None:
+    assert "is done already" in sdpo("train", "--workspace", workspace, "--run", trained.path, code=1)
+
+
+def test_doctor_finds_the_workspace_in_order(workspace: Path) -> None:
+    out = sdpo("doctor", "--workspace", workspace)
+    assert "votes" in out
+
+
+def test_help_teaches_every_setting() -> None:
+    out = sdpo("train", "--help")
+    assert "--drift-budget" in out
+    assert "held-out winner error" in " ".join(out.split())
+
+
+def _wait_for_checkpoint(runs: Path, pid: int) -> RunFolder:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        for run in list_runs(runs, "train"):
+            if run.status().pid == pid and run.checkpoints():
+                return run
+        time.sleep(0.02)
+    raise AssertionError(f"no checkpoint of process {pid} within two minutes")

@@ -1,0 +1,342 @@
+import hashlib
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from sdpo_core.config import GenerateConfig, Sampling
+from sdpo_core.errors import AdapterError, ConfigError, ModelError
+from sdpo_core.generation import Stopped, build_recipe, run_generate, sample, truncation_note
+from sdpo_core.models.adapter import save_adapter
+from sdpo_core.models.family import DiffusionModel
+from sdpo_core.models.lora import Lora
+from sdpo_core.models.registry import load_model
+from sdpo_core.preferences.records import AdapterUse, Recipe
+from sdpo_core.preferences.store import Store
+from sdpo_core.training.runs import Reporter, RunFolder, Status, this_process
+from tests.models.pipelines import stock_pipeline
+from tests.models.test_lora import shake
+from tests.tiny_model import build_tiny_pipeline
+
+SHA = "a" * 64
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_tiny_pipeline(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture
+def tiny(folder: Path) -> DiffusionModel:
+    return load_model(str(folder), device="cpu")
+
+
+def recipes(model: DiffusionModel, count: int = 2, *, first_seed: int = 5, **changes: Any) -> list[Recipe]:
+    changes = {"sampling_steps": 4, "guidance": 3.0, **changes}
+    adapters = changes.pop("adapters", ())
+    return [
+        build_recipe(
+            model,
+            Sampling(**changes),
+            prompt="a hill",
+            negative="night",
+            seed=first_seed + i,
+            batch=count,
+            adapters=adapters,
+        )
+        for i in range(count)
+    ]
+
+
+def pixels(images: list[Image.Image]) -> np.ndarray:
+    return np.stack([np.asarray(image) for image in images]).astype(int)
+
+
+# ----------------------------------------------------------------------------------------------------------- sampling
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # diffusers with numpy 2
+@pytest.mark.parametrize("sampler", ["ddim", "euler", "dpm++2m"])
+@pytest.mark.parametrize("guidance", [1.0, 3.0])
+def test_images_are_those_of_the_stock_pipeline(
+    tiny: DiffusionModel, folder: Path, sampler: Any, guidance: float
+) -> None:
+    wanted = recipes(tiny, sampler=sampler, sampling_steps=6, guidance=guidance)
+    pipe = stock_pipeline(folder)
+    pipe.scheduler = tiny.scheduler(sampler)
+    noise = torch.stack([torch.randn(4, 8, 8, generator=torch.Generator().manual_seed(r.seed)) for r in wanted])
+    theirs = pipe(
+        ["a hill"] * 2,
+        negative_prompt=["night"] * 2,
+        latents=noise,
+        num_inference_steps=6,
+        guidance_scale=guidance,
+        height=32,
+        width=32,
+    ).images
+    assert np.abs(pixels(sample(tiny, wanted)) - pixels(theirs)).max() <= 1
+
+
+def test_the_same_recipe_gives_the_same_bytes_in_another_process(tiny: DiffusionModel, folder: Path) -> None:
+    script = (
+        "import sys, hashlib; from sdpo_core.models.registry import load_model;"
+        "from sdpo_core.generation import sample;"
+        "from sdpo_core.preferences.records import Recipe;"
+        "rs = [Recipe.model_validate_json(line) for line in sys.stdin];"
+        "print(*[hashlib.sha256(i.tobytes()).hexdigest() for i in sample(load_model(sys.argv[1], device='cpu'), rs)])"
+    )
+    wanted = recipes(tiny)
+    here = [hashlib.sha256(image.tobytes()).hexdigest() for image in sample(tiny, wanted)]
+    assert here == [hashlib.sha256(image.tobytes()).hexdigest() for image in sample(tiny, wanted)]
+    lines = "\n".join(recipe.model_dump_json() for recipe in wanted)
+    child = subprocess.run(
+        [sys.executable, "-c", script, str(folder)], input=lines, capture_output=True, text=True, check=True
+    )
+    assert child.stdout.split() == here
+
+
+def test_an_image_does_not_depend_on_its_neighbour(tiny: DiffusionModel) -> None:
+    (alone,) = sample(tiny, recipes(tiny, 1))
+    together = sample(tiny, recipes(tiny, 2))
+    assert np.abs(pixels([alone]) - pixels(together[:1])).max() <= 1
+    assert np.abs(pixels(together[:1]) - pixels(together[1:])).max() > 10
+
+
+def test_recipes_name_everything(tiny: DiffusionModel) -> None:
+    (recipe,) = recipes(tiny, 1, guidance=None)
+    assert (recipe.width_px, recipe.height_px, recipe.guidance) == (32, 32, tiny.info.default_guidance)
+    assert (recipe.base_sha256, recipe.device, recipe.dtype, recipe.threads) == (tiny.info.sha256, "cpu", "float32", 1)
+    assert '"clip_sample_range": 2.5' in recipe.scheduler
+    keys = {recipes(tiny, 1, sampler=sampler)[0].key() for sampler in ("ddim", "euler", "dpm++2m")}
+    assert len(keys) == 3
+    assert recipe.key() == recipes(tiny, 1, guidance=None)[0].key()
+
+
+def test_adapter_strength_and_branch_come_from_the_recipe(tiny: DiffusionModel) -> None:
+    base = pixels(sample(tiny, recipes(tiny)))
+    lora = Lora.create(tiny, rank=4, alpha=4.0, targets="attention", seed=0)
+    shake(lora)
+
+    def drawn(**use: Any) -> np.ndarray:
+        return pixels(sample(tiny, recipes(tiny, adapters=(AdapterUse(sha256=SHA, **use),)), lora=lora))
+
+    both, conditional = drawn(), drawn(branch="conditional")
+    assert (both != base).any()
+    assert (conditional != base).any()
+    assert (conditional != both).any()
+    assert (drawn(strength=0.5) != both).any()
+    assert (drawn(strength=0.0) == base).all()
+    # Two forward passes of one branch each instead of one of both: equal up to the last bits.
+    assert np.abs(drawn(strength=0.0, branch="conditional") - base).max() <= 1
+    assert (pixels(sample(tiny, recipes(tiny), lora=lora)) == base).all(), "a recipe without adapter is the base's"
+
+
+def test_the_conditional_branch_alone_carries_the_adapter(tiny: DiffusionModel) -> None:
+    """At guidance s the update is ε_u + s(ε_c − ε_u) with ε_u of the base: checked on one Euler step by hand."""
+    lora = Lora.create(tiny, rank=4, alpha=4.0, targets="attention", seed=0)
+    shake(lora)
+    use = AdapterUse(sha256=SHA, strength=0.8, branch="conditional")
+    wanted = recipes(tiny, 1, sampling_steps=1, adapters=(use,))
+    (image,) = sample(tiny, wanted, lora=lora)
+    scheduler: Any = tiny.scheduler("ddim")
+    scheduler.set_timesteps(1)
+    t = scheduler.timesteps
+    noise = torch.randn(4, 8, 8, generator=torch.Generator().manual_seed(5))[None]
+    with torch.no_grad():
+        with lora.at_strength(0.8):
+            cond = tiny.predict(noise, t, tiny.encode_prompts(["a hill"]))
+        lora.remove()
+        uncond = tiny.predict(noise, t, tiny.encode_prompts(["night"]))
+    clean = scheduler.step(uncond + 3.0 * (cond - uncond), t[0], noise).prev_sample
+    expected = ((tiny.decode_latents(clean)[0] / 2 + 0.5).clamp(0, 1) * 255).round().permute(1, 2, 0).numpy()
+    assert np.abs(np.asarray(image).astype(int) - expected).max() <= 1
+
+
+def test_a_batch_has_one_recipe_but_for_prompt_and_seed(tiny: DiffusionModel) -> None:
+    with pytest.raises(ValueError, match="one batch"):
+        sample(tiny, [*recipes(tiny, 1), *recipes(tiny, 1, sampling_steps=5)])
+    with pytest.raises(ValueError, match="adapters"):
+        sample(tiny, recipes(tiny, adapters=(AdapterUse(sha256=SHA),)))
+
+
+def test_numbers_that_are_none_make_no_image(tiny: DiffusionModel) -> None:
+    with torch.no_grad():
+        next(tiny.network.parameters()).fill_(float("nan"))
+    with pytest.raises(ModelError, match="NaN"):
+        sample(tiny, recipes(tiny))
+
+
+def test_on_step_counts_and_may_stop(tiny: DiffusionModel) -> None:
+    steps: list[int] = []
+
+    def stop_at_the_third() -> None:
+        steps.append(1)
+        if len(steps) == 3:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        sample(tiny, recipes(tiny), on_step=stop_at_the_third)
+    assert len(steps) == 3
+
+
+def test_dropped_words_are_told(tiny: DiffusionModel) -> None:
+    assert truncation_note(tiny, GenerateConfig(prompts=("a hill",))) == ""
+    assert "A prompt is longer" in truncation_note(tiny, GenerateConfig(prompts=("a" * 30, "b")))
+    assert "up to 8 tokens" in truncation_note(tiny, GenerateConfig(prompts=("a" * 30, "b" * 23)))
+
+
+# ------------------------------------------------------------------------------------------------------------ the job
+
+
+class Studio:
+    """A workspace with one `generate` job."""
+
+    def __init__(self, folder: Path, workspace: Path, **settings: Any) -> None:
+        self.workspace = workspace
+        self.config = GenerateConfig(model=str(folder), device="cpu", sampling_steps=3, **settings)
+        self.run = RunFolder.create(workspace / "runs", "generate", self.config.model_dump(mode="json"))
+        self.seen: list[Status] = []
+        self.store = Store(workspace)
+        self.on_status: Callable[[Status], None] = lambda _: None
+
+    def _echo(self, status: Status) -> None:
+        self.seen.append(status)
+        self.on_status(status)
+
+    def go(self) -> Status:
+        run_generate(self.config, self.run, self.workspace, Reporter(self.run, "generate", 0, self._echo))
+        return self.run.status()
+
+    def prompts_of_pairs(self) -> list[str]:
+        return [pair.left.prompt for pair in self.store.open_pairs(purpose="train", limit=99)]
+
+    def ask(self, **content: Any) -> dict[str, Any]:
+        name = self.run.request(content).replace("request-", "answer-")
+        path = self.run.path / "control" / name
+        for _ in range(300):
+            if path.exists():
+                return self.run._read_json(f"control/{name}")
+            time.sleep(0.05)
+        raise AssertionError("no answer")
+
+
+@pytest.fixture
+def studio(folder: Path, tmp_path: Path) -> Callable[..., Studio]:
+    def make(**settings: Any) -> Studio:
+        return Studio(folder, tmp_path / "workspace", **settings)
+
+    return make
+
+
+def test_a_job_makes_neighbours_into_pairs(studio: Callable[..., Studio]) -> None:
+    job = studio(prompts=("a", "b"), candidates_per_prompt=3, seed=7)
+    status = job.go()
+    assert (status.state, status.step, status.total) == ("done", 12, 12)  # two batches of three images, three steps
+    assert "4 pairs" in status.message
+    assert job.prompts_of_pairs() == ["a", "a", "b", "b"]
+    candidates = job.store.candidates()
+    found = sorted((c.prompt, c.recipe.seed, c.recipe.batch) for c in candidates if c.recipe)
+    assert found == [("a", 7, 2), ("a", 8, 2), ("a", 9, 1), ("b", 10, 2), ("b", 11, 2), ("b", 12, 1)]
+    assert all(pair.run_id == job.run.id for pair in job.store.open_pairs(purpose="train"))
+
+
+def test_fresh_seeds_are_drawn_when_none_is_given(studio: Callable[..., Studio]) -> None:
+    job = studio(prompts=("a", "a"))
+    job.go()
+    assert len({c.recipe.seed for c in job.store.candidates() if c.recipe}) == 4
+
+
+def test_images_that_exist_are_not_made_again(studio: Callable[..., Studio], monkeypatch: pytest.MonkeyPatch) -> None:
+    studio(prompts=("a",), seed=1).go()
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("sampled again")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("sdpo_core.generation.sample", refuse)
+        again = studio(prompts=("a",), seed=1)
+        assert again.go().state == "done"
+    assert len(again.store.candidates()) == 2
+    again.store.image_path(again.store.candidates()[0]).unlink()
+    assert studio(prompts=("a",), seed=1).go().state == "done"
+    assert all(again.store.has_image(candidate) for candidate in again.store.candidates())
+
+
+def test_a_stop_keeps_what_is_finished(studio: Callable[..., Studio], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sdpo_core.training.runs.REPORT_INTERVAL_S", 0.0)
+    job = studio(prompts=("a", "b", "c"))
+
+    def stop_when_the_first_is_there(_: Status) -> None:
+        if job.store.open_pairs(purpose="train"):
+            job.run.signal("stop")
+
+    job.on_status = stop_when_the_first_is_there
+    status = job.go()
+    assert status.state == "stopped"
+    assert "1 pair kept" in status.message
+    assert job.prompts_of_pairs() == ["a"]
+    assert not job.run.signalled("stop")
+
+
+def test_nothing_to_do_and_unknown_adapters_are_refused(studio: Callable[..., Studio], tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="prompts is empty"):
+        studio().go()
+    with pytest.raises(AdapterError):
+        studio(prompts=("a",), adapter="nothing").go()
+    with pytest.raises(AdapterError, match="no file"):
+        studio(prompts=("a",), adapter=str(tmp_path / "gone.safetensors")).go()
+
+
+def test_an_adapter_stands_in_the_recipe(studio: Callable[..., Studio], tiny: DiffusionModel, tmp_path: Path) -> None:
+    lora = Lora.create(tiny, rank=4, alpha=4.0, targets="attention", seed=0)
+    path = tmp_path / "taste.safetensors"
+    sha256 = save_adapter(path, lora, info=tiny.info, sdpo={}, title="taste")
+    job = studio(prompts=("a",), adapter=str(path), strength=0.5, adapter_branch="conditional")
+    job.go()
+    (candidate, _) = job.store.candidates()
+    assert candidate.recipe
+    assert candidate.recipe.adapters == (AdapterUse(sha256=sha256, strength=0.5, branch="conditional"),)
+
+
+def test_a_warm_job_answers_requests_until_it_is_stopped(studio: Callable[..., Studio]) -> None:
+    job = studio(keep_warm_s=60.0, seed=3)
+    worker = threading.Thread(target=job.go)
+    worker.start()
+    first = job.ask(prompts=["a"])["pairs"]
+    second = job.ask(prompts=["a", "b"], candidates_per_prompt=3, negative="n")["pairs"]
+    assert [job.store.pair(i).left.prompt for i in first + second] == ["a", "a", "a", "b", "b"]
+    assert job.store.pair(second[0]).left.negative == "n"
+    assert not set(first) & set(second), "the seed is not inherited, so the same prompt gives new images"
+    assert "prompts are empty" in job.ask(prompts=[])["error"]
+    assert "Unknown setting promts" in job.ask(promts=["a"])["error"]
+    assert "new job" in job.ask(prompts=["a"], threads=2)["error"]
+    assert "no adapter" in job.ask(prompts=["a"], adapter="nothing")["error"]
+    assert len(job.ask(prompts=["c"])["pairs"]) == 1, "an error does not end the job"
+    job.run.signal("stop")
+    worker.join(timeout=20)
+    assert job.run.status().state == "stopped"
+
+
+def test_a_warm_job_leaves_when_nothing_comes(studio: Callable[..., Studio]) -> None:
+    job = studio(prompts=("a",), keep_warm_s=0.3)
+    assert job.go().state == "done"
+
+
+def test_a_warm_job_leaves_when_training_waits(studio: Callable[..., Studio]) -> None:
+    job = studio(prompts=("a",), keep_warm_s=60.0)
+    old = RunFolder.create(job.workspace / "runs", "train", {})
+    old.write_status(Status(state="done", verb="train", **this_process()))
+    job.on_status = lambda status: (
+        RunFolder.create(job.workspace / "runs", "train", {}) and None if status.message == "Ready for more." else None
+    )
+    started = time.monotonic()
+    assert job.go().state == "done"
+    assert time.monotonic() - started < 30
