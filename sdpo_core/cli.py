@@ -144,12 +144,9 @@ def _refuse_running(run: RunFolder, verb: Verb) -> None:
 
 def _run_job(verb: Verb, run: RunFolder, workspace: Path) -> int:
     """Run a job to its end. The one place that catches everything: whatever happens, the folder says so."""
-    with _terminal() as echo:
+    with _terminal() as echo, _stopping_gently(run):
         reporter = Reporter(run, verb, 0, echo)
         reporter.say(0, "Starting…", force=True)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            # Asked nicely, a job saves its state first; asked again, it obeys at once.
-            signal.signal(number, lambda number, _frame: (run.signal("stop"), signal.signal(number, signal.SIG_DFL)))
         try:
             config = JOBS[verb].parse(run.config())
             _entry(verb)(config, run, workspace, reporter)
@@ -163,6 +160,24 @@ def _run_job(verb: Verb, run: RunFolder, workspace: Path) -> int:
     status = run.status()
     print(json.dumps({"run": str(run.path), **status.model_dump()}))
     return 0
+
+
+@contextlib.contextmanager
+def _stopping_gently(run: RunFolder) -> Iterator[None]:
+    """Asked once (Ctrl-C, SIGTERM), a job saves its state and stops; asked again, it obeys at once."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def ask(number: int, _frame: types.FrameType | None) -> None:
+        run.signal("stop")
+        signal.signal(number, before[signal.Signals(number)])
+
+    for number in before:
+        signal.signal(number, ask)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _entry(verb: Verb) -> Callable[..., None]:
