@@ -1,0 +1,90 @@
+"""Every check of the house, one after the other; `python launch.py test` runs this in the environment it made.
+
+checks.py [--all]     lint, format, types, imports, then the tests (--all: the slow ones too)
+checks.py -- ARGS     only pytest, with ARGS
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from tests.browsers import find_browser
+
+ROOT = Path(__file__).resolve().parent.parent
+BROWSER_DOWNLOAD_S = 240
+LINT_IMPORTS = "import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())"
+CHECKS: list[tuple[str, list[str]]] = [
+    ("ruff check", ["-m", "ruff", "check", "."]),
+    ("ruff format", ["-m", "ruff", "format", "--check", "."]),
+    ("pyright", ["-m", "pyright"]),
+    ("lint-imports", ["-c", LINT_IMPORTS]),
+]
+
+
+def run(arguments: list[str]) -> int:
+    """Run this Python with arguments in the repository; Ctrl-C ends the child, then us."""
+    return subprocess.run([sys.executable, *arguments], cwd=ROOT, check=False).returncode
+
+
+def playwrights_own() -> str:
+    """Path of the Chromium that playwright would start; it need not exist."""
+    code = "from playwright.sync_api import sync_playwright as s\nwith s() as p: print(p.chromium.executable_path)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    return done.stdout.strip()
+
+
+def download_browser() -> str:
+    """Let playwright fetch its Chromium within a time limit; an empty string when it could not."""
+    path = playwrights_own()
+    if path and Path(path).exists():
+        return path
+    print(
+        f"No Chromium, Chrome or Edge found; letting playwright fetch one (at most {BROWSER_DOWNLOAD_S} s).", flush=True
+    )
+    child = subprocess.Popen([sys.executable, "-m", "playwright", "install", "chromium"], start_new_session=True)
+    try:
+        child.wait(BROWSER_DOWNLOAD_S)
+    except subprocess.TimeoutExpired:
+        if sys.platform == "win32":
+            child.kill()
+        else:
+            os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+    return path if path and Path(path).exists() else ""
+
+
+def run_pytest(arguments: list[str]) -> int:
+    """Run the tests with a browser, if one can be had; without one the tests that need it are skipped and counted."""
+    os.environ["SDPO_BROWSER"] = find_browser() or download_browser()
+    print(f"Browser: {os.environ['SDPO_BROWSER'] or 'none'}", flush=True)
+    return run(["-m", "pytest", *arguments])
+
+
+def main(arguments: list[str]) -> int:
+    """Run all stages, whatever fails; the exit code says whether all passed."""
+    if arguments[:1] == ["--"]:
+        return run_pytest(arguments[1:])
+    if arguments not in ([], ["--all"]):
+        print(f"test takes --all, or -- and pytest's own arguments; got: {' '.join(arguments)}")
+        return 2
+    results: list[tuple[str, int, float]] = []
+    for name, command in [*CHECKS, ("pytest", [] if arguments else ["-m", "not slow"])]:
+        print(f"\n=== {name}", flush=True)
+        started = time.monotonic()
+        code = run_pytest(command) if name == "pytest" else run(command)
+        results.append((name, code, time.monotonic() - started))
+    print()
+    for name, code, seconds in results:
+        print(f"{'passed' if code == 0 else 'FAILED'}  {seconds:7.1f} s  {name}")
+    return 1 if any(code for _, code, _ in results) else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)
