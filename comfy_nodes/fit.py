@@ -1,0 +1,121 @@
+"""Whether an adapter belongs to a model, and the sentences about it that a person reads."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .header import AdapterProblem, Header
+
+# ComfyUI's model classes (comfy/supported_models.py) by family. A class not listed here is not judged.
+_FAMILY_OF_CLASS = {
+    "SD15": "sd15",
+    "SD20": "sd20",
+    "SDXL": "sdxl",
+    "SDXLRefiner": "sdxl-refiner",
+    "SSD1B": "sdxl",
+    "SD3": "sd3",
+    "Flux": "flux",
+}
+# kohya's ss_base_model_version begins with one of these.
+_FAMILY_OF_KOHYA = (("sdxl_", "sdxl"), ("sd_v1", "sd15"), ("sd_v2", "sd20"), ("sd3", "sd3"), ("flux", "flux"))
+_TITLES = {
+    "sd15": "Stable Diffusion 1.5",
+    "sd20": "Stable Diffusion 2",
+    "sdxl": "SDXL",
+    "sdxl-refiner": "the SDXL refiner",
+    "sd3": "Stable Diffusion 3",
+    "flux": "FLUX",
+}
+# ComfyUI knows an SD1.x checkpoint by its UNet's width; the studio's demo model is narrower than any it can load.
+_NARROWEST_SD15 = 320
+_PREDICTION_OF_TYPE = {"EPS": "epsilon", "V_PREDICTION": "v"}
+
+
+def adapter_family(header: Header) -> str | None:
+    """The family the file says it was trained for; None when it does not say."""
+    told = (header.sdpo or {}).get("family")
+    if isinstance(told, str):
+        return told
+    version = header.metadata.get("ss_base_model_version", "")
+    return next((family for start, family in _FAMILY_OF_KOHYA if version.startswith(start)), None)
+
+
+def model_family(class_names: Iterable[str]) -> str | None:
+    """The family of a loaded model from its config's class and base classes, nearest first; None when unknown."""
+    return next((_FAMILY_OF_CLASS[name] for name in class_names if name in _FAMILY_OF_CLASS), None)
+
+
+def refuse_unusable(path: Path, header: Header) -> None:
+    """Raise `AdapterProblem` for files that can never work here: no LoRA, or trained on the studio's demo model."""
+    if header.modules == 0:
+        raise AdapterProblem(f"{path.name} holds no LoRA weights. Choose an adapter that SDPO Studio trained.")
+    if _is_too_narrow(header):
+        raise AdapterProblem(
+            f"{path.stem} was trained on the studio's demo model and works only in the studio: ComfyUI can't load that "
+            "model. Train on your own checkpoint to get an adapter for ComfyUI."
+        )
+
+
+def _is_too_narrow(header: Header) -> bool:
+    """Whether this is an adapter of ours for a model that ComfyUI can't detect: queries narrower than SD1.5's first."""
+    widths = [shape[0] for name, shape in header.shapes.items() if name.endswith("to_q.lora_up.weight") and shape]
+    return (
+        adapter_family(header) == "sd15"
+        and header.sdpo is not None
+        and min(widths, default=_NARROWEST_SD15) < _NARROWEST_SD15
+    )
+
+
+def wrong_family(header: Header, class_names: Iterable[str]) -> str | None:
+    """Why the adapter can't belong to the model, as a sentence; None when it does, or when either is unknown."""
+    wanted, came = adapter_family(header), model_family(class_names)
+    if not wanted or not came or wanted == came:
+        return None
+    return (
+        f"This adapter was trained for {_title(wanted)}, and the model is {_title(came)}. "
+        "Connect a model of the same family."
+    )
+
+
+def wrong_prediction(header: Header, model_type: str) -> str | None:
+    """A warning when the adapter was trained for another kind of prediction than the checkpoint has.
+
+    Only a warning: a sampling node later in the graph may still change what the model predicts.
+    """
+    trained = header.metadata.get("modelspec.prediction_type")  # "epsilon" or "v", sometimes "v_prediction"
+    predicts = _PREDICTION_OF_TYPE.get(model_type)
+    if not trained or not predicts or trained[0] == predicts[0]:
+        return None
+    return f"This adapter was trained for {trained} prediction, and the checkpoint predicts {predicts}."
+
+
+def count_new_patches(before: Mapping[Any, Sequence[Any]], after: Mapping[Any, Sequence[Any]]) -> int:
+    """Modules that were patched: patches per weight, counted before and after. Fused weights take several each."""
+    return sum(len(patches) - len(before.get(key, ())) for key, patches in after.items())
+
+
+def describe(path: Path, header: Header, *, patched: int, strength: float, model_type: str) -> str:
+    """The info text: what was loaded, and whether all of it."""
+    total = header.modules
+    lines = [f"{path.stem} at strength {strength:g}: {patched} of {total} modules patched."]
+    if patched == 0:
+        lines.append("⚠ Nothing of it fits this model, so it does nothing.")
+    elif patched < total:
+        lines.append("⚠ Only a part of it fits this model. Expect other images than in the studio.")
+    warning = wrong_prediction(header, model_type)
+    if warning:
+        lines.append(f"⚠ {warning}")
+    facts = header.sdpo
+    if facts is None:
+        lines.append("Not made by SDPO Studio: what it was trained for is not known.")
+        return "\n".join(lines)
+    base, pairs, step = facts.get("base_name"), facts.get("pairs"), facts.get("step")
+    if base:
+        lines.append(f"Trained on {base}.")
+    if pairs and step:
+        lines.append(f"Learned from {pairs} pairs in {step} steps.")
+    return "\n".join(lines)
+
+
+def _title(family: str) -> str:
+    return _TITLES.get(family, family)

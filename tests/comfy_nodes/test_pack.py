@@ -1,0 +1,212 @@
+"""The pack against a stand-in for ComfyUI and real adapter files."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from comfy_nodes.fit import count_new_patches, model_family, wrong_prediction
+from comfy_nodes.header import AdapterProblem, Header, read_header
+from comfy_nodes.workspace import Shelf, find_workspace
+from tests.comfy_nodes.conftest import MODULES, SD15, SDXL, FakeComfy, Model, SDXLFromAnotherPack
+
+Write = Callable[..., Path]
+SDPO = {"sdpo": json.dumps({"family": "sd15", "base_name": "dream", "pairs": 60, "step": 150})}
+
+
+def test_package_imports_without_comfyui_and_without_the_library(repository: Path) -> None:
+    code = (
+        "import sys, comfy_nodes, comfy_nodes.fit, comfy_nodes.header, comfy_nodes.workspace\n"
+        "heavy = {'torch', 'safetensors', 'comfy', 'comfy_api', 'sdpo_core', 'app'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=repository, check=True, timeout=60)
+
+
+def test_schema_offers_latest_and_the_newest_first(comfy: FakeComfy, write_adapter: Write) -> None:
+    for age, name in enumerate(("newest", "older", "oldest")):
+        os.utime(write_adapter(name), ns=(0, 10**18 - age))
+    write_adapter(".half-written.tmp")
+    schema = comfy.node.define_schema()
+    adapter = next(port for port in schema.inputs if port.id == "adapter")
+    assert adapter.options["options"] == ["latest", "newest", "older", "oldest"]
+    assert [port.options["display_name"] for port in schema.outputs] == ["model", "info"]
+
+
+def test_adapters_folder_joins_the_lora_folders_once(comfy: FakeComfy, workspace: Path) -> None:
+    assert comfy.lora_folders == [str(workspace / "adapters")]
+
+
+def test_patches_every_module_and_says_so_on_the_node(comfy: FakeComfy, write_adapter: Write) -> None:
+    write_adapter("my-taste", SDPO)
+    model = Model(patches={MODULES[0]: ["another LoRA"]})
+    assert comfy.node.validate_inputs(adapter="my-taste") is True
+    patched, info = comfy.node.execute(model, "my-taste", 0.8)
+    assert {name: len(patches) for name, patches in patched.patches.items()} == dict(
+        zip(MODULES, (2, 1, 1, 1), strict=True)
+    )
+    assert model.patches == {MODULES[0]: ["another LoRA"]}
+    assert info.splitlines() == [
+        "my-taste at strength 0.8: 4 of 4 modules patched.",
+        "Trained on dream.",
+        "Learned from 60 pairs in 150 steps.",
+    ]
+    assert comfy.drawn == [(info, "7")]
+
+
+def test_a_model_of_another_family_is_passed_on_unchanged_with_a_warning(
+    comfy: FakeComfy, write_adapter: Write
+) -> None:
+    write_adapter("taste", SDPO)
+    model = Model(config=SDXLFromAnotherPack)
+    same, info = comfy.node.execute(model, "latest", 1.0)
+    assert same is model
+    assert info.startswith("⚠ This adapter was trained for Stable Diffusion 1.5, and the model is SDXL.")
+
+
+def test_files_of_other_tools_are_judged_by_kohya_metadata(comfy: FakeComfy, write_adapter: Write) -> None:
+    write_adapter("foreign", {"ss_base_model_version": "sdxl_base_v1-0"})
+    _, info = comfy.node.execute(Model(config=SD15), "foreign", 1.0)
+    assert "trained for SDXL" in info
+    _, info = comfy.node.execute(Model(config=SDXL), "foreign", 1.0)
+    assert "4 of 4" in info
+    assert "Not made by SDPO Studio" in info
+
+
+def test_without_metadata_the_model_is_patched_and_nobody_is_locked_out(comfy: FakeComfy, write_adapter: Write) -> None:
+    write_adapter("bare")
+    patched, info = comfy.node.execute(Model(config=type("NewFamily", (), {})), "bare", 1.0)
+    assert len(patched.patches) == 4
+    assert "not known" in info
+
+
+@pytest.mark.parametrize(("fits", "warning"), [(0, "it does nothing"), (3, "Only a part of it fits")])
+def test_a_partial_fit_is_told(comfy: FakeComfy, write_adapter: Write, fits: int, warning: str) -> None:
+    write_adapter("taste", SDPO)
+    _, info = comfy.node.execute(Model(weights=tuple(MODULES[:fits])), "taste", 1.0)
+    assert f"{fits} of 4 modules patched" in info
+    assert warning in info
+
+
+def test_demo_adapters_are_refused_in_words(comfy: FakeComfy, write_adapter: Write) -> None:
+    write_adapter("demo-taste", SDPO, width=128)
+    said = comfy.node.validate_inputs(adapter="demo-taste")
+    assert isinstance(said, str)
+    assert "works only in the studio" in said
+    with pytest.raises(ValueError, match="works only in the studio"):  # a linked name gets past validation
+        comfy.node.execute(Model(), "demo-taste", 1.0)
+
+
+def test_narrow_files_of_other_tools_are_not_refused(comfy: FakeComfy, write_adapter: Write) -> None:
+    write_adapter("foreign", {"ss_base_model_version": "sd_v1"}, width=128)
+    assert comfy.node.validate_inputs(adapter="foreign") is True
+
+
+def test_validation_tells_what_is_wrong(comfy: FakeComfy, write_adapter: Write, workspace: Path) -> None:
+    validate = comfy.node.validate_inputs
+    assert validate(adapter=None) is True
+    assert "There is no adapter in" in validate(adapter="latest")
+    path = write_adapter("taste")
+    assert "'../secret'" in validate(adapter="../secret")
+    path.write_bytes(path.read_bytes()[:-3])
+    assert "cut off" in validate(adapter="taste")
+    path.write_bytes(b"no header")
+    assert "no safetensors file" in validate(adapter="latest")
+    write_adapter("empty", modules=[])
+    assert "no LoRA weights" in validate(adapter="empty")
+
+
+def test_fingerprint_follows_the_file(comfy: FakeComfy, write_adapter: Write) -> None:
+    fingerprint = comfy.node.fingerprint_inputs
+    assert "no adapter" in fingerprint(model=None, adapter="latest", strength=1.0)
+    first = write_adapter("first")
+    os.utime(first, ns=(0, 1))
+    before = fingerprint(model=None, adapter="latest", strength=1.0)
+    assert before == fingerprint(model=None, adapter="first", strength=0.5)
+    os.utime(first, ns=(0, 2))
+    assert before != fingerprint(model=None, adapter="first", strength=1.0)
+    write_adapter("second")
+    assert "second" in fingerprint(model=None, adapter="latest", strength=1.0)
+    assert fingerprint(adapter=None) == ""
+
+
+def test_workspace_is_told_by_environment_then_settings_then_the_repository(tmp_path: Path) -> None:
+    pack = tmp_path / "repository" / "comfy_nodes"
+    pack.mkdir(parents=True)
+    with pytest.raises(AdapterProblem, match="not known"):
+        find_workspace(pack, {})
+    (pack.parent / "sdpo_core").mkdir()
+    assert find_workspace(pack, {}) == pack.parent / "workspace"
+    settings = pack / "sdpo-studio.json"
+    settings.write_text('{"workspace": "elsewhere"}')
+    assert find_workspace(pack, {}) == pack / "elsewhere"
+    for broken in ("{", "[]", '{"workspace": 3}', "{}"):
+        settings.write_text(broken)
+        with pytest.raises(AdapterProblem, match=r"sdpo-studio\.json"):
+            find_workspace(pack, {})
+    assert find_workspace(pack, {"SDPO_WORKSPACE": str(tmp_path)}) == tmp_path
+
+
+def test_an_unknown_workspace_does_not_stop_comfyui(
+    comfy: FakeComfy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SDPO_WORKSPACE", str(tmp_path / "gone"))
+    schema = comfy.node.define_schema()
+    assert next(port for port in schema.inputs if port.id == "adapter").options["options"] == ["latest"]
+    with pytest.raises(AdapterProblem, match="no adapter"):
+        Shelf.find().path("latest")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"[]",
+        b"{",
+        b'{"a": 1}',
+        b'{"a": {"data_offsets": []}}',
+        b'{"__metadata__": []}',
+        b'{"a": {"data_offsets": [0, "x"]}}',
+    ],
+)
+def test_damaged_headers_are_told_apart_from_good_ones(tmp_path: Path, header: bytes) -> None:
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(AdapterProblem, match="damaged"):
+        read_header(path)
+
+
+def test_a_header_longer_than_the_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    path.write_bytes((2**63).to_bytes(8, "little") + b"{}")
+    with pytest.raises(AdapterProblem, match="only a part"):
+        read_header(path)
+    with pytest.raises(AdapterProblem, match="can't be read"):
+        read_header(tmp_path / "none.safetensors")
+
+
+def test_other_spellings_and_unknown_values() -> None:
+    assert model_family(["Alien", "object"]) is None
+    assert Header({}, {"sdpo": "not JSON"}).sdpo is None
+    assert Header({}, {"sdpo": "[1]"}).sdpo is None
+    assert wrong_prediction(Header({}, {"modelspec.prediction_type": "v"}), "V_PREDICTION") is None
+    assert wrong_prediction(Header({}, {"modelspec.prediction_type": "v"}), "FLOW") is None
+    assert wrong_prediction(Header({}, {"modelspec.prediction_type": "epsilon"}), "V_PREDICTION") is not None
+    assert count_new_patches({"qkv": [1]}, {"qkv": [1, 2, 3, 4], "out": [1]}) == 4
+
+
+def test_help_and_locale_name_the_node_as_it_is(comfy: FakeComfy, repository: Path) -> None:
+    schema = comfy.node.define_schema()
+    pack = repository / "comfy_nodes"
+    assert (pack / "web" / "docs" / f"{schema.node_id}.md").is_file()
+    texts: dict[str, Any] = json.loads((pack / "locales" / "en" / "nodeDefs.json").read_text(encoding="utf-8"))
+    node = texts[schema.node_id]
+    assert node["display_name"] == schema.display_name
+    assert node["description"] == schema.description
+    assert {name: entry["tooltip"] for name, entry in node["inputs"].items()} == {
+        port.id: port.options["tooltip"] for port in schema.inputs
+    }
