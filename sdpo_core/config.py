@@ -35,7 +35,7 @@ class Runtime(Settings):
     """Where a job runs."""
 
     model: str = "demo"
-    """Base model: `demo`, a folder in diffusers format, or a hub id."""
+    """Base model: `demo`, a folder in diffusers format, or the hub id of a model in the local Hugging Face cache."""
     device: Device = "auto"
     """Device to run on; `auto` takes CUDA, then Apple's MPS, then the CPU."""
     threads: int = Field(default=1, ge=1, le=256)
@@ -97,7 +97,7 @@ class TrainConfig(Sampling):
     """Settings of `train`. Defaults come from docs/decisions.md; the sampling settings are those of the previews."""
 
     loss: Literal["diffusion-dpo", "dmpo", "ipo", "sft"] = "diffusion-dpo"
-    """Objective, one of `sdpo_core.objective.LOSSES`."""
+    """Objective: `diffusion-dpo`, its relatives with a finite target `dmpo` and `ipo`, or `sft` on your picks alone."""
     safeguard: Safeguard = "lora"
     """How the loser's gradient is held back: `lora` (exact, on the adapter's own parameters), `output` (the
     paper's approximation), `constant` (a fixed weight) or `none` (plain DPO)."""
