@@ -1,0 +1,116 @@
+"""`python -m app`: start the studio and open it in the browser."""
+
+import argparse
+import os
+import signal
+import socket
+import sys
+import threading
+import webbrowser
+from collections.abc import Sequence
+from pathlib import Path
+
+from app import text
+from app.lock import StudioLock
+from app.security import LOOPBACK_HOSTS
+from sdpo_core.config import repository_root
+from sdpo_core.errors import SdpoError
+
+FIRST_PORT, LAST_PORT = 7860, 7899
+
+
+class StartError(SdpoError):
+    """The studio can't start as asked."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the studio until Ctrl-C; returns the exit code: 0 closed, 1 the workspace can't be used, 2 wrong usage."""
+    options = _parser().parse_args(arguments)
+    try:
+        port = _choose_port(options.host, options.port)
+        url = f"http://{f'[{options.host}]' if ':' in options.host else options.host}:{port}/"
+        workspace: Path = options.workspace.expanduser().resolve()
+        lock = StudioLock.acquire(workspace, url)
+    except SdpoError as error:
+        print(f"{text.NAME}: {error}", file=sys.stderr)
+        return 2
+    try:
+        _serve(workspace, options.host, port, url, open_browser=options.browser)
+    except SdpoError as error:
+        print(f"{text.NAME}: {error}", file=sys.stderr)
+        return 1
+    finally:
+        lock.release()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m app", description=text.CLI_ABOUT)
+    workspace = Path(os.environ.get("SDPO_WORKSPACE") or repository_root() / "workspace")
+    parser.add_argument("--host", default="127.0.0.1", help=text.CLI_HOST)
+    parser.add_argument("--port", type=int, default=None, help=text.CLI_PORT)
+    parser.add_argument("--workspace", type=Path, default=workspace, help=text.CLI_WORKSPACE)
+    parser.add_argument("--no-browser", dest="browser", action="store_false", help=text.CLI_NO_BROWSER)
+    return parser
+
+
+def _serve(workspace: Path, host: str, port: int, url: str, *, open_browser: bool) -> None:
+    _prepare_environment(workspace)
+    # Gradio is imported here, after the environment is set and after everything that can be refused was.
+    from app.main import build, launch_options
+    from app.studio import Studio
+
+    studio = Studio(workspace)
+    demo = build(studio)
+    try:
+        demo.launch(server_name=host, server_port=port, prevent_thread_lock=True, **launch_options(studio))
+        print(text.running_at(url, str(workspace)), flush=True)
+        if open_browser:
+            threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # asked to end is as good as Ctrl-C
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        running = studio.jobs.current()
+        print(f"\n{text.CLOSED_WHILE_RUNNING if running else text.CLOSED}", flush=True)
+    finally:
+        demo.close(verbose=False)
+        studio.close()
+
+
+def _prepare_environment(workspace: Path) -> None:
+    """What Gradio reads when it is imported. Behind a proxy it would ask the proxy for its own page, and give up."""
+    for name in ("NO_PROXY", "no_proxy"):
+        known = [host for host in os.environ.get(name, "").split(",") if host]
+        os.environ[name] = ",".join(dict.fromkeys([*known, *LOOPBACK_HOSTS]))
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["GRADIO_TEMP_DIR"] = str(workspace / "cache")
+
+
+def _choose_port(host: str, wanted: int | None) -> int:
+    """The wanted port if it is free, or the first free one; raises `StartError` in words."""
+    if host not in LOOPBACK_HOSTS:
+        raise StartError(text.host_refused(host))
+    if wanted is not None:
+        if not 0 < wanted < 2**16 or not _is_free(host, wanted):
+            raise StartError(text.port_in_use(wanted))
+        return wanted
+    for port in range(FIRST_PORT, LAST_PORT + 1):
+        if _is_free(host, port):
+            return port
+    raise StartError(text.no_free_port(FIRST_PORT, LAST_PORT))
+
+
+def _is_free(host: str, port: int) -> bool:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        if os.name != "nt":  # there the option means something else: take a port that another program has
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())

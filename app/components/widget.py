@@ -1,0 +1,60 @@
+"""What the studio's own widgets share: a script file, strings as a property, server functions as closures.
+
+Rules that keep them safe and calm: templates hold no value at all (Gradio would run `${...}` in it as JavaScript);
+what a person wrote reaches the page through `textContent` only; styles stand in `app/static/css`.
+
+Widgets are functions that return a `gr.HTML`, not subclasses: for a subclass Gradio writes a .pyi file beside the
+source at every import.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from app.routes import STATIC, STATIC_URL
+
+ServerFunction = Callable[[Any], dict[str, Any]]
+
+
+def widget(
+    script: str,
+    *,
+    role: str,
+    elem_id: str,
+    strings: dict[str, Any],
+    server: dict[str, ServerFunction] | None = None,
+    libraries: tuple[str, ...] = (),
+    value: Any = None,
+    **properties: Any,
+) -> gr.HTML:
+    """A component that behaves as `app/static/js/<script>` says, in one empty element of class `role`.
+
+    The script sees `text` (the strings), `server` (the functions) and all `properties`; a new value from Python
+    reaches it through `watch("value", ...)`.
+    """
+    return gr.HTML(
+        value=value,
+        html_template=f'<div class="{role}"></div>',
+        js_on_load=_script(script),
+        apply_default_css=False,
+        elem_id=elem_id,
+        head="\n".join(f'<script src="{STATIC_URL}/{path}"></script>' for path in libraries) or None,
+        server_functions=[_named(name, function) for name, function in (server or {}).items()],
+        text=strings,
+        **properties,
+    )
+
+
+def _script(name: str) -> str:
+    return "".join((STATIC / "js" / part).read_text(encoding="utf-8") for part in ("shared.js", name))
+
+
+def _named(name: str, function: ServerFunction) -> ServerFunction:
+    """A plain function, because Gradio marks what it may call with an attribute, which a method can't carry."""
+
+    def call(message: Any = None) -> dict[str, Any]:
+        return function(message)
+
+    call.__name__ = name
+    return call

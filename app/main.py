@@ -1,0 +1,107 @@
+"""The studio's page: a bar above, five steps below. Built on a `Studio`, which knows nothing of it."""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+from starlette.middleware import Middleware
+
+from app import text
+from app.components.status_bar import status_bar
+from app.overview import Overview
+from app.pages import adapters, generate, judge, train, vote
+from app.pages.common import QUIET, Context, Page, Updates, Values
+from app.routes import STATIC, routes
+from app.security import LocalGuard
+from app.studio import Studio
+from app.theme import HEAD, STYLES, theme
+from sdpo_core.errors import SdpoError
+
+_PAGES: dict[str, Callable[[Context], Page]] = {
+    "generate": generate.build,
+    "vote": vote.build,
+    "train": train.build,
+    "judge": judge.build,
+    "adapters": adapters.build,
+}
+"""In the order of the path; the names are those of `?tab=`."""
+
+_KEEP_TAB_IN_ADDRESS = """() => {
+  if (!window.sdpoTabsReady) return;
+  const address = new URL(window.location);
+  address.searchParams.set("tab", "%s");
+  window.history.replaceState(null, "", address);
+}"""
+
+
+def build(studio: Studio) -> gr.Blocks:
+    """The whole page."""
+    overview = Overview(studio)
+    with gr.Blocks(title=text.NAME, analytics_enabled=False, fill_width=True, delete_cache=(3600, 86400)) as demo:
+        bar = status_bar(studio, overview)
+        context = Context(studio, overview, bar)
+        pages: dict[str, Page] = {}
+        tabs: dict[str, gr.Tab] = {}
+        with gr.Tabs(elem_id="steps") as steps:
+            for name, build_page in _PAGES.items():
+                with gr.Tab(text.TABS[name], id=name, elem_id=f"tab-{name}") as tabs[name]:
+                    pages[name] = build_page(context)
+        _wire(demo, steps, tabs, pages, bar)
+    return demo
+
+
+def _wire(demo: gr.Blocks, steps: gr.Tabs, tabs: dict[str, gr.Tab], pages: dict[str, Page], bar: gr.HTML) -> None:
+    """Refresh everything on load and whenever a job changes, one page when it is opened; keep the page in `?tab=`."""
+    inputs = {component for page in pages.values() for component in page.inputs}
+    outputs = [component for page in pages.values() for component in page.outputs]
+
+    def refresh_all(values: Values) -> Updates:
+        updates = [_refreshed(page)(values) for page in pages.values()]
+        return {component: update for part in updates for component, update in part.items()}
+
+    def open_page(request: gr.Request) -> gr.Tabs:
+        wanted = request.query_params.get("tab", "")
+        return gr.Tabs(selected=wanted if wanted in _PAGES else next(iter(_PAGES)))
+
+    demo.load(open_page, None, steps, **QUIET).then(None, js="() => { window.sdpoTabsReady = true; }")
+    demo.load(refresh_all, inputs, outputs, **QUIET)
+    bar.job_changed(refresh_all, inputs, outputs, trigger_mode="always_last", **QUIET)
+    for name, tab in tabs.items():
+        page = pages[name]
+        tab.select(None, js=_KEEP_TAB_IN_ADDRESS % name)
+        if page.outputs:
+            tab.select(_refreshed(page), page.inputs, page.outputs, **QUIET)
+
+
+def _refreshed(page: Page) -> Callable[[Values], Updates]:
+    """A page's refresh that leaves the page as it is when the workspace can't be read; the bar above says why."""
+
+    def refresh(values: Values) -> Updates:
+        try:
+            return page.refresh(values)
+        except SdpoError as error:
+            print(f"{text.NAME}: {error}", file=sys.stderr)
+            return {component: gr.skip() for component in page.outputs}
+
+    return refresh
+
+
+def launch_options(studio: Studio) -> dict[str, Any]:
+    """Arguments of `launch` that make the page ours, closed to everybody else, and silent towards the network."""
+    return {
+        "share": False,
+        "quiet": True,
+        "footer_links": [],
+        "run_history": False,
+        "enable_monitoring": False,
+        "ssr_mode": False,
+        "pwa": False,
+        "mcp_server": False,
+        "max_file_size": "64mb",
+        "favicon_path": STATIC / "favicon.svg",
+        "theme": theme(),
+        "css_paths": STYLES,
+        "head": HEAD,
+        "app_kwargs": {"middleware": [Middleware(LocalGuard)], "routes": routes(studio), "openapi_url": None},
+    }

@@ -1,0 +1,105 @@
+"""Train: one button that says beforehand what it will do, and shows what happens."""
+
+import gradio as gr
+from gradio.blocks import Block
+
+from app import text
+from app.components.config_form import ConfigForm
+from app.components.live_chart import live_chart, log_view, previews
+from app.components.note import note, note_value
+from app.pages.common import BUSY, QUIET, Context, Page, Updates, Values, now, told
+from app.progress import RunProgress
+from app.studio import Studio
+from sdpo_core.config import TrainConfig
+from sdpo_core.errors import SdpoError
+from sdpo_core.training.runs import RunFolder
+
+_SETTINGS = ("adapter_name", "steps", "loss", "safeguard", "mu", "drift_budget", "learning_rate", "rank", "seed")
+_FROM_MODEL = ("learning_rate", "rank")  # their default depends on the model
+_LOG_LINES = 12
+
+
+def build(context: Context) -> Page:
+    """The page and its handlers."""
+    studio, bar, progress = context.studio, context.status_bar, RunProgress(context.studio)
+    with gr.Column(variant="panel"):
+        gr.Markdown(text.TRAIN_INTRO, elem_classes="page-intro")
+        plan = note("train-plan")
+        with gr.Row(elem_classes="actions"):
+            start = gr.Button(text.TRAIN_BUTTON, variant="primary", elem_id="train-start")
+            resume = gr.Button(text.RESUME_BUTTON, visible=False, elem_id="train-resume")
+            stop = gr.Button(text.STOP_AND_KEEP, visible=False, elem_id="train-stop")
+        with gr.Accordion(text.TRAIN_ADVANCED, open=False, elem_id="train-advanced"):
+            gr.Markdown(text.TRAIN_ADVANCED_NOTE)
+            with gr.Row(elem_classes="form-grid"):
+                form = ConfigForm(TrainConfig, _SETTINGS, prefix="train", empty=_FROM_MODEL)
+    run = gr.Dropdown([], label=text.RUN_LABEL, visible=False, elem_id="train-run", interactive=True)
+    outcome = note("train-outcome")
+    chart, images = live_chart(progress), previews(progress)
+    with gr.Accordion(text.LOG_LABEL, open=False, elem_id="train-log"):
+        log = log_view(progress)
+    shown: list[Block] = [start, resume, stop, run, outcome, chart, images, log]
+
+    def view(selected: str | None) -> Updates:
+        runs = studio.training_runs()
+        folder = next((folder for folder in runs if folder.id == selected), runs[0] if runs else None)
+        running = _is_training(studio)
+        run_id = folder.id if folder else ""
+        return {
+            start: gr.Button(interactive=not running),
+            stop: gr.Button(visible=running),
+            resume: gr.Button(visible=bool(folder) and not running and studio.resumable(folder)),
+            run: gr.Dropdown([folder.id for folder in runs], value=run_id or None, visible=len(runs) > 1),
+            outcome: _outcome(studio, folder) if folder else note_value(""),
+            chart: run_id,
+            images: run_id,
+            log: run_id,
+        }
+
+    def plan_now(values: Values) -> Updates:
+        try:
+            return {plan: note_value(studio.plan(form.values(values)).sentence)}
+        except SdpoError as error:
+            return {plan: note_value(str(error), "bad")}
+
+    def train(values: Values) -> Updates:
+        return {**view(studio.train(form.values(values)).id), bar: now()}
+
+    def go_on(values: Values) -> Updates:
+        studio.resume(str(values[run]))
+        return {**view(values[run]), bar: now()}
+
+    def stop_now(values: Values) -> Updates:
+        studio.stop(str(values[run]))
+        return {bar: now()}
+
+    def refresh(values: Values) -> Updates:
+        current = studio.jobs.current()
+        watching = current[0].id if current and current[1].verb == "train" else values[run]
+        return {**view(watching), **plan_now(values)}
+
+    def select(values: Values) -> Updates:
+        return view(values[run])
+
+    start.click(told(train), form.inputs, [*shown, bar], **BUSY)
+    resume.click(told(go_on), {run}, [*shown, bar], **BUSY)
+    stop.click(told(stop_now), {run}, [bar], **BUSY)
+    run.input(told(select), {run}, shown, **BUSY)
+    for change in form.changes:
+        change(plan_now, form.inputs, [plan], trigger_mode="always_last", **QUIET)
+    return Page(outputs=[*shown, plan], inputs={run, *form.inputs}, refresh=refresh)
+
+
+def _is_training(studio: Studio) -> bool:
+    current = studio.jobs.current()
+    return current is not None and current[1].verb == "train"
+
+
+def _outcome(studio: Studio, run: RunFolder) -> str:
+    """How the run ended, with the end of its log when it failed; nothing while it goes on."""
+    status = studio.jobs.status(run)
+    if status.state == "failed":
+        return note_value(status.message, "bad", run.log_tail(_LOG_LINES))
+    if status.state in ("done", "stopped"):
+        return note_value(status.message, "good" if status.state == "done" else "plain")
+    return note_value("")

@@ -1,0 +1,103 @@
+"""What the widgets of a training run ask for: new points of the curves, previews, the log. Incremental, by run id."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from app import text
+from app.studio import Studio
+from sdpo_core.errors import SdpoError
+from sdpo_core.training.runs import RunFolder
+
+_LOG_LINES = 60
+_DRIFT_EVERY_STEPS = 10  # a step row repeats the last check in between
+
+
+class MetricsRequest(BaseModel):
+    """Points since an offset. `epoch` is which start of the run they belong to: a resume cuts the file back."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    run: str = Field(max_length=120)
+    offset: int = Field(default=0, ge=0)
+    epoch: float = 0.0
+
+
+class RunRequest(BaseModel):
+    """A run by its id."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    run: str = Field(max_length=120)
+
+
+class RunProgress:
+    """Answers a page's questions about a training run. Replies are JSON; an unknown run gives `ok: False`."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+
+    def metrics(self, message: Any) -> dict[str, Any]:
+        """New points: `loss` and `error` as [step, value], and the last health in words."""
+        try:
+            asked = MetricsRequest.model_validate(message)
+            run = self._studio.jobs.open(asked.run, "train")
+            status = self._studio.jobs.status(run)
+            epoch = status.pid_started or 0.0
+            offset = asked.offset if epoch == asked.epoch else 0
+            rows, end = run.read_metrics(offset)
+        except (SdpoError, ValidationError) as error:
+            return {"ok": False, "error": str(error)}
+        budget = _budget(run)
+        errors = [point for row in rows for point in _bank_check(row)]
+        return {
+            "ok": True,
+            "restart": offset == 0,
+            "offset": end,
+            "epoch": epoch,
+            "total": status.total,
+            "budget": budget,
+            "loss": [[row["step"], row["loss"]] for row in rows if row["kind"] == "step" and "loss" in row],
+            "error": errors,
+            "health": health(errors[-1][1], budget) if errors else None,
+        }
+
+    def previews(self, message: Any) -> dict[str, Any]:
+        """Addresses of the previews by step; step 0 is the base model."""
+        try:
+            run = self._studio.jobs.open(RunRequest.model_validate(message).run, "train")
+        except (SdpoError, ValidationError) as error:
+            return {"ok": False, "error": str(error)}
+        steps = [
+            {"step": step, "images": [f"/sdpo/preview/{run.id}/{step}/{i}" for i in range(len(paths))]}
+            for step, paths in run.previews().items()
+        ]
+        return {"ok": True, "steps": steps}
+
+    def log(self, message: Any) -> dict[str, Any]:
+        """The last lines of the log."""
+        try:
+            run = self._studio.jobs.open(RunRequest.model_validate(message).run, "train")
+        except (SdpoError, ValidationError) as error:
+            return {"ok": False, "error": str(error)}
+        return {"ok": True, "log": run.log_tail(_LOG_LINES)}
+
+
+def health(error: float, budget: float) -> dict[str, str]:
+    """The gauge: a level and a sentence in plain words. `error` is relative to the reference (0.012 = +1.2 %)."""
+    level = "healthy" if error <= budget else "drifting" if error <= 2 * budget else "damaged"
+    sentence = text.CHARTS[level].format(error=text.percent(error), budget=text.percent(budget).lstrip("+"))
+    return {"level": level, "sentence": sentence}
+
+
+def _budget(run: RunFolder) -> float:
+    """The run's drift budget; where the exact rule always acts (budget 0), health is still judged against 2 %."""
+    return float(run.config().get("drift_budget") or 0) or 0.02
+
+
+def _bank_check(row: dict[str, Any]) -> list[list[float]]:
+    """The winner error on the bank that a row tells, as [step, error]: the full check, or the one before a step."""
+    if row["kind"] == "health":
+        return [[row["step"], row["winner_error"]]]
+    before = row["step"] - 1
+    return [[before, row["drift"]]] if before % _DRIFT_EVERY_STEPS == 0 and "drift" in row else []

@@ -1,0 +1,62 @@
+"""Files that the browser may have: by id, never by path.
+
+/sdpo/static/<file>                          the studio's own scripts, styles and fonts
+/sdpo/image/<sha256>                         an image of the store
+/sdpo/preview/<run>/<step>/<number>          a preview of a training run
+/sdpo/adapter/<id>  /sdpo/adapter/<id>/preview     an adapter file, and the picture beside it
+"""
+
+import mimetypes
+from collections.abc import Callable
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from app.studio import Studio
+from sdpo_core.errors import SdpoError
+
+STATIC = Path(__file__).resolve().parent / "static"
+STATIC_URL = "/sdpo/static"
+
+_FOREVER = {"cache-control": "private, max-age=31536000, immutable"}  # what is named by its content never changes
+
+# The registry of file types may be wrong on Windows, and a browser refuses a script with the wrong one.
+for _type, _suffix in (("text/javascript", ".js"), ("text/css", ".css"), ("font/woff2", ".woff2")):
+    mimetypes.add_type(_type, _suffix)
+
+
+def routes(studio: Studio) -> list[BaseRoute]:
+    """The studio's own routes, beside Gradio's."""
+
+    def image(request: Request) -> Response:
+        return _send(lambda: studio.image_path(request.path_params["sha256"]), _FOREVER)
+
+    def preview(request: Request) -> Response:
+        path = request.path_params
+        return _send(lambda: studio.preview_path(path["run"], path["step"], path["number"]))
+
+    def adapter(request: Request) -> Response:
+        return _send(lambda: studio.adapter_path(request.path_params["id"]), attach=True)
+
+    def adapter_preview(request: Request) -> Response:
+        return _send(lambda: studio.adapter_preview_path(request.path_params["id"]))
+
+    return [
+        Mount(STATIC_URL, StaticFiles(directory=STATIC)),
+        Route("/sdpo/image/{sha256}", image),
+        Route("/sdpo/preview/{run}/{step:int}/{number:int}", preview),
+        Route("/sdpo/adapter/{id:int}", adapter),
+        Route("/sdpo/adapter/{id:int}/preview", adapter_preview),
+    ]
+
+
+def _send(find: Callable[[], Path], headers: dict[str, str] | None = None, *, attach: bool = False) -> Response:
+    """The file that `find` names, or a plain 404 with the reason in words."""
+    try:
+        path = find()
+    except SdpoError as error:
+        return PlainTextResponse(str(error), status_code=404)
+    return FileResponse(path, headers=headers, filename=path.name if attach else None)

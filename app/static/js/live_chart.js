@@ -1,0 +1,169 @@
+// Curves of a training run and the gauge "Still healthy?". Points come incrementally while the run goes on.
+
+const POINTS = 400;
+let loss = [], error = [], offset = 0, epoch = 0, total = 0, budget = 0.02, busy = false, last = "";
+
+const gaugeSentence = make("p", { class: "gauge-sentence", "aria-live": "polite", text: text.unknown });
+const gaugeMark = make("i", { hidden: true });
+const gauge = make("section", { class: "gauge", "data-level": "unknown" },
+  make("h3", { text: text.gauge }), make("div", { class: "gauge-bar", "aria-hidden": "true" }, gaugeMark), gaugeSentence);
+const errorBox = make("div", { class: "chart-canvas" });
+const lossBox = make("div", { class: "chart-canvas" });
+const lossSummary = make("p", { class: "visually-hidden" });
+const empty = make("p", { class: "sdpo-empty" });
+const charts = make("div", { class: "charts" },
+  make("figure", { class: "chart" }, make("figcaption", {}, make("h3", { text: text.error }), make("p", { text: text.errorHint })), errorBox),
+  make("figure", { class: "chart" }, make("figcaption", {}, make("h3", { text: text.loss }), make("p", { text: text.lossHint })), lossBox, lossSummary));
+root.replaceChildren(empty, gauge, charts);
+
+function color(name) {
+  return getComputedStyle(root).getPropertyValue(name).trim();
+}
+
+/** At most POINTS points: the mean of every bucket. */
+function thin(points) {
+  const size = Math.ceil(points.length / POINTS);
+  const buckets = [];
+  for (let i = 0; i < points.length; i += size) {
+    const part = points.slice(i, i + size);
+    buckets.push([part.at(-1)[0], part.reduce((sum, point) => sum + point[1], 0) / part.length]);
+  }
+  return buckets;
+}
+
+/** Running mean, for the trend of a jumping curve. */
+function trend(values) {
+  const weight = Math.max(0.05, Math.min(0.3, 8 / values.length));
+  let mean = values[0];
+  return values.map((value) => (mean += weight * (value - mean)));
+}
+
+function signed(share) {
+  return `${share > 0 ? "+" : share < 0 ? "−" : ""}${(Math.abs(share) * 100).toFixed(1)} %`;
+}
+
+function axes(format) {
+  const common = { stroke: color("--body-text-color-subdued"), font: "12px Inter, sans-serif",
+    grid: { stroke: color("--border-color-primary"), width: 1 }, ticks: { show: false } };
+  return [{ ...common, space: 60, size: 28 }, { ...common, size: 62, space: 32, values: (_, ticks) => ticks.map(format) }];
+}
+
+function drawBand(u) {
+  const { ctx, bbox } = u;
+  const top = Math.max(bbox.top, u.valToPos(budget, "y", true));
+  const bottom = Math.min(bbox.top + bbox.height, u.valToPos(0, "y", true));
+  ctx.save();
+  ctx.fillStyle = color("--sdpo-band");
+  ctx.fillRect(bbox.left, top, bbox.width, bottom - top);
+  ctx.strokeStyle = color("--sdpo-good");
+  ctx.setLineDash([4, 4]);
+  ctx.beginPath();
+  ctx.moveTo(bbox.left, top);
+  ctx.lineTo(bbox.left + bbox.width, top);
+  ctx.stroke();
+  ctx.fillStyle = color("--body-text-color-subdued");
+  ctx.textAlign = "left";
+  ctx.textBaseline = "bottom";
+  ctx.font = `${11 * devicePixelRatio}px Inter, sans-serif`;
+  ctx.fillText(`${text.budget} ${signed(budget).slice(1)}`, bbox.left + 6, top - 3);
+  ctx.restore();
+}
+
+function makeChart(box, series, format, range, hooks = {}) {
+  return new uPlot({
+    width: Math.max(200, box.clientWidth), height: 210, legend: { show: false }, cursor: { drag: { x: false, y: false } },
+    padding: [12, 12, 0, 0],
+    scales: { x: { time: false, range: () => [0, Math.max(total, 1)] }, y: { range } },
+    axes: axes(format), series: [{}, ...series], hooks,
+  }, series.map(() => []).concat([[]]), box);
+}
+
+let errorChart = null, lossChart = null;
+
+function rebuild() {
+  errorChart?.destroy();
+  lossChart?.destroy();
+  const accent = color("--color-accent");
+  errorChart = makeChart(errorBox, [{ stroke: accent, width: 2, points: { show: true, size: 6, fill: accent } }], signed,
+    (_, low, high) => [Math.min(-budget / 2, low ?? 0), Math.max(1.5 * budget, (high ?? 0) * 1.15)], { drawClear: [drawBand] });
+  lossChart = makeChart(lossBox, [
+    { stroke: color("--sdpo-faint"), width: 1, points: { show: false } },
+    { stroke: accent, width: 2.5, points: { show: false } },
+  ], (value) => String(+value.toPrecision(3)), (_, low, high) => low === null ? [0, 1] : [low - 0.05 * (high - low || 1), high + 0.05 * (high - low || 1)]);
+  fillCharts();
+}
+
+function fillCharts() {
+  const thinLoss = thin(loss);
+  const values = thinLoss.map((point) => point[1]);
+  lossChart.setData([thinLoss.map((point) => point[0]), values, values.length ? trend(values) : []]);
+  errorChart.setData([error.map((point) => point[0]), error.map((point) => point[1])]);
+  const latest = loss.at(-1);
+  lossSummary.textContent = latest ? fill(text.lossSummary, { step: latest[0], loss: latest[1].toPrecision(3) }) : "";
+}
+
+function drawGauge(health) {
+  if (!health) return;
+  gauge.dataset.level = health.level;
+  gaugeSentence.textContent = health.sentence;
+  gaugeMark.hidden = false;
+  gaugeMark.style.left = `${100 * Math.max(0, Math.min(1, error.at(-1)[1] / (3 * budget)))}%`;
+}
+
+function clear() {
+  loss = []; error = []; offset = 0; epoch = 0; total = 0;
+  gauge.dataset.level = "unknown";
+  gaugeSentence.textContent = text.unknown;
+  gaugeMark.hidden = true;
+}
+
+async function refresh() {
+  const run = props.value;
+  const has = Boolean(run) && loss.length + error.length > 0;
+  empty.hidden = has;
+  empty.textContent = run ? text.waiting : text.empty;
+  gauge.hidden = charts.hidden = !has;
+  root.dataset.points = loss.length;
+  if (!run || busy || !visible()) return;
+  busy = true;
+  const reply = await ask("metrics", { run, offset, epoch });
+  busy = false;
+  if (run !== props.value) return refresh();
+  if (!reply?.ok) return;
+  const fresh = reply.loss.length + reply.error.length > 0 || reply.total !== total;
+  if (reply.restart) clear();
+  ({ offset, epoch, total, budget } = reply);
+  loss.push(...reply.loss);
+  error.push(...reply.error);
+  if (!has && loss.length + error.length > 0) {
+    empty.hidden = true;
+    gauge.hidden = charts.hidden = false;
+    rebuild();
+  } else if (fresh && lossChart) fillCharts();
+  drawGauge(reply.health);
+  root.dataset.points = loss.length;
+}
+
+function selectRun() {
+  if (props.value === last) return;
+  last = props.value;
+  clear();
+  refresh();
+}
+
+listen(window, "sdpo:status", (event) => {
+  const running = event.detail.job?.running && event.detail.job.id === props.value;
+  if (running || loss.length === 0 || root.dataset.settled !== String(offset)) {
+    const before = offset;
+    refresh().then(() => { root.dataset.settled = running ? "" : before === offset ? offset : ""; });
+  }
+});
+new ResizeObserver(() => {
+  for (const [chart, box] of [[errorChart, errorBox], [lossChart, lossBox]]) {
+    if (chart && box.clientWidth) chart.setSize({ width: box.clientWidth, height: 210 });
+  }
+}).observe(root);
+new MutationObserver(() => { if (lossChart) rebuild(); }).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+watch("value", selectRun);
+selectRun();
+refresh();

@@ -1,0 +1,51 @@
+// Put in front of every widget's script. Gradio hands in: element, props, server, trigger, watch.
+
+const text = props.text;
+
+/** Make an element: make("button", {class: "x", onclick: f, text: "Stop"}, child, ...). Text never becomes HTML. */
+function make(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name === "text") node.textContent = value;
+    else if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else node.setAttribute(name, value === true ? "" : value);
+  }
+  node.append(...children.filter((child) => child !== null && child !== undefined));
+  return node;
+}
+
+/** Call a server function. Gradio resolves to undefined when the network or the server fails; so does this. */
+async function ask(name, message = {}) {
+  try {
+    return await server[name](message);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Fill "{n} of {total}". */
+function fill(template, values) {
+  return template.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+}
+
+/** Listen on window or document for as long as this widget lives; a second run of the script replaces the first. */
+function listen(target, event, handler) {
+  const key = `${element.id || props.elem_id || ""}:${event}`;
+  window.sdpoListeners ??= {};
+  window.sdpoListeners[key]?.();
+  target.addEventListener(event, handler);
+  window.sdpoListeners[key] = () => target.removeEventListener(event, handler);
+}
+
+/** Whether the widget can be seen (its tab is the open one). */
+function visible() {
+  return element.isConnected && element.getClientRects().length > 0;
+}
+
+/** Open a page of the studio. */
+function openTab(id) {
+  document.getElementById(`tab-${id}-button`)?.click();
+}
+
+const root = element.querySelector("[class]") ?? element;

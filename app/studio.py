@@ -1,0 +1,359 @@
+"""Every action of a person as a plain method. No interface in here, so all of it is tested without a browser.
+
+Methods take what a form holds and raise `SdpoError`s in words. Ids may come from anywhere and are checked.
+"""
+
+import contextlib
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from app import text
+from app.jobs import Jobs
+from app.voting import JudgeVotes, TrainVotes
+from sdpo_core.atomic import write_json
+from sdpo_core.config import GenerateConfig, JudgeConfig, TrainConfig, repository_root, steps_for_pairs
+from sdpo_core.errors import AdapterError, ConfigError, DataError, RunError, SdpoError, StoreError
+from sdpo_core.evaluation.judge import Verdict, verdict
+from sdpo_core.files.adapter_info import read_adapter_info
+from sdpo_core.files.model_info import DEMO, ModelInfo, inspect_model
+from sdpo_core.preferences.pairs import TrainingPairs, split_held_out, training_pairs
+from sdpo_core.preferences.records import AdapterRecord
+from sdpo_core.preferences.store import Store
+from sdpo_core.training.runs import RunFolder, Status, Verb, list_runs
+
+WANTED_VOTES = 30
+"""From here on a clear taste is learned reliably (SPIKE.md part 2); fewer may train too."""
+
+KEEP_WARM_S = 120.0
+"""How long a generation job keeps its model loaded for the next request."""
+
+_MOST_PAIRS = 1000
+_MOST_COMPARISONS = 1000
+_LARGE_MODEL_SETTINGS = {
+    "rank": 16,
+    "lora_alpha": 16.0,
+    "learning_rate": 1e-4,
+    "pairs_per_step": 4,
+    "pairs_per_micro_step": 1,
+}
+"""What DESIGN.md's table gives SD1.5; the config's own defaults are the demo model's."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a training run would do now."""
+
+    pairs: TrainingPairs
+    steps: int
+    eta_s: float | None  # None: no run of this model has told its pace yet
+    sentence: str
+
+    @property
+    def possible(self) -> bool:
+        """Whether there is anything to train on."""
+        return bool(self.pairs.usable)
+
+
+@dataclass(frozen=True)
+class AdapterCard:
+    """An adapter as the person sees it."""
+
+    record: AdapterRecord
+    path: Path
+    base: str
+    trained_on: str
+    verdict: str
+    note: str
+    problem: str  # why the file can't be used; empty when it can
+    has_preview: bool
+
+
+class Studio:
+    """The studio on one workspace. Every method may be called from any thread."""
+
+    def __init__(self, workspace: Path, jobs: Jobs | None = None) -> None:
+        self.workspace = workspace
+        self.store = Store(workspace)
+        self.jobs = jobs or Jobs(workspace)
+        self.votes = TrainVotes(self.store)
+        self.judge_votes = JudgeVotes(self.store)
+        self._settings_path = workspace / "studio.json"
+        self._models: dict[str, ModelInfo] = {}
+        self._models_lock = threading.Lock()
+
+    def close(self) -> None:
+        """Close the store. Running jobs go on."""
+        self.store.close()
+
+    # ------------------------------------------------------------------------------------------------------- model
+
+    def model_source(self) -> str:
+        """The chosen model: `demo` until another is chosen."""
+        try:
+            settings = json.loads(self._settings_path.read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return DEMO
+        return str(settings.get("model", DEMO)) if isinstance(settings, dict) else DEMO
+
+    def model(self) -> ModelInfo:
+        """The chosen model, inspected; raises `ModelError` when it can't be used any more."""
+        return self.inspect(self.model_source())
+
+    def choose_model(self, source: str) -> ModelInfo:
+        """Check a model and remember it; raises `ModelError` in words and keeps the earlier one."""
+        info = self.inspect(source.strip() or DEMO, fresh=True)
+        if source.strip() != self.model_source():
+            write_json(self._settings_path, {"model": info.source})
+        return info
+
+    def inspect(self, source: str, *, fresh: bool = False) -> ModelInfo:
+        """What a model is. Remembered, because the status bar asks every second; `fresh` looks at the files again."""
+        with self._models_lock:
+            if fresh or source not in self._models:
+                self._models.pop(source, None)
+                self._models[source] = inspect_model(source)
+            return self._models[source]
+
+    # ---------------------------------------------------------------------------------------------------- generate
+
+    def starter_prompts(self) -> list[str]:
+        """Prompts to begin with that suit the chosen model."""
+        name = "starter-demo.txt" if self.model().is_demo else "starter-general.txt"
+        try:
+            lines = (repository_root() / "assets" / "prompts" / name).read_text(encoding="utf-8").splitlines()
+        except FileNotFoundError as error:
+            raise DataError(text.NO_STARTERS) from error
+        return [line.strip() for line in lines if line.strip()]
+
+    def generate(self, form: Mapping[str, Any]) -> RunFolder:
+        """Draw pairs. The form holds `prompts` (text, one a line), `pairs`, and fields of `GenerateConfig`."""
+        values = dict(form)
+        prompts = [line.strip() for line in str(values.pop("prompts", "")).splitlines() if line.strip()]
+        if not prompts:
+            raise ConfigError(text.NO_PROMPTS)
+        pairs = _whole(values.pop("pairs", None), 1, _MOST_PAIRS, text.PAIRS_RANGE)
+        info = self.choose_model(str(values.pop("model", self.model_source())))
+        # Listed once per pair and in turn: pairs of one prompt share no image, and every prompt comes early.
+        listed = [prompts[i % len(prompts)] for i in range(pairs)]
+        settings = {"model": info.source, "threads": _threads(info), "keep_warm_s": KEEP_WARM_S, "prompts": listed}
+        return self.jobs.generate(GenerateConfig.parse({**_filled(values), **settings}))
+
+    def newest_images(self, limit: int = 60) -> list[dict[str, str]]:
+        """The newest images to vote on. Images of blind tests are not among them: they would give the sides away."""
+        newest = self.store.candidates(limit=limit, purpose="train")
+        return [{"sha256": candidate.image_sha256, "prompt": candidate.prompt} for candidate in newest]
+
+    # ------------------------------------------------------------------------------------------------------- train
+
+    def plan(self, form: Mapping[str, Any]) -> Plan:
+        """What `train` would do with this form now; raises `SdpoError` when a setting or the model is impossible."""
+        info = self.model()
+        config = self._train_config(form, info)
+        pairs = training_pairs(self.store, info.sha256)
+        split = split_held_out(pairs.usable, config.held_out_fraction, config.seed)
+        steps = config.steps or steps_for_pairs(len(split.train))
+        pace = self._seconds_per_step(info)
+        eta_s = None if pace is None else pace * steps
+        if not pairs.usable:
+            sentence = f"{pairs.sentence()} {text.NO_VOTES_YET}" if pairs.ties or pairs.skipped else text.NO_VOTES_YET
+        else:
+            sentence = text.plan(pairs.sentence(), steps, eta_s)
+            if len(pairs.usable) < WANTED_VOTES:
+                sentence = f"{sentence} {text.FEW_VOTES.format(wanted=WANTED_VOTES)}"
+        return Plan(pairs, steps, eta_s, sentence)
+
+    def train(self, form: Mapping[str, Any]) -> RunFolder:
+        """Train an adapter from the votes. The form holds fields of `TrainConfig`; empty ones take their default."""
+        plan = self.plan(form)
+        if not plan.possible:
+            raise DataError(plan.sentence)
+        return self.jobs.start("train", self._train_config(form, self.model()))
+
+    def resume(self, run_id: str) -> None:
+        """Go on with a stopped or failed training run."""
+        self.jobs.resume(self.jobs.open(run_id, "train"))
+
+    def training_runs(self) -> list[RunFolder]:
+        """All training runs, newest first."""
+        return self._readable("train")
+
+    def resumable(self, run: RunFolder) -> bool:
+        """Whether a training run can go on now."""
+        return self.jobs.status(run).state in ("stopped", "failed")
+
+    def stop(self, run_id: str) -> Status:
+        """Ask a job to stop at its next safe point; returns what it says now."""
+        run = next((run for run in list_runs(self.jobs.root) if run.id == run_id), None)
+        if run is None:
+            raise RunError(text.unknown_run("running", run_id))
+        self.jobs.stop(run)
+        return self.jobs.status(run)
+
+    def _train_config(self, form: Mapping[str, Any], info: ModelInfo) -> TrainConfig:
+        own = {} if info.is_demo else _LARGE_MODEL_SETTINGS
+        return TrainConfig.parse({**own, **_filled(form), "model": info.source, "threads": _threads(info)})
+
+    def _seconds_per_step(self, info: ModelInfo) -> float | None:
+        """The pace of the newest finished run of this model; None when there is none."""
+        for run in self.training_runs():
+            if run.status().state == "done" and run.config().get("model") == info.source:
+                rows, _ = run.read_metrics()
+                seconds = [float(row["seconds"]) for row in rows if row["kind"] == "step"]
+                if seconds:
+                    return _elapsed_s(run, sum(seconds)) / len(seconds)
+        return None
+
+    # ------------------------------------------------------------------------------------------------------- judge
+
+    def judge(self, adapter_name: str | None, comparisons: Any) -> RunFolder:
+        """Draw blind comparisons of an adapter with the base model that it was trained on."""
+        if not adapter_name:
+            raise AdapterError(text.CHOOSE_ADAPTER if self.store.adapters() else text.NO_ADAPTER)
+        record = self.store.find_adapter(adapter_name)
+        info = self.inspect(self._base_of(record))
+        wanted = _whole(comparisons, 1, _MOST_COMPARISONS, text.COMPARISONS_RANGE)
+        values = {"model": info.source, "threads": _threads(info), "adapter": record.name, "comparisons": wanted}
+        return self.jobs.start("judge", JudgeConfig.parse(values))
+
+    def judge_runs(self) -> list[RunFolder]:
+        """All judge runs, newest first."""
+        return self._readable("judge")
+
+    def verdict(self, run: RunFolder) -> Verdict | None:
+        """The verdict of a judge run; None until its last vote."""
+        return verdict(self.store, run)
+
+    def verdicts(self) -> dict[str, Verdict]:
+        """The newest verdict of every judged adapter, by name."""
+        found: dict[str, Verdict] = {}
+        for run in self.judge_runs():
+            name = str(run.config().get("adapter"))
+            with contextlib.suppress(StoreError):  # a judgement with a damaged pair tells nothing
+                told = None if name in found else self.verdict(run)
+                if told:
+                    found[name] = told
+        return found
+
+    def _readable(self, verb: Verb) -> list[RunFolder]:
+        """Runs whose folder can be read; `doctor` names the others."""
+
+        def readable(run: RunFolder) -> bool:
+            try:
+                return bool(run.status()) and bool(run.config())
+            except RunError:
+                return False
+
+        return [run for run in list_runs(self.jobs.root, verb) if readable(run)]
+
+    def _base_of(self, record: AdapterRecord) -> str:
+        try:
+            return str(self.jobs.open(record.run_id, "train").config()["model"])
+        except (RunError, KeyError):  # the run folder was cleared away; the chosen model is the best guess
+            return self.model_source()
+
+    # ---------------------------------------------------------------------------------------------------- adapters
+
+    def adapters(self) -> list[AdapterCard]:
+        """Every adapter with what is known about it, newest first."""
+        verdicts = self.verdicts()
+        return [self._card(record, verdicts.get(record.name)) for record in self.store.adapters()]
+
+    def adapter_names(self) -> list[str]:
+        """Names of the adapters, newest first."""
+        return [record.name for record in self.store.adapters()]
+
+    def _card(self, record: AdapterRecord, told: Verdict | None) -> AdapterCard:
+        path = self.workspace / record.path
+        pairs, step, problem = None, None, ""
+        try:
+            facts = read_adapter_info(path).sdpo or {} if path.is_file() else None
+            if facts is None:
+                problem = text.ADAPTER_GONE
+            else:
+                pairs, step = facts.get("pairs"), facts.get("step")
+        except AdapterError as error:
+            problem = text.UNREADABLE_ADAPTER.format(why=error)
+        source = self._base_of(record)
+        return AdapterCard(
+            record=record,
+            path=path,
+            base=source,
+            trained_on=text.trained_on(pairs, step),
+            verdict=told.sentence if told else text.NOT_JUDGED,
+            note="" if self._works_elsewhere(source) else text.WORKS_ONLY_HERE,
+            problem=problem,
+            has_preview=path.with_suffix(".png").is_file(),
+        )
+
+    def _works_elsewhere(self, source: str) -> bool:
+        try:
+            return self.inspect(source).comfyui
+        except SdpoError:  # the base model is gone; its adapters may well work where it still is
+            return True
+
+    # ------------------------------------------------------------------------------------------------ files by id
+
+    def image_path(self, sha256: str) -> Path:
+        """An image of the store."""
+        return self.store.image_path_by_sha(sha256)
+
+    def preview_path(self, run_id: str, step: int, number: int) -> Path:
+        """A preview of a training run; raises `RunError` when there is none."""
+        previews = self.jobs.open(run_id, "train").previews().get(step, [])
+        if not 0 <= number < len(previews):
+            raise RunError(text.NO_SUCH_PREVIEW)
+        return previews[number]
+
+    def adapter_path(self, adapter_id: int) -> Path:
+        """An adapter's file; raises `AdapterError` when there is none."""
+        record = next((record for record in self.store.adapters() if record.id == adapter_id), None)
+        if record is None:
+            raise AdapterError(text.NO_SUCH_ADAPTER)
+        path = self.workspace / record.path
+        if not path.is_file():
+            raise AdapterError(text.ADAPTER_GONE)
+        return path
+
+    def adapter_preview_path(self, adapter_id: int) -> Path:
+        """The picture beside an adapter's file; raises `StoreError` when there is none."""
+        path = self.adapter_path(adapter_id).with_suffix(".png")
+        if not path.is_file():
+            raise StoreError(text.NO_SUCH_PREVIEW)
+        return path
+
+
+def _elapsed_s(run: RunFolder, stepping_s: float) -> float:
+    """How long a finished run took with its previews and checks; `stepping_s` alone if it was interrupted between."""
+    started, ended = (run.path / name for name in ("provenance.json", "status.json"))
+    if not started.is_file():
+        return stepping_s
+    elapsed_s = ended.stat().st_mtime - started.stat().st_mtime
+    return elapsed_s if stepping_s <= elapsed_s < 3 * stepping_s + 60 else stepping_s
+
+
+def _filled(form: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that a person filled in. Whole numbers come from a form as floats."""
+    kept = {name: value.strip() if isinstance(value, str) else value for name, value in form.items()}
+    return {
+        name: int(value) if isinstance(value, float) and value.is_integer() else value
+        for name, value in kept.items()
+        if value is not None and value != ""
+    }
+
+
+def _whole(value: Any, low: int, high: int, message: str) -> int:
+    whole = isinstance(value, int | float) and not isinstance(value, bool) and float(value).is_integer()
+    if not whole or not low <= value <= high:
+        raise ConfigError(message)
+    return int(value)
+
+
+def _threads(info: ModelInfo) -> int:
+    """Tiny images gain nothing from more threads; large ones use the whole processor where there is no GPU."""
+    return 1 if info.is_demo else psutil.cpu_count(logical=False) or 1

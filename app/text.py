@@ -1,0 +1,392 @@
+"""Every string that a person sees in the studio. Library errors (`SdpoError`) bring their own sentences.
+
+Plain words first: what happens, then what to do. Widgets get their strings from here as a `text` property.
+"""
+
+NAME = "SDPO Studio"
+TAGLINE = "Click which of two images you like better. Your own machine learns your taste."
+
+TABS = {"generate": "Generate", "vote": "Vote", "train": "Train", "judge": "Judge", "adapters": "Adapters"}
+"""The pages in the order of the path."""
+
+
+def number(count: int, one: str, many: str) -> str:
+    """`1 pair`, `12 pairs`."""
+    return f"{count:,} {one if count == 1 else many}"
+
+
+def duration(seconds: float) -> str:
+    """A time left, no more precise than it is known."""
+    if seconds < 10:
+        return "a few seconds"
+    if seconds < 90:
+        return f"about {round(seconds / 5) * 5} s"
+    minutes = seconds / 60
+    if minutes < 60:
+        return f"about {round(minutes)} min"
+    return f"about {minutes / 60:.1f} h"
+
+
+def percent(share: float) -> str:
+    """`+1.2 %`."""
+    return f"{share:+.1%}".replace("%", " %").replace("-", "−")
+
+
+# --- starting --------------------------------------------------------------------------------------------------------
+
+CLI_ABOUT = f"{NAME}: {TAGLINE}"
+CLI_HOST = "address to listen on: 127.0.0.1, localhost or ::1 (127.0.0.1)"
+CLI_PORT = "port to listen on; without it the first free one from 7860 on"
+CLI_WORKSPACE = "the studio's data folder (workspace/ beside the program)"
+CLI_NO_BROWSER = "do not open the browser"
+CLOSED = "The studio is closed."
+CLOSED_WHILE_RUNNING = "The studio is closed. The running job goes on; start the studio again to see it."
+
+
+def running_at(url: str, workspace: str) -> str:
+    """The line that is printed when the page can be opened."""
+    return f"{NAME} is ready at {url}  (workspace {workspace}; Ctrl-C ends it)"
+
+
+def host_refused(host: str) -> str:
+    """Why the studio does not listen on a network."""
+    return (
+        f"--host {host} would open your images and votes to the network. The studio answers only this machine: use "
+        "127.0.0.1, and reach it from elsewhere through `ssh -L 7860:127.0.0.1:7860 this-machine`."
+    )
+
+
+def port_in_use(port: int) -> str:
+    """The wanted port is taken."""
+    return f"Port {port} is in use by another program. Choose another --port, or leave it out to get a free one."
+
+
+def no_free_port(first: int, last: int) -> str:
+    """No port is left to try."""
+    return f"All ports from {first} to {last} are in use. Give a free one with --port."
+
+
+def studio_running(workspace: str, url: str) -> str:
+    """The workspace belongs to another studio."""
+    return f"A studio is already open on {workspace}: {url}. Use that one, or start this one with another --workspace."
+
+
+def workspace_is_a_file(path: str) -> str:
+    """The workspace can't be a folder."""
+    return f"{path} is a file, but a workspace is a folder. Choose another --workspace."
+
+
+# --- jobs ------------------------------------------------------------------------------------------------------------
+
+RESUMING = "Resuming…"
+LOG_EMPTY = "Its log is empty."
+ALREADY_DRAWING = "Images are being drawn already. Wait for them, or stop the drawing first."
+JOB_NAMES = {"generate": "Drawing", "train": "Training", "judge": "Drawing comparisons"}
+
+
+def died_at_once(last_line: str) -> str:
+    """A child process ended before its first word."""
+    return f"The job ended before it began. {last_line}"
+
+
+def job_in_the_way(verb: str, step: int, total: int) -> str:
+    """One heavy job at a time."""
+    where = f" ({step} of {total} steps)" if total else ""
+    return f"{JOB_NAMES[verb]} is still running{where}. One job runs at a time: wait for it, or stop it first."
+
+
+def unknown_run(verb: str, run_id: str) -> str:
+    """A run that the page knows and the workspace does not."""
+    return f"There is no {verb} run named {run_id[:80]!r} in this workspace. Reload the page."
+
+
+def not_resumable(state: str) -> str:
+    """Only stopped and failed runs go on."""
+    return f"This run is {state}; only a stopped or failed run can be resumed."
+
+
+# --- status bar and home strip ---------------------------------------------------------------------------------------
+
+STATUS = {
+    "stop": "Stop",
+    "stopping": "Stopping…",
+    "stopAndKeep": "Stop and keep",
+    "dismiss": "Dismiss",
+    "left": "left",
+    "lost": "The studio does not answer. Is its window still open? This page goes on by itself when it is back.",
+    "starting": "Starting…",
+    "done": {"generate": "Drawing done", "train": "Training done", "judge": "Comparisons ready"},
+    "stopped": {"generate": "Drawing stopped", "train": "Training stopped", "judge": "Comparisons stopped"},
+    "failed": {"generate": "Drawing failed", "train": "Training failed", "judge": "Comparisons failed"},
+    "names": JOB_NAMES,
+    "theme": "Switch between light and dark",
+    "tagline": TAGLINE,
+    "name": NAME,
+    "nextLabel": "Next step",
+    "factsLabel": "Where you stand",
+    "progressLabel": "Progress",
+    "manyTabs": "The studio is open in several browser tabs. More than five make the browser wait; close some.",
+}
+
+GPU_LOST = "The GPU is not used."
+
+
+def facts(model: str, pairs: int, votes: int, runs: int, adapters: int) -> list[tuple[str, str]]:
+    """The home strip: label and value."""
+    return [
+        ("Model", model),
+        ("Pairs", f"{pairs:,}"),
+        ("Votes", f"{votes:,}"),
+        ("Runs", f"{runs:,}"),
+        ("Adapters", f"{adapters:,}"),
+    ]
+
+
+def missing_images(count: int) -> str:
+    """Images that the database knows and the disk does not have."""
+    gone = "1 image is" if count == 1 else f"{count:,} images are"
+    return f"{gone} gone from the workspace's images folder; their pairs are left out until the files are back."
+
+
+NEXT_GENERATE = ("Draw some images to choose between.", "Generate")
+NEXT_MORE = ("Every pair has your vote. Draw more to go on.", "Generate more")
+NEXT_JUDGE = ("Your adapter is ready. Find out, blindly, whether you prefer it.", "Judge")
+NEXT_USE = ("Your adapter is judged. Take its file, or draw new pairs and go another round.", "See adapters")
+
+
+def next_vote(waiting: int, votes: int, wanted: int) -> tuple[str, str]:
+    """Pairs wait for votes."""
+    if votes == 0:
+        return f"{number(waiting, 'pair waits', 'pairs wait')} for your first vote.", "Vote"
+    more = wanted - votes
+    return f"{number(waiting, 'pair waits', 'pairs wait')}. {more} more votes make a clear taste.", "Vote"
+
+
+def next_train(votes: int) -> tuple[str, str]:
+    """Enough votes to train on."""
+    return f"{number(votes, 'vote', 'votes')} to learn from. Train your adapter.", "Train"
+
+
+# --- generate --------------------------------------------------------------------------------------------------------
+
+GENERATE_INTRO = "Write what you like to see. Every prompt is drawn at least twice, so that you can choose."
+MODEL_LABEL = "Model"
+MODEL_INFO = "demo, a folder in diffusers format, or the hub id of a model on this machine"
+MODEL_CHECK = "Check"
+PROMPTS_LABEL = "Prompts"
+PROMPTS_INFO = "One per line."
+PROMPTS_PLACEHOLDER = "mountains at sunset\na quiet lake in the morning"
+USE_STARTERS = "Use starter prompts"
+PAIRS_LABEL = "Pairs to draw"
+PAIRS_INFO = "Spread over your prompts in turn."
+GENERATE_ADVANCED = "More settings"
+GENERATE_BUTTON = "Generate pairs"
+GENERATING_BUTTON = "Drawing…"
+GO_VOTE = "Vote on them"
+NO_PROMPTS = "There is no prompt yet. Write at least one, one per line, or press “Use starter prompts”."
+NO_STARTERS = "The starter prompts are missing from assets/prompts. Write your own, one per line."
+PAIRS_RANGE = "Pairs to draw must be a whole number from 1 to 1000."
+STARTED_GENERATE = "Drawing has started. You can vote as soon as the first pair is there."
+GALLERY = {
+    "label": "Newest images",
+    "empty": "Your images appear here while they are drawn.",
+    "gone": "This image is gone from disk.",
+    "close": "Close",
+    "count": "Newest {n} images",
+}
+
+
+def model_fits(name: str, size_px: int, guidance: float, *, is_demo: bool) -> str:
+    """The sentence under a model that can be used."""
+    what = f"{name} is ready: {size_px} px images, guidance {guidance:g}."
+    return f"{what} A tiny model for trying everything out." if is_demo else what
+
+
+# --- vote ------------------------------------------------------------------------------------------------------------
+
+VOTE_INTRO = "Which one do you like better? Click it, or use the keys. Trust your first look."
+BOARD = {
+    "label": "Choose between two images",
+    "prompt": "Prompt",
+    "left": "Left",
+    "right": "Right",
+    "leftLabel": "Choose the left image",
+    "rightLabel": "Choose the right image",
+    "tie": "Equal",
+    "both-bad": "Both bad",
+    "skip": "Skip",
+    "undo": "Undo",
+    "chose": {
+        "left": "Chose left.",
+        "right": "Chose right.",
+        "tie": "Called it equal.",
+        "both-bad": "Called both bad.",
+        "skip": "Skipped.",
+    },
+    "undone": "Undone. Choose again.",
+    "undoFirst": "There is no vote to take back.",
+    "unsaved": "{n} unsaved",
+    "unsavedHint": "These votes wait in your browser and are sent again until the studio has them.",
+    "votes": "{done} votes, {open} waiting",
+    "progress": "{done} of {total}",
+    "loading": "Loading the next pair…",
+    "drawing": "The next pair is being drawn…",
+    "empty": "No pair waits for your vote.",
+    "emptyHint": "Draw some, and they appear here as soon as they are ready.",
+    "emptyButton": "Generate pairs",
+    "judgeEmpty": "No comparison is open.",
+    "judgeWaiting": "The next comparison is being drawn…",
+    "judgeShort": "This judgement has fewer comparisons than planned, so it has no verdict. Start a new one.",
+    "gone": "An image of that pair is gone or damaged, so it was left out.",
+    "leave": "Some votes are not saved yet.",
+}
+
+
+def foreign_pair() -> str:
+    """A vote that waited in the browser belongs to other images."""
+    return "This vote belongs to a pair of another workspace, so it was dropped. Reload the page."
+
+
+def no_such_choice(choice: str, choices: tuple[str, ...]) -> str:
+    """A choice that this board does not have."""
+    return f"{choice} is no choice here; choose one of {', '.join(choices)}."
+
+
+JUDGEMENT_CLOSED = "This judgement is complete, and its verdict is shown. Start a new one to judge again."
+JUDGEMENT_GONE = "This judgement is not in the workspace any more. Reload the page."
+UNEXPECTED_MESSAGE = "The page sent something unexpected. Reload it."
+
+# --- train -----------------------------------------------------------------------------------------------------------
+
+TRAIN_INTRO = "One button. Training stops by itself and keeps the last step at which your preferred images stayed safe."
+TRAIN_BUTTON = "Train"
+TRAIN_ADVANCED = "Advanced"
+TRAIN_ADVANCED_NOTE = "The defaults are measured. Change one thing at a time."
+STOP_AND_KEEP = "Stop and keep what it has learned"
+RESUME_BUTTON = "Resume this run"
+RUN_LABEL = "Run"
+LOG_LABEL = "Log"
+NO_RUN = "No training yet. Charts and previews appear here."
+NO_VOTES_YET = "There is nothing to learn from yet. Vote on a few pairs first."
+UNSET = "automatic"
+FEW_VOTES = "That is few: {wanted} or more make a clear taste."
+
+FIELD_LABELS = {
+    "adapter_name": "Adapter name",
+    "steps": "Steps",
+    "learning_rate": "Learning rate",
+    "loss": "Objective",
+    "safeguard": "Safeguard",
+    "mu": "Safety margin μ",
+    "drift_budget": "Drift budget δ",
+    "rank": "LoRA rank",
+    "seed": "Seed",
+    "sampler": "Sampler",
+    "sampling_steps": "Sampling steps",
+    "guidance": "Guidance",
+    "size_px": "Size in pixels",
+    "negative": "Negative prompt",
+    "comparisons": "Comparisons",
+    "strength": "Adapter strength",
+}
+"""Names of the settings that stand in forms; the explanation under each is its docstring in `sdpo_core.config`."""
+
+CHARTS = {
+    "error": "Winner error",
+    "errorHint": "How much worse the adapter has become at the images you preferred, against the base model.",
+    "loss": "Loss",
+    "lossHint": "How far your choices are from being learned. It jumps from step to step; the thick line is the trend.",
+    "step": "step",
+    "budget": "budget",
+    "waiting": "The first numbers come in a moment…",
+    "empty": NO_RUN,
+    "gauge": "Still healthy?",
+    "lossSummary": "Loss after {step} steps: {loss}.",
+    "unknown": "Not measured yet.",
+    "healthy": "Healthy: the winner error is {error}, inside the budget of {budget}.",
+    "drifting": "Drifting: the winner error is {error}, over the budget of {budget}. The safeguard holds it back now.",
+    "damaged": "Damaged: the winner error is {error}, over twice the budget of {budget}. An earlier step will be kept.",
+}
+
+PREVIEWS = {
+    "label": "Previews",
+    "hint": "The same prompts and seeds, without the adapter and with it.",
+    "base": "Base model",
+    "step": "Step {step}",
+    "slider": "Show step",
+    "gone": "This preview is gone from disk.",
+}
+
+LOG = {"empty": "The log is empty so far.", "label": "Last lines of the log"}
+
+
+def plan(pairs_sentence: str, steps: int, eta_s: float | None) -> str:
+    """What a training run will do, said before it starts."""
+    time = f", {duration(eta_s)} at the pace of your last run" if eta_s is not None else ""
+    return f"{pairs_sentence} Training takes {steps} steps{time}."
+
+
+# --- judge -----------------------------------------------------------------------------------------------------------
+
+JUDGE_INTRO = (
+    "A blind test on prompts and seeds that nothing was trained on: one image is by the base model, the other by your "
+    "adapter. The number of comparisons is fixed before the first vote; the verdict comes at the end."
+)
+ADAPTER_LABEL = "Adapter"
+ADAPTER_INFO = "Newest first."
+COMPARISONS_INFO = "20 show a clear taste, 50 a slight one."
+JUDGE_SETUP = "New blind test"
+JUDGE_BUTTON = "Start judging"
+NO_ADAPTER = "There is no adapter yet. Train one first; then it is judged here."
+CHOOSE_ADAPTER = "Choose an adapter to judge."
+STARTED_JUDGE = "The comparisons are being drawn. You can vote as soon as the first one is there."
+COMPARISONS_RANGE = "Comparisons must be a whole number from 1 to 1000."
+JUDGING = "Blind test of {name}"
+VERDICT = {
+    "title": "Verdict",
+    "base": "base preferred",
+    "even": "50 %",
+    "adapter": "adapter preferred",
+    "scale": "Share of comparisons in which you preferred the adapter",
+    "counts": "{wins} for the adapter, {losses} for the base model, {ties} equal",
+    "interval": "95 % interval {low} to {high}",
+}
+
+# --- adapters --------------------------------------------------------------------------------------------------------
+
+ADAPTERS_INTRO = "What your votes became. Each file loads wherever LoRA files of its base model do."
+ADAPTERS = {
+    "label": "Your adapters",
+    "empty": "No adapter yet.",
+    "emptyHint": "Generate, vote and train; the result appears here.",
+    "copy": "Copy path",
+    "copied": "Copied",
+    "copyFailed": "Select the path and copy it by hand.",
+    "download": "Download",
+    "missing": "The file is gone from disk.",
+    "noPreview": "No preview",
+}
+WORKS_ONLY_HERE = "Works only in the studio: the demo model is too small for other tools to recognise."
+NOT_JUDGED = "Not judged yet"
+UNREADABLE_ADAPTER = "This file can't be read: {why}"
+ADAPTER_GONE = "The file of this adapter is gone from the workspace's adapters folder."
+NO_SUCH_ADAPTER = "There is no such adapter in this workspace. Reload the page."
+NO_SUCH_PREVIEW = "There is no such preview."
+
+
+def trained_on(pairs: int | None, step: int | None) -> str:
+    """How an adapter was made."""
+    parts = []
+    if pairs is not None:
+        parts.append(f"{number(pairs, 'pair', 'pairs')}")
+    if step is not None:
+        parts.append(f"step {step}")
+    return ", ".join(parts)
+
+
+# --- forms -----------------------------------------------------------------------------------------------------------
+
+
+def not_a_number(label: str) -> str:
+    """A number field holds something else."""
+    return f"{label} must be a number."

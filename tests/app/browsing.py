@@ -1,0 +1,153 @@
+"""A really started studio and a browser page that keeps an eye on itself."""
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request
+
+ROOT = Path(__file__).resolve().parents[2]
+BROWSER_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+PATIENCE_MS = 60_000
+# What a browser says when the studio is away for a moment; the page itself then says so in words.
+AWAY = ("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_FAILED", "ERR_EMPTY_RESPONSE", "Failed to fetch")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class RunningStudio:
+    """`python -m app` on a workspace of its own."""
+
+    workspace: Path
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[str] | None = None
+    started_in_s: float = 0.0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/"
+
+    def command(self) -> list[str]:
+        options = ["--no-browser", "--port", str(self.port), "--workspace", str(self.workspace)]
+        return [sys.executable, "-m", "app", *options]
+
+    def start(self, seconds: float = 120) -> None:
+        began = time.monotonic()
+        log = (self.workspace.parent / "studio-output.txt").open("a", encoding="utf-8")
+        self.process = subprocess.Popen(self.command(), cwd=ROOT, stdout=log, stderr=log, text=True)
+        log.close()
+        while not self.answers():
+            assert self.process.poll() is None, self.output()
+            assert time.monotonic() - began < seconds, "the studio did not start in time"
+            time.sleep(0.1)
+        self.started_in_s = time.monotonic() - began
+
+    def answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(self.url, timeout=5) as answer:
+                return answer.status == 200
+        except OSError:
+            return False
+
+    def output(self) -> str:
+        return (self.workspace.parent / "studio-output.txt").read_text(encoding="utf-8")
+
+    def interrupt(self) -> int:
+        """Ctrl-C."""
+        assert self.process
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(30)
+
+    def kill(self) -> None:
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(30)
+
+    def post(self, path: str, body: bytes, headers: dict[str, str]) -> int:
+        """The status of a POST that some other program or page might send."""
+        request = urllib.request.Request(self.url + path, data=body, headers=headers, method="POST")
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+
+
+@contextmanager
+def watched_page(browser: Browser, url: str, *, away: bool = False, **options: Any) -> Iterator[Page]:
+    """A page in a context of its own; afterwards it must have been quiet and have asked nobody but the studio."""
+    context = browser.new_context(**options)
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    complaints: list[str] = []
+
+    def listen(message: ConsoleMessage) -> None:
+        if message.type == "error" and not (away and any(words in message.text for words in AWAY)):
+            complaints.append(message.text)
+
+    def look(request: Request) -> None:
+        if not request.url.startswith((url, "data:", "blob:")):
+            complaints.append(f"asked {request.url}")
+
+    page.on("console", listen)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", look)
+    try:
+        yield page
+        assert complaints == []
+    finally:
+        context.close()
+
+
+def open_tab(page: Page, studio: RunningStudio, tab: str) -> None:
+    page.goto(f"{studio.url}?tab={tab}", wait_until="domcontentloaded")
+    page.wait_for_selector(".top-facts dd")
+    page.wait_for_selector(f"#tab-{tab}-button[aria-selected=true]")
+
+
+def board(page: Page, name: str = "train") -> dict[str, str]:
+    """The board's own account: pair, pending, done, complete."""
+    return page.locator(f"#{name}-board .sdpo-board").evaluate("node => ({...node.dataset})")
+
+
+def wait_board(page: Page, condition: str, name: str = "train") -> None:
+    """Wait for a condition on the board's data, such as "d.pair !== ''"."""
+    expression = f"""() => {{
+      const node = document.querySelector("#{name}-board .sdpo-board");
+      const d = node?.dataset;
+      return Boolean(d) && ({condition});
+    }}"""
+    page.wait_for_function(expression)
+
+
+def wait_job(page: Page, verb: str, *states: str) -> None:
+    page.wait_for_function(
+        """([verb, states]) => {
+          const job = document.querySelector(".sdpo-top").dataset;
+          return job.verb === verb && states.includes(job.state);
+        }""",
+        arg=[verb, list(states)],
+        timeout=3 * PATIENCE_MS,
+    )

@@ -1,0 +1,41 @@
+"""A job that speaks the run folder's language and does nothing else. What it plays stands in SDPO_FAKE_JOB."""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from sdpo_core.training.runs import Reporter, RunFolder
+
+verb, options = sys.argv[1], dict(zip(sys.argv[2::2], sys.argv[3::2], strict=True))
+run = RunFolder.open(Path(options["--run"]))
+play = os.environ.get("SDPO_FAKE_JOB", "work")
+if play == "die":
+    print("no such library: torch")
+    sys.exit(3)
+reporter = Reporter(run, verb, 1000)
+if play == "die-later":
+    reporter.say(7, "Working", force=True)
+    print("Killed by something")
+    os._exit(9)
+if play == "warm":
+    reporter.total = 10
+    reporter.say(10, "Ready for more.", force=True)
+    while not reporter.stop_requested():
+        for name, content in list(run.requests()):
+            reporter.total += 10
+            run.answer_request(name, {"pairs": [1], "prompts": content["prompts"]})
+            reporter.say(reporter.total, "Ready for more.", force=True)
+        time.sleep(0.02)
+for step in range(1000):
+    reporter.say(step, "Working", force=True)
+    if reporter.stop_requested() and play != "deaf":
+        reporter.say(step, "Stopped; kept.", state="stopped", force=True)
+        run.answer("stop")
+        sys.exit(0)
+    if play == "quick" and step == 3:
+        break
+    time.sleep(0.02)
+reporter.say(1000, "Done.", state="done", force=True)

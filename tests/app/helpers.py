@@ -1,0 +1,69 @@
+"""What the studio's tests share: pairs without a model, and jobs that are real processes but take no time."""
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from PIL import Image
+
+from sdpo_core.preferences.records import AdapterUse, Pair, Purpose, Recipe
+from sdpo_core.preferences.store import Store
+from sdpo_core.training.runs import RunFolder
+
+FAKE_JOB = (sys.executable, str(Path(__file__).with_name("fake_job.py")))
+BASE = "b" * 64
+ADAPTER = "a" * 64
+
+
+def recipe(prompt: str, seed: int, base_sha256: str = BASE, *, adapter: bool = False) -> Recipe:
+    return Recipe(
+        prompt=prompt,
+        seed=seed,
+        sampler="ddim",
+        steps=2,
+        guidance=3.0,
+        width_px=64,
+        height_px=64,
+        base_sha256=base_sha256,
+        adapters=(AdapterUse(sha256=ADAPTER),) if adapter else (),
+        device="cpu",
+        dtype="float32",
+        threads=1,
+        batch=1,
+        scheduler="{}",
+    )
+
+
+def add_pair(
+    store: Store,
+    number: int,
+    prompt: str = "a lake",
+    base_sha256: str = BASE,
+    purpose: Purpose = "train",
+    run_id: str | None = None,
+) -> Pair:
+    """One pair of plain images; in a judge pair the second image is the adapter's."""
+    candidates = []
+    for side in (0, 1):
+        image = Image.new("RGB", (64, 64), (40 * number % 256, 120 * side + 60, number * 7 % 256))
+        made = recipe(prompt, 10_000 + 2 * number + side, base_sha256, adapter=purpose == "judge" and side == 1)
+        candidates.append(store.add_candidate(image, made))
+    return store.add_pair(candidates[0].id, candidates[1].id, purpose=purpose, run_id=run_id)
+
+
+def make_judge_run(workspace: Path, comparisons: int, adapter: str = "mine") -> RunFolder:
+    """A judge run whose pairs are all there."""
+    run = RunFolder.create(workspace / "runs", "judge", {"comparisons": comparisons, "adapter": adapter})
+    run.write_status(run.status().model_copy(update={"state": "done"}))
+    with Store(workspace) as store:
+        for number in range(comparisons):
+            add_pair(store, 500 + number, f"a judged lake {number}", purpose="judge", run_id=run.id)
+    return run
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)

@@ -1,0 +1,103 @@
+"""LocalGuard and the studio's own routes, asked over ASGI."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from app.routes import routes
+from app.security import LocalGuard
+from app.studio import Studio
+from tests.app.helpers import add_pair
+
+HOME = "http://127.0.0.1:7860"
+
+
+@pytest.fixture
+def client(studio: Studio) -> TestClient:
+    async def act(_: Request) -> PlainTextResponse:
+        return PlainTextResponse("done")
+
+    app = Starlette(
+        routes=[*routes(studio), Route("/act", act, methods=["GET", "POST"])], middleware=[Middleware(LocalGuard)]
+    )
+    return TestClient(app, base_url=HOME)
+
+
+@pytest.mark.parametrize(
+    ("headers", "allowed"),
+    [
+        ({}, True),  # a program such as ComfyUI
+        ({"origin": HOME}, True),
+        ({"sec-fetch-site": "same-origin"}, True),
+        ({"origin": "https://evil.example"}, False),
+        ({"origin": "http://127.0.0.1:9999"}, False),
+        ({"origin": "null"}, False),
+        ({"sec-fetch-site": "cross-site"}, False),
+        ({"sec-fetch-site": "same-site"}, False),
+        ({"host": "evil.example"}, False),
+        ({"host": "evil.example:7860", "origin": "http://evil.example:7860"}, False),
+        ({"host": "[::1"}, False),
+        ({"host": ""}, False),
+    ],
+)
+def test_who_may_act(client: TestClient, headers: dict[str, str], allowed: bool) -> None:
+    assert client.post("/act", headers=headers).status_code == (200 if allowed else 403)
+
+
+@pytest.mark.parametrize(
+    ("headers", "allowed"),
+    [
+        ({"sec-fetch-site": "none", "sec-fetch-mode": "navigate"}, True),
+        ({"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}, True),  # a link to the studio
+        ({"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}, False),
+        ({"host": "rebound.example:7860"}, False),
+    ],
+)
+def test_who_may_look(client: TestClient, headers: dict[str, str], allowed: bool) -> None:
+    assert client.get("/act", headers=headers).status_code == (200 if allowed else 403)
+
+
+def test_answers_can_not_be_framed(client: TestClient) -> None:
+    headers = client.get("/act").headers
+    assert headers["x-frame-options"] == "DENY"
+    assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_images_come_by_content_and_stay_cached(client: TestClient, studio: Studio) -> None:
+    pair = add_pair(studio.store, 1)
+    answer = client.get(f"/sdpo/image/{pair.left.image_sha256}")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "image/png"
+    assert "immutable" in answer.headers["cache-control"]
+    assert hashlib.sha256(answer.content).hexdigest() == pair.left.image_sha256
+
+
+def test_nothing_else_comes(client: TestClient, studio: Studio) -> None:
+    pair = add_pair(studio.store, 1)
+    studio.image_path(pair.left.image_sha256).unlink()
+    for path in (
+        f"/sdpo/image/{pair.left.image_sha256}",
+        "/sdpo/image/..%2Fstudio.db",
+        "/sdpo/image/" + "0" * 64,
+        "/sdpo/static/..%2F..%2Fstudio.py",
+        "/sdpo/static/../studio.py",
+        "/sdpo/preview/..%2F../0/0",
+        "/sdpo/adapter/7",
+        "/sdpo/adapter/7/preview",
+    ):
+        assert client.get(path).status_code == 404, path
+
+
+def test_fonts_and_scripts_have_their_types(client: TestClient) -> None:
+    static = Path("/sdpo/static")
+    font = client.get(str(static / "vendor/inter/inter-latin-wght-normal.woff2"))
+    script = client.get(str(static / "vendor/uplot/uPlot.iife.min.js"))
+    assert font.headers["content-type"] == "font/woff2"
+    assert script.headers["content-type"].startswith("text/javascript")

@@ -1,0 +1,334 @@
+"""Every action of a person, without a browser: what it starts, what it says beforehand, how it refuses."""
+
+import json
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app import text
+from app.overview import Overview, gpu_warning
+from app.progress import RunProgress, health
+from app.studio import WANTED_VOTES, Studio
+from sdpo_core.config import GenerateConfig, TrainConfig
+from sdpo_core.errors import AdapterError, ConfigError, DataError, ModelError, RunError, SdpoError, StoreError
+from sdpo_core.training.runs import RunFolder
+from tests.app.helpers import add_pair, make_judge_run, wait_for
+
+FORM: dict[str, Any] = {"prompts": "a lake\n\n  a forest  \n", "pairs": 3, "model": "demo"}
+
+
+@pytest.fixture
+def demo_sha256(studio: Studio) -> str:
+    return studio.model().sha256
+
+
+def vote(studio: Studio, numbers: range, base_sha256: str, choice: Any = "left") -> None:
+    for number in numbers:
+        pair = add_pair(studio.store, number, f"a lake {number % 4}", base_sha256)
+        studio.store.vote(str(uuid.uuid4()), pair.id, choice)
+
+
+def finish(studio: Studio, run: RunFolder) -> None:
+    studio.jobs.stop(run)
+    wait_for(lambda: studio.jobs.current() is None)
+
+
+# --- generate --------------------------------------------------------------------------------------------------------
+
+
+def test_generate_spreads_pairs_over_the_prompts(studio: Studio) -> None:
+    run = studio.generate(FORM)
+    config = GenerateConfig.parse(run.config())
+    assert config.prompts == ("a lake", "a forest", "a lake")
+    assert config.candidates_per_prompt == 2
+    assert config.keep_warm_s > 0
+    finish(studio, run)
+
+
+def test_a_form_is_read_as_a_person_means_it(studio: Studio) -> None:
+    """Numbers come as floats or text, and what is empty is automatic."""
+    form = {**FORM, "pairs": 1.0, "seed": " 7 ", "guidance": "", "sampling_steps": 4.0, "size_px": None}
+    run = studio.generate(form)
+    config = GenerateConfig.parse(run.config())
+    assert (config.seed, config.guidance, config.sampling_steps, config.size_px) == (7, None, 4, None)
+    finish(studio, run)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"prompts": " \n "}, "no prompt"),
+        ({"pairs": 0}, "whole number"),
+        ({"pairs": 2.5}, "whole number"),
+        ({"pairs": None}, "whole number"),
+        ({"pairs": 10**9}, "whole number"),
+        ({"guidance": "lots"}, "guidance"),
+        ({"sampling_steps": 0}, "sampling_steps"),
+        ({"seed": -1}, "seed"),
+        ({"model": "/no/such/folder"}, "/no/such/folder"),
+    ],
+)
+def test_bad_input_is_a_sentence_and_starts_nothing(studio: Studio, change: dict[str, Any], words: str) -> None:
+    with pytest.raises(SdpoError, match=words):
+        studio.generate({**FORM, **change})
+    assert studio.jobs.current() is None
+
+
+def test_starter_prompts_are_there_for_the_demo(studio: Studio) -> None:
+    assert len(studio.starter_prompts()) >= 5
+
+
+def test_an_unusable_model_keeps_the_earlier_one(studio: Studio, tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    with pytest.raises(ModelError, match=r"model_index\.json"):
+        studio.choose_model(str(tmp_path / "model"))
+    assert studio.model_source() == "demo"
+
+
+def test_the_chosen_model_is_remembered(studio: Studio, tmp_path: Path) -> None:
+    demo = studio.inspect("demo").path
+    studio.choose_model(f"  {demo} ")
+    other = Studio(tmp_path, studio.jobs)
+    assert other.model_source() == str(demo)
+    other.close()
+
+
+def test_a_broken_settings_file_means_the_demo(studio: Studio) -> None:
+    (studio.workspace / "studio.json").write_text("[1", encoding="utf-8")
+    assert studio.model_source() == "demo"
+
+
+def test_images_of_blind_tests_are_not_shown(studio: Studio, tmp_path: Path) -> None:
+    make_judge_run(tmp_path, 2)
+    pair = add_pair(studio.store, 1)
+    shown = {image["sha256"] for image in studio.newest_images()}
+    assert shown == {pair.left.image_sha256, pair.right.image_sha256}
+
+
+# --- train -----------------------------------------------------------------------------------------------------------
+
+
+def test_without_votes_there_is_nothing_to_train(studio: Studio) -> None:
+    plan = studio.plan({})
+    assert not plan.possible
+    with pytest.raises(DataError, match="nothing to learn from"):
+        studio.train({})
+
+
+def test_the_plan_counts_what_can_train(studio: Studio, demo_sha256: str) -> None:
+    vote(studio, range(5), demo_sha256)
+    vote(studio, range(5, 7), demo_sha256, "tie")
+    vote(studio, range(7, 10), "0" * 64)
+    plan = studio.plan({})
+    assert (len(plan.pairs.usable), plan.steps, plan.eta_s) == (5, 120, None)
+    assert plan.sentence.startswith("5 pairs can train; kept aside: 2 ties, 3 made by another base model.")
+    assert "120 steps" in plan.sentence
+    assert str(WANTED_VOTES) in plan.sentence
+    assert studio.plan({"steps": "7"}).steps == 7
+
+
+def test_the_plan_knows_the_pace_of_the_last_run(studio: Studio, demo_sha256: str) -> None:
+    vote(studio, range(5), demo_sha256)
+    run = RunFolder.create(studio.jobs.root, "train", {"model": "demo"})
+    for step in range(1, 11):
+        run.append_metrics({"step": step, "kind": "step", "loss": 0.6, "seconds": 0.5})
+    run.write_status(run.status().model_copy(update={"state": "done"}))
+    assert studio.plan({"steps": 40}).eta_s == pytest.approx(20.0)
+    assert "about 20 s" in studio.plan({"steps": 40}).sentence
+
+
+def test_train_starts_a_run_with_the_forms_settings(studio: Studio, demo_sha256: str) -> None:
+    vote(studio, range(5), demo_sha256)
+    run = studio.train({"steps": "9", "mu": 0.25, "learning_rate": "", "adapter_name": "warm evenings"})
+    config = TrainConfig.parse(run.config())
+    assert (config.steps, config.mu, config.learning_rate) == (9, 0.25, TrainConfig().learning_rate)
+    assert config.adapter_name == "warm evenings"
+    finish(studio, run)
+    assert studio.resumable(run)
+    studio.resume(run.id)
+    finish(studio, run)
+
+
+def test_impossible_settings_are_refused_in_words(studio: Studio, demo_sha256: str) -> None:
+    vote(studio, range(5), demo_sha256)
+    with pytest.raises(ConfigError, match="mu"):
+        studio.train({"mu": 3.0})
+    with pytest.raises(ConfigError, match="sft"):
+        studio.train({"loss": "sft", "safeguard": "output"})
+
+
+def test_stop_takes_only_known_runs(studio: Studio) -> None:
+    with pytest.raises(RunError):
+        studio.stop("../../somewhere")
+
+
+def test_a_broken_run_folder_is_left_out(studio: Studio) -> None:
+    run = RunFolder.create(studio.jobs.root, "train", {"model": "demo"})
+    (run.path / "status.json").write_text("{}", encoding="utf-8")
+    assert studio.training_runs() == []
+    assert studio.plan({}).eta_s is None
+
+
+# --- watching --------------------------------------------------------------------------------------------------------
+
+
+def test_metrics_come_incrementally_and_restart_after_a_resume(studio: Studio) -> None:
+    run = RunFolder.create(studio.jobs.root, "train", TrainConfig(drift_budget=0.02).model_dump(mode="json"))
+    progress = RunProgress(studio)
+    for step in range(1, 13):
+        drift = 0.0 if step <= 10 else 0.03
+        run.append_metrics({"step": step, "kind": "step", "loss": 0.7 - step / 100, "drift": drift, "seconds": 1})
+    first = progress.metrics({"run": run.id})
+    assert first["loss"][0] == [1, pytest.approx(0.69)]
+    assert len(first["loss"]) == 12
+    assert first["error"] == [[0, 0.0], [10, 0.03]]
+    assert first["health"]["level"] == "drifting"
+    run.append_metrics({"step": 12, "kind": "health", "winner_error": 0.05, "loss": 0.6})
+    later = progress.metrics({"run": run.id, "offset": first["offset"], "epoch": first["epoch"]})
+    assert (later["loss"], later["error"], later["restart"]) == ([], [[12, 0.05]], False)
+    assert later["health"]["level"] == "damaged"
+    resumed = progress.metrics({"run": run.id, "offset": first["offset"], "epoch": 123.0})
+    assert resumed["restart"]
+    assert len(resumed["loss"]) == 12
+
+
+def test_health_is_told_in_plain_words() -> None:
+    assert health(0.004, 0.02)["level"] == "healthy"
+    assert "+0.4 %" in health(0.004, 0.02)["sentence"]
+    assert "2.0 %" in health(0.004, 0.02)["sentence"]
+    assert health(-0.01, 0.02)["level"] == "healthy"
+
+
+@pytest.mark.parametrize("hostile", [None, {}, {"run": "../.."}, {"run": 3}, {"run": "x" * 500}])
+def test_hostile_questions_get_a_refusal(studio: Studio, hostile: Any) -> None:
+    progress = RunProgress(studio)
+    for ask in (progress.metrics, progress.previews, progress.log):
+        assert not ask(hostile)["ok"]
+
+
+def test_previews_and_log(studio: Studio) -> None:
+    run = RunFolder.create(studio.jobs.root, "train", {"model": "demo"})
+    for step in (0, 50):
+        (run.path / "previews" / f"step-{step:06d}").mkdir()
+        (run.path / "previews" / f"step-{step:06d}" / "00.png").write_bytes(b"png")
+    run.log_path.write_text("one\ntwo\n", encoding="utf-8")
+    progress = RunProgress(studio)
+    steps = progress.previews({"run": run.id})["steps"]
+    assert steps[1] == {"step": 50, "images": [f"/sdpo/preview/{run.id}/50/0"]}
+    assert studio.preview_path(run.id, 50, 0).is_file()
+    for number in (-1, 1):
+        with pytest.raises(RunError):
+            studio.preview_path(run.id, 50, number)
+    assert progress.log({"run": run.id})["log"] == "one\ntwo"
+
+
+# --- judge and adapters ----------------------------------------------------------------------------------------------
+
+
+def add_adapter(studio: Studio, name: str = "mine") -> Path:
+    path = studio.workspace / "adapters" / f"{name}.safetensors"
+    path.write_bytes(b"not really")
+    studio.store.add_adapter(name=name, path=path, sha256="a" * 64, base_sha256="b" * 64, run_id="gone")
+    return path
+
+
+def test_judge_needs_an_adapter(studio: Studio) -> None:
+    with pytest.raises(AdapterError, match="no adapter yet"):
+        studio.judge(None, 20)
+    add_adapter(studio)
+    with pytest.raises(AdapterError, match="Choose an adapter"):
+        studio.judge("", 20)
+    with pytest.raises(AdapterError):
+        studio.judge("another", 20)
+    with pytest.raises(ConfigError, match="whole number"):
+        studio.judge("mine", 0)
+
+
+def test_judge_starts_and_its_verdict_lands_on_the_adapter(studio: Studio, tmp_path: Path) -> None:
+    add_adapter(studio)
+    started = studio.judge("mine", 3.0)
+    assert started.config()["comparisons"] == 3
+    finish(studio, started)
+    run = make_judge_run(tmp_path, 2)
+    assert studio.verdict(run) is None
+    for pair in studio.store.open_pairs(purpose="judge", run_id=run.id):
+        choice = "left" if pair.left.recipe and pair.left.recipe.adapters else "right"
+        studio.store.vote(str(uuid.uuid4()), pair.id, choice)
+    told = studio.verdict(run)
+    assert told is not None
+    assert (told.wins, told.losses) == (2, 0)
+    (card,) = studio.adapters()
+    assert card.verdict == told.sentence
+
+
+def test_a_card_says_what_is_wrong_with_its_file(studio: Studio) -> None:
+    path = add_adapter(studio)
+    (card,) = studio.adapters()
+    assert card.problem
+    assert card.note == text.WORKS_ONLY_HERE
+    path.unlink()
+    (card,) = studio.adapters()
+    assert card.problem == text.ADAPTER_GONE
+    with pytest.raises(AdapterError):
+        studio.adapter_path(card.record.id)
+    with pytest.raises(AdapterError):
+        studio.adapter_path(999)
+
+
+def test_files_are_found_by_id_only(studio: Studio) -> None:
+    for hostile in ("../studio.db", "0" * 63, "G" * 64):
+        with pytest.raises(StoreError):
+            studio.image_path(hostile)
+
+
+# --- overview --------------------------------------------------------------------------------------------------------
+
+
+def test_the_next_step_follows_the_path(studio: Studio, demo_sha256: str) -> None:
+    def tab() -> str | None:
+        step = Overview(studio).snapshot()["next"]
+        return step["tab"] if step else None
+
+    assert tab() == "generate"
+    pair = add_pair(studio.store, 900, base_sha256=demo_sha256)
+    assert tab() == "vote"
+    studio.store.vote(str(uuid.uuid4()), pair.id, "left")
+    assert tab() == "train"
+    run = studio.train({})
+    assert tab() is None
+    finish(studio, run)
+    add_adapter(studio)
+    assert tab() == "judge"
+    vote(studio, range(3), demo_sha256, "tie")
+    judged = make_judge_run(studio.workspace, 1)
+    (pair,) = studio.store.open_pairs(purpose="judge", run_id=judged.id)
+    studio.store.vote(str(uuid.uuid4()), pair.id, "left")
+    assert tab() == "adapters"
+
+
+def test_the_snapshot_is_json_and_shows_the_running_job(studio: Studio) -> None:
+    run = studio.generate(FORM)
+    wait_for(lambda: studio.jobs.status(run).state == "running")
+    snapshot = json.loads(json.dumps(Overview(studio).snapshot()))
+    assert snapshot["job"]["running"]
+    assert snapshot["job"]["id"] == run.id
+    finish(studio, run)
+    assert Overview(studio).snapshot()["job"]["state"] == "stopped"
+
+
+def test_warnings_name_a_lost_gpu_missing_images_and_a_missing_model(
+    studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = tmp_path / "sdpo-setup.json"
+    record.write_text(json.dumps({"gpu_lost": True, "message": "RTX 9999 is here."}), encoding="utf-8")
+    assert gpu_warning(record) == "The GPU is not used. RTX 9999 is here."
+    record.write_text(json.dumps({"gpu_lost": False, "message": "no matter"}), encoding="utf-8")
+    assert gpu_warning(record) == ""
+    pair = add_pair(studio.store, 1)
+    studio.image_path(pair.left.image_sha256).unlink()
+    (studio.workspace / "studio.json").write_text(json.dumps({"model": "/gone"}), encoding="utf-8")
+    warnings = " ".join(Overview(studio).snapshot()["warnings"])
+    assert "1 image is gone" in warnings
+    assert "/gone" in warnings
