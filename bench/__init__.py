@@ -1,0 +1,1 @@
+"""Benchmarks: does the studio learn a taste, how fast, with how much memory. Results with the machine named."""

@@ -1,0 +1,1 @@
+"""Draws little landscapes and trains the demo model on them, from nothing."""
