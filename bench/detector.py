@@ -61,7 +61,7 @@ def train_detector(*, scenes: int = SCENES, steps: int = STEPS, seed: int = 0) -
     """Train from nothing, on one thread; the same arguments give the same detector on one machine."""
     pixels, present = draw_examples(scenes, seed)
     images, labels = to_tensor(pixels), torch.from_numpy(present).float()
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(seed)
         detector = SunDetector()
         optimizer = torch.optim.AdamW(detector.parameters(), lr=LEARNING_RATE)

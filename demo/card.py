@@ -34,10 +34,9 @@ the prompt does not say is left to chance. Unknown words are read letter by lett
 ## Use
 
 ```python
-import torch
 from diffusers import DDIMScheduler, StableDiffusionPipeline
 
-pipe = StableDiffusionPipeline.from_pretrained("assets/demo", torch_dtype=torch.float32, local_files_only=True)
+pipe = StableDiffusionPipeline.from_pretrained("assets/demo", local_files_only=True)
 pipe.scheduler = DDIMScheduler.from_pretrained("assets/demo/scheduler")
 pipe("a lake at night with a boat and the moon", num_inference_steps=20, guidance_scale=3.0).images[0]
 ```

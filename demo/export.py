@@ -1,5 +1,6 @@
 """The trained parts as a stock diffusers pipeline folder, swapped into place as a whole."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -33,11 +34,19 @@ def export(
         shutil.rmtree(leftover, ignore_errors=True)
     pipeline.save_pretrained(fresh, safe_serialization=True)
     build_scheduler().save_pretrained(fresh / "scheduler")
+    _load_in_float32(fresh / "text_encoder" / "config.json")
     folder.parent.mkdir(parents=True, exist_ok=True)
     if folder.exists():
         folder.rename(old)
     fresh.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _load_in_float32(config_file: Path) -> None:
+    """transformers loads a model in the type its config names, diffusers in float32: here they are to agree."""
+    config = json.loads(config_file.read_text(encoding="utf-8"))
+    config["dtype"] = "float32"
+    config_file.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 
 def load(folder: Path) -> StableDiffusionPipeline:
@@ -46,7 +55,7 @@ def load(folder: Path) -> StableDiffusionPipeline:
     pipeline: StableDiffusionPipeline = StableDiffusionPipeline.from_pretrained(
         folder,
         scheduler=_unclipped(scheduler),
-        torch_dtype=torch.float32,
+        dtype=torch.float32,
         local_files_only=True,
         use_safetensors=True,
     )

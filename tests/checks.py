@@ -21,7 +21,7 @@ CHECKS: list[tuple[str, list[str]]] = [
     ("ruff check", ["-m", "ruff", "check", "."]),
     ("ruff format", ["-m", "ruff", "format", "--check", "."]),
     ("pyright", ["-m", "pyright"]),
-    ("lint-imports", ["-c", LINT_IMPORTS]),
+    ("lint-imports", ["-c", LINT_IMPORTS, "--no-logo"]),
 ]
 
 

@@ -3,6 +3,7 @@
 One studio serves all tests; the whole path comes first, because it wants an empty workspace.
 """
 
+import re
 import statistics
 import subprocess
 import threading
@@ -19,6 +20,7 @@ from sdpo_core.files.adapter_info import read_adapter_info
 from sdpo_core.preferences.store import Store
 from tests.app.browsing import (
     BROWSER_FLAGS,
+    JOB_PATIENCE_MS,
     ROOT,
     RunningStudio,
     board,
@@ -116,7 +118,7 @@ def generate(studio: RunningStudio, page: Page) -> None:
     page.fill("#generate-sampling_steps input", "2")
     page.click("#generate-start")
     wait_job(page, "generate", "queued", "running", "done")
-    expect(page.locator(".grid-images img").first).to_be_visible(timeout=120_000)
+    expect(page.locator(".grid-images img").first).to_be_visible(timeout=JOB_PATIENCE_MS)
 
 
 def vote(studio: RunningStudio, page: Page) -> None:
@@ -124,7 +126,7 @@ def vote(studio: RunningStudio, page: Page) -> None:
     wait_board(page, "d.pair !== ''")
     page.locator("#train-board .board-image.left").click()
     for done, key in enumerate(("ArrowRight", "a", "D", "ArrowDown", "ArrowLeft"), start=1):
-        wait_board(page, f"d.pair !== '' && d.done === '{done}'")
+        wait_board(page, f"d.pair !== '' && d.done === '{done}'", timeout=JOB_PATIENCE_MS)
         page.keyboard.press(key)
     wait_board(page, f"d.done === '{PAIRS}' && d.pending === '0'")
     assert choices(studio) == ["left", "right", "left", "right", "tie", "left"]
@@ -165,7 +167,7 @@ def judge(studio: RunningStudio, page: Page) -> None:
     page.fill("#judge-comparisons input", "3")
     page.click("#judge-start")
     for done in range(3):
-        wait_board(page, f"d.pair !== '' && d.done === '{done}'", "judge")
+        wait_board(page, f"d.pair !== '' && d.done === '{done}'", "judge", JOB_PATIENCE_MS)
         expect(page.locator(".sdpo-verdict")).to_be_hidden()
         if done == 0:
             page.keyboard.press("s")  # no skip here
@@ -268,7 +270,7 @@ def refuse_votes(page: Page) -> None:
         else:
             route.continue_()
 
-    page.route("**/component_server*", handle)
+    page.route(re.compile("/component_server"), handle)
 
 
 def test_unsent_votes_survive_a_reload(studio: RunningStudio, browser: Browser) -> None:
@@ -345,7 +347,7 @@ def test_deleted_and_corrupt_images_are_left_out(studio: RunningStudio, page: Pa
 
 
 def test_an_unreadable_model_is_a_sentence_and_loses_nothing(studio: RunningStudio, page: Page, tmp_path: Path) -> None:
-    folder = tmp_path / "a model <b>in progress</b>"
+    folder = tmp_path / "a model <b>in progress"
     folder.mkdir()
     open_tab(page, studio, "generate")
     page.fill("#prompts textarea", "my own prompt")
@@ -394,7 +396,7 @@ def vote_request(studio: RunningStudio, page: Page) -> dict[str, Any]:
         else:
             route.continue_()
 
-    page.route("**/component_server*", handle)
+    page.route(re.compile("/component_server"), handle)
     open_tab(page, studio, "vote")
     wait_board(page, "d.pair !== ''")
     page.keyboard.press("ArrowLeft")

@@ -1,5 +1,7 @@
 """The outcome bench's arithmetic and bookkeeping; a whole cell is `python -m bench.outcome --quick`."""
 
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from bench import outcome
 from bench.machine import describe_machine, sentence
 from bench.questions import first_training_seed, is_for_judging, judge_questions, training_prompts
 from bench.simulated_user import ORACLES, SimulatedUser
+from sdpo_core.atomic import write_json
 
 
 def cell(oracle: str = "warm", seed: int = 0, win_rate: float = 0.9, code: str = "c") -> dict[str, Any]:
@@ -84,6 +87,20 @@ def test_code_hash_tells_sizes_apart_and_is_stable() -> None:
     assert outcome.code_hash(outcome.FULL) == outcome.code_hash(outcome.FULL) != outcome.code_hash(outcome.QUICK)
 
 
-def test_a_failing_job_is_told_with_its_last_words(tmp_path: Any) -> None:
+def test_only_cells_of_the_same_code_and_model_are_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = SimpleNamespace(info=SimpleNamespace(sha256="m"))
+    monkeypatch.setattr(outcome, "load_model", lambda *_, **__: model)
+    results = tmp_path / "outcome.json"
+    assert not outcome.Bench(outcome.QUICK, results).is_known("warm-0")
+    code = outcome.code_hash(outcome.QUICK)
+    write_json(results, {"cells": {"warm-0": cell(code=code), "warm-1": cell(seed=1, code="older")}})
+    bench = outcome.Bench(outcome.QUICK, results)
+    assert bench.is_known("warm-0")
+    assert not bench.is_known("warm-1")
+    model.info.sha256 = "another"
+    assert not bench.is_known("warm-0")
+
+
+def test_a_failing_job_is_told_with_its_last_words(tmp_path: Path) -> None:
     with pytest.raises(outcome.RunError, match="unrecognized arguments"):
         outcome.run_verb("train", tmp_path, "--no-such-setting", "1")
