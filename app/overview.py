@@ -42,13 +42,12 @@ class Overview:
         counts = self.counts()
         current = self._studio.jobs.current()
         runs = list_runs(self._studio.jobs.root)
+        trained = list_runs(self._studio.jobs.root, "train")
         newest = current or self._newest(runs)
         step = self._next_step(counts, current)
         return {
             "job": self._job(*newest) if newest else None,
-            "facts": text.facts(
-                self._model_name(), counts.pairs, counts.votes, len(self._studio.training_runs()), counts.adapters
-            ),
+            "facts": text.facts(self._model_name(), counts.pairs, counts.votes, len(trained), counts.adapters),
             "counts": {"candidates": counts.candidates, "pairs": counts.pairs, "open": counts.open_pairs},
             "next": {"text": step.text, "button": step.button, "tab": step.tab} if step else None,
             "warnings": self.warnings(counts),

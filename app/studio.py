@@ -28,21 +28,13 @@ from sdpo_core.preferences.store import Store
 from sdpo_core.training.runs import RunFolder, Status, Verb, list_runs
 
 WANTED_VOTES = 30
-"""From here on a clear taste is learned reliably (SPIKE.md part 2); fewer may train too."""
+"""From here on a clear taste was learned reliably in trials; fewer may train too."""
 
 KEEP_WARM_S = 120.0
 """How long a generation job keeps its model loaded for the next request."""
 
 _MOST_PAIRS = 1000
 _MOST_COMPARISONS = 1000
-_LARGE_MODEL_SETTINGS = {
-    "rank": 16,
-    "lora_alpha": 16.0,
-    "learning_rate": 1e-4,
-    "pairs_per_step": 4,
-    "pairs_per_micro_step": 1,
-}
-"""What DESIGN.md's table gives SD1.5; the config's own defaults are the demo model's."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +78,7 @@ class Studio:
         self._settings_path = workspace / "studio.json"
         self._models: dict[str, ModelInfo] = {}
         self._models_lock = threading.Lock()
+        self._verdicts: dict[str, Verdict] = {}
 
     def close(self) -> None:
         """Close the store. Running jobs go on."""
@@ -147,7 +140,8 @@ class Studio:
     def newest_images(self, limit: int = 60) -> list[dict[str, str]]:
         """The newest images to vote on. Images of blind tests are not among them: they would give the sides away."""
         newest = self.store.candidates(limit=limit, purpose="train")
-        return [{"sha256": candidate.image_sha256, "prompt": candidate.prompt} for candidate in newest]
+        there = [candidate for candidate in newest if self.store.has_image(candidate)]
+        return [{"sha256": candidate.image_sha256, "prompt": candidate.prompt} for candidate in there]
 
     # ------------------------------------------------------------------------------------------------------- train
 
@@ -160,12 +154,13 @@ class Studio:
         steps = config.steps or steps_for_pairs(len(split.train))
         pace = self._seconds_per_step(info)
         eta_s = None if pace is None else pace * steps
-        if not pairs.usable:
-            sentence = f"{pairs.sentence()} {text.NO_VOTES_YET}" if pairs.ties or pairs.skipped else text.NO_VOTES_YET
-        else:
+        if pairs.usable:
             sentence = text.plan(pairs.sentence(), steps, eta_s)
             if len(pairs.usable) < WANTED_VOTES:
                 sentence = f"{sentence} {text.FEW_VOTES.format(wanted=WANTED_VOTES)}"
+        else:
+            voted = self.store.counts().votes > 0
+            sentence = f"{pairs.sentence()} {text.NONE_USABLE}" if voted else text.NO_VOTES_YET
         return Plan(pairs, steps, eta_s, sentence)
 
     def train(self, form: Mapping[str, Any]) -> RunFolder:
@@ -196,8 +191,7 @@ class Studio:
         return self.jobs.status(run)
 
     def _train_config(self, form: Mapping[str, Any], info: ModelInfo) -> TrainConfig:
-        own = {} if info.is_demo else _LARGE_MODEL_SETTINGS
-        return TrainConfig.parse({**own, **_filled(form), "model": info.source, "threads": _threads(info)})
+        return TrainConfig.parse({**_filled(form), "model": info.source, "threads": _threads(info)})
 
     def _seconds_per_step(self, info: ModelInfo) -> float | None:
         """The pace of the newest finished run of this model; None when there is none."""
@@ -226,8 +220,13 @@ class Studio:
         return self._readable("judge")
 
     def verdict(self, run: RunFolder) -> Verdict | None:
-        """The verdict of a judge run; None until its last vote."""
-        return verdict(self.store, run)
+        """The verdict of a judge run; None until its last vote. Then it is closed, so it is remembered."""
+        if run.id not in self._verdicts:
+            told = verdict(self.store, run)
+            if told is None:
+                return None
+            self._verdicts[run.id] = told
+        return self._verdicts[run.id]
 
     def verdicts(self) -> dict[str, Verdict]:
         """The newest verdict of every judged adapter, by name."""

@@ -114,7 +114,6 @@ STATUS = {
     "dismiss": "Dismiss",
     "left": "left",
     "lost": "The studio does not answer. Is its window still open? This page goes on by itself when it is back.",
-    "starting": "Starting…",
     "done": {"generate": "Drawing done", "train": "Training done", "judge": "Comparisons ready"},
     "stopped": {"generate": "Drawing stopped", "train": "Training stopped", "judge": "Comparisons stopped"},
     "failed": {"generate": "Drawing failed", "train": "Training failed", "judge": "Comparisons failed"},
@@ -125,7 +124,7 @@ STATUS = {
     "nextLabel": "Next step",
     "factsLabel": "Where you stand",
     "progressLabel": "Progress",
-    "manyTabs": "The studio is open in several browser tabs. More than five make the browser wait; close some.",
+    "manyTabs": "The studio is open in five browser tabs, and a sixth would not load. Close some.",
 }
 
 GPU_LOST = "The GPU is not used."
@@ -172,7 +171,6 @@ def next_train(votes: int) -> tuple[str, str]:
 GENERATE_INTRO = "Write what you like to see. Every prompt is drawn at least twice, so that you can choose."
 MODEL_LABEL = "Model"
 MODEL_INFO = "demo, a folder in diffusers format, or the hub id of a model on this machine"
-MODEL_CHECK = "Check"
 PROMPTS_LABEL = "Prompts"
 PROMPTS_INFO = "One per line."
 PROMPTS_PLACEHOLDER = "mountains at sunset\na quiet lake in the morning"
@@ -182,7 +180,6 @@ PAIRS_INFO = "Spread over your prompts in turn."
 GENERATE_ADVANCED = "More settings"
 GENERATE_BUTTON = "Generate pairs"
 GENERATING_BUTTON = "Drawing…"
-GO_VOTE = "Vote on them"
 NO_PROMPTS = "There is no prompt yet. Write at least one, one per line, or press “Use starter prompts”."
 NO_STARTERS = "The starter prompts are missing from assets/prompts. Write your own, one per line."
 PAIRS_RANGE = "Pairs to draw must be a whole number from 1 to 1000."
@@ -192,7 +189,6 @@ GALLERY = {
     "empty": "Your images appear here while they are drawn.",
     "gone": "This image is gone from disk.",
     "close": "Close",
-    "count": "Newest {n} images",
 }
 
 
@@ -234,11 +230,9 @@ BOARD = {
     "empty": "No pair waits for your vote.",
     "emptyHint": "Draw some, and they appear here as soon as they are ready.",
     "emptyButton": "Generate pairs",
-    "judgeEmpty": "No comparison is open.",
     "judgeWaiting": "The next comparison is being drawn…",
     "judgeShort": "This judgement has fewer comparisons than planned, so it has no verdict. Start a new one.",
     "gone": "An image of that pair is gone or damaged, so it was left out.",
-    "leave": "Some votes are not saved yet.",
 }
 
 
@@ -267,6 +261,7 @@ RESUME_BUTTON = "Resume this run"
 RUN_LABEL = "Run"
 LOG_LABEL = "Log"
 NO_RUN = "No training yet. Charts and previews appear here."
+NONE_USABLE = "Vote on pairs of this model to train it."
 NO_VOTES_YET = "There is nothing to learn from yet. Vote on a few pairs first."
 UNSET = "automatic"
 FEW_VOTES = "That is few: {wanted} or more make a clear taste."
@@ -287,7 +282,6 @@ FIELD_LABELS = {
     "size_px": "Size in pixels",
     "negative": "Negative prompt",
     "comparisons": "Comparisons",
-    "strength": "Adapter strength",
 }
 """Names of the settings that stand in forms; the explanation under each is its docstring in `sdpo_core.config`."""
 
@@ -363,7 +357,6 @@ ADAPTERS = {
     "copied": "Copied",
     "copyFailed": "Select the path and copy it by hand.",
     "download": "Download",
-    "missing": "The file is gone from disk.",
     "noPreview": "No preview",
 }
 WORKS_ONLY_HERE = "Works only in the studio: the demo model is too small for other tools to recognise."
@@ -382,11 +375,3 @@ def trained_on(pairs: int | None, step: int | None) -> str:
     if step is not None:
         parts.append(f"step {step}")
     return ", ".join(parts)
-
-
-# --- forms -----------------------------------------------------------------------------------------------------------
-
-
-def not_a_number(label: str) -> str:
-    """A number field holds something else."""
-    return f"{label} must be a number."

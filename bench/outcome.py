@@ -6,7 +6,8 @@ same seeds and the usual guidance. Everything goes through the command line, as 
 
     python -m bench.outcome [--oracles warm busy sun] [--seeds 0 1 2] [--again] [--quick]
 
-A cell whose result is in the results file for the same code and model is skipped, so an interrupted run goes on.
+A cell whose result is in the results file for the same code and model is skipped, so an interrupted run goes on. Cells
+of other code or another model leave the file with the first new one.
 """
 
 import argparse
@@ -82,12 +83,11 @@ class Bench:
         self.code = code_hash(size)
         self.questions = judge_questions()[: size.questions]
         self.model: DiffusionModel = load_model(SAMPLING.model, device=SAMPLING.device, threads=SAMPLING.threads)
-        self.cells: dict[str, dict[str, Any]] = read_cells(results)
+        self.cells = read_cells(results, code=self.code, model=self.model.info.sha256)
 
-    def is_known(self, name: str) -> bool:
-        """Whether the results hold this cell for the present code and model."""
-        cell = self.cells.get(name, {})
-        return (cell.get("code"), cell.get("model")) == (self.code, self.model.info.sha256)
+    def scale(self) -> dict[str, int]:
+        """How large the cells are, for the results file."""
+        return {"pairs": self.size.pairs, "questions": len(self.questions)}
 
     def base_images(self) -> list[Image.Image]:
         """The base model's answers to the judge's questions, from the cache or drawn now."""
@@ -126,7 +126,7 @@ class Bench:
         }
         # Read anew: another process may have finished cells meanwhile.
         self.cells = {**read_cells(self.results), f"{oracle}-{seed}": cell}
-        write_json(self.results, {"size": {"pairs": self.size.pairs, "questions": len(base)}, "cells": self.cells})
+        write_json(self.results, {"size": self.scale(), "cells": self.cells})
         save_sheet(CACHE / f"{self.results.stem}-{oracle}-{seed}.png", base, adapted)
         shutil.rmtree(workspace)
         return cell
@@ -148,9 +148,12 @@ def children_cpu_s() -> float:
     return used.children_user + used.children_system
 
 
-def read_cells(results: Path) -> dict[str, dict[str, Any]]:
-    """The cells of a results file; none when there is no file yet."""
-    return json.loads(results.read_text(encoding="utf-8"))["cells"] if results.is_file() else {}
+def read_cells(results: Path, *, code: str, model: str) -> dict[str, dict[str, Any]]:
+    """The cells of a results file that were run with this code and model; none when there is no file yet."""
+    if not results.is_file():
+        return {}
+    cells: dict[str, dict[str, Any]] = json.loads(results.read_text(encoding="utf-8"))["cells"]
+    return {name: cell for name, cell in cells.items() if (cell["code"], cell["model"]) == (code, model)}
 
 
 def make_pairs(workspace: Path, seed: int, count: int) -> None:
@@ -249,8 +252,6 @@ def table(cells: dict[str, dict[str, Any]], size: dict[str, int]) -> str:
         worst(cells),
         "",
     ]
-    if len({(cell["code"], cell["model"]) for cell in ordered}) > 1:
-        lines += ["**Not all cells were run with the same code and model.** Run the bench again.", ""]
     machines = "; ".join(dict.fromkeys(sentence(cell["machine"]) for cell in ordered))
     return "\n".join([*lines, f"Machine: {machines}."]) + "\n"
 
@@ -284,7 +285,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     bench = Bench(*((QUICK, CACHE / "quick.json") if options.quick else (FULL, RESULTS)))
     for seed in options.seeds:
-        wanted = [oracle for oracle in options.oracles if options.again or not bench.is_known(f"{oracle}-{seed}")]
+        wanted = [oracle for oracle in options.oracles if options.again or f"{oracle}-{seed}" not in bench.cells]
         if not wanted:
             continue
         with tempfile.TemporaryDirectory(prefix="sdpo-outcome-") as folder:
@@ -293,10 +294,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             make_pairs(pairs, seed, bench.size.pairs)
             for oracle in wanted:
                 print(" | ".join(_columns(bench.run_cell(oracle, seed, pairs))), flush=True)
-    stored = json.loads(bench.results.read_text(encoding="utf-8"))
-    text = table(stored["cells"], stored["size"])
-    write_bytes(bench.results.with_suffix(".md"), text.encode())
-    print(worst(stored["cells"]))
+    write_bytes(bench.results.with_suffix(".md"), table(bench.cells, bench.scale()).encode())
+    print(worst(bench.cells))
 
 
 if __name__ == "__main__":

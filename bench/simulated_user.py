@@ -1,7 +1,7 @@
 """A person who knows exactly what they like: a number computed from an image's pixels decides every vote.
 
 Simulated people can be asked a thousand times, so that a taste can be planted in the votes and looked for in the
-adapter's images. Their tastes are those of SPIKE.md §3: none is satisfied trivially, and they differ in kind: a colour
+adapter's images. None of their tastes is satisfied trivially, and they differ in kind: a colour
 of the whole image (warm, bright), a texture of one part (busy), and an object (sun).
 """
 

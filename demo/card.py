@@ -101,7 +101,10 @@ One picture on one CPU thread ({facts["machine"]}): {seconds}. Made with {versio
 ## Limits
 
 Small things come out soft, since the autoencoder's sharpness is the bound, and combinations that were never drawn (a
-boat in a desert) may be ignored. All numbers here come from `metrics.json`, which the training command writes.
+boat in a desert) may be ignored. Training again gives a model alike, not the same bits: arithmetic differs between
+machines, and a run may have been continued in several sessions.
+
+All numbers here come from `metrics.json`, which the training command writes.
 """
 
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import cast
 
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
@@ -66,5 +67,4 @@ def load(folder: Path) -> StableDiffusionPipeline:
 
 def _unclipped(scheduler: DDIMScheduler) -> DDIMScheduler:
     """What the pipeline's constructor accepts: it warns of `clip_sample` and switches it off."""
-    unclipped: DDIMScheduler = DDIMScheduler.from_config(scheduler.config, clip_sample=False)
-    return unclipped
+    return cast("DDIMScheduler", DDIMScheduler.from_config(scheduler.config, clip_sample=False))

@@ -93,8 +93,21 @@ class JudgeConfig(Sampling):
     """Where the adapter acts: `both` branches of guidance, or only the `conditional` one."""
 
 
+# Starting points for models of full size, from the literature and untuned; the demo model's were measured on it.
+FULL_SIZE_DEFAULTS: dict[str, Any] = {
+    "rank": 16,
+    "lora_alpha": 16.0,
+    "learning_rate": 1e-4,
+    "pairs_per_step": 4,
+    "pairs_per_micro_step": 1,
+}
+
+
 class TrainConfig(Sampling):
-    """Settings of `train`. Defaults come from docs/decisions.md; the sampling settings are those of the previews."""
+    """Settings of `train`; the sampling settings are those of the previews.
+
+    Some defaults depend on the model: they are the demo model's here, and `FULL_SIZE_DEFAULTS` for any other.
+    """
 
     loss: Literal["diffusion-dpo", "dmpo", "ipo", "sft"] = "diffusion-dpo"
     """Objective: `diffusion-dpo`, its relatives with a finite target `dmpo` and `ipo`, or `sft` on your picks alone."""
@@ -150,6 +163,12 @@ class TrainConfig(Sampling):
     """Seed of the run: initial LoRA, order of the pairs, noise and timesteps."""
     adapter_name: str | None = Field(default=None, max_length=80)
     """Name of the adapter; unset takes the run's id."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_for_the_model(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """The defaults above are the demo model's; what is left out for another model comes from its own table."""
+        return values if values.get("model", "demo") == "demo" else {**FULL_SIZE_DEFAULTS, **values}
 
     @model_validator(mode="after")
     def _check_combinations(self) -> Self:

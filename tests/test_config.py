@@ -40,3 +40,9 @@ def test_text_from_the_command_line_becomes_numbers() -> None:
 def test_settings_survive_the_run_folder() -> None:
     config = TrainConfig(steps=20)
     assert TrainConfig.parse(config.model_dump(mode="json")) == config
+
+
+def test_defaults_follow_the_model_and_what_is_given_wins() -> None:
+    demo, other = TrainConfig(), TrainConfig.parse({"model": "some/folder", "rank": 4})
+    assert (demo.rank, demo.pairs_per_step) == (8, 8)
+    assert (other.rank, other.learning_rate, other.pairs_per_micro_step) == (4, 1e-4, 1)

@@ -15,6 +15,9 @@ from typing import Any
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
+from sdpo_core.preferences.store import Store
+from tests.app.helpers import add_pair
+
 ROOT = Path(__file__).resolve().parents[2]
 BROWSER_FLAGS = (
     "--no-sandbox",
@@ -149,9 +152,33 @@ def wait_board(page: Page, condition: str, name: str = "train", timeout: float =
 def wait_job(page: Page, verb: str, *states: str) -> None:
     page.wait_for_function(
         """([verb, states]) => {
-          const job = document.querySelector(".sdpo-top").dataset;
-          return job.verb === verb && states.includes(job.state);
+          const job = document.querySelector(".sdpo-top")?.dataset;
+          return job?.verb === verb && states.includes(job.state);
         }""",
         arg=[verb, list(states)],
         timeout=JOB_PATIENCE_MS,
     )
+
+
+def choices(studio: RunningStudio) -> list[str]:
+    """The standing votes in the workspace, oldest pair first."""
+    with Store(studio.workspace) as store:
+        voted = sorted(store.voted_pairs(purpose="train"), key=lambda voted: voted.pair.id)
+        return [one.vote.choice for one in voted]
+
+
+def add_pairs(studio: RunningStudio, count: int) -> list[int]:
+    with Store(studio.workspace) as store:
+        first = store.counts().pairs + 1
+        return [add_pair(store, first + number, f"a pond {first + number}").id for number in range(count)]
+
+
+def vote_left_until_nothing_waits(page: Page) -> None:
+    wait_board(page, "d.pair !== '' || d.done !== '0'")
+    for _ in range(60):
+        if not board(page)["pair"]:
+            break
+        page.keyboard.press("ArrowLeft")
+        page.wait_for_timeout(60)
+    assert not board(page)["pair"]
+    wait_board(page, "d.pending === '0'")

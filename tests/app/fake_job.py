@@ -4,12 +4,14 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from sdpo_core.training.runs import Reporter, RunFolder
 
-verb, options = sys.argv[1], dict(zip(sys.argv[2::2], sys.argv[3::2], strict=True))
+verb: Any = sys.argv[1]
+options = dict(zip(sys.argv[2::2], sys.argv[3::2], strict=True))
 run = RunFolder.open(Path(options["--run"]))
 play = os.environ.get("SDPO_FAKE_JOB", "work")
 if play == "die":

@@ -1,7 +1,6 @@
 """The outcome bench's arithmetic and bookkeeping; a whole cell is `python -m bench.outcome --quick`."""
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from bench.simulated_user import ORACLES, SimulatedUser
 from sdpo_core.atomic import write_json
 
 
-def cell(oracle: str = "warm", seed: int = 0, win_rate: float = 0.9, code: str = "c") -> dict[str, Any]:
+def cell(oracle: str = "warm", seed: int = 0, win_rate: float = 0.9) -> dict[str, Any]:
     return {
         "oracle": oracle,
         "seed": seed,
@@ -30,7 +29,7 @@ def cell(oracle: str = "warm", seed: int = 0, win_rate: float = 0.9, code: str =
         "chosen_step": 100,
         "train_s": 61.4,
         "train_cpu_s": 58.2,
-        "code": code,
+        "code": "c",
         "model": "m",
         "machine": describe_machine(),
     }
@@ -78,27 +77,19 @@ def test_table_names_the_worst_cell_and_the_machine() -> None:
     assert "Worst cell: sun, seed 1, with 61.0%." in text
     assert text.count(sentence(describe_machine())) == 1
     assert "same code" not in text
-    assert "same code" in outcome.table(
-        {**cells, "busy-0": cell("busy", code="older")}, {"pairs": 60, "questions": 100}
-    )
 
 
 def test_code_hash_tells_sizes_apart_and_is_stable() -> None:
     assert outcome.code_hash(outcome.FULL) == outcome.code_hash(outcome.FULL) != outcome.code_hash(outcome.QUICK)
 
 
-def test_only_cells_of_the_same_code_and_model_are_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = SimpleNamespace(info=SimpleNamespace(sha256="m"))
-    monkeypatch.setattr(outcome, "load_model", lambda *_, **__: model)
+def test_only_cells_of_the_same_code_and_model_are_known(tmp_path: Path) -> None:
     results = tmp_path / "outcome.json"
-    assert not outcome.Bench(outcome.QUICK, results).is_known("warm-0")
-    code = outcome.code_hash(outcome.QUICK)
-    write_json(results, {"cells": {"warm-0": cell(code=code), "warm-1": cell(seed=1, code="older")}})
-    bench = outcome.Bench(outcome.QUICK, results)
-    assert bench.is_known("warm-0")
-    assert not bench.is_known("warm-1")
-    model.info.sha256 = "another"
-    assert not bench.is_known("warm-0")
+    assert outcome.read_cells(results, code="c", model="m") == {}
+    older = {"code": "older", "model": "m"}  # whatever else it had or lacks
+    write_json(results, {"cells": {"warm-0": cell(), "warm-1": older}})
+    assert outcome.read_cells(results, code="c", model="m") == {"warm-0": cell()}
+    assert outcome.read_cells(results, code="c", model="another") == {}
 
 
 def test_a_failing_job_is_told_with_its_last_words(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ const POLL_MS = 1000;
 const HIDDEN_POLL_MS = 5000;
 const SHOW_DONE_MS = 8000;
 
+const MOST_OTHER_TABS = 4;
+
 let phase = null;
 let snapshot = null;
 let stopping = "";
@@ -93,7 +95,8 @@ function worthShowing(job) {
   return job.verb === "train" || job.state === "stopped" || Date.now() - lastRunning < SHOW_DONE_MS;
 }
 
-function drawWarnings(sentences) {
+function drawWarnings(told) {
+  const sentences = others.size >= MOST_OTHER_TABS ? [...told, text.manyTabs] : told;
   const shown = [...warnings.children].map((item) => item.textContent);
   if (shown.join("\n") === sentences.join("\n")) return; // an alert that is written again is read out again
   warnings.hidden = sentences.length === 0;
@@ -141,6 +144,19 @@ async function poll() {
     await pause(document.hidden ? HIDDEN_POLL_MS : POLL_MS);
   }
 }
+
+// Every tab holds a connection, and a browser opens six to one address: the fifth tab warns of the next.
+const others = new Set();
+const me = crypto.randomUUID();
+window.sdpoTabs?.close();
+const tabs = (window.sdpoTabs = new BroadcastChannel("sdpo.tabs"));
+tabs.onmessage = ({ data }) => {
+  if (data.gone) others.delete(data.tab);
+  else others.add(data.tab);
+  if (data.asks) tabs.postMessage({ tab: me });
+};
+tabs.postMessage({ tab: me, asks: true });
+listen(window, "pagehide", () => tabs.postMessage({ tab: me, gone: true }));
 
 let wake = null;
 
