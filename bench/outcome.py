@@ -125,7 +125,8 @@ class Bench:
             "machine": describe_machine(),
         }
         # Read anew: another process may have finished cells meanwhile.
-        self.cells = {**read_cells(self.results), f"{oracle}-{seed}": cell}
+        known = read_cells(self.results, code=self.code, model=self.model.info.sha256)
+        self.cells = {**known, f"{oracle}-{seed}": cell}
         write_json(self.results, {"size": self.scale(), "cells": self.cells})
         save_sheet(CACHE / f"{self.results.stem}-{oracle}-{seed}.png", base, adapted)
         shutil.rmtree(workspace)
