@@ -1,14 +1,17 @@
 """`python -m app`: start the studio and open it in the browser."""
 
 import argparse
+import contextlib
+import inspect
 import os
 import signal
 import socket
 import sys
 import threading
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from app import text
 from app.lock import StudioLock
@@ -57,8 +60,9 @@ def _parser() -> argparse.ArgumentParser:
 def _serve(workspace: Path, host: str, port: int, url: str, *, open_browser: bool) -> None:
     _prepare_environment(workspace)
     # Gradio is imported here, after the environment is set and after everything that can be refused was.
-    from app.main import build, launch_options
-    from app.studio import Studio
+    with _no_interface_files():
+        from app.main import build, launch_options
+        from app.studio import Studio
 
     studio = Studio(workspace)
     demo = build(studio)
@@ -84,6 +88,27 @@ def _prepare_environment(workspace: Path) -> None:
         os.environ[name] = ",".join(dict.fromkeys([*known, *LOOPBACK_HOSTS]))
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["GRADIO_TEMP_DIR"] = str(workspace / "cache")
+
+
+@contextlib.contextmanager
+def _no_interface_files() -> Iterator[None]:
+    """Import Gradio without its reading the source of each of its components to write a .pyi file beside it.
+
+    That takes nearly half of the import, and fails where packages are read-only. Gradio leaves a component out when it
+    can't find the file it came from, so only for Gradio's question no file is found.
+    """
+    find = inspect.getfile
+
+    def getfile(thing: Any) -> str:
+        if sys._getframe(1).f_globals.get("__name__") == "gradio.component_meta":  # pyright: ignore[reportPrivateUsage]
+            raise OSError
+        return find(thing)
+
+    inspect.getfile = getfile
+    try:
+        yield
+    finally:
+        inspect.getfile = find
 
 
 def _choose_port(host: str, wanted: int | None) -> int:

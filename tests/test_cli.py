@@ -195,9 +195,10 @@ def test_a_defect_is_told_too_and_leaves_a_failed_run(
         raise ZeroDivisionError("the unexpected")
 
     monkeypatch.setattr("sdpo_core.training.job.run_train", defect)
+    before = {run.id for run in list_runs(workspace / "runs")}
     assert main(["train", "--workspace", str(workspace), "--model", str(tiny)]) == 1
-    newest = list_runs(workspace / "runs", "train")[0]
-    assert newest.status().message == "ZeroDivisionError: the unexpected. The log has the details."
+    (failed,) = (run for run in list_runs(workspace / "runs") if run.id not in before)
+    assert failed.status().message == "ZeroDivisionError: the unexpected. The log has the details."
     assert "Traceback" in capsys.readouterr().err, "the log gets what a person at the screen does not"
 
 

@@ -3,7 +3,8 @@
 import asyncio
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -45,6 +46,12 @@ class Model:
     @property
     def model(self) -> Any:
         return SimpleNamespace(model_config=self.config(), model_type=SimpleNamespace(name=self.kind))
+
+
+def _run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """Run it in a thread of its own: the browser tests' event loop may still be running in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
 
 
 def _load_torch_file(path: str, safe_load: bool = False) -> dict[str, torch.Tensor]:
@@ -121,8 +128,8 @@ def comfy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, repository: Path, wor
         del sys.modules[name + part]
     sys.modules[name] = pack
     spec.loader.exec_module(pack)
-    extension = asyncio.run(pack.comfy_entrypoint())  # ComfyUI 0.8.0 calls no more than this and get_node_list
-    (fake.node,) = asyncio.run(extension.get_node_list())
+    extension = _run(pack.comfy_entrypoint())  # ComfyUI 0.8.0 calls no more than this and get_node_list
+    (fake.node,) = _run(extension.get_node_list())
     return fake
 
 
