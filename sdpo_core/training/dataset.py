@@ -97,9 +97,15 @@ class EncodedPairs:
         )
 
     def batch(self, step: int, *, pairs: int, seed: int, caption_dropout: float) -> PairBatch:
-        """The pairs of optimiser step `step` (from 0), a function of the arguments alone."""
+        """The pairs of optimiser step `step` (from 0), a function of the arguments alone.
+
+        Timesteps are uniform and stratified: each of `pairs` equal parts of the schedule is drawn from once.
+        """
         slots = [self._slot(step * pairs + i, seed) for i in range(pairs)]
-        draws = [_Draw.make(self.latents.winner.shape[1:], self.timesteps, seed, "step", step, i) for i in range(pairs)]
+        draws = [_Draw.make(self.latents.winner.shape[1:], seed, "step", step, i) for i in range(pairs)]
+        strata = torch.randperm(pairs, generator=generator(seed, "strata", step))
+        within = torch.tensor([draw.within for draw in draws], dtype=torch.float64)
+        timesteps = ((strata + within) / pairs * self.timesteps).long()
         device = self.conditioning.device
         pick = torch.tensor(slots, device=device)
         dropped = torch.tensor([draw.uniform < caption_dropout for draw in draws], device=device)
@@ -108,7 +114,7 @@ class EncodedPairs:
             Sides(*(side[pick] for side in self.latents)),
             torch.where(dropped[:, None, None], self.empty, self.conditioning[pick]),
             torch.stack([draw.noise for draw in draws]).to(device),
-            torch.tensor([draw.timestep for draw in draws], device=device),
+            timesteps.to(device),
         )
 
     def _slot(self, position: int, seed: int) -> int:
@@ -118,15 +124,15 @@ class EncodedPairs:
 
 
 class _Draw(NamedTuple):
-    timestep: int
+    within: float  # in [0, 1): where in its stratum the timestep lies
     uniform: float  # in [0, 1): decides caption dropout
     noise: Tensor  # (C, h, w)
 
     @classmethod
-    def make(cls, shape: torch.Size, timesteps: int, *key: int | str) -> "_Draw":
+    def make(cls, shape: torch.Size, *key: int | str) -> "_Draw":
         g = generator(*key)
-        timestep = int(torch.randint(timesteps, (), generator=g))
-        return cls(timestep, float(torch.rand((), generator=g)), torch.randn(shape, generator=g))
+        within, uniform = torch.rand(2, generator=g).tolist()
+        return cls(within, uniform, torch.randn(shape, generator=g))
 
 
 def generator(*key: int | str) -> torch.Generator:

@@ -33,11 +33,10 @@ def make_optimizer(lora: Lora, config: TrainConfig) -> torch.optim.AdamW:
     return torch.optim.AdamW(lora.parameters, lr=config.learning_rate, betas=(0.9, 0.999), weight_decay=1e-2)
 
 
-def learning_rate(step: int, total: int, usual: int, config: TrainConfig) -> float:
-    """Rate of `step` (from 0): a linear warm-up, then constant; a run longer than `usual` decays to 0 on a cosine."""
+def learning_rate(step: int, total: int, config: TrainConfig) -> float:
+    """Rate of `step` (from 0) of `total`: a linear warm-up times a linear decay to 0, which averages the last noise."""
     warm = min(1.0, (step + 1) / config.warmup_steps) if config.warmup_steps else 1.0
-    decay = 0.5 * (1 + math.cos(math.pi * step / total)) if total > usual else 1.0
-    return config.learning_rate * warm * decay
+    return config.learning_rate * warm * (1 - step / total)
 
 
 def train(
@@ -53,8 +52,7 @@ def train(
 
     Raises RunError when a loss or gradient is not finite; the adapter then still holds the step before.
     """
-    usual = steps_for_pairs(len(pairs))
-    total = config.steps or usual
+    total = config.steps or steps_for_pairs(len(pairs))
     micro = config.pairs_per_micro_step or config.pairs_per_step
     while progress.step < total:
         began = time.perf_counter()
@@ -68,7 +66,7 @@ def train(
         _refuse_nonfinite(seen, gradient, batch.pair_ids, progress.step)
         assign(gradient, lora.parameters)
         norm = torch.nn.utils.clip_grad_norm_(lora.parameters, _MAX_NORM)
-        rate = learning_rate(progress.step, total, usual, config)
+        rate = learning_rate(progress.step, total, config)
         for group in optimizer.param_groups:
             group["lr"] = rate
         optimizer.step()

@@ -125,8 +125,17 @@ def test_sides_share_noise_timestep_and_dropped_captions(model: DiffusionModel, 
         assert_close(goal, batch.noise)
     dropped = (batch.conditioning == pairs.empty).all(2).all(1)
     assert 16 < int(dropped.sum()) < 48
-    assert int(batch.timesteps.min()) < 200
-    assert int(batch.timesteps.max()) > 800
+
+
+@pytest.mark.parametrize(("count", "orders"), [(1, 1), (4, 24), (8, 190)])
+def test_each_part_of_the_schedule_is_drawn_from_once_a_step(pairs: EncodedPairs, count: int, orders: int) -> None:
+    drawn = torch.stack([pairs.batch(step, pairs=count, seed=7, caption_dropout=0.1).timesteps for step in range(200)])
+    assert int(drawn.min()) >= 0 and int(drawn.max()) < pairs.timesteps
+    parts = drawn * count // pairs.timesteps
+    assert_close(parts.sort(1).values, torch.arange(count).expand(200, count))
+    assert len({tuple(row) for row in parts.tolist()}) >= orders
+    slots = drawn.float().mean(0) / pairs.timesteps  # every slot still sees all of the schedule: mean 1/2, SE .02
+    assert_close(slots, torch.full((count,), 0.5), atol=0.1, rtol=0)
 
 
 def test_a_batch_is_a_function_of_seed_step_and_slot(pairs: EncodedPairs) -> None:
