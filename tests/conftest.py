@@ -1,6 +1,7 @@
 """What every test runs under: no network, one thread, and a browser only where there is one."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,10 @@ os.environ.update(
     no_proxy="127.0.0.1,localhost",
 )
 os.environ.pop("SDPO_TORCH_INDEX", None)
+
+# A shell starts what it puts in the background with Ctrl-C ignored, and children would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _skipped_for_want_of_a_browser: list[str] = []
 

@@ -130,7 +130,8 @@ def test_sides_share_noise_timestep_and_dropped_captions(model: DiffusionModel, 
 @pytest.mark.parametrize(("count", "orders"), [(1, 1), (4, 24), (8, 190)])
 def test_each_part_of_the_schedule_is_drawn_from_once_a_step(pairs: EncodedPairs, count: int, orders: int) -> None:
     drawn = torch.stack([pairs.batch(step, pairs=count, seed=7, caption_dropout=0.1).timesteps for step in range(200)])
-    assert int(drawn.min()) >= 0 and int(drawn.max()) < pairs.timesteps
+    assert int(drawn.min()) >= 0
+    assert int(drawn.max()) < pairs.timesteps
     parts = drawn * count // pairs.timesteps
     assert_close(parts.sort(1).values, torch.arange(count).expand(200, count))
     assert len({tuple(row) for row in parts.tolist()}) >= orders
