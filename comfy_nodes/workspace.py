@@ -26,7 +26,7 @@ def find_workspace(pack: Path, environment: Mapping[str, str]) -> Path:
     """The studio's workspace; raises `AdapterProblem` when it is not known or the settings file is broken."""
     told = environment.get(VARIABLE)
     if told:
-        return Path(told).expanduser()
+        return _expanded(told, VARIABLE)
     settings = pack / SETTINGS
     if settings.is_file():
         return _from_settings(settings)
@@ -46,7 +46,17 @@ def _from_settings(settings: Path) -> Path:
         raise AdapterProblem(f"{wanted}, and can't be read so. Correct it and restart ComfyUI.") from error
     if not isinstance(told, str) or not told:
         raise AdapterProblem(f"{wanted}; the value there is {told!r}. Correct it and restart ComfyUI.")
-    return settings.parent / Path(told).expanduser()  # an absolute path stays as it is
+    return settings.parent / _expanded(told, str(settings))  # an absolute path stays as it is
+
+
+def _expanded(told: str, where: str) -> Path:
+    try:
+        return Path(told).expanduser()
+    except RuntimeError as error:
+        raise AdapterProblem(
+            f"The studio's workspace is not known: {where} says {told!r}, and the home folder that ~ stands for is not "
+            "known here. Write the whole path and restart ComfyUI."
+        ) from error
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -77,10 +78,10 @@ def _demo_folder() -> Path:
 
 def _find(source: str) -> Path:
     if source == DEMO:
-        if not (_demo_folder() / "model_index.json").is_file():
+        if not _is_file(_demo_folder() / "model_index.json"):
             raise ModelError(f"The demo model is missing from {_demo_folder()}. Download the studio again.")
         return _demo_folder()
-    path = Path(source).expanduser()
+    path = _expanded(source)
     if _exists(path):
         return _check_place(path)
     if _HUB_ID.fullmatch(source):
@@ -89,16 +90,35 @@ def _find(source: str) -> Path:
 
 
 def _check_place(path: Path) -> Path:
-    if path.suffix.casefold() in PICKLE_SUFFIXES and path.is_file():
+    if path.suffix.casefold() in PICKLE_SUFFIXES and _is_file(path):
         raise _pickle(path)
-    if path.is_file():
+    if _is_file(path):
         raise ModelError(
             f"{path} is a single file. {_SUPPORTED}; single-file checkpoints are not supported yet. Convert it to a "
             "folder, or choose one."
         )
-    if not (path / "model_index.json").is_file():
+    if not _is_file(path / "model_index.json"):
         raise ModelError(f"{path} has no model_index.json. {_SUPPORTED}, which has one; choose that folder.")
     return path
+
+
+def _expanded(source: str) -> Path:
+    try:
+        return Path(source).expanduser()
+    except RuntimeError as error:
+        raise ModelError(
+            f"There is no model at {source}: the home folder that ~ stands for is not known here. Write the whole path."
+        ) from error
+
+
+def _is_file(path: Path) -> bool:
+    """Whether a file is there; raises `ModelError` when this can't be told, as in a folder that may not be entered."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise ModelError(f"{path} can't be read ({error.strerror}). Check the permissions of its folder.") from error
 
 
 def _exists(path: Path) -> bool:
@@ -120,7 +140,7 @@ def _find_in_hub_cache(source: str) -> Path:
             f"There is no folder {source}, and no model of this hub id lies in the local Hugging Face cache. Check the "
             f"spelling, or download it first: hf download {source}"
         ) from error
-    if not (folder / "model_index.json").is_file():
+    if not _is_file(folder / "model_index.json"):
         raise ModelError(f"{source} in the local cache has no model_index.json. {_SUPPORTED}; choose another model.")
     return folder
 
@@ -143,10 +163,10 @@ def _weights(part: Path, stem: str) -> list[Path]:
     """The files that hold a part's weights: full precision before half, as `sdpo_core.models` loads them."""
     for variant in ("", ".fp16"):
         single = part / f"{stem}{variant}.safetensors"
-        if single.is_file():
+        if _is_file(single):
             return [single]
         index = part / f"{stem}.safetensors.index{variant}.json"
-        if index.is_file():
+        if _is_file(index):
             return _shards(index)
     pickles = sorted(path for path in part.glob("*") if path.suffix.casefold() in PICKLE_SUFFIXES)
     if pickles:

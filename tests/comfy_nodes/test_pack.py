@@ -162,6 +162,20 @@ def test_an_unknown_workspace_does_not_stop_comfyui(
         Shelf.find().path("latest")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows guesses where another user's home would be")
+def test_workspace_in_a_home_that_is_not_known_is_unknown(
+    comfy: FakeComfy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SDPO_WORKSPACE", "~no-such-user/workspace")
+    schema = comfy.node.define_schema()
+    assert next(port for port in schema.inputs if port.id == "adapter").options["options"] == ["latest"]
+    with pytest.raises(AdapterProblem, match=r"not known: SDPO_WORKSPACE says '~no-such-user"):
+        Shelf.find()
+    (tmp_path / "sdpo-studio.json").write_text('{"workspace": "~no-such-user/workspace"}')
+    with pytest.raises(AdapterProblem, match=r"not known: .*sdpo-studio\.json says"):
+        find_workspace(tmp_path, {})
+
+
 @pytest.mark.parametrize(
     "header",
     [

@@ -1,9 +1,11 @@
 """What is told about models, and how everything that is none is refused."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -195,6 +197,39 @@ def test_files_and_names_that_are_no_model(tmp_path: Path) -> None:
     for source in ("", "no such thing", str(tmp_path / "nowhere"), "\0", "x" * 5000):
         with pytest.raises(ModelError):
             inspect_model(source)
+
+
+def test_home_of_nobody_is_no_model() -> None:
+    with pytest.raises(ModelError, match="There is no model at ~no-such-user/x"):
+        inspect_model("~no-such-user/x")
+
+
+_ASK = """
+import os, sys
+from sdpo_core.errors import ModelError
+from sdpo_core.files.model_info import inspect_model
+if os.geteuid() == 0:
+    os.setuid(65534)  # root may enter any folder
+try:
+    inspect_model(sys.argv[1])
+except ModelError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="folders of Windows have no such permission")
+@pytest.mark.parametrize("closed", ["", "unet"])
+def test_folder_that_may_not_be_entered_is_named(pristine: Path, closed: str) -> None:
+    # Not under tmp_path, which another user can't reach.
+    with tempfile.TemporaryDirectory() as outer:
+        Path(outer).chmod(0o755)
+        model = Path(shutil.copytree(pristine, Path(outer) / "model"))
+        model.chmod(0o755)
+        (model / closed).chmod(0o644)
+        said = subprocess.run([sys.executable, "-c", _ASK, str(model)], check=True, capture_output=True, text=True)
+        (model / closed).chmod(0o755)
+    assert f"{model / closed}" in said.stdout
+    assert "Permission denied" in said.stdout
 
 
 def test_hub_id_is_found_in_the_local_cache_only(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
