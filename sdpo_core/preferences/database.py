@@ -95,7 +95,10 @@ def damaged(path: Path, detail: str) -> StoreError:
 
 
 def _in_words(path: Path, error: sqlite3.DatabaseError) -> SdpoError | None:
-    code = error.sqlite_errorcode & 0xFF  # the low byte is the kind, the rest a detail of it
+    number: int | None = getattr(error, "sqlite_errorcode", None)
+    if number is None:  # Python's own finding, not SQLite's: a text that is no UTF-8
+        return damaged(path, str(error))
+    code = number & 0xFF  # the low byte is the kind, the rest a detail of it
     if code == sqlite3.SQLITE_FULL:
         return DiskError(
             f"The disk is full: {path.name} in {path.parent} can't grow. Free some space, then try again; everything "

@@ -141,6 +141,15 @@ def test_damaged_database_is_told_with_the_way_back(tmp_path: Path, content: byt
         Store(tmp_path)
 
 
+def test_text_that_is_no_text_is_told_as_damage(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        pair = add_pair(store, 0)
+        with store._database.writing() as connection:
+            connection.execute("UPDATE prompts SET text = CAST(x'ff' AS TEXT)")
+        with pytest.raises(StoreError, match=r"damaged .*UTF-8.*copy the newest file from .*backups"):
+            store.pair(pair.id)
+
+
 def test_damage_inside_keeps_the_good_copies(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         for seed in range(30):
