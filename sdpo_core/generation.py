@@ -116,9 +116,9 @@ def ensure_candidates(
     lora: Lora | None,
     on_step: Callable[[], None],
 ) -> list[Candidate]:
-    """A candidate per recipe: from the store when every image of the batch is there, freshly sampled otherwise."""
+    """A candidate per recipe: from the store when all images of the batch are intact, freshly sampled otherwise."""
     known = [store.find_candidate(recipe.key()) for recipe in recipes]
-    found = [candidate for candidate in known if candidate and store.has_image(candidate)]
+    found = [candidate for candidate in known if candidate and store.has_intact_image(candidate)]
     if len(found) == len(recipes):
         return found
     images = sample(model, recipes, lora=lora, on_step=on_step)

@@ -268,6 +268,10 @@ def test_images_that_exist_are_not_made_again(studio: Callable[..., Studio], mon
     again.store.image_path(again.store.candidates()[0]).unlink()
     assert studio(prompts=("a",), seed=1).go().state == "done"
     assert all(again.store.has_image(candidate) for candidate in again.store.candidates())
+    damaged = again.store.image_path(again.store.candidates()[0])
+    damaged.write_bytes(damaged.read_bytes()[:200])
+    assert studio(prompts=("a",), seed=1).go().state == "done"
+    assert all(again.store.has_intact_image(candidate) for candidate in again.store.candidates())
 
 
 def test_a_stop_keeps_what_is_finished(studio: Callable[..., Studio], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,22 +76,39 @@ def count(database: Database, images: ImageFolder, purpose: Purpose) -> Counts:
 
 
 def check(workspace: Path, database: Database, images: ImageFolder) -> list[str]:
-    """What is wrong or risky, one sentence each; empty when all is well."""
+    """What is wrong or risky, one sentence each; empty when all is well. Reads every image."""
+    findings = _findings(workspace, database, images)
     backups = workspace / "backups"
-    findings = _database_findings(database, backups)
-    warning = location_warning(workspace)
-    if warning:
-        findings.append(warning)
-    missing = len(_missing_images(database, images))
-    if missing:
-        findings.append(
-            f"{missing} recorded image{'s are' if missing > 1 else ' is'} gone from {images.root}. Their pairs are "
-            "neither shown nor trained on until the files are put back from a copy."
-        )
     if lacks_daily_copy(database, backups):
         findings.append(
             f"There is no copy of today in {backups}. Restart the studio to make one; if none appears, check the "
             "folder's permissions and the free space."
+        )
+    return findings
+
+
+def _findings(workspace: Path, database: Database, images: ImageFolder) -> list[str]:
+    findings = _database_findings(database, workspace / "backups")
+    warning = location_warning(workspace)
+    return [*findings, *([warning] if warning else []), *_image_findings(database, images)]
+
+
+def _image_findings(database: Database, images: ImageFolder) -> list[str]:
+    findings: list[str] = []
+    missing = _missing_images(database, images)
+    if missing:
+        findings.append(
+            f"{len(missing)} recorded image{'s are' if len(missing) > 1 else ' is'} gone from {images.root}. Their "
+            "pairs are neither shown nor trained on until the files are put back from a copy."
+        )
+    damaged = sorted(sha256 for sha256 in _recorded_images(database) - missing if not images.intact(sha256))
+    if damaged:
+        names = ", ".join(f"{sha256}.png" for sha256 in damaged[:_FINDINGS_SHOWN])
+        more = f" and {len(damaged) - _FINDINGS_SHOWN} more" if len(damaged) > _FINDINGS_SHOWN else ""
+        findings.append(
+            f"{len(damaged)} image{'s' if len(damaged) > 1 else ''} in {images.root} changed after being saved: "
+            f"{names}{more}. Pairs with an image that can't be decoded are not trained on; put the files back from a "
+            "copy, or generate the images again with the same settings."
         )
     return findings
 
@@ -111,6 +128,10 @@ def _database_findings(database: Database, backups: Path) -> list[str]:
 
 
 def _missing_images(database: Database, images: ImageFolder) -> set[str]:
+    return {sha256 for sha256 in _recorded_images(database) if not images.has(sha256)}
+
+
+def _recorded_images(database: Database) -> set[str]:
     with database.reading() as connection:
         recorded = connection.execute("SELECT DISTINCT image_sha256 FROM candidates").fetchall()
-    return {sha256 for (sha256,) in recorded if not images.has(sha256)}
+    return {sha256 for (sha256,) in recorded}

@@ -77,12 +77,13 @@ class ImageFolder:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._found_intact: dict[str, tuple[int, int]] = {}  # size and time of change by hash
 
     def add(self, image: Image.Image) -> str:
-        """Write the image unless it is there; returns its SHA-256. Raises `DiskError` when the disk refuses."""
+        """Write the image unless it is there intact; returns its SHA-256. Raises `DiskError` when the disk refuses."""
         data = encode_png(image)
         sha256 = hashlib.sha256(data).hexdigest()
-        if not self.has(sha256):
+        if not self.intact(sha256):
             write_bytes(self._path(sha256), data)
         return sha256
 
@@ -103,6 +104,32 @@ class ImageFolder:
             return self._path(sha256).stat().st_size > 0
         except FileNotFoundError:
             return False
+
+    def intact(self, sha256: str) -> bool:
+        """Whether the file is there with the content that its name says. Read once, and again when the file changes."""
+        path = self._path(sha256)
+        try:
+            state = path.stat()
+            stamp = (state.st_size, state.st_mtime_ns)
+            if self._found_intact.get(sha256) == stamp:
+                return True
+            with path.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest() == sha256
+        except OSError:  # gone, or no longer readable
+            return False
+        if found:
+            self._found_intact[sha256] = stamp
+        return found
+
+    def readable(self, sha256: str) -> bool:
+        """Whether the file holds an image: the one that was written (decoding it is spared), or another."""
+        if self.intact(sha256):
+            return True
+        try:
+            decode_image(self._path(sha256))
+        except (ImageMissing, ImageUnreadable):
+            return False
+        return True
 
     def _path(self, sha256: str) -> Path:
         return self.root / sha256[:2] / f"{sha256}.png"

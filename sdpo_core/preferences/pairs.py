@@ -15,7 +15,7 @@ FEWEST_PAIRS_TO_SPLIT = 40
 FEWEST_PROMPTS_TO_SPLIT = 5
 """Below this, holding out whole prompts would take too much of what the person cares about."""
 
-_Kind = Literal["usable", "tie", "both-bad", "skip", "other-base", "with-adapter", "missing"]
+_Kind = Literal["usable", "tie", "both-bad", "skip", "other-base", "with-adapter", "missing", "damaged"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class TrainingPairs:
     other_base: int  # made by another base model, or imported
     with_adapter: int  # made with an adapter on
     missing: tuple[int, ...]  # ids of pairs with an image gone from disk
+    damaged: tuple[int, ...]  # ids of pairs with an image that can't be decoded
 
     def sentence(self) -> str:
         """What trains and what stays aside, for a person."""
@@ -39,6 +40,7 @@ class TrainingPairs:
             (self.other_base, "made by another base model", "made by another base model"),
             (self.with_adapter, "made with an adapter on", "made with an adapter on"),
             (len(self.missing), "with an image gone from disk", "with an image gone from disk"),
+            (len(self.damaged), "with a damaged image", "with a damaged image"),
         ]
         reasons = [f"{number} {one if number == 1 else many}" for number, one, many in aside if number]
         count = len(self.usable)
@@ -49,7 +51,7 @@ class TrainingPairs:
 def training_pairs(store: Store, base_sha256: str) -> TrainingPairs:
     """The pairs with a standing vote, sorted: decided ones made by this base without adapters can train.
 
-    Image files are looked at only for being there and not empty.
+    Every image of a pair that could train is read once, and again only when its file has changed.
     """
     voted = sorted(store.voted_pairs(purpose="train"), key=lambda voted: voted.pair.id)
     by_kind: defaultdict[_Kind, list[VotedPair]] = defaultdict(list)
@@ -63,6 +65,7 @@ def training_pairs(store: Store, base_sha256: str) -> TrainingPairs:
         other_base=len(by_kind["other-base"]),
         with_adapter=len(by_kind["with-adapter"]),
         missing=tuple(voted.pair.id for voted in by_kind["missing"]),
+        damaged=tuple(voted.pair.id for voted in by_kind["damaged"]),
     )
 
 
@@ -102,7 +105,9 @@ def _kind(store: Store, voted: VotedPair, base_sha256: str) -> _Kind:
         return "other-base"
     if any(side.recipe is not None and side.recipe.adapters for side in sides):
         return "with-adapter"
-    return "usable" if all(store.has_image(side) for side in sides) else "missing"
+    if not all(store.has_image(side) for side in sides):
+        return "missing"
+    return "usable" if all(store.has_readable_image(side) for side in sides) else "damaged"
 
 
 def _split(pairs: Sequence[VotedPair], held: set[int], by: Literal["prompt", "component"]) -> Split:

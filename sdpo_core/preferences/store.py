@@ -72,7 +72,8 @@ class Store:
     # ------------------------------------------------------------------------------------------------- candidates
 
     def add_candidate(self, image: Image.Image, recipe: Recipe) -> Candidate:
-        """Record a generated image. The same recipe again returns the first candidate.
+        """Record a generated image. The same recipe again returns the first candidate; if that one's PNG is gone or
+        damaged, this image takes its place.
 
         The PNG is on the disk before the row, so a row without its image means that somebody deleted the image.
         """
@@ -83,15 +84,17 @@ class Store:
             )
         key = recipe.key()
         known = self.find_candidate(key)
-        if known and self._images.has(known.image_sha256):
+        if known and self._images.intact(known.image_sha256):
             return known
+        lost = known.image_sha256 if known else None
         sha256 = self._images.add(image)
         with self._database.writing() as connection:
             prompt_id = _prompt_id(connection, recipe.prompt)
             connection.execute(
                 "INSERT INTO candidates (key, prompt_id, negative, image_sha256, width_px, height_px, recipe,"
-                " created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
-                (key, prompt_id, recipe.negative, sha256, *image.size, recipe.model_dump_json(), _now()),
+                " created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT (key) DO UPDATE SET image_sha256 = excluded.image_sha256 WHERE image_sha256 = ?",
+                (key, prompt_id, recipe.negative, sha256, *image.size, recipe.model_dump_json(), _now(), lost),
             )
             row = connection.execute(f"{rows.SELECT_CANDIDATE} WHERE candidate.key = ?", (key,)).fetchone()
             return rows.read_candidate(row)
@@ -113,6 +116,14 @@ class Store:
     def has_image(self, candidate: Candidate) -> bool:
         """Whether the candidate's PNG is there and not empty."""
         return self._images.has(candidate.image_sha256)
+
+    def has_intact_image(self, candidate: Candidate) -> bool:
+        """Whether the candidate's PNG is the one that was saved. Read once for as long as the file stays so."""
+        return self._images.intact(candidate.image_sha256)
+
+    def has_readable_image(self, candidate: Candidate) -> bool:
+        """Whether the candidate's PNG can be decoded. Read once for as long as it stays intact."""
+        return self._images.readable(candidate.image_sha256)
 
     def candidates(self, limit: int = 200, purpose: Purpose | None = None) -> list[Candidate]:
         """Candidates, newest first; with `purpose` only those that belong to such a pair."""

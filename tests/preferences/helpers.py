@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import count
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -49,6 +50,11 @@ def add_pair(
     """A pair of the seeds `2 * seed` and `2 * seed + 1`."""
     left, right = add(store, 2 * seed, prompt), add(store, 2 * seed + 1, prompt)
     return store.add_pair(left.id, right.id, purpose=purpose, run_id=run_id)
+
+
+def cut_short(path: Path) -> None:
+    """Damage a file as a crash or a bad disk does."""
+    path.write_bytes(path.read_bytes()[:50])
 
 
 def vote_on(store: Store, pair: Pair, choice: Choice = "left") -> str:

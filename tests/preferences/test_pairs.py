@@ -4,10 +4,11 @@ import random
 
 import pytest
 
+from sdpo_core.preferences.images import decode_image
 from sdpo_core.preferences.pairs import Split, split_held_out, training_pairs
 from sdpo_core.preferences.records import VotedPair
 from sdpo_core.preferences.store import Store
-from tests.preferences.helpers import BASE, add, add_pair, imagined, vote_on
+from tests.preferences.helpers import BASE, add, add_pair, cut_short, imagined, vote_on
 
 
 def test_only_decided_pairs_of_this_base_train(store: Store) -> None:
@@ -19,19 +20,22 @@ def test_only_decided_pairs_of_this_base_train(store: Store) -> None:
     other_base = store.add_pair(add(store, 20).id, add(store, 21, base="c" * 64).id)
     with_adapter = store.add_pair(add(store, 22).id, add(store, 23, adapter=True).id)
     gone, judged = add_pair(store, 30), add_pair(store, 31, purpose="judge", run_id="j")
-    for pair in (other_base, with_adapter, gone, judged):
+    corrupt, squeezed = add_pair(store, 32), add_pair(store, 33)
+    for pair in (other_base, with_adapter, gone, judged, corrupt, squeezed):
         vote_on(store, pair)
     store.image_path(gone.right).unlink()
+    cut_short(store.image_path(corrupt.left))
+    decode_image(store.image_path(squeezed.left)).save(store.image_path(squeezed.left), compress_level=0)
     add_pair(store, 40)  # open
 
     found = training_pairs(store, BASE)
-    assert [v.pair for v in found.usable] == usable  # by pair, not by when they were voted on
-    assert [v.vote.choice for v in found.usable] == ["left", "right"]
+    assert [v.pair for v in found.usable] == [*usable, squeezed]  # by pair, not by when they were voted on
+    assert [v.vote.choice for v in found.usable] == ["left", "right", "left"]
     assert (found.ties, found.both_bad, found.skipped, found.other_base, found.with_adapter) == (2, 1, 1, 1, 1)
-    assert found.missing == (gone.id,)
+    assert (found.missing, found.damaged) == ((gone.id,), (corrupt.id,))
     assert found.sentence() == (
-        "2 pairs can train; kept aside: 2 ties, 1 with both images bad, 1 skipped, 1 made by another base model, "
-        "1 made with an adapter on, 1 with an image gone from disk."
+        "3 pairs can train; kept aside: 2 ties, 1 with both images bad, 1 skipped, 1 made by another base model, "
+        "1 made with an adapter on, 1 with an image gone from disk, 1 with a damaged image."
     )
 
 

@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from sdpo_core.errors import AdapterError, ImageMissing, StoreError
 from sdpo_core.preferences.images import decode_image
 from sdpo_core.preferences.records import Vote
 from sdpo_core.preferences.store import Store
-from tests.preferences.helpers import add, add_pair, picture, recipe, vote_on
+from tests.preferences.helpers import add, add_pair, cut_short, picture, recipe, vote_on
 
 
 def test_candidate_comes_back_as_it_went_in(store: Store) -> None:
@@ -35,6 +36,29 @@ def test_same_recipe_is_one_candidate_and_a_deleted_image_is_put_back(store: Sto
     assert add(store, 1) == first
     assert store.image_path(first).is_file()
     assert store.counts().candidates == 1
+
+
+def test_damaged_image_is_written_anew(store: Store) -> None:
+    first = add(store, 1)
+    assert store.has_intact_image(first)
+    cut_short(store.image_path(first))
+    assert store.has_image(first)
+    assert not store.has_intact_image(first)
+    assert not store.has_readable_image(first)
+    assert add(store, 1) == first
+    assert store.has_intact_image(first)
+
+
+@pytest.mark.parametrize("lose", [Path.unlink, cut_short])
+def test_lost_image_gives_way_to_the_one_that_its_recipe_makes_now(store: Store, lose: Callable[[Path], None]) -> None:
+    pair = add_pair(store, 0)
+    lose(store.image_path(pair.left))
+    assert pair.left.recipe
+    other = store.add_candidate(picture(99), pair.left.recipe)
+    assert other.id == pair.left.id
+    assert decode_image(store.image_path(other)).tobytes() == picture(99).tobytes()
+    assert [shown.left for shown in store.open_pairs(purpose="train")] == [other]
+    assert store.add_candidate(picture(7), pair.left.recipe) == other, "an intact image stays"
 
 
 def test_image_must_have_the_size_of_its_recipe(store: Store) -> None:
@@ -102,6 +126,18 @@ def test_pair_with_a_deleted_image_is_left_out_and_counted(store: Store) -> None
     counts = store.counts()
     assert (counts.open_pairs, counts.missing_images, counts.votes) == (1, 2, 1)
     assert any("2 recorded images are gone" in sentence for sentence in store.check())
+
+
+def test_check_names_damaged_images_and_counting_does_not_look_into_them(store: Store) -> None:
+    pairs = [add_pair(store, seed) for seed in range(4)]
+    for pair in pairs:
+        cut_short(store.image_path(pair.left))
+    vote_on(store, pairs[0])
+    assert store.counts().missing_images == 0
+    cut_short(store.image_path(pairs[0].right))
+    (found,) = (sentence for sentence in store.check() if "changed" in sentence)
+    assert found.startswith("5 images in ")
+    assert f"{pairs[0].right.image_sha256}.png" in found
 
 
 def test_vote_stands_until_replaced_or_undone(store: Store) -> None:
