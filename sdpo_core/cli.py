@@ -250,7 +250,8 @@ def _export(options: dict[str, Any]) -> int:
 
 
 def _doctor(options: dict[str, Any]) -> int:
-    findings = examine(options["workspace"])
-    for finding in findings:
-        print(f"{'ok ' if finding.ok else 'NO '} {finding.sentence}")
-    return 0 if all(finding.ok for finding in findings) else 1
+    well = True
+    for finding in examine(options["workspace"]):
+        print(f"{'ok ' if finding.ok else 'NO '} {finding.sentence}", flush=True)
+        well = well and finding.ok
+    return 0 if well else 1

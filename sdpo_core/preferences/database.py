@@ -5,6 +5,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 from sdpo_core.errors import DiskError, SdpoError, StoreError
 
@@ -21,16 +22,22 @@ _OCCUPIED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 class Database:
     """A connection behind a lock. Reads are short and a write is one fsync, so one connection serves all threads."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or create the file; raises `StoreError` or `DiskError` in words."""
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        """Open or create the file, or only look at one that is there; raises `StoreError` or `DiskError` in words."""
         self.path = path
         self._lock = threading.RLock()
         if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
             raise StoreError(f"SQLite 3.37 or newer is needed; this Python has {sqlite3.sqlite_version}. Update it.")
         with database_errors(path):
             self._connection = sqlite3.connect(
-                path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+                _looking_at(path) if read_only else path,
+                uri=read_only,
+                timeout=BUSY_TIMEOUT_S,
+                isolation_level=None,
+                check_same_thread=False,
             )
+        if read_only:
+            return
         try:
             with database_errors(path):
                 self._configure()
@@ -83,6 +90,14 @@ def database_errors(path: Path) -> Iterator[None]:
         if words is None:
             raise
         raise words from error
+
+
+def _looking_at(path: Path) -> str:
+    """The address under which SQLite opens a database without changing it."""
+    place = path.absolute().as_posix()
+    # Without -wal nobody has it open; said so (immutable), SQLite doesn't put -wal and -shm beside it either.
+    how = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "mode=ro&immutable=1"
+    return f"file://{'' if place.startswith('/') else '/'}{quote(place, safe='/:')}?{how}"
 
 
 def damaged(path: Path, detail: str) -> StoreError:

@@ -1,5 +1,6 @@
 """How much a workspace holds, and what is wrong with it."""
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from sdpo_core.preferences.backups import lacks_daily_copy
 from sdpo_core.preferences.database import Database
 from sdpo_core.preferences.images import ImageFolder
 from sdpo_core.preferences.location import location_warning
+from sdpo_core.preferences.migrations import require_current
 from sdpo_core.preferences.records import Purpose
 
 _FINDINGS_SHOWN = 5
@@ -85,6 +87,18 @@ def check(workspace: Path, database: Database, images: ImageFolder) -> list[str]
             "folder's permissions and the free space."
         )
     return findings
+
+
+def look(workspace: Path) -> tuple[list[str], Counts]:
+    """What is wrong or risky, and how much there is (for training), without changing anything in the workspace.
+
+    Nothing is made, migrated or copied, so a copy of today may well be missing: the next start makes it. Raises
+    `StoreError` for a database of another version, program, or a damaged one.
+    """
+    images = ImageFolder(workspace / "images")
+    with contextlib.closing(Database(workspace / "studio.db", read_only=True)) as database:
+        require_current(database)
+        return _findings(workspace, database, images), count(database, images, "train")
 
 
 def _findings(workspace: Path, database: Database, images: ImageFolder) -> list[str]:

@@ -100,6 +100,16 @@ def migrate(database: Database, backups: Path) -> None:
             connection.execute(f"PRAGMA user_version = {version + 1}")
 
 
+def require_current(database: Database) -> None:
+    """Raise `StoreError` unless the schema is of this version: for those who look and may not migrate."""
+    version = _checked_version(database)
+    if version < len(MIGRATIONS):
+        raise StoreError(
+            f"{database.path} was written by an older version of the studio (format {version}; this version has "
+            f"{len(MIGRATIONS)}). Start the studio once: it makes a copy and brings the database up to date."
+        )
+
+
 def _checked_version(database: Database) -> int:
     with database.reading() as connection:
         version = int(connection.execute("PRAGMA user_version").fetchone()[0])

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -11,8 +12,9 @@ import pytest
 
 from sdpo_core.errors import DiskError, StoreError, StoreTooNew
 from sdpo_core.preferences import backups, migrations
+from sdpo_core.preferences.health import look
 from sdpo_core.preferences.store import Store
-from tests.preferences.helpers import add, add_pair, picture, recipe, vote_on
+from tests.preferences.helpers import add, add_pair, cut_short, picture, recipe, vote_on
 
 _VOTE_FOREVER = """
 import sys
@@ -172,6 +174,48 @@ def test_check_finds_a_standing_vote_that_is_not_the_newest(tmp_path: Path) -> N
         with store._database.writing() as connection:
             connection.execute("UPDATE pairs SET standing_vote_id = 1")
         assert any("1 pairs show another vote" in sentence for sentence in store.check())
+
+
+def snapshot(folder: Path) -> dict[str, bytes | None]:
+    """Every path under a folder with its content."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else None for path in folder.rglob("*")
+    }
+
+
+def test_look_changes_nothing(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        vote_on(store, add_pair(store, 0))
+        cut_short(store.image_path(store.pair(1).left))
+        asked = store.counts()
+    for folder in ("backups", "adapters", "runs"):
+        shutil.rmtree(tmp_path / folder)
+    before = snapshot(tmp_path)
+    troubles, counts = look(tmp_path)
+    assert counts == asked
+    assert len(troubles) == 1
+    assert "1 image in" in troubles[0]
+    assert snapshot(tmp_path) == before
+
+
+def test_look_sees_what_an_open_store_has_just_saved(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        pair = add_pair(store, 0)
+        assert look(tmp_path)[1].votes == 0
+        vote_on(store, pair)
+        assert look(tmp_path) == ([], store.counts())
+        vote_on(store, pair, "tie")
+        assert store.counts().ties == 1
+
+
+def test_look_refuses_what_it_would_have_to_migrate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Store(tmp_path) as store:
+        add_pair(store, 0)
+    before = snapshot(tmp_path)
+    monkeypatch.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, ("ALTER TABLE pairs ADD COLUMN note TEXT",)))
+    with pytest.raises(StoreError, match=r"older version of the studio \(format 1; this version has 2\)"):
+        look(tmp_path)
+    assert snapshot(tmp_path) == before
 
 
 def test_newer_database_is_refused_untouched(tmp_path: Path) -> None:
