@@ -179,6 +179,17 @@ def test_mistakes_are_told_in_a_sentence(
     assert "Traceback" not in said
 
 
+@pytest.mark.parametrize("verb", [["generate", "--prompts", "a lake"], ["train"], ["vote"]])
+def test_a_workspace_that_is_a_file_is_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], verb: list[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert main([*verb, "--workspace", str(tmp_path / "file")]) == 1
+    said = capsys.readouterr().err
+    assert "can't be a folder, because a file is in its place" in said
+    assert "Traceback" not in said
+
+
 def test_no_votes_is_a_sentence_and_a_failed_run(
     tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

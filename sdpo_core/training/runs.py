@@ -59,9 +59,15 @@ class RunFolder:
         """Make a new folder `<date>-<verb>-<random>` under `root` in state queued."""
         name = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{verb}-{secrets.token_hex(2)}"
         run = cls(root / name)
-        with disk_errors(run.path):
-            for folder in ("control", "previews", "checkpoints"):
-                (run.path / folder).mkdir(parents=True)
+        try:
+            with disk_errors(run.path):
+                for folder in ("control", "previews", "checkpoints"):
+                    (run.path / folder).mkdir(parents=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise RunError(
+                f"{root} can't be a folder, because a file is in its place or above it. Choose another folder as the "
+                "workspace."
+            ) from error
         run.write_config(config)
         run.write_status(Status(state="queued", verb=verb, message="Starting…"))
         return run
