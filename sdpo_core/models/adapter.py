@@ -12,6 +12,7 @@ string under `sdpo`; never prompts, because adapters get shared.
 
 import hashlib
 import json
+import math
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -199,10 +200,32 @@ def _read_modules(path: Path) -> dict[str, tuple[Tensor, Tensor]]:
     for stem in stems:
         if stem + _DOWN not in tensors or stem + _UP not in tensors:
             raise AdapterError(f"{path.name} holds only half of {stem}. Copy or train the adapter again.")
-        down, up = tensors[stem + _DOWN].float(), tensors[stem + _UP].float()  # (r, in, …), (out, r, …)
-        alpha = float(tensors[stem + _ALPHA]) if stem + _ALPHA in tensors else float(down.shape[0])
-        modules[stem] = (down, up * (alpha / down.shape[0]))
+        down = _matrix(path, stem + _DOWN, tensors)  # (r, in, …)
+        up = _matrix(path, stem + _UP, tensors)  # (out, r, …)
+        rank = down.shape[0]
+        modules[stem] = (down, up * (_alpha(path, stem + _ALPHA, tensors, rank) / rank))
     return modules
+
+
+def _matrix(path: Path, key: str, tensors: Mapping[str, Tensor]) -> Tensor:
+    tensor = tensors[key].float()
+    if tensor.ndim < 2 or not tensor.numel():
+        raise AdapterError(
+            f"{path.name}: {key} has the shape {tuple(tensor.shape)}; expected a matrix or a convolution that is not "
+            "empty. Copy or train the adapter again."
+        )
+    return tensor
+
+
+def _alpha(path: Path, key: str, tensors: Mapping[str, Tensor], rank: int) -> float:
+    if key not in tensors:
+        return float(rank)
+    values: list[float] = tensors[key].float().flatten().tolist()
+    if len(values) != 1 or not math.isfinite(values[0]):
+        raise AdapterError(
+            f"{path.name}: {key} holds {values[:4]}; expected one finite number. Copy or train the adapter again."
+        )
+    return values[0]
 
 
 def _proof(

@@ -2,6 +2,7 @@ import hashlib
 import json
 import pickle
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +200,32 @@ def test_what_does_not_fit_is_refused_and_leaves_the_model_alone(
     with pytest.raises(AdapterError, match=message):
         load_adapter(file, tiny)
     assert torch.equal(predict(tiny), before)
+
+
+_KEY = "lora_unet_mid_block_attentions_0_proj_in"
+
+
+@pytest.mark.parametrize(
+    ("half", "value"),
+    [
+        ("lora_down.weight", torch.ones(0, 64)),  # rank 0
+        ("lora_down.weight", torch.ones(())),
+        ("lora_up.weight", torch.ones(())),
+        ("lora_up.weight", torch.ones(4)),
+        ("lora_up.weight", torch.ones(64, 0)),
+        ("alpha", torch.ones(2)),
+        ("alpha", torch.ones(0)),
+        ("alpha", torch.tensor(float("nan"))),
+    ],
+)
+@pytest.mark.parametrize("read", [load_adapter, prove_adapter])
+def test_shapes_that_are_none_are_named(
+    tiny: DiffusionModel, tmp_path: Path, half: str, value: Tensor, read: Callable[[Path, DiffusionModel], Any]
+) -> None:
+    good = {f"{_KEY}.lora_down.weight": torch.ones(4, 64), f"{_KEY}.lora_up.weight": torch.ones(64, 4)}
+    save_file({**good, f"{_KEY}.{half}": value}, tmp_path / "odd.safetensors")
+    with pytest.raises(AdapterError, match=rf"odd\.safetensors: {_KEY}\.{half} "):
+        read(tmp_path / "odd.safetensors", tiny)
 
 
 def test_broken_files_are_refused(file: Path, tiny: DiffusionModel, tmp_path: Path) -> None:
