@@ -7,20 +7,20 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from app import text
 from app.studio import Studio
 from sdpo_core.errors import SdpoError
-from sdpo_core.training.runs import RunFolder
+from sdpo_core.training.runs import Position, RunFolder
 
 _LOG_LINES = 60
 _DRIFT_EVERY_STEPS = 10  # a step row repeats the last check in between
 
 
 class MetricsRequest(BaseModel):
-    """Points since an offset. `epoch` is which start of the run they belong to: a resume cuts the file back."""
+    """Points since a position in the run's metrics."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     run: str = Field(max_length=120)
     offset: int = Field(default=0, ge=0)
-    epoch: float = 0.0
+    file: str = Field(default="", max_length=40)
 
 
 class RunRequest(BaseModel):
@@ -43,18 +43,16 @@ class RunProgress:
             asked = MetricsRequest.model_validate(message)
             run = self._studio.jobs.open(asked.run, "train")
             status = self._studio.jobs.status(run)
-            epoch = status.pid_started or 0.0
-            offset = asked.offset if epoch == asked.epoch else 0
-            rows, end = run.read_metrics(offset)
+            rows, end = run.read_metrics(Position(asked.file, asked.offset))
         except (SdpoError, ValidationError) as error:
             return {"ok": False, "error": str(error)}
         budget = _budget(run)
         errors = [point for row in rows for point in _bank_check(row)]
         return {
             "ok": True,
-            "restart": offset == 0,
-            "offset": end,
-            "epoch": epoch,
+            "restart": end.file != asked.file,
+            "offset": end.offset,
+            "file": end.file,
             "total": status.total,
             "budget": budget,
             "loss": [[row["step"], row["loss"]] for row in rows if row["kind"] == "step" and "loss" in row],

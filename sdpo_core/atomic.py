@@ -6,13 +6,21 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sdpo_core.errors import DiskError
 
-_DISK_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+_T = TypeVar("_T")
+
+_DISK_TROUBLE = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO),
+    *(errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG),
+}
+_SHARING_PATIENCE_S = 1.0
+_SHARING_PAUSE_S = 0.01
 
 
 @contextlib.contextmanager
@@ -44,7 +52,7 @@ def replacing(path: Path) -> Iterator[Path]:
             yield temporary
             with temporary.open("rb+") as file:
                 os.fsync(file.fileno())
-            temporary.replace(path)
+            patiently(lambda: temporary.replace(path))
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
@@ -65,22 +73,37 @@ def replacing_folder(path: Path) -> Iterator[Path]:
             _fsync_folder(temporary)
             if path.exists():
                 shutil.rmtree(path)
-            temporary.replace(path)
+            patiently(lambda: temporary.replace(path))
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
         _fsync_folder(path.parent)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def write_bytes(path: Path, data: bytes, *, mode: int | None = None) -> None:
     """Write `data` to `path` in one atomic step; raises `DiskError` when the disk refuses."""
     with replacing(path) as temporary:
         temporary.write_bytes(data)
+        if mode is not None:
+            with contextlib.suppress(OSError):  # some file systems know no modes; the file is as good without
+                temporary.chmod(mode)
 
 
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented JSON to `path` in one atomic step. NaN is refused (ValueError): it is not JSON."""
     write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
+
+
+def patiently(act: Callable[[], _T]) -> _T:
+    """Rename or read a file. Windows refuses while another process reads or renames it, so there it is tried again."""
+    deadline = time.monotonic() + _SHARING_PATIENCE_S
+    while True:
+        try:
+            return act()
+        except PermissionError:
+            if os.name != "nt" or time.monotonic() > deadline:
+                raise
+            time.sleep(_SHARING_PAUSE_S)
 
 
 def _fsync_folder(folder: Path) -> None:

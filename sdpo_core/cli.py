@@ -126,6 +126,8 @@ def _job(verb: Verb, options: dict[str, Any]) -> int:
             raise ConfigError("--run takes the settings from the run folder; give no others, or start a new run.")
         run = RunFolder.open(options["run"].resolve())
         _refuse_running(run, verb)
+        if run.status().state in FINISHED:
+            run.answer("stop")  # an earlier stop is over; one that comes from now on counts
     else:
         run = RunFolder.create(workspace / "runs", verb, JOBS[verb].parse(values).model_dump(mode="json"))
         print(f"Run folder: {run.path}", file=sys.stderr)
@@ -198,8 +200,8 @@ def _entry(verb: Verb) -> Callable[..., None]:
 
 
 def _fail(run: RunFolder, verb: Verb, message: str) -> None:
-    step = run.status().step
-    run.write_status(Status(state="failed", verb=verb, step=step, message=message))
+    said = run.status()
+    run.write_status(Status(state="failed", verb=verb, step=said.step, total=said.total, message=message))
 
 
 @contextlib.contextmanager

@@ -1,12 +1,17 @@
 """Atomic writes: a reader never meets half a file, and a full disk is told in words."""
 
 import errno
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from sdpo_core import atomic
 from sdpo_core.errors import DiskError
+
+posix_only = pytest.mark.skipif(os.name == "nt", reason="a limit of POSIX systems")
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_rubbish(tmp_path: Path) -> None:
@@ -46,3 +51,31 @@ def test_a_disk_that_refuses_is_told_in_words(tmp_path: Path, number: int) -> No
 def test_other_trouble_keeps_its_name(tmp_path: Path) -> None:
     with pytest.raises(IsADirectoryError), atomic.disk_errors(tmp_path):
         raise IsADirectoryError
+
+
+@posix_only
+def test_a_file_over_the_limit_of_its_disk_is_told_in_words(tmp_path: Path) -> None:
+    """A real refusal by the system, in the middle of a write."""
+    script = (
+        "import resource, sys; from pathlib import Path; from sdpo_core.atomic import write_bytes\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "try: write_bytes(Path(sys.argv[1]), b'x' * 2000)\n"
+        "except Exception as error: print(type(error).__name__, error)\n"
+    )
+    path = tmp_path / "a.bin"
+    done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("DiskError Could not write a.bin")
+    assert list(tmp_path.iterdir()) == []
+
+
+@posix_only
+def test_a_name_that_is_too_long_is_told_in_words(tmp_path: Path) -> None:
+    with pytest.raises(DiskError, match="name too long"):
+        atomic.write_bytes(tmp_path / ("x" * 300), b"")
+
+
+def test_a_mode_is_set_before_the_file_appears(tmp_path: Path) -> None:
+    atomic.write_bytes(tmp_path / "a", b"1", mode=0o644)
+    assert (tmp_path / "a").read_bytes() == b"1"
+    if os.name != "nt":
+        assert (tmp_path / "a").stat().st_mode & 0o777 == 0o644

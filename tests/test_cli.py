@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from sdpo_core.cli import main
+from sdpo_core.config import TrainConfig
 from sdpo_core.files.adapter_info import read_adapter_info
 from sdpo_core.preferences.store import Store
 from sdpo_core.training.runs import RunFolder, list_runs
@@ -155,6 +156,24 @@ def test_ctrl_c_keeps_what_was_learned(workspace: Path, tiny: Path) -> None:
     assert run.status().state == "stopped"
     assert "You stopped it" in run.status().message
     assert run.adapter_path.is_file()
+
+
+def test_stopped_while_loading_nothing_is_published_and_it_can_be_resumed(
+    workspace: Path, tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = TrainConfig.parse({"model": str(tiny), "steps": 2, "rank": 2, "preview_prompts": 0, "size_px": 64})
+    run = RunFolder.create(workspace / "runs", "train", config.model_dump(mode="json"))
+    run.signal("stop")
+    assert main(["train", "--workspace", str(workspace), "--run", str(run.path)]) == 0
+    assert run.status().state == "stopped"
+    assert "before another step" in run.status().message
+    assert not run.adapter_path.exists()
+    run.signal("stop")  # a second press on a run that has stopped already must not stop its resume
+    assert main(["train", "--workspace", str(workspace), "--run", str(run.path)]) == 0
+    assert run.status().state == "done"
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["step"] == 2
+    with Store(workspace) as store:
+        assert [record.run_id for record in store.adapters()].count(run.id) == 1
 
 
 @pytest.mark.parametrize(

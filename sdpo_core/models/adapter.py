@@ -25,7 +25,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from sdpo_core.atomic import replacing
+from sdpo_core.atomic import write_bytes
 from sdpo_core.errors import AdapterError
 from sdpo_core.files.adapter_info import AdapterInfo, read_adapter_info
 from sdpo_core.files.model_info import ModelInfo
@@ -34,7 +34,7 @@ from sdpo_core.models.lora import Lora, adaptable_modules
 
 _PREFIX = "lora_unet_"
 _DOWN, _UP, _ALPHA = ".lora_down.weight", ".lora_up.weight", ".alpha"
-_FILE_MODE = 0o644  # a ComfyUI under another user has to read it, whatever this process's umask is
+ADAPTER_MODE = 0o644  # a ComfyUI under another user has to read it, whatever this process's umask is
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,7 @@ def save_adapter(path: Path, lora: Lora, *, info: ModelInfo, sdpo: dict[str, Any
     tensors = _to_file(lora)
     metadata = _metadata(lora, info, sdpo, title, _weights_hash(tensors))
     data = save(tensors, metadata)
-    with replacing(path) as temporary:
-        temporary.write_bytes(data)
-        temporary.chmod(_FILE_MODE)
+    write_bytes(path, data, mode=ADAPTER_MODE)
     return hashlib.sha256(data).hexdigest()
 
 

@@ -1,7 +1,8 @@
 """The trained adapters a workspace knows; the files themselves lie under adapters/."""
 
 import difflib
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from sdpo_core.preferences.database import Database
 from sdpo_core.preferences.records import AdapterRecord
 
 _NAMES_IN_A_MESSAGE = 10
+_NAME_BYTES = 100  # file systems take 255, of which numbers, suffixes and temporary names need some
+# Windows takes these for devices, whatever their suffix.
+_DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{i}" for port in ("com", "lpt") for i in range(1, 10))}
 
 
 def relative_path(workspace: Path, path: Path) -> str:
@@ -30,12 +34,26 @@ def add(database: Database, name: str, path: str, *, sha256: str, base_sha256: s
         if row:
             return rows.read_adapter(row)
         taken = {str(other).casefold() for (other,) in connection.execute("SELECT name FROM adapters")}
-        values = (_free_name(name, taken), path, sha256, base_sha256, run_id, datetime.now(UTC).isoformat())
+        free = _numbered(name, lambda candidate: candidate.casefold() in taken)
+        values = (free, path, sha256, base_sha256, run_id, datetime.now(UTC).isoformat())
         adapter_id = connection.execute(
             "INSERT INTO adapters (name, path, sha256, base_sha256, run_id, created_at) VALUES (?, ?, ?, ?, ?, ?)",
             values,
         ).lastrowid
         return rows.read_adapter((adapter_id, *values))
+
+
+def free_path(folder: Path, wanted: str, taken: Sequence[str]) -> Path:
+    """Where an adapter called `wanted` goes in `folder`: a name that every system takes, and no file or record has."""
+    name = re.sub(r"[^\w.-]+", "-", wanted).encode()[:_NAME_BYTES].decode(errors="ignore").strip("-.") or "adapter"
+    if name.casefold().split(".")[0] in _DEVICES:
+        name = f"adapter-{name}"
+    known = {other.casefold() for other in taken}
+
+    def is_taken(candidate: str) -> bool:
+        return candidate.casefold() in known or (folder / f"{candidate}.safetensors").exists()
+
+    return folder / f"{_numbered(name, is_taken)}.safetensors"
 
 
 def newest_first(database: Database) -> list[AdapterRecord]:
@@ -60,10 +78,10 @@ def find(known: Sequence[AdapterRecord], name: str) -> AdapterRecord:
     raise AdapterError(f"No adapter is named {name}. {hint}")
 
 
-def _free_name(name: str, taken: set[str]) -> str:
-    """`name`, or `name-2`, `name-3`, …; `latest` is never free, because it means the newest."""
+def _numbered(name: str, is_taken: Callable[[str], bool]) -> str:
+    """`name`, or the first free one of `name-2`, `name-3`, …; `latest` is never free, as it means the newest."""
     candidate, number = name, 1
-    while candidate.casefold() in taken or candidate.casefold() == "latest":
+    while candidate.casefold() == "latest" or is_taken(candidate):
         number += 1
         candidate = f"{name}-{number}"
     return candidate

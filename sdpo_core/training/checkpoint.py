@@ -12,10 +12,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
-from sdpo_core.atomic import replacing_folder, write_json
+from sdpo_core.atomic import replacing_folder, write_bytes, write_json
 from sdpo_core.errors import RunError
 from sdpo_core.files.model_info import ModelInfo
 from sdpo_core.models.adapter import save_adapter
@@ -42,7 +42,7 @@ def save_checkpoint(
     """Write a complete checkpoint folder in one atomic step; raises DiskError when the disk refuses."""
     with replacing_folder(path) as folder:
         save_adapter(folder / ADAPTER, lora, info=info, sdpo=sdpo, title=title)
-        save_file(_state(lora, optimizer), folder / _STATE)
+        write_bytes(folder / _STATE, save(_state(lora, optimizer)))  # save_file names a full disk in its own way
         write_json(folder / _NUMBERS, {"step": progress.step, "drift": progress.drift, "health": dict(health)})
 
 
@@ -69,6 +69,13 @@ def read_numbers(path: Path) -> dict[str, Any]:
         return json.loads((path / _NUMBERS).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise RunError(f"Checkpoint {path.name} has no readable {_NUMBERS} ({error}).") from error
+
+
+def deciding(checkpoints: list[Path], every_steps: int, now: int) -> list[Path]:
+    """The planned checkpoints up to step `now`, and the one of step `now`. Others were asked for (save-now, an earlier
+    stop), and a run that was interrupted has to end as one that was not."""
+    steps = {*range(every_steps, now, every_steps), now}
+    return [path for path in checkpoints if read_numbers(path)["step"] in steps]
 
 
 def best_checkpoint(checkpoints: list[Path]) -> Path | None:

@@ -1,8 +1,8 @@
 """The training job, which surrounds the loop: data in; metrics, previews, checkpoints and one adapter out."""
 
+import hashlib
 import math
 import platform
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -17,17 +17,24 @@ from sdpo_core import __version__
 from sdpo_core.atomic import replacing, write_bytes, write_json
 from sdpo_core.config import TrainConfig, steps_for_pairs
 from sdpo_core.errors import DataError
-from sdpo_core.files.hashing import sha256_file
 from sdpo_core.files.model_info import inspect_model
 from sdpo_core.generation import build_recipe, sample
-from sdpo_core.models.adapter import prove_adapter
+from sdpo_core.models.adapter import ADAPTER_MODE, prove_adapter
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.models.registry import load_model
+from sdpo_core.preferences.adapters import free_path
 from sdpo_core.preferences.pairs import TrainingPairs, split_held_out, training_pairs
 from sdpo_core.preferences.records import AdapterUse, VotedPair
 from sdpo_core.preferences.store import Store
-from sdpo_core.training.checkpoint import ADAPTER, best_checkpoint, load_checkpoint, read_numbers, save_checkpoint
+from sdpo_core.training.checkpoint import (
+    ADAPTER,
+    best_checkpoint,
+    deciding,
+    load_checkpoint,
+    read_numbers,
+    save_checkpoint,
+)
 from sdpo_core.training.dataset import EncodedPairs, commonest_size, encode_pairs
 from sdpo_core.training.health import DEFAULT_BUDGET, Bank
 from sdpo_core.training.runs import Reporter, RunFolder
@@ -93,6 +100,9 @@ class _Job:
         optimizer = make_optimizer(self.lora, self.config)
         progress = self._resume(optimizer)
         self.run.truncate_metrics(progress.step)
+        if self.reporter.stop_requested():
+            self._end_untrained(progress)
+            return
         if progress.step == 0:
             self._previews(0)
         total = self.reporter.total
@@ -103,7 +113,8 @@ class _Job:
             stop = self.reporter.stop_requested()
             if stop or progress.step == total or progress.step % self.config.checkpoint_every_steps == 0:
                 self._checkpoint(optimizer, progress)
-                why_stopped = "You stopped it." if stop and progress.step < total else self._damage()
+                if progress.step < total:
+                    why_stopped = "You stopped it." if stop else self._damage(progress)
             elif self.run.signalled("save-now"):
                 self._checkpoint(optimizer, progress)
             if self.run.signalled("sample-now"):
@@ -115,10 +126,13 @@ class _Job:
 
     def _resume(self, optimizer: torch.optim.Optimizer) -> Progress:
         checkpoints = self.run.checkpoints()
-        if not checkpoints:
-            return Progress()
-        self.run.answer("stop")  # a resume is the answer to an earlier stop
-        return load_checkpoint(checkpoints[-1], self.lora, optimizer)
+        return load_checkpoint(checkpoints[-1], self.lora, optimizer) if checkpoints else Progress()
+
+    def _end_untrained(self, progress: Progress) -> None:
+        """End a run that was stopped while it was loading."""
+        self.run.answer("stop")
+        message = "You stopped it before another step was made. It can be resumed."
+        self.reporter.say(progress.step, message, state="stopped", force=True)
 
     def _where(self, progress: Progress) -> str:
         return f"Step {progress.step} of {self.reporter.total}; winner error {progress.drift:+.1%} on unseen draws."
@@ -143,9 +157,12 @@ class _Job:
         self._previews(progress.step)
         self.run.answer("save-now")
 
-    def _damage(self) -> str:
+    def _checks(self, progress: Progress) -> list[Path]:
+        return deciding(self.run.checkpoints(), self.config.checkpoint_every_steps, progress.step)
+
+    def _damage(self, progress: Progress) -> str:
         """Why the run should end early: two checks in a row over twice the budget."""
-        last = [read_numbers(path)["health"] for path in self.run.checkpoints()[-2:]]
+        last = [read_numbers(path)["health"] for path in self._checks(progress)[-2:]]
         if len(last) == 2 and all(health["winner_error"] > 2 * health["budget"] for health in last):
             return "It stopped by itself: the winner error was over twice the budget at two checks in a row."
         return ""
@@ -187,24 +204,12 @@ class _Job:
 
     def _publish(self, why_stopped: str, progress: Progress) -> None:
         """Put the best checkpoint's adapter where the person finds it, and end the run."""
-        best = best_checkpoint(self.run.checkpoints())
+        best = best_checkpoint(self._checks(progress))
         assert best is not None  # the loop's last act is a checkpoint
         health = read_numbers(best)["health"]
         adapter = (best / ADAPTER).read_bytes()
-        write_bytes(self.run.adapter_path, adapter)
-        self.run.adapter_path.chmod(0o644)
-        name = _free_name(self._name(), {record.name for record in self.store.adapters()})
-        published = self.store.workspace / "adapters" / f"{name}.safetensors"
-        write_bytes(published, adapter)
-        published.chmod(0o644)
-        self._publish_preview(read_numbers(best)["step"], published.with_suffix(".png"))
-        self.store.add_adapter(
-            name=name,
-            path=published,
-            sha256=sha256_file(published),
-            base_sha256=self.model.info.sha256,
-            run_id=self.run.id,
-        )
+        write_bytes(self.run.adapter_path, adapter, mode=ADAPTER_MODE)
+        published = self._published(adapter, read_numbers(best)["step"])
         proof = prove_adapter(published, self.model)
         stopped = progress.step < self.reporter.total
         message = " ".join(
@@ -220,10 +225,23 @@ class _Job:
         self.run.answer("stop")
         self.reporter.say(progress.step, message, state="stopped" if stopped else "done", force=True)
 
-    def _publish_preview(self, step: int, path: Path) -> None:
+    def _published(self, adapter: bytes, step: int) -> Path:
+        """Where the adapter lies for the person: written and recorded, unless this run published the same before."""
+        sha256 = hashlib.sha256(adapter).hexdigest()
+        known = self.store.adapters()
+        for record in known:
+            path = self.store.workspace / record.path
+            if (record.run_id, record.sha256) == (self.run.id, sha256) and path.is_file():
+                return path
+        path = free_path(self.store.workspace / "adapters", self._name(), [record.name for record in known])
+        write_bytes(path, adapter, mode=ADAPTER_MODE)
         previews = self.run.previews().get(step)
         if previews:
-            write_bytes(path, previews[0].read_bytes())
+            write_bytes(path.with_suffix(".png"), previews[0].read_bytes())
+        self.store.add_adapter(
+            name=path.stem, path=path, sha256=sha256, base_sha256=self.model.info.sha256, run_id=self.run.id
+        )
+        return path
 
 
 def _health_sentence(health: Mapping[str, Any]) -> str:
@@ -269,13 +287,6 @@ def _write_provenance(run: RunFolder, model: DiffusionModel, data: RunData) -> N
         "versions": {"sdpo_core": __version__, **{name: version(name) for name in _LIBRARIES}},
     }
     write_json(run.path / "provenance.json", content)
-
-
-def _free_name(wanted: str, taken: set[str]) -> str:
-    name = re.sub(r"[^\w.-]+", "-", wanted).strip("-.") or "adapter"
-    if name not in taken:
-        return name
-    return next(f"{name}-{i}" for i in range(2, len(taken) + 3) if f"{name}-{i}" not in taken)
 
 
 def _memory() -> dict[str, float]:

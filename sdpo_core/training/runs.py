@@ -21,7 +21,7 @@ from typing import Any, Literal, NamedTuple, Self
 import psutil
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from sdpo_core.atomic import disk_errors, write_bytes, write_json
+from sdpo_core.atomic import disk_errors, patiently, write_bytes, write_json
 from sdpo_core.errors import RunError
 
 State = Literal["queued", "running", "stopping", "done", "stopped", "failed"]
@@ -46,6 +46,13 @@ class Status(BaseModel):
     total: int = 0
     eta_s: float | None = None
     message: str = ""
+
+
+class Position(NamedTuple):
+    """How far metrics.jsonl was read."""
+
+    file: str  # its inode: cutting the file back replaces it, appending does not
+    offset: int  # bytes
 
 
 @dataclass(frozen=True)
@@ -123,16 +130,18 @@ class RunFolder:
         with disk_errors(self.path / "metrics.jsonl"), (self.path / "metrics.jsonl").open("a", encoding="utf-8") as f:
             f.write(line)
 
-    def read_metrics(self, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
-        """Rows written since byte `offset`, and the offset to go on from."""
+    def read_metrics(self, since: Position | None = None) -> tuple[list[dict[str, Any]], Position]:
+        """Rows written after `since`, and the position to go on from; all rows when a resume has cut the file back."""
         path = self.path / "metrics.jsonl"
         if not path.is_file():
-            return [], 0
-        with path.open("rb") as file:
+            return [], Position("", 0)
+        with patiently(lambda: path.open("rb")) as file:
+            number = str(os.fstat(file.fileno()).st_ino)
+            offset = since.offset if since and since.file == number else 0
             file.seek(offset)
             data = file.read()
         whole = data[: data.rfind(b"\n") + 1]
-        return [json.loads(line) for line in whole.splitlines()], offset + len(whole)
+        return [json.loads(line) for line in whole.splitlines()], Position(number, offset + len(whole))
 
     def truncate_metrics(self, step: int) -> None:
         """Drop rows later than `step` (a resume goes on from its checkpoint) and any unfinished last line."""
@@ -199,7 +208,7 @@ class RunFolder:
 
     def _read_json(self, name: str) -> dict[str, Any]:
         try:
-            return json.loads((self.path / name).read_text(encoding="utf-8"))
+            return json.loads(patiently(lambda: (self.path / name).read_text(encoding="utf-8")))
         except FileNotFoundError as error:
             raise RunError(f"Run {self.id} has no {name}.") from error
         except ValueError as error:

@@ -186,12 +186,13 @@ def test_metrics_come_incrementally_and_restart_after_a_resume(studio: Studio) -
     assert first["error"] == [[0, 0.0], [10, 0.03]]
     assert first["health"]["level"] == "drifting"
     run.append_metrics({"step": 12, "kind": "health", "winner_error": 0.05, "loss": 0.6})
-    later = progress.metrics({"run": run.id, "offset": first["offset"], "epoch": first["epoch"]})
+    later = progress.metrics({"run": run.id, "offset": first["offset"], "file": first["file"]})
     assert (later["loss"], later["error"], later["restart"]) == ([], [[12, 0.05]], False)
     assert later["health"]["level"] == "damaged"
-    resumed = progress.metrics({"run": run.id, "offset": first["offset"], "epoch": 123.0})
+    run.truncate_metrics(10)
+    resumed = progress.metrics({"run": run.id, "offset": later["offset"], "file": later["file"]})
     assert resumed["restart"]
-    assert len(resumed["loss"]) == 12
+    assert len(resumed["loss"]) == 10
 
 
 def test_health_is_told_in_plain_words() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sdpo_core.errors import AdapterError, ImageMissing, StoreError
+from sdpo_core.preferences.adapters import free_path
 from sdpo_core.preferences.images import decode_image
 from sdpo_core.preferences.records import Vote
 from sdpo_core.preferences.store import Store
@@ -244,6 +245,27 @@ def test_last_vote_is_of_the_asked_run(store: Store) -> None:
     assert store.last_vote(purpose="judge", run_id="k") is None
     assert len(store.voted_pairs(purpose="judge", run_id="j")) == 1
     assert store.voted_pairs(purpose="judge", run_id="k") == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "name"),
+    [
+        ("Lakes at dawn!", "Lakes-at-dawn"),
+        ("../../x", "x"),
+        ("…", "adapter"),
+        ("latest", "latest-2"),
+        ("CON", "adapter-CON"),
+        ("lpt1.old", "adapter-lpt1.old"),
+        ("MINE", "MINE-2"),  # a record has it
+        ("found", "found-2"),  # a file has it that no record knows
+        ("漢" * 80, "漢" * 33),
+    ],
+)
+def test_an_adapter_never_replaces_a_file_and_its_name_fits_every_system(
+    tmp_path: Path, wanted: str, name: str
+) -> None:
+    (tmp_path / "found.safetensors").touch()
+    assert free_path(tmp_path, wanted, ["mine"]) == tmp_path / f"{name}.safetensors"
 
 
 def test_adapters_get_names_of_their_own(store: Store, tmp_path: Path) -> None:

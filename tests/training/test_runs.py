@@ -28,14 +28,14 @@ def test_a_new_run_is_queued_and_remembers_its_settings(run: RunFolder) -> None:
 
 def test_metrics_are_read_on_from_where_one_was(run: RunFolder) -> None:
     run.append_metrics({"step": 1, "loss": 0.5})
-    rows, offset = run.read_metrics()
+    rows, end = run.read_metrics()
     assert rows == [{"step": 1, "loss": 0.5}]
     with (run.path / "metrics.jsonl").open("a") as file:
         file.write('{"step": 2, "lo')  # the job is in the middle of writing, or was killed there
-    assert run.read_metrics(offset) == ([], offset)
+    assert run.read_metrics(end) == ([], end)
     with (run.path / "metrics.jsonl").open("a") as file:
         file.write('ss": 0.4}\n')
-    assert run.read_metrics(offset)[0] == [{"step": 2, "loss": 0.4}]
+    assert run.read_metrics(end)[0] == [{"step": 2, "loss": 0.4}]
 
 
 def test_a_resume_truncates_to_its_checkpoint(run: RunFolder) -> None:
@@ -43,8 +43,11 @@ def test_a_resume_truncates_to_its_checkpoint(run: RunFolder) -> None:
         run.append_metrics({"step": step})
     with (run.path / "metrics.jsonl").open("a") as file:
         file.write('{"step": 4')
+    _, before = run.read_metrics()
     run.truncate_metrics(2)
     run.append_metrics({"step": 3, "again": True})
+    assert run.read_metrics(before)[1] == run.read_metrics()[1], "a viewer who was further reads all of it anew"
+    assert len(run.read_metrics(before)[0]) == 3
     assert [json.dumps(row) for row in run.read_metrics()[0]] == [
         '{"step": 1}',
         '{"step": 2}',
@@ -55,7 +58,7 @@ def test_a_resume_truncates_to_its_checkpoint(run: RunFolder) -> None:
 def test_not_a_number_is_no_json(run: RunFolder) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         run.append_metrics({"step": 1, "loss": float("nan")})
-    assert run.read_metrics() == ([], 0)
+    assert run.read_metrics()[0] == []
 
 
 def test_a_job_whose_process_is_gone_has_failed(run: RunFolder) -> None:

@@ -12,7 +12,7 @@ from sdpo_core.errors import RunError
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.objective import Sides
-from sdpo_core.training.checkpoint import best_checkpoint, load_checkpoint, save_checkpoint
+from sdpo_core.training.checkpoint import best_checkpoint, deciding, load_checkpoint, save_checkpoint
 from sdpo_core.training.dataset import EncodedPairs
 from sdpo_core.training.health import Bank
 from sdpo_core.training.train import Progress, learning_rate, make_optimizer, train
@@ -158,6 +158,8 @@ def test_the_best_checkpoint_is_the_last_healthy_one(
     assert best_checkpoint(paths) == paths[1]
     assert best_checkpoint(paths[2:]) == paths[2], "none is healthy: the least damaged one"
     assert best_checkpoint([]) is None
+    assert deciding(paths, every_steps=100, now=200) == [paths[1], paths[3]], "50 and 150 were asked for"
+    assert deciding(paths, every_steps=100, now=150) == [paths[1], paths[2]], "a stop at 150 counts while it is the end"
 
 
 def test_the_learning_rate_by_hand() -> None:

@@ -1,7 +1,7 @@
 // Curves of a training run and the gauge "Still healthy?". Points come incrementally while the run goes on.
 
 const POINTS = 400;
-let loss = [], error = [], offset = 0, epoch = 0, total = 0, budget = 0.02, busy = false, last = "";
+let loss = [], error = [], offset = 0, file = "", total = 0, budget = 0.02, busy = false, last = "";
 
 const gaugeSentence = make("p", { class: "gauge-sentence", "aria-live": "polite", text: text.unknown });
 const gaugeMark = make("i", { hidden: true });
@@ -111,7 +111,7 @@ function drawGauge(health) {
 }
 
 function clear() {
-  loss = []; error = []; offset = 0; epoch = 0; total = 0;
+  loss = []; error = []; offset = 0; file = ""; total = 0;
   gauge.dataset.level = "unknown";
   gaugeSentence.textContent = text.unknown;
   gaugeMark.hidden = true;
@@ -126,13 +126,13 @@ async function refresh() {
   root.dataset.points = loss.length;
   if (!run || busy || !visible()) return;
   busy = true;
-  const reply = await ask("metrics", { run, offset, epoch });
+  const reply = await ask("metrics", { run, offset, file });
   busy = false;
   if (run !== props.value) return refresh();
   if (!reply?.ok) return;
   const fresh = reply.loss.length + reply.error.length > 0 || reply.total !== total;
   if (reply.restart) clear();
-  ({ offset, epoch, total, budget } = reply);
+  ({ offset, file, total, budget } = reply);
   loss.push(...reply.loss);
   error.push(...reply.error);
   if (!has && loss.length + error.length > 0) {
