@@ -236,6 +236,8 @@ def _vote(options: dict[str, Any]) -> int:
         if options["pair"] is not None:
             if options["choice"] is None:
                 raise ConfigError("A vote needs a choice: left, right, tie, both-bad or skip.")
+            if store.pair(options["pair"]).purpose == "judge" and options["choice"] not in ("left", "right", "tie"):
+                raise ConfigError(f"A blind comparison is left, right or a tie, not {options['choice']}.")
             print(store.vote(str(uuid.uuid4()), options["pair"], options["choice"]).model_dump_json())
             return 0
         purpose = "judge" if options["judge"] else "train"

@@ -100,6 +100,7 @@ def test_judging_is_blind_and_ends_in_a_verdict(trained: RunFolder, workspace: P
     pairs = lines(sdpo("vote", "--workspace", workspace, "--judge", run))
     assert len(pairs) == 3
     assert "not all comparisons" in sdpo("judge", "--workspace", workspace, "--verdict", run).lower()
+    assert main(["vote", "--workspace", str(workspace), str(pairs[0]["pair"]), "skip"]) == 2
     with Store(workspace) as store:
         for pair in pairs:
             left = store.pair(pair["pair"]).left

@@ -39,6 +39,9 @@ def run_judge(config: JudgeConfig, run: RunFolder, workspace: Path, reporter: Re
     reporter.total = 2 * config.comparisons * config.sampling_steps
     reporter.say(0, "Loading the model…", force=True)
     with Store(workspace) as store:
+        if config.adapter == "latest":  # by name from here on: the next training must not change what was judged
+            config = config.model_copy(update={"adapter": store.find_adapter("latest").name})
+            run.write_config(config.model_dump(mode="json"))
         path = find_adapter_file(store, config.adapter)
         model = load_model(config.model, device=config.device, threads=config.threads)
         prompts = _fresh_prompts(config, model.info, store)

@@ -52,6 +52,20 @@ def judge(folder: Path, adapter: Path, tmp_path: Path) -> Callable[..., tuple[Ru
     return go
 
 
+def test_latest_is_judged_by_its_name(
+    judge: Callable[..., tuple[RunFolder, Store]], adapter: Path, tmp_path: Path
+) -> None:
+    """Otherwise the next training would change what a finished judgement was about."""
+    (tmp_path / "adapters").mkdir()
+    copy = tmp_path / "adapters" / "mine.safetensors"
+    copy.write_bytes(adapter.read_bytes())
+    with Store(tmp_path) as store:
+        store.add_adapter(name="mine", path=copy, sha256="a" * 64, base_sha256="b" * 64, run_id="r")
+    run, store = judge(adapter="latest", comparisons=1)
+    store.close()
+    assert run.config()["adapter"] == "mine"
+
+
 def sides(pair: Pair) -> tuple[Candidate, Candidate]:
     """(base, adapter)."""
     both = sorted((pair.left, pair.right), key=lambda c: len(c.recipe.adapters) if c.recipe else 0)
