@@ -9,7 +9,6 @@ import json
 import math
 import secrets
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -25,7 +24,7 @@ from sdpo_core.config import GenerateConfig, Sampler, Sampling
 from sdpo_core.errors import ConfigError, ModelError, RunError, SdpoError
 from sdpo_core.files.hashing import sha256_file
 from sdpo_core.models.attach import LoadedAdapter, attach_adapter, find_adapter_file
-from sdpo_core.models.family import DiffusionModel
+from sdpo_core.models.family import DiffusionModel, set_timesteps
 from sdpo_core.models.lora import Lora
 from sdpo_core.models.registry import load_model
 from sdpo_core.preferences.records import AdapterUse, Candidate, Recipe
@@ -96,7 +95,7 @@ def sample(
     cond = model.encode_prompts([recipe.prompt for recipe in recipes])  # (B, L, D)
     uncond = model.encode_prompts([recipe.negative for recipe in recipes]) if first.guidance != 1.0 else None
     scheduler: Any = model.scheduler(cast(Sampler, first.sampler))  # Any: diffusers' samplers share no interface
-    _set_timesteps(scheduler, first.steps, model.device)
+    set_timesteps(scheduler, first.steps, model.device)
     latents = _noise(model, recipes) * scheduler.init_noise_sigma  # (B, C, h, w)
     with _adapter(lora, first):
         for t in scheduler.timesteps:
@@ -319,12 +318,6 @@ def _noise(model: DiffusionModel, recipes: Sequence[Recipe]) -> Tensor:
     shape = model.latent_shape(recipes[0].width_px)
     generators = [torch.Generator("cpu").manual_seed(recipe.seed) for recipe in recipes]
     return torch.stack([torch.randn(shape, generator=generator) for generator in generators]).to(model.device)
-
-
-def _set_timesteps(scheduler: Any, steps: int, device: torch.device) -> None:
-    with warnings.catch_warnings():  # diffusers' Euler hands a tensor to numpy in a way that numpy 2 frowns upon
-        warnings.filterwarnings("ignore", message="__array__ implementation", category=DeprecationWarning)
-        scheduler.set_timesteps(steps, device=device)
 
 
 def _adapter(lora: Lora | None, recipe: Recipe) -> AbstractContextManager[None]:

@@ -3,6 +3,7 @@
 A family (SD1.5, …) is one file that implements `DiffusionModel` and one line in `registry.FAMILIES`.
 """
 
+import warnings
 from collections.abc import Sequence
 from typing import Literal, Protocol
 
@@ -16,6 +17,13 @@ from sdpo_core.config import Sampler
 from sdpo_core.files.model_info import ModelInfo
 
 Scheduler = DDIMScheduler | EulerDiscreteScheduler | DPMSolverMultistepScheduler
+
+
+def set_timesteps(scheduler: Scheduler, steps: int, device: torch.device) -> None:
+    """Prepare a sampler for `steps` steps."""
+    with warnings.catch_warnings():  # diffusers' Euler hands a tensor to numpy in a way that numpy 2 frowns upon
+        warnings.filterwarnings("ignore", message="__array__ implementation", category=DeprecationWarning)
+        scheduler.set_timesteps(steps, device=device)
 
 
 class DiffusionModel(Protocol):

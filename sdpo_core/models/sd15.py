@@ -4,8 +4,10 @@ Why no `StableDiffusionPipeline`: its constructor resets `clip_sample`, which th
 wants parts (safety checker, feature extractor) that nothing here uses.
 """
 
+import contextlib
 import json
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -15,6 +17,7 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
@@ -22,14 +25,19 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from sdpo_core.config import Sampler
 from sdpo_core.errors import ModelError
 from sdpo_core.files.model_info import ModelInfo
-from sdpo_core.models.family import Scheduler
+from sdpo_core.models.family import Scheduler, set_timesteps
 
 _SAMPLERS: dict[Sampler, tuple[type[Scheduler], dict[str, Any]]] = {
     "ddim": (DDIMScheduler, {}),
     "euler": (EulerDiscreteScheduler, {}),
     "dpm++2m": (DPMSolverMultistepScheduler, {"algorithm_type": "dpmsolver++", "solver_order": 2}),
 }
-_LOADING_ERRORS = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError)
+_MOST_STEPS = 200  # as many sampler steps as a person may ask for
+_LOADING_ERRORS = (
+    *(OSError, ValueError, LookupError, TypeError, ArithmeticError, AttributeError, NameError, AssertionError),
+    *(RuntimeError, SafetensorError, StrictDataclassError),
+)
+"""What the libraries raise on files and settings that are not what they should be."""
 
 
 class StableDiffusion15:
@@ -47,8 +55,14 @@ class StableDiffusion15:
         unet = _load_part(UNet2DConditionModel.from_pretrained, info.path, "unet", "diffusion_pytorch_model", dtype)
         self.network: torch.nn.Module = unet.to(device)
         self._latent_channels = int(unet.config["in_channels"])
-        reference = self.scheduler("ddim")
-        self.alphas_cumprod = reference.alphas_cumprod.to(device=device, dtype=torch.float32)  # (T,)
+        with _damage(info.path / "vae" / "config.json"):
+            self._scale = _finite(self._vae.config["scaling_factor"])
+            self._shift = _finite(self._vae.config["shift_factor"] or 0.0)
+            if self._scale <= 0:
+                raise ValueError(f"scaling_factor is {self._scale}")
+        with _damage(_scheduler_path(info.path)):
+            alphas_cumprod = self._try_samplers()
+        self.alphas_cumprod = alphas_cumprod.to(device=device, dtype=torch.float32)  # (T,)
         self.prediction_type: Literal["epsilon", "v_prediction"] = cast(Any, info.prediction_type)
 
     def encode_prompts(self, prompts: Sequence[str]) -> Tensor:
@@ -109,13 +123,18 @@ class StableDiffusion15:
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
-    @property
-    def _scale(self) -> float:
-        return float(self._vae.config["scaling_factor"])
-
-    @property
-    def _shift(self) -> float:
-        return float(self._vae.config["shift_factor"] or 0.0)
+    def _try_samplers(self) -> Tensor:
+        """Take a step with every sampler, so that none fails later; returns ᾱ of the noise schedule, (T,)."""
+        latents, cpu = torch.zeros(1, self._latent_channels, 8, 8), torch.device("cpu")
+        for sampler in _SAMPLERS:
+            scheduler: Any = self.scheduler(sampler)
+            set_timesteps(scheduler, _MOST_STEPS, cpu)
+            t = scheduler.timesteps[0]
+            scheduler.step(scheduler.scale_model_input(latents, t), t, latents, return_dict=False)
+        reference = self.scheduler("ddim")
+        if not bool(((reference.betas >= 0) & (reference.betas <= 1)).all()):
+            raise ValueError("its betas leave the range from 0 to 1")
+        return reference.alphas_cumprod
 
     @property
     def _token_limit(self) -> int:
@@ -137,9 +156,8 @@ def _load_part(load: Callable[..., Any], folder: Path, part: str, stem: str, dty
             **({"dtype": dtype} if part == "text_encoder" else {"torch_dtype": dtype}),
         )
     except _LOADING_ERRORS as error:
-        reason = str(error).strip().split("\n")[0]
         raise ModelError(
-            f"Could not read {weights} of the model in {folder}: {reason}. The file may be missing or damaged; "
+            f"Could not read {weights} of the model in {folder}: {_reason(error)}. The file may be missing or damaged; "
             "copy or download the model again."
         ) from error
     missing = sorted(report["missing_keys"])
@@ -151,18 +169,44 @@ def _load_part(load: Callable[..., Any], folder: Path, part: str, stem: str, dty
     return module.requires_grad_(False).eval()
 
 
+@contextlib.contextmanager
+def _damage(config: Path) -> Iterator[None]:
+    """Turn what goes wrong with a part's settings into a `ModelError` that names their file."""
+    try:
+        yield
+    except _LOADING_ERRORS as error:
+        raise ModelError(
+            f"The settings in {config} can't be used: {_reason(error)}. Copy or download the model again."
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    return str(error).strip().split("\n")[0] or type(error).__name__
+
+
+def _finite(value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{number} is no finite number")
+    return number
+
+
 def _load_tokenizer(folder: Path) -> Any:
     try:
         return CLIPTokenizer.from_pretrained(folder, subfolder="tokenizer", local_files_only=True)
     except _LOADING_ERRORS as error:
-        reason = str(error).strip().split("\n")[0]
         raise ModelError(
-            f"Could not read the folder tokenizer of the model in {folder}: {reason}. Copy or download the model again."
+            f"Could not read the folder tokenizer of the model in {folder}: {_reason(error)}. Copy or download the "
+            "model again."
         ) from error
 
 
+def _scheduler_path(folder: Path) -> Path:
+    return folder / "scheduler" / "scheduler_config.json"
+
+
 def _scheduler_config(folder: Path) -> dict[str, Any]:
-    path = folder / "scheduler" / "scheduler_config.json"
+    path = _scheduler_path(folder)
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -171,5 +215,6 @@ def _scheduler_config(folder: Path) -> dict[str, Any]:
         raise ModelError(f"{path} holds {type(config).__name__}, not a JSON object. Copy or download the model again.")
     # SD latents reach far past ±1, so clipping to the default range is an oversight in old configs, which
     # StableDiffusionPipeline corrects in the same way. A wider range, as the demo model's 2.5, is meant.
-    clips = bool(config.get("clip_sample", False)) and float(config.get("clip_sample_range", 1.0)) > 1.0
+    with _damage(path):
+        clips = bool(config.get("clip_sample", False)) and _finite(config.get("clip_sample_range", 1.0)) > 1.0
     return {**config, "clip_sample": clips}

@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 import socket
 from pathlib import Path
@@ -7,9 +8,12 @@ from typing import Any
 import pytest
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
+from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
 
+from sdpo_core.config import Sampling
 from sdpo_core.errors import ModelError
+from sdpo_core.models import sd15
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.registry import FAMILIES, load_model, resolve_device
 from tests.models.pipelines import stock_pipeline
@@ -167,6 +171,52 @@ def test_an_unknown_prediction_type_is_refused(tiny_folder: Path, tmp_path: Path
     change_json(folder / "scheduler" / "scheduler_config.json", prediction_type="sample")
     with pytest.raises(ModelError, match="sample"):
         load_model(str(folder), device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("file", "setting", "value"),
+    [
+        ("scheduler/scheduler_config.json", "beta_schedule", "x"),
+        ("scheduler/scheduler_config.json", "beta_start", -1),
+        ("scheduler/scheduler_config.json", "beta_end", 1.5),
+        ("scheduler/scheduler_config.json", "clip_sample_range", None),
+        ("scheduler/scheduler_config.json", "clip_sample_range", float("nan")),
+        ("scheduler/scheduler_config.json", "num_train_timesteps", 0),
+        ("scheduler/scheduler_config.json", "num_train_timesteps", 1000.0),
+        ("scheduler/scheduler_config.json", "timestep_spacing", "x"),
+        ("scheduler/scheduler_config.json", "trained_betas", [1]),
+        ("scheduler/scheduler_config.json", "final_sigmas_type", "x"),  # DPM++ alone asks
+        ("vae/config.json", "scaling_factor", None),
+        ("vae/config.json", "scaling_factor", 0),
+        ("vae/config.json", "shift_factor", "x"),
+    ],
+)
+def test_settings_that_can_not_be_used_are_named(
+    tiny_folder: Path, tmp_path: Path, file: str, setting: str, value: Any
+) -> None:
+    folder = copy_of(tiny_folder, tmp_path)
+    change_json(folder / file, **{setting: value})
+    with pytest.raises(ModelError, match=re.escape(f"The settings in {folder / file} can't be used: ")):
+        load_model(str(folder), device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("file", "setting", "value"),
+    [("unet", "attention_head_dim", 0), ("vae", "norm_num_groups", 0), ("text_encoder", "num_attention_heads", 3)],
+)
+def test_a_part_that_can_not_be_built_is_named(
+    tiny_folder: Path, tmp_path: Path, file: str, setting: str, value: Any
+) -> None:
+    folder = copy_of(tiny_folder, tmp_path)
+    change_json(folder / file / "config.json", **{setting: value})
+    with pytest.raises(ModelError, match=f"Could not read {file}/"):
+        load_model(str(folder), device="cpu")
+
+
+def test_samplers_are_tried_with_as_many_steps_as_a_person_may_ask_for() -> None:
+    assert Sampling(sampling_steps=sd15._MOST_STEPS)
+    with pytest.raises(ValidationError):
+        Sampling(sampling_steps=sd15._MOST_STEPS + 1)
 
 
 def test_devices() -> None:
