@@ -16,7 +16,7 @@ def export_adapter(adapter: str, target: Path, workspace: Path, base: str | None
     that doesn't fit its base.
     """
     # Late: these load torch, which a mistyped command should not wait for.
-    from sdpo_core.models.adapter import prove_adapter
+    from sdpo_core.models.adapter import ADAPTER_MODE, prove_adapter
     from sdpo_core.models.attach import find_adapter_file
     from sdpo_core.models.registry import load_model
 
@@ -29,8 +29,7 @@ def export_adapter(adapter: str, target: Path, workspace: Path, base: str | None
     proof = prove_adapter(source, load_model(base or _known_base(info.base_sha256)))
     if proof.matched < proof.modules:
         raise AdapterError(f"{source.name} was not copied: {proof.sentence()} Name its own base with --base MODEL.")
-    write_bytes(path, source.read_bytes())
-    path.chmod(0o644)
+    write_bytes(path, source.read_bytes(), mode=ADAPTER_MODE)
     return path, proof.sentence()
 
 

@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import json
 import pickle
@@ -116,6 +117,17 @@ def test_the_hash_is_of_the_file(tiny: DiffusionModel, tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     sha256 = save_adapter(path, trained(tiny), info=tiny.info, sdpo={}, title="a")
     assert sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_file_system_that_knows_no_modes_gets_the_adapter_too(
+    tiny: DiffusionModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "chmod", refuse)
+    save_adapter(tmp_path / "a.safetensors", trained(tiny), info=tiny.info, sdpo={}, title="a")
+    assert prove_adapter(tmp_path / "a.safetensors", tiny).matched == 64
 
 
 def test_a_diverged_adapter_is_not_written(tiny: DiffusionModel, tmp_path: Path) -> None:
