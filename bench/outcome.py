@@ -55,6 +55,7 @@ CODE = (
         "sdpo_core/generation.py",
         "sdpo_core/objective",
         "sdpo_core/training",
+        "sdpo_core/preferences/pairs.py",
         "sdpo_core/models",
     ),
     *("bench/outcome.py", "bench/simulated_user.py", "bench/detector.py", "bench/questions.py"),

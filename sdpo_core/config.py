@@ -139,7 +139,7 @@ class TrainConfig(Sampling):
     """LoRA α; the update is scaled by α/rank."""
     targets: Literal["attention", "wide"] = "attention"
     """Layers that get LoRA: `attention` projections, or `wide`: also feed-forward, projections and convolutions."""
-    learning_rate: float = Field(default=3e-3, gt=0.0, le=1.0)
+    learning_rate: float = Field(default=5e-3, gt=0.0, le=1.0)
     """AdamW's peak learning rate; it rises over the warm-up steps and falls linearly to 0 at the end."""
     steps: int | None = Field(default=None, ge=1, le=100_000)
     """Optimiser steps; unset follows the number of pairs (120 up to 30, 150 at 60, 200 from 240 on)."""
@@ -149,8 +149,11 @@ class TrainConfig(Sampling):
     """Pairs computed at once; fewer need less memory and give the same gradient. Unset: all of `pairs_per_step`."""
     warmup_steps: int = Field(default=10, ge=0)
     """Steps over which the learning rate rises from 0."""
-    caption_dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
-    """Share of pairs trained with the empty prompt, the same draw for winner and loser: keeps guidance working."""
+    caption_dropout: float = Field(default=0.2, ge=0.0, lt=1.0)
+    """Share of draws with the empty prompt, the same for winner and loser: what guidance subtracts."""
+    hold_unconditional: float = Field(default=4.0, ge=0.0)
+    """Weight κ that holds the empty prompt's prediction to the base model's on those draws, so that guidance keeps the
+    adapter's effect; 0 trains the preference there too."""
     checkpoint_every_steps: int = Field(default=50, ge=1)
     """Steps between checkpoints with previews and a health check."""
     bank_draws_per_pair: int = Field(default=8, ge=2, le=64)

@@ -43,6 +43,7 @@ class PairBatch(NamedTuple):
     conditioning: Tensor  # (B, L, D)
     noise: Tensor  # ε, (B, C, h, w)
     timesteps: Tensor  # (B,) int64
+    unconditional: Tensor  # (B,) bool: the prompt was dropped, so the conditioning is the empty prompt's
 
     def split(self, size: int) -> list[Self]:
         """Micro-batches of at most `size` pairs."""
@@ -54,6 +55,7 @@ class PairBatch(NamedTuple):
                 self.conditioning[i : i + size],
                 self.noise[i : i + size],
                 self.timesteps[i : i + size],
+                self.unconditional[i : i + size],
             )
             for i in starts
         ]
@@ -115,6 +117,7 @@ class EncodedPairs:
             torch.where(dropped[:, None, None], self.empty, self.conditioning[pick]),
             torch.stack([draw.noise for draw in draws]).to(device),
             timesteps.to(device),
+            dropped,
         )
 
     def _slot(self, position: int, seed: int) -> int:

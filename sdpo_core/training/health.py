@@ -58,6 +58,7 @@ class Bank:
             pairs.conditioning[at],
             noise.to(device),
             timesteps.to(device),
+            torch.zeros(n * k, dtype=torch.bool, device=device),
         )
         with lora.off():
             reference = _errors(model, draws)

@@ -169,7 +169,17 @@ class _Job:
 
     def _header(self, progress: Progress, health: Mapping[str, Any]) -> dict[str, Any]:
         """What the adapter file says about itself. Never a prompt."""
-        chosen = ("loss", "safeguard", "mu", "drift_budget", "beta", "learning_rate", "caption_dropout", "seed")
+        chosen = (
+            "loss",
+            "safeguard",
+            "mu",
+            "drift_budget",
+            "beta",
+            "learning_rate",
+            "caption_dropout",
+            "hold_unconditional",
+            "seed",
+        )
         return {
             "objective": "Diffusion-SDPO (safeguarded DPO, arXiv 2511.03317)",
             "run": self.run.id,

@@ -7,7 +7,8 @@ backward for both costs, and leaves G_w and G_l apart. With J the adapter's Jaco
     λ*  = clip((1−μ)·‖G_w‖²/⟨G_w,G_l⟩, 0, 1), 1 where ⟨G_w,G_l⟩ ≤ 0;        gradient = G_w − λ*·G_l
 
 Deviations from arXiv 2511.03317: the condition holds exactly, on the adapter's own parameters, instead of in output
-space; and a drift budget lets it act only as far as the held-out winner error has risen (docs/decisions.md).
+space; a drift budget lets it act only as far as the held-out winner error has risen; and on draws without a prompt the
+adapter is held to the reference instead of trained on the preference (docs/decisions.md).
 """
 
 from collections.abc import Sequence
@@ -27,6 +28,7 @@ from sdpo_core.objective import (
     exact_scale,
     loser_scale,
     margin,
+    mean_square,
     past_target,
     preference_loss,
     residual,
@@ -99,11 +101,25 @@ def side_gradients(
         prediction = Sides(*(model.predict(x, batch.timesteps, batch.conditioning) for x in noised))
         cut = Sides(*(side.detach().float().requires_grad_() for side in prediction))
         loss = preference_loss(config.loss, cut, reference, targets, **loss_options(config))  # (B,)
-        cotangents = torch.autograd.grad(loss.sum() / pairs, cut, materialize_grads=True)
+        objective = hold_unconditional(loss, batch, cut, reference, config)
+        cotangents = torch.autograd.grad(objective.sum() / pairs, cut, materialize_grads=True)
         for total, side, cotangent, sign in zip(gradients, prediction, cotangents, (1, -1), strict=True):
             _accumulate(total, torch.autograd.grad(side, lora.parameters, cotangent.to(side.dtype)), sign)
         seen.append(_numbers(loss, cut, reference, targets, config))
     return gradients, _join(seen)
+
+
+def hold_unconditional(loss: Tensor, batch: PairBatch, policy: Sides, reference: Sides, config: TrainConfig) -> Tensor:
+    """`loss`, (B,), but (β/2)·κ·‖ε_θ − ε_ref‖² on the winner where the prompt was dropped: there nothing is preferred.
+
+    Classifier-free guidance subtracts the empty prompt's prediction. An adapter that moves it like the others takes a
+    part of its own effect away, and what is left of the two drifts is noise in the image (docs/decisions.md).
+    """
+    if not config.hold_unconditional:
+        return loss
+    unit = 1.0 if config.loss == "sft" else config.beta / 2  # of one ℓ in the loss
+    moved = mean_square(policy.winner - reference.winner)  # (B,)
+    return torch.where(batch.unconditional, unit * config.hold_unconditional * moved, loss)
 
 
 def restrain(gradients: SideGradients, drift: float, config: TrainConfig) -> tuple[Tensor, float]:

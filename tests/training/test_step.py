@@ -25,11 +25,19 @@ SETTINGS: list[dict[str, Any]] = [
     {"safeguard": "output", "loss": "dmpo"},
     {"safeguard": "none", "loss": "sft"},
     {"safeguard": "none", "smoothing": 0.1, "anchor": 0.05},
+    {"safeguard": "none", "hold_unconditional": 0.0},
 ]
 
 
 def draw(pairs: EncodedPairs, config: TrainConfig) -> PairBatch:
-    return pairs.batch(0, pairs=4, seed=config.seed, caption_dropout=config.caption_dropout)
+    """Four pairs, some of them without their prompt."""
+    batch = pairs.batch(0, pairs=4, seed=config.seed, caption_dropout=0.5)
+    assert 0 < int(batch.unconditional.sum()) < 4
+    return batch
+
+
+def moved(prediction: Tensor, reference: Tensor) -> Tensor:
+    return (prediction - reference).square().mean((1, 2, 3))
 
 
 def joint_gradient(model: DiffusionModel, lora: Lora, batch: PairBatch, config: TrainConfig) -> Tensor:
@@ -39,8 +47,14 @@ def joint_gradient(model: DiffusionModel, lora: Lora, batch: PairBatch, config: 
     with torch.no_grad(), lora.off():
         reference = Sides(*model.predict(both, t, c).chunk(2))
     prediction = Sides(*model.predict(both, t, c).chunk(2))
-    loss = preference_loss(config.loss, prediction, reference, targets, **loss_options(config)).mean()
-    grads = torch.autograd.grad(loss, lora.parameters, allow_unused=True)
+    loss = preference_loss(config.loss, prediction, reference, targets, **loss_options(config))
+    unit = 1 if config.loss == "sft" else config.beta / 2
+    held = unit * config.hold_unconditional * moved(prediction.winner, reference.winner)
+    if config.hold_unconditional:
+        loss = torch.stack(
+            [h if dropped else ell for h, ell, dropped in zip(held, loss, batch.unconditional, strict=True)]
+        )
+    grads = torch.autograd.grad(loss.mean(), lora.parameters, allow_unused=True)
     return torch.cat(
         [torch.zeros(p.numel()) if g is None else g.flatten() for g, p in zip(grads, lora.parameters, strict=True)]
     )
@@ -69,6 +83,19 @@ def test_the_split_into_micro_batches_does_not_matter(
     assert seen.margin.shape == (4,)
     for a, b in zip(whole, parts, strict=True):
         assert_close(a, b, rtol=1e-4, atol=1e-6 * float(whole.winner.norm()))
+
+
+def test_without_a_prompt_nothing_is_preferred(model: DiffusionModel, trained_lora: Lora, pairs: EncodedPairs) -> None:
+    """Both sides of such a draw are told what they are told of all others; only the winner's is held back."""
+    config = TrainConfig(beta=20.0, safeguard="none", hold_unconditional=4.0)
+    batch = pairs.batch(0, pairs=4, seed=0, caption_dropout=0.999)
+    assert bool(batch.unconditional.all())
+    gradients, seen = side_gradients(model, trained_lora, [batch], config)
+    assert int(gradients.loser.count_nonzero()) == 0
+    assert float(gradients.winner.norm()) > 0
+    assert int(seen.margin.count_nonzero()) == 4
+    twice, _ = side_gradients(model, trained_lora, [batch], config.model_copy(update={"hold_unconditional": 8.0}))
+    assert_close(twice.winner, 2 * gradients.winner)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -124,6 +151,7 @@ def test_sides_share_noise_timestep_and_dropped_captions(model: DiffusionModel, 
         assert_close(x, abar.sqrt() * x0 + (1 - abar).sqrt() * batch.noise)
         assert_close(goal, batch.noise)
     dropped = (batch.conditioning == pairs.empty).all(2).all(1)
+    assert dropped.tolist() == batch.unconditional.tolist()
     assert 16 < int(dropped.sum()) < 48
 
 

@@ -162,6 +162,24 @@ def test_the_best_checkpoint_is_the_last_healthy_one(
     assert deciding(paths, every_steps=100, now=150) == [paths[1], paths[2]], "a stop at 150 counts while it is the end"
 
 
+def test_holding_keeps_the_unconditional_branch_where_it_was(model: DiffusionModel, pairs: EncodedPairs) -> None:
+    def travelled(kappa: float) -> float:
+        """How far the empty prompt's prediction has moved, mean squared."""
+        adapter = Lora.create(model, rank=4, alpha=4, targets="attention", seed=1)
+        changes = {"steps": 30, "pairs_per_step": 6, "caption_dropout": 0.4, "hold_unconditional": kappa}
+        run(model, adapter, pairs, until=30, config=CONFIG.model_copy(update={**changes, "learning_rate": 5e-3}))
+        x, empty = pairs.latents.winner, pairs.empty.expand(len(pairs), -1, -1)
+        t = torch.full((len(pairs),), 500)
+        with torch.no_grad():
+            now = model.predict(x, t, empty)
+            with adapter.off():
+                before = model.predict(x, t, empty)
+        adapter.remove()
+        return float((now - before).square().mean())
+
+    assert travelled(20.0) < 0.5 * travelled(0.0)
+
+
 def test_the_learning_rate_by_hand() -> None:
     config = TrainConfig(learning_rate=1.0, warmup_steps=10)
     rates = [learning_rate(step, 100, config) for step in (0, 4, 9, 50, 99)]
