@@ -22,6 +22,7 @@ STATIC = Path(__file__).resolve().parent / "static"
 STATIC_URL = "/sdpo/static"
 
 _FOREVER = {"cache-control": "private, max-age=31536000, immutable"}  # what is named by its content never changes
+_ASK_AGAIN = {"cache-control": "no-cache"}  # another workspace has other files under these names
 
 # The registry of file types may be wrong on Windows, and a browser refuses a script with the wrong one.
 for _type, _suffix in (("text/javascript", ".js"), ("text/css", ".css"), ("font/woff2", ".woff2")):
@@ -32,7 +33,12 @@ def routes(studio: Studio) -> list[BaseRoute]:
     """The studio's own routes, beside Gradio's."""
 
     def image(request: Request) -> Response:
-        return _send(lambda: studio.image_path(request.path_params["sha256"]), _FOREVER)
+        # Read here, not sent as a file: its date would tell which image of a blind pair was drawn second, the adapter's.
+        try:
+            data = studio.image_path(request.path_params["sha256"]).read_bytes()
+        except (SdpoError, FileNotFoundError) as error:
+            return PlainTextResponse(str(error), status_code=404)
+        return Response(data, media_type="image/png", headers=_FOREVER)
 
     def preview(request: Request) -> Response:
         path = request.path_params
@@ -53,10 +59,10 @@ def routes(studio: Studio) -> list[BaseRoute]:
     ]
 
 
-def _send(find: Callable[[], Path], headers: dict[str, str] | None = None, *, attach: bool = False) -> Response:
+def _send(find: Callable[[], Path], *, attach: bool = False) -> Response:
     """The file that `find` names, or a plain 404 with the reason in words."""
     try:
         path = find()
     except SdpoError as error:
         return PlainTextResponse(str(error), status_code=404)
-    return FileResponse(path, headers=headers, filename=path.name if attach else None)
+    return FileResponse(path, headers=_ASK_AGAIN, filename=path.name if attach else None)

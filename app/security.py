@@ -49,14 +49,12 @@ def _allowed(scope: MutableMapping[str, Any], hosts: frozenset[str]) -> bool:
     host = headers.get("host", "")
     if _host_name(f"//{host}") not in hosts:
         return False
-    site = headers.get("sec-fetch-site", "none")
-    if scope["type"] == "http" and scope["method"] in _SAFE_METHODS:
-        # A link on another page may open the studio; another page may not read or embed it.
-        return site != "cross-site" or headers.get("sec-fetch-mode") == "navigate"
+    if scope["type"] == "http" and scope["method"] in _SAFE_METHODS and headers.get("sec-fetch-mode") == "navigate":
+        return True  # a link on another page may open the studio; another page may not read or embed it
     origin = headers.get("origin")
     if origin is not None:
-        return urlsplit(origin).netloc == host  # "null" has no netloc
-    return site in ("same-origin", "none")
+        return origin in (f"http://{host}", f"https://{host}")
+    return headers.get("sec-fetch-site", "none") in ("same-origin", "none")  # another port here is "same-site"
 
 
 def _host_name(url: str) -> str | None:

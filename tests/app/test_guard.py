@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 from app.routes import routes
 from app.security import LocalGuard
 from app.studio import Studio
+from sdpo_core.training.runs import RunFolder
 from tests.app.helpers import add_pair
 
 HOME = "http://127.0.0.1:7860"
@@ -39,6 +40,7 @@ def client(studio: Studio) -> TestClient:
         ({"origin": "https://evil.example"}, False),
         ({"origin": "http://127.0.0.1:9999"}, False),
         ({"origin": "null"}, False),
+        ({"origin": "http://["}, False),
         ({"sec-fetch-site": "cross-site"}, False),
         ({"sec-fetch-site": "same-site"}, False),
         ({"host": "evil.example"}, False),
@@ -56,7 +58,10 @@ def test_who_may_act(client: TestClient, headers: dict[str, str], allowed: bool)
     [
         ({"sec-fetch-site": "none", "sec-fetch-mode": "navigate"}, True),
         ({"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}, True),  # a link to the studio
+        ({"sec-fetch-site": "same-origin", "sec-fetch-mode": "cors"}, True),
         ({"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}, False),
+        ({"sec-fetch-site": "same-site", "sec-fetch-mode": "no-cors"}, False),  # a page of another program here
+        ({"origin": "http://127.0.0.1:3000"}, False),
         ({"host": "rebound.example:7860"}, False),
     ],
 )
@@ -77,6 +82,15 @@ def test_images_come_by_content_and_stay_cached(client: TestClient, studio: Stud
     assert answer.headers["content-type"] == "image/png"
     assert "immutable" in answer.headers["cache-control"]
     assert hashlib.sha256(answer.content).hexdigest() == pair.left.image_sha256
+
+
+def test_an_images_answer_does_not_tell_when_it_was_drawn(client: TestClient, studio: Studio) -> None:
+    """In a blind pair the base model's image is drawn first."""
+    pair = add_pair(studio.store, 1, purpose="judge", run_id="any")
+    answers = [client.get(f"/sdpo/image/{image.image_sha256}") for image in (pair.left, pair.right)]
+    left, right = ({**answer.headers, "content-length": ""} for answer in answers)
+    assert left == right
+    assert not {"last-modified", "etag"} & left.keys()
 
 
 def test_nothing_else_comes(client: TestClient, studio: Studio) -> None:
@@ -101,3 +115,13 @@ def test_fonts_and_scripts_have_their_types(client: TestClient) -> None:
     script = client.get(str(static / "vendor/uplot/uPlot.iife.min.js"))
     assert font.headers["content-type"] == "font/woff2"
     assert script.headers["content-type"].startswith("text/javascript")
+
+
+def test_what_is_not_named_by_its_content_is_asked_for_again(client: TestClient, studio: Studio) -> None:
+    """Else a browser would hand out an adapter of the workspace that had this number before."""
+    run = RunFolder.create(studio.jobs.root, "train", {})
+    preview = run.path / "previews" / "step-000000" / "00.png"
+    preview.parent.mkdir()
+    preview.write_bytes(b"a picture")
+    answer = client.get(f"/sdpo/preview/{run.id}/0/0")
+    assert (answer.content, answer.headers["cache-control"]) == (b"a picture", "no-cache")
