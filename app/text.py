@@ -236,9 +236,8 @@ BOARD = {
 }
 
 
-def foreign_pair() -> str:
-    """A vote that waited in the browser belongs to other images."""
-    return "This vote belongs to a pair of another workspace, so it was dropped. Reload the page."
+FOREIGN_PAIR = "This vote belongs to a pair of another workspace, so it was dropped. Reload the page."
+OTHER_BOARD = "This vote belongs to a pair that is not voted on here, so it was dropped. Reload the page."
 
 
 def no_such_choice(choice: str, choices: tuple[str, ...]) -> str:

@@ -6,7 +6,7 @@ workspace's pair of the same number.
 """
 
 import sqlite3
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -21,6 +21,7 @@ _LARGEST_DECK = 24
 _LONGEST_ID = 64
 
 Sha = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Count = Annotated[int, Field(ge=0, lt=2**63)]  # what SQLite can hold
 
 
 class _Message(BaseModel):
@@ -34,7 +35,7 @@ class _Message(BaseModel):
 class DeckRequest(_Message):
     """Pairs wanted, besides those that the board has."""
 
-    have: list[int] = Field(default=[], max_length=2000)
+    have: list[Count] = Field(default=[], max_length=2000)
     n: int = Field(default=12, ge=1, le=_LARGEST_DECK)
 
 
@@ -42,10 +43,10 @@ class VoteMessage(_Message):
     """One choice on one pair."""
 
     uuid: str = Field(min_length=8, max_length=_LONGEST_ID)
-    pair: int
+    pair: Count
     images: tuple[Sha, Sha]
     choice: Literal["left", "right", "tie", "both-bad", "skip"]
-    ms: int | None = Field(default=None, ge=0)
+    ms: Count | None = None
 
 
 class UndoMessage(_Message):
@@ -104,9 +105,11 @@ class TrainVotes:
             if vote.choice not in self.choices:
                 raise RunError(text.no_such_choice(vote.choice, self.choices))
             pair = self._store.pair(vote.pair)
-            if pair.purpose != self.purpose or (pair.left.image_sha256, pair.right.image_sha256) != vote.images:
-                raise RunError(text.foreign_pair())
+            if (pair.left.image_sha256, pair.right.image_sha256) != vote.images:
+                raise RunError(text.FOREIGN_PAIR)
             self._check_open(vote)
+            if pair.purpose != self.purpose or self._run_id(vote) not in (None, pair.run_id):
+                raise RunError(text.OTHER_BOARD)
             self._store.vote(vote.uuid, vote.pair, vote.choice, vote.ms)
             return {"ok": True, **self._after_vote(vote)}
         except (SdpoError, ValidationError) as error:
@@ -117,6 +120,8 @@ class TrainVotes:
         try:
             undo = UndoMessage.model_validate(message)
             self._check_open(undo)
+            if undo.vote in self._standing_elsewhere(undo):
+                raise RunError(text.OTHER_BOARD)
             pair = self._store.undo(undo.uuid, undo.vote)
             return {"ok": True, "pair": _shown(pair), "last": self._last(undo)}
         except (SdpoError, ValidationError) as error:
@@ -127,6 +132,12 @@ class TrainVotes:
 
     def _check_open(self, message: _Message) -> None:
         """Raise when voting is over."""
+
+    def _standing_elsewhere(self, message: _Message) -> set[str]:
+        """Votes that this board can't have cast: a judgement that is closed must not be opened from outside."""
+        ours = self._store.voted_pairs(purpose=self.purpose, run_id=self._run_id(message))
+        everywhere = [voted for purpose in get_args(Purpose) for voted in self._store.voted_pairs(purpose=purpose)]
+        return {voted.vote.uuid for voted in everywhere} - {voted.vote.uuid for voted in ours}
 
     def _after_vote(self, vote: VoteMessage) -> Reply:  # noqa: ARG002 - judging has something to say here
         return {}

@@ -8,6 +8,7 @@ import pytest
 
 from app.studio import Studio
 from sdpo_core.preferences.records import Pair
+from sdpo_core.training.runs import RunFolder
 from tests.app.helpers import add_pair, make_judge_run
 
 
@@ -56,6 +57,8 @@ def test_a_pair_shows_nothing_but_prompt_and_images(studio: Studio) -> None:
         {"uuid": "u" * 36, "pair": 1, "images": ["../x"] * 2, "choice": "left"},
         {"uuid": "u" * 36, "pair": 1, "images": ["0" * 64] * 2, "choice": "winner"},
         {"uuid": "u" * 36, "pair": 1, "images": ["0" * 64] * 2, "choice": "left", "ms": -1},
+        {"uuid": "u" * 36, "pair": 1, "images": ["0" * 64] * 2, "choice": "left", "ms": 10**30},
+        {"uuid": "u" * 36, "pair": 10**30, "images": ["0" * 64] * 2, "choice": "left"},
         {"uuid": "u" * 36, "pair": 1, "images": ["0" * 64] * 2, "choice": "left", "extra": 1},
     ],
 )
@@ -121,6 +124,19 @@ def test_judging_is_closed_by_its_last_vote(studio: Studio, tmp_path: Path) -> N
     assert last is not None
     assert not studio.judge_votes.undo({"run": run.id, "uuid": str(uuid.uuid4()), "vote": last.uuid})["ok"]
     assert studio.judge_votes.deck({"run": run.id})["complete"]
+
+
+def test_a_closed_judgement_can_not_be_changed_through_another_board(studio: Studio, tmp_path: Path) -> None:
+    closed = make_judge_run(tmp_path, 1)
+    (pair,) = studio.store.open_pairs(purpose="judge", run_id=closed.id)
+    vote = message(pair, "left", closed.id)
+    assert studio.judge_votes.vote(vote)["complete"]
+    other = RunFolder.create(tmp_path / "runs", "judge", {"comparisons": 2, "adapter": "mine"})
+    assert not studio.judge_votes.vote(message(pair, "right", other.id))["ok"]
+    take_back = {"uuid": str(uuid.uuid4()), "vote": vote["uuid"]}
+    assert not studio.judge_votes.undo({**take_back, "run": other.id})["ok"]
+    assert not studio.votes.undo(take_back)["ok"]
+    assert studio.judge_votes.deck({"run": closed.id})["complete"]
 
 
 def test_judging_offers_no_skip_and_no_both_bad(studio: Studio, tmp_path: Path) -> None:
