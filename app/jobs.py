@@ -92,10 +92,7 @@ class Jobs:
     def start(self, verb: Verb, config: Settings) -> RunFolder:
         """Start a job; a generation job in its way is told to stop first. Raises `RunError` when another job runs."""
         with self._lock:
-            self._make_room()
-            run = RunFolder.create(self.root, verb, config.model_dump(mode="json"))
-            self._spawn(run, verb)
-            return run
+            return self._start(verb, config)
 
     def generate(self, config: GenerateConfig) -> RunFolder:
         """Generate in the job that is still warm when it holds what `config` needs, else in a new one."""
@@ -106,7 +103,13 @@ class Jobs:
                     return current[0]
             elif current and current[1].verb == "generate":
                 raise RunError(text.ALREADY_DRAWING)
-        return self.start("generate", config)
+            return self._start("generate", config)
+
+    def _start(self, verb: Verb, config: Settings) -> RunFolder:
+        self._make_room()
+        run = RunFolder.create(self.root, verb, config.model_dump(mode="json"))
+        self._spawn(run, verb)
+        return run
 
     def _request(self, run: RunFolder, before: Status, config: GenerateConfig) -> bool:
         """Ask a warm job for more; False when it ended at that very moment without taking the request."""
@@ -221,7 +224,7 @@ def _find(pid: int, started: float) -> psutil.Process | None:
         process = psutil.Process(pid)
         same = abs(process.create_time() - started) < _CLOCK_SLACK_S
         return process if same and _is_running(process) else None
-    except psutil.NoSuchProcess:
+    except psutil.Error:  # gone, or somebody else's
         return None
 
 

@@ -78,5 +78,5 @@ def _alive(owner: dict[str, Any]) -> bool:
         process = psutil.Process(int(owner["pid"]))
         same = abs(process.create_time() - float(owner["created"])) < _CLOCK_SLACK_S
         return same and process.status() != psutil.STATUS_ZOMBIE
-    except (psutil.NoSuchProcess, ValueError):
+    except (psutil.Error, TypeError, ValueError, OverflowError):  # gone, somebody else's, or no process id at all
         return False

@@ -115,6 +115,27 @@ def test_drawing_twice_at_once_is_refused_in_words(jobs: Jobs) -> None:
         jobs.generate(PROMPTS)
 
 
+def test_drawing_asked_for_in_two_tabs_at_once_goes_on(jobs: Jobs) -> None:
+    refused: list[RunError] = []
+    both = threading.Barrier(2)
+
+    def click() -> None:
+        both.wait()
+        try:
+            jobs.generate(PROMPTS)
+        except RunError as error:
+            refused.append(error)
+
+    threads = [threading.Thread(target=click) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [str(error) for error in refused] == [text.ALREADY_DRAWING]
+    (run,) = jobs_module.list_runs(jobs.root)
+    wait_state(jobs, run, "running")
+
+
 def test_a_child_that_dies_at_once_is_told_with_its_last_line(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     play(monkeypatch, "die")
     run = jobs.start("train", TrainConfig())

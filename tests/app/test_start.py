@@ -46,6 +46,8 @@ def test_a_second_studio_names_the_first(tmp_path: Path, capsys: pytest.CaptureF
     [
         json.dumps({"pid": 2**22 + 5, "created": 1.0, "url": URL}),  # nobody
         json.dumps({"pid": os.getppid(), "created": 1.0, "url": URL}),  # the number was given to somebody else
+        json.dumps({"pid": None, "created": 1.0, "url": URL}),
+        json.dumps({"pid": 10**30, "created": 1.0, "url": URL}),
         "{",
         "[]",
     ],
