@@ -33,7 +33,7 @@ def routes(studio: Studio) -> list[BaseRoute]:
     """The studio's own routes, beside Gradio's."""
 
     def image(request: Request) -> Response:
-        # Read here, not sent as a file: its date would tell which image of a blind pair was drawn second, the adapter's.
+        # Read here, not sent as a file: its date would tell which image of a blind pair was drawn second.
         try:
             data = studio.image_path(request.path_params["sha256"]).read_bytes()
         except (SdpoError, FileNotFoundError) as error:

@@ -127,7 +127,7 @@ class Studio:
     def generate(self, form: Mapping[str, Any]) -> RunFolder:
         """Draw pairs. The form holds `prompts` (text, one a line), `pairs`, and fields of `GenerateConfig`."""
         values = dict(form)
-        prompts = [line.strip() for line in str(values.pop("prompts", "")).splitlines() if line.strip()]
+        prompts = prompt_lines(values.pop("prompts", ""))
         if not prompts:
             raise ConfigError(text.NO_PROMPTS)
         pairs = _whole(values.pop("pairs", None), 1, _MOST_PAIRS, text.PAIRS_RANGE)
@@ -209,7 +209,7 @@ class Studio:
         """Draw blind comparisons of an adapter with the base model that it was trained on."""
         if not adapter_name:
             raise AdapterError(text.CHOOSE_ADAPTER if self.store.adapters() else text.NO_ADAPTER)
-        record = self.store.find_adapter(adapter_name)
+        record = self.store.find_adapter(str(adapter_name))
         info = self.inspect(self._base_of(record))
         wanted = _whole(comparisons, 1, _MOST_COMPARISONS, text.COMPARISONS_RANGE)
         values = {"model": info.source, "threads": _threads(info), "adapter": record.name, "comparisons": wanted}
@@ -217,7 +217,7 @@ class Studio:
 
     def judge_runs(self) -> list[RunFolder]:
         """All judge runs, newest first."""
-        return self._readable("judge")
+        return [run for run in self._readable("judge") if {"adapter", "comparisons"} <= run.config().keys()]
 
     def verdict(self, run: RunFolder) -> Verdict | None:
         """The verdict of a judge run; None until its last vote. Then it is closed, so it is remembered."""
@@ -233,7 +233,7 @@ class Studio:
         found: dict[str, Verdict] = {}
         for run in self.judge_runs():
             name = str(run.config().get("adapter"))
-            with contextlib.suppress(StoreError):  # a judgement with a damaged pair tells nothing
+            with contextlib.suppress(StoreError, RunError):  # a judgement with a damaged pair or plan tells nothing
                 told = None if name in found else self.verdict(run)
                 if told:
                     found[name] = told
@@ -336,14 +336,24 @@ def _elapsed_s(run: RunFolder, stepping_s: float) -> float:
     return elapsed_s if stepping_s <= elapsed_s < 3 * stepping_s + 60 else stepping_s
 
 
+def prompt_lines(written: Any) -> list[str]:
+    """The prompts in a field that holds one per line."""
+    return [line.strip() for line in _writable(str(written or "")).splitlines() if line.strip()]
+
+
 def _filled(form: Mapping[str, Any]) -> dict[str, Any]:
     """The fields that a person filled in. Whole numbers come from a form as floats."""
-    kept = {name: value.strip() if isinstance(value, str) else value for name, value in form.items()}
+    kept = {name: _writable(value).strip() if isinstance(value, str) else value for name, value in form.items()}
     return {
-        name: int(value) if isinstance(value, float) and value.is_integer() else value
+        name: int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value
         for name, value in kept.items()
         if value is not None and value != ""
     }
+
+
+def _writable(written: str) -> str:
+    """Half of an emoji, which a browser may cut out of a text, is no text that a file can hold: it becomes �."""
+    return written.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _whole(value: Any, low: int, high: int, message: str) -> int:

@@ -157,8 +157,8 @@ def next_vote(waiting: int, votes: int, wanted: int) -> tuple[str, str]:
     """Pairs wait for votes."""
     if votes == 0:
         return f"{number(waiting, 'pair waits', 'pairs wait')} for your first vote.", "Vote"
-    more = wanted - votes
-    return f"{number(waiting, 'pair waits', 'pairs wait')}. {more} more votes make a clear taste.", "Vote"
+    more = number(wanted - votes, "more vote makes", "more votes make")
+    return f"{number(waiting, 'pair waits', 'pairs wait')}. {more} a clear taste.", "Vote"
 
 
 def next_train(votes: int) -> tuple[str, str]:
@@ -168,7 +168,7 @@ def next_train(votes: int) -> tuple[str, str]:
 
 # --- generate --------------------------------------------------------------------------------------------------------
 
-GENERATE_INTRO = "Write what you like to see. Every prompt is drawn at least twice, so that you can choose."
+GENERATE_INTRO = "Write what you like to see. Each pair is one prompt drawn twice, so that you can choose."
 MODEL_LABEL = "Model"
 MODEL_INFO = "demo, a folder in diffusers format, or the hub id of a model on this machine"
 PROMPTS_LABEL = "Prompts"
@@ -183,13 +183,19 @@ GENERATING_BUTTON = "Drawing…"
 NO_PROMPTS = "There is no prompt yet. Write at least one, one per line, or press “Use starter prompts”."
 NO_STARTERS = "The starter prompts are missing from assets/prompts. Write your own, one per line."
 PAIRS_RANGE = "Pairs to draw must be a whole number from 1 to 1000."
-STARTED_GENERATE = "Drawing has started. You can vote as soon as the first pair is there."
 GALLERY = {
     "label": "Newest images",
     "empty": "Your images appear here while they are drawn.",
     "gone": "This image is gone from disk.",
     "close": "Close",
 }
+
+
+def started_generate(pairs: int, prompts: int) -> str:
+    """Drawing has begun; said too when there are prompts that get no pair."""
+    started = "Drawing has started. You can vote as soon as the first pair is there."
+    left_out = f" There are more prompts ({prompts:,}) than pairs ({pairs:,}), so the last prompts are left out."
+    return started + left_out if prompts > pairs else started
 
 
 def model_fits(name: str, size_px: int, guidance: float, *, is_demo: bool) -> str:
@@ -223,7 +229,7 @@ BOARD = {
     "undoFirst": "There is no vote to take back.",
     "unsaved": "{n} unsaved",
     "unsavedHint": "These votes wait in your browser and are sent again until the studio has them.",
-    "votes": "{done} votes, {open} waiting",
+    "votes": "{done} voted, {open} waiting",
     "progress": "{done} of {total}",
     "loading": "Loading the next pair…",
     "drawing": "The next pair is being drawn…",
@@ -316,7 +322,7 @@ LOG = {"empty": "The log is empty so far.", "label": "Last lines of the log"}
 def plan(pairs_sentence: str, steps: int, eta_s: float | None) -> str:
     """What a training run will do, said before it starts."""
     time = f", {duration(eta_s)} at the pace of your last run" if eta_s is not None else ""
-    return f"{pairs_sentence} Training takes {steps} steps{time}."
+    return f"{pairs_sentence} Training takes {number(steps, 'step', 'steps')}{time}."
 
 
 # --- judge -----------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """A sentence on the page: what will happen, what happened, what is wrong."""
 
 import json
+from collections.abc import Callable
 from typing import Literal
 
 import gradio as gr
@@ -10,9 +11,9 @@ from app.components.widget import widget
 Kind = Literal["plain", "good", "bad"]
 
 
-def note(elem_id: str) -> gr.HTML:
+def note(elem_id: str, value: str | Callable[[], str] = "") -> gr.HTML:
     """Shows text as text, whatever it contains; its value is made by `note_value`."""
-    return widget("note.js", role="sdpo-note", elem_id=elem_id, strings={}, value="")
+    return widget("note.js", role="sdpo-note", elem_id=elem_id, strings={}, value=value)
 
 
 def note_value(sentence: str, kind: Kind = "plain", details: str = "") -> str:

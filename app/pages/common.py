@@ -1,6 +1,7 @@
 """What the pages share: what they are given, what they give back, and how an error is told."""
 
 import functools
+import html
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -56,10 +57,19 @@ def told(handler: Callable[[Values], Updates]) -> Callable[[Values], Any]:
         try:
             return handler(values)
         except SdpoError as error:
-            gr.Warning(str(error), duration=12)
+            gr.Warning(html.escape(str(error)), duration=12)  # a toast shows HTML, even images from elsewhere
             return gr.skip()
 
     return wrapped
+
+
+def choice(label: str, elem_id: str, **options: Any) -> gr.Dropdown:
+    """A choice whose list comes from the workspace; what arrives may be anything, so its handler looks it up.
+
+    Gradio would refuse what is not in its own list, which is empty again after a restart: every open page would stand
+    still until it is reloaded.
+    """
+    return gr.Dropdown([], label=label, elem_id=elem_id, interactive=True, allow_custom_value=True, **options)
 
 
 def now() -> float:

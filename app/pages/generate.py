@@ -7,7 +7,7 @@ from app.components.config_form import ConfigForm
 from app.components.note import note, note_value
 from app.components.results import image_grid
 from app.pages.common import BUSY, Context, Page, Updates, Values, now, told
-from app.studio import Studio
+from app.studio import Studio, prompt_lines
 from sdpo_core.config import GenerateConfig
 from sdpo_core.errors import SdpoError
 from sdpo_core.files.model_info import ModelInfo
@@ -35,7 +35,7 @@ def build(context: Context) -> Page:
             model = gr.Textbox(
                 studio.model_source, label=text.MODEL_LABEL, info=text.MODEL_INFO, max_lines=1, elem_id="model"
             )
-            model_note = note("model-note")
+            model_note = note("model-note", lambda: _checked(studio))
             with gr.Accordion(text.GENERATE_ADVANCED, open=False, elem_id="generate-advanced"):
                 form = ConfigForm(GenerateConfig, _SETTINGS, prefix="generate")
             start = gr.Button(text.GENERATE_BUTTON, variant="primary", elem_id="generate-start")
@@ -54,16 +54,19 @@ def build(context: Context) -> Page:
     def generate(values: Values) -> Updates:
         asked = {**form.values(values), "prompts": values[prompts], "pairs": values[pairs], "model": values[model]}
         studio.generate(asked)
-        gr.Info(text.STARTED_GENERATE, duration=5)
+        gr.Info(text.started_generate(int(values[pairs]), len(prompt_lines(values[prompts]))), duration=8)
         return {bar: now(), start: _button(drawing=True)}
 
-    def refresh(_: Values) -> Updates:
-        return {start: _button(drawing=_is_drawing(studio)), model_note: _checked(studio)}
+    def refresh(values: Values) -> Updates:
+        updates: Updates = {start: _button(drawing=_is_drawing(studio))}
+        if values[model] == studio.model_source():  # else the note tells of what stands in the field
+            updates[model_note] = _checked(studio)
+        return updates
 
     starters.click(told(use_starters), {prompts}, [prompts], **BUSY)
     gr.on([model.submit, model.blur], check, {model}, [model_note, bar], **BUSY)
     start.click(told(generate), {prompts, pairs, model, *form.inputs}, [bar, start], **BUSY)
-    return Page(outputs=[start, model_note], refresh=refresh)
+    return Page(outputs=[start, model_note], inputs={model}, refresh=refresh)
 
 
 def _is_drawing(studio: Studio) -> bool:

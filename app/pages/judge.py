@@ -7,9 +7,8 @@ from app import text
 from app.components.note import note, note_value
 from app.components.pair_board import pair_board
 from app.components.results import verdict_card, verdict_value
-from app.pages.common import BUSY, Context, Page, Updates, Values, now, told
+from app.pages.common import BUSY, Context, Page, Updates, Values, choice, now, told
 from sdpo_core.config import JudgeConfig
-from sdpo_core.training.runs import Status
 
 _COMPARISONS: int = JudgeConfig.model_fields["comparisons"].default
 
@@ -20,9 +19,7 @@ def build(context: Context) -> Page:
     with gr.Accordion(text.JUDGE_SETUP, elem_id="judge-setup") as setup:
         gr.Markdown(text.JUDGE_INTRO, elem_classes="page-intro")
         with gr.Row(elem_classes="form-grid"):
-            adapter = gr.Dropdown(
-                [], label=text.ADAPTER_LABEL, info=text.ADAPTER_INFO, interactive=True, elem_id="judge-adapter"
-            )
+            adapter = choice(text.ADAPTER_LABEL, "judge-adapter", info=text.ADAPTER_INFO)
             comparisons = gr.Number(
                 _COMPARISONS,
                 label=text.FIELD_LABELS["comparisons"],
@@ -44,12 +41,12 @@ def build(context: Context) -> Page:
         status = studio.jobs.status(run) if run else None
         if run is None:
             sentence = note_value("" if names else text.NO_ADAPTER)
-        elif status and _failed(status):
+        elif status and status.state == "failed":
             sentence = note_value(status.message, "bad", run.log_tail(12))
         else:
             sentence = note_value(text.JUDGING.format(name=run.config()["adapter"]))
         return {
-            setup: gr.Accordion(open=run is None or told_verdict is not None or _failed(status)),
+            setup: gr.Accordion(open=status is None or status.state == "failed" or told_verdict is not None),
             adapter: gr.Dropdown(names, value=chosen),
             start: gr.Button(interactive=bool(names)),
             title: sentence,
@@ -65,7 +62,3 @@ def build(context: Context) -> Page:
     start.click(told(judge), {adapter, comparisons}, [*shown, bar], **BUSY)
     board.complete(told(refresh), {adapter}, shown, **BUSY)
     return Page(outputs=shown, inputs={adapter}, refresh=refresh)
-
-
-def _failed(status: Status | None) -> bool:
-    return status is not None and status.state == "failed"

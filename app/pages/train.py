@@ -7,7 +7,7 @@ from app import text
 from app.components.config_form import ConfigForm
 from app.components.live_chart import live_chart, log_view, previews
 from app.components.note import note, note_value
-from app.pages.common import BUSY, QUIET, Context, Page, Updates, Values, now, told
+from app.pages.common import BUSY, QUIET, Context, Page, Updates, Values, choice, now, told
 from app.progress import RunProgress
 from app.studio import Studio
 from sdpo_core.config import TrainConfig
@@ -33,7 +33,7 @@ def build(context: Context) -> Page:
             gr.Markdown(text.TRAIN_ADVANCED_NOTE)
             with gr.Row(elem_classes="form-grid"):
                 form = ConfigForm(TrainConfig, _SETTINGS, prefix="train", empty=_FROM_MODEL)
-    run = gr.Dropdown([], label=text.RUN_LABEL, visible=False, elem_id="train-run", interactive=True)
+    run = choice(text.RUN_LABEL, "train-run", visible=False)
     outcome = note("train-outcome")
     chart, images = live_chart(progress), previews(progress)
     with gr.Accordion(text.LOG_LABEL, open=False, elem_id="train-log"):
@@ -43,7 +43,7 @@ def build(context: Context) -> Page:
     def view(selected: str | None) -> Updates:
         runs = studio.training_runs()
         folder = next((folder for folder in runs if folder.id == selected), runs[0] if runs else None)
-        running = _is_training(studio)
+        running = _training(studio) is not None
         run_id = folder.id if folder else ""
         return {
             start: gr.Button(interactive=not running),
@@ -69,30 +69,32 @@ def build(context: Context) -> Page:
         studio.resume(str(values[run]))
         return {**view(values[run]), bar: now()}
 
-    def stop_now(values: Values) -> Updates:
-        studio.stop(str(values[run]))
+    def stop_now(_: Values) -> Updates:
+        training = _training(studio)  # not the run that is looked at, which may be an earlier one
+        if training:
+            studio.stop(training.id)
         return {bar: now()}
 
     def refresh(values: Values) -> Updates:
-        current = studio.jobs.current()
-        watching = current[0].id if current and current[1].verb == "train" else values[run]
-        return {**view(watching), **plan_now(values)}
+        training = _training(studio)
+        return {**view(training.id if training else values[run]), **plan_now(values)}
 
     def select(values: Values) -> Updates:
         return view(values[run])
 
     start.click(told(train), form.inputs, [*shown, bar], **BUSY)
     resume.click(told(go_on), {run}, [*shown, bar], **BUSY)
-    stop.click(told(stop_now), {run}, [bar], **BUSY)
+    stop.click(told(stop_now), set(), [bar], **BUSY)
     run.input(told(select), {run}, shown, **BUSY)
     for change in form.changes:
         change(plan_now, form.inputs, [plan], trigger_mode="always_last", **QUIET)
     return Page(outputs=[*shown, plan], inputs={run, *form.inputs}, refresh=refresh)
 
 
-def _is_training(studio: Studio) -> bool:
+def _training(studio: Studio) -> RunFolder | None:
+    """The training run that is going on."""
     current = studio.jobs.current()
-    return current is not None and current[1].verb == "train"
+    return current[0] if current and current[1].verb == "train" else None
 
 
 def _outcome(studio: Studio, run: RunFolder) -> str:

@@ -4,6 +4,7 @@ One studio serves all tests; the whole path comes first, because it wants an emp
 """
 
 import re
+import shutil
 import statistics
 from typing import Any
 
@@ -13,6 +14,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 from app import text
 from sdpo_core.files.adapter_info import read_adapter_info
 from sdpo_core.preferences.store import Store
+from sdpo_core.training.runs import RunFolder
 from tests.app.browsing import (
     JOB_PATIENCE_MS,
     RunningStudio,
@@ -239,6 +241,9 @@ def test_unsent_votes_survive_a_reload(served: RunningStudio, browser: Browser) 
 
 def test_votes_survive_a_killed_studio(served: RunningStudio, browser: Browser) -> None:
     """Kill -9 between vote and vote: what was saved stays, what was not goes out when the studio is back."""
+    run = RunFolder.create(served.workspace / "runs", "train", {"model": "demo"})
+    failed = run.status().model_copy(update={"state": "failed"})
+    run.write_status(failed)
     before = choices(served)
     add_pairs(served, 4)
     with watched_page(browser, served.url, away=True) as page:
@@ -257,6 +262,10 @@ def test_votes_survive_a_killed_studio(served: RunningStudio, browser: Browser) 
         print(f"the page answered {served.started_in_s:.1f} s after the process began")
         wait_board(page, "d.pending === '0'")
         assert choices(served) == [*before, "right", "tie", "right"]
+        run.write_status(failed.model_copy(update={"message": "The disk is full."}))
+        page.click("#tab-train-button")  # a page that was open before the restart goes on too
+        expect(page.locator("#train-outcome")).to_contain_text("The disk is full.")
+        shutil.rmtree(run.path)
     with watched_page(browser, served.url) as page:
         open_tab(page, served, "vote")
         vote_left_until_nothing_waits(page)

@@ -68,6 +68,7 @@ def test_an_unreadable_model_is_a_sentence_and_loses_nothing(served: RunningStud
     expect(note).to_contain_text("<b>")  # text stays text
     page.click("#generate-start")
     expect(page.locator(".toast-body").first).to_contain_text("model_index.json")
+    expect(page.locator(".toast-body").first).to_contain_text("<b>")
     expect(page.locator("#prompts textarea")).to_have_value("my own prompt")
     page.fill("#model input", "demo")
     page.locator("#model input").press("Enter")
@@ -165,4 +166,4 @@ def test_a_second_studio_is_refused_with_the_first_ones_address(served: RunningS
 def test_ctrl_c_ends_without_a_traceback(served: RunningStudio) -> None:
     assert served.interrupt() == 0
     assert text.CLOSED in served.output() or text.CLOSED_WHILE_RUNNING in served.output()
-    assert not (served.workspace / "served.lock").exists()
+    assert not (served.workspace / "studio.lock").exists()

@@ -56,10 +56,19 @@ def test_a_form_is_read_as_a_person_means_it(studio: Studio) -> None:
     finish(studio, run)
 
 
+def test_half_an_emoji_becomes_a_mark_and_no_failure(studio: Studio) -> None:
+    run = studio.generate({**FORM, "prompts": "a lake \ud83d", "pairs": 1, "negative": "\ude00 blur"})
+    config = GenerateConfig.parse(run.config())
+    assert (config.prompts, config.negative) == (("a lake \ufffd",), "\ufffd blur")
+    finish(studio, run)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         ({"prompts": " \n "}, "no prompt"),
+        ({"prompts": None}, "no prompt"),
+        ({"sampling_steps": 1e308}, r"got 1e\+308"),
         ({"pairs": 0}, "whole number"),
         ({"pairs": 2.5}, "whole number"),
         ({"pairs": None}, "whole number"),
@@ -171,6 +180,17 @@ def test_a_broken_run_folder_is_left_out(studio: Studio) -> None:
     assert studio.plan({}).eta_s is None
 
 
+def test_a_broken_judgement_is_left_out(studio: Studio) -> None:
+    """Its settings are JSON, but tell neither the adapter nor how many comparisons were planned."""
+    add_adapter(studio)
+    for settings in ({"model": "demo"}, {"adapter": "mine", "comparisons": "many"}):
+        run = RunFolder.create(studio.jobs.root, "judge", settings)
+        run.write_status(run.status().model_copy(update={"state": "done"}))
+    assert [run.config()["adapter"] for run in studio.judge_runs()] == ["mine"]
+    assert studio.verdicts() == {}
+    assert Overview(studio).snapshot()["next"]["tab"] == "judge"
+
+
 # --- watching --------------------------------------------------------------------------------------------------------
 
 
@@ -193,6 +213,14 @@ def test_metrics_come_incrementally_and_restart_after_a_resume(studio: Studio) -
     resumed = progress.metrics({"run": run.id, "offset": later["offset"], "file": later["file"]})
     assert resumed["restart"]
     assert len(resumed["loss"]) == 10
+
+
+def test_a_run_whose_settings_are_damaged_is_told_in_words(studio: Studio) -> None:
+    run = RunFolder.create(studio.jobs.root, "train", {"model": "demo"})
+    (run.path / "config.json").write_text("{", encoding="utf-8")
+    reply = RunProgress(studio).metrics({"run": run.id})
+    assert not reply["ok"]
+    assert "config.json" in reply["error"]
 
 
 def test_health_is_told_in_plain_words() -> None:
