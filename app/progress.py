@@ -19,7 +19,7 @@ class MetricsRequest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     run: str = Field(max_length=120)
-    offset: int = Field(default=0, ge=0)
+    offset: int = Field(default=0, ge=0, lt=2**53)
     file: str = Field(default="", max_length=40)
 
 
@@ -44,9 +44,9 @@ class RunProgress:
             run = self._studio.jobs.open(asked.run, "train")
             status = self._studio.jobs.status(run)
             rows, end = run.read_metrics(Position(asked.file, asked.offset))
+            budget = _budget(run)
         except (SdpoError, ValidationError) as error:
             return {"ok": False, "error": str(error)}
-        budget = _budget(run)
         errors = [point for row in rows for point in _bank_check(row)]
         return {
             "ok": True,

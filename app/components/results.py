@@ -8,6 +8,7 @@ import gradio as gr
 from app import text
 from app.components.widget import widget
 from app.studio import AdapterCard, Studio
+from sdpo_core.errors import SdpoError
 from sdpo_core.evaluation.judge import Verdict
 
 
@@ -15,7 +16,10 @@ def image_grid(studio: Studio) -> gr.HTML:
     """The newest images; it grows while a job draws."""
 
     def newest(_: Any) -> dict[str, Any]:
-        return {"images": studio.newest_images()}
+        try:
+            return {"images": studio.newest_images()}
+        except SdpoError as error:  # the bar says so too, and the grid asks again
+            return {"error": str(error)}
 
     return widget(
         "image_grid.js", role="sdpo-grid", elem_id="image-grid", strings=text.GALLERY, server={"newest": newest}

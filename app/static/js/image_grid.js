@@ -1,6 +1,5 @@
 // The newest images; it grows while a job draws. A click shows one large.
 
-const PAGE = 60;
 let shown = "";
 let known = -1;
 
@@ -27,8 +26,11 @@ function open(item) {
 }
 
 async function refresh() {
-  const reply = await ask("newest", { limit: PAGE });
-  if (!reply) return;
+  const reply = await ask("newest");
+  if (!reply?.images) {
+    known = -1; // with the next status it is tried again
+    return;
+  }
   const now = reply.images.map((item) => item.sha256).join();
   if (now !== shown) {
     const kept = new Map([...grid.children].map((node) => [node.dataset.sha256, node]));

@@ -10,6 +10,7 @@ const MOST_OTHER_TABS = 4;
 let phase = null;
 let snapshot = null;
 let stopping = "";
+let notStopped = ""; // why the last wish to stop could not be passed on
 const seen = new Map(); // runs that were watched while they ran -> when they were last seen running
 
 const facts = make("dl", { class: "top-facts", "aria-label": text.factsLabel });
@@ -59,6 +60,7 @@ function draw() {
 
 function drawJob(job) {
   if (job?.running) seen.set(job.id, Date.now());
+  else notStopped = "";
   jobBox.hidden = !job || !(job.running || worthShowing(job));
   root.dataset.run = job?.id ?? "";
   root.dataset.verb = job?.verb ?? "";
@@ -96,7 +98,7 @@ function worthShowing(job) {
 }
 
 function drawWarnings(told) {
-  const sentences = others.size >= MOST_OTHER_TABS ? [...told, text.manyTabs] : told;
+  const sentences = [...told, notStopped, others.size >= MOST_OTHER_TABS ? text.manyTabs : ""].filter(Boolean);
   const shown = [...warnings.children].map((item) => item.textContent);
   if (shown.join("\n") === sentences.join("\n")) return; // an alert that is written again is read out again
   warnings.hidden = sentences.length === 0;
@@ -105,9 +107,13 @@ function drawWarnings(told) {
 
 async function stop() {
   stopping = snapshot.job.id;
+  notStopped = "";
   drawJob(snapshot.job);
   const reply = await ask("stop_job", { run: stopping });
-  if (!reply?.ok) stopping = "";
+  if (reply?.ok) return;
+  stopping = "";
+  notStopped = reply?.error ?? "";
+  if (snapshot) drawWarnings(snapshot.warnings);
 }
 
 function dismissed() {
