@@ -237,7 +237,7 @@ BOARD = {
     "emptyHint": "Draw some, and they appear here as soon as they are ready.",
     "emptyButton": "Generate pairs",
     "judgeWaiting": "The next comparison is being drawn…",
-    "judgeShort": "This judgement has fewer comparisons than planned, so it has no verdict. Start a new one.",
+    "judgeShort": "Comparisons are missing or their images are gone, so there is no verdict. Start a new blind test.",
     "gone": "An image of that pair is gone or damaged, so it was left out.",
 }
 
@@ -265,6 +265,9 @@ STOP_AND_KEEP = "Stop and keep what it has learned"
 RESUME_BUTTON = "Resume this run"
 RUN_LABEL = "Run"
 LOG_LABEL = "Log"
+METRICS_DAMAGED = (
+    "A line of this run's metrics.jsonl is damaged, so its curves can't be shown. Its adapter is as it was."
+)
 NO_RUN = "No training yet. Charts and previews appear here."
 NONE_USABLE = "Vote on pairs of this model to train it."
 NO_VOTES_YET = "There is nothing to learn from yet. Vote on a few pairs first."

@@ -215,6 +215,15 @@ def test_metrics_come_incrementally_and_restart_after_a_resume(studio: Studio) -
     assert len(resumed["loss"]) == 10
 
 
+def test_damaged_numbers_are_told_in_words_and_hinder_no_plan(studio: Studio) -> None:
+    """What a power cut leaves where a line was being written."""
+    run = RunFolder.create(studio.jobs.root, "train", {"model": "demo"})
+    run.write_status(run.status().model_copy(update={"state": "done"}))
+    (run.path / "metrics.jsonl").write_bytes(b"\0\0\0\n")
+    assert RunProgress(studio).metrics({"run": run.id}) == {"ok": False, "error": text.METRICS_DAMAGED}
+    assert studio.plan({}).eta_s is None
+
+
 def test_a_run_whose_settings_are_damaged_is_told_in_words(studio: Studio) -> None:
     run = RunFolder.create(studio.jobs.root, "train", {"model": "demo"})
     (run.path / "config.json").write_text("{", encoding="utf-8")

@@ -2,6 +2,7 @@
 
 const POINTS = 400;
 let loss = [], error = [], offset = 0, file = "", total = 0, budget = 0.02, busy = false, last = "";
+let problem = ""; // why the run's numbers can't be shown
 
 const gaugeSentence = make("p", { class: "gauge-sentence", "aria-live": "polite", text: text.unknown });
 const gaugeMark = make("i", { hidden: true });
@@ -111,7 +112,7 @@ function drawGauge(health) {
 }
 
 function clear() {
-  loss = []; error = []; offset = 0; file = ""; total = 0;
+  loss = []; error = []; offset = 0; file = ""; total = 0; problem = "";
   gauge.dataset.level = "unknown";
   gaugeSentence.textContent = text.unknown;
   gaugeMark.hidden = true;
@@ -121,7 +122,7 @@ async function refresh() {
   const run = props.value;
   const has = Boolean(run) && loss.length + error.length > 0;
   empty.hidden = has;
-  empty.textContent = run ? text.waiting : text.empty;
+  empty.textContent = problem || (run ? text.waiting : text.empty);
   gauge.hidden = charts.hidden = !has;
   root.dataset.points = loss.length;
   if (!run || busy || !visible()) return;
@@ -129,7 +130,10 @@ async function refresh() {
   const reply = await ask("metrics", { run, offset, file });
   busy = false;
   if (run !== props.value) return refresh();
-  if (!reply?.ok) return;
+  if (!reply) return;
+  problem = reply.error ?? "";
+  if (problem) empty.textContent = problem;
+  if (!reply.ok) return;
   const fresh = reply.loss.length + reply.error.length > 0 || reply.total !== total;
   if (reply.restart) clear();
   ({ offset, file, total, budget } = reply);
