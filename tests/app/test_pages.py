@@ -1,6 +1,7 @@
 """What buttons and refreshes of the built page do, asked without a browser."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
 import gradio as gr
@@ -42,7 +43,9 @@ def page(studio: Studio) -> BuiltPage:
     async def built() -> BuiltPage:
         return BuiltPage(studio)
 
-    return asyncio.run(built())  # without a running loop Gradio makes one, and leaves it open
+    # Without a running loop Gradio makes one and leaves it open. The main thread may have that of the browser tests.
+    with ThreadPoolExecutor(1) as other_thread:
+        return other_thread.submit(asyncio.run, built()).result()
 
 
 def test_stop_ends_the_running_training_while_an_earlier_one_is_looked_at(page: BuiltPage, studio: Studio) -> None:
