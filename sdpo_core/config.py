@@ -139,7 +139,7 @@ class TrainConfig(Sampling):
     """LoRA α; the update is scaled by α/rank."""
     targets: Literal["attention", "wide"] = "attention"
     """Layers that get LoRA: `attention` projections, or `wide`: also feed-forward, projections and convolutions."""
-    learning_rate: float = Field(default=5e-3, gt=0.0, le=1.0)
+    learning_rate: float = Field(default=2e-3, gt=0.0, le=1.0)
     """AdamW's peak learning rate; it rises over the warm-up steps and falls linearly to 0 at the end."""
     steps: int | None = Field(default=None, ge=1, le=100_000)
     """Optimiser steps; unset follows the number of pairs (120 up to 30, 150 at 60, 200 from 240 on)."""
