@@ -43,7 +43,7 @@ class RunProgress:
             asked = MetricsRequest.model_validate(message)
             run = self._studio.jobs.open(asked.run, "train")
             status = self._studio.jobs.status(run)
-            rows, end = self._studio.metrics(run, Position(asked.file, asked.offset))
+            rows, end = run.read_metrics(Position(asked.file, asked.offset))
             budget = _budget(run)
         except (SdpoError, ValidationError) as error:
             return {"ok": False, "error": str(error)}

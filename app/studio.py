@@ -25,7 +25,7 @@ from sdpo_core.files.model_info import DEMO, ModelInfo, inspect_model
 from sdpo_core.preferences.pairs import TrainingPairs, split_held_out, training_pairs
 from sdpo_core.preferences.records import AdapterRecord
 from sdpo_core.preferences.store import Store
-from sdpo_core.training.runs import Position, RunFolder, Status, Verb, list_runs
+from sdpo_core.training.runs import RunFolder, Status, Verb, list_runs
 
 WANTED_VOTES = 30
 """From here on a clear taste was learned reliably in trials; fewer may train too."""
@@ -182,13 +182,6 @@ class Studio:
         """Whether a training run can go on now."""
         return self.jobs.status(run).state in ("stopped", "failed")
 
-    def metrics(self, run: RunFolder, since: Position | None = None) -> tuple[list[dict[str, Any]], Position]:
-        """A run's numbers; raises `RunError` when a line can't be read, or `since` points into the middle of one."""
-        try:
-            return run.read_metrics(since)
-        except ValueError as error:
-            raise RunError(text.METRICS_DAMAGED) from error
-
     def stop(self, run_id: str) -> Status:
         """Ask a job to stop at its next safe point; returns what it says now."""
         run = next((run for run in list_runs(self.jobs.root) if run.id == run_id), None)
@@ -205,7 +198,7 @@ class Studio:
         for run in self.training_runs():
             if run.status().state == "done" and run.config().get("model") == info.source:
                 with contextlib.suppress(RunError):  # damaged numbers; an earlier run may tell the pace
-                    rows, _ = self.metrics(run)
+                    rows, _ = run.read_metrics()
                     seconds = [float(row["seconds"]) for row in rows if row["kind"] == "step"]
                     if seconds:
                         return _elapsed_s(run, sum(seconds)) / len(seconds)

@@ -265,9 +265,6 @@ STOP_AND_KEEP = "Stop and keep what it has learned"
 RESUME_BUTTON = "Resume this run"
 RUN_LABEL = "Run"
 LOG_LABEL = "Log"
-METRICS_DAMAGED = (
-    "A line of this run's metrics.jsonl is damaged, so its curves can't be shown. Its adapter is as it was."
-)
 NO_RUN = "No training yet. Charts and previews appear here."
 NONE_USABLE = "Vote on pairs of this model to train it."
 NO_VOTES_YET = "There is nothing to learn from yet. Vote on a few pairs first."

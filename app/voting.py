@@ -6,14 +6,14 @@ workspace's pair of the same number.
 """
 
 import sqlite3
-from typing import Annotated, Any, Literal, Protocol, get_args
+from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app import text
 from sdpo_core.errors import DiskError, RunError, SdpoError
 from sdpo_core.evaluation.judge import verdict
-from sdpo_core.preferences.records import Choice, Pair, Purpose
+from sdpo_core.preferences.records import CHOICES, Choice, Pair, Purpose
 from sdpo_core.preferences.store import Store
 from sdpo_core.training.runs import RunFolder, list_runs
 
@@ -81,7 +81,7 @@ class VotingService(Protocol):
 class TrainVotes:
     """Votes that adapters are trained from."""
 
-    choices: tuple[Choice, ...] = ("left", "right", "tie", "both-bad", "skip")
+    choices: tuple[Choice, ...] = CHOICES["train"]
     purpose: Purpose = "train"
 
     def __init__(self, store: Store) -> None:
@@ -108,8 +108,7 @@ class TrainVotes:
             if (pair.left.image_sha256, pair.right.image_sha256) != vote.images:
                 raise RunError(text.FOREIGN_PAIR)
             self._check_open(vote)
-            if pair.purpose != self.purpose or self._run_id(vote) not in (None, pair.run_id):
-                raise RunError(text.OTHER_BOARD)
+            self._refuse_foreign(pair, vote)
             self._store.vote(vote.uuid, vote.pair, vote.choice, vote.ms)
             return {"ok": True, **self._after_vote(vote)}
         except (SdpoError, ValidationError) as error:
@@ -120,8 +119,7 @@ class TrainVotes:
         try:
             undo = UndoMessage.model_validate(message)
             self._check_open(undo)
-            if undo.vote in self._standing_elsewhere(undo):
-                raise RunError(text.OTHER_BOARD)
+            self._refuse_foreign(self._store.pair_of_vote(undo.vote), undo)
             pair = self._store.undo(undo.uuid, undo.vote)
             return {"ok": True, "pair": _shown(pair), "last": self._last(undo)}
         except (SdpoError, ValidationError) as error:
@@ -133,11 +131,10 @@ class TrainVotes:
     def _check_open(self, message: _Message) -> None:
         """Raise when voting is over."""
 
-    def _standing_elsewhere(self, message: _Message) -> set[str]:
-        """Votes that this board can't have cast: a judgement that is closed must not be opened from outside."""
-        ours = self._store.voted_pairs(purpose=self.purpose, run_id=self._run_id(message))
-        everywhere = [voted for purpose in get_args(Purpose) for voted in self._store.voted_pairs(purpose=purpose)]
-        return {voted.vote.uuid for voted in everywhere} - {voted.vote.uuid for voted in ours}
+    def _refuse_foreign(self, pair: Pair, message: _Message) -> None:
+        """Raise for a pair of another board: a judgement that is closed must not be opened from outside."""
+        if pair.purpose != self.purpose or self._run_id(message) not in (None, pair.run_id):
+            raise RunError(text.OTHER_BOARD)
 
     def _after_vote(self, vote: VoteMessage) -> Reply:  # noqa: ARG002 - judging has something to say here
         return {}
@@ -155,7 +152,7 @@ class TrainVotes:
 class JudgeVotes(TrainVotes):
     """Blind votes, base against adapter. Their number is fixed; when it is reached, the vote is closed."""
 
-    choices: tuple[Choice, ...] = ("left", "right", "tie")
+    choices: tuple[Choice, ...] = CHOICES["judge"]
     purpose: Purpose = "judge"
 
     def _run_id(self, message: _Message) -> str | None:

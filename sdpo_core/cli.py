@@ -28,6 +28,7 @@ from sdpo_core.doctor import examine
 from sdpo_core.errors import ConfigError, RunError, SdpoError
 from sdpo_core.evaluation.judge import verdict
 from sdpo_core.export import export_adapter
+from sdpo_core.preferences.records import CHOICES
 from sdpo_core.preferences.store import Store
 from sdpo_core.training.runs import FINISHED, Reporter, RunFolder, Status, Verb
 
@@ -236,7 +237,7 @@ def _vote(options: dict[str, Any]) -> int:
         if options["pair"] is not None:
             if options["choice"] is None:
                 raise ConfigError("A vote needs a choice: left, right, tie, both-bad or skip.")
-            if store.pair(options["pair"]).purpose == "judge" and options["choice"] not in ("left", "right", "tie"):
+            if options["choice"] not in CHOICES[store.pair(options["pair"]).purpose]:
                 raise ConfigError(f"A blind comparison is left, right or a tie, not {options['choice']}.")
             print(store.vote(str(uuid.uuid4()), options["pair"], options["choice"]).model_dump_json())
             return 0

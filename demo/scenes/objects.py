@@ -14,6 +14,7 @@ WHITE: Colour = (255, 255, 255)
 def mountain(
     canvas: Canvas,
     rng: np.random.Generator,
+    *,
     x: float,
     foot: float,
     height: float,

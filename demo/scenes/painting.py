@@ -97,7 +97,17 @@ def _ridge(canvas: Canvas, scene: Scene, rng: np.random.Generator, foot_px: floa
         body = _haze(scene, rock, 0.5 if distant else 0.1)
         snow = _haze(scene, at_hour(palettes.SNOW, scene.time), 0.35 if distant else 0.0)
         lit_left = scene.orb_xyr_px[0] < xs[place]
-        mountain(canvas, rng, float(xs[place]), foot_px, tall, wide, body, snow if capped else None, lit_left)
+        mountain(
+            canvas,
+            rng,
+            x=float(xs[place]),
+            foot=foot_px,
+            height=tall,
+            width=wide,
+            rock=body,
+            snow=snow if capped else None,
+            lit_left=lit_left,
+        )
 
 
 def _vegetation(canvas: Canvas, scene: Scene, rng: np.random.Generator, ground: np.ndarray, clear_x: float) -> None:

@@ -11,6 +11,11 @@ from pydantic import BaseModel, ConfigDict
 
 Choice = Literal["left", "right", "tie", "both-bad", "skip"]
 Purpose = Literal["train", "judge"]
+CHOICES: dict[Purpose, tuple[Choice, ...]] = {
+    "train": ("left", "right", "tie", "both-bad", "skip"),
+    "judge": ("left", "right", "tie"),
+}
+"""What may be chosen; a blind comparison that is left out would change how many were planned."""
 
 
 class _Record(BaseModel):

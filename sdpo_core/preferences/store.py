@@ -228,10 +228,7 @@ class Store:
         """
         _check_uuid(uuid)
         with self._database.writing() as connection:
-            vote = connection.execute("SELECT id, pair_id, choice FROM votes WHERE uuid = ?", (vote_uuid,)).fetchone()
-            if vote is None or vote[2] is None:
-                raise StoreError("The vote to undo is not in the store; it may not have been saved yet. Try again.")
-            vote_id, pair_id, _ = vote
+            vote_id, pair_id = _vote_to_undo(connection, vote_uuid)
             known = connection.execute("SELECT undoes FROM votes WHERE uuid = ?", (uuid,)).fetchone()
             if known and known[0] != vote_id:
                 raise _uuid_reused(uuid)
@@ -247,6 +244,11 @@ class Store:
                     (uuid, pair_id, vote_id, _now()),
                 )
             return rows.find_pair(connection, pair_id)
+
+    def pair_of_vote(self, vote_uuid: str) -> Pair:
+        """The pair that a vote was cast on; raises `StoreError` when there is no such vote to undo."""
+        with self._database.reading() as connection:
+            return rows.find_pair(connection, _vote_to_undo(connection, vote_uuid)[1])
 
     def last_vote(self, *, purpose: Purpose, run_id: str | None = None) -> Vote | None:
         """The newest standing vote, for undo after a reload."""
@@ -324,6 +326,14 @@ def _shuffled(one: Candidate, other: Candidate) -> tuple[Candidate, Candidate]:
     low, high = sorted((one, other), key=lambda candidate: candidate.key)
     swap = hashlib.sha256(f"{low.key} {high.key}".encode()).digest()[0] & 1
     return (high, low) if swap else (low, high)
+
+
+def _vote_to_undo(connection: sqlite3.Connection, vote_uuid: str) -> tuple[int, int]:
+    """The ids of a vote and of its pair."""
+    vote = connection.execute("SELECT id, pair_id, choice FROM votes WHERE uuid = ?", (vote_uuid,)).fetchone()
+    if vote is None or vote[2] is None:
+        raise StoreError("The vote to undo is not in the store; it may not have been saved yet. Try again.")
+    return vote[0], vote[1]
 
 
 def _check_uuid(uuid: str) -> None:

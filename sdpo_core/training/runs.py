@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self, cast
 
 import psutil
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -30,6 +30,9 @@ Signal = Literal["stop", "save-now", "sample-now"]
 FINISHED: frozenset[State] = frozenset({"done", "stopped", "failed"})
 
 REPORT_INTERVAL_S = 0.3
+METRICS_DAMAGED = (
+    "A line of this run's metrics.jsonl is damaged, so its curves can't be shown. Its adapter is as it was."
+)
 _CLOCK_SLACK_S = 2.0  # a process's start time is known to about a clock tick; boot time may be adjusted by a little
 
 
@@ -131,7 +134,10 @@ class RunFolder:
             f.write(line)
 
     def read_metrics(self, since: Position | None = None) -> tuple[list[dict[str, Any]], Position]:
-        """Rows written after `since`, and the position to go on from; all rows when a resume has cut the file back."""
+        """Rows written after `since`, and the position to go on from; all rows when a resume has cut the file back.
+
+        Raises `RunError` when a line can't be read, or `since` points into the middle of one.
+        """
         path = self.path / "metrics.jsonl"
         if not path.is_file():
             return [], Position("", 0)
@@ -141,7 +147,10 @@ class RunFolder:
             file.seek(offset)
             data = file.read()
         whole = data[: data.rfind(b"\n") + 1]
-        return [json.loads(line) for line in whole.splitlines()], Position(number, offset + len(whole))
+        try:
+            return [json.loads(line) for line in whole.splitlines()], Position(number, offset + len(whole))
+        except ValueError as error:
+            raise RunError(METRICS_DAMAGED) from error
 
     def truncate_metrics(self, step: int) -> None:
         """Drop rows later than `step` (a resume goes on from its checkpoint) and any unfinished last line."""
@@ -208,11 +217,14 @@ class RunFolder:
 
     def _read_json(self, name: str) -> dict[str, Any]:
         try:
-            return json.loads(patiently(lambda: (self.path / name).read_text(encoding="utf-8")))
+            content = json.loads(patiently(lambda: (self.path / name).read_text(encoding="utf-8")))
         except FileNotFoundError as error:
             raise RunError(f"Run {self.id} has no {name}.") from error
         except ValueError as error:
             raise RunError(f"{name} of run {self.id} is not readable JSON: {error}") from error
+        if not isinstance(content, dict):
+            raise RunError(f"{name} of run {self.id} holds no JSON object. Start a new run.")
+        return cast("dict[str, Any]", content)
 
 
 def list_runs(root: Path, verb: Verb | None = None) -> list[RunFolder]:

@@ -2,6 +2,7 @@
 
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -56,21 +57,28 @@ def test_only_one_heavy_job_at_a_time(jobs: Jobs) -> None:
     assert [folder.id for folder in jobs_module.list_runs(jobs.root)] == [run.id]
 
 
-def test_many_clicks_start_one_job(jobs: Jobs) -> None:
-    refused: list[RunError] = []
+def refusals_of_clicks_at_once(clicks: int, act: Callable[[], object]) -> list[str]:
+    """What `act` refuses when it is called `clicks` times in the same moment."""
+    refused: list[str] = []
+    together = threading.Barrier(clicks)
 
     def click() -> None:
+        together.wait()
         try:
-            jobs.start("train", TrainConfig())
+            act()
         except RunError as error:
-            refused.append(error)
+            refused.append(str(error))
 
-    threads = [threading.Thread(target=click) for _ in range(8)]
+    threads = [threading.Thread(target=click) for _ in range(clicks)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(refused) == 7
+    return refused
+
+
+def test_many_clicks_start_one_job(jobs: Jobs) -> None:
+    assert len(refusals_of_clicks_at_once(8, lambda: jobs.start("train", TrainConfig()))) == 7
     assert len(jobs_module.list_runs(jobs.root)) == 1
 
 
@@ -116,22 +124,7 @@ def test_drawing_twice_at_once_is_refused_in_words(jobs: Jobs) -> None:
 
 
 def test_drawing_asked_for_in_two_tabs_at_once_goes_on(jobs: Jobs) -> None:
-    refused: list[RunError] = []
-    both = threading.Barrier(2)
-
-    def click() -> None:
-        both.wait()
-        try:
-            jobs.generate(PROMPTS)
-        except RunError as error:
-            refused.append(error)
-
-    threads = [threading.Thread(target=click) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert [str(error) for error in refused] == [text.ALREADY_DRAWING]
+    assert refusals_of_clicks_at_once(2, lambda: jobs.generate(PROMPTS)) == [text.ALREADY_DRAWING]
     (run,) = jobs_module.list_runs(jobs.root)
     wait_state(jobs, run, "running")
 

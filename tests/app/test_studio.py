@@ -13,7 +13,7 @@ from app.progress import RunProgress, health
 from app.studio import WANTED_VOTES, Studio
 from sdpo_core.config import GenerateConfig, TrainConfig
 from sdpo_core.errors import AdapterError, ConfigError, DataError, ModelError, RunError, SdpoError, StoreError
-from sdpo_core.training.runs import RunFolder
+from sdpo_core.training.runs import METRICS_DAMAGED, RunFolder
 from tests.app.helpers import add_pair, make_judge_run, wait_for
 
 FORM: dict[str, Any] = {"prompts": "a lake\n\n  a forest  \n", "pairs": 3, "model": "demo"}
@@ -220,7 +220,7 @@ def test_damaged_numbers_are_told_in_words_and_hinder_no_plan(studio: Studio) ->
     run = RunFolder.create(studio.jobs.root, "train", {"model": "demo"})
     run.write_status(run.status().model_copy(update={"state": "done"}))
     (run.path / "metrics.jsonl").write_bytes(b"\0\0\0\n")
-    assert RunProgress(studio).metrics({"run": run.id}) == {"ok": False, "error": text.METRICS_DAMAGED}
+    assert RunProgress(studio).metrics({"run": run.id}) == {"ok": False, "error": METRICS_DAMAGED}
     assert studio.plan({}).eta_s is None
 
 

@@ -125,3 +125,13 @@ def test_a_broken_status_is_told_in_words(run: RunFolder) -> None:
     (run.path / "status.json").write_text('{"state": "levitating", "verb": "train"}')
     with pytest.raises(RunError, match="not one this version can read"):
         run.status()
+
+
+def test_damaged_files_are_told_in_words(run: RunFolder) -> None:
+    (run.path / "config.json").write_text("[]", encoding="utf-8")
+    with pytest.raises(RunError, match=r"config\.json .* no JSON object"):
+        run.config()
+    (run.path / "metrics.jsonl").write_bytes(b"\0\0\0\n")
+    for read in (run.read_metrics, lambda: run.truncate_metrics(1)):
+        with pytest.raises(RunError, match=r"metrics\.jsonl is damaged"):
+            read()
