@@ -134,6 +134,15 @@ def open_tab(page: Page, studio: RunningStudio, tab: str) -> None:
     page.wait_for_selector(f"#tab-{tab}-button[aria-selected=true]")
 
 
+def open_settings(page: Page, tab: str) -> None:
+    """Open a page's further settings, as slowly as the quickest hand.
+
+    Gradio mounts the fields when they are first shown, and what a robot types into one in that same moment is lost.
+    """
+    page.click(f"#{tab}-advanced button")
+    page.wait_for_timeout(300)
+
+
 def board(page: Page, name: str = "train") -> dict[str, str]:
     """The board's own account: pair, pending, done, complete."""
     return page.locator(f"#{name}-board .sdpo-board").evaluate("node => ({...node.dataset})")

@@ -20,6 +20,7 @@ from tests.app.browsing import (
     RunningStudio,
     add_pairs,
     choices,
+    open_settings,
     open_tab,
     vote_left_until_nothing_waits,
     wait_board,
@@ -58,7 +59,7 @@ def generate(served: RunningStudio, page: Page) -> None:
     page.click("#use-starters")
     expect(page.locator("#prompts textarea")).not_to_have_value("")
     page.fill("#pairs input", str(PAIRS))
-    page.click("#generate-advanced button")
+    open_settings(page, "generate")
     page.fill("#generate-sampling_steps input", "2")
     page.click("#generate-start")
     wait_job(page, "generate", "queued", "running", "done")
@@ -84,7 +85,7 @@ def vote(served: RunningStudio, page: Page) -> None:
 def train(served: RunningStudio, page: Page) -> None:
     page.click("#tab-train-button")
     expect(page.locator("#train-plan")).to_contain_text("5 pairs can train")
-    page.click("#train-advanced button")
+    open_settings(page, "train")
     page.fill("#train-adapter_name input", "warm")
     page.fill("#train-steps input", "0")
     expect(page.locator("#train-plan [data-kind=bad]")).to_contain_text("steps")
