@@ -9,7 +9,7 @@ import statistics
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import APIResponse, Browser, Page, Route, expect
 
 from app import text
 from sdpo_core.files.adapter_info import read_adapter_info
@@ -216,6 +216,33 @@ def refuse_votes(page: Page) -> None:
             route.continue_()
 
     page.route(re.compile("/component_server"), handle)
+
+
+def test_an_answer_that_a_vote_overtook_does_not_turn_the_count_back(served: RunningStudio, page: Page) -> None:
+    before = len(choices(served))
+    add_pairs(served, 3)
+    open_tab(page, served, "vote")
+    wait_board(page, "d.pair !== ''")
+    held: list[tuple[Route, APIResponse]] = []
+
+    def handle(route: Route) -> None:
+        if '"deck"' in (route.request.post_data or "") and not held:
+            held.append((route, route.fetch()))  # answered now, delivered later
+        else:
+            route.continue_()
+
+    page.route(re.compile("/component_server"), handle)
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_timeout(500)
+    assert held
+    page.keyboard.press("ArrowLeft")
+    wait_board(page, "d.pending === '0'")
+    route, early = held[0]
+    route.fulfill(response=early)
+    page.wait_for_timeout(500)
+    wait_board(page, f"d.done === '{before + 2}' && d.pending === '0'", timeout=5_000)
+    vote_left_until_nothing_waits(page)
+    assert len(choices(served)) == before + 3
 
 
 def test_unsent_votes_survive_a_reload(served: RunningStudio, browser: Browser) -> None:

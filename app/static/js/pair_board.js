@@ -21,6 +21,7 @@ let progress = { done: 0, open: 0, total: 0, complete: false, last: null };
 let job = null;
 let shownAt = 0;
 let fetching = false;
+let behind = false; // whether the studio's numbers were asked for while votes were on their way
 let flushing = false;
 let counter = 0;
 let generation = 0; // counts resets, so that answers to an earlier judgement are dropped
@@ -118,11 +119,13 @@ function say(sentence) {
 // --- the deck ------------------------------------------------------------------------------------------------------
 
 async function refill() {
-  if (fetching || progress.complete || deck.length >= REFILL_BELOW || (props.board === "judge" && !props.value)) return;
+  const enough = deck.length >= REFILL_BELOW && !(behind && pending.length === 0);
+  if (fetching || progress.complete || enough || (props.board === "judge" && !props.value)) return;
   fetching = true;
   const mine = generation;
+  const sent = pending.length === 0 ? counter : -1;
   const have = [...deck.map((pair) => pair.id), ...pending.map((op) => op.pair).filter(Boolean), ...left_out];
-  const reply = await ask("deck", { run: props.value || "", n: DECK - deck.length, have });
+  const reply = await ask("deck", { run: props.value || "", n: Math.max(1, DECK - deck.length), have });
   fetching = false;
   if (mine !== generation) return refill();
   if (!reply) {
@@ -130,13 +133,14 @@ async function refill() {
   } else if (!reply.ok) {
     say(reply.error);
   } else {
-    const settled = pending.length === 0; // otherwise the server's numbers are a little behind ours
-    if (settled) progress = { ...progress, done: reply.done, open: reply.open };
-    if (settled && history.length === 0) progress.last = reply.last;
+    behind = sent !== counter; // a vote crossed this answer, whose numbers may be those from before it
+    if (!behind) progress = { ...progress, done: reply.done, open: reply.open };
+    if (!behind && history.length === 0) progress.last = reply.last;
     progress.total = reply.total ?? 0;
     if (reply.complete) finish();
     const known = new Set([...deck.map((pair) => pair.id), ...pending.map((op) => op.pair)]);
     for (const pair of reply.pairs) if (!known.has(pair.id)) deck.push(load(pair));
+    if (behind && pending.length === 0) refill();
   }
   draw();
 }
