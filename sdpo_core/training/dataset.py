@@ -7,7 +7,7 @@ another batch split or another number of processes sees the same pairs, timestep
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -16,7 +16,7 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from sdpo_core.models.family import DiffusionModel
+from sdpo_core.models.family import Conditioning, DiffusionModel, Frame
 from sdpo_core.objective import Sides
 from sdpo_core.preferences.images import decode_image
 from sdpo_core.preferences.records import Candidate, VotedPair
@@ -35,12 +35,31 @@ class Example:
     loser: Candidate
 
 
+class ConditionedSides(NamedTuple):
+    """What the network is told with each side: the same prompts, each image's own time ids. B rows each."""
+
+    winner: Conditioning
+    loser: Conditioning
+
+    def pick(self, rows: Tensor | slice) -> Self:
+        """The rows at the given indices, (M,) int64, or of the slice; what the sides share stays one tensor."""
+        return self._share(self.winner.pick(rows), self.loser.time_ids, rows)
+
+    def where(self, mask: Tensor, other: Conditioning) -> Self:
+        """Prompts of this where `mask`, (B,) bool, is true, those of `other` where it is not."""
+        return self._share(self.winner.where(mask, other), self.loser.time_ids, slice(None))
+
+    @classmethod
+    def _share(cls, winner: Conditioning, time_ids: Tensor | None, rows: Tensor | slice) -> Self:
+        return cls(winner, replace(winner, time_ids=None if time_ids is None else time_ids[rows]))
+
+
 class PairBatch(NamedTuple):
-    """What one (micro-)step is computed on. Winner and loser share conditioning, noise and timestep."""
+    """What one (micro-)step is computed on. Winner and loser share prompt, noise and timestep."""
 
     pair_ids: list[int]
     latents: Sides  # x_0, (B, C, h, w) each
-    conditioning: Tensor  # (B, L, D)
+    conditioning: ConditionedSides  # B rows each
     noise: Tensor  # ε, (B, C, h, w)
     timesteps: Tensor  # (B,) int64
     unconditional: Tensor  # (B,) bool: the prompt was dropped, so the conditioning is the empty prompt's
@@ -52,7 +71,7 @@ class PairBatch(NamedTuple):
             type(self)(
                 self.pair_ids[i : i + size],
                 Sides(*(side[i : i + size] for side in self.latents)),
-                self.conditioning[i : i + size],
+                self.conditioning.pick(slice(i, i + size)),
                 self.noise[i : i + size],
                 self.timesteps[i : i + size],
                 self.unconditional[i : i + size],
@@ -80,8 +99,8 @@ class EncodedPairs:
 
     examples: tuple[Example, ...]
     latents: Sides  # (N, C, h, w) each
-    conditioning: Tensor  # (N, L, D)
-    empty: Tensor  # (L, D): the empty prompt, for caption dropout
+    conditioning: ConditionedSides  # N rows each
+    empty: Conditioning  # one row: the empty prompt, for caption dropout
     timesteps: int  # T, the length of the model's schedule
 
     def __len__(self) -> int:
@@ -89,11 +108,11 @@ class EncodedPairs:
 
     def subset(self, indices: Sequence[int]) -> "EncodedPairs":
         """The pairs at `indices`, in that order."""
-        pick = torch.tensor(indices, dtype=torch.long, device=self.conditioning.device)
+        pick = torch.tensor(indices, dtype=torch.long, device=self.latents.winner.device)
         return EncodedPairs(
             tuple(self.examples[i] for i in indices),
             Sides(*(side[pick] for side in self.latents)),
-            self.conditioning[pick],
+            self.conditioning.pick(pick),
             self.empty,
             self.timesteps,
         )
@@ -108,13 +127,13 @@ class EncodedPairs:
         strata = torch.randperm(pairs, generator=generator(seed, "strata", step))
         within = torch.tensor([draw.within for draw in draws], dtype=torch.float64)
         timesteps = ((strata + within) / pairs * self.timesteps).long()
-        device = self.conditioning.device
+        device = self.latents.winner.device
         pick = torch.tensor(slots, device=device)
         dropped = torch.tensor([draw.uniform < caption_dropout for draw in draws], device=device)
         return PairBatch(
             [self.examples[i].pair_id for i in slots],
             Sides(*(side[pick] for side in self.latents)),
-            torch.where(dropped[:, None, None], self.empty, self.conditioning[pick]),
+            self.conditioning.pick(pick).where(~dropped, self.empty),
             torch.stack([draw.noise for draw in draws]).to(device),
             timesteps.to(device),
             dropped,
@@ -150,27 +169,42 @@ def encode_pairs(
     """Orient `pairs` and encode their images, brought to `size` (width, height) in pixels, and their prompts."""
     examples = tuple(orient(pair) for pair in pairs)
     prompts = sorted({example.prompt for example in examples} | {""})
-    embeddings = dict(zip(prompts, model.encode_prompts(prompts), strict=True))  # (L, D) each
+    embeddings = model.encode_prompts(prompts)
+    row = {prompt: i for i, prompt in enumerate(prompts)}
+    told = embeddings.pick(torch.tensor([row[example.prompt] for example in examples], device=model.device))
+    winners = _encode_images(model, [store.image_path(example.winner) for example in examples], size)
+    losers = _encode_images(model, [store.image_path(example.loser) for example in examples], size)
     return EncodedPairs(
         examples,
-        Sides(
-            _encode_images(model, [store.image_path(example.winner) for example in examples], size),
-            _encode_images(model, [store.image_path(example.loser) for example in examples], size),
-        ),
-        torch.stack([embeddings[example.prompt] for example in examples]),
-        embeddings[""],
+        Sides(winners.latents, losers.latents),
+        ConditionedSides(model.frame(told, winners.frames), model.frame(told, losers.frames)),
+        embeddings.pick(slice(0, 1)),  # "" is sorted first
         len(model.alphas_cumprod),
     )
 
 
-def _encode_images(model: DiffusionModel, paths: Sequence[Path], size: tuple[int, int]) -> Tensor:
-    """Latents of the images, (N, C, h, w)."""
+class _Encoded(NamedTuple):
+    latents: Tensor  # (N, C, h, w)
+    frames: list[Frame]  # N
+
+
+def _encode_images(model: DiffusionModel, paths: Sequence[Path], size: tuple[int, int]) -> _Encoded:
     latents: list[Tensor] = []
+    frames: list[Frame] = []
     for start in range(0, len(paths), _ENCODE_BATCH):
-        images = [_fit(decode_image(path), size) for path in paths[start : start + _ENCODE_BATCH]]
-        pixels = torch.stack([_pixels(image) for image in images])  # (B, 3, H, W)
+        images = [decode_image(path) for path in paths[start : start + _ENCODE_BATCH]]
+        pixels = torch.stack([_pixels(_fit(image, size)) for image in images])  # (B, 3, H, W)
         latents.append(model.encode_images(pixels.to(model.device, model.dtype)).float())
-    return torch.cat(latents)
+        frames.extend(fit_frame(image.size, size) for image in images)
+    return _Encoded(torch.cat(latents), frames)
+
+
+def fit_frame(original: tuple[int, int], size: tuple[int, int]) -> Frame:
+    """What `_fit` does to an image of `original` (width, height): fills `size` and cuts evenly what sticks out."""
+    (width, height), (to_width, to_height) = original, size
+    scale = max(to_width / width, to_height / height)
+    top, left = round((height * scale - to_height) / 2), round((width * scale - to_width) / 2)
+    return Frame((height, width), (top, left), (to_height, to_width))
 
 
 def _pixels(image: Image.Image) -> Tensor:

@@ -55,7 +55,7 @@ class Bank:
         draws = PairBatch(
             [pairs.examples[i].pair_id for i in index.tolist()],
             Sides(*(side[at] for side in pairs.latents)),
-            pairs.conditioning[at],
+            pairs.conditioning.pick(at),
             noise.to(device),
             timesteps.to(device),
             torch.zeros(n * k, dtype=torch.bool, device=device),
@@ -126,6 +126,6 @@ def _side_error(model: DiffusionModel, draws: PairBatch, side: int) -> Tensor:
     parts: list[Tensor] = []
     for batch in draws.split(_BATCH):
         noised, targets = noise_sides(model, batch)
-        prediction = model.predict(noised[side], batch.timesteps, batch.conditioning)
+        prediction = model.predict(noised[side], batch.timesteps, batch.conditioning[side])
         parts.append(mean_square(widen(prediction) - widen(targets[side])))
     return torch.cat(parts)

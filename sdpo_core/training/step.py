@@ -97,8 +97,8 @@ def side_gradients(
     for batch in micro_batches:
         noised, targets = noise_sides(model, batch)
         with torch.no_grad(), lora.off():
-            reference = Sides(*(model.predict(x, batch.timesteps, batch.conditioning).float() for x in noised))
-        prediction = Sides(*(model.predict(x, batch.timesteps, batch.conditioning) for x in noised))
+            reference = _predict(model, batch, noised)
+        prediction = _predict(model, batch, noised)
         cut = Sides(*(side.detach().float().requires_grad_() for side in prediction))
         loss = preference_loss(config.loss, cut, reference, targets, **loss_options(config))  # (B,)
         objective = hold_unconditional(loss, batch, cut, reference, config)
@@ -107,6 +107,11 @@ def side_gradients(
             _accumulate(total, torch.autograd.grad(side, lora.parameters, cotangent.to(side.dtype)), sign)
         seen.append(_numbers(loss, cut, reference, targets, config))
     return gradients, _join(seen)
+
+
+def _predict(model: DiffusionModel, batch: PairBatch, noised: Sides) -> Sides:
+    told = zip(noised, batch.conditioning, strict=True)
+    return Sides(*(model.predict(x, batch.timesteps, conditioning) for x, conditioning in told))
 
 
 def hold_unconditional(loss: Tensor, batch: PairBatch, policy: Sides, reference: Sides, config: TrainConfig) -> Tensor:
