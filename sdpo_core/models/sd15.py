@@ -1,31 +1,24 @@
-"""Stable Diffusion 1.x from a folder in diffusers format, loaded part by part: no pipeline class, no remote code.
+"""Stable Diffusion 1.x, from parts: no pipeline class, no remote code.
 
 Why no `StableDiffusionPipeline`: its constructor resets `clip_sample`, which the demo model needs, to False, and it
 wants parts (safety checker, feature extractor) that nothing here uses.
 """
 
-import contextlib
-import json
-import math
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, Literal, cast
 
 import torch
-from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
-from huggingface_hub.errors import StrictDataclassError
-from safetensors import SafetensorError
 from torch import Tensor
-from transformers import CLIPTextModel, CLIPTokenizer
 
 from sdpo_core.config import Sampler
 from sdpo_core.errors import ModelError
 from sdpo_core.files.model_info import ModelInfo
 from sdpo_core.models.family import Conditioning, Frame, Scheduler, set_timesteps
+from sdpo_core.models.loading import finite, usable_settings
+from sdpo_core.models.parts import open_parts
 
 _SAMPLERS: dict[Sampler, tuple[type[Scheduler], dict[str, Any]]] = {
     "ddim": (DDIMScheduler, {}),
@@ -33,34 +26,30 @@ _SAMPLERS: dict[Sampler, tuple[type[Scheduler], dict[str, Any]]] = {
     "dpm++2m": (DPMSolverMultistepScheduler, {"algorithm_type": "dpmsolver++", "solver_order": 2}),
 }
 _MOST_STEPS = 200  # as many sampler steps as a person may ask for
-_LOADING_ERRORS = (
-    *(OSError, ValueError, LookupError, TypeError, ArithmeticError, AttributeError, NameError, AssertionError),
-    *(RuntimeError, SafetensorError, StrictDataclassError),
-)
-"""What the libraries raise on files and settings that are not what they should be."""
 
 
 class StableDiffusion15:
     """Implements `sdpo_core.models.family.DiffusionModel` for Stable Diffusion 1.x."""
 
     def __init__(self, info: ModelInfo, *, device: torch.device, dtype: torch.dtype) -> None:
-        """Load every part from `info.path`; raises `ModelError` naming the part that can't be read."""
+        """Load every part of the model; raises `ModelError` naming the part that can't be read."""
         self.info, self.device, self.dtype = info, device, dtype
-        self._scheduler_config = _scheduler_config(info.path)
-        self._tokenizer = _load_tokenizer(info.path)
-        self._text_encoder = _load_part(CLIPTextModel.from_pretrained, info.path, "text_encoder", "model", dtype)
-        self._vae = _load_part(AutoencoderKL.from_pretrained, info.path, "vae", "diffusion_pytorch_model", dtype)
+        parts = open_parts(info)
+        self._scheduler_config = parts.scheduler_config()
+        self._tokenizer = parts.tokenizer()
+        self._text_encoder = parts.module("text_encoder", dtype)
+        self._vae = parts.module("vae", dtype)
         self._vae.to(device)
         self._text_encoder.to(device)
-        unet = _load_part(UNet2DConditionModel.from_pretrained, info.path, "unet", "diffusion_pytorch_model", dtype)
+        unet = parts.module("unet", dtype)
         self.network: torch.nn.Module = unet.to(device)
         self._latent_channels = int(unet.config["in_channels"])
-        with _damage(info.path / "vae" / "config.json"):
-            self._scale = _finite(self._vae.config["scaling_factor"])
-            self._shift = _finite(self._vae.config["shift_factor"] or 0.0)
+        with usable_settings(parts.settings_path("vae")):
+            self._scale = finite(self._vae.config["scaling_factor"])
+            self._shift = finite(self._vae.config["shift_factor"] or 0.0)
             if self._scale <= 0:
                 raise ValueError(f"scaling_factor is {self._scale}")
-        with _damage(_scheduler_path(info.path)):
+        with usable_settings(parts.settings_path("scheduler")):
             alphas_cumprod = self._try_samplers()
         self.alphas_cumprod = alphas_cumprod.to(device=device, dtype=torch.float32)  # (T,)
         self.prediction_type: Literal["epsilon", "v_prediction"] = cast(Any, info.prediction_type)
@@ -143,82 +132,3 @@ class StableDiffusion15:
     @property
     def _token_limit(self) -> int:
         return int(self._text_encoder.config.max_position_embeddings)
-
-
-def _load_part(load: Callable[..., Any], folder: Path, part: str, stem: str, dtype: torch.dtype) -> Any:
-    """One frozen part in eval mode; raises `ModelError` when its file is missing, cut short, or lacks tensors."""
-    has_full = any((folder / part / f"{stem}.safetensors{end}").is_file() for end in ("", ".index.json"))
-    weights = f"{part}/{stem}.safetensors" if has_full else f"{part}/{stem}.fp16.safetensors"
-    try:
-        module, report = load(
-            folder,
-            subfolder=part,
-            variant=None if has_full else "fp16",
-            local_files_only=True,
-            use_safetensors=True,
-            output_loading_info=True,
-            **({"dtype": dtype} if part == "text_encoder" else {"torch_dtype": dtype}),
-        )
-    except _LOADING_ERRORS as error:
-        raise ModelError(
-            f"Could not read {weights} of the model in {folder}: {_reason(error)}. The file may be missing or damaged; "
-            "copy or download the model again."
-        ) from error
-    missing = sorted(report["missing_keys"])
-    if missing:
-        raise ModelError(
-            f"{weights} of the model in {folder} lacks {len(missing)} tensors, for instance {missing[0]}. "
-            "Copy or download the model again."
-        )
-    return module.requires_grad_(False).eval()
-
-
-@contextlib.contextmanager
-def _damage(config: Path) -> Iterator[None]:
-    """Turn what goes wrong with a part's settings into a `ModelError` that names their file."""
-    try:
-        yield
-    except _LOADING_ERRORS as error:
-        raise ModelError(
-            f"The settings in {config} can't be used: {_reason(error)}. Copy or download the model again."
-        ) from error
-
-
-def _reason(error: Exception) -> str:
-    return str(error).strip().split("\n")[0] or type(error).__name__
-
-
-def _finite(value: Any) -> float:
-    number = float(value)
-    if not math.isfinite(number):
-        raise ValueError(f"{number} is no finite number")
-    return number
-
-
-def _load_tokenizer(folder: Path) -> Any:
-    try:
-        return CLIPTokenizer.from_pretrained(folder, subfolder="tokenizer", local_files_only=True)
-    except _LOADING_ERRORS as error:
-        raise ModelError(
-            f"Could not read the folder tokenizer of the model in {folder}: {_reason(error)}. Copy or download the "
-            "model again."
-        ) from error
-
-
-def _scheduler_path(folder: Path) -> Path:
-    return folder / "scheduler" / "scheduler_config.json"
-
-
-def _scheduler_config(folder: Path) -> dict[str, Any]:
-    path = _scheduler_path(folder)
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"Could not read {path}: {error}. Copy or download the model again.") from error
-    if not isinstance(config, dict):
-        raise ModelError(f"{path} holds {type(config).__name__}, not a JSON object. Copy or download the model again.")
-    # SD latents reach far past ±1, so clipping to the default range is an oversight in old configs, which
-    # StableDiffusionPipeline corrects in the same way. A wider range, as the demo model's 2.5, is meant.
-    with _damage(path):
-        clips = bool(config.get("clip_sample", False)) and _finite(config.get("clip_sample_range", 1.0)) > 1.0
-    return {**config, "clip_sample": clips}
