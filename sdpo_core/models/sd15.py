@@ -19,6 +19,7 @@ from sdpo_core.files.model_info import ModelInfo
 from sdpo_core.models.family import Conditioning, Frame, Scheduler, set_timesteps
 from sdpo_core.models.loading import finite, usable_settings
 from sdpo_core.models.parts import open_parts
+from sdpo_core.objective import widen
 
 _SAMPLERS: dict[Sampler, tuple[type[Scheduler], dict[str, Any]]] = {
     "ddim": (DDIMScheduler, {}),
@@ -87,9 +88,9 @@ class StableDiffusion15:
             return self._vae.decode(scaled.to(self.device, self.dtype)).sample.float()
 
     def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Conditioning) -> Tensor:
-        """The UNet's output (B, C, h, w), float32."""
+        """The UNet's output (B, C, h, w), float32 or wider."""
         noisy, context = noisy.to(self.dtype), conditioning.context.to(self.dtype)
-        return self.network(noisy, timesteps, encoder_hidden_states=context, return_dict=False)[0].float()
+        return widen(self.network(noisy, timesteps, encoder_hidden_states=context, return_dict=False)[0])
 
     def scheduler(self, sampler: Sampler) -> Scheduler:
         """A fresh sampler. `clip_sample` acts in DDIM only: diffusers' Euler and DPM++ have no such setting."""
