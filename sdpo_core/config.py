@@ -226,12 +226,17 @@ def repository_root() -> Path:
     return Path(__file__).resolve().parent.parent
 
 
+def unknown_setting(cls: type[BaseModel], name: str) -> str:
+    """The sentence that refuses the setting `name`, with the nearest one that `cls` has."""
+    near = difflib.get_close_matches(name, cls.model_fields, n=1)
+    hint = f" Did you mean {near[0]}?" if near else f" Known settings: {', '.join(sorted(cls.model_fields))}."
+    return f"Unknown setting {name}.{hint}"
+
+
 def _sentence(cls: type[BaseModel], problem: Any) -> str:
     name = ".".join(str(part) for part in problem["loc"]) or cls.__name__
     if problem["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(name, cls.model_fields, n=1)
-        hint = f" Did you mean {near[0]}?" if near else f" Known settings: {', '.join(sorted(cls.model_fields))}."
-        return f"Unknown setting {name}.{hint}"
+        return unknown_setting(cls, name)
     message = problem["msg"].removeprefix("Value error, ")
     if not problem["loc"]:
         return f"{message}."

@@ -19,7 +19,6 @@ from sdpo_core.files.model_info import ModelInfo
 from sdpo_core.models.family import Conditioning, Frame, Scheduler, set_timesteps
 from sdpo_core.models.loading import finite, usable_settings
 from sdpo_core.models.parts import open_parts
-from sdpo_core.objective import widen
 
 _SAMPLERS: dict[Sampler, tuple[type[Scheduler], dict[str, Any]]] = {
     "ddim": (DDIMScheduler, {}),
@@ -90,7 +89,8 @@ class StableDiffusion15:
     def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Conditioning) -> Tensor:
         """The UNet's output (B, C, h, w), float32 or wider."""
         noisy, context = noisy.to(self.dtype), conditioning.context.to(self.dtype)
-        return widen(self.network(noisy, timesteps, encoder_hidden_states=context, return_dict=False)[0])
+        predicted = self.network(noisy, timesteps, encoder_hidden_states=context, return_dict=False)[0]
+        return predicted.to(torch.promote_types(self.dtype, torch.float32))
 
     def scheduler(self, sampler: Sampler) -> Scheduler:
         """A fresh sampler. `clip_sample` acts in DDIM only: diffusers' Euler and DPM++ have no such setting."""

@@ -32,6 +32,11 @@ class Processes:
         state = PartialState(cpu=cpu)
         return cls(state.process_index, state.num_processes, state.device)
 
+    def leave(self) -> None:
+        """Part from the others, at the end of the program."""
+        if self.count > 1:
+            torch.distributed.destroy_process_group()
+
     @property
     def first(self) -> bool:
         """Whether this process is the one that writes."""

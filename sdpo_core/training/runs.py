@@ -278,6 +278,7 @@ class Reporter:
         self._last_write = 0.0
         self._pace = _Pace(0, total, time.monotonic())
         self.total = total
+        self.stop_was_requested = False  # as far as the job has noticed
 
     def say(self, step: int, message: str, *, state: State = "running", force: bool = False) -> None:
         """Report `step` of `total`; the time left follows from the pace since the steps began."""
@@ -303,4 +304,6 @@ class Reporter:
 
     def stop_requested(self) -> bool:
         """Whether a viewer asked the job to stop."""
-        return self._run.signalled("stop")
+        asked = self._run.signalled("stop")
+        self.stop_was_requested = self.stop_was_requested or asked
+        return asked
