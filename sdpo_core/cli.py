@@ -264,6 +264,8 @@ def _entry(verb: Verb) -> Callable[..., None]:
 
 def _fail(run: RunFolder, verb: Verb, message: str) -> None:
     said = run.status()
+    if said.state == "failed":
+        return  # another process of this run was first, and knows the cause; this one only lost its company
     run.write_status(Status(state="failed", verb=verb, step=said.step, total=said.total, message=message))
 
 

@@ -27,7 +27,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "LoRA: what is trained": ("rank", "lora_alpha", "targets", "adapter_name"),
     "schedule": ("steps", "pairs_per_step", "learning_rate", "warmup_steps", "checkpoint_every_steps", "seed"),
     "health: what is measured on the way": ("held_out_fraction", "bank_draws_per_pair", "preview_prompts"),
-    "memory and device": ("device", "threads", "pairs_per_micro_step", "keep_warm_s"),
+    "memory and device": (
+        *("device", "precision", "threads", "memory", "pairs_per_micro_step", "noise_bank", "keep_warm_s"),
+    ),
     "images: how they are sampled": ("sampler", "sampling_steps", "guidance", "size_px"),
 }
 """Settings of all jobs by what they are about; `--help` shows them so. A new field is named here too."""
