@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from sdpo_core import __version__
+from sdpo_core.commands import adapter, runs
 from sdpo_core.commands.flags import add_settings, any_given, settings_from
 from sdpo_core.commands.output import DONE, EXIT_CODES, FAILED, STOPPED, Output, progress
 from sdpo_core.config import GenerateConfig, JudgeConfig, Settings, TrainConfig, repository_root
@@ -85,16 +86,21 @@ class _Parser(argparse.ArgumentParser):
 def _parse(words: list[str]) -> dict[str, Any]:
     parser = _parser()
     verbs: dict[str, argparse.ArgumentParser] = parser.get_default("verbs")
-    verb = next((word for word in words if not word.startswith("-")), None)
-    if verb is not None and verb not in verbs:
+    place = next((i for i, word in enumerate(words) if not word.startswith("-")), None)
+    if place is None:
+        parser.parse_args(words)  # --help and --version end here; anything else lacks its verb
+        raise ConfigError("A verb is missing.")
+    verb = words[place]
+    if verb not in verbs:
         near = difflib.get_close_matches(verb, verbs, n=1)
         hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(verbs)}."
         raise ConfigError(f"There is no verb {verb}. {hint}")
-    found, extra = parser.parse_known_args(words)
+    # Intermixed, so that `runs show --json ID` means what it says.
+    found, extra = verbs[verb].parse_known_intermixed_args([*words[:place], *words[place + 1 :]])
     if extra:
-        raise ConfigError(_unknown_arguments(verbs[str(verb)], extra))
+        raise ConfigError(_unknown_arguments(verbs[verb], extra))
     options = vars(found)
-    del options["json"], options["verbs"]
+    del options["json"]
     return options
 
 
@@ -135,6 +141,8 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("adapter", help="an adapter's name in the workspace, `latest`, or a file")
     export.add_argument("--to", type=Path, required=True, help="a folder (ComfyUI's models/loras) or a file name")
     export.add_argument("--base", default=None, help="model to prove the adapter against (default: as trained)")
+    adapter.add_arguments(_verb(verbs, "adapter", adapter.ABOUT, adapter.call, adapter.EPILOGUE))
+    runs.add_arguments(_verb(verbs, "runs", runs.ABOUT, runs.call, runs.EPILOGUE))
     _verb(verbs, "doctor", "check the environment, the device, the demo model and the workspace", _doctor)
     return parser
 
@@ -262,7 +270,7 @@ def _log_line(status: Status) -> None:
 
 
 def _verdict(workspace: Path, run_id: str, out: Output) -> int:
-    run = RunFolder.open(workspace / "runs" / run_id)
+    run = runs.find_run(workspace, run_id)
     with Store(workspace) as store:
         found = verdict(store, run)
     sentence = found.sentence if found else "Not all comparisons are voted on yet; the verdict shows at the end."
@@ -280,7 +288,8 @@ def _vote(options: dict[str, Any], out: Output) -> int:
             vote = store.vote(str(uuid.uuid4()), options["pair"], options["choice"])
             out.result(vote.model_dump(mode="json"), f"Saved: {vote.choice} on pair {vote.pair_id}.")
             return DONE
-        purpose = "judge" if options["judge"] else "train"
+        run_id = runs.find_run(options["workspace"], options["judge"]).id if options["judge"] else None
+        purpose = "judge" if run_id else "train"
         pairs = [
             {
                 "pair": pair.id,
@@ -288,7 +297,7 @@ def _vote(options: dict[str, Any], out: Output) -> int:
                 "left": str(store.image_path(pair.left)),
                 "right": str(store.image_path(pair.right)),
             }
-            for pair in store.open_pairs(purpose=purpose, run_id=options["judge"], limit=options["limit"])
+            for pair in store.open_pairs(purpose=purpose, run_id=run_id, limit=options["limit"])
         ]
     out.table(pairs, ("pair", "prompt", "left", "right"), [[str(cell) for cell in pair.values()] for pair in pairs])
     return DONE

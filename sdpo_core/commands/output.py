@@ -19,7 +19,7 @@ DONE, FAILED, WRONG_USAGE, STOPPED = 0, 1, 2, 130
 EXIT_CODES = f"""exit codes:
   {DONE:3}  done
   {FAILED:3}  failed: the message says what was expected, what came and what to do
-  {WRONG_USAGE:3}  wrong usage: an unknown or impossible setting or argument; nothing was started
+  {WRONG_USAGE:3}  wrong usage: an unknown or impossible setting or argument; nothing was done
   {STOPPED:3}  stopped before its end, because Ctrl-C, SIGTERM or `runs stop` asked: what was made is saved"""
 
 

@@ -286,6 +286,10 @@ class Store:
         """The adapter of this name, or the newest for `latest`; raises `AdapterError` naming those there are."""
         return adapters.find(self.adapters(), name)
 
+    def adapter_file(self, adapter: str) -> Path:
+        """The file of an adapter given as a file, a name in the workspace, or `latest`; `AdapterError` in words."""
+        return adapters.locate(self.workspace, self.adapters(), adapter)
+
     # ----------------------------------------------------------------------------------------------------- health
 
     def counts(self, purpose: Purpose = "train") -> Counts:
