@@ -19,14 +19,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from sdpo_core import __version__
-from sdpo_core.commands import adapter, runs
+from sdpo_core.commands import adapter, exports, imports, runs
 from sdpo_core.commands.flags import add_settings, any_given, settings_from
 from sdpo_core.commands.output import DONE, EXIT_CODES, FAILED, STOPPED, Output, progress
 from sdpo_core.config import GenerateConfig, JudgeConfig, Settings, TrainConfig, repository_root
 from sdpo_core.doctor import examine
 from sdpo_core.errors import ConfigError, RunError, SdpoError
 from sdpo_core.evaluation.judge import verdict
-from sdpo_core.export import export_adapter
 from sdpo_core.preferences.records import CHOICES
 from sdpo_core.preferences.store import Store
 from sdpo_core.training.runs import FINISHED, Reporter, RunFolder, Status, Verb
@@ -132,15 +131,13 @@ def _parser() -> argparse.ArgumentParser:
         if name == "judge":
             verb.add_argument("--verdict", metavar="RUN", help="tell the verdict of a judge run instead")
         add_settings(verb, config)
+    imports.add_arguments(_verb(verbs, "import", imports.ABOUT, imports.call, imports.EPILOGUE))
     vote = _verb(verbs, "vote", "record a vote, or list the next open pairs", _vote)
     vote.add_argument("pair", nargs="?", type=int, help="the pair's id; without it the next open pairs are listed")
     vote.add_argument("choice", nargs="?", choices=["left", "right", "tie", "both-bad", "skip"])
     vote.add_argument("--judge", metavar="RUN", help="pairs of this judge run instead of training pairs")
     vote.add_argument("--limit", type=int, default=10, help="how many pairs to list (10)")
-    export = _verb(verbs, "export", "copy an adapter to where other tools find it, and prove that it fits", _export)
-    export.add_argument("adapter", help="an adapter's name in the workspace, `latest`, or a file")
-    export.add_argument("--to", type=Path, required=True, help="a folder (ComfyUI's models/loras) or a file name")
-    export.add_argument("--base", default=None, help="model to prove the adapter against (default: as trained)")
+    exports.add_arguments(_verb(verbs, "export", exports.ABOUT, exports.call, exports.EPILOGUE))
     adapter.add_arguments(_verb(verbs, "adapter", adapter.ABOUT, adapter.call, adapter.EPILOGUE))
     runs.add_arguments(_verb(verbs, "runs", runs.ABOUT, runs.call, runs.EPILOGUE))
     _verb(verbs, "doctor", "check the environment, the device, the demo model and the workspace", _doctor)
@@ -300,12 +297,6 @@ def _vote(options: dict[str, Any], out: Output) -> int:
             for pair in store.open_pairs(purpose=purpose, run_id=run_id, limit=options["limit"])
         ]
     out.table(pairs, ("pair", "prompt", "left", "right"), [[str(cell) for cell in pair.values()] for pair in pairs])
-    return DONE
-
-
-def _export(options: dict[str, Any], out: Output) -> int:
-    target, proof = export_adapter(options["adapter"], options["to"], options["workspace"], options["base"])
-    out.result({"file": str(target), "proof": proof}, f"{target}\n{proof}")
     return DONE
 
 

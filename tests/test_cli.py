@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from sdpo_core.cli import JOBS, main
 from sdpo_core.config import TrainConfig
@@ -386,6 +387,63 @@ def test_a_broken_or_dangerous_adapter_is_refused(
     for verb in (["adapter", "info"], ["adapter", "prove", "--base", "demo"], ["export", "--to", str(tmp_path / "x")]):
         assert main([*verb, str(tmp_path / name), "--workspace", str(tmp_path / "workspace")]) == 1
         assert f"{name} {sentence}" in capsys.readouterr().err
+
+
+def theirs(folder: Path, pairs: int) -> Path:
+    """Pairs that somebody else chose, of mixed sizes, as OneTrainer keeps them."""
+    for i in range(pairs):
+        for side, size in (("chosen", (96, 64)), ("rejected", (64, 80 + 8 * (i % 3)))):
+            (folder / side).mkdir(parents=True, exist_ok=True)
+            Image.effect_noise(size, 60 + i).convert("RGB").save(folder / side / f"{i}.png")
+        (folder / "chosen" / f"{i}.txt").write_text("a lake", encoding="utf-8")
+    return folder
+
+
+def test_imported_pairs_of_mixed_sizes_train_when_asked_for(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = ["--workspace", tmp_path / "workspace"]
+    told = result("import", theirs(tmp_path / "theirs", 4), *where)
+    assert (told["layout"], told["found"], told["votes_added"], told["troubles"]) == ("onetrainer", 4, 4, [])
+    flags = ["--model", tiny, "--steps", "2", "--rank", "2", "--preview-prompts", "0", *where]
+    assert main([str(word) for word in ("train", *flags)]) == 1
+    assert (
+        "No pairs can train; kept aside: 4 made by another or an unknown base model. With --pairs-from all those train "
+        "too."
+    ) in capsys.readouterr().err
+    end = result("train", *flags, "--pairs-from", "all")
+    assert (end["state"], end["step"]) == ("done", 2)
+    assert "4 pairs were written" in sdpo("export", "--pairs", tmp_path / "out", *where)
+    again = sdpo("import", tmp_path / "out", *where)
+    assert "Layout jsonl: " in again
+    assert "0 of 4 pairs were added with their votes; 4 had been voted on here before" in again
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (["import", "nowhere"], 1, "nowhere is not a folder"),
+        (["import", "."], 1, "none of the layouts that are known"),
+        (["import", ".", "--layout", "koya"], 2, "No layout is named koya. Did you mean kohya?"),
+        (["import", ".", "--layout", "jsonl"], 1, "has no metadata.jsonl"),
+        (["import", ".", "--layout", "onetrainer"], 1, "has no folder chosen"),
+        (["export", "mine"], 2, "Say which adapter and where to"),
+        (["export", "mine", "--pairs", "x"], 2, "Export either an adapter"),
+        (["export", "--pairs", "."], 1, "is there already and not empty"),
+    ],
+)
+def test_mistakes_in_exchanging_pairs_are_told(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    code: int,
+    sentence: str,
+) -> None:
+    (tmp_path / "note.md").touch()
+    monkeypatch.chdir(tmp_path)
+    assert main([*arguments, "--workspace", str(tmp_path / "workspace")]) == code
+    assert sentence in capsys.readouterr().err
 
 
 def test_doctor_finds_the_workspace_in_order(workspace: Path) -> None:
