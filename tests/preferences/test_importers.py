@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from PIL import Image
 
 from sdpo_core.errors import ConfigError, StoreError
 from sdpo_core.preferences.exchange import ImportReport, export_pairs, import_pairs
+from sdpo_core.preferences.images import encode_png
 from sdpo_core.preferences.imported import Added, ImportedImage, ImportedPair
 from sdpo_core.preferences.importers import LAYOUTS, detect, layout_named, open_folder
 from sdpo_core.preferences.pairs import split_held_out, training_pairs
@@ -317,3 +319,47 @@ def test_ten_thousand_pairs_are_recorded_and_sorted_in_seconds(tmp_path: Path) -
     assert recorded_s < 20, f"recorded in {recorded_s:.1f} s"
     assert sorted_s < 20, f"sorted in {sorted_s:.1f} s"
     print(f"recorded in {recorded_s:.1f} s, sorted in {sorted_s:.1f} s")
+
+
+def test_parquet_without_pyarrow_says_what_to_install(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pairs.parquet").write_bytes(b"PAR1")
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(StoreError, match="needs the package pyarrow"):
+        bring_in(store, tmp_path)
+
+
+def png(seed: int, colour: tuple[int, int, int]) -> bytes:
+    image = Image.new("RGB", (64, 64), colour)
+    image.paste(picture(seed), (0, 0))
+    return encode_png(image)
+
+
+def test_parquet_as_pick_a_pic_and_trl_write_it(store: Store, tmp_path: Path) -> None:
+    """Runs where pyarrow is installed; the studio itself does without it."""
+    arrow = pytest.importorskip("pyarrow", reason="pyarrow is no requirement of the studio")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    rows: list[dict[str, Any]] = [
+        {"caption": "prompt 0", "jpg_0": png(0, WINNER), "jpg_1": png(0, LOSER), "label_0": 1.0, "has_label": True},
+        {"caption": "prompt 1", "jpg_0": png(1, LOSER), "jpg_1": png(1, WINNER), "label_0": 0.0, "has_label": True},
+        {"caption": "prompt 2", "jpg_0": png(2, LOSER), "jpg_1": png(2, WINNER), "label_0": 0.5, "has_label": True},
+        {"caption": "prompt 3", "jpg_0": png(3, LOSER), "jpg_1": png(3, WINNER), "label_0": 0.0, "has_label": False},
+        {"caption": "prompt 4", "jpg_0": b"", "jpg_1": png(4, WINNER), "label_0": 0.0, "has_label": True},
+    ]
+    parquet.write_table(arrow.Table.from_pylist(rows), tmp_path / "a.parquet")
+    sides = {"chosen": {"bytes": png(5, WINNER), "path": "/etc/hostname"}, "rejected": {"bytes": png(5, LOSER)}}
+    parquet.write_table(arrow.Table.from_pylist([{"prompt": "prompt 5", **sides}]), tmp_path / "b.parquet")
+    parquet.write_table(arrow.Table.from_pylist([{"text": "nothing we know"}]), tmp_path / "c.parquet")
+    (tmp_path / "d.parquet").write_bytes(b"PAR1 but no more")
+    report = bring_in(store, tmp_path)
+    assert report.added == Added(pairs=4, votes=4)
+    assert [trouble.name for trouble in report.troubles] == [
+        "a.parquet row 4",
+        "a.parquet row 5",
+        "c.parquet",
+        "d.parquet",
+    ]
+    decided = [v for v in store.voted_pairs(purpose="train") if v.vote.choice != "tie"]
+    assert len(decided) == 3
+    assert all(winner_is_red(store, voted) for voted in decided)
