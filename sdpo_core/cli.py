@@ -71,8 +71,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SdpoError as error:
         return out.error(error)
     except KeyboardInterrupt:
-        print("sdpo: Stopped.", file=sys.stderr)
+        print("sdpo: Stopped. What was finished is saved.", file=sys.stderr)
         return STOPPED
+    except BrokenPipeError:  # `runs | head -1`: whoever read has enough
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - for Python's own last flush
+        return DONE
 
 
 class _Parser(argparse.ArgumentParser):
@@ -296,7 +299,10 @@ def _vote(options: dict[str, Any], out: Output) -> int:
             }
             for pair in store.open_pairs(purpose=purpose, run_id=run_id, limit=options["limit"])
         ]
-    out.table(pairs, ("pair", "prompt", "left", "right"), [[str(cell) for cell in pair.values()] for pair in pairs])
+    cells = [[str(cell) for cell in pair.values()] for pair in pairs]
+    out.table(
+        pairs, ("pair", "prompt", "left", "right"), cells, none="No pair waits for a vote; `generate` makes some."
+    )
     return DONE
 
 

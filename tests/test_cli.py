@@ -16,8 +16,10 @@ import pytest
 from PIL import Image
 
 from sdpo_core.cli import JOBS, main
+from sdpo_core.commands.output import DONE, FAILED, STOPPED, WRONG_USAGE
 from sdpo_core.config import TrainConfig
 from sdpo_core.files.adapter_info import read_adapter_info
+from sdpo_core.preferences.importers import LAYOUTS
 from sdpo_core.preferences.store import Store
 from sdpo_core.presets import preset_names
 from sdpo_core.training.runs import RunFolder, Status, Verb, list_runs
@@ -459,6 +461,43 @@ def test_help_teaches_every_setting() -> None:
     for name in preset_names():
         assert f"{name} " in out
     assert "130  stopped before its end" in out
+
+
+def test_the_page_about_the_command_line_names_every_verb_and_exit_code(repository: Path) -> None:
+    page = (repository / "docs" / "cli.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^    ([a-z]+)  ", sdpo("--help"), re.MULTILINE)
+    assert {"generate", "import", "vote", "train", "judge", "export", "adapter", "runs", "doctor"} == set(listed)
+    for verb in listed:
+        assert re.search(rf"^    {verb}\b|`{verb}\b", page, re.MULTILINE), verb
+    for code in (DONE, FAILED, WRONG_USAGE, STOPPED):
+        assert f"| {code} | " in page
+    for name in LAYOUTS:
+        assert f"| `{name}` | " in page
+
+
+def test_a_console_without_greek_and_a_reader_that_leaves_are_no_failures(workspace: Path) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command("train", "--help"), capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    with subprocess.Popen(
+        command("runs", "--workspace", workspace), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout is not None
+        child.stdout.close()
+        _, said = child.communicate(timeout=60)
+    assert (child.returncode, said) == (0, "")
+
+
+def test_ctrl_c_in_the_middle_of_an_import_is_a_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sdpo_core.commands.imports.import_pairs", interrupted)
+    arguments = ["import", str(theirs(tmp_path / "theirs", 1)), "--workspace", str(tmp_path / "workspace")]
+    assert main(arguments) == 130
+    assert "Stopped. What was finished is saved." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("job", JOBS)

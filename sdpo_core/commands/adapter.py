@@ -21,6 +21,8 @@ EPILOGUE = """examples:
 
 _COLUMNS = ("name", "base", "rank", "winner error", "made", "problem")
 
+_NONE = "There is no adapter yet. Vote on some pairs and train one first."
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's own arguments."""
@@ -37,7 +39,7 @@ def call(options: dict[str, Any], out: Output) -> int:
             if name:
                 raise ConfigError(f"`adapter list` lists all adapters; for one, write `adapter info {name}`.")
             rows = [_row(store.workspace, record) for record in store.adapters()]
-            out.table(rows, _COLUMNS, [_cells(row) for row in rows])
+            out.table(rows, _COLUMNS, [_cells(row) for row in rows], none=_NONE)
             return DONE
         if not name:
             raise ConfigError(f"`adapter {action}` needs an adapter's name, a file, or `latest`. `adapter` lists them.")

@@ -23,6 +23,7 @@ EPILOGUE = """examples:
   runs save-now ID          a checkpoint after the next step; sample-now: previews"""
 
 _COLUMNS = ("run", "state", "step", "winner error", "last heard", "adapter")
+_NONE = "There is no run yet. Start one with generate, train or judge."
 _NAMES_IN_A_MESSAGE = 5
 _ASKED: dict[Signal, str] = {
     "stop": "It saves what it has and stops at its next safe point.",
@@ -47,7 +48,7 @@ def call(options: dict[str, Any], out: Output) -> int:
             raise ConfigError(f"`runs list` lists all runs; for one, write `runs show {options['run']}`.")
         adapters = _adapters(workspace)
         rows = [_row(run, adapters) for run in list_runs(workspace / "runs")[: max(0, options["limit"])]]
-        out.table(rows, _COLUMNS, [_cells(row) for row in rows])
+        out.table(rows, _COLUMNS, [_cells(row) for row in rows], none=_NONE)
         return DONE
     if not options["run"]:
         raise ConfigError(f"`runs {action}` needs the id of a run, or `latest`. `runs` lists them.")

@@ -92,9 +92,9 @@ class ExportReport:
 
     def sentence(self) -> str:
         """The outcome in words."""
-        text = f"{self.pairs} pairs were written to {self.file}."
+        text = f"{self.pairs} {'pair was' if self.pairs == 1 else 'pairs were'} written to {self.file}."
         if self.missing:
-            text += f" {len(self.missing)} were left out, because an image is gone or damaged. `doctor` names them."
+            text += f" Left out, because an image is gone or damaged: {len(self.missing)}. `doctor` tells which."
         return text
 
 
