@@ -16,7 +16,14 @@ _Settings = TypeVar("_Settings", bound=Settings)
 _DEST = "setting_"
 
 GROUPS: dict[str, tuple[str, ...]] = {
-    "data: which pairs, and what the images are": ("model", "adapter", "prompts", "negative", "candidates_per_prompt"),
+    "data: which pairs, and what the images are": (
+        "model",
+        "adapter",
+        "prompts",
+        "negative",
+        "candidates_per_prompt",
+        "pairs_from",
+    ),
     "comparison": ("comparisons", "strength", "adapter_branch"),
     "objective: what is learned from a pair": (
         *("loss", "beta", "alpha", "tau", "smoothing", "anchor", "caption_dropout", "hold_unconditional"),
