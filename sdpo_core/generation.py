@@ -24,7 +24,7 @@ from sdpo_core.config import GenerateConfig, Sampler, Sampling
 from sdpo_core.errors import ConfigError, ModelError, RunError, SdpoError
 from sdpo_core.files.hashing import sha256_file
 from sdpo_core.models.attach import LoadedAdapter, attach_adapter, find_adapter_file
-from sdpo_core.models.family import DiffusionModel, set_timesteps
+from sdpo_core.models.family import Conditioning, DiffusionModel, Frame, set_timesteps
 from sdpo_core.models.lora import Lora
 from sdpo_core.models.registry import load_configured
 from sdpo_core.preferences.records import AdapterUse, Candidate, Recipe
@@ -35,7 +35,7 @@ _POLL_S = 0.1
 _SEEDS = 2**32
 _BATCH = 2  # images sampled together: a pair
 # What a warm job holds in memory; a request that wants another one needs a job of its own.
-_FIXED_WHILE_WARM = ("model", "device", "threads", "keep_warm_s")
+_FIXED_WHILE_WARM = ("model", "device", "precision", "threads", "keep_warm_s")
 
 
 class Stopped(Exception):
@@ -92,8 +92,8 @@ def sample(
         raise ValueError("recipes of one batch may differ in prompt, negative and seed only")
     if len(first.adapters) > (lora is not None):
         raise ValueError(f"the recipe names {len(first.adapters)} adapters, but lora is {lora}")
-    cond = model.encode_prompts([recipe.prompt for recipe in recipes])  # (B, L, D)
-    uncond = model.encode_prompts([recipe.negative for recipe in recipes]) if first.guidance != 1.0 else None
+    cond = _conditioning(model, first, [recipe.prompt for recipe in recipes])
+    uncond = _conditioning(model, first, [recipe.negative for recipe in recipes]) if first.guidance != 1.0 else None
     scheduler: Any = model.scheduler(cast(Sampler, first.sampler))  # Any: diffusers' samplers share no interface
     set_timesteps(scheduler, first.steps, model.device)
     latents = _noise(model, recipes) * scheduler.init_noise_sigma  # (B, C, h, w)
@@ -320,6 +320,12 @@ def _noise(model: DiffusionModel, recipes: Sequence[Recipe]) -> Tensor:
     return torch.stack([torch.randn(shape, generator=generator) for generator in generators]).to(model.device)
 
 
+def _conditioning(model: DiffusionModel, shared: Recipe, prompts: Sequence[str]) -> Conditioning:
+    """The prompts', told to be of whole images of the recipe's size."""
+    size = shared.height_px, shared.width_px
+    return model.frame(model.encode_prompts(prompts), [Frame(size, (0, 0), size)] * len(prompts))
+
+
 def _adapter(lora: Lora | None, recipe: Recipe) -> AbstractContextManager[None]:
     """The adapter as `recipe` wants it: at its strength, or off."""
     if lora is None:
@@ -331,8 +337,8 @@ def _guided(
     model: DiffusionModel,
     noisy: Tensor,
     t: Tensor,
-    cond: Tensor,
-    uncond: Tensor | None,
+    cond: Conditioning,
+    uncond: Conditioning | None,
     recipe: Recipe,
     lora: Lora | None,
 ) -> Tensor:
@@ -345,7 +351,7 @@ def _guided(
             without = model.predict(noisy, t.expand(size), uncond)
         with_prompt = model.predict(noisy, t.expand(size), cond)
     else:
-        both = model.predict(torch.cat([noisy, noisy]), t.expand(2 * size), torch.cat([uncond, cond]))
+        both = model.predict(torch.cat([noisy, noisy]), t.expand(2 * size), Conditioning.cat([uncond, cond]))
         without, with_prompt = both.chunk(2)
     return without + recipe.guidance * (with_prompt - without)
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from sdpo_core.config import Sampler
 from sdpo_core.errors import ModelError
 from sdpo_core.files.model_info import ModelInfo
-from sdpo_core.models.family import Scheduler, set_timesteps
+from sdpo_core.models.family import Conditioning, Frame, Scheduler, set_timesteps
 from sdpo_core.models.loading import finite, usable_settings
 from sdpo_core.models.parts import open_parts
 
@@ -54,14 +54,18 @@ class StableDiffusion15:
         self.alphas_cumprod = alphas_cumprod.to(device=device, dtype=torch.float32)  # (T,)
         self.prediction_type: Literal["epsilon", "v_prediction"] = cast(Any, info.prediction_type)
 
-    def encode_prompts(self, prompts: Sequence[str]) -> Tensor:
-        """The text encoder's last hidden state after its final norm, (B, L, D) float32."""
+    def encode_prompts(self, prompts: Sequence[str]) -> Conditioning:
+        """The text encoder's last hidden state after its final norm."""
         self._text_encoder.to(self.device)
         tokens = self._tokenizer(
             list(prompts), padding="max_length", truncation=True, max_length=self._token_limit, return_tensors="pt"
         )
         with torch.no_grad():
-            return self._text_encoder(tokens["input_ids"].to(self.device))[0].float()  # (B, L, D)
+            return Conditioning(self._text_encoder(tokens["input_ids"].to(self.device))[0].float())
+
+    def frame(self, conditioning: Conditioning, frames: Sequence[Frame]) -> Conditioning:  # noqa: ARG002
+        """`conditioning` as it is: this family is not told about sizes."""
+        return conditioning
 
     def truncated_tokens(self, prompts: Sequence[str]) -> list[int]:
         """Tokens of each prompt past the text encoder's `L` (start and end token count as well)."""
@@ -82,10 +86,11 @@ class StableDiffusion15:
         with torch.no_grad():
             return self._vae.decode(scaled.to(self.device, self.dtype)).sample.float()
 
-    def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Tensor) -> Tensor:
-        """The UNet's output (B, C, h, w), float32."""
-        noisy, conditioning = noisy.to(self.dtype), conditioning.to(self.dtype)
-        return self.network(noisy, timesteps, encoder_hidden_states=conditioning, return_dict=False)[0].float()
+    def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Conditioning) -> Tensor:
+        """The UNet's output (B, C, h, w), float32 or wider."""
+        noisy, context = noisy.to(self.dtype), conditioning.context.to(self.dtype)
+        predicted = self.network(noisy, timesteps, encoder_hidden_states=context, return_dict=False)[0]
+        return predicted.to(torch.promote_types(self.dtype, torch.float32))
 
     def scheduler(self, sampler: Sampler) -> Scheduler:
         """A fresh sampler. `clip_sample` acts in DDIM only: diffusers' Euler and DPM++ have no such setting."""

@@ -84,7 +84,7 @@ def test_a_loaded_model_encodes_and_predicts_as_the_parts(
     noisy, images = torch.randn(1, 4, 16, 16, generator=generator), torch.rand(1, 3, 32, 32, generator=generator)
     t = torch.tensor([500])
     text = parts["text_encoder"](ids)[0]
-    assert torch.equal(conditioning, text)
+    assert torch.equal(conditioning.context, text)
     assert torch.equal(model.predict(noisy, t, conditioning), parts["unet"](noisy, t, text).sample)
     latents = parts["vae"].encode(images).latent_dist.mean
     torch.testing.assert_close(model.encode_images(images), latents * 0.18215)
