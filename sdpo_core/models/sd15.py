@@ -19,6 +19,7 @@ from sdpo_core.files.model_info import ModelInfo
 from sdpo_core.models.family import Conditioning, Frame, Scheduler, set_timesteps
 from sdpo_core.models.loading import finite, usable_settings
 from sdpo_core.models.parts import open_parts
+from sdpo_core.models.prompts import PromptEncoder, TextPart
 
 _SAMPLERS: dict[Sampler, tuple[type[Scheduler], dict[str, Any]]] = {
     "ddim": (DDIMScheduler, {}),
@@ -31,16 +32,17 @@ _MOST_STEPS = 200  # as many sampler steps as a person may ask for
 class StableDiffusion15:
     """Implements `sdpo_core.models.family.DiffusionModel` for Stable Diffusion 1.x."""
 
+    default_clip_skip = 1
+
     def __init__(self, info: ModelInfo, *, device: torch.device, dtype: torch.dtype) -> None:
         """Load every part of the model; raises `ModelError` naming the part that can't be read."""
         self.info, self.device, self.dtype = info, device, dtype
         parts = open_parts(info)
         self._scheduler_config = parts.scheduler_config()
-        self._tokenizer = parts.tokenizer()
-        self._text_encoder = parts.module("text_encoder", dtype)
+        text = TextPart(parts.tokenizer(), parts.module("text_encoder", dtype))
+        self._prompts = PromptEncoder((text,), default_clip_skip=self.default_clip_skip, final_norm=True)
         self._vae = parts.module("vae", dtype)
         self._vae.to(device)
-        self._text_encoder.to(device)
         unet = parts.module("unet", dtype)
         self.network: torch.nn.Module = unet.to(device)
         self._latent_channels = int(unet.config["in_channels"])
@@ -54,23 +56,13 @@ class StableDiffusion15:
         self.alphas_cumprod = alphas_cumprod.to(device=device, dtype=torch.float32)  # (T,)
         self.prediction_type: Literal["epsilon", "v_prediction"] = cast(Any, info.prediction_type)
 
-    def encode_prompts(self, prompts: Sequence[str]) -> Conditioning:
-        """The text encoder's last hidden state after its final norm."""
-        self._text_encoder.to(self.device)
-        tokens = self._tokenizer(
-            list(prompts), padding="max_length", truncation=True, max_length=self._token_limit, return_tensors="pt"
-        )
-        with torch.no_grad():
-            return Conditioning(self._text_encoder(tokens["input_ids"].to(self.device))[0].float())
+    def encode_prompts(self, prompts: Sequence[str], clip_skip: int | None = None) -> Conditioning:
+        """A hidden state of the text encoder after its final norm."""
+        return self._prompts.encode(prompts, clip_skip, self.device)
 
     def frame(self, conditioning: Conditioning, frames: Sequence[Frame]) -> Conditioning:  # noqa: ARG002
         """`conditioning` as it is: this family is not told about sizes."""
         return conditioning
-
-    def truncated_tokens(self, prompts: Sequence[str]) -> list[int]:
-        """Tokens of each prompt past the text encoder's `L` (start and end token count as well)."""
-        lengths = [len(ids) for ids in self._tokenizer(list(prompts), truncation=False, verbose=False)["input_ids"]]
-        return [max(0, length - self._token_limit) for length in lengths]
 
     def encode_images(self, images: Tensor) -> Tensor:
         """Latents (B, C, h, w) float32 of images (B, 3, H, W) in [-1, 1]: (posterior mean − shift)·scale."""
@@ -112,7 +104,7 @@ class StableDiffusion15:
     def release_encoders(self) -> None:
         """Move VAE and text encoder to main memory."""
         self._vae.to("cpu")
-        self._text_encoder.to("cpu")
+        self._prompts.release()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
@@ -128,7 +120,3 @@ class StableDiffusion15:
         if not bool(((reference.betas >= 0) & (reference.betas <= 1)).all()):
             raise ValueError("its betas leave the range from 0 to 1")
         return reference.alphas_cumprod
-
-    @property
-    def _token_limit(self) -> int:
-        return int(self._text_encoder.config.max_position_embeddings)

@@ -164,12 +164,16 @@ def generator(*key: int | str) -> torch.Generator:
 
 
 def encode_pairs(
-    model: DiffusionModel, store: Store, pairs: Sequence[VotedPair], size: tuple[int, int]
+    model: DiffusionModel,
+    store: Store,
+    pairs: Sequence[VotedPair],
+    size: tuple[int, int],
+    clip_skip: int | None = None,
 ) -> EncodedPairs:
     """Orient `pairs` and encode their images, brought to `size` (width, height) in pixels, and their prompts."""
     examples = tuple(orient(pair) for pair in pairs)
     prompts = sorted({example.prompt for example in examples} | {""})
-    embeddings = model.encode_prompts(prompts)
+    embeddings = model.encode_prompts(prompts, clip_skip)
     row = {prompt: i for i, prompt in enumerate(prompts)}
     told = embeddings.pick(torch.tensor([row[example.prompt] for example in examples], device=model.device))
     winners = _encode_images(model, [store.image_path(example.winner) for example in examples], size)

@@ -70,11 +70,6 @@ def test_the_network_is_frozen_in_eval_mode_with_the_noise_schedule(tiny: Diffus
     assert tiny.prediction_type == "epsilon"
 
 
-def test_dropped_tokens_are_counted(tiny: DiffusionModel) -> None:
-    # The tiny tokenizer has a token per letter and reads 24, of which start and end take 2.
-    assert tiny.truncated_tokens(["a" * 22, "a" * 23, "a" * 30, ""]) == [0, 1, 8, 0]
-
-
 def test_encoders_come_back_after_their_release(tiny: DiffusionModel) -> None:
     before = tiny.encode_prompts(PROMPTS).context
     tiny.release_encoders()
