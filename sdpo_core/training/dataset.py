@@ -198,7 +198,7 @@ def _encode_images(model: DiffusionModel, paths: Sequence[Path], size: tuple[int
     for start in range(0, len(paths), _ENCODE_BATCH):
         images = [decode_image(path) for path in paths[start : start + _ENCODE_BATCH]]
         pixels = torch.stack([_pixels(_fit(image, size)) for image in images])  # (B, 3, H, W)
-        latents.append(model.encode_images(pixels.to(model.device, model.dtype)).float())
+        latents.append(model.encode_images(pixels.to(model.device)))
         frames.extend(fit_frame(image.size, size) for image in images)
     return _Encoded(torch.cat(latents), frames)
 

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from sdpo_core.config import Sampling
 from sdpo_core.errors import ModelError
-from sdpo_core.models import sd15
+from sdpo_core.models import samplers
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.registry import FAMILIES, load_model, resolve_device
 from tests.models.pipelines import stock_pipeline
@@ -209,9 +209,9 @@ def test_a_part_that_can_not_be_built_is_named(
 
 
 def test_samplers_are_tried_with_as_many_steps_as_a_person_may_ask_for() -> None:
-    assert Sampling(sampling_steps=sd15._MOST_STEPS)
+    assert Sampling(sampling_steps=samplers.MOST_STEPS)
     with pytest.raises(ValidationError):
-        Sampling(sampling_steps=sd15._MOST_STEPS + 1)
+        Sampling(sampling_steps=samplers.MOST_STEPS + 1)
 
 
 def test_devices() -> None:
