@@ -83,7 +83,7 @@ class Bench:
         self.size, self.results = size, results
         self.code = code_hash(size)
         self.questions = judge_questions()[: size.questions]
-        self.model: DiffusionModel = load_model(SAMPLING.model, device=SAMPLING.device, threads=SAMPLING.threads)
+        self.model: DiffusionModel = load_model(SAMPLING.model, device=SAMPLING.device, precision=SAMPLING.precision, threads=SAMPLING.threads)
         self.cells = read_cells(results, code=self.code, model=self.model.info.sha256)
 
     def scale(self) -> dict[str, int]:
@@ -166,7 +166,7 @@ def make_pairs(workspace: Path, seed: int, count: int) -> None:
 
 def run_verb(verb: str, workspace: Path, *arguments: str) -> RunFolder:
     """Run a job by the command line, as a person would; raises RunError with its last words when it fails."""
-    command = [sys.executable, "-m", "sdpo_core", verb, "--workspace", str(workspace), *arguments]
+    command = [sys.executable, "-m", "sdpo_core", verb, "--json", "--workspace", str(workspace), *arguments]
     done = subprocess.run(command, cwd=repository_root(), capture_output=True, text=True, check=False)
     lines = done.stdout.splitlines()
     if done.returncode or not lines:

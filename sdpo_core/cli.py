@@ -1,28 +1,26 @@
 """The command line: every verb the studio's jobs run, for people and scripts too.
 
 Jobs (generate, train, judge) write a run folder and can be watched from anywhere; `--run FOLDER` starts a queued
-folder, or resumes a training run from its last checkpoint. Exit codes: 0 done, 1 failed, 2 wrong usage.
+folder, or resumes a training run from its last checkpoint. Exit codes stand in `commands.output`, docs in docs/cli.md.
 """
 
 import argparse
 import contextlib
-import json
+import difflib
 import os
+import re
 import signal
 import sys
 import traceback
 import types
-import typing
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
-
-from pydantic.fields import FieldInfo
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from typing import Any, NoReturn
 
 from sdpo_core import __version__
+from sdpo_core.commands.flags import add_settings, any_given, settings_from
+from sdpo_core.commands.output import DONE, EXIT_CODES, FAILED, STOPPED, Output, progress
 from sdpo_core.config import GenerateConfig, JudgeConfig, Settings, TrainConfig, repository_root
 from sdpo_core.doctor import examine
 from sdpo_core.errors import ConfigError, RunError, SdpoError
@@ -38,41 +36,101 @@ _ABOUT = {
     "train": "train an adapter from the votes, or resume a run",
     "judge": "make blind same-seed pairs, base against adapter, or tell the verdict on them",
 }
+_EPILOGUES = {
+    "generate": """examples:
+  generate --prompts "a lake at dawn" "a desert"          two images a prompt, one pair each
+  generate --model FOLDER --prompts "a lake" --seed 7     from a model of your own, repeatable
+  vote                                                    then: what is there to choose between""",
+    "train": """the path: generate, vote, train, judge, export. About 60 votes are a good start.
+
+examples:
+  train                                     all votes of this model, the defaults
+  train --preset quick                      does everything work?
+  train --preset balanced --rank 16         a preset, and one thing otherwise
+  train --config mine.toml                  settings in a file (rank = 16, one a line)
+  train --run workspace/runs/ID             go on after a crash or a stop, exactly
+  runs                                      what ran, what runs, and how it went
+
+Ctrl-C saves a checkpoint and stops; a second Ctrl-C ends at once. The run's config.json holds
+every setting that was in force.""",
+    "judge": """examples:
+  judge --adapter latest                    20 comparisons on prompts that nothing was trained on
+  vote --judge RUN                          choose, without knowing which is which
+  judge --verdict RUN                       after the last vote""",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb; returns the exit code. Messages for the person go to standard error, results to standard output."""
-    options = vars(_parser().parse_args(arguments))
-    verb: Callable[[dict[str, Any]], int] = options.pop("call")
+    """Run one verb; returns the exit code. Results go to standard output, words about them to standard error."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    out = Output(as_json="--json" in words)
     try:
-        return verb(options)
-    except ConfigError as error:
-        print(f"sdpo: {error}", file=sys.stderr)
-        return 2
+        options = _parse(words)
+        verb: Callable[[dict[str, Any], Output], int] = options.pop("call")
+        return verb(options, out)
     except SdpoError as error:
-        print(f"sdpo: {error}", file=sys.stderr)
-        return 1
+        return out.error(error)
+    except KeyboardInterrupt:
+        print("sdpo: Stopped.", file=sys.stderr)
+        return STOPPED
+
+
+class _Parser(argparse.ArgumentParser):
+    """Refuses as everything else does: with a `ConfigError`, which `main` tells."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{message[:1].upper()}{message[1:]}. `{self.prog} --help` tells what there is.")
+
+
+def _parse(words: list[str]) -> dict[str, Any]:
+    parser = _parser()
+    verbs: dict[str, argparse.ArgumentParser] = parser.get_default("verbs")
+    verb = next((word for word in words if not word.startswith("-")), None)
+    if verb is not None and verb not in verbs:
+        near = difflib.get_close_matches(verb, verbs, n=1)
+        hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(verbs)}."
+        raise ConfigError(f"There is no verb {verb}. {hint}")
+    found, extra = parser.parse_known_args(words)
+    if extra:
+        raise ConfigError(_unknown_arguments(verbs[str(verb)], extra))
+    options = vars(found)
+    del options["json"], options["verbs"]
+    return options
+
+
+def _unknown_arguments(parser: argparse.ArgumentParser, extra: list[str]) -> str:
+    flags = [word.partition("=")[0] for word in extra if word.startswith("--")]
+    if not flags:
+        return f"{parser.prog} does not take {' '.join(extra)}. `{parser.prog} --help` tells what there is."
+    near = difflib.get_close_matches(flags[0], re.findall(r"--[a-z-]+", parser.format_help()), n=1)
+    hint = f"Did you mean {near[0]}?" if near else f"`{parser.prog} --help` tells what there is."
+    return f"Unknown setting {flags[0]}. {hint}"
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="sdpo_core",
         description="Diffusion-SDPO (safeguarded DPO) for LoRA: from votes on your own images to an adapter.",
-        epilog="The path: generate, vote, train, judge, export. `VERB --help` explains a verb's settings.",
+        epilog=f"The path: generate, vote, train, judge, export. `VERB --help` explains a verb.\n\n{EXIT_CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=__version__)
     verbs = parser.add_subparsers(required=True, metavar="VERB")
+    parser.set_defaults(verbs=verbs.choices)
     for name, config in JOBS.items():
-        verb = _verb(verbs, name, _ABOUT[name], lambda options, name=name: _job(name, options))
+        verb = _verb(
+            verbs, name, _ABOUT[name], lambda options, out, name=name: _job(name, options, out), _EPILOGUES[name]
+        )
         verb.add_argument("--run", type=Path, help="a queued run folder to start, or a training run to resume")
         if name == "judge":
             verb.add_argument("--verdict", metavar="RUN", help="tell the verdict of a judge run instead")
-        _add_settings(verb, config)
-    vote = _verb(verbs, "vote", "record a vote, or print the next open pairs as JSON lines", _vote)
-    vote.add_argument("pair", nargs="?", type=int, help="the pair's id; without it the next open pairs are printed")
+        add_settings(verb, config)
+    vote = _verb(verbs, "vote", "record a vote, or list the next open pairs", _vote)
+    vote.add_argument("pair", nargs="?", type=int, help="the pair's id; without it the next open pairs are listed")
     vote.add_argument("choice", nargs="?", choices=["left", "right", "tie", "both-bad", "skip"])
     vote.add_argument("--judge", metavar="RUN", help="pairs of this judge run instead of training pairs")
-    vote.add_argument("--limit", type=int, default=10, help="how many pairs to print (10)")
+    vote.add_argument("--limit", type=int, default=10, help="how many pairs to list (10)")
     export = _verb(verbs, "export", "copy an adapter to where other tools find it, and prove that it fits", _export)
     export.add_argument("adapter", help="an adapter's name in the workspace, `latest`, or a file")
     export.add_argument("--to", type=Path, required=True, help="a folder (ComfyUI's models/loras) or a file name")
@@ -81,58 +139,55 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _verb(verbs: Any, name: str, about: str, call: Callable[[dict[str, Any]], int]) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = verbs.add_parser(name, help=about, description=about[0].upper() + about[1:] + ".")
+def _verb(
+    verbs: Any, name: str, about: str, call: Callable[[dict[str, Any], Output], int], epilogue: str = ""
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = verbs.add_parser(
+        name,
+        help=about,
+        description=f"{about[0].upper()}{about[1:]}.",
+        epilog="\n\n".join(part for part in (epilogue, EXIT_CODES) if part),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
     default = Path(os.environ.get("SDPO_WORKSPACE") or repository_root() / "workspace")
     parser.add_argument("--workspace", type=Path, default=default, help=f"the studio's data folder ({default.name}/)")
+    parser.add_argument("--json", action="store_true", help="results as JSON, one object a line, errors too")
     parser.set_defaults(call=call)
     return parser
 
 
-def _add_settings(parser: argparse.ArgumentParser, config: type[Settings]) -> None:
-    """One flag per field; the help is the field's docstring. Unset flags stay out of the namespace."""
-    group = parser.add_argument_group("settings")
-    for name, field in config.model_fields.items():
-        default = "" if field.default in (None, (), "") else f" ({field.default})"
-        text = (field.description or "").replace("\n", " ").replace("%", "%%")
-        many = typing.get_origin(field.annotation) is tuple
-        group.add_argument(
-            f"--{name.replace('_', '-')}",
-            dest=f"setting_{name}",
-            default=argparse.SUPPRESS,
-            nargs="+" if many else None,
-            metavar=_metavar(field),
-            help=text + default,
-        )
-
-
-def _metavar(field: FieldInfo) -> str:
-    kind = field.annotation
-    if typing.get_origin(kind) in (typing.Union, types.UnionType):
-        kind = next(arm for arm in typing.get_args(kind) if arm is not type(None))
-    if typing.get_origin(kind) is typing.Literal:
-        return "{" + ",".join(typing.get_args(kind)) + "}"
-    if typing.get_origin(kind) is tuple:
-        return "TEXT"
-    return {int: "N", float: "X", str: "TEXT"}.get(typing.cast("type", kind), "VALUE")
-
-
-def _job(verb: Verb, options: dict[str, Any]) -> int:
+def _job(verb: Verb, options: dict[str, Any], out: Output) -> int:
     workspace: Path = options["workspace"].resolve()
     if options.get("verdict"):
-        return _verdict(workspace, options["verdict"])
-    values = {name.removeprefix("setting_"): v for name, v in options.items() if name.startswith("setting_")}
-    if options["run"]:
-        if values:
-            raise ConfigError("--run takes the settings from the run folder; give no others, or start a new run.")
-        run = RunFolder.open(options["run"].resolve())
-        _refuse_running(run, verb)
-        if run.status().state in FINISHED:
-            run.answer("stop")  # an earlier stop is over; one that comes from now on counts
-    else:
-        run = RunFolder.create(workspace / "runs", verb, JOBS[verb].parse(values).model_dump(mode="json"))
+        return _verdict(workspace, options["verdict"], out)
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return _run_job(verb, _job_folder(verb, options, workspace), workspace, out)
+    if verb != "train":
+        raise ConfigError(f"Only train runs on several processes. Start {verb} as `python -m sdpo_core {verb} …`.")
+    from sdpo_core.training.processes import Processes  # loads torch
+
+    together = Processes.join(options.get("setting_device", "auto"))
+    folder = str(_job_folder(verb, options, workspace).path) if together.first else ""
+    run = RunFolder(Path(together.agree_text(folder)))
+    code = _run_job(verb, run, workspace, out, speaks=together.first)
+    together.leave()
+    return code
+
+
+def _job_folder(verb: Verb, options: dict[str, Any], workspace: Path) -> RunFolder:
+    """The run folder to start: the one that --run names, or a new one."""
+    if not options["run"]:
+        run = RunFolder.create(workspace / "runs", verb, settings_from(options, JOBS[verb]).model_dump(mode="json"))
         print(f"Run folder: {run.path}", file=sys.stderr)
-    return _run_job(verb, run, workspace)
+        return run
+    if any_given(options):
+        raise ConfigError("--run takes the settings from the run folder; give no others, or start a new run.")
+    run = RunFolder.open(options["run"].resolve())
+    _refuse_running(run, verb)
+    if run.status().state in FINISHED:
+        run.answer("stop")  # an earlier stop is over; one that comes from now on counts
+    return run
 
 
 def _refuse_running(run: RunFolder, verb: Verb) -> None:
@@ -145,24 +200,31 @@ def _refuse_running(run: RunFolder, verb: Verb) -> None:
         raise RunError(f"Run {run.id} is {status.state} already. Start a new run.")
 
 
-def _run_job(verb: Verb, run: RunFolder, workspace: Path) -> int:
-    """Run a job to its end. The one place that catches everything: whatever happens, the folder says so."""
+def _run_job(verb: Verb, run: RunFolder, workspace: Path, out: Output, *, speaks: bool = True) -> int:
+    """Run a job to its end. The one place that catches everything: whatever happens, the folder says so.
+
+    Of several processes the first `speaks` for all; any of them may fail.
+    """
     with _terminal() as echo, _stopping_gently(run):
-        reporter = Reporter(run, verb, 0, echo)
+        reporter = Reporter(run, verb, 0, echo, silent=not speaks)
         reporter.say(0, "Starting…", force=True)
         try:
             config = JOBS[verb].parse(run.config())
             _entry(verb)(config, run, workspace, reporter)
         except SdpoError as error:
             _fail(run, verb, str(error))
+            return out.error(error, run=str(run.path))
+        except KeyboardInterrupt:  # the second one; the first asked to stop
+            _fail(run, verb, "You ended it at once. What its last checkpoint holds is safe.")
             raise
         except BaseException as error:  # noqa: BLE001 - the boundary: a viewer must learn of any end
             traceback.print_exc()
             _fail(run, verb, f"{type(error).__name__}: {error}. The log has the details.")
-            return 1
+            return out.error(RunError(run.status().message), run=str(run.path))
     status = run.status()
-    print(json.dumps({"run": str(run.path), **status.model_dump()}))
-    return 0
+    if speaks:
+        out.result({"run": str(run.path), **status.model_dump()}, f"{status.message}\n{run.path}")
+    return STOPPED if status.state == "stopped" and reporter.stop_was_requested else DONE
 
 
 @contextlib.contextmanager
@@ -208,55 +270,59 @@ def _fail(run: RunFolder, verb: Verb, message: str) -> None:
 @contextlib.contextmanager
 def _terminal() -> Iterator[Callable[[Status], None]]:
     """A progress bar where a person looks on; plain lines where a log is written."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    if not sys.stderr.isatty():
         yield _log_line
         return
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda status: bar.update(
-            task, completed=status.step, total=status.total or None, description=status.message
-        )
+    with progress() as show:
+        yield lambda status: show(status.step, status.total or None, status.message)
 
 
 def _log_line(status: Status) -> None:
     print(f"[{status.state}] {status.step}/{status.total} {status.message}", file=sys.stderr, flush=True)
 
 
-def _verdict(workspace: Path, run_id: str) -> int:
+def _verdict(workspace: Path, run_id: str, out: Output) -> int:
     run = RunFolder.open(workspace / "runs" / run_id)
     with Store(workspace) as store:
         found = verdict(store, run)
-    print(found.sentence if found else "Not all comparisons are voted on yet; the verdict shows at the end.")
-    return 0
+    sentence = found.sentence if found else "Not all comparisons are voted on yet; the verdict shows at the end."
+    out.result({"complete": False, "sentence": sentence, **(vars(found) if found else {})}, sentence)
+    return DONE
 
 
-def _vote(options: dict[str, Any]) -> int:
+def _vote(options: dict[str, Any], out: Output) -> int:
     with Store(options["workspace"]) as store:
         if options["pair"] is not None:
             if options["choice"] is None:
                 raise ConfigError("A vote needs a choice: left, right, tie, both-bad or skip.")
             if options["choice"] not in CHOICES[store.pair(options["pair"]).purpose]:
                 raise ConfigError(f"A blind comparison is left, right or a tie, not {options['choice']}.")
-            print(store.vote(str(uuid.uuid4()), options["pair"], options["choice"]).model_dump_json())
-            return 0
+            vote = store.vote(str(uuid.uuid4()), options["pair"], options["choice"])
+            out.result(vote.model_dump(mode="json"), f"Saved: {vote.choice} on pair {vote.pair_id}.")
+            return DONE
         purpose = "judge" if options["judge"] else "train"
-        for pair in store.open_pairs(purpose=purpose, run_id=options["judge"], limit=options["limit"]):
-            images = {side: str(store.image_path(getattr(pair, side))) for side in ("left", "right")}
-            print(json.dumps({"pair": pair.id, "prompt": pair.left.prompt, **images}, ensure_ascii=False))
-        return 0
+        pairs = [
+            {
+                "pair": pair.id,
+                "prompt": pair.left.prompt,
+                "left": str(store.image_path(pair.left)),
+                "right": str(store.image_path(pair.right)),
+            }
+            for pair in store.open_pairs(purpose=purpose, run_id=options["judge"], limit=options["limit"])
+        ]
+    out.table(pairs, ("pair", "prompt", "left", "right"), [[str(cell) for cell in pair.values()] for pair in pairs])
+    return DONE
 
 
-def _export(options: dict[str, Any]) -> int:
+def _export(options: dict[str, Any], out: Output) -> int:
     target, proof = export_adapter(options["adapter"], options["to"], options["workspace"], options["base"])
-    print(f"{target}\n{proof}")
-    return 0
+    out.result({"file": str(target), "proof": proof}, f"{target}\n{proof}")
+    return DONE
 
 
-def _doctor(options: dict[str, Any]) -> int:
+def _doctor(options: dict[str, Any], out: Output) -> int:
     well = True
     for finding in examine(options["workspace"]):
-        print(f"{'ok ' if finding.ok else 'NO '} {finding.sentence}", flush=True)
+        out.result(vars(finding), f"{'ok ' if finding.ok else 'NO '} {finding.sentence}")
         well = well and finding.ok
-    return 0 if well else 1
+    return DONE if well else FAILED

@@ -37,7 +37,7 @@ _SEEDS = 2**32
 _BATCH = 2  # images sampled together: a pair
 _ONE_ADAPTER = "One adapter acts at a time: several <lora:…> tags, or one beside a chosen adapter, have no effect."
 # What a warm job holds in memory; a request that wants another one needs a job of its own.
-_FIXED_WHILE_WARM = ("model", "device", "threads", "keep_warm_s")
+_FIXED_WHILE_WARM = ("model", "device", "precision", "threads", "keep_warm_s")
 
 
 class Stopped(Exception):
@@ -137,7 +137,12 @@ def run_generate(config: GenerateConfig, run: RunFolder, workspace: Path, report
     started = time.time()
     reporter.say(0, "Loading the model…", force=True)
     with Store(workspace) as store:
-        job = _Job(run, store, reporter, load_model(config.model, device=config.device, threads=config.threads))
+        job = _Job(
+            run,
+            store,
+            reporter,
+            load_model(config.model, device=config.device, precision=config.precision, threads=config.threads),
+        )
         try:
             job.make(config)
             if config.keep_warm_s:

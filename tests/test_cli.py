@@ -1,6 +1,7 @@
 """The command line as a person uses it: real processes on a tiny real model, from the first image to the verdict."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -10,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from sdpo_core.cli import main
+from sdpo_core.cli import JOBS, main
 from sdpo_core.config import TrainConfig
 from sdpo_core.files.adapter_info import read_adapter_info
 from sdpo_core.preferences.store import Store
-from sdpo_core.training.runs import RunFolder, list_runs
+from sdpo_core.presets import preset_names
+from sdpo_core.training.runs import RunFolder, Verb, list_runs
 from tests.tiny_model import build_tiny_pipeline
 
 PROMPTS = ["hills", "a lake", "a desert", "the sea", "a forest", "mountains"]
@@ -32,8 +34,14 @@ def sdpo(*arguments: str | Path) -> str:
     return done.stdout
 
 
-def lines(text: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in text.splitlines()]
+def lines(*arguments: str | Path) -> list[dict[str, Any]]:
+    """What a verb says with --json: every line of standard output is an object."""
+    return [json.loads(line) for line in sdpo(*arguments, "--json").splitlines()]
+
+
+def result(*arguments: str | Path) -> dict[str, Any]:
+    (value,) = lines(*arguments)
+    return value
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +54,7 @@ def workspace(tiny: Path) -> Path:
     """A workspace with six voted pairs: left, right, …, and one tie."""
     folder = tiny.parent / "workspace"
     sdpo("generate", "--workspace", folder, "--model", tiny, "--seed", "5", *QUICK, "--prompts", *PROMPTS)
-    for i, pair in enumerate(lines(sdpo("vote", "--workspace", folder))):
+    for i, pair in enumerate(lines("vote", "--workspace", folder)):
         choice = "tie" if i == 5 else ("left", "right")[i % 2]
         sdpo("vote", "--workspace", folder, str(pair["pair"]), choice)
     return folder
@@ -55,7 +63,7 @@ def workspace(tiny: Path) -> Path:
 @pytest.fixture(scope="module")
 def trained(workspace: Path, tiny: Path) -> RunFolder:
     flags = ["--steps", "6", "--checkpoint-every-steps", "3", "--rank", "2", "--preview-prompts", "1"]
-    end = json.loads(sdpo("train", "--workspace", workspace, "--model", tiny, *QUICK, *flags, "--adapter-name", "mine"))
+    end = result("train", "--workspace", workspace, "--model", tiny, *QUICK, *flags, "--adapter-name", "mine")
     assert end["state"] == "done"
     return RunFolder.open(Path(end["run"]))
 
@@ -95,9 +103,9 @@ def test_training_leaves_everything_the_run_folder_promises(trained: RunFolder, 
 
 def test_judging_is_blind_and_ends_in_a_verdict(trained: RunFolder, workspace: Path, tiny: Path) -> None:
     flags = ["--adapter", "mine", "--comparisons", "3", "--prompts", "the moon", "a house", "a boat"]
-    end = json.loads(sdpo("judge", "--workspace", workspace, "--model", tiny, *QUICK, *flags))
+    end = result("judge", "--workspace", workspace, "--model", tiny, *QUICK, *flags)
     run = Path(end["run"]).name
-    pairs = lines(sdpo("vote", "--workspace", workspace, "--judge", run))
+    pairs = lines("vote", "--workspace", workspace, "--judge", run)
     assert len(pairs) == 3
     assert "not all comparisons" in sdpo("judge", "--workspace", workspace, "--verdict", run).lower()
     assert main(["vote", "--workspace", str(workspace), str(pairs[0]["pair"]), "skip"]) == 2
@@ -129,14 +137,14 @@ def test_export_copies_the_adapter_and_proves_it(
 def test_kill_9_and_resume_equal_a_straight_run(workspace: Path, tiny: Path) -> None:
     """The process dies at some step after the first checkpoint; the resumed run ends with the same bytes."""
     flags = [*QUICK, "--checkpoint-every-steps", "4", "--rank", "2", "--preview-prompts", "0", "--model", tiny]
-    straight = json.loads(sdpo("train", "--workspace", workspace, *flags, "--steps", "24"))
+    straight = result("train", "--workspace", workspace, *flags, "--steps", "24")
     with subprocess.Popen(
         command("train", "--workspace", workspace, *flags, "--steps", "24"), stdout=-3, stderr=-3
     ) as child:
         run = _wait_for_checkpoint(workspace / "runs", child.pid)
         child.send_signal(getattr(signal, "SIGKILL", signal.SIGTERM))
     assert run.status().state == "failed"
-    resumed = json.loads(sdpo("train", "--workspace", workspace, "--run", run.path))
+    resumed = result("train", "--workspace", workspace, "--run", run.path)
     assert resumed["state"] == "done"
     assert run.checkpoints()[-1].name == "step-000024"
     for name in ("state.safetensors", "state.json"):
@@ -153,7 +161,7 @@ def test_ctrl_c_keeps_what_was_learned(workspace: Path, tiny: Path) -> None:
     ) as child:
         run = _wait_for_checkpoint(workspace / "runs", child.pid)
         child.send_signal(signal.SIGINT)
-        assert child.wait(timeout=60) == 0
+        assert child.wait(timeout=60) == 130
     assert run.status().state == "stopped"
     assert "You stopped it" in run.status().message
     assert run.adapter_path.is_file()
@@ -165,14 +173,15 @@ def test_stopped_while_loading_nothing_is_published_and_it_can_be_resumed(
     config = TrainConfig.parse({"model": str(tiny), "steps": 2, "rank": 2, "preview_prompts": 0, "size_px": 64})
     run = RunFolder.create(workspace / "runs", "train", config.model_dump(mode="json"))
     run.signal("stop")
-    assert main(["train", "--workspace", str(workspace), "--run", str(run.path)]) == 0
+    assert main(["train", "--workspace", str(workspace), "--run", str(run.path)]) == 130
     assert run.status().state == "stopped"
     assert "before another step" in run.status().message
     assert not run.adapter_path.exists()
     run.signal("stop")  # a second press on a run that has stopped already must not stop its resume
-    assert main(["train", "--workspace", str(workspace), "--run", str(run.path)]) == 0
+    capsys.readouterr()
+    assert main(["train", "--workspace", str(workspace), "--run", str(run.path), "--json"]) == 0
     assert run.status().state == "done"
-    assert json.loads(capsys.readouterr().out.splitlines()[-1])["step"] == 2
+    assert json.loads(capsys.readouterr().out)["step"] == 2
     with Store(workspace) as store:
         assert [record.run_id for record in store.adapters()].count(run.id) == 1
 
@@ -181,6 +190,13 @@ def test_stopped_while_loading_nothing_is_published_and_it_can_be_resumed(
     ("arguments", "code", "sentence"),
     [
         (["train", "--learning-rate", "fast"], 2, "learning_rate"),
+        (["train", "--learnig-rate", "1"], 2, "Unknown setting --learnig-rate. Did you mean --learning-rate?"),
+        (["train", "--preset", "quik"], 2, "No preset is named quik. Did you mean quick?"),
+        (["train", "--config", "none.toml"], 2, "There is no file none.toml."),
+        (["train", "--preset", "quick", "--run", "x"], 2, "--run takes the settings from the run folder"),
+        (["train", "now"], 2, "does not take now"),
+        (["trian"], 2, "There is no verb trian. Did you mean train?"),
+        (["vote", "one", "left"], 2, "Argument pair: invalid int value: 'one'"),
         (["train", "--safeguard", "lora", "--scope", "batch"], 2, "scope 'batch' belongs to safeguard 'output'"),
         (["train", "--model", "nowhere/at-all"], 1, "nowhere/at-all"),
         (["generate"], 2, "Give at least one prompt"),
@@ -194,9 +210,14 @@ def test_mistakes_are_told_in_a_sentence(
 ) -> None:
     verb, *rest = arguments
     assert main([verb, "--workspace", str(workspace), *rest]) == code
-    said = capsys.readouterr().err
-    assert sentence in said
-    assert "Traceback" not in said
+    said = capsys.readouterr()
+    assert sentence in said.err
+    assert "Traceback" not in said.err
+    assert said.out == ""
+    assert main([verb, "--workspace", str(workspace), *rest, "--json"]) == code
+    told = json.loads(capsys.readouterr().out)
+    assert sentence in told["error"]
+    assert told["exit_code"] == code
 
 
 @pytest.mark.parametrize("verb", [["generate", "--prompts", "a lake"], ["train"], ["vote"]])
@@ -249,6 +270,53 @@ def test_help_teaches_every_setting() -> None:
     out = sdpo("train", "--help")
     assert "--drift-budget" in out
     assert "held-out winner error" in " ".join(out.split())
+    assert "safeguard: how the loser is kept" in out
+    for name in preset_names():
+        assert f"{name} " in out
+    assert "130  stopped before its end" in out
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_every_setting_has_a_flag(job: Verb, capsys: pytest.CaptureFixture[str]) -> None:
+    """A new field of a settings class is also named in `commands.flags.GROUPS`."""
+    with pytest.raises(SystemExit):
+        main([job, "--help"])
+    out = capsys.readouterr().out
+    for name in JOBS[job].model_fields:
+        assert f"  --{name.replace('_', '-')} " in out
+
+
+def test_the_settings_that_held_lie_in_the_run_folder(tiny: Path, tmp_path: Path) -> None:
+    """No votes, so the run fails; what it would have run with stands there all the same."""
+    (tmp_path / "mine.toml").write_text("steps = 50\npreview_prompts = 1\n", encoding="utf-8")
+    chosen = ["--preset", "quick", "--config", str(tmp_path / "mine.toml"), "--preview-prompts", "3"]
+    assert main(["train", "--workspace", str(tmp_path), "--model", str(tiny), *chosen]) == 1
+    (run,) = list_runs(tmp_path / "runs")
+    config = TrainConfig.parse(run.config())
+    assert (config.steps, config.preview_prompts, config.checkpoint_every_steps) == (50, 3, 20)
+
+
+def test_a_failed_job_is_told_to_a_program_with_its_run(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "--workspace", str(tmp_path), "--model", str(tiny), "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    (run,) = list_runs(tmp_path / "runs")
+    assert told == {"error": run.status().message, "kind": "DataError", "exit_code": 1, "run": str(run.path)}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM that a process can catch")
+def test_sigterm_stops_as_ctrl_c_does(workspace: Path, tiny: Path) -> None:
+    flags = [*QUICK, "--checkpoint-every-steps", "4", "--rank", "2", "--preview-prompts", "0", "--model", tiny]
+    with subprocess.Popen(
+        command("train", "--workspace", workspace, *flags, "--steps", "5000", "--json"), stdout=-1, stderr=-3, text=True
+    ) as child:
+        run = _wait_for_checkpoint(workspace / "runs", child.pid)
+        child.send_signal(signal.SIGTERM)
+        out, _ = child.communicate(timeout=60)
+    assert child.returncode == 130
+    assert json.loads(out)["state"] == "stopped"
+    assert run.adapter_path.is_file()
 
 
 def _wait_for_checkpoint(runs: Path, pid: int) -> RunFolder:

@@ -44,7 +44,7 @@ def run_judge(config: JudgeConfig, run: RunFolder, workspace: Path, reporter: Re
             config = config.model_copy(update={"adapter": store.find_adapter("latest").name})
             run.write_config(config.model_dump(mode="json"))
         path = find_adapter_file(store, config.adapter)
-        model = load_model(config.model, device=config.device, threads=config.threads)
+        model = load_model(config.model, device=config.device, precision=config.precision, threads=config.threads)
         prompts = _fresh_prompts(config, model.info, store)
         adapter = attach_adapter(model, path, strength=config.strength, branch=config.adapter_branch)
         painter, made = _Painter(config, store, model, adapter, reporter), 0

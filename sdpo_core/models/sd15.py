@@ -59,9 +59,10 @@ class StableDiffusion15:
         return self._vae.decode(latents)
 
     def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Conditioning) -> Tensor:
-        """The UNet's output (B, C, h, w), float32."""
+        """The UNet's output (B, C, h, w), float32 or wider."""
         noisy, context = noisy.to(self.dtype), conditioning.context.to(self.dtype)
-        return self.network(noisy, timesteps, encoder_hidden_states=context, return_dict=False)[0].float()
+        predicted = self.network(noisy, timesteps, encoder_hidden_states=context, return_dict=False)[0]
+        return predicted.to(torch.promote_types(self.dtype, torch.float32))
 
     def scheduler(self, sampler: Sampler) -> Scheduler:
         """A fresh sampler."""

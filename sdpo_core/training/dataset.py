@@ -63,21 +63,24 @@ class PairBatch(NamedTuple):
     noise: Tensor  # ε, (B, C, h, w)
     timesteps: Tensor  # (B,) int64
     unconditional: Tensor  # (B,) bool: the prompt was dropped, so the conditioning is the empty prompt's
+    kept: Tensor | None = None  # (B, 2) int64, with a noise bank: the pair's index, and which of its draws this is
+
+    def pick(self, rows: Tensor | slice) -> Self:
+        """The rows at the given indices, (M,) int64, or of the slice."""
+        ids = torch.tensor(self.pair_ids)[rows.cpu() if isinstance(rows, Tensor) else rows]
+        return type(self)(
+            ids.tolist(),
+            Sides(*(side[rows] for side in self.latents)),
+            self.conditioning.pick(rows),
+            self.noise[rows],
+            self.timesteps[rows],
+            self.unconditional[rows],
+            None if self.kept is None else self.kept[rows],
+        )
 
     def split(self, size: int) -> list[Self]:
         """Micro-batches of at most `size` pairs."""
-        starts = range(0, len(self.pair_ids), size)
-        return [
-            type(self)(
-                self.pair_ids[i : i + size],
-                Sides(*(side[i : i + size] for side in self.latents)),
-                self.conditioning.pick(slice(i, i + size)),
-                self.noise[i : i + size],
-                self.timesteps[i : i + size],
-                self.unconditional[i : i + size],
-            )
-            for i in starts
-        ]
+        return [self.pick(slice(i, i + size)) for i in range(0, len(self.pair_ids), size)]
 
 
 def orient(pair: VotedPair) -> Example:
@@ -117,32 +120,50 @@ class EncodedPairs:
             self.timesteps,
         )
 
-    def batch(self, step: int, *, pairs: int, seed: int, caption_dropout: float) -> PairBatch:
-        """The pairs of optimiser step `step` (from 0), a function of the arguments alone.
+    def batch(
+        self,
+        step: int,
+        *,
+        pairs: int,
+        seed: int,
+        caption_dropout: float,
+        noise_bank: int | None = None,
+        slots: range | None = None,
+    ) -> PairBatch:
+        """The pairs in `slots` (all by default) of optimiser step `step` (from 0), a function of the arguments alone.
 
-        Timesteps are uniform and stratified: each of `pairs` equal parts of the schedule is drawn from once.
+        Timesteps are uniform and stratified: each of `pairs` equal parts of the schedule is drawn from once. With a
+        `noise_bank` of K every pair goes round K fixed draws, one in each of K equal parts of the schedule.
         """
-        slots = [self._slot(step * pairs + i, seed) for i in range(pairs)]
-        draws = [_Draw.make(self.latents.winner.shape[1:], seed, "step", step, i) for i in range(pairs)]
-        strata = torch.randperm(pairs, generator=generator(seed, "strata", step))
-        within = torch.tensor([draw.within for draw in draws], dtype=torch.float64)
-        timesteps = ((strata + within) / pairs * self.timesteps).long()
+        strata = torch.randperm(pairs, generator=generator(seed, "strata", step)).tolist()
+        drawn: list[tuple[int, int, _Draw, float]] = []  # pair, which of its kept draws, draw, t/T
+        for slot in slots or range(pairs):
+            epoch, pair = self._place(step * pairs + slot, seed)
+            draw = _Draw.make(self.latents.winner.shape[1:], seed, "step", step, slot)
+            if noise_bank is None:
+                drawn.append((pair, 0, draw, (strata[slot] + draw.within) / pairs))
+                continue
+            turn, visit = divmod(epoch, noise_bank)
+            kept = int(torch.randperm(noise_bank, generator=generator(seed, "bank order", pair, turn))[visit])
+            fixed = _Draw.make(draw.noise.shape, seed, "bank draw", pair, kept)
+            drawn.append((pair, kept, draw._replace(noise=fixed.noise), (kept + fixed.within) / noise_bank))
         device = self.latents.winner.device
-        pick = torch.tensor(slots, device=device)
-        dropped = torch.tensor([draw.uniform < caption_dropout for draw in draws], device=device)
+        pick = torch.tensor([pair for pair, *_ in drawn], device=device)
+        dropped = torch.tensor([draw.uniform < caption_dropout for *_, draw, _ in drawn], device=device)
         return PairBatch(
-            [self.examples[i].pair_id for i in slots],
+            [self.examples[pair].pair_id for pair, *_ in drawn],
             Sides(*(side[pick] for side in self.latents)),
             self.conditioning.pick(pick).where(~dropped, self.empty),
-            torch.stack([draw.noise for draw in draws]).to(device),
-            timesteps.to(device),
+            torch.stack([draw.noise for *_, draw, _ in drawn]).to(device),
+            torch.tensor([int(part * self.timesteps) for *_, part in drawn], device=device),
             dropped,
+            None if noise_bank is None else torch.tensor([[pair, kept] for pair, kept, *_ in drawn], device=device),
         )
 
-    def _slot(self, position: int, seed: int) -> int:
-        """Which pair stands at `position` of the endless sequence of shuffled epochs."""
+    def _place(self, position: int, seed: int) -> tuple[int, int]:
+        """(epoch, pair) at `position` of the endless sequence of shuffled epochs."""
         epoch, index = divmod(position, len(self))
-        return int(torch.randperm(len(self), generator=generator(seed, "epoch", epoch))[index])
+        return epoch, int(torch.randperm(len(self), generator=generator(seed, "epoch", epoch))[index])
 
 
 class _Draw(NamedTuple):

@@ -116,5 +116,5 @@ def test_only_cells_of_the_same_code_and_model_are_known(tmp_path: Path) -> None
 
 
 def test_a_failing_job_is_told_with_its_last_words(tmp_path: Path) -> None:
-    with pytest.raises(outcome.RunError, match="unrecognized arguments"):
+    with pytest.raises(outcome.RunError, match="Unknown setting"):
         outcome.run_verb("train", tmp_path, "--no-such-setting", "1")

@@ -1,0 +1,75 @@
+"""What a verb says: words and tables for a person, or JSON alone for a program, on standard output."""
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from sdpo_core.errors import ConfigError
+
+DONE, FAILED, WRONG_USAGE, STOPPED = 0, 1, 2, 130
+"""Exit codes: 130 is what a shell gives to a program that was ended by Ctrl-C."""
+
+EXIT_CODES = f"""exit codes:
+  {DONE:3}  done
+  {FAILED:3}  failed: the message says what was expected, what came and what to do
+  {WRONG_USAGE:3}  wrong usage: an unknown or impossible setting or argument; nothing was started
+  {STOPPED:3}  stopped before its end, because Ctrl-C, SIGTERM or `runs stop` asked: what was made is saved"""
+
+
+class Output:
+    """Standard output. With `as_json` it gets one JSON object a line and nothing else; notes go to standard error."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+
+    def result(self, value: Mapping[str, Any], words: str) -> None:
+        """One result: `value` for a program, or `words` for a person."""
+        self._write(json.dumps(value, ensure_ascii=False, allow_nan=False) if self.as_json else words)
+
+    def table(self, rows: Sequence[Mapping[str, Any]], columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+        """Many results: each of `rows` for a program, or `cells` under `columns` for a person."""
+        if self.as_json:
+            for row in rows:
+                self._write(json.dumps(row, ensure_ascii=False, allow_nan=False))
+            return
+        console = Console()
+        if not console.is_terminal:  # for grep and cut: whole cells, whatever the width
+            for line in cells:
+                self._write("\t".join(" ".join(cell.split()) for cell in line))
+            return
+        table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+        for line in cells:
+            table.add_row(*(Text(cell) for cell in line))  # as Text, because a prompt may hold [markup]
+        console.print(table)
+
+    def error(self, error: Exception, **more: Any) -> int:
+        """Tell a failure, always on standard error too; returns the exit code that goes with it."""
+        code = WRONG_USAGE if isinstance(error, ConfigError) else FAILED
+        if self.as_json:
+            kind = type(error).__name__
+            self._write(json.dumps({"error": str(error), "kind": kind, "exit_code": code, **more}, ensure_ascii=False))
+        print(f"sdpo: {error}", file=sys.stderr)
+        return code
+
+    def _write(self, line: str) -> None:
+        print(line, flush=True)
+
+
+@contextlib.contextmanager
+def progress() -> Iterator[Callable[[int, int | None, str], None]]:
+    """Yields `show(done, total, message)`: a bar on standard error where a person looks on, and nothing elsewhere."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _done, _total, _message: None
+        return
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}", markup=False))
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total, message: bar.update(task, completed=done, total=total, description=message)

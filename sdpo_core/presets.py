@@ -1,0 +1,88 @@
+"""Settings from files: the presets that ship in assets/presets/, and a person's own TOML.
+
+A file holds settings of one job by their names, and may hold a `description` in words. What is given nearer to the
+person wins: a flag over their file, the file over a preset, the preset over the defaults.
+"""
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sdpo_core.config import Settings, repository_root, unknown_setting
+from sdpo_core.errors import ConfigError
+
+_DESCRIPTION = "description"
+_Settings = TypeVar("_Settings", bound=Settings)
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A set of training settings that ships with the studio."""
+
+    name: str
+    description: str  # one line for a person
+    values: dict[str, Any]  # what it sets; the rest are defaults
+
+
+def preset_names() -> list[str]:
+    """The names of the presets, in alphabetical order."""
+    return sorted(path.stem for path in _folder().glob("*.toml"))
+
+
+def read_preset(name: str) -> Preset:
+    """The preset of this name; raises `ConfigError` with the nearest name when there is none."""
+    names = preset_names()
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(names)}."
+        raise ConfigError(f"No preset is named {name}. {hint}")
+    values = _read(_folder() / f"{name}.toml")
+    return Preset(name, str(values.pop(_DESCRIPTION, "")), values)
+
+
+def read_settings_file(path: Path, settings: type[Settings]) -> dict[str, Any]:
+    """The settings in a TOML file, not yet checked against each other.
+
+    Raises `ConfigError` when the file can't be read, is no TOML, or names a setting that `settings` doesn't have.
+    """
+    values = _read(path)
+    values.pop(_DESCRIPTION, None)
+    _refuse_unknown(path.name, values, settings)
+    return values
+
+
+def resolve(
+    settings: type[_Settings], flags: Mapping[str, Any], *, file: Path | None = None, preset: str | None = None
+) -> _Settings:
+    """The settings that hold: `flags` over `file` over `preset` over the defaults. Raises `ConfigError` in words."""
+    values: dict[str, Any] = {}
+    if preset is not None:
+        values |= read_preset(preset).values
+        _refuse_unknown(f"preset {preset}", values, settings)
+    if file is not None:
+        values |= read_settings_file(file, settings)
+    return settings.parse({**values, **flags})
+
+
+def _refuse_unknown(source: str, values: Mapping[str, Any], settings: type[Settings]) -> None:
+    unknown = [name for name in values if name not in settings.model_fields]
+    if unknown:
+        raise ConfigError(f"{source}: {' '.join(unknown_setting(settings, name) for name in unknown)}")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"There is no file {path}. Check the name, or choose a preset instead.") from error
+    except OSError as error:
+        raise ConfigError(f"{path} can't be read ({error.strerror}). Check the file and its permissions.") from error
+    except ValueError as error:  # no TOML, or no UTF-8
+        raise ConfigError(f"{path} is not TOML: {error}. Expected lines such as: steps = 200") from error
+
+
+def _folder() -> Path:
+    return repository_root() / "assets" / "presets"
