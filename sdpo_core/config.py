@@ -36,7 +36,11 @@ class Runtime(Settings):
     """Where a job runs."""
 
     model: str = "demo"
-    """Base model: `demo`, a folder in diffusers format, or the hub id of a model in the local Hugging Face cache."""
+    """Base model: `demo`, a checkpoint (.safetensors), a folder in diffusers format, or the hub id of a model in the
+    local Hugging Face cache."""
+    prediction_type: Literal["auto", "epsilon", "v_prediction"] = "auto"
+    """What the base model predicts; `auto` takes what it says of itself. Checkpoints of Stable Diffusion 2 don't say
+    it: give it once, and it is remembered for the file."""
     device: Device = "auto"
     """Device to run on; `auto` takes CUDA, then Apple's MPS, then the CPU."""
     threads: int = Field(default=1, ge=1, le=256)

@@ -26,7 +26,7 @@ from sdpo_core.files.hashing import sha256_file
 from sdpo_core.models.attach import LoadedAdapter, attach_adapter, find_adapter_file
 from sdpo_core.models.family import Conditioning, DiffusionModel, Frame, set_timesteps
 from sdpo_core.models.lora import Lora
-from sdpo_core.models.registry import load_model
+from sdpo_core.models.registry import load_configured
 from sdpo_core.preferences.prompt_text import parse_prompt, prompt_note
 from sdpo_core.preferences.records import AdapterUse, Candidate, Recipe
 from sdpo_core.preferences.store import Store
@@ -137,12 +137,7 @@ def run_generate(config: GenerateConfig, run: RunFolder, workspace: Path, report
     started = time.time()
     reporter.say(0, "Loading the model…", force=True)
     with Store(workspace) as store:
-        job = _Job(
-            run,
-            store,
-            reporter,
-            load_model(config.model, device=config.device, precision=config.precision, threads=config.threads),
-        )
+        job = _Job(run, store, reporter, load_configured(config))
         try:
             job.make(config)
             if config.keep_warm_s:

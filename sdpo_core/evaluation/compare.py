@@ -14,7 +14,7 @@ from sdpo_core.files.model_info import ModelInfo
 from sdpo_core.generation import Stopped, build_recipe, ensure_candidates
 from sdpo_core.models.attach import LoadedAdapter, attach_adapter, find_adapter_file
 from sdpo_core.models.family import DiffusionModel
-from sdpo_core.models.registry import load_model
+from sdpo_core.models.registry import load_configured
 from sdpo_core.preferences.prompt_text import prompt_note
 from sdpo_core.preferences.records import AdapterUse, Candidate
 from sdpo_core.preferences.store import Store
@@ -44,7 +44,7 @@ def run_judge(config: JudgeConfig, run: RunFolder, workspace: Path, reporter: Re
             config = config.model_copy(update={"adapter": store.find_adapter("latest").name})
             run.write_config(config.model_dump(mode="json"))
         path = find_adapter_file(store, config.adapter)
-        model = load_model(config.model, device=config.device, precision=config.precision, threads=config.threads)
+        model = load_configured(config)
         prompts = _fresh_prompts(config, model.info, store)
         adapter = attach_adapter(model, path, strength=config.strength, branch=config.adapter_branch)
         painter, made = _Painter(config, store, model, adapter, reporter), 0

@@ -22,7 +22,7 @@ from sdpo_core.generation import build_recipe, sample
 from sdpo_core.models.adapter import ADAPTER_MODE, prove_adapter
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
-from sdpo_core.models.registry import load_model
+from sdpo_core.models.registry import load_configured
 from sdpo_core.preferences.adapters import free_path
 from sdpo_core.preferences.pairs import TrainingPairs, split_held_out, training_pairs
 from sdpo_core.preferences.records import AdapterUse, VotedPair
@@ -75,7 +75,7 @@ def run_train(config: TrainConfig, run: RunFolder, workspace: Path, reporter: Re
         )
     reporter.say(0, "Reading the votes…", force=True)
     with Store(workspace) as store:
-        info = inspect_model(config.model)
+        info = inspect_model(config.model, config.prediction_type)
         if together.first:
             data = _load_data(run) or _freeze_data(run, training_pairs(store, info.sha256), config)
             config = config.model_copy(update={"steps": config.steps or steps_for_pairs(len(data.train))})
@@ -85,8 +85,7 @@ def run_train(config: TrainConfig, run: RunFolder, workspace: Path, reporter: Re
         assert config.steps is not None
         reporter.total = config.steps
         reporter.say(0, f"Loading {info.name}…", force=True)
-        where = str(together.device) if together.device else config.device
-        model = load_model(config.model, device=where, precision=config.precision, threads=config.threads)
+        model = load_configured(config, device=str(together.device) if together.device else None)
         if together.first:
             _write_provenance(run, model, data, together.count)
         lora = Lora.create(model, rank=config.rank, alpha=config.lora_alpha, targets=config.targets, seed=config.seed)
