@@ -47,7 +47,7 @@ def load_model(
 
 
 def load_configured(config: Runtime, *, device: str | None = None) -> DiffusionModel:
-    """`load_model` as a job's settings say, or on the `device` that is this process's own."""
+    """`load_model` as a job's settings say; `device` is the one of a process among several."""
     return load_model(
         config.model,
         device=device or config.device,

@@ -91,8 +91,9 @@ def run_train(config: TrainConfig, run: RunFolder, workspace: Path, reporter: Re
         lora = Lora.create(model, rank=config.rank, alpha=config.lora_alpha, targets=config.targets, seed=config.seed)
         reporter.say(0, f"Encoding {len(data.train) + len(data.held_out)} pairs…", force=True)
         size = (config.size_px, config.size_px) if config.size_px else commonest_size(data.train)
-        pairs = encode_pairs(model, store, data.train, size)
-        bank_pairs = encode_pairs(model, store, data.held_out, size) if data.held_out else pairs
+        pairs = encode_pairs(model, store, data.train, size, config.clip_skip)
+        held_out = data.held_out
+        bank_pairs = encode_pairs(model, store, held_out, size, config.clip_skip) if held_out else pairs
         bank = Bank.make(model, lora, bank_pairs, draws_per_pair=config.bank_draws_per_pair, seed=config.seed)
         noise_bank = None
         if config.noise_bank:

@@ -78,7 +78,7 @@ def test_a_loaded_model_encodes_and_predicts_as_the_parts(
     path = write_checkpoint(tmp_path / "lakes.safetensors", family, parts, V if family == "sd20" else None)
     model = load_model(str(path), device="cpu")
     assert (model.prediction_type, model.info.name) == (kind, "lakes")
-    ids = model._tokenizer(["a cat"], padding="max_length", return_tensors="pt")["input_ids"]  # pyright: ignore
+    ids = parts_of(path).tokenizer()(["a cat"], padding="max_length", return_tensors="pt")["input_ids"]
     conditioning = model.encode_prompts(["a cat"])
     generator = torch.Generator().manual_seed(1)
     noisy, images = torch.randn(1, 4, 16, 16, generator=generator), torch.rand(1, 3, 32, 32, generator=generator)
