@@ -154,6 +154,13 @@ def test_a_missing_tensor_is_not_made_up_and_a_foreign_one_not_dropped(
         parts_of(path).module(part, torch.float32)  # pyright: ignore[reportArgumentType]
 
 
+def test_an_input_that_only_a_distilled_model_has_is_refused(configs: Path, tmp_path: Path) -> None:
+    more = {UNET + "time_embed.cond_proj.weight": torch.zeros(32, 256)}
+    path = write_checkpoint(tmp_path / "lcm.safetensors", "sd15", build_parts(configs, "sd15"), more=more)
+    with pytest.raises(ModelError, match=r"does not have, for instance .*time_embed\.cond_proj"):
+        parts_of(path).module("unet", torch.float32)
+
+
 def test_a_tensor_of_another_shape_is_refused(configs: Path, tmp_path: Path) -> None:
     path = write_checkpoint(tmp_path / "lakes.safetensors", "sd15", build_parts(configs, "sd15"))
     rewrite(path, lambda tensors: tensors.update({VAE + "quant_conv.bias": torch.zeros(3)}))
@@ -262,3 +269,9 @@ def test_a_damaged_file_of_merges_is_named(configs: Path, tmp_path: Path) -> Non
     parts._info = dataclasses.replace(parts._info, configs=own / "sd15")
     with pytest.raises(ModelError, match="Could not build the tokenizer"):
         parts.tokenizer()
+
+
+def test_a_given_prediction_type_wins_over_a_folders_own(tiny_folder: Path) -> None:
+    model = load_model(str(tiny_folder), device="cpu", prediction_type="v_prediction")
+    scheduler: Any = model.scheduler("ddim")
+    assert (model.prediction_type, scheduler.config.prediction_type) == ("v_prediction", "v_prediction")
