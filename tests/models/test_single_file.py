@@ -21,7 +21,7 @@ from sdpo_core.models.clip_tokenizer import build_clip_tokenizer
 from sdpo_core.models.family import set_timesteps
 from sdpo_core.models.registry import load_model
 from sdpo_core.models.single_file import SingleFileParts, convert, empty_part
-from tests.original_layout import build_parts, original_tensors, tiny_configs, write_checkpoint
+from tests.original_layout import build_parts, open_clip_tensors, original_tensors, tiny_configs, write_checkpoint
 
 FAMILIES: tuple[Family, ...] = get_args(Family)
 V = {"modelspec.prediction_type": "v"}
@@ -248,6 +248,17 @@ def test_at_true_size_every_tensor_has_its_place(
         state = convert(modules[part], own, prefix)
         wanted = modules[part].state_dict()
         assert {name: tensor.shape for name, tensor in state.items()} == {n: t.shape for n, t in wanted.items()}
+
+
+def test_the_layer_that_stable_diffusion_2_does_not_use_is_left_out() -> None:
+    module = empty_part("text_encoder", ASSETS / "sd20" / "text_encoder" / "config.json")
+    prefix = TEXT_ENCODERS["sd20"]["text_encoder"]
+    own = open_clip_tensors(prefix, module.state_dict())
+    for name in list(own):
+        if ".resblocks.22." in name:
+            own[name.replace(".22.", ".23.")] = own[name]
+    own[prefix + "text_projection"] = torch.empty(1024, 1024, device="meta")
+    assert convert(module, own, prefix).keys() == module.state_dict().keys()
 
 
 def test_the_tokenizer_numbers_as_openai_does() -> None:
