@@ -36,7 +36,11 @@ class Runtime(Settings):
     """Where a job runs."""
 
     model: str = "demo"
-    """Base model: `demo`, a folder in diffusers format, or the hub id of a model in the local Hugging Face cache."""
+    """Base model: `demo`, a checkpoint (.safetensors), a folder in diffusers format, or the hub id of a model in the
+    local Hugging Face cache."""
+    prediction_type: Literal["auto", "epsilon", "v_prediction"] = "auto"
+    """What the base model predicts; `auto` takes what it says of itself. Checkpoints of Stable Diffusion 2 don't say
+    it: give it once, and it is remembered for the file."""
     device: Device = "auto"
     """Device to run on; `auto` takes CUDA, then Apple's MPS, then the CPU."""
     threads: int = Field(default=1, ge=1, le=256)
@@ -56,6 +60,9 @@ class Sampling(Runtime):
     """Sampler steps per image."""
     guidance: float | None = Field(default=None, ge=1.0, le=30.0)
     """Classifier-free guidance scale; unset takes the model's own (3 for the demo model, 7 for SD1.5)."""
+    clip_skip: int | None = Field(default=None, ge=1, le=12)
+    """Which of the text encoder's layers the prompt is read from, counted from the last (1); unset takes what the model
+    was made for (1 for SD1.5, 2 for SDXL)."""
     size_px: int | None = Field(default=None, ge=64, le=2048, multiple_of=8)
     """Side of the square image in pixels; unset takes the size the model was made for."""
 

@@ -3,14 +3,16 @@
 import json
 import re
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
 from sdpo_core.config import repository_root
 from sdpo_core.errors import ModelError
-from sdpo_core.files.hashing import sha256_folder_weights
-from sdpo_core.files.header import PICKLE_SUFFIXES, read_header
+from sdpo_core.files.answers import known_prediction_type, remember_prediction_type
+from sdpo_core.files.checkpoint_info import Family, PredictionType, Sizes, read_checkpoint
+from sdpo_core.files.hashing import sha256_folder_weights, sha256_remembered
+from sdpo_core.files.header import HOW_TO_CONVERT, PICKLE_SUFFIXES, read_header
 
 DEMO = "demo"
 """The name of the model that ships in assets/demo."""
@@ -30,24 +32,86 @@ class ModelInfo:
     """A base model."""
 
     source: str  # as it was given
-    path: Path  # its folder
-    family: Literal["sd15"]
+    path: Path  # its folder, or its file
+    configs: Path  # the folder with the settings of its parts: its own, or ours for a file
+    family: Family
     name: str  # for a person
-    sha256: str  # over weights, configs and tokenizer; the same for every copy of the model
+    sha256: str  # of the file, or over weights, configs and tokenizer; the same for every copy of the model
     native_size_px: int  # side of the images it was made for
     default_guidance: float
     is_demo: bool
     comfyui: bool  # ComfyUI can detect the model, so adapters for it work there
-    prediction_type: str  # "epsilon" or "v_prediction"
+    prediction_type: PredictionType
+    zero_terminal_snr: bool  # its noise schedule ends in pure noise (arXiv 2305.08891)
 
 
-def inspect_model(source: str) -> ModelInfo:
-    """Find and check a model: `demo`, a folder in diffusers format, or a hub id that lies in the local cache.
+def inspect_model(source: str, prediction_type: Literal["auto", "epsilon", "v_prediction"] = "auto") -> ModelInfo:
+    """Find and check a model: `demo`, a single file, a folder in diffusers format, or a hub id in the local cache.
 
-    Reading a model's weights for their hash takes seconds the first time. Raises `ModelError` saying what was
-    expected, what came and what to do.
+    `prediction_type` overrides what the model says of itself; for a file it is remembered by the file's hash. Reading a
+    model's weights for their hash takes seconds the first time. Raises `ModelError` saying what was expected, what came
+    and what to do.
     """
-    folder = _find(source)
+    path = _find(source)
+    if _is_file(path):
+        return _inspect_file(source, path, prediction_type)
+    info = _inspect_folder(source, path)
+    return info if prediction_type == "auto" else replace(info, prediction_type=prediction_type)
+
+
+def configs_folder(family: Family) -> Path:
+    """Where the settings of a family's parts lie, in diffusers format."""
+    return repository_root() / "assets" / "configs" / family
+
+
+def _inspect_file(source: str, path: Path, prediction_type: Literal["auto", "epsilon", "v_prediction"]) -> ModelInfo:
+    checkpoint = read_checkpoint(path, _sizes)
+    try:
+        sha256 = sha256_remembered(path)
+    except OSError as error:
+        raise ModelError(f"{path} can't be read ({error.strerror}). Check the file and the disk.") from error
+    if prediction_type != "auto":
+        remember_prediction_type(sha256, prediction_type)
+        predicts = prediction_type
+    else:
+        predicts = known_prediction_type(sha256) or checkpoint.prediction_type
+    if predicts is None:
+        raise ModelError(
+            f"{path} does not say what it predicts, and Stable Diffusion 2 models come in two kinds. Set "
+            "prediction_type once (--prediction-type on the command line): 'v_prediction' for a model made for 768 px, "
+            "'epsilon' for one made for 512 px. It is remembered for this file."
+        )
+    configs = configs_folder(checkpoint.family)
+    unet, vae = (_read_json(configs / name) for name in _CONFIGS[:2])
+    small = checkpoint.family == "sd20" and predicts == "epsilon"  # the 512 px base model of Stable Diffusion 2
+    return ModelInfo(
+        source=source,
+        path=path,
+        configs=configs,
+        family=checkpoint.family,
+        name=path.stem,
+        sha256=sha256,
+        native_size_px=512 if small else _native_size_px(configs, unet, vae),
+        default_guidance=7.0,
+        is_demo=False,
+        comfyui=_integers(configs / _CONFIGS[0], unet, "block_out_channels")[0] >= _NARROWEST_IN_COMFYUI,
+        prediction_type=predicts,
+        zero_terminal_snr=checkpoint.zero_terminal_snr and predicts == "v_prediction",  # as ComfyUI reads the mark
+    )
+
+
+def _sizes(family: Family) -> Sizes:
+    """What the UNet of a family's single files must have."""
+    unet = _read_json(configs_folder(family) / _CONFIGS[0])
+    return Sizes(
+        in_channels=unet["in_channels"],
+        width=unet["block_out_channels"][0],
+        text_width=unet["cross_attention_dim"],
+        vector_width=unet.get("projection_class_embeddings_input_dim"),
+    )
+
+
+def _inspect_folder(source: str, folder: Path) -> ModelInfo:
     index = _read_json(folder / "model_index.json")
     kind = index.get("_class_name")
     if kind != "StableDiffusionPipeline":
@@ -61,6 +125,7 @@ def inspect_model(source: str) -> ModelInfo:
     return ModelInfo(
         source=source,
         path=folder,
+        configs=folder,
         family="sd15",
         name=DEMO if is_demo else source if _HUB_ID.fullmatch(source) else folder.resolve().name,
         sha256=_sha256(folder, weights),
@@ -69,6 +134,7 @@ def inspect_model(source: str) -> ModelInfo:
         is_demo=is_demo,
         comfyui=width >= _NARROWEST_IN_COMFYUI,
         prediction_type=_prediction_type(folder, scheduler),
+        zero_terminal_snr=scheduler.get("rescale_betas_zero_snr") is True,
     )
 
 
@@ -86,17 +152,21 @@ def _find(source: str) -> Path:
         return _check_place(path)
     if _HUB_ID.fullmatch(source):
         return _find_in_hub_cache(source)
-    raise ModelError(f"There is no model at {source}. {_SUPPORTED}, a hub id, or 'demo'; check the spelling.")
+    raise ModelError(
+        f"There is no model at {source}. Expected a checkpoint (.safetensors), a folder in diffusers format, a hub id, "
+        "or 'demo'; check the spelling."
+    )
 
 
 def _check_place(path: Path) -> Path:
     if path.suffix.casefold() in PICKLE_SUFFIXES and _is_file(path):
         raise _pickle(path)
     if _is_file(path):
-        raise ModelError(
-            f"{path} is a single file. {_SUPPORTED}; single-file checkpoints are not supported yet. Convert it to a "
-            "folder, or choose one."
-        )
+        if path.suffix.casefold() != ".safetensors":
+            raise ModelError(
+                f"{path} is no checkpoint: expected a file whose name ends in .safetensors. Choose another."
+            )
+        return path
     if not _is_file(path / "model_index.json"):
         raise ModelError(f"{path} has no model_index.json. {_SUPPORTED}, which has one; choose that folder.")
     return path
@@ -206,7 +276,7 @@ def _native_size_px(folder: Path, unet: dict[str, Any], vae: dict[str, Any]) -> 
     return side * 2 ** (len(_integers(folder / _CONFIGS[1], vae, "block_out_channels")) - 1)
 
 
-def _prediction_type(folder: Path, scheduler: dict[str, Any]) -> str:
+def _prediction_type(folder: Path, scheduler: dict[str, Any]) -> PredictionType:
     kind = scheduler.get("prediction_type", "epsilon")
     if kind not in ("epsilon", "v_prediction"):
         raise ModelError(f"{folder} predicts {kind!r}; expected 'epsilon' or 'v_prediction'. Choose another model.")
@@ -237,6 +307,6 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 def _pickle(path: Path) -> ModelError:
     return ModelError(
-        f"{path} is a pickle file, which can run any code when it is loaded, so the studio never opens one. Get the "
-        "model as .safetensors, or convert it."
+        f"{path} is a pickle file, which can run any code when it is loaded, so the studio never opens one. "
+        f"{HOW_TO_CONVERT}"
     )

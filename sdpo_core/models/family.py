@@ -50,15 +50,15 @@ class Conditioning:
 
     def pick(self, rows: Tensor | slice) -> Self:
         """The rows at the given indices, (M,) int64, or of the slice."""
-        return self._map(lambda tensor: tensor[rows])
+        return self.map(lambda tensor: tensor[rows])
 
     def expand(self, rows: int) -> Self:
         """The only row, `rows` times."""
-        return self._map(lambda tensor: tensor.expand(rows, *tensor.shape[1:]))
+        return self.map(lambda tensor: tensor.expand(rows, *tensor.shape[1:]))
 
     def to(self, device: torch.device) -> Self:
         """The same on `device`."""
-        return self._map(lambda tensor: tensor.to(device))
+        return self.map(lambda tensor: tensor.to(device))
 
     def where(self, mask: Tensor, other: Self) -> Self:
         """Rows of this where `mask`, (B,) bool, is true, rows of `other` (one row stands for all) where it is not.
@@ -82,7 +82,8 @@ class Conditioning:
             torch.cat(time_ids) if time_ids else None,
         )
 
-    def _map(self, change: Callable[[Tensor], Tensor]) -> Self:
+    def map(self, change: Callable[[Tensor], Tensor]) -> Self:
+        """`change` done to every tensor."""
         return replace(
             self,
             context=change(self.context),
@@ -113,17 +114,18 @@ class DiffusionModel(Protocol):
     network: torch.nn.Module  # the UNet; frozen (requires_grad False), eval mode
     alphas_cumprod: Tensor  # (T,) float32 on `device`
     prediction_type: Literal["epsilon", "v_prediction"]
+    default_clip_skip: int
 
-    def encode_prompts(self, prompts: Sequence[str]) -> Conditioning:
-        """Conditioning of each prompt, without time ids. Deterministic. Caching is the caller's affair."""
+    def encode_prompts(self, prompts: Sequence[str], clip_skip: int | None = None) -> Conditioning:
+        """Conditioning of each prompt, as `prompts.PromptEncoder` reads it, without time ids.
+
+        `clip_skip` says which hidden state of the text encoder is taken, counted from the last (1); None takes the
+        family's. Deterministic. Caching is the caller's affair.
+        """
         ...
 
     def frame(self, conditioning: Conditioning, frames: Sequence[Frame]) -> Conditioning:
         """`conditioning` with the time ids of B `frames`; unchanged where the family has none."""
-        ...
-
-    def truncated_tokens(self, prompts: Sequence[str]) -> list[int]:
-        """How many tokens at the end of each prompt the text encoder does not see."""
         ...
 
     def encode_images(self, images: Tensor) -> Tensor:

@@ -14,10 +14,17 @@ from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokeniz
 
 from sdpo_core.errors import ModelError
 from sdpo_core.files.model_info import ModelInfo
-from sdpo_core.models.loading import LOADING_ERRORS, check_complete, finite, read_settings, reason, usable_settings
-
-Module = Literal["unet", "vae", "text_encoder", "text_encoder_2"]
-Tokenizer = Literal["tokenizer", "tokenizer_2"]
+from sdpo_core.models.loading import (
+    LOADING_ERRORS,
+    Module,
+    PartTokenizer,
+    check_complete,
+    finite,
+    read_settings,
+    reason,
+    usable_settings,
+)
+from sdpo_core.models.single_file import SingleFileParts
 
 _LOADERS: dict[Module, tuple[Callable[..., Any], str]] = {
     "unet": (UNet2DConditionModel.from_pretrained, "diffusion_pytorch_model"),
@@ -35,7 +42,7 @@ class Parts(Protocol):
         """A part with weights, as `dtype`, on the CPU, frozen and in eval mode; no tensor of it is made up."""
         ...
 
-    def tokenizer(self, part: Tokenizer = "tokenizer") -> Any:
+    def tokenizer(self, part: PartTokenizer = "tokenizer") -> Any:
         """A `CLIPTokenizer` that truncates, pads and numbers as the model's own."""
         ...
 
@@ -50,14 +57,15 @@ class Parts(Protocol):
 
 def open_parts(info: ModelInfo) -> Parts:
     """The source that fits `info`."""
-    return FolderParts(info.path)
+    return FolderParts(info) if info.path.is_dir() else SingleFileParts(info)
 
 
 class FolderParts:
     """Parts in a folder in diffusers format."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, info: ModelInfo) -> None:
+        self._folder = info.path
+        self._prediction_type = info.prediction_type
 
     def module(self, part: Module, dtype: torch.dtype) -> Any:
         """Load `part`; half-precision files are taken where there are no others."""
@@ -82,7 +90,7 @@ class FolderParts:
         check_complete(list(report["missing_keys"]), weights, self._folder)
         return module.requires_grad_(False).eval()
 
-    def tokenizer(self, part: Tokenizer = "tokenizer") -> Any:
+    def tokenizer(self, part: PartTokenizer = "tokenizer") -> Any:
         """Load the tokenizer in the folder `part`."""
         try:
             return CLIPTokenizer.from_pretrained(self._folder, subfolder=part, local_files_only=True)
@@ -100,7 +108,7 @@ class FolderParts:
         # StableDiffusionPipeline corrects in the same way. A wider range, as the demo model's 2.5, is meant.
         with usable_settings(path):
             clips = bool(config.get("clip_sample", False)) and finite(config.get("clip_sample_range", 1.0)) > 1.0
-        return {**config, "clip_sample": clips}
+        return {**config, "clip_sample": clips, "prediction_type": self._prediction_type}
 
     def settings_path(self, part: Module | Literal["scheduler"]) -> Path:
         """`<part>/config.json`, or the scheduler's."""

@@ -1,12 +1,13 @@
 """From a model's name to the loaded model."""
 
 from collections.abc import Callable
+from typing import Literal
 
 import diffusers
 import torch
 import transformers
 
-from sdpo_core.config import Precision
+from sdpo_core.config import Precision, Runtime
 from sdpo_core.errors import ModelError
 from sdpo_core.files.model_info import ModelInfo, inspect_model
 from sdpo_core.models.family import DiffusionModel
@@ -15,16 +16,26 @@ from sdpo_core.models.sd15 import StableDiffusion15
 _PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "fp64": torch.float64}
 FAMILIES: dict[str, Callable[..., DiffusionModel]] = {
     "sd15": StableDiffusion15,
+    "sd20": StableDiffusion15,  # the same parts at other sizes
 }
 
 
-def load_model(source: str, *, device: str = "auto", precision: Precision = "auto", threads: int = 1) -> DiffusionModel:
+def load_model(
+    source: str,
+    *,
+    device: str = "auto",
+    precision: Precision = "auto",
+    threads: int = 1,
+    prediction_type: Literal["auto", "epsilon", "v_prediction"] = "auto",
+) -> DiffusionModel:
     """Load `source` (see `inspect_model`) onto `device`, frozen, its weights in `precision`.
 
     Sets the process's CPU threads, because the last bits of a sum depend on them. Never touches the network.
     Raises `ModelError` when the device is absent or the model can't be read.
     """
-    info: ModelInfo = inspect_model(source)
+    info: ModelInfo = inspect_model(source, prediction_type)
+    if info.family not in FAMILIES:
+        raise ModelError(f"{info.path} is a {info.family} model, which the studio can't run yet. Choose another model.")
     where = resolve_device(device)
     torch.set_num_threads(threads)
     # Their progress bars and "newly initialized" notes would bury the job's own log; real trouble comes as ModelError.
@@ -33,6 +44,17 @@ def load_model(source: str, *, device: str = "auto", precision: Precision = "aut
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     return FAMILIES[info.family](info, device=where, dtype=resolve_precision(precision, where))
+
+
+def load_configured(config: Runtime, *, device: str | None = None) -> DiffusionModel:
+    """`load_model` as a job's settings say; `device` is the one of a process among several."""
+    return load_model(
+        config.model,
+        device=device or config.device,
+        precision=config.precision,
+        threads=config.threads,
+        prediction_type=config.prediction_type,
+    )
 
 
 def resolve_device(name: str) -> torch.device:

@@ -185,12 +185,16 @@ def generator(*key: int | str) -> torch.Generator:
 
 
 def encode_pairs(
-    model: DiffusionModel, store: Store, pairs: Sequence[VotedPair], size: tuple[int, int]
+    model: DiffusionModel,
+    store: Store,
+    pairs: Sequence[VotedPair],
+    size: tuple[int, int],
+    clip_skip: int | None = None,
 ) -> EncodedPairs:
     """Orient `pairs` and encode their images, brought to `size` (width, height) in pixels, and their prompts."""
     examples = tuple(orient(pair) for pair in pairs)
     prompts = sorted({example.prompt for example in examples} | {""})
-    embeddings = model.encode_prompts(prompts)
+    embeddings = model.encode_prompts(prompts, clip_skip)
     row = {prompt: i for i, prompt in enumerate(prompts)}
     told = embeddings.pick(torch.tensor([row[example.prompt] for example in examples], device=model.device))
     winners = _encode_images(model, [store.image_path(example.winner) for example in examples], size)
@@ -215,7 +219,7 @@ def _encode_images(model: DiffusionModel, paths: Sequence[Path], size: tuple[int
     for start in range(0, len(paths), _ENCODE_BATCH):
         images = [decode_image(path) for path in paths[start : start + _ENCODE_BATCH]]
         pixels = torch.stack([_pixels(_fit(image, size)) for image in images])  # (B, 3, H, W)
-        latents.append(model.encode_images(pixels.to(model.device, model.dtype)).float())
+        latents.append(model.encode_images(pixels.to(model.device)))
         frames.extend(fit_frame(image.size, size) for image in images)
     return _Encoded(torch.cat(latents), frames)
 

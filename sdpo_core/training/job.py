@@ -22,7 +22,7 @@ from sdpo_core.generation import build_recipe, sample
 from sdpo_core.models.adapter import ADAPTER_MODE, prove_adapter
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
-from sdpo_core.models.registry import load_model
+from sdpo_core.models.registry import load_configured
 from sdpo_core.preferences.adapters import free_path
 from sdpo_core.preferences.pairs import TrainingPairs, split_held_out, training_pairs
 from sdpo_core.preferences.records import AdapterUse, VotedPair
@@ -75,7 +75,7 @@ def run_train(config: TrainConfig, run: RunFolder, workspace: Path, reporter: Re
         )
     reporter.say(0, "Reading the votes…", force=True)
     with Store(workspace) as store:
-        info = inspect_model(config.model)
+        info = inspect_model(config.model, config.prediction_type)
         if together.first:
             voted = training_pairs(store, info.sha256, config.pairs_from)
             data = _load_data(run) or _freeze_data(run, voted, config)
@@ -86,15 +86,15 @@ def run_train(config: TrainConfig, run: RunFolder, workspace: Path, reporter: Re
         assert config.steps is not None
         reporter.total = config.steps
         reporter.say(0, f"Loading {info.name}…", force=True)
-        where = str(together.device) if together.device else config.device
-        model = load_model(config.model, device=where, precision=config.precision, threads=config.threads)
+        model = load_configured(config, device=str(together.device) if together.device else None)
         if together.first:
             _write_provenance(run, model, data, together.count)
         lora = Lora.create(model, rank=config.rank, alpha=config.lora_alpha, targets=config.targets, seed=config.seed)
         reporter.say(0, f"Encoding {len(data.train) + len(data.held_out)} pairs…", force=True)
         size = (config.size_px, config.size_px) if config.size_px else commonest_size(data.train)
-        pairs = encode_pairs(model, store, data.train, size)
-        bank_pairs = encode_pairs(model, store, data.held_out, size) if data.held_out else pairs
+        pairs = encode_pairs(model, store, data.train, size, config.clip_skip)
+        held_out = data.held_out
+        bank_pairs = encode_pairs(model, store, held_out, size, config.clip_skip) if held_out else pairs
         bank = Bank.make(model, lora, bank_pairs, draws_per_pair=config.bank_draws_per_pair, seed=config.seed)
         noise_bank = None
         if config.noise_bank:

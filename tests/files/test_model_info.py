@@ -35,6 +35,7 @@ def test_folder(model: Path) -> None:
     assert (info.default_guidance, info.is_demo, info.comfyui, info.prediction_type) == (7.0, False, False, "epsilon")
     edit(model / "scheduler/scheduler_config.json", prediction_type="v_prediction")
     assert inspect_model(str(model)).prediction_type == "v_prediction"
+    assert inspect_model(str(model), "epsilon").prediction_type == "epsilon"
 
 
 def test_demo() -> None:
@@ -190,7 +191,7 @@ def test_missing_tokenizer_is_named(model: Path) -> None:
 def test_files_and_names_that_are_no_model(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"")
     (tmp_path / "model.ckpt").write_bytes(b"")
-    with pytest.raises(ModelError, match="single-file checkpoints are not supported yet"):
+    with pytest.raises(ModelError, match="is no safetensors file"):
         inspect_model(str(tmp_path / "model.safetensors"))
     with pytest.raises(ModelError, match=r"model\.ckpt is a pickle file"):
         inspect_model(str(tmp_path / "model.ckpt"))

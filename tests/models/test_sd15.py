@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from sdpo_core.config import Sampling
 from sdpo_core.errors import ModelError
-from sdpo_core.models import sd15
+from sdpo_core.models import samplers
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.registry import FAMILIES, load_model, resolve_device
 from tests.models.pipelines import stock_pipeline
@@ -68,11 +68,6 @@ def test_the_network_is_frozen_in_eval_mode_with_the_noise_schedule(tiny: Diffus
     betas = torch.linspace(1e-4, 0.02, 1000)
     torch.testing.assert_close(tiny.alphas_cumprod, (1 - betas).cumprod(0))
     assert tiny.prediction_type == "epsilon"
-
-
-def test_dropped_tokens_are_counted(tiny: DiffusionModel) -> None:
-    # The tiny tokenizer has a token per letter and reads 24, of which start and end take 2.
-    assert tiny.truncated_tokens(["a" * 22, "a" * 23, "a" * 30, ""]) == [0, 1, 8, 0]
 
 
 def test_encoders_come_back_after_their_release(tiny: DiffusionModel) -> None:
@@ -214,9 +209,9 @@ def test_a_part_that_can_not_be_built_is_named(
 
 
 def test_samplers_are_tried_with_as_many_steps_as_a_person_may_ask_for() -> None:
-    assert Sampling(sampling_steps=sd15._MOST_STEPS)
+    assert Sampling(sampling_steps=samplers.MOST_STEPS)
     with pytest.raises(ValidationError):
-        Sampling(sampling_steps=sd15._MOST_STEPS + 1)
+        Sampling(sampling_steps=samplers.MOST_STEPS + 1)
 
 
 def test_devices() -> None:
