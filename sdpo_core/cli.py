@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from sdpo_core import __version__
+from sdpo_core.commands import adapter, exports, imports, runs
 from sdpo_core.commands.flags import add_settings, any_given, settings_from
 from sdpo_core.commands.output import DONE, EXIT_CODES, FAILED, STOPPED, Output, progress
 from sdpo_core.config import GenerateConfig, JudgeConfig, Settings, TrainConfig, repository_root
 from sdpo_core.doctor import examine
 from sdpo_core.errors import ConfigError, RunError, SdpoError
 from sdpo_core.evaluation.judge import verdict
-from sdpo_core.export import export_adapter
 from sdpo_core.preferences.records import CHOICES
 from sdpo_core.preferences.store import Store
 from sdpo_core.training.runs import FINISHED, Reporter, RunFolder, Status, Verb
@@ -71,8 +71,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SdpoError as error:
         return out.error(error)
     except KeyboardInterrupt:
-        print("sdpo: Stopped.", file=sys.stderr)
+        print("sdpo: Stopped. What was finished is saved.", file=sys.stderr)
         return STOPPED
+    except BrokenPipeError:  # `runs | head -1`: whoever read has enough
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - for Python's own last flush
+        return DONE
 
 
 class _Parser(argparse.ArgumentParser):
@@ -85,16 +88,21 @@ class _Parser(argparse.ArgumentParser):
 def _parse(words: list[str]) -> dict[str, Any]:
     parser = _parser()
     verbs: dict[str, argparse.ArgumentParser] = parser.get_default("verbs")
-    verb = next((word for word in words if not word.startswith("-")), None)
-    if verb is not None and verb not in verbs:
+    place = next((i for i, word in enumerate(words) if not word.startswith("-")), None)
+    if place is None:
+        parser.parse_args(words)  # --help and --version end here; anything else lacks its verb
+        raise ConfigError("A verb is missing.")
+    verb = words[place]
+    if verb not in verbs:
         near = difflib.get_close_matches(verb, verbs, n=1)
         hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(verbs)}."
         raise ConfigError(f"There is no verb {verb}. {hint}")
-    found, extra = parser.parse_known_args(words)
+    # Intermixed, so that `runs show --json ID` means what it says.
+    found, extra = verbs[verb].parse_known_intermixed_args([*words[:place], *words[place + 1 :]])
     if extra:
-        raise ConfigError(_unknown_arguments(verbs[str(verb)], extra))
+        raise ConfigError(_unknown_arguments(verbs[verb], extra))
     options = vars(found)
-    del options["json"], options["verbs"]
+    del options["json"]
     return options
 
 
@@ -126,15 +134,15 @@ def _parser() -> argparse.ArgumentParser:
         if name == "judge":
             verb.add_argument("--verdict", metavar="RUN", help="tell the verdict of a judge run instead")
         add_settings(verb, config)
+    imports.add_arguments(_verb(verbs, "import", imports.ABOUT, imports.call, imports.EPILOGUE))
     vote = _verb(verbs, "vote", "record a vote, or list the next open pairs", _vote)
     vote.add_argument("pair", nargs="?", type=int, help="the pair's id; without it the next open pairs are listed")
     vote.add_argument("choice", nargs="?", choices=["left", "right", "tie", "both-bad", "skip"])
     vote.add_argument("--judge", metavar="RUN", help="pairs of this judge run instead of training pairs")
     vote.add_argument("--limit", type=int, default=10, help="how many pairs to list (10)")
-    export = _verb(verbs, "export", "copy an adapter to where other tools find it, and prove that it fits", _export)
-    export.add_argument("adapter", help="an adapter's name in the workspace, `latest`, or a file")
-    export.add_argument("--to", type=Path, required=True, help="a folder (ComfyUI's models/loras) or a file name")
-    export.add_argument("--base", default=None, help="model to prove the adapter against (default: as trained)")
+    exports.add_arguments(_verb(verbs, "export", exports.ABOUT, exports.call, exports.EPILOGUE))
+    adapter.add_arguments(_verb(verbs, "adapter", adapter.ABOUT, adapter.call, adapter.EPILOGUE))
+    runs.add_arguments(_verb(verbs, "runs", runs.ABOUT, runs.call, runs.EPILOGUE))
     _verb(verbs, "doctor", "check the environment, the device, the demo model and the workspace", _doctor)
     return parser
 
@@ -264,6 +272,8 @@ def _entry(verb: Verb) -> Callable[..., None]:
 
 def _fail(run: RunFolder, verb: Verb, message: str) -> None:
     said = run.status()
+    if said.state == "failed":
+        return  # another process of this run was first, and knows the cause; this one only lost its company
     run.write_status(Status(state="failed", verb=verb, step=said.step, total=said.total, message=message))
 
 
@@ -282,7 +292,7 @@ def _log_line(status: Status) -> None:
 
 
 def _verdict(workspace: Path, run_id: str, out: Output) -> int:
-    run = RunFolder.open(workspace / "runs" / run_id)
+    run = runs.find_run(workspace, run_id)
     with Store(workspace) as store:
         found = verdict(store, run)
     sentence = found.sentence if found else "Not all comparisons are voted on yet; the verdict shows at the end."
@@ -300,7 +310,8 @@ def _vote(options: dict[str, Any], out: Output) -> int:
             vote = store.vote(str(uuid.uuid4()), options["pair"], options["choice"])
             out.result(vote.model_dump(mode="json"), f"Saved: {vote.choice} on pair {vote.pair_id}.")
             return DONE
-        purpose = "judge" if options["judge"] else "train"
+        run_id = runs.find_run(options["workspace"], options["judge"]).id if options["judge"] else None
+        purpose = "judge" if run_id else "train"
         pairs = [
             {
                 "pair": pair.id,
@@ -308,15 +319,12 @@ def _vote(options: dict[str, Any], out: Output) -> int:
                 "left": str(store.image_path(pair.left)),
                 "right": str(store.image_path(pair.right)),
             }
-            for pair in store.open_pairs(purpose=purpose, run_id=options["judge"], limit=options["limit"])
+            for pair in store.open_pairs(purpose=purpose, run_id=run_id, limit=options["limit"])
         ]
-    out.table(pairs, ("pair", "prompt", "left", "right"), [[str(cell) for cell in pair.values()] for pair in pairs])
-    return DONE
-
-
-def _export(options: dict[str, Any], out: Output) -> int:
-    target, proof = export_adapter(options["adapter"], options["to"], options["workspace"], options["base"])
-    out.result({"file": str(target), "proof": proof}, f"{target}\n{proof}")
+    cells = [[str(cell) for cell in pair.values()] for pair in pairs]
+    out.table(
+        pairs, ("pair", "prompt", "left", "right"), cells, none="No pair waits for a vote; `generate` makes some."
+    )
     return DONE
 
 

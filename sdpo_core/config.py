@@ -185,6 +185,9 @@ class TrainConfig(Sampling):
     """Prompts drawn with the same seeds at every checkpoint."""
     seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of the run: initial LoRA, order of the pairs, noise and timesteps."""
+    pairs_from: Literal["own", "all"] = "own"
+    """Pairs to train on: `own` ones, made by this model without an adapter, or `all`: also imported ones and those made
+    by other models or with an adapter. They say what you like, but less about how this model goes wrong."""
     adapter_name: str | None = Field(default=None, max_length=80)
     """Name of the adapter; unset takes the run's id."""
 

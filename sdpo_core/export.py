@@ -17,23 +17,23 @@ def export_adapter(adapter: str, target: Path, workspace: Path, base: str | None
     """
     # Late: these load torch, which a mistyped command should not wait for.
     from sdpo_core.models.adapter import ADAPTER_MODE, prove_adapter
-    from sdpo_core.models.attach import find_adapter_file
     from sdpo_core.models.registry import load_model
 
     with Store(workspace) as store:
-        source = find_adapter_file(store, adapter)
+        source = store.adapter_file(adapter)
     info = read_adapter_info(source)
     path = target / source.name if target.is_dir() or target.suffix != ".safetensors" else target
     if path.exists() and not path.samefile(source) and path.read_bytes() != source.read_bytes():
         raise AdapterError(f"{path} exists and is another file. Choose another name, or remove it first.")
-    proof = prove_adapter(source, load_model(base or _known_base(info.base_sha256)))
+    proof = prove_adapter(source, load_model(base or known_base(info.base_sha256)))
     if proof.matched < proof.modules:
         raise AdapterError(f"{source.name} was not copied: {proof.sentence()} Name its own base with --base MODEL.")
     write_bytes(path, source.read_bytes(), mode=ADAPTER_MODE)
     return path, proof.sentence()
 
 
-def _known_base(sha256: str | None) -> str:
+def known_base(sha256: str | None) -> str:
+    """The model to prove an adapter against when none was named: the demo model, or an `AdapterError` that asks."""
     if sha256 == inspect_model(DEMO).sha256:
         return DEMO
     raise AdapterError("This adapter was not trained on the demo model. Name its base with --base MODEL.")

@@ -1,22 +1,28 @@
 """The command line as a person uses it: real processes on a tiny real model, from the first image to the verdict."""
 
+import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from sdpo_core.cli import JOBS, main
+from sdpo_core.commands.output import DONE, FAILED, STOPPED, WRONG_USAGE
 from sdpo_core.config import TrainConfig
 from sdpo_core.files.adapter_info import read_adapter_info
+from sdpo_core.preferences.importers import LAYOUTS
 from sdpo_core.preferences.store import Store
 from sdpo_core.presets import preset_names
-from sdpo_core.training.runs import RunFolder, Verb, list_runs
+from sdpo_core.training.runs import RunFolder, Status, Verb, list_runs
 from tests.tiny_model import build_tiny_pipeline
 
 PROMPTS = ["hills", "a lake", "a desert", "the sea", "a forest", "mountains"]
@@ -203,10 +209,22 @@ def test_stopped_while_loading_nothing_is_published_and_it_can_be_resumed(
         (["vote", "1"], 2, "A vote needs a choice"),
         (["vote", "999999", "left"], 1, "999999"),
         (["export", "nobody", "--to", "x"], 1, "nobody"),
+        (["adapter", "info"], 2, "`adapter info` needs an adapter's name"),
+        (["adapter", "info", "min"], 1, "No adapter is named min. Did you mean mine?"),
+        (["runs", "stop"], 2, "`runs stop` needs the id of a run"),
+        (["runs", "show", "../../etc"], 1, "There is no run ../../etc. The newest are: "),
+        (["runs", "halt", "x"], 2, "invalid choice: 'halt'"),
+        (["vote", "--judge", "nobody"], 1, "There is no run nobody."),
+        (["judge", "--verdict", "nobody"], 1, "There is no run nobody."),
     ],
 )
 def test_mistakes_are_told_in_a_sentence(
-    workspace: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, sentence: str
+    trained: RunFolder,
+    workspace: Path,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    code: int,
+    sentence: str,
 ) -> None:
     verb, *rest = arguments
     assert main([verb, "--workspace", str(workspace), *rest]) == code
@@ -261,6 +279,175 @@ def test_a_run_in_use_is_not_started_twice(
     assert "is done already" in capsys.readouterr().err
 
 
+def test_runs_are_listed_with_what_became_of_them(trained: RunFolder, workspace: Path) -> None:
+    (row,) = (row for row in lines("runs", "--workspace", workspace) if row["run"] == trained.id)
+    assert (row["state"], row["step"], row["total"], row["resumable"]) == ("done", 6, 6, False)
+    assert row["adapter"] == "mine"
+    facts = read_adapter_info(trained.adapter_path).sdpo
+    assert facts is not None
+    assert row["winner_error"] == facts["winner_error"]
+    told = sdpo("runs", "--workspace", workspace)
+    assert f"{trained.id}\tdone\t6/6\t{facts['winner_error']:+.1%}\t" in told
+    shown = sdpo("runs", "show", trained.id, "--workspace", workspace)
+    assert "  rank = 2" in shown
+    assert "  step 6: " in shown
+
+
+def test_words_and_flags_may_stand_in_any_order(trained: RunFolder, workspace: Path) -> None:
+    for arguments in (["show", "--json", trained.id], ["--json", "show", trained.id], ["show", trained.id, "--json"]):
+        told = json.loads(sdpo("runs", *arguments[:1], "--workspace", workspace, *arguments[1:]))
+        assert told["run"] == trained.id
+
+
+def test_a_finished_run_takes_no_requests_and_a_misspelt_one_is_told_the_nearest(
+    trained: RunFolder, workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["runs", "show", f"{trained.id[:-1]}x", "--workspace", str(workspace)]) == 1
+    assert f"Did you mean {trained.id[:-1]}" in capsys.readouterr().err
+    assert main(["runs", "stop", trained.id, "--workspace", str(workspace)]) == 1
+    assert f"Run {trained.id} is done, so nobody would read this" in capsys.readouterr().err
+    assert not trained.signalled("stop")
+
+
+def test_a_running_run_saves_draws_and_stops_when_asked(workspace: Path, tiny: Path) -> None:
+    """`runs save-now`, `sample-now` and `stop` against a real run; the process ends with the code for a stop."""
+    flags = [*QUICK, "--checkpoint-every-steps", "4000", "--rank", "2", "--preview-prompts", "1", "--model", tiny]
+    with subprocess.Popen(
+        command("train", "--workspace", workspace, *flags, "--steps", "5000"), stdout=-3, stderr=-3
+    ) as child:
+        run = _wait_for(workspace, child.pid, lambda run: bool(run.read_metrics()[0]))
+        for signal_name in ("save-now", "sample-now"):
+            said = result("runs", signal_name, run.id, "--workspace", workspace)
+            assert said["asked"] == signal_name
+            _wait_for(workspace, child.pid, lambda run, name=signal_name: not run.signalled(name))
+        assert run.checkpoints()
+        assert len(run.previews()) >= 2
+        assert "saves what it has and stops" in sdpo("runs", "stop", run.id, "--workspace", workspace)
+        assert child.wait(timeout=60) == 130
+    (row,) = (row for row in lines("runs", "--workspace", workspace) if row["run"] == run.id)
+    assert (row["state"], row["resumable"]) == ("stopped", True)
+
+
+def test_a_dead_run_and_a_damaged_folder_are_listed_too(tmp_path: Path) -> None:
+    dead = RunFolder.create(tmp_path / "runs", "train", {})
+    dead.write_status(Status(state="running", verb="train", pid=2**22 + 1, pid_started=1.0, step=3, total=9))
+    damaged = RunFolder.create(tmp_path / "runs", "train", {})
+    (damaged.path / "status.json").write_text("{", encoding="utf-8")
+    rows = {row["run"]: row for row in lines("runs", "--workspace", tmp_path)}
+    assert (rows[dead.id]["state"], rows[dead.id]["resumable"]) == ("failed", True)
+    assert rows[damaged.id]["state"] == "unreadable"
+    assert f"{dead.id}\tfailed (resumable)\t3/9" in sdpo("runs", "--workspace", tmp_path)
+    assert not (tmp_path / "studio.db").exists(), "looking makes nothing"
+
+
+def test_adapters_are_listed_described_and_proven(
+    trained: RunFolder, workspace: Path, tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (row,) = (row for row in lines("adapter", "--workspace", workspace) if row["name"] == "mine")
+    assert (row["run"], row["rank"], row["base"], row["problem"]) == (trained.id, 2, "tiny", None)
+    info = result("adapter", "info", "mine", "--workspace", workspace)
+    assert info["sha256"] == hashlib.sha256(trained.adapter_path.read_bytes()).hexdigest()
+    assert (info["modules"], info["targets"]) == (32, {"attention": 32})
+    assert info["sdpo"]["pairs"] == 5
+    told = sdpo("adapter", "info", trained.adapter_path, "--workspace", workspace)
+    assert "32 (32 attention)" in told
+    assert f"{info['winner_error']:+.1%} over the reference" in told
+    proof = result("adapter", "prove", "mine", "--base", tiny, "--workspace", workspace)
+    assert (proof["modules"], proof["matched"], proof["base_matches"]) == (32, 32, True)
+    assert main(["adapter", "prove", "mine", "--workspace", str(workspace)]) == 1
+    assert "Name its base with --base MODEL" in capsys.readouterr().err
+
+
+def test_an_adapter_for_another_base_is_refused_with_how_much_of_it_fits(
+    trained: RunFolder, workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = ["--workspace", str(workspace)]
+    assert main(["adapter", "prove", "mine", "--base", "demo", "--json", *where]) == 1
+    proof = json.loads(capsys.readouterr().out)
+    assert proof["matched"] < proof["modules"] == 32
+    assert main(["judge", "--adapter", "mine", "--model", "demo", "--comparisons", "1", *where]) == 1
+    assert re.search(r"mine\.safetensors does not fit demo: \d+ of 32 modules fit\. Choose an", capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "sentence"),
+    [
+        ("cut.safetensors", None, "is cut short: "),
+        (
+            "renamed.safetensors",
+            b"PK\x03\x04" + bytes(100),
+            "is no safetensors file but a pickle with its name changed",
+        ),
+        ("old.pt", b"\x80\x02}q\x00.", "is a pickle file, which can run any code when it is loaded"),
+        ("empty.safetensors", b"", "is no safetensors file: it is only 0 bytes long"),
+    ],
+)
+def test_a_broken_or_dangerous_adapter_is_refused(
+    trained: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, data: bytes | None, sentence: str
+) -> None:
+    (tmp_path / name).write_bytes(trained.adapter_path.read_bytes()[:-100] if data is None else data)
+    for verb in (["adapter", "info"], ["adapter", "prove", "--base", "demo"], ["export", "--to", str(tmp_path / "x")]):
+        assert main([*verb, str(tmp_path / name), "--workspace", str(tmp_path / "workspace")]) == 1
+        assert f"{name} {sentence}" in capsys.readouterr().err
+
+
+def theirs(folder: Path, pairs: int) -> Path:
+    """Pairs that somebody else chose, of mixed sizes, as OneTrainer keeps them."""
+    for i in range(pairs):
+        for side, size in (("chosen", (96, 64)), ("rejected", (64, 80 + 8 * (i % 3)))):
+            (folder / side).mkdir(parents=True, exist_ok=True)
+            Image.effect_noise(size, 60 + i).convert("RGB").save(folder / side / f"{i}.png")
+        (folder / "chosen" / f"{i}.txt").write_text("a lake", encoding="utf-8")
+    return folder
+
+
+def test_imported_pairs_of_mixed_sizes_train_when_asked_for(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = ["--workspace", tmp_path / "workspace"]
+    told = result("import", theirs(tmp_path / "theirs", 4), *where)
+    assert (told["layout"], told["found"], told["votes_added"], told["troubles"]) == ("onetrainer", 4, 4, [])
+    flags = ["--model", tiny, "--steps", "2", "--rank", "2", "--preview-prompts", "0", *where]
+    assert main([str(word) for word in ("train", *flags)]) == 1
+    assert (
+        "No pairs can train; kept aside: 4 made by another or an unknown base model. With --pairs-from all those train "
+        "too."
+    ) in capsys.readouterr().err
+    end = result("train", *flags, "--pairs-from", "all")
+    assert (end["state"], end["step"]) == ("done", 2)
+    assert "4 pairs were written" in sdpo("export", "--pairs", tmp_path / "out", *where)
+    again = sdpo("import", tmp_path / "out", *where)
+    assert "Layout jsonl: " in again
+    assert "0 of 4 pairs were added with their votes; 4 had been voted on here before" in again
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (["import", "nowhere"], 1, "nowhere is not a folder"),
+        (["import", "."], 1, "none of the layouts that are known"),
+        (["import", ".", "--layout", "koya"], 2, "No layout is named koya. Did you mean kohya?"),
+        (["import", ".", "--layout", "jsonl"], 1, "has no metadata.jsonl"),
+        (["import", ".", "--layout", "onetrainer"], 1, "has no folder chosen"),
+        (["export", "mine"], 2, "Say which adapter and where to"),
+        (["export", "mine", "--pairs", "x"], 2, "Export either an adapter"),
+        (["export", "--pairs", "."], 1, "is there already and not empty"),
+    ],
+)
+def test_mistakes_in_exchanging_pairs_are_told(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    code: int,
+    sentence: str,
+) -> None:
+    (tmp_path / "note.md").touch()
+    monkeypatch.chdir(tmp_path)
+    assert main([*arguments, "--workspace", str(tmp_path / "workspace")]) == code
+    assert sentence in capsys.readouterr().err
+
+
 def test_doctor_finds_the_workspace_in_order(workspace: Path) -> None:
     out = sdpo("doctor", "--workspace", workspace)
     assert "votes" in out
@@ -274,6 +461,43 @@ def test_help_teaches_every_setting() -> None:
     for name in preset_names():
         assert f"{name} " in out
     assert "130  stopped before its end" in out
+
+
+def test_the_page_about_the_command_line_names_every_verb_and_exit_code(repository: Path) -> None:
+    page = (repository / "docs" / "cli.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^    ([a-z]+)  ", sdpo("--help"), re.MULTILINE)
+    assert {"generate", "import", "vote", "train", "judge", "export", "adapter", "runs", "doctor"} == set(listed)
+    for verb in listed:
+        assert re.search(rf"^    {verb}\b|`{verb}\b", page, re.MULTILINE), verb
+    for code in (DONE, FAILED, WRONG_USAGE, STOPPED):
+        assert f"| {code} | " in page
+    for name in LAYOUTS:
+        assert f"| `{name}` | " in page
+
+
+def test_a_console_without_greek_and_a_reader_that_leaves_are_no_failures(workspace: Path) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command("train", "--help"), capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    with subprocess.Popen(
+        command("runs", "--workspace", workspace), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout is not None
+        child.stdout.close()
+        _, said = child.communicate(timeout=60)
+    assert (child.returncode, said) == (0, "")
+
+
+def test_ctrl_c_in_the_middle_of_an_import_is_a_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sdpo_core.commands.imports.import_pairs", interrupted)
+    arguments = ["import", str(theirs(tmp_path / "theirs", 1)), "--workspace", str(tmp_path / "workspace")]
+    assert main(arguments) == 130
+    assert "Stopped. What was finished is saved." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("job", JOBS)
@@ -320,10 +544,14 @@ def test_sigterm_stops_as_ctrl_c_does(workspace: Path, tiny: Path) -> None:
 
 
 def _wait_for_checkpoint(runs: Path, pid: int) -> RunFolder:
+    return _wait_for(runs.parent, pid, lambda run: bool(run.checkpoints()))
+
+
+def _wait_for(workspace: Path, pid: int, happened: Callable[[RunFolder], bool]) -> RunFolder:
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
-        for run in list_runs(runs, "train"):
-            if run.status().pid == pid and run.checkpoints():
+        for run in list_runs(workspace / "runs", "train"):
+            if run.status().pid == pid and happened(run):
                 return run
         time.sleep(0.02)
-    raise AssertionError(f"no checkpoint of process {pid} within two minutes")
+    raise AssertionError(f"process {pid} did not get there within two minutes")

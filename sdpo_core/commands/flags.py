@@ -16,7 +16,14 @@ _Settings = TypeVar("_Settings", bound=Settings)
 _DEST = "setting_"
 
 GROUPS: dict[str, tuple[str, ...]] = {
-    "data: which pairs, and what the images are": ("model", "adapter", "prompts", "negative", "candidates_per_prompt"),
+    "data: which pairs, and what the images are": (
+        "model",
+        "adapter",
+        "prompts",
+        "negative",
+        "candidates_per_prompt",
+        "pairs_from",
+    ),
     "comparison": ("comparisons", "strength", "adapter_branch"),
     "objective: what is learned from a pair": (
         *("loss", "beta", "alpha", "tau", "smoothing", "anchor", "caption_dropout", "hold_unconditional"),
@@ -27,7 +34,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "LoRA: what is trained": ("rank", "lora_alpha", "targets", "adapter_name"),
     "schedule": ("steps", "pairs_per_step", "learning_rate", "warmup_steps", "checkpoint_every_steps", "seed"),
     "health: what is measured on the way": ("held_out_fraction", "bank_draws_per_pair", "preview_prompts"),
-    "memory and device": ("device", "threads", "pairs_per_micro_step", "keep_warm_s"),
+    "memory and device": (
+        *("device", "precision", "threads", "memory", "pairs_per_micro_step", "noise_bank", "keep_warm_s"),
+    ),
     "images: how they are sampled": ("sampler", "sampling_steps", "guidance", "size_px"),
 }
 """Settings of all jobs by what they are about; `--help` shows them so. A new field is named here too."""

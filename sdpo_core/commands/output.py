@@ -19,7 +19,7 @@ DONE, FAILED, WRONG_USAGE, STOPPED = 0, 1, 2, 130
 EXIT_CODES = f"""exit codes:
   {DONE:3}  done
   {FAILED:3}  failed: the message says what was expected, what came and what to do
-  {WRONG_USAGE:3}  wrong usage: an unknown or impossible setting or argument; nothing was started
+  {WRONG_USAGE:3}  wrong usage: an unknown or impossible setting or argument; nothing was done
   {STOPPED:3}  stopped before its end, because Ctrl-C, SIGTERM or `runs stop` asked: what was made is saved"""
 
 
@@ -31,20 +31,27 @@ class Output:
 
     def result(self, value: Mapping[str, Any], words: str) -> None:
         """One result: `value` for a program, or `words` for a person."""
-        self._write(json.dumps(value, ensure_ascii=False, allow_nan=False) if self.as_json else words)
+        self._write(json.dumps(value, allow_nan=False) if self.as_json else words)
 
-    def table(self, rows: Sequence[Mapping[str, Any]], columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
-        """Many results: each of `rows` for a program, or `cells` under `columns` for a person."""
+    def table(
+        self, rows: Sequence[Mapping[str, Any]], columns: Sequence[str], cells: Sequence[Sequence[str]], *, none: str
+    ) -> None:
+        """Many results: each of `rows` for a program, or `cells` under `columns` for a person, or `none` in words."""
         if self.as_json:
             for row in rows:
-                self._write(json.dumps(row, ensure_ascii=False, allow_nan=False))
+                self._write(json.dumps(row, allow_nan=False))
+            return
+        if not rows:
+            print(none, file=sys.stderr)
             return
         console = Console()
         if not console.is_terminal:  # for grep and cut: whole cells, whatever the width
             for line in cells:
                 self._write("\t".join(" ".join(cell.split()) for cell in line))
             return
-        table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for column in columns:
+            table.add_column(column, overflow="fold")  # what is cut off can't be copied
         for line in cells:
             table.add_row(*(Text(cell) for cell in line))  # as Text, because a prompt may hold [markup]
         console.print(table)
@@ -54,7 +61,7 @@ class Output:
         code = WRONG_USAGE if isinstance(error, ConfigError) else FAILED
         if self.as_json:
             kind = type(error).__name__
-            self._write(json.dumps({"error": str(error), "kind": kind, "exit_code": code, **more}, ensure_ascii=False))
+            self._write(json.dumps({"error": str(error), "kind": kind, "exit_code": code, **more}))
         print(f"sdpo: {error}", file=sys.stderr)
         return code
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -13,6 +14,7 @@ __all__ = ["AdapterInfo", "TensorInfo", "read_adapter_info", "read_header"]
 
 # The first half of a LoRA in the layouts of kohya, PEFT (with or without the adapter's name) and old diffusers.
 LORA_DOWN = re.compile(r"\.(lora_down|lora_A(\.\w+)?|lora\.down)\.weight$")
+_KINDS = {"attention": re.compile(r"[._]attn\d?[._]|self_attn"), "feed-forward": re.compile(r"[._](ff|mlp)[._]")}
 _FAMILY_OF_KOHYA = {"sd_v1": "sd15", "sd_v2": "sd20", "sd_v2_v": "sd20", "sdxl_base_v1-0": "sdxl"}
 _FAMILY_OF_MODELSPEC = {
     "stable-diffusion-v1/lora": "sd15",
@@ -30,6 +32,7 @@ class AdapterInfo:
     metadata: dict[str, str]  # as it stands in the header
     sdpo: dict[str, Any] | None  # our own facts, when the studio wrote it
     modules: int  # layers that it changes
+    targets: dict[str, int]  # of them, how many of each kind: attention, feed-forward, other
     rank: int | None  # None when its layers have different ranks
     family: str | None  # "sd15", "sd20", "sdxl"
     base_sha256: str | None  # `ModelInfo.sha256` of the model it was trained on
@@ -38,7 +41,8 @@ class AdapterInfo:
 def read_adapter_info(path: Path) -> AdapterInfo:
     """Read the header; raises `AdapterError` when the file is broken or holds no LoRA."""
     tensors, metadata = read_header(path)
-    shapes = [tensor.shape for name, tensor in tensors.items() if LORA_DOWN.search(name)]
+    layers = {name: tensor.shape for name, tensor in tensors.items() if LORA_DOWN.search(name)}
+    shapes = list(layers.values())
     if not shapes:
         raise AdapterError(f"{path} holds no LoRA layers, so it is no adapter. Choose a LoRA file.")
     ranks = {shape[0] if shape else 0 for shape in shapes}
@@ -48,12 +52,17 @@ def read_adapter_info(path: Path) -> AdapterInfo:
         metadata=metadata,
         sdpo=facts,
         modules=len(shapes),
+        targets=dict(Counter(_kind(name) for name in layers).most_common()),
         rank=ranks.pop() if len(ranks) == 1 else None,
         family=_text(facts, "family")
         or _FAMILY_OF_KOHYA.get(metadata.get("ss_base_model_version", ""))
         or _FAMILY_OF_MODELSPEC.get(metadata.get("modelspec.architecture", "")),
         base_sha256=_text(facts, "base_sha256"),
     )
+
+
+def _kind(layer: str) -> str:
+    return next((kind for kind, pattern in _KINDS.items() if pattern.search(layer)), "other")
 
 
 def _own_facts(path: Path, metadata: dict[str, str]) -> dict[str, Any] | None:

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from sdpo_core.errors import AdapterError
 from sdpo_core.files.hashing import sha256_file
 from sdpo_core.models.adapter import load_adapter, prove_adapter
 from sdpo_core.models.family import DiffusionModel
@@ -35,12 +34,4 @@ def attach_adapter(
 
 def find_adapter_file(store: Store, adapter: str) -> Path:
     """The file of an adapter given as a file, a name in the workspace, or `latest`; raises `AdapterError`."""
-    file = Path(adapter)
-    if file.suffix == ".safetensors":
-        if not file.is_file():
-            raise AdapterError(f"There is no file {file}. Give an adapter's name in the workspace, or a file.")
-        return file
-    path = store.workspace / store.find_adapter(adapter).path
-    if not path.is_file():
-        raise AdapterError(f"The file of adapter {adapter} is gone: {path}. Choose another adapter.")
-    return path
+    return store.adapter_file(adapter)

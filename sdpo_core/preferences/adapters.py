@@ -63,6 +63,19 @@ def newest_first(database: Database) -> list[AdapterRecord]:
     return [rows.read_adapter(row) for row in found]
 
 
+def locate(workspace: Path, known: Sequence[AdapterRecord], adapter: str) -> Path:
+    """The file of an adapter given as a file, a name among `known`, or `latest`; `AdapterError` in words."""
+    file = Path(adapter)
+    if file.suffix == ".safetensors" or (adapter != file.stem and file.is_file()):
+        if not file.is_file():
+            raise AdapterError(f"There is no file {file}. Give an adapter's name in the workspace, or a file.")
+        return file
+    path = workspace / find(known, adapter).path
+    if not path.is_file():
+        raise AdapterError(f"The file of adapter {adapter} is gone: {path}. Choose another adapter.")
+    return path
+
+
 def find(known: Sequence[AdapterRecord], name: str) -> AdapterRecord:
     """The adapter of this name among `known` (newest first), or the newest for `latest`; `AdapterError` in words."""
     if not known:

@@ -15,6 +15,7 @@ FEWEST_PAIRS_TO_SPLIT = 40
 FEWEST_PROMPTS_TO_SPLIT = 5
 """Below this, holding out whole prompts would take too much of what the person cares about."""
 
+_Origin = Literal["own", "other-base", "with-adapter"]
 _Kind = Literal["usable", "tie", "both-bad", "skip", "other-base", "with-adapter", "missing", "damaged"]
 
 
@@ -26,10 +27,11 @@ class TrainingPairs:
     ties: int
     both_bad: int
     skipped: int
-    other_base: int  # made by another base model, or imported
-    with_adapter: int  # made with an adapter on
+    other_base: int  # kept aside: made by another base model, or imported, so that the base is unknown
+    with_adapter: int  # kept aside: made with an adapter on
     missing: tuple[int, ...]  # ids of pairs with an image gone from disk
     damaged: tuple[int, ...]  # ids of pairs with an image that can't be decoded
+    foreign: int = 0  # usable ones that this base alone did not make; 0 unless `pairs_from` is "all"
 
     def sentence(self) -> str:
         """What trains and what stays aside, for a person."""
@@ -37,7 +39,7 @@ class TrainingPairs:
             (self.ties, "a tie", "ties"),
             (self.both_bad, "with both images bad", "with both images bad"),
             (self.skipped, "skipped", "skipped"),
-            (self.other_base, "made by another base model", "made by another base model"),
+            (self.other_base, "made by another or an unknown base model", "made by another or an unknown base model"),
             (self.with_adapter, "made with an adapter on", "made with an adapter on"),
             (len(self.missing), "with an image gone from disk", "with an image gone from disk"),
             (len(self.damaged), "with a damaged image", "with a damaged image"),
@@ -45,18 +47,25 @@ class TrainingPairs:
         reasons = [f"{number} {one if number == 1 else many}" for number, one, many in aside if number]
         count = len(self.usable)
         start = f"{count or 'No'} pair{'' if count == 1 else 's'} can train"
+        if self.foreign:
+            start += f", {self.foreign} of them not made by this base model alone"
         return f"{start}; kept aside: {', '.join(reasons)}." if reasons else f"{start}."
 
 
-def training_pairs(store: Store, base_sha256: str) -> TrainingPairs:
+def training_pairs(store: Store, base_sha256: str, pairs_from: Literal["own", "all"] = "own") -> TrainingPairs:
     """The pairs with a standing vote, sorted: decided ones made by this base without adapters can train.
 
-    Every image of a pair that could train is read once, and again only when its file has changed.
+    With `pairs_from` "all", decided ones can train whatever made their images. Every image of a pair that could train
+    is read once, and again only when its file has changed.
     """
     voted = sorted(store.voted_pairs(purpose="train"), key=lambda voted: voted.pair.id)
     by_kind: defaultdict[_Kind, list[VotedPair]] = defaultdict(list)
+    foreign = 0
     for pair in voted:
-        by_kind[_kind(store, pair, base_sha256)].append(pair)
+        origin = _origin(pair, base_sha256)
+        kind = _kind(store, pair, "own" if pairs_from == "all" else origin)
+        foreign += kind == "usable" and origin != "own"
+        by_kind[kind].append(pair)
     return TrainingPairs(
         usable=tuple(by_kind["usable"]),
         ties=len(by_kind["tie"]),
@@ -66,6 +75,7 @@ def training_pairs(store: Store, base_sha256: str) -> TrainingPairs:
         with_adapter=len(by_kind["with-adapter"]),
         missing=tuple(voted.pair.id for voted in by_kind["missing"]),
         damaged=tuple(voted.pair.id for voted in by_kind["damaged"]),
+        foreign=foreign,
     )
 
 
@@ -96,15 +106,20 @@ def split_held_out(pairs: Sequence[VotedPair], fraction: float, seed: int) -> Sp
     return Split(train=tuple(pairs), held_out=(), by="none")
 
 
-def _kind(store: Store, voted: VotedPair, base_sha256: str) -> _Kind:
+def _origin(voted: VotedPair, base_sha256: str) -> _Origin:
+    recipes = (voted.pair.left.recipe, voted.pair.right.recipe)
+    if any(recipe is None or recipe.base_sha256 != base_sha256 for recipe in recipes):
+        return "other-base"
+    return "with-adapter" if any(recipe is not None and recipe.adapters for recipe in recipes) else "own"
+
+
+def _kind(store: Store, voted: VotedPair, origin: _Origin) -> _Kind:
     choice = voted.vote.choice
     if choice != "left" and choice != "right":
         return choice
+    if origin != "own":
+        return origin
     sides = (voted.pair.left, voted.pair.right)
-    if any(side.recipe is None or side.recipe.base_sha256 != base_sha256 for side in sides):
-        return "other-base"
-    if any(side.recipe is not None and side.recipe.adapters for side in sides):
-        return "with-adapter"
     if not all(store.has_image(side) for side in sides):
         return "missing"
     return "usable" if all(store.has_readable_image(side) for side in sides) else "damaged"

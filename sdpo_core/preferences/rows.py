@@ -1,5 +1,6 @@
 """From the tables' rows to the typed records: the column lists and the functions that read them stand together."""
 
+import hashlib
 import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
@@ -112,6 +113,19 @@ def find_pair(connection: sqlite3.Connection, pair_id: int) -> Pair:
     if row is None:
         raise StoreError(f"There is no pair {pair_id} in this workspace. Reload the page to get the pairs there are.")
     return read_pair(row)
+
+
+def prompt_id(connection: sqlite3.Connection, text: str, now: str) -> int:
+    """The id of a prompt, recorded if need be."""
+    connection.execute("INSERT INTO prompts (text, created_at) VALUES (?, ?) ON CONFLICT DO NOTHING", (text, now))
+    return int(connection.execute("SELECT id FROM prompts WHERE text = ?", (text,)).fetchone()[0])
+
+
+def shown_swapped(one_key: str, other_key: str) -> bool:
+    """Whether of two candidates the second is shown on the left; a hash decides, so that the position says nothing."""
+    low, high = sorted((one_key, other_key))
+    high_is_left = bool(hashlib.sha256(f"{low} {high}".encode()).digest()[0] & 1)
+    return high_is_left == (one_key == low)
 
 
 @lru_cache(maxsize=4096)

@@ -4,9 +4,8 @@ A method returns when what it wrote is committed and on the disk. Votes are only
 on a pair is the newest one, unless it was undone. Failures are `StoreError`s and `DiskError`s in words.
 """
 
-import hashlib
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -16,11 +15,12 @@ from PIL import Image
 
 from sdpo_core.atomic import disk_errors
 from sdpo_core.errors import StoreError
-from sdpo_core.preferences import adapters, rows
+from sdpo_core.preferences import adapters, imported, rows
 from sdpo_core.preferences.backups import daily_backup
 from sdpo_core.preferences.database import Database
 from sdpo_core.preferences.health import Counts, check, count
 from sdpo_core.preferences.images import ImageFolder
+from sdpo_core.preferences.imported import Added, ImportedImage, ImportedPair
 from sdpo_core.preferences.migrations import migrate
 from sdpo_core.preferences.records import (
     AdapterRecord,
@@ -89,7 +89,7 @@ class Store:
         lost = known.image_sha256 if known else None
         sha256 = self._images.add(image)
         with self._database.writing() as connection:
-            prompt_id = _prompt_id(connection, recipe.prompt)
+            prompt_id = rows.prompt_id(connection, recipe.prompt, _now())
             connection.execute(
                 "INSERT INTO candidates (key, prompt_id, negative, image_sha256, width_px, height_px, recipe,"
                 " created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
@@ -151,7 +151,7 @@ class Store:
                 raise StoreError(
                     f"A pair needs two images of one prompt; candidates {one.id} and {other.id} have different ones."
                 )
-            left, right = _shuffled(one, other)
+            left, right = (other, one) if rows.shown_swapped(one.key, other.key) else (one, other)
             connection.execute(
                 "INSERT INTO pairs (left_id, right_id, purpose, run_id, created_at) VALUES (?, ?, ?, ?, ?)"
                 " ON CONFLICT DO NOTHING",
@@ -163,6 +163,19 @@ class Store:
                 (left.id, right.id, purpose, run_id),
             ).fetchone()
             return rows.read_pair(row)
+
+    def save_image(self, image: Image.Image) -> ImportedImage:
+        """Save an image that was made elsewhere, for `add_imported`; it belongs to nothing before that."""
+        return ImportedImage(self._images.add(image), *image.size)
+
+    def add_imported(self, pairs: Sequence[ImportedPair]) -> Added:
+        """Record pairs with the choices that were made on them elsewhere, all or none.
+
+        A pair that is there is found again, and one that was ever voted on here keeps its votes: the same import twice
+        adds nothing, and a person's own vote or undo stands.
+        """
+        with self._database.writing() as connection:
+            return imported.insert(connection, pairs)
 
     def pair(self, pair_id: int) -> Pair:
         """The pair with this id; raises `StoreError` when there is none."""
@@ -286,6 +299,10 @@ class Store:
         """The adapter of this name, or the newest for `latest`; raises `AdapterError` naming those there are."""
         return adapters.find(self.adapters(), name)
 
+    def adapter_file(self, adapter: str) -> Path:
+        """The file of an adapter given as a file, a name in the workspace, or `latest`; `AdapterError` in words."""
+        return adapters.locate(self.workspace, self.adapters(), adapter)
+
     # ----------------------------------------------------------------------------------------------------- health
 
     def counts(self, purpose: Purpose = "train") -> Counts:
@@ -315,17 +332,6 @@ def _now() -> str:
 def _chosen(run_id: str | None) -> str:
     """The condition for pairs of a purpose and, unless None, of a run."""
     return "purpose = :purpose" if run_id is None else "purpose = :purpose AND run_id = :run_id"
-
-
-def _prompt_id(connection: sqlite3.Connection, text: str) -> int:
-    connection.execute("INSERT INTO prompts (text, created_at) VALUES (?, ?) ON CONFLICT DO NOTHING", (text, _now()))
-    return int(connection.execute("SELECT id FROM prompts WHERE text = ?", (text,)).fetchone()[0])
-
-
-def _shuffled(one: Candidate, other: Candidate) -> tuple[Candidate, Candidate]:
-    low, high = sorted((one, other), key=lambda candidate: candidate.key)
-    swap = hashlib.sha256(f"{low.key} {high.key}".encode()).digest()[0] & 1
-    return (high, low) if swap else (low, high)
 
 
 def _vote_to_undo(connection: sqlite3.Connection, vote_uuid: str) -> tuple[int, int]:

@@ -77,7 +77,8 @@ def run_train(config: TrainConfig, run: RunFolder, workspace: Path, reporter: Re
     with Store(workspace) as store:
         info = inspect_model(config.model, config.prediction_type)
         if together.first:
-            data = _load_data(run) or _freeze_data(run, training_pairs(store, info.sha256), config)
+            voted = training_pairs(store, info.sha256, config.pairs_from)
+            data = _load_data(run) or _freeze_data(run, voted, config)
             config = config.model_copy(update={"steps": config.steps or steps_for_pairs(len(data.train))})
             run.write_config(config.model_dump(mode="json"))
         together.agree(0)  # until the first has written them
@@ -306,7 +307,8 @@ def _health_sentence(health: Mapping[str, Any]) -> str:
 
 def _freeze_data(run: RunFolder, selection: TrainingPairs, config: TrainConfig) -> RunData:
     if not selection.usable:
-        raise DataError(selection.sentence())
+        aside = selection.other_base + selection.with_adapter
+        raise DataError(f"{selection.sentence()}{' With --pairs-from all those train too.' if aside else ''}")
     split = split_held_out(selection.usable, config.held_out_fraction, config.seed)
     data = RunData(split.train, split.held_out)
     content = {

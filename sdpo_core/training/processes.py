@@ -78,6 +78,8 @@ class Processes:
             return text
         data = text.encode()
         size = int(self.agree(len(data)))
+        if not size:
+            return ""
         letters = torch.zeros(size, dtype=torch.uint8, device=self._wire)
         if self.first:
             letters.copy_(torch.frombuffer(bytearray(data), dtype=torch.uint8))

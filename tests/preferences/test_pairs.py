@@ -34,9 +34,28 @@ def test_only_decided_pairs_of_this_base_train(store: Store) -> None:
     assert (found.ties, found.both_bad, found.skipped, found.other_base, found.with_adapter) == (2, 1, 1, 1, 1)
     assert (found.missing, found.damaged) == ((gone.id,), (corrupt.id,))
     assert found.sentence() == (
-        "3 pairs can train; kept aside: 2 ties, 1 with both images bad, 1 skipped, 1 made by another base model, "
-        "1 made with an adapter on, 1 with an image gone from disk, 1 with a damaged image."
+        "3 pairs can train; kept aside: 2 ties, 1 with both images bad, 1 skipped, "
+        "1 made by another or an unknown base model, 1 made with an adapter on, 1 with an image gone from disk, "
+        "1 with a damaged image."
     )
+
+
+def test_all_pairs_train_when_asked_for_whatever_made_them(store: Store) -> None:
+    own = add_pair(store, 0)
+    foreign = store.add_pair(add(store, 20).id, add(store, 21, base="c" * 64).id)
+    adapted = store.add_pair(add(store, 22).id, add(store, 23, adapter=True).id)
+    tie, gone = store.add_pair(add(store, 24, base="c" * 64).id, add(store, 25).id), add_pair(store, 30)
+    for pair in (own, foreign, adapted, gone):
+        vote_on(store, pair)
+    vote_on(store, tie, "tie")
+    store.image_path(gone.left).unlink()
+    found = training_pairs(store, BASE, "all")
+    assert [v.pair for v in found.usable] == [own, foreign, adapted]
+    assert found.sentence() == (
+        "3 pairs can train, 2 of them not made by this base model alone; kept aside: 1 a tie, 1 with an image gone "
+        "from disk."
+    )
+    assert training_pairs(store, BASE).foreign == 0
 
 
 def test_sentence_of_little(store: Store) -> None:

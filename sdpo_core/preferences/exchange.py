@@ -1,0 +1,154 @@
+"""Pairs in from a folder, and out to one. Images are decoded before anything is recorded; failures are told by name."""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from sdpo_core.atomic import disk_errors, write_bytes
+from sdpo_core.errors import StoreError
+from sdpo_core.preferences.images import decode_image
+from sdpo_core.preferences.imported import Added, ImportedImage, ImportedPair
+from sdpo_core.preferences.importers import jsonl
+from sdpo_core.preferences.importers.found import FoundImage, FoundPair, Trouble
+from sdpo_core.preferences.records import Candidate, VotedPair
+from sdpo_core.preferences.store import Store
+
+_PAIRS_PER_TRANSACTION = 100
+
+
+@dataclass
+class ImportReport:
+    """What an import did. Of the `found` pairs, `usable` ones are in the workspace now and the others are troubles."""
+
+    found: int = 0
+    usable: int = 0
+    added: Added = field(default_factory=Added)
+    troubles: list[Trouble] = field(default_factory=list)
+
+    def sentence(self) -> str:
+        """The outcome in words."""
+        known = self.usable - self.added.votes
+        parts = [f"{self.added.votes} of {self.found} pairs were added with their votes"]
+        if known:
+            parts.append(f"{known} had been voted on here before and stay as they are")
+        if self.troubles:
+            parts.append(f"{len(self.troubles)} could not be used")
+        return f"{'; '.join(parts)}."
+
+
+def import_pairs(
+    store: Store, pairs: Iterable[FoundPair | Trouble], on_pair: Callable[[int], None] = lambda _: None
+) -> ImportReport:
+    """Bring `pairs` into `store`; `on_pair` hears how many were looked at. The same pairs again add nothing.
+
+    What was brought in before an interruption stays; the same import goes on from there. Raises `DiskError`.
+    """
+    report = ImportReport()
+    waiting: list[ImportedPair] = []
+    for pair in pairs:
+        report.found += 1
+        on_pair(report.found)
+        if isinstance(pair, Trouble):
+            report.troubles.append(pair)
+            continue
+        try:
+            waiting.append(
+                ImportedPair(pair.prompt, _save(store, pair, pair.first), _save(store, pair, pair.second), pair.choice)
+            )
+        except StoreError as error:
+            report.troubles.append(Trouble(pair.first.name, str(error)))
+            continue
+        report.usable += 1
+        if len(waiting) == _PAIRS_PER_TRANSACTION:
+            report.added += store.add_imported(waiting)
+            waiting = []
+    report.added += store.add_imported(waiting)
+    return report
+
+
+def _save(store: Store, pair: FoundPair, image: FoundImage) -> ImportedImage:
+    """The image in the workspace; raises `StoreError` naming it when it can't be decoded or contradicts its recipe."""
+    try:
+        decoded = decode_image(image.content)
+    except StoreError as error:
+        told = str(error)
+        raise StoreError(told if image.name in told else f"{image.name}: {told}") from error
+    recipe = image.recipe
+    if recipe and (recipe.prompt != pair.prompt or decoded.size != (recipe.width_px, recipe.height_px)):
+        raise StoreError(f"{image.name} has a recipe that speaks of another prompt or size; leave the recipe out")
+    saved = store.save_image(decoded)
+    return replace(saved, negative=recipe.negative if recipe else image.negative, recipe=recipe)
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What an export wrote."""
+
+    file: Path
+    pairs: int
+    missing: tuple[int, ...]  # ids of pairs that were left out, because an image is gone or damaged
+
+    def sentence(self) -> str:
+        """The outcome in words."""
+        text = f"{self.pairs} {'pair was' if self.pairs == 1 else 'pairs were'} written to {self.file}."
+        if self.missing:
+            text += f" Left out, because an image is gone or damaged: {len(self.missing)}. `doctor` tells which."
+        return text
+
+
+def export_pairs(store: Store, folder: Path, on_pair: Callable[[int], None] = lambda _: None) -> ExportReport:
+    """Write every pair with a standing vote, ties and skips too, to `folder`: images/ and metadata.jsonl.
+
+    invoke-training reads the file as it is; `importers.jsonl` reads all of it. Pairs of blind judgements stay out.
+    Raises `StoreError` when the folder holds anything already, `DiskError` when the disk refuses.
+    """
+    _require_empty(folder)
+    lines: list[str] = []
+    missing: list[int] = []
+    voted_pairs = store.voted_pairs(purpose="train")
+    for number, voted in enumerate(voted_pairs, start=1):
+        sides = (voted.pair.left, voted.pair.right)
+        if not all(store.has_intact_image(side) for side in sides):
+            missing.append(voted.pair.id)
+            continue
+        names = [_copy(store, side, folder) for side in sides]
+        lines.append(json.dumps(_row(voted, names), ensure_ascii=False, allow_nan=False))
+        on_pair(number)
+    file = folder / jsonl.FILE  # last: a folder without it is no export
+    write_bytes(file, "".join(f"{line}\n" for line in lines).encode())
+    return ExportReport(file, len(lines), tuple(missing))
+
+
+def _require_empty(folder: Path) -> None:
+    with disk_errors(folder):
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise StoreError(f"{folder} is there already and not empty. Choose a new folder for the pairs.")
+
+
+def _copy(store: Store, candidate: Candidate, folder: Path) -> str:
+    name = f"images/{candidate.image_sha256}.png"
+    if not (folder / name).is_file():
+        write_bytes(folder / name, store.image_path(candidate).read_bytes())
+    return name
+
+
+def _row(voted: VotedPair, names: Sequence[str]) -> dict[str, Any]:
+    pair, vote = voted.pair, voted.vote
+    recipes = [side.recipe.model_dump(mode="json") if side.recipe else None for side in (pair.left, pair.right)]
+    return {
+        "image_0": names[0],
+        "image_1": names[1],
+        "prompt": pair.left.prompt,
+        "prefer_0": vote.choice == "left",
+        "prefer_1": vote.choice == "right",
+        "sdpo": {
+            "choice": vote.choice,
+            "voted_at": vote.created_at.isoformat(),
+            "response_ms": vote.response_ms,
+            "negative": pair.left.negative,
+            "recipe_0": recipes[0],
+            "recipe_1": recipes[1],
+        },
+    }

@@ -1,0 +1,130 @@
+"""What every layout yields, and the ways into a folder that nobody vouches for: nothing outside it is read."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from sdpo_core.errors import StoreError
+from sdpo_core.preferences.records import Recipe
+
+ImportedChoice = Literal["first", "second", "tie", "both-bad", "skip"]
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
+CAPTION_SUFFIXES = (".txt", ".caption")
+_MAX_CAPTION_BYTES = 64 * 2**10
+
+
+@dataclass(frozen=True)
+class FoundImage:
+    """One side of a pair, not yet looked at."""
+
+    name: str  # for a person
+    content: Path | bytes
+    negative: str = ""
+    recipe: Recipe | None = None  # only our own export knows it
+
+
+@dataclass(frozen=True)
+class FoundPair:
+    """A pair with the choice that was made on it, in the order of the source."""
+
+    prompt: str
+    first: FoundImage
+    second: FoundImage
+    choice: ImportedChoice
+
+
+class Trouble(NamedTuple):
+    """Something that is no usable pair."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder to import from, and what the person added to it."""
+
+    root: Path
+    winners: str | None = None  # layout two-folders: the subfolder of the better images
+    prompt: str | None = None  # for pairs without a caption
+
+    def file(self, name: Any) -> Path:
+        """The file that `name` means inside this folder; raises `StoreError` when it leads out of it or nowhere."""
+        if not isinstance(name, str) or not name:
+            raise StoreError(f"expected the name of an image in the folder, got {name!r}")
+        try:
+            path = (self.root / name).resolve()  # links are followed, so that they can't lead out either
+            inside = path.is_relative_to(self.root.resolve())
+        except (ValueError, OSError, RuntimeError) as error:  # a NUL, a loop of links
+            raise StoreError(f"{name!r} is not the name of a file") from error
+        if not inside:
+            raise StoreError(f"{name!r} lies outside the folder; copy the image into it")
+        if not path.is_file():
+            raise StoreError(f"{name!r} is not there")
+        return path
+
+    def images(self, folder: Path) -> dict[str, Path]:
+        """The images directly in `folder` by their name without suffix, in order."""
+        found = (path for path in sorted(folder.iterdir()) if path.suffix.casefold() in IMAGE_SUFFIXES)
+        return {path.stem: path for path in found}
+
+    def caption(self, *images: Path) -> str:
+        """The text beside the first of `images` that has one, else the person's own; raises `StoreError` without."""
+        for image in images:
+            for suffix in CAPTION_SUFFIXES:
+                beside = image.with_suffix(suffix)
+                if beside.is_file():
+                    return _text(self.file(beside.relative_to(self.root).as_posix()))
+        if self.prompt:
+            return self.prompt
+        raise StoreError("has no caption beside it; add a .txt file, or give one prompt for all with --prompt")
+
+    def paired(self, winners: Path, losers: Path) -> Iterator[FoundPair | Trouble]:
+        """Images of equal names in two folders; an image without a partner is a trouble."""
+        for place in (winners, losers):
+            if not place.is_dir():
+                raise StoreError(
+                    f"{self.root} has no folder {place.name}. Name another layout, or let it be found out."
+                )
+        better, worse = self.images(winners), self.images(losers)
+        for stem in sorted(better.keys() | worse.keys()):
+            path = better.get(stem) or worse[stem]
+            name = path.relative_to(self.root).as_posix()
+            if stem not in better or stem not in worse:
+                missing = losers if stem in better else winners
+                yield Trouble(name, f"has no partner in {missing.relative_to(self.root).as_posix()}")
+                continue
+            try:
+                prompt = self.caption(better[stem], worse[stem])
+                yield FoundPair(prompt, self._image(better[stem]), self._image(worse[stem]), "first")
+            except StoreError as error:
+                yield Trouble(name, str(error))
+
+    def _image(self, path: Path) -> FoundImage:
+        name = path.relative_to(self.root).as_posix()
+        return FoundImage(name, self.file(name))
+
+    def subfolders(self) -> list[Path]:
+        """The folders directly in this one, in order; none that a link leads out to."""
+        root = self.root.resolve()
+        return [p for p in sorted(self.root.iterdir()) if p.is_dir() and p.resolve().is_relative_to(root)]
+
+
+def has_images(folders: Iterable[Path]) -> bool:
+    """Whether each of `folders` is a folder with an image directly in it."""
+    return all(f.is_dir() and any(p.suffix.casefold() in IMAGE_SUFFIXES for p in f.iterdir()) for f in folders)
+
+
+def _text(path: Path) -> str:
+    data = path.read_bytes()
+    if len(data) > _MAX_CAPTION_BYTES:
+        raise StoreError(f"has a caption of {len(data):,} bytes; at most {_MAX_CAPTION_BYTES:,} are read")
+    try:
+        text = " ".join(data.decode("utf-8-sig").split())
+    except UnicodeDecodeError as error:
+        raise StoreError("has a caption that is not UTF-8 text; save it as UTF-8") from error
+    if not text:
+        raise StoreError("has an empty caption")
+    return text
