@@ -75,7 +75,7 @@ def original_tensors(family: Family, parts: dict[str, nn.Module]) -> State:
     for part, prefix in TEXT_ENCODERS[family].items():
         state = parts[part].state_dict()
         open_clip = prefix.endswith(".model.")
-        tensors |= _open_clip_tensors(prefix, state) if open_clip else _clip_tensors(prefix, state)
+        tensors |= open_clip_tensors(prefix, state) if open_clip else _clip_tensors(prefix, state)
     return {name: tensor.contiguous() for name, tensor in tensors.items()}
 
 
@@ -172,7 +172,8 @@ def _clip_tensors(prefix: str, state: State) -> State:
     return {f"{prefix}text_model.{name.removeprefix('text_model.')}": tensor for name, tensor in state.items()}
 
 
-def _open_clip_tensors(prefix: str, state: State) -> State:
+def open_clip_tensors(prefix: str, state: State) -> State:
+    """The tensors of a text encoder in open_clip's layout."""
     bare = {name.removeprefix("text_model."): tensor for name, tensor in state.items()}
     tensors: State = {
         "token_embedding.weight": bare.pop("embeddings.token_embedding.weight"),

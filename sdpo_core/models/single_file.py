@@ -73,11 +73,11 @@ class SingleFileParts:
 
     def scheduler_config(self) -> dict[str, Any]:
         """The family's settings, with what the file says of its prediction and its noise."""
-        config = {**read_settings(self.settings_path("scheduler")), "prediction_type": self._info.prediction_type}
-        if self._info.zero_terminal_snr:
-            # Sampling has to start where the noise is pure, at the last timestep (arXiv 2305.08891, sections 3.1, 3.3).
-            config |= {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
-        return config
+        return {
+            **read_settings(self.settings_path("scheduler")),
+            "prediction_type": self._info.prediction_type,
+            "rescale_betas_zero_snr": self._info.zero_terminal_snr,
+        }
 
     def settings_path(self, part: Module | Literal["scheduler"]) -> Path:
         """The file of ours in `assets/configs/`."""
@@ -122,11 +122,14 @@ def empty_part(part: Module, settings: Path) -> Any:
 def convert(module: Any, state: _State, prefix: str) -> _State:
     """`state`, whose names start with `prefix`, under the names that `module` has."""
     if prefix == UNET:
-        return convert_ldm_unet_checkpoint(state, dict(module.config))
+        renamed: _State = convert_ldm_unet_checkpoint(state, dict(module.config))
+        known = {id(tensor) for tensor in renamed.values()}
+        # What diffusers passes over, as the guidance input of a distilled model, keeps its name and is refused.
+        return {**renamed, **{name: tensor for name, tensor in state.items() if id(tensor) not in known}}
     if prefix == VAE:
         return convert_ldm_vae_checkpoint(state, dict(module.config))
     if prefix.endswith(".transformer."):
-        renamed: _State = convert_ldm_clip_checkpoint(state)
+        renamed = convert_ldm_clip_checkpoint(state)
     else:
         renamed = convert_open_clip_checkpoint(module, state, prefix=prefix)
         if prefix + "text_projection.weight" in state:  # some tools keep it as a linear layer, others transposed

@@ -71,6 +71,12 @@ def test_prediction_and_noise_are_read_from_marks_and_metadata(tmp_path: Path) -
         assert read(path).prediction_type == kind
 
 
+def test_zero_terminal_snr_needs_v_prediction(tmp_path: Path) -> None:
+    path = write(tmp_path, {**essentials("sdxl"), "ztsnr": torch.zeros(0)})
+    assert not inspect_model(str(path)).zero_terminal_snr
+    assert inspect_model(str(path), "v_prediction").zero_terminal_snr
+
+
 def test_a_file_is_inspected(tmp_path: Path) -> None:
     path = write(tmp_path, essentials("sdxl"))
     info = inspect_model(str(path))

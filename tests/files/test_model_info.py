@@ -35,6 +35,7 @@ def test_folder(model: Path) -> None:
     assert (info.default_guidance, info.is_demo, info.comfyui, info.prediction_type) == (7.0, False, False, "epsilon")
     edit(model / "scheduler/scheduler_config.json", prediction_type="v_prediction")
     assert inspect_model(str(model)).prediction_type == "v_prediction"
+    assert inspect_model(str(model), "epsilon").prediction_type == "epsilon"
 
 
 def test_demo() -> None:

@@ -21,7 +21,7 @@ from sdpo_core.models.clip_tokenizer import build_clip_tokenizer
 from sdpo_core.models.family import Frame, set_timesteps
 from sdpo_core.models.registry import load_model
 from sdpo_core.models.single_file import SingleFileParts, convert, empty_part
-from tests.original_layout import build_parts, original_tensors, tiny_configs, write_checkpoint
+from tests.original_layout import build_parts, open_clip_tensors, original_tensors, tiny_configs, write_checkpoint
 
 FAMILIES: tuple[Family, ...] = get_args(Family)
 V = {"modelspec.prediction_type": "v"}
@@ -175,6 +175,13 @@ def test_a_missing_tensor_is_not_made_up_and_a_foreign_one_not_dropped(
         parts_of(path).module(part, torch.float32)  # pyright: ignore[reportArgumentType]
 
 
+def test_an_input_that_only_a_distilled_model_has_is_refused(configs: Path, tmp_path: Path) -> None:
+    more = {UNET + "time_embed.cond_proj.weight": torch.zeros(32, 256)}
+    path = write_checkpoint(tmp_path / "lcm.safetensors", "sd15", build_parts(configs, "sd15"), more=more)
+    with pytest.raises(ModelError, match=r"does not have, for instance .*time_embed\.cond_proj"):
+        parts_of(path).module("unet", torch.float32)
+
+
 def test_a_tensor_of_another_shape_is_refused(configs: Path, tmp_path: Path) -> None:
     path = write_checkpoint(tmp_path / "lakes.safetensors", "sd15", build_parts(configs, "sd15"))
     rewrite(path, lambda tensors: tensors.update({VAE + "quant_conv.bias": torch.zeros(3)}))
@@ -264,6 +271,17 @@ def test_at_true_size_every_tensor_has_its_place(
         assert {name: tensor.shape for name, tensor in state.items()} == {n: t.shape for n, t in wanted.items()}
 
 
+def test_the_layer_that_stable_diffusion_2_does_not_use_is_left_out() -> None:
+    module = empty_part("text_encoder", ASSETS / "sd20" / "text_encoder" / "config.json")
+    prefix = TEXT_ENCODERS["sd20"]["text_encoder"]
+    own = open_clip_tensors(prefix, module.state_dict())
+    for name in list(own):
+        if ".resblocks.22." in name:
+            own[name.replace(".22.", ".23.")] = own[name]
+    own[prefix + "text_projection"] = torch.empty(1024, 1024, device="meta")
+    assert convert(module, own, prefix).keys() == module.state_dict().keys()
+
+
 def test_the_tokenizer_numbers_as_openai_does() -> None:
     tokenizer = build_clip_tokenizer(MERGES, max_tokens=77, pad_token="<|endoftext|>")
     assert tokenizer("a photo of a cat")["input_ids"] == [49406, 320, 1125, 539, 320, 2368, 49407]
@@ -283,3 +301,9 @@ def test_a_damaged_file_of_merges_is_named(configs: Path, tmp_path: Path) -> Non
     parts._info = dataclasses.replace(parts._info, configs=own / "sd15")
     with pytest.raises(ModelError, match="Could not build the tokenizer"):
         parts.tokenizer()
+
+
+def test_a_given_prediction_type_wins_over_a_folders_own(tiny_folder: Path) -> None:
+    model = load_model(str(tiny_folder), device="cpu", prediction_type="v_prediction")
+    scheduler: Any = model.scheduler("ddim")
+    assert (model.prediction_type, scheduler.config.prediction_type) == ("v_prediction", "v_prediction")
