@@ -59,7 +59,7 @@ class Sampling(Runtime):
     sampling_steps: int = Field(default=20, ge=1, le=200)
     """Sampler steps per image."""
     guidance: float | None = Field(default=None, ge=1.0, le=30.0)
-    """Classifier-free guidance scale; unset takes the model's own (3 for the demo model, 7 for SD1.5)."""
+    """Classifier-free guidance scale; unset takes the model's own (3 for the demo model, 7 for SD1.5, 5 for SDXL)."""
     clip_skip: int | None = Field(default=None, ge=1, le=12)
     """Which of the text encoder's layers the prompt is read from, counted from the last (1); unset takes what the model
     was made for (1 for SD1.5, 2 for SDXL)."""

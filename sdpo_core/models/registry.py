@@ -12,11 +12,13 @@ from sdpo_core.errors import ModelError
 from sdpo_core.files.model_info import ModelInfo, inspect_model
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.sd15 import StableDiffusion15
+from sdpo_core.models.sdxl import StableDiffusionXL
 
 _PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "fp64": torch.float64}
 FAMILIES: dict[str, Callable[..., DiffusionModel]] = {
     "sd15": StableDiffusion15,
     "sd20": StableDiffusion15,  # the same parts at other sizes
+    "sdxl": StableDiffusionXL,
 }
 
 
@@ -34,8 +36,6 @@ def load_model(
     Raises `ModelError` when the device is absent or the model can't be read.
     """
     info: ModelInfo = inspect_model(source, prediction_type)
-    if info.family not in FAMILIES:
-        raise ModelError(f"{info.path} is a {info.family} model, which the studio can't run yet. Choose another model.")
     where = resolve_device(device)
     torch.set_num_threads(threads)
     # Their progress bars and "newly initialized" notes would bury the job's own log; real trouble comes as ModelError.

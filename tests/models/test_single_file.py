@@ -18,7 +18,7 @@ from sdpo_core.files import model_info
 from sdpo_core.files.checkpoint_info import TEXT_ENCODERS, UNET, VAE, Family
 from sdpo_core.files.model_info import inspect_model
 from sdpo_core.models.clip_tokenizer import build_clip_tokenizer
-from sdpo_core.models.family import set_timesteps
+from sdpo_core.models.family import Frame, set_timesteps
 from sdpo_core.models.registry import load_model
 from sdpo_core.models.single_file import SingleFileParts, convert, empty_part
 from tests.original_layout import build_parts, open_clip_tensors, original_tensors, tiny_configs, write_checkpoint
@@ -90,6 +90,27 @@ def test_a_loaded_model_encodes_and_predicts_as_the_parts(
     torch.testing.assert_close(model.encode_images(images), latents * 0.18215)
     scheduler: Any = model.scheduler("ddim")
     assert scheduler.config.prediction_type == kind
+
+
+def test_sdxl_encodes_and_predicts_as_its_parts(configs: Path, tmp_path: Path) -> None:
+    parts: dict[str, Any] = dict(build_parts(configs, "sdxl"))
+    path = write_checkpoint(tmp_path / "lakes.safetensors", "sdxl", parts)
+    model = load_model(str(path), device="cpu")
+    told = model.frame(model.encode_prompts(["a cat", ""]), [Frame((64, 48), (3, 0), (32, 32))] * 2)
+    states: list[torch.Tensor] = []
+    for number in ("", "_2"):
+        tokenizer = parts_of(path).tokenizer(f"tokenizer{number}")  # pyright: ignore[reportArgumentType]
+        ids = tokenizer(["a cat"], padding="max_length", return_tensors="pt")["input_ids"]
+        output = parts[f"text_encoder{number}"](ids, output_hidden_states=True)
+        states.append(output.hidden_states[-2])
+    context, vector = torch.cat(states, dim=2), output.text_embeds
+    torch.testing.assert_close(told.context, torch.cat([context, torch.zeros_like(context)]))
+    torch.testing.assert_close(told.pooled, torch.cat([vector, torch.zeros_like(vector)]))
+    noisy = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(1))
+    extra = {"text_embeds": vector, "time_ids": torch.tensor([[64, 48, 3, 0, 32, 32]])}
+    t = torch.tensor([500])
+    expected = parts["unet"](noisy, t, encoder_hidden_states=context, added_cond_kwargs=extra).sample
+    torch.testing.assert_close(model.predict(noisy, t, told.pick(slice(0, 1))), expected)
 
 
 def test_the_text_encoders_of_sdxl_compute_what_the_originals_do(configs: Path, tmp_path: Path) -> None:
