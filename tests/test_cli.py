@@ -415,6 +415,7 @@ def test_imported_pairs_of_mixed_sizes_train_when_asked_for(
     ) in capsys.readouterr().err
     end = result("train", *flags, "--pairs-from", "all")
     assert (end["state"], end["step"]) == ("done", 2)
+    assert len(json.loads((Path(end["run"]) / "data.json").read_text(encoding="utf-8"))["train"]) == 4
     assert "4 pairs were written" in sdpo("export", "--pairs", tmp_path / "out", *where)
     again = sdpo("import", tmp_path / "out", *where)
     assert "Layout jsonl: " in again

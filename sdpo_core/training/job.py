@@ -67,7 +67,11 @@ def run_train(config: TrainConfig, run: RunFolder, workspace: Path, reporter: Re
     reporter.say(0, "Reading the votes…", force=True)
     with Store(workspace) as store:
         info = inspect_model(config.model)
-        data = _load_data(run) or _freeze_data(run, training_pairs(store, info.sha256, config.pairs_from), config)
+        data = _load_data(run)
+        if data is None:
+            selection = training_pairs(store, info.sha256, config.pairs_from)
+            reporter.say(0, selection.sentence(), force=True)
+            data = _freeze_data(run, selection, config)
         config = config.model_copy(update={"steps": config.steps or steps_for_pairs(len(data.train))})
         run.write_config(config.model_dump(mode="json"))
         assert config.steps is not None
