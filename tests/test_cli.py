@@ -12,9 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from PIL import Image
 
+from sdpo_core.atomic import write_json
 from sdpo_core.cli import JOBS, main
 from sdpo_core.commands.output import DONE, FAILED, STOPPED, WRONG_USAGE
 from sdpo_core.config import TrainConfig
@@ -333,7 +335,14 @@ def test_a_dead_run_and_a_damaged_folder_are_listed_too(tmp_path: Path) -> None:
     dead.write_status(Status(state="running", verb="train", pid=2**22 + 1, pid_started=1.0, step=3, total=9))
     damaged = RunFolder.create(tmp_path / "runs", "train", {})
     (damaged.path / "status.json").write_text("{", encoding="utf-8")
+    unborn, waiting = (RunFolder.create(tmp_path / "runs", "train", {}) for _ in range(2))
+    write_json(unborn.path / "process.json", {"pid": 2**22 + 1, "pid_started": 1.0})
+    write_json(waiting.path / "process.json", {"pid": os.getpid(), "pid_started": psutil.Process().create_time()})
     rows = {row["run"]: row for row in lines("runs", "--workspace", tmp_path)}
+    assert [(rows[run.id]["state"], rows[run.id]["resumable"]) for run in (unborn, waiting)] == [
+        ("failed", True),
+        ("queued", False),
+    ]
     assert (rows[dead.id]["state"], rows[dead.id]["resumable"]) == ("failed", True)
     assert rows[damaged.id]["state"] == "unreadable"
     assert f"{dead.id}\tfailed (resumable)\t3/9" in sdpo("runs", "--workspace", tmp_path)
