@@ -333,6 +333,8 @@ def test_a_running_run_saves_draws_and_stops_when_asked(workspace: Path, tiny: P
 def test_a_dead_run_and_a_damaged_folder_are_listed_too(tmp_path: Path) -> None:
     dead = RunFolder.create(tmp_path / "runs", "train", {})
     dead.write_status(Status(state="running", verb="train", pid=2**22 + 1, pid_started=1.0, step=3, total=9))
+    odd = RunFolder.create(tmp_path / "runs", "train", {})
+    write_json(odd.path / "process.json", {"pid": "none"})
     damaged = RunFolder.create(tmp_path / "runs", "train", {})
     (damaged.path / "status.json").write_text("{", encoding="utf-8")
     unborn, waiting = (RunFolder.create(tmp_path / "runs", "train", {}) for _ in range(2))
@@ -344,7 +346,7 @@ def test_a_dead_run_and_a_damaged_folder_are_listed_too(tmp_path: Path) -> None:
         ("queued", False),
     ]
     assert (rows[dead.id]["state"], rows[dead.id]["resumable"]) == ("failed", True)
-    assert rows[damaged.id]["state"] == "unreadable"
+    assert rows[damaged.id]["state"] == rows[odd.id]["state"] == "unreadable"
     assert f"{dead.id}\tfailed (resumable)\t3/9" in sdpo("runs", "--workspace", tmp_path)
     assert not (tmp_path / "studio.db").exists(), "looking makes nothing"
 
