@@ -170,7 +170,7 @@ def next_train(votes: int) -> tuple[str, str]:
 
 GENERATE_INTRO = "Write what you like to see. Each pair is one prompt drawn twice, so that you can choose."
 MODEL_LABEL = "Model"
-MODEL_INFO = "demo, a folder in diffusers format, or the hub id of a model on this machine"
+MODEL_INFO = "demo, a checkpoint (.safetensors), a folder in diffusers format, or the hub id of a model on this machine"
 PROMPTS_LABEL = "Prompts"
 PROMPTS_INFO = "One per line."
 PROMPTS_PLACEHOLDER = "mountains at sunset\na quiet lake in the morning"

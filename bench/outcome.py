@@ -83,7 +83,9 @@ class Bench:
         self.size, self.results = size, results
         self.code = code_hash(size)
         self.questions = judge_questions()[: size.questions]
-        self.model: DiffusionModel = load_model(SAMPLING.model, device=SAMPLING.device, threads=SAMPLING.threads)
+        self.model: DiffusionModel = load_model(
+            SAMPLING.model, device=SAMPLING.device, precision=SAMPLING.precision, threads=SAMPLING.threads
+        )
         self.cells = read_cells(results, code=self.code, model=self.model.info.sha256)
 
     def scale(self) -> dict[str, int]:

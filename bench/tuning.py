@@ -79,7 +79,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--oracles", nargs="+", choices=sorted(ORACLES), default=["busy"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 4])
     options = parser.parse_args(own)
-    model = load_model(SAMPLING.model, device=SAMPLING.device, threads=SAMPLING.threads)
+    model = load_model(SAMPLING.model, device=SAMPLING.device, precision=SAMPLING.precision, threads=SAMPLING.threads)
     questions = tuning_questions()
     base = answer(model, questions, None)
     for seed in options.seeds:

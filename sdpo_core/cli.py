@@ -169,17 +169,33 @@ def _job(verb: Verb, options: dict[str, Any], out: Output) -> int:
     workspace: Path = options["workspace"].resolve()
     if options.get("verdict"):
         return _verdict(workspace, options["verdict"], out)
-    if options["run"]:
-        if any_given(options):
-            raise ConfigError("--run takes the settings from the run folder; give no others, or start a new run.")
-        run = RunFolder.open(options["run"].resolve())
-        _refuse_running(run, verb)
-        if run.status().state in FINISHED:
-            run.answer("stop")  # an earlier stop is over; one that comes from now on counts
-    else:
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return _run_job(verb, _job_folder(verb, options, workspace), workspace, out)
+    if verb != "train":
+        raise ConfigError(f"Only train runs on several processes. Start {verb} as `python -m sdpo_core {verb} …`.")
+    from sdpo_core.training.processes import Processes  # loads torch
+
+    together = Processes.join(options.get("setting_device", "auto"))
+    folder = str(_job_folder(verb, options, workspace).path) if together.first else ""
+    run = RunFolder(Path(together.agree_text(folder)))
+    code = _run_job(verb, run, workspace, out, speaks=together.first)
+    together.leave()
+    return code
+
+
+def _job_folder(verb: Verb, options: dict[str, Any], workspace: Path) -> RunFolder:
+    """The run folder to start: the one that --run names, or a new one."""
+    if not options["run"]:
         run = RunFolder.create(workspace / "runs", verb, settings_from(options, JOBS[verb]).model_dump(mode="json"))
         print(f"Run folder: {run.path}", file=sys.stderr)
-    return _run_job(verb, run, workspace, out)
+        return run
+    if any_given(options):
+        raise ConfigError("--run takes the settings from the run folder; give no others, or start a new run.")
+    run = RunFolder.open(options["run"].resolve())
+    _refuse_running(run, verb)
+    if run.status().state in FINISHED:
+        run.answer("stop")  # an earlier stop is over; one that comes from now on counts
+    return run
 
 
 def _refuse_running(run: RunFolder, verb: Verb) -> None:
@@ -192,10 +208,13 @@ def _refuse_running(run: RunFolder, verb: Verb) -> None:
         raise RunError(f"Run {run.id} is {status.state} already. Start a new run.")
 
 
-def _run_job(verb: Verb, run: RunFolder, workspace: Path, out: Output) -> int:
-    """Run a job to its end. The one place that catches everything: whatever happens, the folder says so."""
+def _run_job(verb: Verb, run: RunFolder, workspace: Path, out: Output, *, speaks: bool = True) -> int:
+    """Run a job to its end. The one place that catches everything: whatever happens, the folder says so.
+
+    Of several processes the first `speaks` for all; any of them may fail.
+    """
     with _terminal() as echo, _stopping_gently(run):
-        reporter = Reporter(run, verb, 0, echo)
+        reporter = Reporter(run, verb, 0, echo, silent=not speaks)
         reporter.say(0, "Starting…", force=True)
         try:
             config = JOBS[verb].parse(run.config())
@@ -211,7 +230,8 @@ def _run_job(verb: Verb, run: RunFolder, workspace: Path, out: Output) -> int:
             _fail(run, verb, f"{type(error).__name__}: {error}. The log has the details.")
             return out.error(RunError(run.status().message), run=str(run.path))
     status = run.status()
-    out.result({"run": str(run.path), **status.model_dump()}, f"{status.message}\n{run.path}")
+    if speaks:
+        out.result({"run": str(run.path), **status.model_dump()}, f"{status.message}\n{run.path}")
     return STOPPED if status.state == "stopped" and reporter.stop_was_requested else DONE
 
 
@@ -252,6 +272,8 @@ def _entry(verb: Verb) -> Callable[..., None]:
 
 def _fail(run: RunFolder, verb: Verb, message: str) -> None:
     said = run.status()
+    if said.state == "failed":
+        return  # another process of this run was first, and knows the cause; this one only lost its company
     run.write_status(Status(state="failed", verb=verb, step=said.step, total=said.total, message=message))
 
 

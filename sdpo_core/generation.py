@@ -21,12 +21,13 @@ from PIL import Image
 from torch import Tensor
 
 from sdpo_core.config import GenerateConfig, Sampler, Sampling
-from sdpo_core.errors import ConfigError, ModelError, RunError, SdpoError
+from sdpo_core.errors import AdapterError, ConfigError, ModelError, RunError, SdpoError
 from sdpo_core.files.hashing import sha256_file
 from sdpo_core.models.attach import LoadedAdapter, attach_adapter, find_adapter_file
-from sdpo_core.models.family import DiffusionModel, set_timesteps
+from sdpo_core.models.family import Conditioning, DiffusionModel, Frame, set_timesteps
 from sdpo_core.models.lora import Lora
-from sdpo_core.models.registry import load_model
+from sdpo_core.models.registry import load_configured
+from sdpo_core.preferences.prompt_text import parse_prompt, prompt_note
 from sdpo_core.preferences.records import AdapterUse, Candidate, Recipe
 from sdpo_core.preferences.store import Store
 from sdpo_core.training.runs import Reporter, RunFolder, list_runs
@@ -34,8 +35,9 @@ from sdpo_core.training.runs import Reporter, RunFolder, list_runs
 _POLL_S = 0.1
 _SEEDS = 2**32
 _BATCH = 2  # images sampled together: a pair
+_ONE_ADAPTER = "One adapter acts at a time: several <lora:…> tags, or one beside a chosen adapter, have no effect."
 # What a warm job holds in memory; a request that wants another one needs a job of its own.
-_FIXED_WHILE_WARM = ("model", "device", "threads", "keep_warm_s")
+_FIXED_WHILE_WARM = ("model", "device", "precision", "threads", "keep_warm_s")
 
 
 class Stopped(Exception):
@@ -65,6 +67,7 @@ def build_recipe(
         height_px=size_px,
         base_sha256=model.info.sha256,
         adapters=adapters,
+        clip_skip=sampling.clip_skip or model.default_clip_skip,
         device=str(model.device),
         dtype=str(model.dtype).removeprefix("torch."),
         threads=torch.get_num_threads(),
@@ -92,8 +95,8 @@ def sample(
         raise ValueError("recipes of one batch may differ in prompt, negative and seed only")
     if len(first.adapters) > (lora is not None):
         raise ValueError(f"the recipe names {len(first.adapters)} adapters, but lora is {lora}")
-    cond = model.encode_prompts([recipe.prompt for recipe in recipes])  # (B, L, D)
-    uncond = model.encode_prompts([recipe.negative for recipe in recipes]) if first.guidance != 1.0 else None
+    cond = _conditioning(model, first, [recipe.prompt for recipe in recipes])
+    uncond = _conditioning(model, first, [recipe.negative for recipe in recipes]) if first.guidance != 1.0 else None
     scheduler: Any = model.scheduler(cast(Sampler, first.sampler))  # Any: diffusers' samplers share no interface
     set_timesteps(scheduler, first.steps, model.device)
     latents = _noise(model, recipes) * scheduler.init_noise_sigma  # (B, C, h, w)
@@ -134,7 +137,7 @@ def run_generate(config: GenerateConfig, run: RunFolder, workspace: Path, report
     started = time.time()
     reporter.say(0, "Loading the model…", force=True)
     with Store(workspace) as store:
-        job = _Job(run, store, reporter, load_model(config.model, device=config.device, threads=config.threads))
+        job = _Job(run, store, reporter, load_configured(config))
         try:
             job.make(config)
             if config.keep_warm_s:
@@ -156,7 +159,7 @@ class _Job:
     model: DiffusionModel
     step: int = 0  # sampler steps so far, a batch counting once
     made: list[int] = field(default_factory=list)  # ids of the pairs, in the order of making
-    note: str = ""  # what the person should know: dropped tokens, an adapter of another base
+    note: str = ""  # what the person should know: notation without effect, an adapter of another base
     adapter: LoadedAdapter | None = None
 
     def make(self, config: GenerateConfig) -> None:
@@ -164,15 +167,15 @@ class _Job:
 
         Raises `Stopped` between two sampler steps.
         """
-        self._attach(config)
-        self.note = " ".join(
-            part for part in (self.adapter.note if self.adapter else "", truncation_note(self.model, config)) if part
-        )
-        prompts = [self._batches(config, prompt, i) for i, prompt in enumerate(config.prompts)]
-        self.reporter.total = self.step + sum(len(batches) for batches in prompts) * config.sampling_steps
-        for prompt, batches in zip(config.prompts, prompts, strict=True):
+        texts = prompt_note([*config.prompts, config.negative], tags_act=True)
+        batches = math.ceil(config.candidates_per_prompt / _BATCH)
+        self.reporter.total = self.step + len(config.prompts) * batches * config.sampling_steps
+        notes = [texts]
+        for i, prompt in enumerate(config.prompts):
+            notes.append(self._prepare(config, prompt))
+            self.note = " ".join(note for note in dict.fromkeys(notes) if note)
             neighbour: Candidate | None = None
-            for recipes in batches:
+            for recipes in self._batches(config, prompt, i):
                 for candidate in self._draw(recipes, f"Drawing “{prompt}”. {self.note}".strip()):
                     if neighbour:
                         self.made.append(self.store.add_pair(neighbour.id, candidate.id, run_id=self.run.id).id)
@@ -244,31 +247,40 @@ class _Job:
             for size in sizes
         ]
 
-    def _attach(self, config: GenerateConfig) -> None:
-        """Have exactly the adapter on the model that `config` names; one that is there already is kept."""
-        path = find_adapter_file(self.store, config.adapter) if config.adapter else None
+    def _prepare(self, config: GenerateConfig, prompt: str) -> str:
+        """Have exactly the adapter on the model that the settings name, or else the prompt's one <lora:…> tag.
+
+        Returns what the person should know. The settings' adapter has to fit; a tag that was pasted in need not.
+        """
+        tags = parse_prompt(prompt).loras
+        if config.adapter or len(tags) != 1:
+            path = find_adapter_file(self.store, config.adapter) if config.adapter else None
+            self._attach(path, config.strength, config)
+            return " ".join(filter(None, (self.adapter.note if self.adapter else "", _ONE_ADAPTER if tags else "")))
+        (tag,) = tags
+        try:
+            self._attach(find_adapter_file(self.store, tag.name), tag.strength, config)
+        except AdapterError as error:
+            self._attach(None, 0.0, config)
+            return f"<lora:{tag.name}> has no effect: {error}"
+        return self.adapter.note if self.adapter else ""
+
+    def _attach(self, path: Path | None, strength: float, config: GenerateConfig) -> None:
+        """Have the adapter in `path`, or none, on the model; one that is there already is kept."""
+        branch = config.adapter_branch
         if path and self.adapter and self.adapter.use.sha256 == sha256_file(path):
-            use = self.adapter.use.model_copy(update={"strength": config.strength, "branch": config.adapter_branch})
+            use = self.adapter.use.model_copy(update={"strength": strength, "branch": branch})
             self.adapter = replace(self.adapter, use=use)
             return
         if self.adapter:
             self.adapter.lora.remove()
             self.adapter = None
         if path:
-            self.adapter = attach_adapter(self.model, path, strength=config.strength, branch=config.adapter_branch)
+            self.adapter = attach_adapter(self.model, path, strength=strength, branch=branch)
 
     def _training_waits(self, since: float) -> bool:
         runs = list_runs(self.run.path.parent, "train")
         return any(_touched(run) >= since and _unfinished(run) for run in runs)
-
-
-def truncation_note(model: DiffusionModel, config: GenerateConfig) -> str:
-    """A sentence when the text encoder does not see the end of a prompt; empty otherwise."""
-    dropped = [tokens for tokens in model.truncated_tokens([*config.prompts, config.negative]) if tokens]
-    if not dropped:
-        return ""
-    who = "A prompt is" if len(dropped) == 1 else f"{len(dropped)} prompts are"
-    return f"{who} longer than the model reads: up to {max(dropped)} tokens at the end have no effect."
 
 
 def _requested(config: GenerateConfig, content: dict[str, Any]) -> GenerateConfig:
@@ -320,6 +332,12 @@ def _noise(model: DiffusionModel, recipes: Sequence[Recipe]) -> Tensor:
     return torch.stack([torch.randn(shape, generator=generator) for generator in generators]).to(model.device)
 
 
+def _conditioning(model: DiffusionModel, shared: Recipe, prompts: Sequence[str]) -> Conditioning:
+    """The prompts', told to be of whole images of the recipe's size."""
+    size = shared.height_px, shared.width_px
+    return model.frame(model.encode_prompts(prompts, shared.clip_skip), [Frame(size, (0, 0), size)] * len(prompts))
+
+
 def _adapter(lora: Lora | None, recipe: Recipe) -> AbstractContextManager[None]:
     """The adapter as `recipe` wants it: at its strength, or off."""
     if lora is None:
@@ -331,8 +349,8 @@ def _guided(
     model: DiffusionModel,
     noisy: Tensor,
     t: Tensor,
-    cond: Tensor,
-    uncond: Tensor | None,
+    cond: Conditioning,
+    uncond: Conditioning | None,
     recipe: Recipe,
     lora: Lora | None,
 ) -> Tensor:
@@ -345,7 +363,7 @@ def _guided(
             without = model.predict(noisy, t.expand(size), uncond)
         with_prompt = model.predict(noisy, t.expand(size), cond)
     else:
-        both = model.predict(torch.cat([noisy, noisy]), t.expand(2 * size), torch.cat([uncond, cond]))
+        both = model.predict(torch.cat([noisy, noisy]), t.expand(2 * size), Conditioning.cat([uncond, cond]))
         without, with_prompt = both.chunk(2)
     return without + recipe.guidance * (with_prompt - without)
 

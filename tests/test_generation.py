@@ -14,7 +14,7 @@ from PIL import Image
 
 from sdpo_core.config import GenerateConfig, Sampling
 from sdpo_core.errors import AdapterError, ConfigError, ModelError
-from sdpo_core.generation import Stopped, build_recipe, run_generate, sample, truncation_note
+from sdpo_core.generation import Stopped, build_recipe, run_generate, sample
 from sdpo_core.models.adapter import save_adapter
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
@@ -187,12 +187,6 @@ def test_on_step_counts_and_may_stop(tiny: DiffusionModel) -> None:
     assert len(steps) == 3
 
 
-def test_dropped_words_are_told(tiny: DiffusionModel) -> None:
-    assert truncation_note(tiny, GenerateConfig(prompts=("a hill",))) == ""
-    assert "A prompt is longer" in truncation_note(tiny, GenerateConfig(prompts=("a" * 30, "b")))
-    assert "up to 8 tokens" in truncation_note(tiny, GenerateConfig(prompts=("a" * 30, "b" * 23)))
-
-
 # ------------------------------------------------------------------------------------------------------------ the job
 
 
@@ -308,6 +302,30 @@ def test_an_adapter_stands_in_the_recipe(studio: Callable[..., Studio], tiny: Di
     (candidate, _) = job.store.candidates()
     assert candidate.recipe
     assert candidate.recipe.adapters == (AdapterUse(sha256=sha256, strength=0.5, branch="conditional"),)
+
+
+def test_a_tag_in_the_prompt_brings_its_adapter(
+    studio: Callable[..., Studio], tiny: DiffusionModel, tmp_path: Path
+) -> None:
+    """The tag becomes the recipe's adapter, for its prompt alone; the prompt is stored as it was typed."""
+    lora = Lora.create(tiny, rank=4, alpha=4.0, targets="attention", seed=0)
+    folder = tmp_path / "workspace" / "adapters"
+    folder.mkdir(parents=True)
+    sha256 = save_adapter(folder / "taste.safetensors", lora, info=tiny.info, sdpo={}, title="taste")
+    prompts = ("a <lora:taste:0.5>", "a", "a <lora:gone>", "a <lora:x> <lora:y>")
+    job = studio(prompts=prompts, seed=1)
+    path = folder / "taste.safetensors"
+    job.store.add_adapter(name="taste", path=path, sha256=sha256, base_sha256=tiny.info.sha256, run_id="r")
+    message = job.go().message
+    used = {c.prompt: c.recipe.adapters for c in job.store.candidates() if c.recipe}
+    assert used == {prompts[0]: (AdapterUse(sha256=sha256, strength=0.5),), **dict.fromkeys(prompts[1:], ())}
+    assert "<lora:gone> has no effect: No adapter is named gone" in message
+    assert "One adapter acts at a time" in message
+
+
+def test_notation_without_effect_is_told(studio: Callable[..., Studio]) -> None:
+    message = studio(prompts=("a __place__ {b|c}", "d AND e")).go().message
+    assert "2 × wildcards (__name__ or {a|b}), 1 × combined prompts (AND)" in message
 
 
 def test_a_warm_job_answers_requests_until_it_is_stopped(studio: Callable[..., Studio]) -> None:

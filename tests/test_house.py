@@ -124,8 +124,8 @@ def test_every_module_of_the_library_has_its_place_in_the_layers() -> None:
 
 
 def vendored() -> list[Path]:
-    folder = ROOT / "app" / "static" / "vendor"
-    return sorted(path for path in folder.rglob("*") if path.is_file())
+    folders = (ROOT / "app" / "static" / "vendor", ROOT / "assets" / "configs" / "clip")
+    return sorted(path for folder in folders for path in folder.rglob("*") if path.is_file())
 
 
 def test_every_shipped_file_of_others_is_named_with_its_hash_and_licence() -> None:

@@ -14,7 +14,8 @@ from sdpo_core.files.model_info import ModelInfo
 from sdpo_core.generation import Stopped, build_recipe, ensure_candidates
 from sdpo_core.models.attach import LoadedAdapter, attach_adapter, find_adapter_file
 from sdpo_core.models.family import DiffusionModel
-from sdpo_core.models.registry import load_model
+from sdpo_core.models.registry import load_configured
+from sdpo_core.preferences.prompt_text import prompt_note
 from sdpo_core.preferences.records import AdapterUse, Candidate
 from sdpo_core.preferences.store import Store
 from sdpo_core.training.runs import Reporter, RunFolder
@@ -43,15 +44,16 @@ def run_judge(config: JudgeConfig, run: RunFolder, workspace: Path, reporter: Re
             config = config.model_copy(update={"adapter": store.find_adapter("latest").name})
             run.write_config(config.model_dump(mode="json"))
         path = find_adapter_file(store, config.adapter)
-        model = load_model(config.model, device=config.device, threads=config.threads)
+        model = load_configured(config)
         prompts = _fresh_prompts(config, model.info, store)
         adapter = attach_adapter(model, path, strength=config.strength, branch=config.adapter_branch)
         painter, made = _Painter(config, store, model, adapter, reporter), 0
+        note = f"{adapter.note} {prompt_note(prompts, tags_act=False)}".strip()
         try:
             for i, prompt in enumerate(islice(cycle(prompts), config.comparisons)):
                 step = 2 * i * config.sampling_steps
                 seed = (config.seed + i) % _SEEDS
-                message = f"Comparison {i + 1} of {config.comparisons}. {adapter.note}".strip()
+                message = f"Comparison {i + 1} of {config.comparisons}. {note}".strip()
                 base = painter.draw(prompt, seed, (), step, message)
                 ours = painter.draw(prompt, seed, (adapter.use,), step + config.sampling_steps, message)
                 store.add_pair(base.id, ours.id, purpose="judge", run_id=run.id)
@@ -61,9 +63,7 @@ def run_judge(config: JudgeConfig, run: RunFolder, workspace: Path, reporter: Re
             reporter.say(2 * made * config.sampling_steps, message, state="stopped", force=True)
             run.answer("stop")
         else:
-            reporter.say(
-                reporter.total, f"{made} comparisons are ready. {adapter.note}".strip(), state="done", force=True
-            )
+            reporter.say(reporter.total, f"{made} comparisons are ready. {note}".strip(), state="done", force=True)
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,15 @@ from sdpo_core.files.header import TensorInfo, read_header
 __all__ = ["AdapterInfo", "TensorInfo", "read_adapter_info", "read_header"]
 
 # The first half of a LoRA in the layouts of kohya, PEFT (with or without the adapter's name) and old diffusers.
-_DOWN = re.compile(r"\.(lora_down|lora_A(\.\w+)?|lora\.down)\.weight$")
+LORA_DOWN = re.compile(r"\.(lora_down|lora_A(\.\w+)?|lora\.down)\.weight$")
 _KINDS = {"attention": re.compile(r"[._]attn\d?[._]|self_attn"), "feed-forward": re.compile(r"[._](ff|mlp)[._]")}
-_FAMILY_OF_KOHYA = {"sd_v1": "sd15", "sdxl_base_v1-0": "sdxl"}
-_FAMILY_OF_MODELSPEC = {"stable-diffusion-v1/lora": "sd15", "stable-diffusion-xl-v1-base/lora": "sdxl"}
+_FAMILY_OF_KOHYA = {"sd_v1": "sd15", "sd_v2": "sd20", "sd_v2_v": "sd20", "sdxl_base_v1-0": "sdxl"}
+_FAMILY_OF_MODELSPEC = {
+    "stable-diffusion-v1/lora": "sd15",
+    "stable-diffusion-v2-512/lora": "sd20",
+    "stable-diffusion-v2-768-v/lora": "sd20",
+    "stable-diffusion-xl-v1-base/lora": "sdxl",
+}
 
 
 @dataclass(frozen=True)
@@ -29,14 +34,14 @@ class AdapterInfo:
     modules: int  # layers that it changes
     targets: dict[str, int]  # of them, how many of each kind: attention, feed-forward, other
     rank: int | None  # None when its layers have different ranks
-    family: str | None  # "sd15", "sdxl"
+    family: str | None  # "sd15", "sd20", "sdxl"
     base_sha256: str | None  # `ModelInfo.sha256` of the model it was trained on
 
 
 def read_adapter_info(path: Path) -> AdapterInfo:
     """Read the header; raises `AdapterError` when the file is broken or holds no LoRA."""
     tensors, metadata = read_header(path)
-    layers = {name: tensor.shape for name, tensor in tensors.items() if _DOWN.search(name)}
+    layers = {name: tensor.shape for name, tensor in tensors.items() if LORA_DOWN.search(name)}
     shapes = list(layers.values())
     if not shapes:
         raise AdapterError(f"{path} holds no LoRA layers, so it is no adapter. Choose a LoRA file.")

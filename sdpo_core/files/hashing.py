@@ -55,11 +55,11 @@ def _content_sha256(path: Path) -> str:
         return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
     if path.suffix == ".txt":
         return hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
-    return _remembered_sha256(path)
+    return sha256_remembered(path)
 
 
-def _remembered_sha256(path: Path) -> str:
-    """`sha256_file`, from the cache when the file has not changed since."""
+def sha256_remembered(path: Path) -> str:
+    """`sha256_file`, from the cache when path, size and time of change are the same as then."""
     real = path.resolve()
     state = real.stat()
     stamp = [state.st_size, state.st_mtime_ns]

@@ -19,6 +19,11 @@ MAX_HEADER_BYTES = 16 * 2**20
 PICKLE_SUFFIXES = frozenset({".bin", ".ckpt", ".pt", ".pth", ".pkl"})
 """Files that can run code when they are loaded; they are never opened."""
 
+HOW_TO_CONVERT = (
+    "Get it as .safetensors; or, if you trust its maker, load it in ComfyUI and let the node Save Checkpoint write one."
+)
+"""What to do with a pickle."""
+
 _LENGTH_BYTES = 8
 _BITS = {
     **dict.fromkeys(("F64", "I64", "U64", "C64"), 64),
@@ -41,7 +46,10 @@ class TensorInfo:
 
 
 class _Unfit(Exception):
-    """Why a header is refused; becomes the caller's kind of `SdpoError`."""
+    """Why a header is refused, and what to do; becomes the caller's kind of `SdpoError`."""
+
+    def __init__(self, why: str, remedy: str = "Copy or download it again.") -> None:
+        super().__init__(f"{why}. {remedy}")
 
 
 def read_header(path: Path, error: type[SdpoError] = AdapterError) -> tuple[dict[str, TensorInfo], dict[str, str]]:
@@ -51,8 +59,8 @@ def read_header(path: Path, error: type[SdpoError] = AdapterError) -> tuple[dict
     """
     if path.suffix.casefold() in PICKLE_SUFFIXES:
         raise error(
-            f"{path} is a pickle file, which can run any code when it is loaded, so the studio never opens one. Get "
-            "or convert it as .safetensors."
+            f"{path} is a pickle file, which can run any code when it is loaded, so the studio never opens one. "
+            f"{HOW_TO_CONVERT}"
         )
     try:
         with path.open("rb") as file:
@@ -66,7 +74,7 @@ def read_header(path: Path, error: type[SdpoError] = AdapterError) -> tuple[dict
     except OSError as problem:
         raise error(f"{path} can't be read ({problem.strerror}). Check the file and its permissions.") from problem
     except _Unfit as problem:
-        raise error(f"{path} {problem}. Copy or download it again.") from problem
+        raise error(f"{path} {problem}") from problem
     return tensors, metadata
 
 
@@ -76,9 +84,10 @@ def _header_bytes(start: bytes, size: int) -> int:
     if len(start) < _LENGTH_BYTES:
         raise _Unfit(f"is no safetensors file: it is only {size} bytes long")
     length = int.from_bytes(start, "little")
-    if start[:2] in (b"PK", b"\x80\x02"):
-        raise _Unfit("is no safetensors file but a pickle with its name changed; it is not opened")
     if length > MAX_HEADER_BYTES:
+        # torch's archive, or a pickle of protocol 2 to 5. The length of a short header may begin with these bytes too.
+        if start[:2] == b"PK" or (start[0] == 0x80 and 2 <= start[1] <= 5):
+            raise _Unfit("is no safetensors file but a pickle with its name changed; it is not opened", HOW_TO_CONVERT)
         raise _Unfit(f"is no safetensors file: its header would be {length:,} bytes long")
     if length > size - _LENGTH_BYTES:
         raise _Unfit(f"is cut short: its header alone needs {length + _LENGTH_BYTES:,} bytes, the file has {size:,}")

@@ -3,26 +3,32 @@
 import json
 import re
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
 from sdpo_core.config import repository_root
 from sdpo_core.errors import ModelError
-from sdpo_core.files.hashing import sha256_folder_weights
-from sdpo_core.files.header import PICKLE_SUFFIXES, read_header
+from sdpo_core.files.answers import known_prediction_type, remember_prediction_type
+from sdpo_core.files.checkpoint_info import Family, PredictionType, Sizes, read_checkpoint
+from sdpo_core.files.hashing import sha256_folder_weights, sha256_remembered
+from sdpo_core.files.header import HOW_TO_CONVERT, PICKLE_SUFFIXES, read_header
 
 DEMO = "demo"
 """The name of the model that ships in assets/demo."""
 
 _NARROWEST_IN_COMFYUI = 320  # ComfyUI tells models apart by their UNet's width, and this is SD1.x's
-_SD1_TEXT_WIDTH = 768
+_FAMILY_OF_TEXT_WIDTH: dict[int, Family] = {768: "sd15", 1024: "sd20"}
+_SDXL_TEXT_WIDTH = 2048
+_GUIDANCE: dict[Family, float] = {"sd15": 7.0, "sd20": 7.0, "sdxl": 5.0}
+_TIME_IDS = 6  # numbers that SDXL is told about an image's size and crop
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _WEIGHTS = {"unet": "diffusion_pytorch_model", "vae": "diffusion_pytorch_model", "text_encoder": "model"}
 """File name of each part's weights, without its ending."""
 
 _CONFIGS = ("unet/config.json", "vae/config.json", "text_encoder/config.json", "scheduler/scheduler_config.json")
-_SUPPORTED = "Expected Stable Diffusion 1.x (or a model of its shape) in a folder in diffusers format"
+_CONFIGS_OF_SDXL = ("text_encoder_2/config.json", "model_index.json")
+_SUPPORTED = "Expected Stable Diffusion 1.x, 2.x or XL (or a model of its shape) in a folder in diffusers format"
 
 
 @dataclass(frozen=True)
@@ -30,45 +36,115 @@ class ModelInfo:
     """A base model."""
 
     source: str  # as it was given
-    path: Path  # its folder
-    family: Literal["sd15"]
+    path: Path  # its folder, or its file
+    configs: Path  # the folder with the settings of its parts: its own, or ours for a file
+    family: Family
     name: str  # for a person
-    sha256: str  # over weights, configs and tokenizer; the same for every copy of the model
+    sha256: str  # of the file, or over weights, configs and tokenizer; the same for every copy of the model
     native_size_px: int  # side of the images it was made for
     default_guidance: float
     is_demo: bool
     comfyui: bool  # ComfyUI can detect the model, so adapters for it work there
-    prediction_type: str  # "epsilon" or "v_prediction"
+    prediction_type: PredictionType
+    zero_terminal_snr: bool  # its noise schedule ends in pure noise (arXiv 2305.08891)
+    zero_empty_prompt: bool = True  # SDXL: the empty prompt is zeros, as diffusers' pipeline has it
 
 
-def inspect_model(source: str) -> ModelInfo:
-    """Find and check a model: `demo`, a folder in diffusers format, or a hub id that lies in the local cache.
+def inspect_model(source: str, prediction_type: Literal["auto", "epsilon", "v_prediction"] = "auto") -> ModelInfo:
+    """Find and check a model: `demo`, a single file, a folder in diffusers format, or a hub id in the local cache.
 
-    Reading a model's weights for their hash takes seconds the first time. Raises `ModelError` saying what was
-    expected, what came and what to do.
+    `prediction_type` overrides what the model says of itself; for a file it is remembered by the file's hash. Reading a
+    model's weights for their hash takes seconds the first time. Raises `ModelError` saying what was expected, what came
+    and what to do.
     """
-    folder = _find(source)
+    path = _find(source)
+    if _is_file(path):
+        return _inspect_file(source, path, prediction_type)
+    info = _inspect_folder(source, path)
+    return info if prediction_type == "auto" else replace(info, prediction_type=prediction_type)
+
+
+def configs_folder(family: Family) -> Path:
+    """Where the settings of a family's parts lie, in diffusers format."""
+    return repository_root() / "assets" / "configs" / family
+
+
+def _inspect_file(source: str, path: Path, prediction_type: Literal["auto", "epsilon", "v_prediction"]) -> ModelInfo:
+    checkpoint = read_checkpoint(path, _sizes)
+    try:
+        sha256 = sha256_remembered(path)
+    except OSError as error:
+        raise ModelError(f"{path} can't be read ({error.strerror}). Check the file and the disk.") from error
+    if prediction_type != "auto":
+        remember_prediction_type(sha256, prediction_type)
+        predicts = prediction_type
+    else:
+        predicts = known_prediction_type(sha256) or checkpoint.prediction_type
+    if predicts is None:
+        raise ModelError(
+            f"{path} does not say what it predicts, and Stable Diffusion 2 models come in two kinds. Set "
+            "prediction_type once (--prediction-type on the command line): 'v_prediction' for a model made for 768 px, "
+            "'epsilon' for one made for 512 px. It is remembered for this file."
+        )
+    configs = configs_folder(checkpoint.family)
+    unet, vae = (_read_json(configs / name) for name in _CONFIGS[:2])
+    small = checkpoint.family == "sd20" and predicts == "epsilon"  # the 512 px base model of Stable Diffusion 2
+    return ModelInfo(
+        source=source,
+        path=path,
+        configs=configs,
+        family=checkpoint.family,
+        name=path.stem,
+        sha256=sha256,
+        native_size_px=512 if small else _native_size_px(configs, unet, vae),
+        default_guidance=_GUIDANCE[checkpoint.family],
+        is_demo=False,
+        comfyui=_integers(configs / _CONFIGS[0], unet, "block_out_channels")[0] >= _NARROWEST_IN_COMFYUI,
+        prediction_type=predicts,
+        zero_terminal_snr=checkpoint.zero_terminal_snr and predicts == "v_prediction",  # as ComfyUI reads the mark
+    )
+
+
+def _sizes(family: Family) -> Sizes:
+    """What the UNet of a family's single files must have."""
+    unet = _read_json(configs_folder(family) / _CONFIGS[0])
+    return Sizes(
+        in_channels=unet["in_channels"],
+        width=unet["block_out_channels"][0],
+        text_width=unet["cross_attention_dim"],
+        vector_width=unet.get("projection_class_embeddings_input_dim"),
+    )
+
+
+def _inspect_folder(source: str, folder: Path) -> ModelInfo:
     index = _read_json(folder / "model_index.json")
     kind = index.get("_class_name")
-    if kind != "StableDiffusionPipeline":
+    if kind not in ("StableDiffusionPipeline", "StableDiffusionXLPipeline"):
         raise ModelError(f"{folder} is a {kind}. {_SUPPORTED}; choose another model.")
+    is_xl = kind == "StableDiffusionXLPipeline"
     unet, vae, text_encoder, scheduler = (_read_json(folder / name) for name in _CONFIGS)
-    width = _check_shape(folder, unet, text_encoder)
-    weights = [path for part, stem in _WEIGHTS.items() for path in _weights(folder / part, stem)]
+    if str(scheduler.get("_class_name")).startswith("EDM"):
+        raise ModelError(f"{folder} predicts in the EDM way, as Playground 2.5. {_SUPPORTED}; choose another model.")
+    family, comfyui = (_check_xl if is_xl else _check_shape)(folder, unet, text_encoder)
+    parts = {**_WEIGHTS, "text_encoder_2": "model"} if is_xl else _WEIGHTS
+    weights = [path for part, stem in parts.items() for path in _weights(folder / part, stem)]
     for path in weights:
         read_header(path, ModelError)
     is_demo = folder.resolve() == _demo_folder().resolve()
     return ModelInfo(
         source=source,
         path=folder,
-        family="sd15",
+        configs=folder,
+        family=family,
         name=DEMO if is_demo else source if _HUB_ID.fullmatch(source) else folder.resolve().name,
-        sha256=_sha256(folder, weights),
+        sha256=_sha256(folder, weights, is_xl=is_xl),
         native_size_px=_native_size_px(folder, unet, vae),
-        default_guidance=3.0 if is_demo else 7.0,
+        default_guidance=3.0 if is_demo else _GUIDANCE[family],
         is_demo=is_demo,
-        comfyui=width >= _NARROWEST_IN_COMFYUI,
+        comfyui=comfyui,
         prediction_type=_prediction_type(folder, scheduler),
+        zero_terminal_snr=scheduler.get("rescale_betas_zero_snr") is True,
+        zero_empty_prompt=index.get("force_zeros_for_empty_prompt", True) is True,
     )
 
 
@@ -86,17 +162,21 @@ def _find(source: str) -> Path:
         return _check_place(path)
     if _HUB_ID.fullmatch(source):
         return _find_in_hub_cache(source)
-    raise ModelError(f"There is no model at {source}. {_SUPPORTED}, a hub id, or 'demo'; check the spelling.")
+    raise ModelError(
+        f"There is no model at {source}. Expected a checkpoint (.safetensors), a folder in diffusers format, a hub id, "
+        "or 'demo'; check the spelling."
+    )
 
 
 def _check_place(path: Path) -> Path:
     if path.suffix.casefold() in PICKLE_SUFFIXES and _is_file(path):
         raise _pickle(path)
     if _is_file(path):
-        raise ModelError(
-            f"{path} is a single file. {_SUPPORTED}; single-file checkpoints are not supported yet. Convert it to a "
-            "folder, or choose one."
-        )
+        if path.suffix.casefold() != ".safetensors":
+            raise ModelError(
+                f"{path} is no checkpoint: expected a file whose name ends in .safetensors. Choose another."
+            )
+        return path
     if not _is_file(path / "model_index.json"):
         raise ModelError(f"{path} has no model_index.json. {_SUPPORTED}, which has one; choose that folder.")
     return path
@@ -145,18 +225,44 @@ def _find_in_hub_cache(source: str) -> Path:
     return folder
 
 
-def _check_shape(folder: Path, unet: dict[str, Any], text_encoder: dict[str, Any]) -> int:
-    """Refuse models that only look like SD1.x; returns the UNet's width."""
+def _check_shape(folder: Path, unet: dict[str, Any], text_encoder: dict[str, Any]) -> tuple[Family, bool]:
+    """Refuse models that only look like SD1.x or 2.x; returns the family and whether ComfyUI can detect the model."""
+    wide = _check_channels(folder, unet)
+    context, text = unet.get("cross_attention_dim"), text_encoder.get("hidden_size")
+    if not isinstance(context, int) or context != text:
+        raise ModelError(f"In {folder} the UNet expects text of width {context}, its text encoder makes {text}.")
+    family = _FAMILY_OF_TEXT_WIDTH.get(context)
+    if wide and family is None:
+        raise ModelError(f"{folder} has text of width {context}, as no model that the studio knows. {_SUPPORTED}.")
+    return family if wide and family else "sd15", wide
+
+
+def _check_xl(folder: Path, unet: dict[str, Any], text_encoder: dict[str, Any]) -> tuple[Family, bool]:
+    """The same for SDXL."""
+    wide = _check_channels(folder, unet)
+    second = _read_json(folder / _CONFIGS_OF_SDXL[0])
+    context = unet.get("cross_attention_dim")
+    vector = unet.get("projection_class_embeddings_input_dim")
+    times = unet.get("addition_time_embed_dim")
+    numbers = (text_encoder.get("hidden_size"), second.get("hidden_size"), second.get("projection_dim"), times)
+    if unet.get("addition_embed_type") != "text_time" or not all(isinstance(number, int) for number in numbers):
+        raise ModelError(f"The UNet in {folder} is not told the prompt as one vector and the size. {_SUPPORTED}.")
+    first_width, second_width, pooled, times = cast("tuple[int, int, int, int]", numbers)
+    made = (first_width + second_width, pooled + _TIME_IDS * times)
+    if (context, vector) != made:
+        raise ModelError(
+            f"In {folder} the UNet expects text of width {context} and a vector of {vector}, its text encoders make "
+            f"{made[0]} and {made[1]}. Download the model again, or choose another."
+        )
+    return "sdxl", wide and context == _SDXL_TEXT_WIDTH
+
+
+def _check_channels(folder: Path, unet: dict[str, Any]) -> bool:
+    """Refuse UNets that take more than latents; returns whether it is as wide as ComfyUI's models."""
     channels = unet.get("in_channels")
     if channels != 4:
         raise ModelError(f"The UNet in {folder} takes {channels} channels, as for inpainting. {_SUPPORTED} with 4.")
-    width = _integers(folder / _CONFIGS[0], unet, "block_out_channels")[0]
-    context, text = unet.get("cross_attention_dim"), text_encoder.get("hidden_size")
-    if context != text:
-        raise ModelError(f"In {folder} the UNet expects text of width {context}, its text encoder makes {text}.")
-    if width >= _NARROWEST_IN_COMFYUI and context != _SD1_TEXT_WIDTH:
-        raise ModelError(f"{folder} has text of width {context}, as Stable Diffusion 2. {_SUPPORTED}.")
-    return width
+    return _integers(folder / _CONFIGS[0], unet, "block_out_channels")[0] >= _NARROWEST_IN_COMFYUI
 
 
 def _weights(part: Path, stem: str) -> list[Path]:
@@ -185,12 +291,16 @@ def _shards(index: Path) -> list[Path]:
     return [index.parent / name for name in sorted(names)]
 
 
-def _sha256(folder: Path, weights: list[Path]) -> str:
-    tokenizer = [path for path in (folder / "tokenizer").glob("*") if path.suffix in (".json", ".txt")]
-    if not tokenizer:
-        raise ModelError(f"{folder / 'tokenizer'} is missing or empty. Download the model again.")
+def _sha256(folder: Path, weights: list[Path], *, is_xl: bool) -> str:
+    vocabularies: list[Path] = []
+    for name in ("tokenizer", "tokenizer_2") if is_xl else ("tokenizer",):
+        found = [path for path in (folder / name).glob("*") if path.suffix in (".json", ".txt")]
+        if not found:
+            raise ModelError(f"{folder / name} is missing or empty. Download the model again.")
+        vocabularies.extend(found)
+    configs = [folder / name for name in (*_CONFIGS, *(_CONFIGS_OF_SDXL if is_xl else ()))]
     try:
-        return sha256_folder_weights(folder, [*weights, *(folder / name for name in _CONFIGS), *tokenizer])
+        return sha256_folder_weights(folder, [*weights, *configs, *vocabularies])
     except OSError as error:
         raise ModelError(f"{error.filename} can't be read ({error.strerror}). Check the file and the disk.") from error
     except ValueError as error:
@@ -206,7 +316,7 @@ def _native_size_px(folder: Path, unet: dict[str, Any], vae: dict[str, Any]) -> 
     return side * 2 ** (len(_integers(folder / _CONFIGS[1], vae, "block_out_channels")) - 1)
 
 
-def _prediction_type(folder: Path, scheduler: dict[str, Any]) -> str:
+def _prediction_type(folder: Path, scheduler: dict[str, Any]) -> PredictionType:
     kind = scheduler.get("prediction_type", "epsilon")
     if kind not in ("epsilon", "v_prediction"):
         raise ModelError(f"{folder} predicts {kind!r}; expected 'epsilon' or 'v_prediction'. Choose another model.")
@@ -237,6 +347,6 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 def _pickle(path: Path) -> ModelError:
     return ModelError(
-        f"{path} is a pickle file, which can run any code when it is loaded, so the studio never opens one. Get the "
-        "model as .safetensors, or convert it."
+        f"{path} is a pickle file, which can run any code when it is loaded, so the studio never opens one. "
+        f"{HOW_TO_CONVERT}"
     )

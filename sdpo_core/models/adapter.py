@@ -134,11 +134,12 @@ def _to_file(lora: Lora) -> dict[str, Tensor]:
 
 def _metadata(lora: Lora, info: ModelInfo, sdpo: dict[str, Any], title: str, weights_hash: str) -> dict[str, str]:
     """Header metadata; the format allows strings only."""
+    version, architecture = _names_of_family(info)
     convolutions = {"conv_dim": str(lora.rank), "conv_alpha": str(lora.rank)} if lora.adapts_convolutions else {}
     facts = {**sdpo, "family": info.family, "base_sha256": info.sha256, "base_name": info.name}
     return {
-        "ss_v2": "False",
-        "ss_base_model_version": "sd_v1",
+        "ss_v2": str(info.family == "sd20"),
+        "ss_base_model_version": version,
         "ss_network_module": "networks.lora",
         "ss_network_dim": str(lora.rank),
         "ss_network_alpha": str(float(lora.rank)),
@@ -146,7 +147,7 @@ def _metadata(lora: Lora, info: ModelInfo, sdpo: dict[str, Any], title: str, wei
         "ss_output_name": title,
         "sshs_model_hash": weights_hash,
         "modelspec.sai_model_spec": "1.0.1",
-        "modelspec.architecture": "stable-diffusion-v1/lora",
+        "modelspec.architecture": architecture,
         "modelspec.implementation": "diffusers",
         "modelspec.title": title,
         "modelspec.resolution": f"{info.native_size_px}x{info.native_size_px}",
@@ -154,6 +155,17 @@ def _metadata(lora: Lora, info: ModelInfo, sdpo: dict[str, Any], title: str, wei
         "modelspec.prediction_type": "v" if info.prediction_type == "v_prediction" else "epsilon",
         "sdpo": json.dumps(facts, sort_keys=True, allow_nan=False),
     }
+
+
+def _names_of_family(info: ModelInfo) -> tuple[str, str]:
+    """kohya's and modelspec's names for the kind of base model."""
+    if info.family == "sdxl":
+        return "sdxl_base_v1-0", "stable-diffusion-xl-v1-base/lora"
+    if info.family == "sd15":
+        return "sd_v1", "stable-diffusion-v1/lora"
+    if info.prediction_type == "v_prediction":
+        return "sd_v2_v", "stable-diffusion-v2-768-v/lora"
+    return "sd_v2", "stable-diffusion-v2-512/lora"
 
 
 def _weights_hash(tensors: dict[str, Tensor]) -> str:

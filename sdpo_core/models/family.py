@@ -3,9 +3,11 @@
 A family (SD1.5, …) is one file that implements `DiffusionModel` and one line in `registry.FAMILIES`.
 """
 
+import math
 import warnings
-from collections.abc import Sequence
-from typing import Literal, Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple, Protocol, Self
 
 import torch
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
@@ -26,6 +28,83 @@ def set_timesteps(scheduler: Scheduler, steps: int, device: torch.device) -> Non
         scheduler.set_timesteps(steps, device=device)
 
 
+class Frame(NamedTuple):
+    """How an image came to its size, which SDXL is told (arXiv 2307.01952, section 2.2). All in pixels, y before x."""
+
+    original: tuple[int, int]  # (height, width) before it was scaled
+    crop: tuple[int, int]  # (top, left) of what was kept, after scaling
+    size: tuple[int, int]  # (height, width) now
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """What the network is told beside the noisy image and the timestep; float32 on the model's device."""
+
+    context: Tensor  # (B, L, D): the prompts' tokens, for cross-attention
+    pooled: Tensor | None = None  # (B, P): each prompt as one vector, where the family has it
+    time_ids: Tensor | None = None  # (B, 6): each image's frame, where the family has it
+
+    def __len__(self) -> int:
+        """B."""
+        return self.context.shape[0]
+
+    def pick(self, rows: Tensor | slice) -> Self:
+        """The rows at the given indices, (M,) int64, or of the slice."""
+        return self.map(lambda tensor: tensor[rows])
+
+    def expand(self, rows: int) -> Self:
+        """The only row, `rows` times."""
+        return self.map(lambda tensor: tensor.expand(rows, *tensor.shape[1:]))
+
+    def to(self, device: torch.device) -> Self:
+        """The same on `device`."""
+        return self.map(lambda tensor: tensor.to(device))
+
+    def where(self, mask: Tensor, other: Self) -> Self:
+        """Rows of this where `mask`, (B,) bool, is true, rows of `other` (one row stands for all) where it is not.
+
+        The time ids stay: they tell of the image, not of the prompt.
+        """
+        context = torch.where(mask[:, None, None], *_equally_long([self.context, other.context]))
+        pooled = self.pooled
+        if pooled is not None and other.pooled is not None:
+            pooled = torch.where(mask[:, None], pooled, other.pooled)
+        return replace(self, context=context, pooled=pooled)
+
+    @classmethod
+    def cat(cls, parts: Sequence[Self]) -> Self:
+        """All rows of all parts in their order, (ΣB, …)."""
+        pooled = [part.pooled for part in parts if part.pooled is not None]
+        time_ids = [part.time_ids for part in parts if part.time_ids is not None]
+        return cls(
+            torch.cat(_equally_long([part.context for part in parts])),
+            torch.cat(pooled) if pooled else None,
+            torch.cat(time_ids) if time_ids else None,
+        )
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> Self:
+        """`change` done to every tensor."""
+        return replace(
+            self,
+            context=change(self.context),
+            pooled=None if self.pooled is None else change(self.pooled),
+            time_ids=None if self.time_ids is None else change(self.time_ids),
+        )
+
+
+def _equally_long(contexts: Sequence[Tensor]) -> list[Tensor]:
+    """Contexts (B, L, D) of one length, the least common multiple of theirs.
+
+    Each is repeated as a whole. Cross-attention is a weighted mean of values over the keys; with every key there k
+    times, each softmax weight is a k-th and the mean is the same. Padding would take a share of the attention.
+    """
+    length = math.lcm(*(context.shape[1] for context in contexts))
+    return [
+        context if context.shape[1] == length else context.repeat(1, length // context.shape[1], 1)
+        for context in contexts
+    ]
+
+
 class DiffusionModel(Protocol):
     """A frozen latent diffusion model: network, VAE and prompt encoder, ready on one device."""
 
@@ -35,13 +114,18 @@ class DiffusionModel(Protocol):
     network: torch.nn.Module  # the UNet; frozen (requires_grad False), eval mode
     alphas_cumprod: Tensor  # (T,) float32 on `device`
     prediction_type: Literal["epsilon", "v_prediction"]
+    default_clip_skip: int
 
-    def encode_prompts(self, prompts: Sequence[str]) -> Tensor:
-        """Conditioning of each prompt, (B, L, D) float32. Deterministic. Caching is the caller's affair."""
+    def encode_prompts(self, prompts: Sequence[str], clip_skip: int | None = None) -> Conditioning:
+        """Conditioning of each prompt, as `prompts.PromptEncoder` reads it, without time ids.
+
+        `clip_skip` says which hidden state of the text encoder is taken, counted from the last (1); None takes the
+        family's. Deterministic. Caching is the caller's affair.
+        """
         ...
 
-    def truncated_tokens(self, prompts: Sequence[str]) -> list[int]:
-        """How many tokens at the end of each prompt the text encoder does not see."""
+    def frame(self, conditioning: Conditioning, frames: Sequence[Frame]) -> Conditioning:
+        """`conditioning` with the time ids of B `frames`; unchanged where the family has none."""
         ...
 
     def encode_images(self, images: Tensor) -> Tensor:
@@ -52,7 +136,7 @@ class DiffusionModel(Protocol):
         """Latents (B, C, h, w) -> images (B, 3, H, W), about [-1, 1], not clamped."""
         ...
 
-    def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Tensor) -> Tensor:
+    def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Conditioning) -> Tensor:
         """The network's output (B, C, h, w) float32 for `noisy` (B, C, h, w) at `timesteps` (B,)."""
         ...
 

@@ -52,6 +52,7 @@ class Lora:
         """Put LoRA on `modules` (full names). A is Kaiming-uniform from `seed`, B is 0; trainable, float32."""
         self.rank, self.alpha, self.modules = rank, alpha, tuple(sorted(modules))
         self._network = model.network
+        self._dtype = torch.promote_types(model.dtype, torch.float32)
         taken = {adapter for layer in _layers(self._network).values() for adapter in layer.lora_A}
         self._name = next(name for name in (f"lora{i}" for i in itertools.count()) if name not in taken)
         self._strength = 1.0
@@ -157,7 +158,7 @@ class Lora:
         generator = torch.Generator("cpu").manual_seed(seed)
         for layer in self._layers.values():
             for half in (layer.lora_A[self._name], layer.lora_B[self._name]):
-                half.float().requires_grad_(True)
+                half.to(self._dtype).requires_grad_(True)
             down, up = layer.lora_A[self._name].weight, layer.lora_B[self._name].weight  # (r, in, …), (out, r, …)
             drawn = nn.init.kaiming_uniform_(torch.empty(down.shape), a=math.sqrt(5), generator=generator)
             with torch.no_grad():

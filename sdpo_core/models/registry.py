@@ -1,30 +1,41 @@
 """From a model's name to the loaded model."""
 
 from collections.abc import Callable
+from typing import Literal
 
 import diffusers
 import torch
 import transformers
 
+from sdpo_core.config import Precision, Runtime
 from sdpo_core.errors import ModelError
 from sdpo_core.files.model_info import ModelInfo, inspect_model
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.sd15 import StableDiffusion15
+from sdpo_core.models.sdxl import StableDiffusionXL
 
+_PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "fp64": torch.float64}
 FAMILIES: dict[str, Callable[..., DiffusionModel]] = {
     "sd15": StableDiffusion15,
+    "sd20": StableDiffusion15,  # the same parts at other sizes
+    "sdxl": StableDiffusionXL,
 }
 
 
 def load_model(
-    source: str, *, device: str = "auto", dtype: torch.dtype = torch.float32, threads: int = 1
+    source: str,
+    *,
+    device: str = "auto",
+    precision: Precision = "auto",
+    threads: int = 1,
+    prediction_type: Literal["auto", "epsilon", "v_prediction"] = "auto",
 ) -> DiffusionModel:
-    """Load `source` (see `inspect_model`) onto `device`, frozen, its weights as `dtype`.
+    """Load `source` (see `inspect_model`) onto `device`, frozen, its weights in `precision`.
 
     Sets the process's CPU threads, because the last bits of a sum depend on them. Never touches the network.
     Raises `ModelError` when the device is absent or the model can't be read.
     """
-    info: ModelInfo = inspect_model(source)
+    info: ModelInfo = inspect_model(source, prediction_type)
     where = resolve_device(device)
     torch.set_num_threads(threads)
     # Their progress bars and "newly initialized" notes would bury the job's own log; real trouble comes as ModelError.
@@ -32,15 +43,41 @@ def load_model(
     diffusers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
-    return FAMILIES[info.family](info, device=where, dtype=dtype)
+    return FAMILIES[info.family](info, device=where, dtype=resolve_precision(precision, where))
+
+
+def load_configured(config: Runtime, *, device: str | None = None) -> DiffusionModel:
+    """`load_model` as a job's settings say; `device` is the one of a process among several."""
+    return load_model(
+        config.model,
+        device=device or config.device,
+        precision=config.precision,
+        threads=config.threads,
+        prediction_type=config.prediction_type,
+    )
 
 
 def resolve_device(name: str) -> torch.device:
-    """`auto` takes CUDA, then MPS, then the CPU; raises `ModelError` when a named device is not there."""
+    """`auto` takes CUDA, then MPS, then the CPU; `cuda:1` is the second card.
+
+    Raises `ModelError` when a named device is not there.
+    """
     present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         return torch.device(next(kind for kind, there in present.items() if there))
-    if not present.get(name, False):
+    kind, _, number = name.partition(":")
+    if number and kind == "cuda" and int(number) >= torch.cuda.device_count():
+        raise ModelError(f"There is no device {name}: {torch.cuda.device_count()} CUDA devices were found here.")
+    if not present.get(kind, False):
         found = ", ".join(kind for kind, there in present.items() if there)
         raise ModelError(f"No device {name!r} was found here, only {found}. Choose device 'auto' or 'cpu'.")
     return torch.device(name)
+
+
+def resolve_precision(name: Precision, device: torch.device) -> torch.dtype:
+    """`auto` takes bf16 on a CUDA card that has it, fp16 on one that has not, and fp32 elsewhere."""
+    if name == "auto":
+        if device.type != "cuda":
+            return torch.float32
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    return _PRECISIONS[name]

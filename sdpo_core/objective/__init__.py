@@ -3,22 +3,39 @@
 Diffusion-SDPO: Safeguarded Direct Preference Optimization for Diffusion Models (arXiv 2511.03317).
 """
 
-from sdpo_core.objective.losses import LOSSES, Terms, past_target, preference_loss
+from sdpo_core.objective.beta import paper_beta
+from sdpo_core.objective.losses import (
+    LOSSES,
+    NEED_PREDICTIONS,
+    REGRESSIONS,
+    Terms,
+    Winner,
+    loss_of_errors,
+    output_factor,
+    past_target,
+    preference_loss,
+)
 from sdpo_core.objective.noising import Prediction, add_noise, target
 from sdpo_core.objective.safeguard import exact_scale, loser_scale, safe_scale, scale_gradient
 from sdpo_core.objective.sides import Sides, error, margin, mean_square, residual, widen
 
 __all__ = [
     "LOSSES",
+    "NEED_PREDICTIONS",
+    "REGRESSIONS",
     "Prediction",
     "Sides",
     "Terms",
+    "Winner",
     "add_noise",
     "error",
     "exact_scale",
     "loser_scale",
+    "loss_of_errors",
     "margin",
     "mean_square",
+    "output_factor",
+    "paper_beta",
     "past_target",
     "preference_loss",
     "residual",

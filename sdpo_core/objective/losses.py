@@ -13,9 +13,24 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from sdpo_core.objective.safeguard import Scope, loser_scale, scale_gradient
-from sdpo_core.objective.sides import Sides, error, margin, mean_square, residual
+from sdpo_core.objective.sides import Sides, error, margin, mean_square, residual, widen
 
 OutputSafeguard = Literal["none", "output", "constant"]
+
+
+REGRESSIONS = frozenset({"sft", "dspo"})
+"""Losses in units of ℓ, which fit the winner itself; the others are functions of the margin u."""
+
+NEED_PREDICTIONS = frozenset({"dspo"})
+"""Losses that look at the winner's predictions, not only at the errors ℓ."""
+
+
+class Winner(NamedTuple):
+    """What `NEED_PREDICTIONS` look at besides the margin."""
+
+    residual: Tensor  # e_w = ε_θ − target, (B, C, H, W)
+    shift: Tensor  # ε_θ − ε_ref, (B, C, H, W)
+    beta: float
 
 
 class Terms(NamedTuple):
@@ -23,6 +38,7 @@ class Terms(NamedTuple):
 
     margin: Tensor  # u, (B,); the loser's gradient in it is already scaled
     error: Sides  # ℓ_w and ℓ_l, (B,) each
+    winner: Winner | None = None  # given where predictions are at hand
 
 
 def diffusion_dpo(terms: Terms, *, smoothing: float = 0.0) -> Tensor:
@@ -54,11 +70,38 @@ def sft(terms: Terms) -> Tensor:
     return terms.error.winner
 
 
+def dspo(terms: Terms) -> Tensor:
+    """‖e_w − β·σ(−u)·(ε_θ − ε_ref)‖² on the winner, mean over C, H, W, (B,): the official code's branch for SD1.5.
+
+    Direct Score Preference Optimization (Zhu et al. 2024) as Diffusion-SDPO's repository has it. At the β it is run
+    with there (.001) the second term is a two-thousandth of the shift and u stays 0, so this *is* winner fine-tuning
+    (`sft`): the loser's gradient is some 1e-11 of the winner's, and a safeguard has nothing to hold (docs/maths.md).
+
+    Raises ValueError without `terms.winner`.
+    """
+    if terms.winner is None:
+        raise ValueError("The loss 'dspo' looks at the winner's predictions, and only errors were given.")
+    residual, shift, beta = terms.winner
+    pull = beta * (-terms.margin).sigmoid()  # (B,)
+    return mean_square(residual - pull.view(-1, *[1] * (shift.ndim - 1)) * shift)
+
+
+def dspo_sdxl(terms: Terms) -> Tensor:
+    """σ(−u)², (B,): what the official code's "DSPO" for SDXL comes to, a squared-sigmoid loss of the margin.
+
+    Left out is its other branch, σ(−u)²·‖ε_θ − ε_ref‖², taken when the shift's mean square is .1 or more: a policy
+    that far from its reference has long been broken.
+    """
+    return (-terms.margin).sigmoid().square()
+
+
 LOSSES: dict[str, Callable[..., Tensor]] = {
     "diffusion-dpo": diffusion_dpo,
     "dmpo": dmpo,
     "ipo": ipo,
     "sft": sft,
+    "dspo": dspo,
+    "dspo-sdxl": dspo_sdxl,
 }
 
 
@@ -88,35 +131,65 @@ def preference_loss(
     Raises ValueError for an unknown loss or safeguard. The exact safeguard "lora" needs the gradients of both sides:
     see `sdpo_core.training.step`.
     """
-    if name not in LOSSES:
-        raise ValueError(f"Unknown loss {name!r}; expected one of {', '.join(LOSSES)}.")
     e = residual(prediction, target)
-    policy = Sides(mean_square(e.winner), mean_square(e.loser))  # ℓ, (B,) each
-    u = margin(
-        Sides(policy.winner, scale_gradient(policy.loser, _output_scale(safeguard, e, mu, scope, loser_weight))),
-        error(reference, target),
-        beta,
-    )
+    shift = widen(prediction.winner) - widen(reference.winner)
     if hold_past_target is None:
         hold_past_target = safeguard != "none" and scope == "pair"
+    return loss_of_errors(
+        name,
+        Sides(mean_square(e.winner), mean_square(e.loser)),
+        error(reference, target),
+        beta=beta,
+        factor=output_factor(safeguard, e, mu, scope, loser_weight),
+        anchor=anchor,
+        hold_past_target=hold_past_target,
+        winner=Winner(e.winner, shift, beta),
+        **own,
+    )
+
+
+def loss_of_errors(
+    name: str,
+    policy: Sides,
+    reference: Sides,
+    *,
+    beta: float,
+    factor: Tensor | float = 1.0,
+    anchor: float = 0.0,
+    hold_past_target: bool = False,
+    winner: Winner | None = None,
+    **own: Any,
+) -> Tensor:
+    """The loss `name` per pair, (B,), of the errors ℓ and ℓ^ref, (B,) each; `factor` λ scales the loser's gradient.
+
+    All of `LOSSES` but `NEED_PREDICTIONS` depend on predictions through the errors alone, which lets the winner's
+    pass be finished before the loser's starts (`memory: split`), and lets ℓ^ref be kept (`noise_bank`).
+
+    Raises ValueError for an unknown loss.
+    """
+    if name not in LOSSES:
+        raise ValueError(f"Unknown loss {name!r}; expected one of {', '.join(LOSSES)}.")
+    u = margin(Sides(policy.winner, scale_gradient(policy.loser, factor)), reference, beta)
     if hold_past_target:
-        u = scale_gradient(u, ~past_target(name, Terms(u, policy), **own))
-    loss = LOSSES[name](Terms(u, policy), **own)
+        u = scale_gradient(u, ~past_target(name, Terms(u, policy, winner), **own))
+    loss = LOSSES[name](Terms(u, policy, winner), **own)
     return loss + anchor * (beta / 2) * policy.winner if anchor else loss
 
 
 def past_target(name: str, terms: Terms, **own: Any) -> Tensor:
     """Which pairs have a margin beyond the loss's target (dL/du > 0), (B,) bool; none where L ignores the margin."""
+    winner = terms.winner and Winner(terms.winner.residual.detach(), terms.winner.shift.detach(), terms.winner.beta)
     with torch.enable_grad():
         u = terms.margin.detach().requires_grad_()
-        loss = LOSSES[name](Terms(u, Sides(*(ell.detach() for ell in terms.error))), **own)
+        loss = LOSSES[name](Terms(u, Sides(*(ell.detach() for ell in terms.error)), winner), **own)
         if not loss.requires_grad:
             return torch.zeros_like(u, dtype=torch.bool)
         (slope,) = torch.autograd.grad(loss.sum(), u)
     return slope > 0
 
 
-def _output_scale(safeguard: str, e: Sides, mu: float, scope: Scope, loser_weight: float) -> Tensor | float:
+def output_factor(safeguard: str, e: Sides, mu: float, scope: Scope, loser_weight: float) -> Tensor | float:
+    """The factor λ on the loser's gradient that an output-space safeguard asks for, from the residuals e."""
     match safeguard:
         case "none":
             return 1.0

@@ -45,7 +45,7 @@ class Recipe(_Record):
     height_px: int
     base_sha256: str  # `ModelInfo.sha256` of the base model
     adapters: tuple[AdapterUse, ...] = ()
-    clip_skip: int = 0
+    clip_skip: int = 1  # which hidden state of the text encoder, counted from the last
     device: str
     dtype: str
     threads: int

@@ -1,10 +1,11 @@
 """Checkpoints from which a run goes on exactly as if it had never stopped.
 
 checkpoints/step-000050/adapter.safetensors    usable everywhere, fp16
-                        state.safetensors      the LoRA and AdamW's moments in float32, unrounded
-                        state.json             the step, the drift and the health row
+                        state.safetensors      the LoRA, AdamW's moments and the noise bank, unrounded
+                        state.json             the step, the drift, the gap that β follows, and the health row
 """
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,11 +21,13 @@ from sdpo_core.errors import RunError
 from sdpo_core.files.model_info import ModelInfo
 from sdpo_core.models.adapter import save_adapter
 from sdpo_core.models.lora import Lora
+from sdpo_core.training.reference import NoiseBank
 from sdpo_core.training.train import Progress
 
 ADAPTER = "adapter.safetensors"
 _STATE = "state.safetensors"
 _NUMBERS = "state.json"
+_BANK = "noise_bank.errors"
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
 
@@ -35,6 +38,7 @@ def save_checkpoint(
     progress: Progress,
     health: Mapping[str, Any],
     *,
+    noise_bank: NoiseBank | None = None,
     info: ModelInfo,
     sdpo: dict[str, Any],
     title: str,
@@ -42,15 +46,20 @@ def save_checkpoint(
     """Write a complete checkpoint folder in one atomic step; raises DiskError when the disk refuses."""
     with replacing_folder(path) as folder:
         save_adapter(folder / ADAPTER, lora, info=info, sdpo=sdpo, title=title)
-        write_bytes(folder / _STATE, save(_state(lora, optimizer)))  # save_file names a full disk in its own way
-        write_json(folder / _NUMBERS, {"step": progress.step, "drift": progress.drift, "health": dict(health)})
+        write_bytes(
+            folder / _STATE, save(_state(lora, optimizer, noise_bank))
+        )  # save_file names a full disk in its own way
+        write_json(folder / _NUMBERS, {**dataclasses.asdict(progress), "health": dict(health)})
 
 
-def load_checkpoint(path: Path, lora: Lora, optimizer: torch.optim.Optimizer) -> Progress:
-    """Put LoRA, optimiser and progress back as they were; raises RunError when the files don't fit."""
+def load_checkpoint(
+    path: Path, lora: Lora, optimizer: torch.optim.Optimizer, noise_bank: NoiseBank | None = None
+) -> Progress:
+    """Put LoRA, optimiser, noise bank and progress back as they were; raises RunError when the files don't fit."""
     try:
         state = load_file(path / _STATE)
         lora.load_state_dict({name.removeprefix("lora."): t for name, t in state.items() if name.startswith("lora.")})
+        remembered = state[_BANK] if noise_bank is not None else None
         moments = {
             i: {moment: state[f"adam.{moment}.{name}"] for moment in _MOMENTS} for i, name in enumerate(lora.names)
         }
@@ -58,9 +67,12 @@ def load_checkpoint(path: Path, lora: Lora, optimizer: torch.optim.Optimizer) ->
         raise RunError(
             f"Checkpoint {path.name} can't be read ({error}). Remove it to resume from an earlier one."
         ) from error
+    if noise_bank is not None and remembered is not None:
+        noise_bank.errors.copy_(remembered)
     optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
     numbers = read_numbers(path)
-    return Progress(step=numbers["step"], drift=numbers["drift"])
+    known = {field.name for field in dataclasses.fields(Progress)}
+    return Progress(**{name: value for name, value in numbers.items() if name in known})
 
 
 def read_numbers(path: Path) -> dict[str, Any]:
@@ -87,8 +99,9 @@ def best_checkpoint(checkpoints: list[Path]) -> Path | None:
     return min(checkpoints, key=lambda path: health[path]["winner_error"], default=None)
 
 
-def _state(lora: Lora, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    tensors = {f"lora.{name}": tensor.contiguous() for name, tensor in lora.state_dict().items()}
+def _state(lora: Lora, optimizer: torch.optim.Optimizer, noise_bank: NoiseBank | None) -> dict[str, Tensor]:
+    tensors = {} if noise_bank is None else {_BANK: noise_bank.errors}
+    tensors |= {f"lora.{name}": tensor.contiguous() for name, tensor in lora.state_dict().items()}
     for name, parameter in zip(lora.names, lora.parameters, strict=True):
         for moment in _MOMENTS:
             tensors[f"adam.{moment}.{name}"] = optimizer.state[parameter][moment].contiguous()

@@ -7,7 +7,7 @@ another batch split or another number of processes sees the same pairs, timestep
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -16,7 +16,7 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from sdpo_core.models.family import DiffusionModel
+from sdpo_core.models.family import Conditioning, DiffusionModel, Frame
 from sdpo_core.objective import Sides
 from sdpo_core.preferences.images import decode_image
 from sdpo_core.preferences.records import Candidate, VotedPair
@@ -35,30 +35,52 @@ class Example:
     loser: Candidate
 
 
+class ConditionedSides(NamedTuple):
+    """What the network is told with each side: the same prompts, each image's own time ids. B rows each."""
+
+    winner: Conditioning
+    loser: Conditioning
+
+    def pick(self, rows: Tensor | slice) -> Self:
+        """The rows at the given indices, (M,) int64, or of the slice; what the sides share stays one tensor."""
+        return self._share(self.winner.pick(rows), self.loser.time_ids, rows)
+
+    def where(self, mask: Tensor, other: Conditioning) -> Self:
+        """Prompts of this where `mask`, (B,) bool, is true, those of `other` where it is not."""
+        return self._share(self.winner.where(mask, other), self.loser.time_ids, slice(None))
+
+    @classmethod
+    def _share(cls, winner: Conditioning, time_ids: Tensor | None, rows: Tensor | slice) -> Self:
+        return cls(winner, replace(winner, time_ids=None if time_ids is None else time_ids[rows]))
+
+
 class PairBatch(NamedTuple):
-    """What one (micro-)step is computed on. Winner and loser share conditioning, noise and timestep."""
+    """What one (micro-)step is computed on. Winner and loser share prompt, noise and timestep."""
 
     pair_ids: list[int]
     latents: Sides  # x_0, (B, C, h, w) each
-    conditioning: Tensor  # (B, L, D)
+    conditioning: ConditionedSides  # B rows each
     noise: Tensor  # ε, (B, C, h, w)
     timesteps: Tensor  # (B,) int64
     unconditional: Tensor  # (B,) bool: the prompt was dropped, so the conditioning is the empty prompt's
+    kept: Tensor | None = None  # (B, 2) int64, with a noise bank: the pair's index, and which of its draws this is
+
+    def pick(self, rows: Tensor | slice) -> Self:
+        """The rows at the given indices, (M,) int64, or of the slice."""
+        ids = torch.tensor(self.pair_ids)[rows.cpu() if isinstance(rows, Tensor) else rows]
+        return type(self)(
+            ids.tolist(),
+            Sides(*(side[rows] for side in self.latents)),
+            self.conditioning.pick(rows),
+            self.noise[rows],
+            self.timesteps[rows],
+            self.unconditional[rows],
+            None if self.kept is None else self.kept[rows],
+        )
 
     def split(self, size: int) -> list[Self]:
         """Micro-batches of at most `size` pairs."""
-        starts = range(0, len(self.pair_ids), size)
-        return [
-            type(self)(
-                self.pair_ids[i : i + size],
-                Sides(*(side[i : i + size] for side in self.latents)),
-                self.conditioning[i : i + size],
-                self.noise[i : i + size],
-                self.timesteps[i : i + size],
-                self.unconditional[i : i + size],
-            )
-            for i in starts
-        ]
+        return [self.pick(slice(i, i + size)) for i in range(0, len(self.pair_ids), size)]
 
 
 def orient(pair: VotedPair) -> Example:
@@ -80,8 +102,8 @@ class EncodedPairs:
 
     examples: tuple[Example, ...]
     latents: Sides  # (N, C, h, w) each
-    conditioning: Tensor  # (N, L, D)
-    empty: Tensor  # (L, D): the empty prompt, for caption dropout
+    conditioning: ConditionedSides  # N rows each
+    empty: Conditioning  # one row: the empty prompt, for caption dropout
     timesteps: int  # T, the length of the model's schedule
 
     def __len__(self) -> int:
@@ -89,41 +111,59 @@ class EncodedPairs:
 
     def subset(self, indices: Sequence[int]) -> "EncodedPairs":
         """The pairs at `indices`, in that order."""
-        pick = torch.tensor(indices, dtype=torch.long, device=self.conditioning.device)
+        pick = torch.tensor(indices, dtype=torch.long, device=self.latents.winner.device)
         return EncodedPairs(
             tuple(self.examples[i] for i in indices),
             Sides(*(side[pick] for side in self.latents)),
-            self.conditioning[pick],
+            self.conditioning.pick(pick),
             self.empty,
             self.timesteps,
         )
 
-    def batch(self, step: int, *, pairs: int, seed: int, caption_dropout: float) -> PairBatch:
-        """The pairs of optimiser step `step` (from 0), a function of the arguments alone.
+    def batch(
+        self,
+        step: int,
+        *,
+        pairs: int,
+        seed: int,
+        caption_dropout: float,
+        noise_bank: int | None = None,
+        slots: range | None = None,
+    ) -> PairBatch:
+        """The pairs in `slots` (all by default) of optimiser step `step` (from 0), a function of the arguments alone.
 
-        Timesteps are uniform and stratified: each of `pairs` equal parts of the schedule is drawn from once.
+        Timesteps are uniform and stratified: each of `pairs` equal parts of the schedule is drawn from once. With a
+        `noise_bank` of K every pair goes round K fixed draws, one in each of K equal parts of the schedule.
         """
-        slots = [self._slot(step * pairs + i, seed) for i in range(pairs)]
-        draws = [_Draw.make(self.latents.winner.shape[1:], seed, "step", step, i) for i in range(pairs)]
-        strata = torch.randperm(pairs, generator=generator(seed, "strata", step))
-        within = torch.tensor([draw.within for draw in draws], dtype=torch.float64)
-        timesteps = ((strata + within) / pairs * self.timesteps).long()
-        device = self.conditioning.device
-        pick = torch.tensor(slots, device=device)
-        dropped = torch.tensor([draw.uniform < caption_dropout for draw in draws], device=device)
+        strata = torch.randperm(pairs, generator=generator(seed, "strata", step)).tolist()
+        drawn: list[tuple[int, int, _Draw, float]] = []  # pair, which of its kept draws, draw, t/T
+        for slot in slots or range(pairs):
+            epoch, pair = self._place(step * pairs + slot, seed)
+            draw = _Draw.make(self.latents.winner.shape[1:], seed, "step", step, slot)
+            if noise_bank is None:
+                drawn.append((pair, 0, draw, (strata[slot] + draw.within) / pairs))
+                continue
+            turn, visit = divmod(epoch, noise_bank)
+            kept = int(torch.randperm(noise_bank, generator=generator(seed, "bank order", pair, turn))[visit])
+            fixed = _Draw.make(draw.noise.shape, seed, "bank draw", pair, kept)
+            drawn.append((pair, kept, draw._replace(noise=fixed.noise), (kept + fixed.within) / noise_bank))
+        device = self.latents.winner.device
+        pick = torch.tensor([pair for pair, *_ in drawn], device=device)
+        dropped = torch.tensor([draw.uniform < caption_dropout for *_, draw, _ in drawn], device=device)
         return PairBatch(
-            [self.examples[i].pair_id for i in slots],
+            [self.examples[pair].pair_id for pair, *_ in drawn],
             Sides(*(side[pick] for side in self.latents)),
-            torch.where(dropped[:, None, None], self.empty, self.conditioning[pick]),
-            torch.stack([draw.noise for draw in draws]).to(device),
-            timesteps.to(device),
+            self.conditioning.pick(pick).where(~dropped, self.empty),
+            torch.stack([draw.noise for *_, draw, _ in drawn]).to(device),
+            torch.tensor([int(part * self.timesteps) for *_, part in drawn], device=device),
             dropped,
+            None if noise_bank is None else torch.tensor([[pair, kept] for pair, kept, *_ in drawn], device=device),
         )
 
-    def _slot(self, position: int, seed: int) -> int:
-        """Which pair stands at `position` of the endless sequence of shuffled epochs."""
+    def _place(self, position: int, seed: int) -> tuple[int, int]:
+        """(epoch, pair) at `position` of the endless sequence of shuffled epochs."""
         epoch, index = divmod(position, len(self))
-        return int(torch.randperm(len(self), generator=generator(seed, "epoch", epoch))[index])
+        return epoch, int(torch.randperm(len(self), generator=generator(seed, "epoch", epoch))[index])
 
 
 class _Draw(NamedTuple):
@@ -145,32 +185,51 @@ def generator(*key: int | str) -> torch.Generator:
 
 
 def encode_pairs(
-    model: DiffusionModel, store: Store, pairs: Sequence[VotedPair], size: tuple[int, int]
+    model: DiffusionModel,
+    store: Store,
+    pairs: Sequence[VotedPair],
+    size: tuple[int, int],
+    clip_skip: int | None = None,
 ) -> EncodedPairs:
     """Orient `pairs` and encode their images, brought to `size` (width, height) in pixels, and their prompts."""
     examples = tuple(orient(pair) for pair in pairs)
     prompts = sorted({example.prompt for example in examples} | {""})
-    embeddings = dict(zip(prompts, model.encode_prompts(prompts), strict=True))  # (L, D) each
+    embeddings = model.encode_prompts(prompts, clip_skip)
+    row = {prompt: i for i, prompt in enumerate(prompts)}
+    told = embeddings.pick(torch.tensor([row[example.prompt] for example in examples], device=model.device))
+    winners = _encode_images(model, [store.image_path(example.winner) for example in examples], size)
+    losers = _encode_images(model, [store.image_path(example.loser) for example in examples], size)
     return EncodedPairs(
         examples,
-        Sides(
-            _encode_images(model, [store.image_path(example.winner) for example in examples], size),
-            _encode_images(model, [store.image_path(example.loser) for example in examples], size),
-        ),
-        torch.stack([embeddings[example.prompt] for example in examples]),
-        embeddings[""],
+        Sides(winners.latents, losers.latents),
+        ConditionedSides(model.frame(told, winners.frames), model.frame(told, losers.frames)),
+        embeddings.pick(slice(0, 1)),  # "" is sorted first
         len(model.alphas_cumprod),
     )
 
 
-def _encode_images(model: DiffusionModel, paths: Sequence[Path], size: tuple[int, int]) -> Tensor:
-    """Latents of the images, (N, C, h, w)."""
+class _Encoded(NamedTuple):
+    latents: Tensor  # (N, C, h, w)
+    frames: list[Frame]  # N
+
+
+def _encode_images(model: DiffusionModel, paths: Sequence[Path], size: tuple[int, int]) -> _Encoded:
     latents: list[Tensor] = []
+    frames: list[Frame] = []
     for start in range(0, len(paths), _ENCODE_BATCH):
-        images = [_fit(decode_image(path), size) for path in paths[start : start + _ENCODE_BATCH]]
-        pixels = torch.stack([_pixels(image) for image in images])  # (B, 3, H, W)
-        latents.append(model.encode_images(pixels.to(model.device, model.dtype)).float())
-    return torch.cat(latents)
+        images = [decode_image(path) for path in paths[start : start + _ENCODE_BATCH]]
+        pixels = torch.stack([_pixels(_fit(image, size)) for image in images])  # (B, 3, H, W)
+        latents.append(model.encode_images(pixels.to(model.device)))
+        frames.extend(fit_frame(image.size, size) for image in images)
+    return _Encoded(torch.cat(latents), frames)
+
+
+def fit_frame(original: tuple[int, int], size: tuple[int, int]) -> Frame:
+    """What `_fit` does to an image of `original` (width, height): fills `size` and cuts evenly what sticks out."""
+    (width, height), (to_width, to_height) = original, size
+    scale = max(to_width / width, to_height / height)
+    top, left = round((height * scale - to_height) / 2), round((width * scale - to_width) / 2)
+    return Frame((height, width), (top, left), (to_height, to_width))
 
 
 def _pixels(image: Image.Image) -> Tensor:

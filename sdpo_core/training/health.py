@@ -14,7 +14,7 @@ from torch import Tensor
 from sdpo_core.config import TrainConfig
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
-from sdpo_core.objective import LOSSES, Sides, Terms, margin, mean_square, widen
+from sdpo_core.objective import LOSSES, NEED_PREDICTIONS, Sides, Terms, margin, mean_square, widen
 from sdpo_core.training.dataset import EncodedPairs, PairBatch, generator
 from sdpo_core.training.step import noise_sides, own_options
 
@@ -55,7 +55,7 @@ class Bank:
         draws = PairBatch(
             [pairs.examples[i].pair_id for i in index.tolist()],
             Sides(*(side[at] for side in pairs.latents)),
-            pairs.conditioning[at],
+            pairs.conditioning.pick(at),
             noise.to(device),
             timesteps.to(device),
             torch.zeros(n * k, dtype=torch.bool, device=device),
@@ -70,12 +70,17 @@ class Bank:
         reference = self.reference.winner[: len(part.pair_ids)]
         return _relative(_side_error(model, part, 0) - reference, reference)
 
-    def check(self, model: DiffusionModel, config: TrainConfig) -> dict[str, Any]:
-        """All of the bank as a metrics row: relative errors, ±1 SE, per band of t, and the gate."""
+    def check(self, model: DiffusionModel, config: TrainConfig, beta: float) -> dict[str, Any]:
+        """All of the bank as a metrics row: relative errors, ±1 SE, per band of t, and the gate.
+
+        `beta` is the β of now. The loss is left out for those that need predictions.
+        """
         now, reference = _errors(model, self.draws), self.reference
         rise = Sides(now.winner - reference.winner, now.loser - reference.loser)
-        u = margin(now, reference, config.beta)
-        loss = LOSSES[config.loss](Terms(u, now), **own_options(config))
+        u = margin(now, reference, beta)
+        loss: dict[str, float] = {}
+        if config.loss not in NEED_PREDICTIONS:
+            loss["loss"] = float(LOSSES[config.loss](Terms(u, now), **own_options(config)).mean())
         winner_error = _relative(rise.winner, reference.winner)
         return {
             "winner_error": winner_error,
@@ -84,7 +89,7 @@ class Bank:
             "bands": self._bands(rise.winner),
             "margin": float(u.mean()),
             "accuracy": float((u > 0).float().mean()),
-            "loss": float(loss.mean()),
+            **loss,
             "healthy": winner_error <= (config.drift_budget or DEFAULT_BUDGET),
         }
 
@@ -126,6 +131,6 @@ def _side_error(model: DiffusionModel, draws: PairBatch, side: int) -> Tensor:
     parts: list[Tensor] = []
     for batch in draws.split(_BATCH):
         noised, targets = noise_sides(model, batch)
-        prediction = model.predict(noised[side], batch.timesteps, batch.conditioning)
+        prediction = model.predict(noised[side], batch.timesteps, batch.conditioning[side])
         parts.append(mean_square(widen(prediction) - widen(targets[side])))
     return torch.cat(parts)

@@ -16,13 +16,13 @@ from pydantic import TypeAdapter
 from sdpo_core import __version__
 from sdpo_core.atomic import replacing, write_bytes, write_json
 from sdpo_core.config import TrainConfig, steps_for_pairs
-from sdpo_core.errors import DataError
+from sdpo_core.errors import ConfigError, DataError, RunError
 from sdpo_core.files.model_info import inspect_model
 from sdpo_core.generation import build_recipe, sample
 from sdpo_core.models.adapter import ADAPTER_MODE, prove_adapter
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
-from sdpo_core.models.registry import load_model
+from sdpo_core.models.registry import load_configured
 from sdpo_core.preferences.adapters import free_path
 from sdpo_core.preferences.pairs import TrainingPairs, split_held_out, training_pairs
 from sdpo_core.preferences.records import AdapterUse, VotedPair
@@ -37,6 +37,8 @@ from sdpo_core.training.checkpoint import (
 )
 from sdpo_core.training.dataset import EncodedPairs, commonest_size, encode_pairs
 from sdpo_core.training.health import DEFAULT_BUDGET, Bank
+from sdpo_core.training.processes import Processes
+from sdpo_core.training.reference import NoiseBank
 from sdpo_core.training.runs import Reporter, RunFolder
 from sdpo_core.training.train import Progress, make_optimizer, train
 
@@ -62,30 +64,46 @@ class RunData:
 def run_train(config: TrainConfig, run: RunFolder, workspace: Path, reporter: Reporter) -> None:
     """Train from the workspace's votes, or go on from the run's last checkpoint; end in state done or stopped.
 
-    Raises SdpoError in words; whatever checkpoints were written by then stay usable.
+    Started by `torchrun` or `accelerate launch`, several processes do this together; the first one writes. Raises
+    SdpoError in words; whatever checkpoints were written by then stay usable.
     """
+    together = Processes.join(config.device)
+    if config.pairs_per_step < together.count:
+        raise ConfigError(
+            f"{together.count} processes share the {config.pairs_per_step} pairs of a step, so some would have none. "
+            f"Start fewer, or set pairs_per_step to at least {together.count}."
+        )
     reporter.say(0, "Reading the votes…", force=True)
     with Store(workspace) as store:
-        info = inspect_model(config.model)
-        data = _load_data(run)
-        if data is None:
-            selection = training_pairs(store, info.sha256, config.pairs_from)
-            reporter.say(0, selection.sentence(), force=True)
-            data = _freeze_data(run, selection, config)
-        config = config.model_copy(update={"steps": config.steps or steps_for_pairs(len(data.train))})
-        run.write_config(config.model_dump(mode="json"))
+        info = inspect_model(config.model, config.prediction_type)
+        if together.first:
+            data = _load_data(run)
+            if data is None:
+                voted = training_pairs(store, info.sha256, config.pairs_from)
+                reporter.say(0, voted.sentence(), force=True)
+                data = _freeze_data(run, voted, config)
+            config = config.model_copy(update={"steps": config.steps or steps_for_pairs(len(data.train))})
+            run.write_config(config.model_dump(mode="json"))
+        together.agree(0)  # until the first has written them
+        data, config = _require_data(run), TrainConfig.parse(run.config())
         assert config.steps is not None
         reporter.total = config.steps
         reporter.say(0, f"Loading {info.name}…", force=True)
-        model = load_model(config.model, device=config.device, threads=config.threads)
-        _write_provenance(run, model, data)
+        model = load_configured(config, device=str(together.device) if together.device else None)
+        if together.first:
+            _write_provenance(run, model, data, together.count)
         lora = Lora.create(model, rank=config.rank, alpha=config.lora_alpha, targets=config.targets, seed=config.seed)
         reporter.say(0, f"Encoding {len(data.train) + len(data.held_out)} pairs…", force=True)
         size = (config.size_px, config.size_px) if config.size_px else commonest_size(data.train)
-        pairs = encode_pairs(model, store, data.train, size)
-        bank_pairs = encode_pairs(model, store, data.held_out, size) if data.held_out else pairs
+        pairs = encode_pairs(model, store, data.train, size, config.clip_skip)
+        held_out = data.held_out
+        bank_pairs = encode_pairs(model, store, held_out, size, config.clip_skip) if held_out else pairs
         bank = Bank.make(model, lora, bank_pairs, draws_per_pair=config.bank_draws_per_pair, seed=config.seed)
-        _Job(config, run, store, reporter, model, lora, data, bank).go(pairs)
+        noise_bank = None
+        if config.noise_bank:
+            numbers = torch.promote_types(model.dtype, torch.float32)
+            noise_bank = NoiseBank(len(pairs), config.noise_bank, device=model.device, dtype=numbers)
+        _Job(config, run, store, reporter, model, lora, data, bank, noise_bank, together).go(pairs)
 
 
 @dataclass
@@ -98,39 +116,62 @@ class _Job:
     lora: Lora
     data: RunData
     bank: Bank
+    noise_bank: NoiseBank | None
+    together: Processes
 
     def go(self, pairs: EncodedPairs) -> None:
         """Run the loop to its end, a stop, or two unhealthy checks in a row; then publish the best checkpoint."""
         optimizer = make_optimizer(self.lora, self.config)
         progress = self._resume(optimizer)
-        self.run.truncate_metrics(progress.step)
-        if self.reporter.stop_requested():
-            self._end_untrained(progress)
+        first = self.together.first
+        if first:
+            self.run.truncate_metrics(progress.step)
+        if self.together.agree(self.reporter.stop_requested()):
+            if first:
+                self._end_untrained(progress)
             return
-        if progress.step == 0:
+        if first and progress.step == 0:
             self._previews(0)
-        total = self.reporter.total
+        rows = train(
+            self.model,
+            self.lora,
+            optimizer,
+            pairs,
+            self.bank,
+            self.config,
+            progress,
+            noise_bank=self.noise_bank,
+            processes=self.together,
+        )
         why_stopped = ""
-        for row in train(self.model, self.lora, optimizer, pairs, self.bank, self.config, progress):
-            self.run.append_metrics({**row, **_memory()})
-            self.reporter.say(progress.step, self._where(progress))
-            stop = self.reporter.stop_requested()
-            if stop or progress.step == total or progress.step % self.config.checkpoint_every_steps == 0:
-                self._checkpoint(optimizer, progress)
-                if progress.step < total:
-                    why_stopped = "You stopped it." if stop else self._damage(progress)
-            elif self.run.signalled("save-now"):
-                self._checkpoint(optimizer, progress)
-            if self.run.signalled("sample-now"):
-                self._previews(progress.step)
-                self.run.answer("sample-now")
+        for row in rows:
+            # The first process alone looks at the folder and the health, so that all of them stop at the same step.
+            why_stopped = self.together.agree_text(self._after_step(row, optimizer, progress) if first else "")
             if why_stopped:
                 break
-        self._publish(why_stopped, progress)
+        if first:
+            self._publish(why_stopped, progress)
+
+    def _after_step(self, row: dict[str, Any], optimizer: torch.optim.Optimizer, progress: Progress) -> str:
+        """Write down what a step gave and do what was asked for; returns why the run should stop, if it should."""
+        self.run.append_metrics({**row, **_memory()})
+        self.reporter.say(progress.step, self._where(progress))
+        total, why_stopped = self.reporter.total, ""
+        stop = self.reporter.stop_requested()
+        if stop or progress.step == total or progress.step % self.config.checkpoint_every_steps == 0:
+            self._checkpoint(optimizer, progress)
+            if progress.step < total:
+                why_stopped = "You stopped it." if stop else self._damage(progress)
+        elif self.run.signalled("save-now"):
+            self._checkpoint(optimizer, progress)
+        if self.run.signalled("sample-now"):
+            self._previews(progress.step)
+            self.run.answer("sample-now")
+        return why_stopped
 
     def _resume(self, optimizer: torch.optim.Optimizer) -> Progress:
         checkpoints = self.run.checkpoints()
-        return load_checkpoint(checkpoints[-1], self.lora, optimizer) if checkpoints else Progress()
+        return load_checkpoint(checkpoints[-1], self.lora, optimizer, self.noise_bank) if checkpoints else Progress()
 
     def _end_untrained(self, progress: Progress) -> None:
         """End a run that was stopped while it was loading."""
@@ -143,7 +184,7 @@ class _Job:
 
     def _checkpoint(self, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
         health = {
-            **self.bank.check(self.model, self.config),
+            **self.bank.check(self.model, self.config, progress.beta(self.config)),
             "budget": self.config.drift_budget or DEFAULT_BUDGET,
             "held_out": bool(self.data.held_out),
         }
@@ -154,6 +195,7 @@ class _Job:
             optimizer,
             progress,
             health,
+            noise_bank=self.noise_bank,
             info=self.model.info,
             sdpo=self._header(progress, health),
             title=self._name(),
@@ -288,7 +330,14 @@ def _load_data(run: RunFolder) -> RunData | None:
     return RunData(content["train"], content["held_out"])
 
 
-def _write_provenance(run: RunFolder, model: DiffusionModel, data: RunData) -> None:
+def _require_data(run: RunFolder) -> RunData:
+    data = _load_data(run)
+    if data is None:
+        raise RunError(f"Run {run.id} has no {_DATA} yet. Do all processes see the same workspace folder?")
+    return data
+
+
+def _write_provenance(run: RunFolder, model: DiffusionModel, data: RunData, processes: int) -> None:
     """What, besides the settings, decides the run's numbers."""
     content = {
         "base": {"source": model.info.source, "sha256": model.info.sha256},
@@ -297,6 +346,7 @@ def _write_provenance(run: RunFolder, model: DiffusionModel, data: RunData) -> N
         "device": str(model.device),
         "dtype": str(model.dtype),
         "threads": torch.get_num_threads(),
+        "processes": processes,
         "python": platform.python_version(),
         "machine": platform.machine(),
         "versions": {"sdpo_core": __version__, **{name: version(name) for name in _LIBRARIES}},

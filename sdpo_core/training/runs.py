@@ -271,8 +271,17 @@ class _Pace(NamedTuple):
 class Reporter:
     """A job's voice: keeps status.json current, rewritten at most every `REPORT_INTERVAL_S`, and tells when to stop."""
 
-    def __init__(self, run: RunFolder, verb: Verb, total: int, echo: Callable[[Status], None] | None = None) -> None:
-        self._run = run
+    def __init__(
+        self,
+        run: RunFolder,
+        verb: Verb,
+        total: int,
+        echo: Callable[[Status], None] | None = None,
+        *,
+        silent: bool = False,
+    ) -> None:
+        """`silent`: another process of the same run speaks for all, this one only listens."""
+        self._run, self._silent = run, silent
         self._verb: Verb = verb
         self._echo = echo
         self._who = this_process()
@@ -283,6 +292,8 @@ class Reporter:
 
     def say(self, step: int, message: str, *, state: State = "running", force: bool = False) -> None:
         """Report `step` of `total`; the time left follows from the pace since the steps began."""
+        if self._silent:
+            return
         now = time.monotonic()
         # The clock starts anew while nothing has advanced (the model is loading) and when more work came in.
         if step <= self._pace.step or self.total != self._pace.total:

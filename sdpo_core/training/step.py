@@ -12,6 +12,7 @@ adapter is held to the reference instead of trained on the preference (docs/deci
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -21,23 +22,26 @@ from sdpo_core.config import TrainConfig
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.objective import (
+    REGRESSIONS,
     Sides,
     Terms,
+    Winner,
     add_noise,
-    error,
     exact_scale,
-    loser_scale,
+    loss_of_errors,
     margin,
     mean_square,
+    output_factor,
     past_target,
-    preference_loss,
     residual,
     target,
+    widen,
 )
 from sdpo_core.training.dataset import PairBatch
+from sdpo_core.training.reference import NoiseBank, Reference, reference_on
 
 _MU_AT_TWICE_THE_BUDGET = 0.9
-_OWN_OPTIONS = {"diffusion-dpo": ("smoothing",), "dmpo": ("alpha",), "ipo": ("tau",), "sft": ()}
+_OWN_OPTIONS: dict[str, tuple[str, ...]] = {"diffusion-dpo": ("smoothing",), "dmpo": ("alpha",), "ipo": ("tau",)}
 
 
 class SideGradients(NamedTuple):
@@ -60,22 +64,7 @@ class PairNumbers(NamedTuple):
 
 def own_options(config: TrainConfig) -> dict[str, Any]:
     """The settings that belong to the chosen loss alone."""
-    return {name: getattr(config, name) for name in _OWN_OPTIONS[config.loss]}
-
-
-def loss_options(config: TrainConfig) -> dict[str, Any]:
-    """The keyword arguments of `preference_loss` that `config` asks for."""
-    return {
-        "beta": config.beta,
-        "mu": config.mu,
-        "scope": config.scope,
-        # The exact safeguard acts on the gradients afterwards; here only its rule for pairs past their target applies.
-        "safeguard": "none" if config.safeguard == "lora" else config.safeguard,
-        "hold_past_target": True if config.safeguard == "lora" else None,
-        "loser_weight": config.loser_weight,
-        "anchor": config.anchor,
-        **own_options(config),
-    }
+    return {name: getattr(config, name) for name in _OWN_OPTIONS.get(config.loss, ())}
 
 
 def noise_sides(model: DiffusionModel, batch: PairBatch) -> tuple[Sides, Sides]:
@@ -87,39 +76,139 @@ def noise_sides(model: DiffusionModel, batch: PairBatch) -> tuple[Sides, Sides]:
 
 
 def side_gradients(
-    model: DiffusionModel, lora: Lora, micro_batches: Sequence[PairBatch], config: TrainConfig
+    model: DiffusionModel,
+    lora: Lora,
+    micro_batches: Sequence[PairBatch],
+    config: TrainConfig,
+    *,
+    beta: float,
+    pairs: int | None = None,
+    bank: NoiseBank | None = None,
+    loss_scale: float = 1.0,
 ) -> tuple[SideGradients, PairNumbers]:
-    """G_w and G_l of the mean loss over all `micro_batches`, and what was seen of the pairs."""
-    pairs = sum(len(batch.pair_ids) for batch in micro_batches)
-    size = sum(parameter.numel() for parameter in lora.parameters)
-    gradients = SideGradients(*(torch.zeros(size, device=model.device) for _ in range(2)))
+    """G_w and G_l of the mean loss over all `micro_batches`, and what was seen of the pairs.
+
+    `pairs` is the number to divide by, when these are only a part of the step's (several processes). `loss_scale`
+    multiplies both gradients, to lift them above the least numbers of half precision.
+    """
+    weight = loss_scale / (pairs or sum(len(batch.pair_ids) for batch in micro_batches))
+    passes = _Passes(model, lora, config, beta, weight, bank)
+    gradients = SideGradients(*(torch.zeros_like(flat(lora.parameters)) for _ in range(2)))
     seen: list[PairNumbers] = []
     for batch in micro_batches:
-        noised, targets = noise_sides(model, batch)
-        with torch.no_grad(), lora.off():
-            reference = Sides(*(model.predict(x, batch.timesteps, batch.conditioning).float() for x in noised))
-        prediction = Sides(*(model.predict(x, batch.timesteps, batch.conditioning) for x in noised))
-        cut = Sides(*(side.detach().float().requires_grad_() for side in prediction))
-        loss = preference_loss(config.loss, cut, reference, targets, **loss_options(config))  # (B,)
-        objective = hold_unconditional(loss, batch, cut, reference, config)
-        cotangents = torch.autograd.grad(objective.sum() / pairs, cut, materialize_grads=True)
-        for total, side, cotangent, sign in zip(gradients, prediction, cotangents, (1, -1), strict=True):
-            _accumulate(total, torch.autograd.grad(side, lora.parameters, cotangent.to(side.dtype)), sign)
-        seen.append(_numbers(loss, cut, reference, targets, config))
+        if config.memory == "split":
+            seen.extend(passes.split(gradients, one) for one in batch.split(1))
+        else:
+            seen.append(passes.joint(gradients, batch))
     return gradients, _join(seen)
 
 
-def hold_unconditional(loss: Tensor, batch: PairBatch, policy: Sides, reference: Sides, config: TrainConfig) -> Tensor:
-    """`loss`, (B,), but (β/2)·κ·‖ε_θ − ε_ref‖² on the winner where the prompt was dropped: there nothing is preferred.
+@dataclass(frozen=True)
+class _Passes:
+    """What all micro-steps of a step share, and the two ways to go through one. Both add to the given gradients."""
 
-    Classifier-free guidance subtracts the empty prompt's prediction. An adapter that moves it like the others takes a
-    part of its own effect away, and what is left of the two drifts is noise in the image (docs/decisions.md).
-    """
-    if not config.hold_unconditional:
-        return loss
-    unit = 1.0 if config.loss == "sft" else config.beta / 2  # of one ℓ in the loss
-    moved = mean_square(policy.winner - reference.winner)  # (B,)
-    return torch.where(batch.unconditional, unit * config.hold_unconditional * moved, loss)
+    model: DiffusionModel
+    lora: Lora
+    config: TrainConfig
+    beta: float
+    weight: float  # of one pair's loss
+    bank: NoiseBank | None
+
+    def joint(self, gradients: SideGradients, batch: PairBatch) -> PairNumbers:
+        """Both sides' forward passes, then one backward for each."""
+        noised, targets = noise_sides(self.model, batch)
+        reference = reference_on(self.model, self.lora, batch, noised, targets, self.bank)
+        prediction = Sides(*(self._predict(batch, noised, side) for side in (0, 1)))
+        cut = Sides(*(widen(side.detach()).requires_grad_() for side in prediction))
+        e = residual(cut, targets)
+        policy = Sides(mean_square(e.winner), mean_square(e.loser))
+        shift = cut.winner - reference.winner
+        winner, factor = Winner(e.winner, shift, self.beta), self._factor(e)
+        loss = self._loss(policy, reference.error, factor, winner)  # (B,)
+        objective = loss
+        if self.config.hold_unconditional:
+            objective = torch.where(batch.unconditional, self._hold_weight * mean_square(shift), loss)
+        cotangents = torch.autograd.grad(objective.sum() * self.weight, cut, materialize_grads=True)
+        for total, side, cotangent, sign in zip(gradients, prediction, cotangents, (1, -1), strict=True):
+            parts = torch.autograd.grad(side, self.lora.parameters, cotangent.to(side.dtype))
+            total.add_(flat(parts).to(total), alpha=sign)
+        return self._numbers(loss, policy, reference, factor, winner)
+
+    def split(self, gradients: SideGradients, one: PairBatch) -> PairNumbers:
+        """One pair; the winner's graph is gone before the loser's is built.
+
+        The loss depends on predictions through ℓ_w and ℓ_l alone, so each side's gradient is ∇ℓ times a number that is
+        known when both passes are over: ∂L/∂ℓ_w and ∂L/∂ℓ_l.
+        """
+        noised, targets = noise_sides(self.model, one)
+        reference = reference_on(self.model, self.lora, one, noised, targets, self.bank)
+        hold = bool(self.config.hold_unconditional) and bool(one.unconditional)
+        residuals: list[Tensor] = []
+        parts: list[Tensor] = []  # weight·∇ℓ, (P,); of the winner's distance to the reference where that is held
+        for side in (0, 1):
+            if hold and side:
+                with torch.no_grad():  # the loser is looked at, but moves nothing
+                    residuals.append(widen(self._predict(one, noised, side)) - widen(targets[side]))
+                break
+            prediction = self._predict(one, noised, side)
+            value = widen(prediction.detach())
+            residuals.append(value - widen(targets[side]))
+            towards = value - reference.winner if hold else residuals[side]
+            cotangent = (2 * self.weight / value.numel()) * towards
+            parts.append(flat(torch.autograd.grad(prediction, self.lora.parameters, cotangent.to(prediction.dtype))))
+            del prediction  # and its graph
+        e = Sides(*residuals)
+        policy = Sides(*(mean_square(side).requires_grad_() for side in e))
+        factor = self._factor(e)
+        loss = self._loss(policy, reference.error, factor, None)
+        slopes = torch.autograd.grad(loss.sum(), policy, materialize_grads=True)
+        weights = (self._hold_weight,) if hold else (float(slopes[0]), -float(slopes[1]))
+        for total, part, weight in zip(gradients, parts, weights, strict=False):
+            total.add_(part.to(total), alpha=weight)
+        return self._numbers(loss, policy, reference, factor, None)
+
+    def _predict(self, batch: PairBatch, noised: Sides, side: int) -> Tensor:
+        return self.model.predict(noised[side], batch.timesteps, batch.conditioning[side])
+
+    @property
+    def _hold_weight(self) -> float:
+        """(β/2)·κ: on draws without their prompt the loss is this times ‖ε_θ − ε_ref‖² of the winner.
+
+        Classifier-free guidance subtracts the empty prompt's prediction. An adapter that moves it like the others
+        takes a part of its own effect away, and what is left of the two drifts is noise in the image
+        (docs/decisions.md).
+        """
+        unit = 1.0 if self.config.loss in REGRESSIONS else self.beta / 2  # of one ℓ in the loss
+        return unit * self.config.hold_unconditional
+
+    def _factor(self, e: Sides) -> Tensor | float:
+        """λ on the loser's gradient in output space; the exact safeguard acts on the gradients afterwards."""
+        config = self.config
+        kind = "none" if config.safeguard == "lora" else config.safeguard
+        return output_factor(kind, e, config.mu, config.scope, config.loser_weight)
+
+    def _loss(self, policy: Sides, reference: Sides, factor: Tensor | float, winner: Winner | None) -> Tensor:
+        """(B,). Under a safeguard a pair past its target adds nothing; the official scope "batch" excepted."""
+        return loss_of_errors(
+            self.config.loss,
+            policy,
+            reference,
+            beta=self.beta,
+            factor=factor,
+            anchor=self.config.anchor,
+            hold_past_target=self.config.safeguard != "none" and self.config.scope == "pair",
+            winner=winner,
+            **own_options(self.config),
+        )
+
+    @torch.no_grad()
+    def _numbers(
+        self, loss: Tensor, policy: Sides, reference: Reference, factor: Tensor | float, winner: Winner | None
+    ) -> PairNumbers:
+        policy = Sides(*(side.detach() for side in policy))
+        u = margin(policy, reference.error, self.beta)
+        beyond = past_target(self.config.loss, Terms(u, policy, winner), **own_options(self.config))
+        return PairNumbers(loss.detach(), u, policy, reference.error, torch.ones_like(u) * factor, beyond)
 
 
 def restrain(gradients: SideGradients, drift: float, config: TrainConfig) -> tuple[Tensor, float]:
@@ -148,21 +237,9 @@ def assign(gradient: Tensor, parameters: Sequence[torch.nn.Parameter]) -> None:
         start = end
 
 
-def _accumulate(total: Tensor, parts: Sequence[Tensor], sign: int) -> None:
-    total.add_(torch.cat([part.flatten() for part in parts]).to(total), alpha=sign)
-
-
-@torch.no_grad()
-def _numbers(loss: Tensor, cut: Sides, reference: Sides, targets: Sides, config: TrainConfig) -> PairNumbers:
-    policy_error, reference_error = error(cut, targets), error(reference, targets)
-    u = margin(policy_error, reference_error, config.beta)
-    scale = torch.ones_like(u)
-    if config.safeguard == "output":
-        scale = loser_scale(residual(cut, targets), config.mu, config.scope)
-    elif config.safeguard == "constant":
-        scale = scale * config.loser_weight
-    beyond = past_target(config.loss, Terms(u, policy_error), **own_options(config))
-    return PairNumbers(loss.detach(), u, policy_error, reference_error, scale, beyond)
+def flat(parts: Sequence[Tensor]) -> Tensor:
+    """The tensors in a row, (P,)."""
+    return torch.cat([part.detach().flatten() for part in parts])
 
 
 def _join(seen: Sequence[PairNumbers]) -> PairNumbers:

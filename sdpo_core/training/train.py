@@ -3,21 +3,29 @@
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from sdpo_core.config import TrainConfig, steps_for_pairs
 from sdpo_core.errors import RunError
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
-from sdpo_core.training.dataset import EncodedPairs
+from sdpo_core.objective import Sides
+from sdpo_core.training.dataset import EncodedPairs, PairBatch
 from sdpo_core.training.health import Bank
+from sdpo_core.training.processes import Processes
+from sdpo_core.training.reference import NoiseBank
 from sdpo_core.training.step import PairNumbers, SideGradients, assign, restrain, side_gradients
 
 DRIFT_EVERY_STEPS = 10
 _MAX_NORM = 1.0
+_TYPICAL_MARGIN = 1.4  # |u| that `beta: auto` keeps: σ(−1.4) = .2
+_FIRST_BETA = 2000.0
+_BETA_RANGE = (100.0, 20_000.0)
+_MEMORY_OF_THE_GAP = 0.9
 
 
 @dataclass
@@ -26,6 +34,20 @@ class Progress:
 
     step: int = 0
     drift: float = 0.0  # held-out winner error relative to the reference, when last measured
+    scaler: dict[str, float] = field(default_factory=dict)  # of fp16's loss scale; empty in other precisions
+    gap: float = 2 * _TYPICAL_MARGIN / _FIRST_BETA  # running mean of |Δ|, the pairs' difference of errors: u = −(β/2)·Δ
+
+    def beta(self, config: TrainConfig) -> float:
+        """β of the next step. `auto`: such that a typical |u| = (β/2)·|Δ| is 1.4, within 100 and 20 000."""
+        if config.beta != "auto":
+            return config.beta
+        low, high = _BETA_RANGE
+        return min(max(2 * _TYPICAL_MARGIN / max(self.gap, 1e-12), low), high)
+
+    def see(self, margins: Tensor, beta: float) -> None:
+        """Take a step's margins u, (B,), into the running mean."""
+        gap = 2 / beta * float(margins.double().abs().mean())
+        self.gap = _MEMORY_OF_THE_GAP * self.gap + (1 - _MEMORY_OF_THE_GAP) * gap
 
 
 def make_optimizer(lora: Lora, config: TrainConfig) -> torch.optim.AdamW:
@@ -47,44 +69,99 @@ def train(
     bank: Bank,
     config: TrainConfig,
     progress: Progress,
+    *,
+    noise_bank: NoiseBank | None = None,
+    processes: Processes | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Train from `progress.step` on and yield a metrics row after every step; `progress` is advanced in place.
 
+    Several `processes` go through this side by side, each with its own slots of a step, and yield the same rows.
     Raises RunError when a loss or gradient is not finite; the adapter then still holds the step before.
     """
+    together = processes or Processes()
     total = config.steps or steps_for_pairs(len(pairs))
     micro = config.pairs_per_micro_step or config.pairs_per_step
+    scaler = torch.amp.GradScaler(model.device.type, enabled=model.dtype == torch.float16)
+    scaler.scale(torch.ones(1, device=model.device))  # it allocates its state at first use
+    if progress.scaler:
+        scaler.load_state_dict(progress.scaler)
+    for parameter in lora.parameters:
+        together.spread(parameter.data)
     while progress.step < total:
         began = time.perf_counter()
         if progress.step % DRIFT_EVERY_STEPS == 0:
-            progress.drift = bank.drift(model)
+            progress.drift = together.agree(bank.drift(model) if together.first else 0.0)
         batch = pairs.batch(
-            progress.step, pairs=config.pairs_per_step, seed=config.seed, caption_dropout=config.caption_dropout
+            progress.step,
+            pairs=config.pairs_per_step,
+            seed=config.seed,
+            caption_dropout=config.caption_dropout,
+            noise_bank=config.noise_bank,
+            slots=together.slots(config.pairs_per_step),
         )
-        gradients, seen = side_gradients(model, lora, batch.split(micro), config)
+        beta, loss_scale = progress.beta(config), scaler.get_scale()
+        gradients, own = side_gradients(
+            model,
+            lora,
+            batch.split(micro),
+            config,
+            beta=beta,
+            pairs=config.pairs_per_step,
+            bank=noise_bank,
+            loss_scale=loss_scale,
+        )
+        for gradient in gradients:
+            together.add_up(gradient)
+        seen, batch = _gather(own, batch, config.pairs_per_step, together)
+        if noise_bank is not None and batch.kept is not None:
+            noise_bank.keep(batch.kept, seen.reference, ~batch.unconditional)
         gradient, factor = restrain(gradients, progress.drift, config)
-        _refuse_nonfinite(seen, gradient, batch.pair_ids, progress.step)
+        _refuse_nonfinite(seen, gradient, batch.pair_ids, progress.step, scaler)
         assign(gradient, lora.parameters)
+        scaler.unscale_(optimizer)
         norm = torch.nn.utils.clip_grad_norm_(lora.parameters, _MAX_NORM)
         rate = learning_rate(progress.step, total, config)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        optimizer.step()
+        scaler.step(optimizer)
+        scaler.update()
+        progress.scaler = scaler.state_dict()
         optimizer.zero_grad(set_to_none=True)
+        progress.see(seen.margin, beta)
         progress.step += 1
         yield {
             "step": progress.step,
             "kind": "step",
-            **_summary(seen, gradients),
+            **_summary(seen, gradients, loss_scale),
             "loser_scale": factor if config.safeguard == "lora" else float(seen.scale.mean()),
             "drift": progress.drift,
+            "beta": beta,
             "gradient_norm": float(norm),
             "learning_rate": rate,
             "seconds": time.perf_counter() - began,
         }
 
 
-def _summary(seen: PairNumbers, gradients: SideGradients) -> dict[str, float]:
+def _gather(own: PairNumbers, batch: PairBatch, pairs: int, together: Processes) -> tuple[PairNumbers, PairBatch]:
+    """What all processes saw of a step's pairs, by slot, with the ids, kept draws and dropped prompts of all."""
+    if together.count == 1:
+        return own, batch
+    ids = torch.tensor(batch.pair_ids, device=own.loss.device)
+    kept = torch.stack([ids, ids], dim=1) if batch.kept is None else batch.kept
+    seen = (own.loss, own.margin, *own.policy, *own.reference, own.scale, own.past_target)
+    mine = torch.stack([x.double() for x in (*seen, ids, batch.unconditional, *kept.unbind(1))], dim=1)
+    loss, margin, *rest = together.by_slot(mine, pairs).unbind(1)
+    winner, loser, winner_reference, loser_reference, scale, past_target, ids, unconditional, pair, draw = rest
+    whole = batch._replace(
+        pair_ids=ids.long().tolist(),
+        unconditional=unconditional.bool(),
+        kept=None if batch.kept is None else torch.stack([pair, draw], dim=1).long(),
+    )
+    reference = Sides(winner_reference, loser_reference)
+    return PairNumbers(loss, margin, Sides(winner, loser), reference, scale, past_target.bool()), whole
+
+
+def _summary(seen: PairNumbers, gradients: SideGradients, loss_scale: float) -> dict[str, float]:
     winner, loser = gradients
     reference = seen.reference
     cosine = torch.nn.functional.cosine_similarity(winner, loser, dim=0)
@@ -94,13 +171,15 @@ def _summary(seen: PairNumbers, gradients: SideGradients) -> dict[str, float]:
         "accuracy": float((seen.margin > 0).float().mean()),
         "winner_error": float((seen.policy.winner - reference.winner).sum() / reference.winner.sum()),
         "loser_error": float((seen.policy.loser - reference.loser).sum() / reference.loser.sum()),
-        "winner_gradient_norm": float(winner.norm()),
+        "winner_gradient_norm": float(winner.norm()) / loss_scale,
         "gradient_cosine": float(cosine),
         "past_target": float(seen.past_target.float().mean()),
     }
 
 
-def _refuse_nonfinite(seen: PairNumbers, gradient: torch.Tensor, pair_ids: list[int], step: int) -> None:
+def _refuse_nonfinite(
+    seen: PairNumbers, gradient: Tensor, pair_ids: list[int], step: int, scaler: torch.amp.GradScaler
+) -> None:
     bad = [pair for pair, loss in zip(pair_ids, seen.loss.tolist(), strict=True) if not math.isfinite(loss)]
     if bad:
         names = ", ".join(map(str, sorted(set(bad))))
@@ -108,6 +187,8 @@ def _refuse_nonfinite(seen: PairNumbers, gradient: torch.Tensor, pair_ids: list[
             f"The loss became not-a-number at step {step + 1} on pair {names}. Training stopped before the adapter was "
             "touched; the last checkpoint is good. Try a lower learning rate, or look at that pair's images."
         )
+    if scaler.is_enabled() and scaler.get_scale() >= 1:
+        return  # too large a loss scale: the scaler leaves this step out and lowers it
     if not bool(gradient.isfinite().all()):
         raise RunError(
             f"The gradient became not-a-number at step {step + 1}. Training stopped before the adapter was "

@@ -31,7 +31,10 @@ BROWSER_FLAGS = (
 PATIENCE_MS = 60_000
 JOB_PATIENCE_MS = 240_000  # a job loads torch first
 # What a browser says when the studio is away for a moment; the page itself then says so in words.
-AWAY = ("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_FAILED", "ERR_EMPTY_RESPONSE", "Failed to fetch")
+AWAY = (
+    *("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_CONNECTION_CLOSED", "ERR_FAILED", "ERR_EMPTY_RESPONSE"),
+    *("ERR_CONTENT_LENGTH_MISMATCH", "ERR_INCOMPLETE_CHUNKED_ENCODING", "Failed to fetch"),  # killed in mid-answer
+)
 
 
 expect.set_options(timeout=PATIENCE_MS)  # a busy machine is no failure

@@ -166,4 +166,5 @@ def test_the_demo_has_its_own_judge_prompts() -> None:
     info = inspect_model("demo")
     assert judge_prompts(info) == (PROMPTS / "judge-demo.txt").read_text().splitlines()
     model = load_model("demo", device="cpu")
-    assert not any(model.truncated_tokens(judge_prompts(info)))
+    told = model.encode_prompts([*judge_prompts(info), ""])
+    assert told.context.shape[1] == model.encode_prompts([""]).context.shape[1], "each fits one chunk"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tiny_model import build_tiny_pipeline
+from tests.tiny_model import build_tiny_pipeline, build_tiny_sdxl
 
 
 @pytest.fixture(autouse=True)
@@ -23,3 +23,14 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def model(pristine: Path, tmp_path: Path) -> Path:
     """A copy that a test may break."""
     return Path(shutil.copytree(pristine, tmp_path / "lakes"))
+
+
+@pytest.fixture(scope="session")
+def pristine_xl(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_tiny_sdxl(tmp_path_factory.mktemp("tiny") / "xl")
+
+
+@pytest.fixture
+def xl(pristine_xl: Path, tmp_path: Path) -> Path:
+    """A copy of SDXL that a test may break."""
+    return Path(shutil.copytree(pristine_xl, tmp_path / "seas"))

@@ -113,6 +113,9 @@ def test_what_is_not_safetensors_is_named(tmp_path: Path) -> None:
     torch.save({"a": torch.zeros(2)}, renamed)
     with pytest.raises(AdapterError, match="a pickle with its name changed"):
         read_header(renamed)
+    for length in (0x4B50, 0x0480):  # their bytes are those that archives and pickles begin with
+        padded = json.dumps({"t": entry(0, 2, [1])}).encode().ljust(length)
+        assert read_header(write(tmp_path / "padded.safetensors", padded, b"\0\0"))[0]
     pointer = tmp_path / "pointer.safetensors"
     pointer.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:abc\nsize 5\n")
     with pytest.raises(AdapterError, match="Git LFS pointer"):

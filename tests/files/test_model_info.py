@@ -35,6 +35,7 @@ def test_folder(model: Path) -> None:
     assert (info.default_guidance, info.is_demo, info.comfyui, info.prediction_type) == (7.0, False, False, "epsilon")
     edit(model / "scheduler/scheduler_config.json", prediction_type="v_prediction")
     assert inspect_model(str(model)).prediction_type == "v_prediction"
+    assert inspect_model(str(model), "epsilon").prediction_type == "epsilon"
 
 
 def test_demo() -> None:
@@ -50,6 +51,63 @@ def test_wide_model_works_in_comfyui(model: Path) -> None:
     edit(model / "unet/config.json", block_out_channels=[320, 640], cross_attention_dim=768)
     edit(model / "text_encoder/config.json", hidden_size=768)
     assert inspect_model(str(model)).comfyui
+
+
+def test_stable_diffusion_2_is_told_by_its_text(model: Path) -> None:
+    edit(model / "unet/config.json", block_out_channels=[320, 640], cross_attention_dim=1024)
+    edit(model / "text_encoder/config.json", hidden_size=1024)
+    info = inspect_model(str(model))
+    assert (info.family, info.comfyui, info.default_guidance) == ("sd20", True, 7.0)
+
+
+def test_sdxl(xl: Path) -> None:
+    info = inspect_model(str(xl))
+    assert (info.family, info.default_guidance, info.native_size_px) == ("sdxl", 5.0, IMAGE_PX)
+    assert (info.comfyui, info.zero_empty_prompt, info.zero_terminal_snr) == (False, True, False)
+    edit(xl / "model_index.json", force_zeros_for_empty_prompt=False)
+    edit(xl / "scheduler/scheduler_config.json", prediction_type="v_prediction", rescale_betas_zero_snr=True)
+    changed = inspect_model(str(xl))
+    assert (changed.zero_empty_prompt, changed.prediction_type, changed.zero_terminal_snr) == (
+        False,
+        "v_prediction",
+        True,
+    )
+    assert changed.sha256 != info.sha256
+    vocabulary = (xl / "tokenizer_2/tokenizer_config.json").read_text()
+    edit(xl / "tokenizer_2/tokenizer_config.json", pad_token="a")
+    assert inspect_model(str(xl)).sha256 != changed.sha256
+    (xl / "tokenizer_2/tokenizer_config.json").write_text(vocabulary)
+    assert inspect_model(str(xl)).sha256 == changed.sha256
+
+
+def test_true_sdxl_sizes_work_in_comfyui(xl: Path) -> None:
+    sizes = {"cross_attention_dim": 2048, "addition_time_embed_dim": 256, "projection_class_embeddings_input_dim": 2816}
+    edit(xl / "unet/config.json", block_out_channels=[320, 640], **sizes)
+    edit(xl / "text_encoder/config.json", hidden_size=768)
+    edit(xl / "text_encoder_2/config.json", hidden_size=1280, projection_dim=1280)
+    assert inspect_model(str(xl)).comfyui
+
+
+@pytest.mark.parametrize(
+    ("file", "changes", "words"),
+    [
+        ("unet/config.json", {"in_channels": 9}, "takes 9 channels"),
+        ("unet/config.json", {"addition_embed_type": None}, "not told the prompt as one vector"),
+        ("unet/config.json", {"cross_attention_dim": 64}, "expects text of width 64 and a vector of 88"),
+        ("text_encoder_2/config.json", {"projection_dim": 41}, "make 80 and 89"),
+        ("text_encoder_2/config.json", {"projection_dim": "x"}, "not told the prompt as one vector"),
+    ],
+)
+def test_what_only_looks_like_sdxl_is_refused(xl: Path, file: str, changes: dict[str, Any], words: str) -> None:
+    edit(xl / file, **changes)
+    with pytest.raises(ModelError, match=words):
+        inspect_model(str(xl))
+
+
+def test_a_missing_second_tokenizer_is_named(xl: Path) -> None:
+    shutil.rmtree(xl / "tokenizer_2")
+    with pytest.raises(ModelError, match="tokenizer_2 is missing"):
+        inspect_model(str(xl))
 
 
 def test_hash_is_of_the_content(model: Path, tmp_path: Path) -> None:
@@ -160,11 +218,16 @@ def cut(folder: Path) -> None:
         (delete("model_index.json"), r"has no model_index\.json"),
         (write("model_index.json", b"{"), r"model_index\.json is not JSON"),
         (write("model_index.json", b"[]"), "not a JSON object"),
-        (change("model_index.json", _class_name="StableDiffusionXLPipeline"), "is a StableDiffusionXLPipeline"),
+        (change("model_index.json", _class_name="StableDiffusion3Pipeline"), "is a StableDiffusion3Pipeline"),
+        (
+            change("model_index.json", _class_name="StableDiffusionXLPipeline"),
+            r"text_encoder_2.config\.json is missing",
+        ),
+        (change("scheduler/scheduler_config.json", _class_name="EDMEulerScheduler"), "in the EDM way"),
         (delete("unet/config.json"), r"config\.json is missing"),
         (change("unet/config.json", in_channels=9), "takes 9 channels, as for inpainting"),
         (change("unet/config.json", cross_attention_dim=64), "text of width 64, its text encoder makes 32"),
-        (change("unet/config.json", block_out_channels=[320, 640]), "as Stable Diffusion 2"),
+        (change("unet/config.json", block_out_channels=[320, 640]), "text of width 32, as no model"),
         (change("unet/config.json", block_out_channels="x"), "expected a list of numbers"),
         (change("unet/config.json", sample_size=None), "sample_size None"),
         (change("scheduler/scheduler_config.json", prediction_type="sample"), "predicts 'sample'"),
@@ -190,7 +253,7 @@ def test_missing_tokenizer_is_named(model: Path) -> None:
 def test_files_and_names_that_are_no_model(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"")
     (tmp_path / "model.ckpt").write_bytes(b"")
-    with pytest.raises(ModelError, match="single-file checkpoints are not supported yet"):
+    with pytest.raises(ModelError, match="is no safetensors file"):
         inspect_model(str(tmp_path / "model.safetensors"))
     with pytest.raises(ModelError, match=r"model\.ckpt is a pickle file"):
         inspect_model(str(tmp_path / "model.ckpt"))

@@ -3,8 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
-from transformers import CLIPTextModel, CLIPTokenizer
+from diffusers import (
+    AutoencoderKL,
+    DDIMScheduler,
+    StableDiffusionPipeline,
+    StableDiffusionXLPipeline,
+    UNet2DConditionModel,
+)
+from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 
 def stock_pipeline(folder: Path) -> Any:
@@ -18,6 +24,22 @@ def stock_pipeline(folder: Path) -> Any:
         safety_checker=None,  # pyright: ignore[reportArgumentType]
         feature_extractor=None,  # pyright: ignore[reportArgumentType]
         requires_safety_checker=False,
+    )
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def stock_xl_pipeline(folder: Path) -> Any:
+    """The same for SDXL."""
+    pipe: Any = StableDiffusionXLPipeline(
+        vae=AutoencoderKL.from_pretrained(folder, subfolder="vae"),
+        text_encoder=CLIPTextModel.from_pretrained(folder, subfolder="text_encoder"),
+        text_encoder_2=CLIPTextModelWithProjection.from_pretrained(folder, subfolder="text_encoder_2"),
+        tokenizer=CLIPTokenizer.from_pretrained(folder, subfolder="tokenizer"),
+        tokenizer_2=CLIPTokenizer.from_pretrained(folder, subfolder="tokenizer_2"),
+        unet=UNet2DConditionModel.from_pretrained(folder, subfolder="unet"),
+        scheduler=DDIMScheduler(),  # pyright: ignore[reportArgumentType]
+        add_watermarker=False,
     )
     pipe.set_progress_bar_config(disable=True)
     return pipe

@@ -53,7 +53,7 @@ def test_diffusers_reads_the_file_to_the_same_network(
     pipe.load_lora_weights(tmp_path, weight_name="a.safetensors")
     noisy, timesteps, conditioning = inputs(tiny)
     with torch.no_grad():
-        theirs = pipe.unet(noisy, timesteps, encoder_hidden_states=conditioning).sample
+        theirs = pipe.unet(noisy, timesteps, encoder_hidden_states=conditioning.context).sample
         with lora.off():
             bare = tiny.predict(noisy, timesteps, conditioning)
     error = (theirs - bare_difference).norm() / (bare_difference - bare).norm()

@@ -3,11 +3,11 @@ import torch
 from torch import Tensor, nn
 
 from sdpo_core.errors import AdapterError
-from sdpo_core.models.family import DiffusionModel
+from sdpo_core.models.family import Conditioning, DiffusionModel
 from sdpo_core.models.lora import TARGETS, Lora, adaptable_modules
 
 
-def inputs(model: DiffusionModel) -> tuple[Tensor, Tensor, Tensor]:
+def inputs(model: DiffusionModel) -> tuple[Tensor, Tensor, Conditioning]:
     noisy = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(0))
     return noisy, torch.tensor([10, 900]), model.encode_prompts(["a hill", "the sea"])
 

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from sdpo_core.config import Sampling
 from sdpo_core.errors import ModelError
-from sdpo_core.models import sd15
+from sdpo_core.models import samplers
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.registry import FAMILIES, load_model, resolve_device
 from tests.models.pipelines import stock_pipeline
@@ -31,8 +31,8 @@ def change_json(path: Path, **values: Any) -> None:
 
 def test_prompts_are_encoded_as_by_the_stock_pipeline(tiny: DiffusionModel, tiny_folder: Path) -> None:
     expected, empty = stock_pipeline(tiny_folder).encode_prompt(PROMPTS, "cpu", 1, True, negative_prompt=[""] * 3)
-    torch.testing.assert_close(tiny.encode_prompts(PROMPTS), expected, rtol=0, atol=0)
-    torch.testing.assert_close(tiny.encode_prompts([""] * 3), empty, rtol=0, atol=0)
+    torch.testing.assert_close(tiny.encode_prompts(PROMPTS).context, expected, rtol=0, atol=0)
+    torch.testing.assert_close(tiny.encode_prompts([""] * 3).context, empty, rtol=0, atol=0)
 
 
 def test_latents_and_predictions_are_those_of_the_parts(tiny: DiffusionModel, tiny_folder: Path) -> None:
@@ -43,7 +43,7 @@ def test_latents_and_predictions_are_those_of_the_parts(tiny: DiffusionModel, ti
     conditioning, timesteps = tiny.encode_prompts(["a", "b"]), torch.tensor([3, 800])
     with torch.no_grad():
         latents = vae.encode(images).latent_dist.mode()
-        prediction = unet(latents, timesteps, encoder_hidden_states=conditioning).sample
+        prediction = unet(latents, timesteps, encoder_hidden_states=conditioning.context).sample
         decoded = vae.decode(latents).sample
         assert torch.equal(tiny.predict(latents, timesteps, conditioning), prediction)
     assert torch.equal(tiny.encode_images(images), latents)
@@ -70,15 +70,10 @@ def test_the_network_is_frozen_in_eval_mode_with_the_noise_schedule(tiny: Diffus
     assert tiny.prediction_type == "epsilon"
 
 
-def test_dropped_tokens_are_counted(tiny: DiffusionModel) -> None:
-    # The tiny tokenizer has a token per letter and reads 24, of which start and end take 2.
-    assert tiny.truncated_tokens(["a" * 22, "a" * 23, "a" * 30, ""]) == [0, 1, 8, 0]
-
-
 def test_encoders_come_back_after_their_release(tiny: DiffusionModel) -> None:
-    before = tiny.encode_prompts(PROMPTS)
+    before = tiny.encode_prompts(PROMPTS).context
     tiny.release_encoders()
-    assert torch.equal(tiny.encode_prompts(PROMPTS), before)
+    assert torch.equal(tiny.encode_prompts(PROMPTS).context, before)
 
 
 def test_a_side_that_can_not_be_halved_often_enough_is_refused(tiny: DiffusionModel) -> None:
@@ -113,7 +108,7 @@ def test_half_precision_files_are_loaded_as_float32(tiny_folder: Path, tmp_path:
         save_file({name: tensor.half() for name, tensor in load_file(path).items()}, path, {"format": "pt"})
     model = load_model(str(folder), device="cpu")
     assert {parameter.dtype for parameter in model.network.parameters()} == {torch.float32}
-    assert model.encode_prompts(["a"]).dtype == torch.float32
+    assert model.encode_prompts(["a"]).context.dtype == torch.float32
 
 
 def test_fp16_variants_are_found(tiny_folder: Path, tmp_path: Path) -> None:
@@ -214,9 +209,9 @@ def test_a_part_that_can_not_be_built_is_named(
 
 
 def test_samplers_are_tried_with_as_many_steps_as_a_person_may_ask_for() -> None:
-    assert Sampling(sampling_steps=sd15._MOST_STEPS)
+    assert Sampling(sampling_steps=samplers.MOST_STEPS)
     with pytest.raises(ValidationError):
-        Sampling(sampling_steps=sd15._MOST_STEPS + 1)
+        Sampling(sampling_steps=samplers.MOST_STEPS + 1)
 
 
 def test_devices() -> None:

@@ -9,11 +9,12 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from sdpo_core.config import TrainConfig
-from sdpo_core.models.family import DiffusionModel
+from sdpo_core.models.family import Conditioning, DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.objective import Sides, preference_loss
 from sdpo_core.training.dataset import EncodedPairs, PairBatch
-from sdpo_core.training.step import SideGradients, assign, loss_options, noise_sides, restrain, side_gradients
+from sdpo_core.training.reference import NoiseBank
+from sdpo_core.training.step import SideGradients, assign, noise_sides, own_options, restrain, side_gradients
 
 SETTINGS: list[dict[str, Any]] = [
     {"safeguard": "none"},
@@ -26,7 +27,23 @@ SETTINGS: list[dict[str, Any]] = [
     {"safeguard": "none", "loss": "sft"},
     {"safeguard": "none", "smoothing": 0.1, "anchor": 0.05},
     {"safeguard": "none", "hold_unconditional": 0.0},
+    {"safeguard": "output", "loss": "dspo-sdxl"},
+    {"safeguard": "none", "loss": "dspo"},
 ]
+
+
+def loss_options(config: TrainConfig) -> dict[str, Any]:
+    assert config.beta != "auto"
+    return {
+        "beta": config.beta,
+        "mu": config.mu,
+        "scope": config.scope,
+        "safeguard": "none" if config.safeguard == "lora" else config.safeguard,
+        "hold_past_target": True if config.safeguard == "lora" else None,
+        "loser_weight": config.loser_weight,
+        "anchor": config.anchor,
+        **own_options(config),
+    }
 
 
 def draw(pairs: EncodedPairs, config: TrainConfig) -> PairBatch:
@@ -43,12 +60,12 @@ def moved(prediction: Tensor, reference: Tensor) -> Tensor:
 def joint_gradient(model: DiffusionModel, lora: Lora, batch: PairBatch, config: TrainConfig) -> Tensor:
     """What everybody else does: both sides in one batch, one loss, one backward."""
     noised, targets = noise_sides(model, batch)
-    both, t, c = torch.cat(list(noised)), batch.timesteps.repeat(2), batch.conditioning.repeat(2, 1, 1)
+    both, t, c = torch.cat(list(noised)), batch.timesteps.repeat(2), Conditioning.cat(batch.conditioning)
     with torch.no_grad(), lora.off():
         reference = Sides(*model.predict(both, t, c).chunk(2))
     prediction = Sides(*model.predict(both, t, c).chunk(2))
     loss = preference_loss(config.loss, prediction, reference, targets, **loss_options(config))
-    unit = 1 if config.loss == "sft" else config.beta / 2
+    unit = 1 if config.loss in ("sft", "dspo") else 10
     held = unit * config.hold_unconditional * moved(prediction.winner, reference.winner)
     if config.hold_unconditional:
         loss = torch.stack(
@@ -66,7 +83,7 @@ def test_the_sides_gradients_add_up_to_the_joint_one(
 ) -> None:
     config = TrainConfig(beta=20.0, **settings)
     batch = draw(pairs, config)
-    gradients, _ = side_gradients(model, trained_lora, [batch], config)
+    gradients, _ = side_gradients(model, trained_lora, [batch], config, beta=20.0)
     expected = joint_gradient(model, trained_lora, batch, config)
     assert expected.norm() > 1e-4
     assert_close(gradients.winner - gradients.loser, expected, rtol=1e-4, atol=1e-6 * float(expected.norm()))
@@ -78,11 +95,70 @@ def test_the_split_into_micro_batches_does_not_matter(
 ) -> None:
     config = TrainConfig(beta=20.0, **settings)
     batch = draw(pairs, config)
-    whole, _ = side_gradients(model, trained_lora, [batch], config)
-    parts, seen = side_gradients(model, trained_lora, batch.split(1), config)
+    whole, _ = side_gradients(model, trained_lora, [batch], config, beta=20.0)
+    parts, seen = side_gradients(model, trained_lora, batch.split(1), config, beta=20.0)
     assert seen.margin.shape == (4,)
     for a, b in zip(whole, parts, strict=True):
         assert_close(a, b, rtol=1e-4, atol=1e-6 * float(whole.winner.norm()))
+
+
+@pytest.mark.parametrize("settings", [s for s in SETTINGS if s.get("scope") != "batch" and s.get("loss") != "dspo"])
+def test_split_memory_gives_the_joint_gradient(
+    model: DiffusionModel, trained_lora: Lora, pairs: EncodedPairs, settings: dict[str, Any]
+) -> None:
+    config = TrainConfig(beta=20.0, **settings)
+    batch = draw(pairs, config)
+    joint, seen = side_gradients(model, trained_lora, [batch], config, beta=20.0)
+    apart = config.model_copy(update={"memory": "split"})
+    split, seen_apart = side_gradients(model, trained_lora, batch.split(2), apart, beta=20.0)
+    for a, b in zip(joint, split, strict=True):
+        assert_close(b, a, rtol=1e-4, atol=1e-6 * float(joint.winner.norm()))
+    for name in ("loss", "margin", "scale"):
+        assert_close(getattr(seen_apart, name), getattr(seen, name), rtol=1e-4, atol=1e-4)
+
+
+def test_a_noise_bank_spares_the_reference_and_changes_nothing(
+    model: DiffusionModel, trained_lora: Lora, pairs: EncodedPairs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = TrainConfig(beta=20.0, safeguard="none")
+    batch = pairs.batch(0, pairs=4, seed=0, caption_dropout=0.5, noise_bank=3)
+    assert batch.kept is not None
+    assert 0 < int(batch.unconditional.sum()) < 4
+    fresh, seen = side_gradients(model, trained_lora, [batch], config, beta=20.0)
+    bank = NoiseBank(len(pairs), 3, device=model.device, dtype=torch.float32)
+    first, _ = side_gradients(model, trained_lora, [batch], config, beta=20.0, bank=bank)
+    bank.keep(batch.kept, seen.reference, ~batch.unconditional)
+    passes: list[int] = []
+    predict = model.predict
+    monkeypatch.setattr(model, "predict", lambda x, *rest: (passes.append(len(x)), predict(x, *rest))[1])
+    second, again = side_gradients(model, trained_lora, [batch], config, beta=20.0, bank=bank)
+    dropped = int(batch.unconditional.sum())
+    assert passes == [dropped, dropped, 4, 4]  # the reference where the prompt was dropped, then the policy
+    assert_close(again.reference.loser, seen.reference.loser, rtol=1e-5, atol=0)
+    for a, b, c in zip(fresh, first, second, strict=True):
+        assert_close(b, a, rtol=0, atol=0)
+        assert_close(c, a, rtol=1e-4, atol=1e-6 * float(fresh.winner.norm()))
+    known = bank.errors.clone()
+    bank.keep(batch.kept, Sides(*(2 * side for side in seen.reference)), ~batch.unconditional)
+    assert_close(bank.errors, known, equal_nan=True, rtol=0, atol=0)  # what is known stays
+
+
+def test_a_noise_bank_goes_round_its_draws(pairs: EncodedPairs) -> None:
+    """Every pair meets each of its draws once before any comes back, and each lies in a part of the schedule."""
+    draws, n = 4, len(pairs)
+    met: dict[int, list[tuple[int, int, float]]] = {}
+    for step in range(2 * draws):
+        batch = pairs.batch(step, pairs=n, seed=3, caption_dropout=0.0, noise_bank=draws)
+        assert batch.kept is not None
+        for (pair, kept), t, noise in zip(batch.kept.tolist(), batch.timesteps.tolist(), batch.noise, strict=True):
+            met.setdefault(pair, []).append((kept, t, float(noise.sum())))
+    for visits in met.values():
+        for turn in (visits[:draws], visits[draws:]):
+            assert sorted(kept for kept, *_ in turn) == list(range(draws))
+        assert len(set(visits)) == draws  # the same draw has the same t and noise
+        for kept, t, _ in visits:
+            assert kept * pairs.timesteps // draws <= t <= (kept + 1) * pairs.timesteps // draws
+    assert len({noise for visits in met.values() for *_, noise in visits}) == n * draws
 
 
 def test_without_a_prompt_nothing_is_preferred(model: DiffusionModel, trained_lora: Lora, pairs: EncodedPairs) -> None:
@@ -90,34 +166,34 @@ def test_without_a_prompt_nothing_is_preferred(model: DiffusionModel, trained_lo
     config = TrainConfig(beta=20.0, safeguard="none", hold_unconditional=4.0)
     batch = pairs.batch(0, pairs=4, seed=0, caption_dropout=0.999)
     assert bool(batch.unconditional.all())
-    gradients, seen = side_gradients(model, trained_lora, [batch], config)
+    gradients, seen = side_gradients(model, trained_lora, [batch], config, beta=20.0)
     assert int(gradients.loser.count_nonzero()) == 0
     assert float(gradients.winner.norm()) > 0
     assert int(seen.margin.count_nonzero()) == 4
-    twice, _ = side_gradients(model, trained_lora, [batch], config.model_copy(update={"hold_unconditional": 8.0}))
+    twice, _ = side_gradients(
+        model, trained_lora, [batch], config.model_copy(update={"hold_unconditional": 8.0}), beta=20.0
+    )
     assert_close(twice.winner, 2 * gradients.winner)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_at_step_0_the_margin_is_0_and_the_loss_log_2(
-    tiny_folder: Any, pairs: EncodedPairs, dtype: torch.dtype
-) -> None:
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16", "fp64"])
+def test_at_step_0_the_margin_is_0_and_the_loss_log_2(tiny_folder: Any, pairs: EncodedPairs, precision: Any) -> None:
     """The adapter is off in the reference and B = 0 in the policy: not nearly, exactly the same numbers."""
     from sdpo_core.models.registry import load_model
 
-    model = load_model(str(tiny_folder), device="cpu", dtype=dtype)
+    model = load_model(str(tiny_folder), device="cpu", precision=precision)
     lora = Lora.create(model, rank=4, alpha=4, targets="wide", seed=1)
     config = TrainConfig()
-    _, seen = side_gradients(model, lora, [draw(pairs, config)], config)
-    assert_close(seen.margin, torch.zeros(4), rtol=0, atol=0)
-    assert_close(seen.loss, torch.full((4,), math.log(2)), rtol=0, atol=0)
+    _, seen = side_gradients(model, lora, [draw(pairs, config)], config, beta=20.0)
+    assert_close(seen.margin, torch.zeros(4, dtype=seen.margin.dtype), rtol=0, atol=0)
+    assert_close(seen.loss, torch.full((4,), math.log(2), dtype=seen.loss.dtype), rtol=0, atol=0)
 
 
 def test_the_safeguard_lora_keeps_its_condition_on_real_gradients(
     model: DiffusionModel, trained_lora: Lora, pairs: EncodedPairs
 ) -> None:
     config = TrainConfig(beta=20.0, drift_budget=0.0, mu=0.9)
-    gradients, _ = side_gradients(model, trained_lora, [draw(pairs, config)], config)
+    gradients, _ = side_gradients(model, trained_lora, [draw(pairs, config)], config, beta=20.0)
     gradient, factor = restrain(gradients, drift=0.0, config=config)
     assert 0 < factor < 1, "the case must bind, or the test says nothing"
     assert_close(gradient @ gradients.winner, config.mu * gradients.winner.square().sum(), rtol=1e-4, atol=0)
@@ -150,7 +226,7 @@ def test_sides_share_noise_timestep_and_dropped_captions(model: DiffusionModel, 
     for x, x0, goal in zip(noised, batch.latents, targets, strict=True):
         assert_close(x, abar.sqrt() * x0 + (1 - abar).sqrt() * batch.noise)
         assert_close(goal, batch.noise)
-    dropped = (batch.conditioning == pairs.empty).all(2).all(1)
+    dropped = (batch.conditioning.winner.context == pairs.empty.context).all(2).all(1)
     assert dropped.tolist() == batch.unconditional.tolist()
     assert 16 < int(dropped.sum()) < 48
 
@@ -170,7 +246,7 @@ def test_each_part_of_the_schedule_is_drawn_from_once_a_step(pairs: EncodedPairs
 def test_a_batch_is_a_function_of_seed_step_and_slot(pairs: EncodedPairs) -> None:
     def flat(step: int, seed: int = 7) -> list[Tensor]:
         batch = pairs.batch(step, pairs=4, seed=seed, caption_dropout=0.1)
-        return [*batch.latents, batch.conditioning, batch.noise, batch.timesteps]
+        return [*batch.latents, batch.conditioning.winner.context, batch.noise, batch.timesteps]
 
     for a, b in zip(flat(3), flat(3), strict=True):
         assert_close(a, b, rtol=0, atol=0)

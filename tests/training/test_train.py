@@ -11,10 +11,12 @@ from sdpo_core.config import TrainConfig, steps_for_pairs
 from sdpo_core.errors import RunError
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
+from sdpo_core.models.registry import load_model
 from sdpo_core.objective import Sides
 from sdpo_core.training.checkpoint import best_checkpoint, deciding, load_checkpoint, save_checkpoint
 from sdpo_core.training.dataset import EncodedPairs
 from sdpo_core.training.health import Bank
+from sdpo_core.training.reference import NoiseBank
 from sdpo_core.training.train import Progress, learning_rate, make_optimizer, train
 
 CONFIG = TrainConfig(rank=4, lora_alpha=4, steps=12, pairs_per_step=3, beta=200.0, learning_rate=1e-3, seed=3)
@@ -32,41 +34,58 @@ def run(
     until: int,
     config: TrainConfig = CONFIG,
     checkpoint: Path | None = None,
+    save_to: Path | None = None,
 ) -> tuple[list[dict[str, Any]], torch.optim.AdamW, Progress]:
     """Train to step `until`, from `checkpoint` if one is given."""
     optimizer = make_optimizer(lora, config)
     bank = make_bank(model, lora, pairs)
-    progress = load_checkpoint(checkpoint, lora, optimizer) if checkpoint else Progress()
+    kept = None
+    if config.noise_bank:
+        kept = NoiseBank(len(pairs), config.noise_bank, device=model.device, dtype=torch.float32)
+    progress = load_checkpoint(checkpoint, lora, optimizer, kept) if checkpoint else Progress()
     rows: list[dict[str, Any]] = []
-    for row in train(model, lora, optimizer, pairs, bank, config, progress):
+    for row in train(model, lora, optimizer, pairs, bank, config, progress, noise_bank=kept):
         rows.append(row)
         if progress.step == until:
             break
+    if save_to:
+        info, healthy = model.info, {"healthy": True}
+        save_checkpoint(save_to, lora, optimizer, progress, healthy, noise_bank=kept, info=info, sdpo={}, title="t")
     return rows, optimizer, progress
 
 
+@pytest.mark.parametrize(
+    ("precision", "settings"),
+    [
+        ("fp32", {}),
+        ("fp32", {"noise_bank": 2, "caption_dropout": 0.3}),
+        ("fp32", {"memory": "split", "beta": "auto"}),
+        ("fp16", {"pairs_per_micro_step": 1}),
+    ],
+)
 def test_a_resumed_run_equals_a_straight_one_bit_for_bit(
-    model: DiffusionModel, pairs: EncodedPairs, tmp_path: Path
+    tiny_folder: Path, pairs: EncodedPairs, tmp_path: Path, precision: Any, settings: dict[str, Any]
 ) -> None:
     """Also across a step at which the drift is measured (10), and with AdamW's moments."""
+    model = load_model(str(tiny_folder), device="cpu", precision=precision)
+    config = CONFIG.model_copy(update=settings)
 
     def fresh() -> Lora:
         return Lora.create(model, rank=4, alpha=4, targets="attention", seed=1)
 
     straight = fresh()
-    rows, optimizer, _ = run(model, straight, pairs, until=12)
+    rows, optimizer, _ = run(model, straight, pairs, until=12, config=config)
     expected = straight.state_dict()
     moments = [optimizer.state[p]["exp_avg_sq"] for p in straight.parameters]
     straight.remove()
 
     first = fresh()
-    _, optimizer, progress = run(model, first, pairs, until=7)
     folder = tmp_path / "checkpoints" / "step-000007"
-    save_checkpoint(folder, first, optimizer, progress, {"healthy": True}, info=model.info, sdpo={}, title="t")
+    run(model, first, pairs, until=7, config=config, save_to=folder)
     first.remove()
 
     second = fresh()
-    resumed, optimizer, _ = run(model, second, pairs, until=12, checkpoint=folder)
+    resumed, optimizer, _ = run(model, second, pairs, until=12, config=config, checkpoint=folder)
     assert [row["step"] for row in resumed] == [8, 9, 10, 11, 12]
     for a, b in zip(resumed, rows[7:], strict=True):
         assert {k: v for k, v in a.items() if k != "seconds"} == {k: v for k, v in b.items() if k != "seconds"}
@@ -80,14 +99,14 @@ def test_a_resumed_run_equals_a_straight_one_bit_for_bit(
 def test_training_prefers_the_winners(model: DiffusionModel, lora: Lora, pairs: EncodedPairs) -> None:
     """On its own pairs the margin rises from exactly 0; the bank is the same draws for every check."""
     bank = make_bank(model, lora, pairs)
-    before = bank.check(model, CONFIG)
+    before = bank.check(model, CONFIG, 200.0)
     assert before["margin"] == 0.0
     assert before["winner_error"] == 0.0
     assert before["healthy"]
     config = CONFIG.model_copy(update={"steps": 40, "pairs_per_step": 6, "learning_rate": 5e-3})
     rows, _, _ = run(model, lora, pairs, until=40, config=config)
     assert rows[0]["margin"] == 0.0
-    assert bank.check(model, config)["margin"] > 0.05
+    assert bank.check(model, config, 200.0)["margin"] > 0.05
 
 
 def test_the_bank_by_hand(model: DiffusionModel, trained_lora: Lora, pairs: EncodedPairs) -> None:
@@ -98,14 +117,14 @@ def test_the_bank_by_hand(model: DiffusionModel, trained_lora: Lora, pairs: Enco
     def errors(x0: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
             found = model.predict(
-                abar.sqrt() * x0 + (1 - abar).sqrt() * draws.noise, draws.timesteps, draws.conditioning
+                abar.sqrt() * x0 + (1 - abar).sqrt() * draws.noise, draws.timesteps, draws.conditioning.winner
             )
         return (found - draws.noise).square().mean((1, 2, 3))
 
     on = Sides(*map(errors, draws.latents))
     with trained_lora.off():
         off = Sides(*map(errors, draws.latents))
-    row = bank.check(model, CONFIG)
+    row = bank.check(model, CONFIG, 200.0)
     assert row["winner_error"] == pytest.approx(float(on.winner.mean() / off.winner.mean() - 1), rel=1e-3)
     assert row["loser_error"] == pytest.approx(float(on.loser.mean() / off.loser.mean() - 1), rel=1e-3)
     assert row["winner_error_se"] > 0
@@ -168,7 +187,7 @@ def test_holding_keeps_the_unconditional_branch_where_it_was(model: DiffusionMod
         adapter = Lora.create(model, rank=4, alpha=4, targets="attention", seed=1)
         changes = {"steps": 30, "pairs_per_step": 6, "caption_dropout": 0.4, "hold_unconditional": kappa}
         run(model, adapter, pairs, until=30, config=CONFIG.model_copy(update={**changes, "learning_rate": 5e-3}))
-        x, empty = pairs.latents.winner, pairs.empty.expand(len(pairs), -1, -1)
+        x, empty = pairs.latents.winner, pairs.empty.expand(len(pairs))
         t = torch.full((len(pairs),), 500)
         with torch.no_grad():
             now = model.predict(x, t, empty)
@@ -178,6 +197,32 @@ def test_holding_keeps_the_unconditional_branch_where_it_was(model: DiffusionMod
         return float((now - before).square().mean())
 
     assert travelled(20.0) < 0.5 * travelled(0.0)
+
+
+def test_beta_auto_keeps_a_typical_margin() -> None:
+    """u = −(β/2)·Δ: with |Δ| at 1e-3 the β that makes |u| 1.4 is 2800."""
+    config = TrainConfig(beta="auto")
+    progress = Progress()
+    assert progress.beta(config) == 2000
+    for _ in range(200):
+        beta = progress.beta(config)
+        progress.see(torch.tensor([-1.0, 1.0]) * beta / 2 * 1e-3, beta)
+    assert progress.beta(config) == pytest.approx(2800, rel=1e-3)
+    progress.gap = 0.0
+    assert progress.beta(config) == 20_000  # a policy that has not moved yet would ask for infinity
+    assert progress.beta(TrainConfig(beta=700.0)) == 700
+
+
+def test_half_precision_learns_what_full_precision_learns(tiny_folder: Path, pairs: EncodedPairs) -> None:
+    ups: list[torch.Tensor] = []  # all B, which start at 0
+    for precision in ("fp32", "fp16"):
+        model = load_model(str(tiny_folder), device="cpu", precision=precision)
+        lora = Lora.create(model, rank=4, alpha=4, targets="attention", seed=1)
+        rows, _, progress = run(model, lora, pairs, until=4)
+        ups.append(torch.cat([t.flatten() for name, t in lora.state_dict().items() if "lora_B" in name]))
+        assert bool(progress.scaler) is (precision == "fp16")
+        assert 0 < rows[0]["winner_gradient_norm"] < 1000  # the loss scale is taken out again
+    assert float(torch.nn.functional.cosine_similarity(*ups, dim=0)) > 0.9
 
 
 def test_the_learning_rate_by_hand() -> None:

@@ -1,0 +1,68 @@
+"""What goes wrong when a model's files are read, turned into sentences."""
+
+import contextlib
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from huggingface_hub.errors import StrictDataclassError
+from safetensors import SafetensorError
+
+from sdpo_core.errors import ModelError
+
+Module = Literal["unet", "vae", "text_encoder", "text_encoder_2"]
+PartTokenizer = Literal["tokenizer", "tokenizer_2"]
+
+LOADING_ERRORS = (
+    *(OSError, ValueError, LookupError, TypeError, ArithmeticError, AttributeError, NameError, AssertionError),
+    *(RuntimeError, SafetensorError, StrictDataclassError),
+)
+"""What the libraries raise on files and settings that are not what they should be."""
+
+
+@contextlib.contextmanager
+def usable_settings(path: Path) -> Iterator[None]:
+    """Turn what goes wrong with a part's settings into a `ModelError` that names their file."""
+    try:
+        yield
+    except LOADING_ERRORS as error:
+        raise ModelError(
+            f"The settings in {path} can't be used: {reason(error)}. Copy or download the model again."
+        ) from error
+
+
+def reason(error: Exception) -> str:
+    """An error's first line, or its kind where it says nothing."""
+    return str(error).strip().split("\n")[0] or type(error).__name__
+
+
+def finite(value: Any) -> float:
+    """`value` as a finite number; raises ValueError or TypeError when it is none."""
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{number} is no finite number")
+    return number
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """The JSON object in `path`; raises `ModelError` when there is none."""
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"Could not read {path}: {error}. Copy or download the model again.") from error
+    if not isinstance(settings, dict):
+        raise ModelError(
+            f"{path} holds {type(settings).__name__}, not a JSON object. Copy or download the model again."
+        )
+    return settings
+
+
+def check_complete(missing: list[str], weights: str, source: Path) -> None:
+    """Raise `ModelError` when `weights` lacks tensors, which would be made up otherwise."""
+    if missing:
+        raise ModelError(
+            f"{weights} of the model in {source} lacks {len(missing)} tensors, for instance {min(missing)}. "
+            "Copy or download the model again."
+        )

@@ -1,0 +1,90 @@
+"""One run on several GPUs: what the processes share, and how.
+
+Every process holds the whole adapter and its part of a step's pairs, by slot. The safeguard's λ* is not linear in the
+gradients, so no data-parallel wrapper fits: G_w and G_l are summed over all processes as flat buffers *before* they are
+combined, and every process then takes the same optimiser step. Devices and process group come from Accelerate.
+"""
+
+import os
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Processes:
+    """This process among `count` of them. With one, everything here does nothing."""
+
+    rank: int = 0
+    count: int = 1
+    device: torch.device | None = None  # this process's own, where there are several
+
+    @classmethod
+    def join(cls, device: str) -> Self:
+        """Find the others that `torchrun` or `accelerate launch` started beside this one."""
+        if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+            return cls()
+        from accelerate import PartialState  # a single process does without, and starts sooner
+
+        cpu = device == "cpu" or os.environ.get("ACCELERATE_USE_CPU", "").casefold() in ("1", "true", "yes")
+        state = PartialState(cpu=cpu)
+        return cls(state.process_index, state.num_processes, state.device)
+
+    def leave(self) -> None:
+        """Part from the others, at the end of the program."""
+        if self.count > 1:
+            torch.distributed.destroy_process_group()
+
+    @property
+    def first(self) -> bool:
+        """Whether this process is the one that writes."""
+        return self.rank == 0
+
+    def slots(self, pairs: int) -> range:
+        """Which of a step's `pairs` slots are this process's."""
+        return range(self.rank, pairs, self.count)
+
+    def add_up(self, tensor: Tensor) -> Tensor:
+        """`tensor` becomes the sum over all processes."""
+        if self.count > 1:
+            torch.distributed.all_reduce(tensor)
+        return tensor
+
+    def by_slot(self, mine: Tensor, pairs: int) -> Tensor:
+        """All rows of a step, (pairs, …), from every process's own rows, `mine`."""
+        if self.count == 1:
+            return mine
+        rows = mine.new_zeros(pairs, *mine.shape[1:])
+        rows[list(self.slots(pairs))] = mine
+        return self.add_up(rows)
+
+    def spread(self, tensor: Tensor) -> Tensor:
+        """`tensor` becomes what the first process has."""
+        if self.count > 1:
+            torch.distributed.broadcast(tensor, 0)
+        return tensor
+
+    def agree(self, value: float) -> float:
+        """The first process's `value`."""
+        if self.count == 1:
+            return value
+        return float(self.spread(torch.tensor([value], dtype=torch.float64, device=self._wire)))
+
+    def agree_text(self, text: str) -> str:
+        """The first process's `text`."""
+        if self.count == 1:
+            return text
+        data = text.encode()
+        size = int(self.agree(len(data)))
+        if not size:
+            return ""
+        letters = torch.zeros(size, dtype=torch.uint8, device=self._wire)
+        if self.first:
+            letters.copy_(torch.frombuffer(bytearray(data), dtype=torch.uint8))
+        return bytes(self.spread(letters).cpu().tolist()).decode()
+
+    @property
+    def _wire(self) -> torch.device:
+        return self.device or torch.device("cpu")

@@ -1,0 +1,122 @@
+"""The same training by other ways, through the real command line in float64: the same gradients, the same adapter.
+
+Compared is what a checkpoint holds after a step: AdamW's first moment, which is the gradient times (1 − β₁), and the
+adapter itself, which is the update.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+from torch.testing import assert_close
+
+from sdpo_core.preferences.store import Store
+from sdpo_core.training.runs import RunFolder
+from tests.tiny_model import build_tiny_pipeline
+
+STEPS = 3
+COMMON = [
+    *("--precision", "fp64", "--steps", str(STEPS), "--pairs-per-step", "4", "--rank", "2", "--beta", "200"),
+    *("--sampling-steps", "1", "--size-px", "64", "--preview-prompts", "0", "--warmup-steps", "0"),
+    *("--caption-dropout", "0.3", "--learning-rate", "0.01", "--bank-draws-per-pair", "2"),
+]
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_tiny_pipeline(tmp_path_factory.mktemp("equivalence") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def workspace(tiny: Path) -> Path:
+    """Five voted pairs."""
+    folder = tiny.parent / "workspace"
+    prompts = ["hills", "a lake", "a desert", "the sea", "a forest"]
+    quick = ["--sampling-steps", "1", "--size-px", "64", "--seed", "5"]
+    start(["generate", "--workspace", folder, "--model", tiny, *quick, "--prompts", *prompts])
+    with Store(folder) as store:
+        for i, pair in enumerate(store.open_pairs(purpose="train", limit=10)):
+            store.vote(f"{i:032x}", pair.id, ("left", "right")[i % 2])
+    return folder
+
+
+def start(arguments: list[Any], processes: int = 1) -> dict[str, Any]:
+    """Run a verb; returns what it says to machines."""
+    launcher = [sys.executable, "-m"]
+    environment = dict(os.environ)
+    if processes > 1:
+        launcher += ["torch.distributed.run", "--standalone", "--nproc_per_node", str(processes), "-m"]
+        environment |= {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*launcher, "sdpo_core", *map(str, arguments), "--json"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=environment,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (line,) = done.stdout.splitlines()
+    return json.loads(line)
+
+
+@pytest.fixture(scope="module")
+def straight(tiny: Path, workspace: Path) -> dict[str, dict[str, Tensor]]:
+    """Checkpoints of one process with all pairs at once, by safeguard."""
+    return {name: learned(tiny, workspace, *flags) for name, flags in SAFEGUARDS.items()}
+
+
+SAFEGUARDS = {
+    "lora": ["--safeguard", "lora", "--drift-budget", "0"],
+    "output": ["--safeguard", "output"],
+}
+WAYS: dict[str, tuple[int, list[str]]] = {
+    "one pair at a time": (1, ["--pairs-per-micro-step", "1"]),
+    "split memory": (1, ["--memory", "split"]),
+    "two processes": (2, ["--pairs-per-micro-step", "1"]),
+}
+
+
+def learned(tiny: Path, workspace: Path, *flags: str, processes: int = 1) -> dict[str, Tensor]:
+    """The last checkpoint's unrounded state."""
+    end = start(["train", "--workspace", workspace, "--model", tiny, *COMMON, *flags], processes)
+    run = RunFolder.open(Path(end["run"]))
+    assert end["state"] == "done"
+    assert json.loads((run.path / "provenance.json").read_text("utf-8"))["processes"] == processes
+    rows = [json.loads(row) for row in (run.path / "metrics.jsonl").read_text("utf-8").splitlines()]
+    assert [row["step"] for row in rows if row["kind"] == "step"] == list(range(1, STEPS + 1))
+    return load_file(run.checkpoints()[-1] / "state.safetensors")
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("safeguard", SAFEGUARDS)
+def test_the_way_does_not_matter(
+    tiny: Path, workspace: Path, straight: dict[str, dict[str, Tensor]], safeguard: str, way: str
+) -> None:
+    processes, flags = WAYS[way]
+    same(learned(tiny, workspace, *SAFEGUARDS[safeguard], *flags, processes=processes), straight[safeguard])
+
+
+def test_remembered_reference_errors_change_nothing(tiny: Path, workspace: Path) -> None:
+    """Five pairs with one draw each: most of the second and third step's reference is remembered, by both processes."""
+    bank = ["--noise-bank", "1"]
+    remembered = learned(tiny, workspace, *SAFEGUARDS["lora"], *bank)
+    assert int(remembered.pop("noise_bank.errors").isfinite().sum()) >= 8
+    together = learned(tiny, workspace, *SAFEGUARDS["lora"], *bank, "--memory", "split", processes=2)
+    together.pop("noise_bank.errors")
+    same(together, remembered)
+
+
+def same(found: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
+    assert found.keys() == expected.keys()
+    assert any(bool(t.any()) for name, t in expected.items() if "lora_B" in name)
+    for name, tensor in expected.items():
+        assert tensor.dtype == torch.float64 or name.startswith("adam.step")
+        scale = float(tensor.abs().max())
+        assert_close(found[name], tensor, rtol=1e-6, atol=1e-6 * scale, msg=lambda text, name=name: f"{name}: {text}")

@@ -1,0 +1,146 @@
+"""Training on SDXL: every image's own size and crop, a step, a resume, and the whole way from votes to an adapter."""
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from torch.testing import assert_close
+
+from sdpo_core.config import GenerateConfig, TrainConfig
+from sdpo_core.files.adapter_info import read_adapter_info
+from sdpo_core.generation import run_generate
+from sdpo_core.models.adapter import prove_adapter
+from sdpo_core.models.family import DiffusionModel
+from sdpo_core.models.lora import Lora
+from sdpo_core.models.registry import load_model
+from sdpo_core.preferences.records import VotedPair
+from sdpo_core.preferences.store import Store
+from sdpo_core.training.dataset import EncodedPairs, encode_pairs
+from sdpo_core.training.job import run_train
+from sdpo_core.training.runs import Reporter, RunFolder
+from sdpo_core.training.step import side_gradients
+from tests.preferences.helpers import recipe
+from tests.tiny_model import build_tiny_sdxl
+
+SIZES = [(32, 32), (64, 32), (32, 48), (96, 96)]
+UUIDS = (f"00000000-0000-4000-8000-{i:012x}" for i in itertools.count())
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_tiny_sdxl(tmp_path_factory.mktemp("xl") / "seas")
+
+
+@pytest.fixture(scope="module")
+def xl(folder: Path) -> DiffusionModel:
+    return load_model(str(folder), device="cpu")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store(tmp_path / "workspace") as opened:
+        yield opened
+
+
+@pytest.fixture
+def voted(store: Store) -> list[VotedPair]:
+    """Two pairs of images in four sizes."""
+    g = torch.Generator().manual_seed(0)
+    made = [
+        store.add_candidate(
+            Image.frombytes("RGB", (w, h), torch.randint(256, (h * w * 3,), generator=g, dtype=torch.uint8).numpy()),
+            recipe(i, "ab"[i // 2]).model_copy(update={"width_px": w, "height_px": h}),
+        )
+        for i, (w, h) in enumerate(SIZES)
+    ]
+    for left, right in (made[:2], made[2:]):
+        store.vote(next(UUIDS), store.add_pair(left.id, right.id).id, "left")
+    return store.voted_pairs(purpose="train")
+
+
+@pytest.fixture
+def pairs(xl: DiffusionModel, store: Store, voted: list[VotedPair]) -> EncodedPairs:
+    return encode_pairs(xl, store, voted, (32, 32))
+
+
+def test_each_image_has_its_own_size_and_crop(pairs: EncodedPairs) -> None:
+    cut = {(32, 32): (0, 0), (64, 32): (0, 16), (32, 48): (8, 0), (96, 96): (0, 0)}  # (top, left) after scaling
+    for side, told in zip(("winner", "loser"), pairs.conditioning, strict=True):
+        assert told.time_ids is not None
+        images = [getattr(example, side) for example in pairs.examples]
+        sizes = [(image.width_px, image.height_px) for image in images]
+        assert told.time_ids.tolist() == [[h, w, *cut[w, h], 32, 32] for w, h in sizes]
+    winner, loser = pairs.conditioning
+    assert winner.context is loser.context
+
+
+def test_dropped_captions_lose_text_and_vector_and_keep_the_size(pairs: EncodedPairs) -> None:
+    batch = pairs.batch(0, pairs=8, seed=0, caption_dropout=0.5)
+    assert 0 < int(batch.unconditional.sum()) < 8
+    for told in batch.conditioning:
+        assert told.pooled is not None
+        assert told.time_ids is not None
+        assert (told.pooled == 0).all(1).tolist() == batch.unconditional.tolist()
+        assert (told.context == 0).all(2).all(1).tolist() == batch.unconditional.tolist()
+        assert bool((told.time_ids[:, 4:] == 32).all())
+
+
+def test_the_split_into_micro_batches_does_not_matter(xl: DiffusionModel, pairs: EncodedPairs) -> None:
+    lora = Lora.create(xl, rank=4, alpha=4, targets="attention", seed=1)
+    g = torch.Generator().manual_seed(5)
+    lora.load_state_dict({name: 0.1 * torch.randn(t.shape, generator=g) for name, t in lora.state_dict().items()})
+    config, batch = TrainConfig(beta=20.0), pairs.batch(0, pairs=4, seed=0, caption_dropout=0.5)
+    whole, seen = side_gradients(xl, lora, [batch], config, beta=20.0)
+    parts, _ = side_gradients(xl, lora, batch.split(1), config, beta=20.0)
+    lora.remove()
+    assert float(seen.margin.abs().min()) > 0
+    for a, b in zip(whole, parts, strict=True):
+        assert_close(a, b, rtol=1e-4, atol=1e-6 * float(whole.winner.norm()))
+
+
+def train(folder: Path, workspace: Path, run: RunFolder | None = None, **settings: Any) -> RunFolder:
+    config = TrainConfig(
+        model=str(folder),
+        device="cpu",
+        rank=2,
+        steps=4,
+        pairs_per_step=2,
+        checkpoint_every_steps=2,
+        preview_prompts=1,
+        sampling_steps=2,
+        adapter_name="sea",
+        **settings,
+    )
+    run = run or RunFolder.create(workspace / "runs", "train", config.model_dump(mode="json"))
+    run_train(config, run, workspace, Reporter(run, "train", 0, lambda _: None))
+    assert run.status().state == "done", run.status().message
+    return run
+
+
+def test_from_votes_to_an_adapter_and_again_from_the_middle(folder: Path, xl: DiffusionModel, tmp_path: Path) -> None:
+    workspace = tmp_path / "workspace"
+    made = GenerateConfig(
+        model=str(folder), device="cpu", sampling_steps=2, prompts=("(a) hill", "the sea BREAK b", "c"), seed=1
+    )
+    run = RunFolder.create(workspace / "runs", "generate", made.model_dump(mode="json"))
+    run_generate(made, run, workspace, Reporter(run, "generate", 0, lambda _: None))
+    with Store(workspace) as store:
+        for pair in store.open_pairs(purpose="train", limit=9):
+            store.vote(next(UUIDS), pair.id, "left")
+    trained = train(folder, workspace)
+    proof = prove_adapter(trained.adapter_path, xl)
+    assert proof.modules == proof.matched > 0
+    info = read_adapter_info(trained.adapter_path)
+    assert (info.family, info.base_sha256) == ("sdxl", xl.info.sha256)
+    first, last = trained.checkpoints()
+    expected = (last / "state.safetensors").read_bytes()
+    for file in last.iterdir():
+        file.unlink()
+    last.rmdir()
+    assert trained.checkpoints() == [first]
+    train(folder, workspace, trained)
+    assert (last / "state.safetensors").read_bytes() == expected, "a resumed run equals a straight one bit for bit"
