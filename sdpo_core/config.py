@@ -5,8 +5,9 @@ Unknown keys and impossible combinations are refused with a `ConfigError`; the r
 
 import difflib
 import itertools
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -14,6 +15,7 @@ from sdpo_core.errors import ConfigError
 
 Sampler = Literal["ddim", "euler", "dpm++2m"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
+Precision = Literal["auto", "fp32", "bf16", "fp16", "fp64"]
 Safeguard = Literal["none", "output", "constant", "lora"]
 
 
@@ -28,18 +30,26 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            raise ConfigError(" ".join(_sentence(cls, problem) for problem in error.errors())) from error
+            raise ConfigError(" ".join(_sentences(cls, error.errors()))) from error
 
 
 class Runtime(Settings):
     """Where a job runs."""
 
     model: str = "demo"
-    """Base model: `demo`, a folder in diffusers format, or the hub id of a model in the local Hugging Face cache."""
+    """Base model: `demo`, a checkpoint (.safetensors), a folder in diffusers format, or the hub id of a model in the
+    local Hugging Face cache."""
+    prediction_type: Literal["auto", "epsilon", "v_prediction"] = "auto"
+    """What the base model predicts; `auto` takes what it says of itself. Checkpoints of Stable Diffusion 2 don't say
+    it: give it once, and it is remembered for the file."""
     device: Device = "auto"
     """Device to run on; `auto` takes CUDA, then Apple's MPS, then the CPU."""
     threads: int = Field(default=1, ge=1, le=256)
     """CPU threads of the job. Fixed for a run, because the last bits of a sum depend on it."""
+
+    precision: Precision = "auto"
+    """Numbers the network computes with: `auto` takes bf16 on a CUDA card that has it, fp16 on one that has not, and
+    fp32 elsewhere. Losses, the adapter and its optimiser are in fp32 at least, whatever this says."""
 
 
 class Sampling(Runtime):
@@ -50,7 +60,10 @@ class Sampling(Runtime):
     sampling_steps: int = Field(default=20, ge=1, le=200)
     """Sampler steps per image."""
     guidance: float | None = Field(default=None, ge=1.0, le=30.0)
-    """Classifier-free guidance scale; unset takes the model's own (3 for the demo model, 7 for SD1.5)."""
+    """Classifier-free guidance scale; unset takes the model's own (3 for the demo model, 7 for SD1.5, 5 for SDXL)."""
+    clip_skip: int | None = Field(default=None, ge=1, le=12)
+    """Which of the text encoder's layers the prompt is read from, counted from the last (1); unset takes what the model
+    was made for (1 for SD1.5, 2 for SDXL)."""
     size_px: int | None = Field(default=None, ge=64, le=2048, multiple_of=8)
     """Side of the square image in pixels; unset takes the size the model was made for."""
 
@@ -109,8 +122,10 @@ class TrainConfig(Sampling):
     Some defaults depend on the model: they are the demo model's here, and `FULL_SIZE_DEFAULTS` for any other.
     """
 
-    loss: Literal["diffusion-dpo", "dmpo", "ipo", "sft"] = "diffusion-dpo"
-    """Objective: `diffusion-dpo`, its relatives with a finite target `dmpo` and `ipo`, or `sft` on your picks alone."""
+    loss: Literal["diffusion-dpo", "dmpo", "ipo", "sft", "dspo", "dspo-sdxl"] = "diffusion-dpo"
+    """Objective: `diffusion-dpo`, its relatives with a finite target `dmpo` and `ipo`, `sft` on your picks alone, or
+    the official code's `dspo` (at its β of .001 the same as `sft`) and `dspo-sdxl` (a squared sigmoid of the
+    margin)."""
     safeguard: Safeguard = "lora"
     """How the loser's gradient is held back: `lora` (exact, on the adapter's own parameters), `output` (the
     paper's approximation), `constant` (a fixed weight) or `none` (plain DPO)."""
@@ -123,8 +138,9 @@ class TrainConfig(Sampling):
     drift_budget: float = Field(default=0.02, ge=0.0, le=1.0)
     """Allowed rise δ of the held-out winner error over the reference; the safeguard `lora` acts from δ/2 on, and
     always when this is 0."""
-    beta: float = Field(default=2000.0, gt=0.0)
-    """β in the paper's convention: u = −(β/2)·(difference of mean squared errors)."""
+    beta: Annotated[float, Field(gt=0.0)] | Literal["auto"] = 2000.0
+    """β in the paper's convention: u = −(β/2)·(difference of mean squared errors); `auto` starts at 2000 and keeps the
+    running |u| near 1.4, so that pairs weigh about a fifth of what they did at the start."""
     alpha: float = Field(default=0.01, gt=0.0, lt=0.5)
     """DMPO: target probability of the loser."""
     tau: float = Field(default=1.0, gt=0.0)
@@ -147,6 +163,12 @@ class TrainConfig(Sampling):
     """Pairs whose gradients make one optimiser step."""
     pairs_per_micro_step: int | None = Field(default=None, ge=1, le=4096)
     """Pairs computed at once; fewer need less memory and give the same gradient. Unset: all of `pairs_per_step`."""
+    memory: Literal["joint", "split"] = "joint"
+    """How a micro-step goes: winners and losers `joint`, or `split`: one pair at a time, the winner's pass finished
+    before the loser's starts, which halves the memory and gives the same gradient."""
+    noise_bank: int | None = Field(default=None, ge=1, le=1024)
+    """Draws (t, ε) kept per pair instead of a fresh one each time; the reference's errors on them are computed once,
+    which saves a third of a step from the second visit on. Unset draws afresh."""
     warmup_steps: int = Field(default=10, ge=0)
     """Steps over which the learning rate rises from 0."""
     caption_dropout: float = Field(default=0.2, ge=0.0, lt=1.0)
@@ -184,6 +206,16 @@ class TrainConfig(Sampling):
             raise ValueError("loss 'sft' has no loser, so safeguard 'output' or 'constant' can't act; use 'none'")
         if self.smoothing and self.loss != "diffusion-dpo":
             raise ValueError(f"smoothing belongs to loss 'diffusion-dpo', not to '{self.loss}'")
+        if self.loss in ("sft", "dspo") and self.anchor:
+            raise ValueError(f"anchor adds the winner's own error, which is what loss '{self.loss}' consists of; use 0")
+        if self.loss == "dspo" and self.memory == "split":
+            raise ValueError("loss 'dspo' looks at predictions of both passes together, so memory must be 'joint'")
+        if self.loss == "dspo" and self.noise_bank:
+            raise ValueError(
+                "loss 'dspo' needs the reference's predictions, so a noise_bank can't spare them; unset it"
+            )
+        if self.scope == "batch" and self.memory == "split":
+            raise ValueError("scope 'batch' takes one λ from a whole micro-batch, so memory must be 'joint'")
         if self.pairs_per_micro_step and self.pairs_per_step % self.pairs_per_micro_step:
             raise ValueError("pairs_per_step must be a multiple of pairs_per_micro_step")
         return self
@@ -210,6 +242,17 @@ def unknown_setting(cls: type[BaseModel], name: str) -> str:
     near = difflib.get_close_matches(name, cls.model_fields, n=1)
     hint = f" Did you mean {near[0]}?" if near else f" Known settings: {', '.join(sorted(cls.model_fields))}."
     return f"Unknown setting {name}.{hint}"
+
+
+def _sentences(cls: type[BaseModel], problems: Sequence[Any]) -> Iterator[str]:
+    """One sentence a setting. A setting of two kinds (`beta`: a number or `auto`) has a problem for each of them."""
+    for place, same in itertools.groupby(problems, key=lambda problem: problem["loc"][:1]):
+        first, *others = same
+        kinds = [other["msg"].removeprefix("Input should be ") for other in others if isinstance(other["loc"][1], str)]
+        if not kinds:
+            yield from (_sentence(cls, problem) for problem in (first, *others))
+        else:
+            yield f"{place[0]}: {', or '.join((first['msg'], *kinds))} (got {first['input']!r})."
 
 
 def _sentence(cls: type[BaseModel], problem: Any) -> str:
