@@ -5,6 +5,7 @@ Unknown keys and impossible combinations are refused with a `ConfigError`; the r
 
 import difflib
 import itertools
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -29,7 +30,7 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            raise ConfigError(" ".join(_sentence(cls, problem) for problem in error.errors())) from error
+            raise ConfigError(" ".join(_sentences(cls, error.errors()))) from error
 
 
 class Runtime(Settings):
@@ -246,6 +247,17 @@ def unknown_setting(cls: type[BaseModel], name: str) -> str:
     near = difflib.get_close_matches(name, cls.model_fields, n=1)
     hint = f" Did you mean {near[0]}?" if near else f" Known settings: {', '.join(sorted(cls.model_fields))}."
     return f"Unknown setting {name}.{hint}"
+
+
+def _sentences(cls: type[BaseModel], problems: Sequence[Any]) -> Iterator[str]:
+    """One sentence a setting. A setting of two kinds (`beta`: a number or `auto`) has a problem for each of them."""
+    for place, same in itertools.groupby(problems, key=lambda problem: problem["loc"][:1]):
+        first, *others = same
+        kinds = [other["msg"].removeprefix("Input should be ") for other in others if isinstance(other["loc"][1], str)]
+        if not kinds:
+            yield from (_sentence(cls, problem) for problem in (first, *others))
+        else:
+            yield f"{place[0]}: {', or '.join((first['msg'], *kinds))} (got {first['input']!r})."
 
 
 def _sentence(cls: type[BaseModel], problem: Any) -> str:

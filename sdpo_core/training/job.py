@@ -86,7 +86,9 @@ def run_train(config: TrainConfig, run: RunFolder, workspace: Path, reporter: Re
         if together.first:
             data = _load_data(run)
             if data is None:
-                data = _freeze_data(run, training_pairs(store, info.sha256, config.pairs_from), config)
+                voted = training_pairs(store, info.sha256, config.pairs_from)
+                reporter.say(0, voted.sentence(), force=True)
+                data = _freeze_data(run, voted, config)
             config = config.model_copy(update={"steps": config.steps or steps_for_pairs(len(data.train))})
             run.write_config(config.model_dump(mode="json"))
         together.agree(0)  # until the first has written them
