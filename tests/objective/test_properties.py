@@ -54,9 +54,8 @@ def leaves(sides: Sides) -> Sides:
 def test_swapping_the_sides_flips_the_margin(seed: int, beta: float) -> None:
     policy, reference, goal = draw(seed, 3)
     here = margin(error(policy, goal), error(reference, goal), beta)
-    there = margin(
-        *(error(Sides(x.loser, x.winner), Sides(goal.loser, goal.winner)) for x in (policy, reference)), beta
-    )
+    now, before = (error(Sides(x.loser, x.winner), Sides(goal.loser, goal.winner)) for x in (policy, reference))
+    there = margin(now, before, beta)
     assert_close(there, -here, rtol=1e-9, atol=1e-9)
 
 
