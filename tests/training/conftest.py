@@ -15,7 +15,7 @@ from sdpo_core.models.registry import load_model
 from sdpo_core.objective import Sides
 from sdpo_core.preferences.records import Candidate
 from sdpo_core.preferences.store import Store
-from sdpo_core.training.dataset import ConditionedSides, EncodedPairs, Example
+from sdpo_core.training.dataset import EncodedPairs, Example, PairTexts
 from tests.app.helpers import add_pair
 from tests.tiny_model import build_tiny_pipeline
 
@@ -53,12 +53,11 @@ def pairs(model: DiffusionModel) -> EncodedPairs:
     g = torch.Generator().manual_seed(0)
     latents = Sides(*(torch.randn(PAIRS, *model.latent_shape(32), generator=g) for _ in range(2)))
     prompts = [f"prompt {i}" for i in range(PAIRS)]
-    told = model.encode_prompts(prompts)
+    told = tuple(model.encode_prompts([prompt]) for prompt in ["", *prompts])
     return EncodedPairs(
         tuple(Example(i + 1, prompts[i], _candidate(2 * i), _candidate(2 * i + 1)) for i in range(PAIRS)),
         latents,
-        ConditionedSides(told, told),
-        model.encode_prompts([""]),
+        PairTexts(told, torch.arange(1, PAIRS + 1), None, model.device),
         len(model.alphas_cumprod),
     )
 
