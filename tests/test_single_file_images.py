@@ -41,7 +41,7 @@ def write_folder(folder: Path, configs: Path, family: Family, parts: dict[str, A
     scheduler = (configs / family / "scheduler" / "scheduler_config.json").read_text()
     (folder / "scheduler" / "scheduler_config.json").write_text(scheduler)
     kind = "StableDiffusionXLPipeline" if family == "sdxl" else "StableDiffusionPipeline"
-    (folder / "model_index.json").write_text(json.dumps({"_class_name": kind}))
+    (folder / "model_index.json").write_text(json.dumps({"_class_name": kind, "force_zeros_for_empty_prompt": False}))
     return folder
 
 

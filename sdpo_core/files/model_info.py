@@ -102,6 +102,7 @@ def _inspect_file(source: str, path: Path, prediction_type: Literal["auto", "eps
         comfyui=_integers(configs / _CONFIGS[0], unet, "block_out_channels")[0] >= _NARROWEST_IN_COMFYUI,
         prediction_type=predicts,
         zero_terminal_snr=checkpoint.zero_terminal_snr and predicts == "v_prediction",  # as ComfyUI reads the mark
+        zero_empty_prompt=False,  # as ComfyUI does, where such files are at home
     )
 
 
