@@ -122,6 +122,10 @@ class TrainConfig(Sampling):
     Some defaults depend on the model: they are the demo model's here, and `FULL_SIZE_DEFAULTS` for any other.
     """
 
+    size_px: int | None = Field(default=None, ge=64, le=2048, multiple_of=8)
+    """Side in pixels of the squares that all images are cut to, and of the previews. Unset: each pair trains at a size
+    of about its own shape, as large as the model was made for or as its images are, and previews have the model's
+    size."""
     loss: Literal["diffusion-dpo", "dmpo", "ipo", "sft", "dspo", "dspo-sdxl"] = "diffusion-dpo"
     """Objective: `diffusion-dpo`, its relatives with a finite target `dmpo` and `ipo`, `sft` on your picks alone, or
     the official code's `dspo` (at its β of .001 the same as `sft`) and `dspo-sdxl` (a squared sigmoid of the

@@ -92,6 +92,7 @@ class DiffusionModel(Protocol):
     alphas_cumprod: Tensor  # (T,) float32 on `device`
     prediction_type: Literal["epsilon", "v_prediction"]
     default_clip_skip: int
+    multiple_px: int  # what the sides of its images have to be multiples of
 
     def encode_prompts(self, prompts: Sequence[str], clip_skip: int | None = None) -> Conditioning:
         """Conditioning of each prompt, as `prompts.PromptEncoder` reads it, without time ids.

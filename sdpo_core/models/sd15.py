@@ -38,6 +38,7 @@ class StableDiffusion15:
         unet = parts.module("unet", dtype)
         self.network: torch.nn.Module = unet.to(device)
         self._unet_halvings = len(unet.config["block_out_channels"]) - 1
+        self.multiple_px = self._vae.multiple_px(self._unet_halvings)
         self._samplers = Samplers(parts, unet.config["in_channels"])
         self.alphas_cumprod = self._samplers.alphas_cumprod.to(device)  # (T,)
         self.prediction_type: Literal["epsilon", "v_prediction"] = cast(Any, info.prediction_type)

@@ -34,9 +34,13 @@ class Vae:
         self._channels = int(config["latent_channels"])
         self._reduction = 2 ** (len(config["block_out_channels"]) - 1)  # pixels per latent along a side
 
+    def multiple_px(self, unet_halvings: int) -> int:
+        """What an image's sides have to be multiples of, so that VAE and UNet can halve them often enough."""
+        return self._reduction * 2**unet_halvings
+
     def latent_shape(self, size_px: int, unet_halvings: int, info: ModelInfo) -> tuple[int, int, int]:
-        """(C, h, w) of a square image; raises `ModelError` when VAE and UNet can't halve its side often enough."""
-        multiple = self._reduction * 2**unet_halvings
+        """(C, h, w) of a square image; raises `ModelError` when its side is no multiple of `multiple_px`."""
+        multiple = self.multiple_px(unet_halvings)
         if size_px % multiple:
             raise ModelError(
                 f"{info.name} makes images whose side is a multiple of {multiple} px, not {size_px}. "

@@ -5,8 +5,7 @@ another batch split or another number of processes sees the same pairs, timestep
 """
 
 import hashlib
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -67,33 +66,53 @@ class PairTexts:
         return iter((self[0], self[1]))
 
 
-class PairBatch(NamedTuple):
-    """What one (micro-)step is computed on. Winner and loser share prompt, noise and timestep."""
+@dataclass(frozen=True)
+class PairBatch:
+    """What one (micro-)step is computed on. Winner and loser share prompt, noise, timestep and size.
+
+    The pairs of a step may differ in size. Those of a micro-step do not (`split`): only then are `latents` and `noise`
+    tensors.
+    """
 
     pair_ids: list[int]
-    latents: Sides  # x_0, (B, C, h, w) each
+    images: tuple[Sides, ...]  # x_0 of B pairs, (C, h, w) each
     conditioning: PairTexts  # of B pairs
-    noise: Tensor  # ε, (B, C, h, w)
+    noises: tuple[Tensor, ...]  # ε of B pairs, (C, h, w)
     timesteps: Tensor  # (B,) int64
     unconditional: Tensor  # (B,) bool: the prompt was dropped, so the conditioning is the empty prompt's
     kept: Tensor | None = None  # (B, 2) int64, with a noise bank: the pair's index, and which of its draws this is
 
+    @property
+    def latents(self) -> Sides:
+        """x_0, (B, C, h, w) each."""
+        return Sides(*(torch.stack(side) for side in zip(*self.images, strict=True)))
+
+    @property
+    def noise(self) -> Tensor:
+        """ε, (B, C, h, w)."""
+        return torch.stack(self.noises)
+
     def pick(self, rows: Tensor | slice) -> Self:
         """The rows at the given indices, (M,) int64, or of the slice."""
-        ids = torch.tensor(self.pair_ids)[rows.cpu() if isinstance(rows, Tensor) else rows]
+        places = torch.arange(len(self.pair_ids))[rows.cpu() if isinstance(rows, Tensor) else rows].tolist()
         return type(self)(
-            ids.tolist(),
-            Sides(*(side[rows] for side in self.latents)),
+            [self.pair_ids[i] for i in places],
+            tuple(self.images[i] for i in places),
             self.conditioning.pick(rows),
-            self.noise[rows],
+            tuple(self.noises[i] for i in places),
             self.timesteps[rows],
             self.unconditional[rows],
             None if self.kept is None else self.kept[rows],
         )
 
-    def split(self, size: int) -> list[Self]:
-        """Micro-batches of at most `size` pairs."""
-        return [self.pick(slice(i, i + size)) for i in range(0, len(self.pair_ids), size)]
+    def rows_by_size(self, at_most: int) -> list[Tensor]:
+        """The rows of each micro-batch, (M,) int64: of pairs of one size, up to `at_most` together."""
+        device = self.timesteps.device
+        return [torch.tensor(rows, device=device) for rows in alike([x.shape for x in self.noises], at_most)]
+
+    def split(self, at_most: int) -> list[Self]:
+        """Micro-batches of pairs of one size, up to `at_most` together."""
+        return [self.pick(rows) for rows in self.rows_by_size(at_most)]
 
 
 def orient(pair: VotedPair) -> Example:
@@ -114,7 +133,7 @@ class EncodedPairs:
     """Examples with everything the network wants, on the model's device; the encoders are not needed any more."""
 
     examples: tuple[Example, ...]
-    latents: Sides  # (N, C, h, w) each
+    images: tuple[Sides, ...]  # x_0 of N pairs, (C, h, w) each; h and w are the pair's own
     conditioning: PairTexts  # of N pairs
     timesteps: int  # T, the length of the model's schedule
 
@@ -123,13 +142,18 @@ class EncodedPairs:
 
     def subset(self, indices: Sequence[int]) -> "EncodedPairs":
         """The pairs at `indices`, in that order."""
-        pick = torch.tensor(indices, dtype=torch.long, device=self.latents.winner.device)
+        pick = torch.tensor(indices, dtype=torch.long, device=self.conditioning.device)
         return EncodedPairs(
             tuple(self.examples[i] for i in indices),
-            Sides(*(side[pick] for side in self.latents)),
+            tuple(self.images[i] for i in indices),
             self.conditioning.pick(pick),
             self.timesteps,
         )
+
+    def largest(self) -> "EncodedPairs":
+        """The pairs of the largest size."""
+        sizes = [pair.winner.numel() for pair in self.images]
+        return self.subset([i for i, size in enumerate(sizes) if size == max(sizes)])
 
     def batch(
         self,
@@ -143,6 +167,7 @@ class EncodedPairs:
     ) -> PairBatch:
         """The pairs in `slots` (all by default) of optimiser step `step` (from 0), a function of the arguments alone.
 
+        Rows follow the slots, but pairs of one size lie side by side: splitting the batch keeps their order.
         Timesteps are uniform and stratified: each of `pairs` equal parts of the schedule is drawn from once. With a
         `noise_bank` of K every pair goes round K fixed draws, one in each of K equal parts of the schedule.
         """
@@ -150,7 +175,7 @@ class EncodedPairs:
         drawn: list[tuple[int, int, _Draw, float]] = []  # pair, which of its kept draws, draw, t/T
         for slot in slots or range(pairs):
             epoch, pair = self._place(step * pairs + slot, seed)
-            draw = _Draw.make(self.latents.winner.shape[1:], seed, "step", step, slot)
+            draw = _Draw.make(self.images[pair].winner.shape, seed, "step", step, slot)
             if noise_bank is None:
                 drawn.append((pair, 0, draw, (strata[slot] + draw.within) / pairs))
                 continue
@@ -158,14 +183,15 @@ class EncodedPairs:
             kept = int(torch.randperm(noise_bank, generator=generator(seed, "bank order", pair, turn))[visit])
             fixed = _Draw.make(draw.noise.shape, seed, "bank draw", pair, kept)
             drawn.append((pair, kept, draw._replace(noise=fixed.noise), (kept + fixed.within) / noise_bank))
-        device = self.latents.winner.device
+        drawn = [drawn[i] for rows in alike([draw.noise.shape for *_, draw, _ in drawn], pairs) for i in rows]
+        device = self.conditioning.device
         pick = torch.tensor([pair for pair, *_ in drawn], device=device)
         dropped = torch.tensor([draw.uniform < caption_dropout for *_, draw, _ in drawn], device=device)
         return PairBatch(
             [self.examples[pair].pair_id for pair, *_ in drawn],
-            Sides(*(side[pick] for side in self.latents)),
+            tuple(self.images[pair] for pair, *_ in drawn),
             self.conditioning.pick(pick).drop(dropped),
-            torch.stack([draw.noise for *_, draw, _ in drawn]).to(device),
+            tuple(draw.noise.to(device) for *_, draw, _ in drawn),
             torch.tensor([int(part * self.timesteps) for *_, part in drawn], device=device),
             dropped,
             None if noise_bank is None else torch.tensor([[pair, kept] for pair, kept, *_ in drawn], device=device),
@@ -199,40 +225,50 @@ def encode_pairs(
     model: DiffusionModel,
     store: Store,
     pairs: Sequence[VotedPair],
-    size: tuple[int, int],
+    sizes: Sequence[tuple[int, int]],
     clip_skip: int | None = None,
 ) -> EncodedPairs:
-    """Orient `pairs` and encode their images, brought to `size` (width, height) in pixels, and their prompts."""
+    """Orient `pairs` and encode their prompts and their images, each pair's brought to its size (width, height)."""
     examples = tuple(orient(pair) for pair in pairs)
     row = {prompt: i for i, prompt in enumerate(sorted({example.prompt for example in examples} | {""}))}
     prompts = tuple(model.encode_prompts([prompt], clip_skip).to(torch.device("cpu")) for prompt in row)
-    winners = _encode_images(model, [store.image_path(example.winner) for example in examples], size)
-    losers = _encode_images(model, [store.image_path(example.loser) for example in examples], size)
+    winners = _encode_images(model, [store.image_path(example.winner) for example in examples], sizes)
+    losers = _encode_images(model, [store.image_path(example.loser) for example in examples], sizes)
     ids = [model.frame(prompts[0], encoded.frames).time_ids for encoded in (winners, losers)]
     time_ids = Sides(*(side for side in ids if side is not None)) if None not in ids else None
     rows = torch.tensor([row[example.prompt] for example in examples])
     return EncodedPairs(
         examples,
-        Sides(winners.latents, losers.latents),
+        tuple(Sides(*both) for both in zip(winners.latents, losers.latents, strict=True)),
         PairTexts(prompts, rows, time_ids, model.device),
         len(model.alphas_cumprod),
     )
 
 
 class _Encoded(NamedTuple):
-    latents: Tensor  # (N, C, h, w)
+    latents: list[Tensor]  # N, (C, h, w) each
     frames: list[Frame]  # N
 
 
-def _encode_images(model: DiffusionModel, paths: Sequence[Path], size: tuple[int, int]) -> _Encoded:
-    latents: list[Tensor] = []
-    frames: list[Frame] = []
-    for start in range(0, len(paths), _ENCODE_BATCH):
-        images = [decode_image(path) for path in paths[start : start + _ENCODE_BATCH]]
+def _encode_images(model: DiffusionModel, paths: Sequence[Path], sizes: Sequence[tuple[int, int]]) -> _Encoded:
+    latents: dict[int, Tensor] = {}
+    frames: dict[int, Frame] = {}
+    for rows in alike(sizes, _ENCODE_BATCH):
+        size = sizes[rows[0]]
+        images = [decode_image(paths[i]) for i in rows]
         pixels = torch.stack([_pixels(_fit(image, size)) for image in images])  # (B, 3, H, W)
-        latents.append(model.encode_images(pixels.to(model.device)))
-        frames.extend(fit_frame(image.size, size) for image in images)
-    return _Encoded(torch.cat(latents), frames)
+        latents.update(zip(rows, model.encode_images(pixels.to(model.device)), strict=True))
+        frames.update(zip(rows, (fit_frame(image.size, size) for image in images), strict=True))
+    everyone = range(len(paths))
+    return _Encoded([latents[i] for i in everyone], [frames[i] for i in everyone])
+
+
+def alike(keys: Sequence[Hashable], at_most: int) -> list[list[int]]:
+    """Indices of equal `keys`, up to `at_most` together: keys in the order of their first, indices in their own."""
+    places: dict[Hashable, list[int]] = {}
+    for i, key in enumerate(keys):
+        places.setdefault(key, []).append(i)
+    return [same[i : i + at_most] for same in places.values() for i in range(0, len(same), at_most)]
 
 
 def fit_frame(original: tuple[int, int], size: tuple[int, int]) -> Frame:
@@ -250,10 +286,3 @@ def _pixels(image: Image.Image) -> Tensor:
 
 def _fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return image if image.size == size else ImageOps.fit(image, size, Image.Resampling.LANCZOS)
-
-
-def commonest_size(pairs: Sequence[VotedPair]) -> tuple[int, int]:
-    """(width, height) that most images have, rounded down to multiples of 8, which every autoencoder accepts."""
-    sizes = Counter((c.width_px, c.height_px) for voted in pairs for c in (voted.pair.left, voted.pair.right))
-    (width, height), _ = sizes.most_common(1)[0]
-    return width // 8 * 8, height // 8 * 8

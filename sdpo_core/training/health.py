@@ -49,14 +49,14 @@ class Bank:
         g = generator(seed, "bank", "draws")
         within = torch.rand(n * k, generator=g)
         timesteps = ((stratum + within) / k * pairs.timesteps).long().clamp_(max=pairs.timesteps - 1)
-        noise = torch.randn(n * k, *pairs.latents.winner.shape[1:], generator=g)
+        noises = [torch.randn(pairs.images[i].winner.shape, generator=g) for i in index.tolist()]
         device = model.device
         at = index.to(device)
         draws = PairBatch(
             [pairs.examples[i].pair_id for i in index.tolist()],
-            Sides(*(side[at] for side in pairs.latents)),
+            tuple(pairs.images[i] for i in index.tolist()),
             pairs.conditioning.pick(at),
-            noise.to(device),
+            tuple(noise.to(device) for noise in noises),
             timesteps.to(device),
             torch.zeros(n * k, dtype=torch.bool, device=device),
         )
@@ -66,7 +66,7 @@ class Bank:
 
     def drift(self, model: DiffusionModel) -> float:
         """x: relative rise of the winner error over the reference, on the first `DRIFT_DRAWS` draws."""
-        part = self.draws.split(DRIFT_DRAWS)[0]
+        part = self.draws.pick(slice(DRIFT_DRAWS))
         reference = self.reference.winner[: len(part.pair_ids)]
         return _relative(_side_error(model, part, 0) - reference, reference)
 
@@ -129,8 +129,10 @@ def _errors(model: DiffusionModel, draws: PairBatch) -> Sides:
 def _side_error(model: DiffusionModel, draws: PairBatch, side: int) -> Tensor:
     """ℓ of the winners (0) or the losers (1), (M,)."""
     parts: list[Tensor] = []
-    for batch in draws.split(_BATCH):
+    grouped = draws.rows_by_size(_BATCH)
+    for rows in grouped:
+        batch = draws.pick(rows)
         noised, targets = noise_sides(model, batch)
         prediction = model.predict(noised[side], batch.timesteps, batch.conditioning[side])
         parts.append(mean_square(widen(prediction) - widen(targets[side])))
-    return torch.cat(parts)
+    return torch.cat(parts)[torch.cat(grouped).argsort()]

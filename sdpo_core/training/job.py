@@ -28,6 +28,7 @@ from sdpo_core.preferences.adapters import free_path
 from sdpo_core.preferences.pairs import TrainingPairs, split_held_out, training_pairs
 from sdpo_core.preferences.records import AdapterUse, VotedPair
 from sdpo_core.preferences.store import Store
+from sdpo_core.training.buckets import pair_sizes, sizes_sentence
 from sdpo_core.training.checkpoint import (
     ADAPTER,
     best_checkpoint,
@@ -36,7 +37,7 @@ from sdpo_core.training.checkpoint import (
     read_numbers,
     save_checkpoint,
 )
-from sdpo_core.training.dataset import EncodedPairs, commonest_size, encode_pairs
+from sdpo_core.training.dataset import EncodedPairs, encode_pairs
 from sdpo_core.training.health import DEFAULT_BUDGET, Bank
 from sdpo_core.training.preflight import cheaper_way, choose_way, free_memory, is_out_of_memory
 from sdpo_core.training.processes import Processes
@@ -100,11 +101,13 @@ def run_train(config: TrainConfig, run: RunFolder, workspace: Path, reporter: Re
         if together.first:
             _write_provenance(run, model, data, together.count)
         lora = Lora.create(model, rank=config.rank, alpha=config.lora_alpha, targets=config.targets, seed=config.seed)
-        reporter.say(0, f"Encoding {len(data.train) + len(data.held_out)} pairs…", force=True)
-        size = (config.size_px, config.size_px) if config.size_px else commonest_size(data.train)
-        pairs = encode_pairs(model, store, data.train, size, config.clip_skip)
-        held_out = data.held_out
-        bank_pairs = encode_pairs(model, store, held_out, size, config.clip_skip) if held_out else pairs
+        sizes = pair_sizes(data.train, config, model.info.native_size_px, model.multiple_px)
+        held_out_sizes = pair_sizes(data.held_out, config, model.info.native_size_px, model.multiple_px)
+        told = sizes_sentence([*sizes, *held_out_sizes])
+        reporter.say(0, f"Encoding {len(sizes) + len(held_out_sizes)} pairs: {told}…", force=True)
+        pairs = bank_pairs = encode_pairs(model, store, data.train, sizes, config.clip_skip)
+        if data.held_out:
+            bank_pairs = encode_pairs(model, store, data.held_out, held_out_sizes, config.clip_skip)
         bank = Bank.make(model, lora, bank_pairs, draws_per_pair=config.bank_draws_per_pair, seed=config.seed)
         noise_bank = None
         if config.noise_bank:

@@ -126,9 +126,10 @@ def free_memory(device: torch.device) -> None:
 def _dry_step(
     model: DiffusionModel, lora: Lora, pairs: EncodedPairs, config: TrainConfig, together: Processes
 ) -> Preflight | None:
-    """Gradients of the first step, thrown away; None when memory ran out or would be all but full."""
+    """Gradients of a step of the largest pairs, thrown away; None when memory ran out or would be all but full."""
     checkpoint_activations(model, config.checkpointing)  # pyright: ignore[reportArgumentType] - never "auto" here
-    batch = pairs.batch(
+    largest = pairs.largest()
+    batch = largest.batch(
         0,
         pairs=config.pairs_per_step,
         seed=config.seed,
@@ -152,12 +153,18 @@ def _dry_step(
         free_memory(model.device)
         return None
     seconds = (time.perf_counter() - began) * len(batch.pair_ids) / len(parts[0].pair_ids)
+    seconds *= _mean_area(pairs) / _mean_area(largest)
     peak, total = _peak_and_total(model.device)
     if peak > (1 - _SPARE) * total:
         free_memory(model.device)
         return None
     assert config.steps is not None
     return Preflight(config.memory, config.checkpointing, seconds, config.steps, peak / _GIB, total / _GIB)
+
+
+def _mean_area(pairs: EncodedPairs) -> float:
+    """In elements of a latent."""
+    return sum(pair.winner.numel() for pair in pairs.images) / len(pairs)
 
 
 def _start_watching(device: torch.device) -> None:

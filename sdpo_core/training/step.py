@@ -70,8 +70,9 @@ def own_options(config: TrainConfig) -> dict[str, Any]:
 def noise_sides(model: DiffusionModel, batch: PairBatch) -> tuple[Sides, Sides]:
     """Noised inputs and regression targets of both sides, (B, C, h, w) each: shared ε and t, so shared noising."""
     abar = model.alphas_cumprod[batch.timesteps]  # (B,)
-    noised = Sides(*(add_noise(x0, batch.noise, abar) for x0 in batch.latents))
-    targets = Sides(*(target(x0, batch.noise, abar, model.prediction_type) for x0 in batch.latents))
+    latents, noise = batch.latents, batch.noise
+    noised = Sides(*(add_noise(x0, noise, abar) for x0 in latents))
+    targets = Sides(*(target(x0, noise, abar, model.prediction_type) for x0 in latents))
     return noised, targets
 
 
@@ -86,7 +87,7 @@ def side_gradients(
     bank: NoiseBank | None = None,
     loss_scale: float = 1.0,
 ) -> tuple[SideGradients, PairNumbers]:
-    """G_w and G_l of the mean loss over all `micro_batches`, and what was seen of the pairs.
+    """G_w and G_l of the mean loss over all `micro_batches`, each of one size, and what was seen of the pairs.
 
     `pairs` is the number to divide by, when these are only a part of the step's (several processes). `loss_scale`
     multiplies both gradients, to lift them above the least numbers of half precision.

@@ -4,7 +4,7 @@ import importlib
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -154,7 +154,7 @@ def train(
 
 
 def _gather(own: PairNumbers, batch: PairBatch, pairs: int, together: Processes) -> tuple[PairNumbers, PairBatch]:
-    """What all processes saw of a step's pairs, by slot, with the ids, kept draws and dropped prompts of all."""
+    """What all processes saw of a step's pairs, with the ids, kept draws and dropped prompts of all."""
     if together.count == 1:
         return own, batch
     ids = torch.tensor(batch.pair_ids, device=own.loss.device)
@@ -163,7 +163,8 @@ def _gather(own: PairNumbers, batch: PairBatch, pairs: int, together: Processes)
     mine = torch.stack([x.double() for x in (*seen, ids, batch.unconditional, *kept.unbind(1))], dim=1)
     loss, margin, *rest = together.by_slot(mine, pairs).unbind(1)
     winner, loser, winner_reference, loser_reference, scale, past_target, ids, unconditional, pair, draw = rest
-    whole = batch._replace(
+    whole = replace(
+        batch,
         pair_ids=ids.long().tolist(),
         unconditional=unconditional.bool(),
         kept=None if batch.kept is None else torch.stack([pair, draw], dim=1).long(),

@@ -64,7 +64,7 @@ def voted(store: Store) -> list[VotedPair]:
 
 @pytest.fixture
 def pairs(xl: DiffusionModel, store: Store, voted: list[VotedPair]) -> EncodedPairs:
-    return encode_pairs(xl, store, voted, (32, 32))
+    return encode_pairs(xl, store, voted, [(32, 32)] * len(voted))
 
 
 def test_each_image_has_its_own_size_and_crop(pairs: EncodedPairs) -> None:

@@ -142,7 +142,7 @@ def test_the_bank_never_shows_training_draws(model: DiffusionModel, lora: Lora, 
 
 
 def test_a_loss_that_is_not_a_number_names_its_pair(model: DiffusionModel, lora: Lora, pairs: EncodedPairs) -> None:
-    pairs.latents.winner[2] = float("nan")
+    pairs.images[2].winner.fill_(float("nan"))
     healthy = pairs.subset([0, 1])
     optimizer = make_optimizer(lora, CONFIG)
     loop = train(model, lora, optimizer, pairs, make_bank(model, lora, healthy), CONFIG, Progress())
@@ -187,7 +187,8 @@ def test_holding_keeps_the_unconditional_branch_where_it_was(model: DiffusionMod
         adapter = Lora.create(model, rank=4, alpha=4, targets="attention", seed=1)
         changes = {"steps": 30, "pairs_per_step": 6, "caption_dropout": 0.4, "hold_unconditional": kappa}
         run(model, adapter, pairs, until=30, config=CONFIG.model_copy(update={**changes, "learning_rate": 5e-3}))
-        x, empty = pairs.latents.winner, Conditioning.cat([pairs.conditioning.prompts[0]] * len(pairs))
+        x = torch.stack([pair.winner for pair in pairs.images])
+        empty = Conditioning.cat([pairs.conditioning.prompts[0]] * len(pairs))
         t = torch.full((len(pairs),), 500)
         with torch.no_grad():
             now = model.predict(x, t, empty)
