@@ -405,7 +405,7 @@ def test_a_broken_or_dangerous_adapter_is_refused(
 def theirs(folder: Path, pairs: int) -> Path:
     """Pairs that somebody else chose, of mixed sizes, as OneTrainer keeps them."""
     for i in range(pairs):
-        for side, size in (("chosen", (96, 64)), ("rejected", (64, 80 + 8 * (i % 3)))):
+        for side, size in (("chosen", (64, 96) if i % 2 else (96, 64)), ("rejected", (64, 80 + 8 * (i % 3)))):
             (folder / side).mkdir(parents=True, exist_ok=True)
             Image.effect_noise(size, 60 + i).convert("RGB").save(folder / side / f"{i}.png")
         (folder / "chosen" / f"{i}.txt").write_text("a lake", encoding="utf-8")
@@ -424,9 +424,13 @@ def test_imported_pairs_of_mixed_sizes_train_when_asked_for(
         "No pairs can train; kept aside: 4 made by another or an unknown base model. With --pairs-from all those train "
         "too."
     ) in capsys.readouterr().err
-    end = result("train", *flags, "--pairs-from", "all")
-    assert (end["state"], end["step"]) == ("done", 2)
-    assert len(json.loads((Path(end["run"]) / "data.json").read_text(encoding="utf-8"))["train"]) == 4
+    trained = command("train", *flags, "--pairs-from", "all")
+    done = subprocess.run(trained, capture_output=True, text=True, timeout=300, check=True)
+    # Means of 1.10:1, 1:1.44, 1:1 and 1:1.37 at 32² px: 33 x 31, 27 x 38, 32 x 32 and 27 x 37, in steps of 8 px.
+    assert "Encoding 4 pairs: 2 at 32 × 32 px, 2 at 24 × 40 px…" in done.stderr
+    run = RunFolder.open(Path(done.stdout.splitlines()[-1]))
+    assert (run.status().state, run.status().step) == ("done", 2)
+    assert len(json.loads((run.path / "data.json").read_text(encoding="utf-8"))["train"]) == 4
     assert "4 pairs were written" in sdpo("export", "--pairs", tmp_path / "out", *where)
     again = sdpo("import", tmp_path / "out", *where)
     assert "Layout jsonl: " in again

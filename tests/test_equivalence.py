@@ -13,18 +13,21 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor
 from torch.testing import assert_close
 
+from sdpo_core.files.model_info import inspect_model
 from sdpo_core.preferences.store import Store
 from sdpo_core.training.runs import RunFolder
+from tests.preferences.helpers import recipe
 from tests.tiny_model import build_tiny_pipeline
 
 STEPS = 3
 COMMON = [
     *("--precision", "fp64", "--steps", str(STEPS), "--pairs-per-step", "4", "--rank", "2", "--beta", "200"),
-    *("--sampling-steps", "1", "--size-px", "64", "--preview-prompts", "0", "--warmup-steps", "0"),
+    *("--sampling-steps", "1", "--preview-prompts", "0", "--warmup-steps", "0"),
     *("--caption-dropout", "0.3", "--learning-rate", "0.01", "--bank-draws-per-pair", "2"),
 ]
 
@@ -101,6 +104,24 @@ def test_the_way_does_not_matter(
 ) -> None:
     processes, flags = WAYS[way]
     same(learned(tiny, workspace, *SAFEGUARDS[safeguard], *flags, processes=processes), straight[safeguard])
+
+
+def test_images_of_mixed_sizes_on_two_processes(tiny: Path) -> None:
+    """Five pairs in three sizes, of which the model takes two as they are."""
+    mixed, base = tiny.parent / "mixed", inspect_model(str(tiny)).sha256
+    sizes = [(32, 32), (40, 24), (32, 32), (56, 56), (24, 40)]
+    with Store(mixed) as store:
+        for i, (width, height) in enumerate(sizes):
+            left, right = (
+                store.add_candidate(
+                    Image.effect_noise((width, height), 40 + side).convert("RGB"),
+                    recipe(2 * i + side, f"hill {i}", base).model_copy(update={"width_px": width, "height_px": height}),
+                )
+                for side in (0, 1)
+            )
+            store.vote(f"{i:032x}", store.add_pair(left.id, right.id).id, ("left", "right")[i % 2])
+    alone = learned(tiny, mixed, *SAFEGUARDS["lora"])
+    same(learned(tiny, mixed, *SAFEGUARDS["lora"], "--pairs-per-micro-step", "2", processes=2), alone)
 
 
 def test_remembered_reference_errors_change_nothing(tiny: Path, workspace: Path) -> None:

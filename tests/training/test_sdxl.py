@@ -1,6 +1,7 @@
 """Training on SDXL: every image's own size and crop, a step, a resume, and the whole way from votes to an adapter."""
 
 import itertools
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from sdpo_core.models.lora import Lora
 from sdpo_core.models.registry import load_model
 from sdpo_core.preferences.records import VotedPair
 from sdpo_core.preferences.store import Store
+from sdpo_core.training.buckets import pair_sizes
 from sdpo_core.training.dataset import EncodedPairs, encode_pairs
 from sdpo_core.training.job import run_train
 from sdpo_core.training.runs import Reporter, RunFolder
@@ -48,6 +50,11 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def voted(store: Store) -> list[VotedPair]:
+    vote_on_mixed_sizes(store)
+    return store.voted_pairs(purpose="train")
+
+
+def vote_on_mixed_sizes(store: Store) -> None:
     """Two pairs of images in four sizes."""
     g = torch.Generator().manual_seed(0)
     made = [
@@ -59,7 +66,6 @@ def voted(store: Store) -> list[VotedPair]:
     ]
     for left, right in (made[:2], made[2:]):
         store.vote(next(UUIDS), store.add_pair(left.id, right.id).id, "left")
-    return store.voted_pairs(purpose="train")
 
 
 @pytest.fixture
@@ -102,6 +108,28 @@ def test_the_split_into_micro_batches_does_not_matter(xl: DiffusionModel, pairs:
         assert_close(a, b, rtol=1e-4, atol=1e-6 * float(whole.winner.norm()))
 
 
+def test_every_pair_is_told_its_own_bucket(xl: DiffusionModel, store: Store, voted: list[VotedPair]) -> None:
+    """1.41:1 leaves 32 x 23 of 32 x 32, so the first pair has 32 x 24; 29 x 35, the second's, is rounded."""
+    sizes = pair_sizes(voted, TrainConfig(), xl.info.native_size_px, xl.multiple_px)
+    found = encode_pairs(xl, store, voted, sizes)
+    told: dict[tuple[int, int], list[float]] = {}
+    for side, conditioning in zip(("winner", "loser"), found.conditioning, strict=True):
+        assert conditioning.time_ids is not None
+        for example, ids in zip(found.examples, conditioning.time_ids.tolist(), strict=True):
+            image = getattr(example, side)
+            told[image.width_px, image.height_px] = ids
+    assert told == {
+        (32, 32): [32, 32, 4, 0, 24, 32],
+        (64, 32): [32, 64, 0, 8, 24, 32],
+        (32, 48): [48, 32, 8, 0, 32, 32],
+        (96, 96): [96, 96, 0, 0, 32, 32],
+    }
+    assert [[tuple(side.shape) for side in pair] for pair in found.images] in (
+        [[(4, 6, 8)] * 2, [(4, 8, 8)] * 2],
+        [[(4, 8, 8)] * 2, [(4, 6, 8)] * 2],
+    )
+
+
 def train(folder: Path, workspace: Path, run: RunFolder | None = None, **settings: Any) -> RunFolder:
     config = TrainConfig(
         model=str(folder),
@@ -131,7 +159,10 @@ def test_from_votes_to_an_adapter_and_again_from_the_middle(folder: Path, xl: Di
     with Store(workspace) as store:
         for pair in store.open_pairs(purpose="train", limit=9):
             store.vote(next(UUIDS), pair.id, "left")
-    trained = train(folder, workspace)
+        vote_on_mixed_sizes(store)
+    trained = train(folder, workspace, pairs_from="all")
+    data = json.loads((trained.path / "data.json").read_text(encoding="utf-8"))
+    assert len(data["train"]) == 5
     proof = prove_adapter(trained.adapter_path, xl)
     assert proof.modules == proof.matched > 0
     info = read_adapter_info(trained.adapter_path)
@@ -142,5 +173,5 @@ def test_from_votes_to_an_adapter_and_again_from_the_middle(folder: Path, xl: Di
         file.unlink()
     last.rmdir()
     assert trained.checkpoints() == [first]
-    train(folder, workspace, trained)
+    train(folder, workspace, trained, pairs_from="all")
     assert (last / "state.safetensors").read_bytes() == expected, "a resumed run equals a straight one bit for bit"
