@@ -194,6 +194,9 @@ class TrainConfig(Sampling):
     pairs_from: Literal["own", "all"] = "own"
     """Pairs to train on: `own` ones, made by this model without an adapter, or `all`: also imported ones and those made
     by other models or with an adapter. They say what you like, but less about how this model goes wrong."""
+    continue_from: str | None = Field(default=None, min_length=1)
+    """Adapter to go on with (round two): a name in the workspace, `latest`, or a file. It trains on pairs made with it;
+    the reference is a frozen copy of it, and rank, α and layers are its own."""
     adapter_name: str | None = Field(default=None, max_length=80)
     """Name of the adapter; unset takes the run's id."""
 

@@ -41,6 +41,7 @@ from sdpo_core.training.health import DEFAULT_BUDGET, Bank
 from sdpo_core.training.preflight import cheaper_way, choose_way, free_memory, is_out_of_memory
 from sdpo_core.training.processes import Processes
 from sdpo_core.training.reference import NoiseBank
+from sdpo_core.training.rounds import Start, continued_sha256, keep_start, read_start
 from sdpo_core.training.runs import Reporter, RunFolder
 from sdpo_core.training.train import Progress, make_optimizer, train
 
@@ -86,7 +87,7 @@ def run_train(config: TrainConfig, run: RunFolder, workspace: Path, reporter: Re
         if together.first:
             data = _load_data(run)
             if data is None:
-                voted = training_pairs(store, info.sha256, config.pairs_from)
+                voted = training_pairs(store, info.sha256, config.pairs_from, continued_sha256(store, config))
                 reporter.say(0, voted.sentence(), force=True)
                 data = _freeze_data(run, voted, config)
             config = config.model_copy(update={"steps": config.steps or steps_for_pairs(len(data.train))})
@@ -99,7 +100,10 @@ def run_train(config: TrainConfig, run: RunFolder, workspace: Path, reporter: Re
         model = load_configured(config, device=str(together.device) if together.device else None)
         if together.first:
             _write_provenance(run, model, data, together.count)
-        lora = Lora.create(model, rank=config.rank, alpha=config.lora_alpha, targets=config.targets, seed=config.seed)
+        lora, start = _make_lora(run, store, model, config, together)
+        if start:
+            config = config.model_copy(update={"rank": start.rank, "lora_alpha": start.alpha})
+            reporter.say(0, f"Going on with {config.continue_from}. {start.note}".strip(), force=True)
         reporter.say(0, f"Encoding {len(data.train) + len(data.held_out)} pairs…", force=True)
         size = (config.size_px, config.size_px) if config.size_px else commonest_size(data.train)
         pairs = encode_pairs(model, store, data.train, size, config.clip_skip)
@@ -117,7 +121,7 @@ def run_train(config: TrainConfig, run: RunFolder, workspace: Path, reporter: Re
             run.write_config(config.model_dump(mode="json"))
             write_json(run.path / "preflight.json", found.content())
         reporter.say(0, found.sentence(), force=True)
-        job = _Job(config, run, store, reporter, model, lora, data, bank, noise_bank, together)
+        job = _Job(config, run, store, reporter, model, lora, start, data, bank, noise_bank, together)
         job.go_and_retry_once(pairs)
 
 
@@ -129,6 +133,7 @@ class _Job:
     reporter: Reporter
     model: DiffusionModel
     lora: Lora
+    start: Start | None  # of an adapter that is continued
     data: RunData
     bank: Bank
     noise_bank: NoiseBank | None
@@ -278,6 +283,7 @@ class _Job:
             "pairs": len(self.data.train),
             "held_out_pairs": len(self.data.held_out),
             "winner_error": health["winner_error"],
+            **({"continued_from": self.start.sha256} if self.start else {}),
             "settings": {name: getattr(self.config, name) for name in chosen},
             "versions": {"sdpo_core": __version__, **{name: version(name) for name in _LIBRARIES}},
         }
@@ -286,7 +292,7 @@ class _Job:
         return self.config.adapter_name or self.run.id.replace("-train-", "-")
 
     def _previews(self, step: int) -> None:
-        """The same prompts and seeds at every checkpoint; step 0 shows the base model."""
+        """The same prompts and seeds at every checkpoint; step 0 shows the reference."""
         prompts = list(dict.fromkeys(pair.pair.left.prompt for pair in self.data.bank))[: self.config.preview_prompts]
         use = AdapterUse(sha256=f"{self.run.id}@{step}")
         for i, prompt in enumerate(prompts):
@@ -297,7 +303,7 @@ class _Job:
                 negative="",
                 seed=PREVIEW_SEED + i,
                 batch=1,
-                adapters=(use,) if step else (),
+                adapters=(use,) if step or self.start else (),
             )
             (image,) = sample(self.model, [recipe], lora=self.lora)
             with replacing(self.run.path / "previews" / f"step-{step:06d}" / f"{i:02d}.png") as temporary:
@@ -352,6 +358,20 @@ def _health_sentence(health: Mapping[str, Any]) -> str:
     if health["healthy"]:
         return f"{error}, inside the budget of {health['budget']:.0%}."
     return f"{error}, outside the budget of {health['budget']:.0%}: no checkpoint was healthy, so look at it closely."
+
+
+def _make_lora(
+    run: RunFolder, store: Store, model: DiffusionModel, config: TrainConfig, together: Processes
+) -> tuple[Lora, Start | None]:
+    """A fresh adapter, or the one that is continued."""
+    if not config.continue_from:
+        rank, alpha = config.rank, config.lora_alpha
+        return Lora.create(model, rank=rank, alpha=alpha, targets=config.targets, seed=config.seed), None
+    if together.first:
+        keep_start(run, store, config.continue_from, model)
+    together.agree(0)  # until the first has written it
+    start = read_start(run)
+    return start.lora(model), start
 
 
 def _freeze_data(run: RunFolder, selection: TrainingPairs, config: TrainConfig) -> RunData:
