@@ -18,6 +18,7 @@ _DEST = "setting_"
 GROUPS: dict[str, tuple[str, ...]] = {
     "data: which pairs, and what the images are": (
         "model",
+        "prediction_type",
         "adapter",
         "prompts",
         "negative",
@@ -37,7 +38,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "memory and device": (
         *("device", "precision", "threads", "memory", "pairs_per_micro_step", "noise_bank", "keep_warm_s"),
     ),
-    "images: how they are sampled": ("sampler", "sampling_steps", "guidance", "size_px"),
+    "images: how they are sampled": ("sampler", "sampling_steps", "guidance", "clip_skip", "size_px"),
 }
 """Settings of all jobs by what they are about; `--help` shows them so. A new field is named here too."""
 
