@@ -96,7 +96,9 @@ def test_sdxl_encodes_and_predicts_as_its_parts(configs: Path, tmp_path: Path) -
     parts: dict[str, Any] = dict(build_parts(configs, "sdxl"))
     path = write_checkpoint(tmp_path / "lakes.safetensors", "sdxl", parts)
     model = load_model(str(path), device="cpu")
-    told = model.frame(model.encode_prompts(["a cat", ""]), [Frame((64, 48), (3, 0), (32, 32))] * 2)
+    told, empty = (
+        model.frame(model.encode_prompts([prompt]), [Frame((64, 48), (3, 0), (32, 32))]) for prompt in ("a cat", "")
+    )
     states: list[torch.Tensor] = []
     for number in ("", "_2"):
         tokenizer = parts_of(path).tokenizer(f"tokenizer{number}")  # pyright: ignore[reportArgumentType]
