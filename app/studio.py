@@ -149,7 +149,7 @@ class Studio:
         """What `train` would do with this form now; raises `SdpoError` when a setting or the model is impossible."""
         info = self.model()
         config = self._train_config(form, info)
-        pairs = training_pairs(self.store, info.sha256)
+        pairs = training_pairs(self.store, info.sha256, config.pairs_from)
         split = split_held_out(pairs.usable, config.held_out_fraction, config.seed)
         steps = config.steps or steps_for_pairs(len(split.train))
         pace = self._seconds_per_step(info)

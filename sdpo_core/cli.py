@@ -227,7 +227,7 @@ def _run_job(verb: Verb, run: RunFolder, workspace: Path, out: Output, *, speaks
             raise
         except BaseException as error:  # noqa: BLE001 - the boundary: a viewer must learn of any end
             traceback.print_exc()
-            _fail(run, verb, f"{type(error).__name__}: {error}. The log has the details.")
+            _fail(run, verb, _in_words(error))
             return out.error(RunError(run.status().message), run=str(run.path))
     status = run.status()
     if speaks:
@@ -268,6 +268,16 @@ def _entry(verb: Verb) -> Callable[..., None]:
             from sdpo_core.training.job import run_train
 
             return run_train
+
+
+def _in_words(error: BaseException) -> str:
+    # OutOfMemoryError is torch's, which this module does not load.
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return (
+            "Memory ran out. Close other programs that use the graphics card or much memory, or set a smaller size_px. "
+            "The log has the details."
+        )
+    return f"{type(error).__name__}: {error}. The log has the details."
 
 
 def _fail(run: RunFolder, verb: Verb, message: str) -> None:

@@ -5,6 +5,7 @@ Unknown keys and impossible combinations are refused with a `ConfigError`; the r
 
 import difflib
 import itertools
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -29,7 +30,7 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            raise ConfigError(" ".join(_sentence(cls, problem) for problem in error.errors())) from error
+            raise ConfigError(" ".join(_sentences(cls, error.errors()))) from error
 
 
 class Runtime(Settings):
@@ -162,9 +163,14 @@ class TrainConfig(Sampling):
     """Pairs whose gradients make one optimiser step."""
     pairs_per_micro_step: int | None = Field(default=None, ge=1, le=4096)
     """Pairs computed at once; fewer need less memory and give the same gradient. Unset: all of `pairs_per_step`."""
-    memory: Literal["joint", "split"] = "joint"
+    memory: Literal["auto", "joint", "split"] = "auto"
     """How a micro-step goes: winners and losers `joint`, or `split`: one pair at a time, the winner's pass finished
-    before the loser's starts, which halves the memory and gives the same gradient."""
+    before the loser's starts, which halves the memory and gives the same gradient. `auto` takes what fits."""
+    checkpointing: Literal["auto", "none", "selective", "all"] = "auto"
+    """Which activations are computed again in the backward pass instead of kept: `none`, those of the two outer
+    resolutions (`selective`), or `all`. `auto` takes the first that fits the device."""
+    optimizer: Literal["adamw", "adamw-8bit"] = "adamw"
+    """AdamW, or with its moments in 8 bits (needs the package bitsandbytes and a CUDA card)."""
     noise_bank: int | None = Field(default=None, ge=1, le=1024)
     """Draws (t, ε) kept per pair instead of a fresh one each time; the reference's errors on them are computed once,
     which saves a third of a step from the second visit on. Unset draws afresh."""
@@ -241,6 +247,17 @@ def unknown_setting(cls: type[BaseModel], name: str) -> str:
     near = difflib.get_close_matches(name, cls.model_fields, n=1)
     hint = f" Did you mean {near[0]}?" if near else f" Known settings: {', '.join(sorted(cls.model_fields))}."
     return f"Unknown setting {name}.{hint}"
+
+
+def _sentences(cls: type[BaseModel], problems: Sequence[Any]) -> Iterator[str]:
+    """One sentence a setting. A setting of two kinds (`beta`: a number or `auto`) has a problem for each of them."""
+    for place, same in itertools.groupby(problems, key=lambda problem: problem["loc"][:1]):
+        first, *others = same
+        kinds = [other["msg"].removeprefix("Input should be ") for other in others if isinstance(other["loc"][1], str)]
+        if not kinds:
+            yield from (_sentence(cls, problem) for problem in (first, *others))
+        else:
+            yield f"{place[0]}: {', or '.join((first['msg'], *kinds))} (got {first['input']!r})."
 
 
 def _sentence(cls: type[BaseModel], problem: Any) -> str:

@@ -12,9 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from PIL import Image
 
+from sdpo_core.atomic import write_json
 from sdpo_core.cli import JOBS, main
 from sdpo_core.commands.output import DONE, FAILED, STOPPED, WRONG_USAGE
 from sdpo_core.config import TrainConfig
@@ -331,11 +333,20 @@ def test_a_running_run_saves_draws_and_stops_when_asked(workspace: Path, tiny: P
 def test_a_dead_run_and_a_damaged_folder_are_listed_too(tmp_path: Path) -> None:
     dead = RunFolder.create(tmp_path / "runs", "train", {})
     dead.write_status(Status(state="running", verb="train", pid=2**22 + 1, pid_started=1.0, step=3, total=9))
+    odd = RunFolder.create(tmp_path / "runs", "train", {})
+    write_json(odd.path / "process.json", {"pid": "none"})
     damaged = RunFolder.create(tmp_path / "runs", "train", {})
     (damaged.path / "status.json").write_text("{", encoding="utf-8")
+    unborn, waiting = (RunFolder.create(tmp_path / "runs", "train", {}) for _ in range(2))
+    write_json(unborn.path / "process.json", {"pid": 2**22 + 1, "pid_started": 1.0})
+    write_json(waiting.path / "process.json", {"pid": os.getpid(), "pid_started": psutil.Process().create_time()})
     rows = {row["run"]: row for row in lines("runs", "--workspace", tmp_path)}
+    assert [(rows[run.id]["state"], rows[run.id]["resumable"]) for run in (unborn, waiting)] == [
+        ("failed", True),
+        ("queued", False),
+    ]
     assert (rows[dead.id]["state"], rows[dead.id]["resumable"]) == ("failed", True)
-    assert rows[damaged.id]["state"] == "unreadable"
+    assert rows[damaged.id]["state"] == rows[odd.id]["state"] == "unreadable"
     assert f"{dead.id}\tfailed (resumable)\t3/9" in sdpo("runs", "--workspace", tmp_path)
     assert not (tmp_path / "studio.db").exists(), "looking makes nothing"
 
@@ -415,6 +426,7 @@ def test_imported_pairs_of_mixed_sizes_train_when_asked_for(
     ) in capsys.readouterr().err
     end = result("train", *flags, "--pairs-from", "all")
     assert (end["state"], end["step"]) == ("done", 2)
+    assert len(json.loads((Path(end["run"]) / "data.json").read_text(encoding="utf-8"))["train"]) == 4
     assert "4 pairs were written" in sdpo("export", "--pairs", tmp_path / "out", *where)
     again = sdpo("import", tmp_path / "out", *where)
     assert "Layout jsonl: " in again

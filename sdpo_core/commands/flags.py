@@ -36,9 +36,19 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "schedule": ("steps", "pairs_per_step", "learning_rate", "warmup_steps", "checkpoint_every_steps", "seed"),
     "health: what is measured on the way": ("held_out_fraction", "bank_draws_per_pair", "preview_prompts"),
     "memory and device": (
-        *("device", "precision", "threads", "memory", "pairs_per_micro_step", "noise_bank", "keep_warm_s"),
+        *(
+            "device",
+            "precision",
+            "threads",
+            "memory",
+            "checkpointing",
+            "optimizer",
+            "pairs_per_micro_step",
+            "noise_bank",
+            "keep_warm_s",
+        ),
     ),
-    "images: how they are sampled": ("sampler", "sampling_steps", "guidance", "clip_skip", "size_px"),
+    "images: how they are sampled": ("sampler", "sampling_steps", "guidance", "size_px", "clip_skip"),
 }
 """Settings of all jobs by what they are about; `--help` shows them so. A new field is named here too."""
 

@@ -13,7 +13,7 @@ from sdpo_core.commands.output import DONE, Output
 from sdpo_core.errors import AdapterError, ConfigError, RunError
 from sdpo_core.files.adapter_info import read_adapter_info
 from sdpo_core.preferences.store import Store
-from sdpo_core.training.runs import FINISHED, RunFolder, Signal, list_runs
+from sdpo_core.training.runs import FINISHED, RunFolder, Signal, Status, list_runs
 
 ABOUT = "list the runs, look at one, or ask a running one to stop, to save or to draw"
 EPILOGUE = """examples:
@@ -79,7 +79,7 @@ def find_run(workspace: Path, name: str) -> RunFolder:
 
 def _ask(run: RunFolder, signal: Signal) -> str:
     """Drop the signal into the run's folder; raises `RunError` when nobody is there to read it."""
-    status = run.status()
+    status = _status(run)
     if status.state in FINISHED:
         ends = "`train --run` resumes it" if _resumable(status.verb, status.state) else "start a new run"
         raise RunError(f"Run {run.id} is {status.state}, so nobody would read this; {ends}.")
@@ -93,7 +93,7 @@ def _row(run: RunFolder, adapters: Mapping[str, str]) -> dict[str, Any]:
     """A run in one line. A folder that can't be read is told too, instead of hiding the others."""
     row: dict[str, Any] = {"run": run.id, "path": str(run.path), "last_heard": _last_heard(run)}
     try:
-        status = run.status()  # corrected when its process is gone
+        status = _status(run)
     except RunError as error:
         return {**row, "state": "unreadable", "resumable": False, "message": str(error)}
     return {
@@ -103,6 +103,15 @@ def _row(run: RunFolder, adapters: Mapping[str, str]) -> dict[str, Any]:
         "winner_error": _winner_error(run, finished=status.state in FINISHED) if status.verb == "train" else None,
         "adapter": adapters.get(run.id),
     }
+
+
+def _status(run: RunFolder) -> Status:
+    """What the run says, corrected when its process is gone."""
+    status = run.status()
+    if run.never_started():
+        message = "The job died before it could say anything. Its log tells more."
+        return status.model_copy(update={"state": "failed", "message": message})
+    return status
 
 
 def _resumable(verb: str, state: str) -> bool:

@@ -44,32 +44,9 @@ class Conditioning:
     pooled: Tensor | None = None  # (B, P): each prompt as one vector, where the family has it
     time_ids: Tensor | None = None  # (B, 6): each image's frame, where the family has it
 
-    def __len__(self) -> int:
-        """B."""
-        return self.context.shape[0]
-
-    def pick(self, rows: Tensor | slice) -> Self:
-        """The rows at the given indices, (M,) int64, or of the slice."""
-        return self.map(lambda tensor: tensor[rows])
-
-    def expand(self, rows: int) -> Self:
-        """The only row, `rows` times."""
-        return self.map(lambda tensor: tensor.expand(rows, *tensor.shape[1:]))
-
     def to(self, device: torch.device) -> Self:
         """The same on `device`."""
         return self.map(lambda tensor: tensor.to(device))
-
-    def where(self, mask: Tensor, other: Self) -> Self:
-        """Rows of this where `mask`, (B,) bool, is true, rows of `other` (one row stands for all) where it is not.
-
-        The time ids stay: they tell of the image, not of the prompt.
-        """
-        context = torch.where(mask[:, None, None], *_equally_long([self.context, other.context]))
-        pooled = self.pooled
-        if pooled is not None and other.pooled is not None:
-            pooled = torch.where(mask[:, None], pooled, other.pooled)
-        return replace(self, context=context, pooled=pooled)
 
     @classmethod
     def cat(cls, parts: Sequence[Self]) -> Self:

@@ -16,6 +16,7 @@ from sdpo_core.preferences.records import Candidate, VotedPair
 from sdpo_core.preferences.store import Store
 
 _PAIRS_PER_TRANSACTION = 100
+_MAX_PROMPT_BYTES = 64 * 2**10
 
 
 @dataclass
@@ -54,9 +55,7 @@ def import_pairs(
             report.troubles.append(pair)
             continue
         try:
-            waiting.append(
-                ImportedPair(pair.prompt, _save(store, pair, pair.first), _save(store, pair, pair.second), pair.choice)
-            )
+            waiting.append(_saved(store, pair))
         except StoreError as error:
             report.troubles.append(Trouble(pair.first.name, str(error)))
             continue
@@ -66,6 +65,22 @@ def import_pairs(
             waiting = []
     report.added += store.add_imported(waiting)
     return report
+
+
+def _saved(store: Store, pair: FoundPair) -> ImportedPair:
+    """The pair with its images in the workspace; raises `StoreError` when it is none that can be recorded."""
+    for text in (pair.prompt, pair.first.negative, pair.second.negative):
+        try:
+            size = len(text.encode())
+        except UnicodeEncodeError as error:  # JSON can spell half of a character
+            raise StoreError("its prompt is not valid Unicode text") from error
+        if size > _MAX_PROMPT_BYTES:
+            raise StoreError(f"its prompt has {size:,} bytes; at most {_MAX_PROMPT_BYTES:,} are taken")
+    first, second = _save(store, pair, pair.first), _save(store, pair, pair.second)
+    same = first.recipe == second.recipe if first.recipe and second.recipe else first.sha256 == second.sha256
+    if same:
+        raise StoreError("both its images are the same")
+    return ImportedPair(pair.prompt, first, second, pair.choice)
 
 
 def _save(store: Store, pair: FoundPair, image: FoundImage) -> ImportedImage:

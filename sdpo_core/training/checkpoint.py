@@ -28,7 +28,6 @@ ADAPTER = "adapter.safetensors"
 _STATE = "state.safetensors"
 _NUMBERS = "state.json"
 _BANK = "noise_bank.errors"
-_MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
 
 def save_checkpoint(
@@ -60,9 +59,7 @@ def load_checkpoint(
         state = load_file(path / _STATE)
         lora.load_state_dict({name.removeprefix("lora."): t for name, t in state.items() if name.startswith("lora.")})
         remembered = state[_BANK] if noise_bank is not None else None
-        moments = {
-            i: {moment: state[f"adam.{moment}.{name}"] for moment in _MOMENTS} for i, name in enumerate(lora.names)
-        }
+        moments = {i: _moments_of(name, state) for i, name in enumerate(lora.names)}
     except (SafetensorError, OSError, KeyError) as error:
         raise RunError(
             f"Checkpoint {path.name} can't be read ({error}). Remove it to resume from an earlier one."
@@ -103,6 +100,21 @@ def _state(lora: Lora, optimizer: torch.optim.Optimizer, noise_bank: NoiseBank |
     tensors = {} if noise_bank is None else {_BANK: noise_bank.errors}
     tensors |= {f"lora.{name}": tensor.contiguous() for name, tensor in lora.state_dict().items()}
     for name, parameter in zip(lora.names, lora.parameters, strict=True):
-        for moment in _MOMENTS:
-            tensors[f"adam.{moment}.{name}"] = optimizer.state[parameter][moment].contiguous()
+        for moment, value in optimizer.state[parameter].items():
+            tensor = value if isinstance(value, Tensor) else torch.tensor(value)  # bitsandbytes counts steps in an int
+            tensors[f"adam.{moment}.{name}"] = tensor.contiguous()
     return tensors
+
+
+def _moments_of(parameter: str, state: Mapping[str, Tensor]) -> dict[str, Tensor | int]:
+    """What the optimiser knew of a parameter; raises KeyError when that is nothing."""
+    found: dict[str, Tensor | int] = {
+        name.split(".")[1]: tensor
+        for name, tensor in state.items()
+        if name.endswith(f".{parameter}") and name.startswith("adam.")
+    }
+    if not found:
+        raise KeyError(f"adam.*.{parameter}")
+    if "state1" in found:
+        found["step"] = int(found["step"])  # bitsandbytes' 8-bit moments
+    return found

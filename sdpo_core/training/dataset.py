@@ -6,7 +6,7 @@ another batch split or another number of processes sees the same pairs, timestep
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -35,23 +35,36 @@ class Example:
     loser: Candidate
 
 
-class ConditionedSides(NamedTuple):
-    """What the network is told with each side: the same prompts, each image's own time ids. B rows each."""
+@dataclass(frozen=True)
+class PairTexts:
+    """What the network is told with each side of B pairs: the same prompt, and each image's own time ids.
 
-    winner: Conditioning
-    loser: Conditioning
+    Every distinct prompt is kept once, in main memory and at its own length, and put together when a (micro-)step asks
+    for it: at SDXL's width a prompt takes .6 MB a chunk, and a single long one would lengthen all others.
+    """
+
+    prompts: tuple[Conditioning, ...]  # the distinct ones, one row each, on the CPU; the first is the empty prompt
+    rows: Tensor  # (B,) int64 on the CPU: which prompt each pair has
+    time_ids: Sides | None  # (B, 6) each, where the family has them
+    device: torch.device  # where the network wants them
 
     def pick(self, rows: Tensor | slice) -> Self:
-        """The rows at the given indices, (M,) int64, or of the slice; what the sides share stays one tensor."""
-        return self._share(self.winner.pick(rows), self.loser.time_ids, rows)
+        """The pairs at the given indices, (M,) int64, or of the slice."""
+        time_ids = None if self.time_ids is None else Sides(*(side[rows] for side in self.time_ids))
+        return replace(self, rows=self.rows[rows.cpu() if isinstance(rows, Tensor) else rows], time_ids=time_ids)
 
-    def where(self, mask: Tensor, other: Conditioning) -> Self:
-        """Prompts of this where `mask`, (B,) bool, is true, those of `other` where it is not."""
-        return self._share(self.winner.where(mask, other), self.loser.time_ids, slice(None))
+    def drop(self, mask: Tensor) -> Self:
+        """The same with the empty prompt where `mask`, (B,) bool, is true."""
+        return replace(self, rows=self.rows.masked_fill(mask.cpu(), 0))
 
-    @classmethod
-    def _share(cls, winner: Conditioning, time_ids: Tensor | None, rows: Tensor | slice) -> Self:
-        return cls(winner, replace(winner, time_ids=None if time_ids is None else time_ids[rows]))
+    def __getitem__(self, side: int) -> Conditioning:
+        """The winners' (0) or the losers' (1), B rows on the device."""
+        told = Conditioning.cat([self.prompts[row] for row in self.rows.tolist()]).to(self.device)
+        return told if self.time_ids is None else replace(told, time_ids=self.time_ids[side])
+
+    def __iter__(self) -> Iterator[Conditioning]:
+        """The winners', then the losers'."""
+        return iter((self[0], self[1]))
 
 
 class PairBatch(NamedTuple):
@@ -59,7 +72,7 @@ class PairBatch(NamedTuple):
 
     pair_ids: list[int]
     latents: Sides  # x_0, (B, C, h, w) each
-    conditioning: ConditionedSides  # B rows each
+    conditioning: PairTexts  # of B pairs
     noise: Tensor  # ε, (B, C, h, w)
     timesteps: Tensor  # (B,) int64
     unconditional: Tensor  # (B,) bool: the prompt was dropped, so the conditioning is the empty prompt's
@@ -102,8 +115,7 @@ class EncodedPairs:
 
     examples: tuple[Example, ...]
     latents: Sides  # (N, C, h, w) each
-    conditioning: ConditionedSides  # N rows each
-    empty: Conditioning  # one row: the empty prompt, for caption dropout
+    conditioning: PairTexts  # of N pairs
     timesteps: int  # T, the length of the model's schedule
 
     def __len__(self) -> int:
@@ -116,7 +128,6 @@ class EncodedPairs:
             tuple(self.examples[i] for i in indices),
             Sides(*(side[pick] for side in self.latents)),
             self.conditioning.pick(pick),
-            self.empty,
             self.timesteps,
         )
 
@@ -153,7 +164,7 @@ class EncodedPairs:
         return PairBatch(
             [self.examples[pair].pair_id for pair, *_ in drawn],
             Sides(*(side[pick] for side in self.latents)),
-            self.conditioning.pick(pick).where(~dropped, self.empty),
+            self.conditioning.pick(pick).drop(dropped),
             torch.stack([draw.noise for *_, draw, _ in drawn]).to(device),
             torch.tensor([int(part * self.timesteps) for *_, part in drawn], device=device),
             dropped,
@@ -193,17 +204,17 @@ def encode_pairs(
 ) -> EncodedPairs:
     """Orient `pairs` and encode their images, brought to `size` (width, height) in pixels, and their prompts."""
     examples = tuple(orient(pair) for pair in pairs)
-    prompts = sorted({example.prompt for example in examples} | {""})
-    embeddings = model.encode_prompts(prompts, clip_skip)
-    row = {prompt: i for i, prompt in enumerate(prompts)}
-    told = embeddings.pick(torch.tensor([row[example.prompt] for example in examples], device=model.device))
+    row = {prompt: i for i, prompt in enumerate(sorted({example.prompt for example in examples} | {""}))}
+    prompts = tuple(model.encode_prompts([prompt], clip_skip).to(torch.device("cpu")) for prompt in row)
     winners = _encode_images(model, [store.image_path(example.winner) for example in examples], size)
     losers = _encode_images(model, [store.image_path(example.loser) for example in examples], size)
+    ids = [model.frame(prompts[0], encoded.frames).time_ids for encoded in (winners, losers)]
+    time_ids = Sides(*(side for side in ids if side is not None)) if None not in ids else None
+    rows = torch.tensor([row[example.prompt] for example in examples])
     return EncodedPairs(
         examples,
         Sides(winners.latents, losers.latents),
-        ConditionedSides(model.frame(told, winners.frames), model.frame(told, losers.frames)),
-        embeddings.pick(slice(0, 1)),  # "" is sorted first
+        PairTexts(prompts, rows, time_ids, model.device),
         len(model.alphas_cumprod),
     )
 

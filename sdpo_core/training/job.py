@@ -20,6 +20,7 @@ from sdpo_core.errors import ConfigError, DataError, RunError
 from sdpo_core.files.model_info import inspect_model
 from sdpo_core.generation import build_recipe, sample
 from sdpo_core.models.adapter import ADAPTER_MODE, prove_adapter
+from sdpo_core.models.checkpointing import checkpoint_activations
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.models.registry import load_configured
@@ -37,6 +38,7 @@ from sdpo_core.training.checkpoint import (
 )
 from sdpo_core.training.dataset import EncodedPairs, commonest_size, encode_pairs
 from sdpo_core.training.health import DEFAULT_BUDGET, Bank
+from sdpo_core.training.preflight import cheaper_way, choose_way, free_memory, is_out_of_memory
 from sdpo_core.training.processes import Processes
 from sdpo_core.training.reference import NoiseBank
 from sdpo_core.training.runs import Reporter, RunFolder
@@ -44,6 +46,11 @@ from sdpo_core.training.train import Progress, make_optimizer, train
 
 PREVIEW_SEED = 700_000
 _DATA = "data.json"
+_NO_MEMORY = (
+    "The memory of {device} ran out, also in a cheaper way. Nothing is lost: the run can be resumed from its last "
+    "checkpoint. Close other programs that use it, or start again with memory and checkpointing on auto, a smaller "
+    "size_px, or a smaller rank."
+)
 _LIBRARIES = ("torch", "diffusers", "transformers", "peft", "safetensors")
 _PAIRS = TypeAdapter(tuple[VotedPair, ...])
 
@@ -77,8 +84,11 @@ def run_train(config: TrainConfig, run: RunFolder, workspace: Path, reporter: Re
     with Store(workspace) as store:
         info = inspect_model(config.model, config.prediction_type)
         if together.first:
-            voted = training_pairs(store, info.sha256, config.pairs_from)
-            data = _load_data(run) or _freeze_data(run, voted, config)
+            data = _load_data(run)
+            if data is None:
+                voted = training_pairs(store, info.sha256, config.pairs_from)
+                reporter.say(0, voted.sentence(), force=True)
+                data = _freeze_data(run, voted, config)
             config = config.model_copy(update={"steps": config.steps or steps_for_pairs(len(data.train))})
             run.write_config(config.model_dump(mode="json"))
         together.agree(0)  # until the first has written them
@@ -100,7 +110,15 @@ def run_train(config: TrainConfig, run: RunFolder, workspace: Path, reporter: Re
         if config.noise_bank:
             numbers = torch.promote_types(model.dtype, torch.float32)
             noise_bank = NoiseBank(len(pairs), config.noise_bank, device=model.device, dtype=numbers)
-        _Job(config, run, store, reporter, model, lora, data, bank, noise_bank, together).go(pairs)
+        model.release_encoders()
+        reporter.say(0, "Trying one step, to see what this run needs…", force=True)
+        config, found = choose_way(model, lora, pairs, config, together)
+        if together.first:
+            run.write_config(config.model_dump(mode="json"))
+            write_json(run.path / "preflight.json", found.content())
+        reporter.say(0, found.sentence(), force=True)
+        job = _Job(config, run, store, reporter, model, lora, data, bank, noise_bank, together)
+        job.go_and_retry_once(pairs)
 
 
 @dataclass
@@ -115,6 +133,36 @@ class _Job:
     bank: Bank
     noise_bank: NoiseBank | None
     together: Processes
+
+    def go_and_retry_once(self, pairs: EncodedPairs) -> None:
+        """`go`; when memory runs out on the way, once more from the last checkpoint in the next cheaper way."""
+        start = self.lora.state_dict()
+        problem = self._go_until_out_of_memory(pairs)
+        if problem is None:
+            return
+        way = cheaper_way(self.config) if self.together.count == 1 else None
+        if way is None:
+            raise RunError(_NO_MEMORY.format(device=self.model.device)) from problem
+        del problem  # and the tensors that its traceback holds
+        free_memory(self.model.device)
+        self.config = self.config.model_copy(update=way)
+        self.run.write_config(self.config.model_dump(mode="json"))
+        checkpoint_activations(self.model, way["checkpointing"])
+        self.lora.load_state_dict(start)
+        words = f"memory {way['memory']}, checkpointing {way['checkpointing']}"
+        self.reporter.say(0, f"Memory ran out. Going on from the last checkpoint with {words}…", force=True)
+        again = self._go_until_out_of_memory(pairs)
+        if again is not None:
+            raise RunError(_NO_MEMORY.format(device=self.model.device)) from again
+
+    def _go_until_out_of_memory(self, pairs: EncodedPairs) -> Exception | None:
+        try:
+            self.go(pairs)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            return error
+        return None
 
     def go(self, pairs: EncodedPairs) -> None:
         """Run the loop to its end, a stop, or two unhealthy checks in a row; then publish the best checkpoint."""
@@ -254,6 +302,7 @@ class _Job:
             (image,) = sample(self.model, [recipe], lora=self.lora)
             with replacing(self.run.path / "previews" / f"step-{step:06d}" / f"{i:02d}.png") as temporary:
                 image.save(temporary)
+        self.model.release_encoders()
 
     def _publish(self, why_stopped: str, progress: Progress) -> None:
         """Put the best checkpoint's adapter where the person finds it, and end the run."""

@@ -72,6 +72,12 @@ class Processes:
             return value
         return float(self.spread(torch.tensor([value], dtype=torch.float64, device=self._wire)))
 
+    def any(self, mine: bool) -> bool:
+        """Whether it is so in any process."""
+        if self.count == 1:
+            return mine
+        return bool(self.add_up(torch.tensor([float(mine)], device=self._wire)) > 0)
+
     def agree_text(self, text: str) -> str:
         """The first process's `text`."""
         if self.count == 1:

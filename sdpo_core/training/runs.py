@@ -123,6 +123,16 @@ class RunFolder:
             return status.model_copy(update={"state": "failed", "message": message, "eta_s": None})
         return status
 
+    def never_started(self) -> bool:
+        """Whether this run is queued and the process that a viewer started for it (`process.json`) is gone."""
+        if self.status().state != "queued" or not (self.path / "process.json").is_file():
+            return False
+        started = self._read_json("process.json")
+        try:
+            return not _alive(Status.model_validate({"state": "queued", "verb": "train", **started}))
+        except ValidationError as error:
+            raise RunError(f"process.json of run {self.id} names no process: {error}") from error
+
     def write_status(self, status: Status) -> None:
         """Replace the status."""
         write_json(self.path / "status.json", status.model_dump())

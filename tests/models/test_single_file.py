@@ -96,7 +96,9 @@ def test_sdxl_encodes_and_predicts_as_its_parts(configs: Path, tmp_path: Path) -
     parts: dict[str, Any] = dict(build_parts(configs, "sdxl"))
     path = write_checkpoint(tmp_path / "lakes.safetensors", "sdxl", parts)
     model = load_model(str(path), device="cpu")
-    told = model.frame(model.encode_prompts(["a cat", ""]), [Frame((64, 48), (3, 0), (32, 32))] * 2)
+    told, empty = (
+        model.frame(model.encode_prompts([prompt]), [Frame((64, 48), (3, 0), (32, 32))]) for prompt in ("a cat", "")
+    )
     states: list[torch.Tensor] = []
     for number in ("", "_2"):
         tokenizer = parts_of(path).tokenizer(f"tokenizer{number}")  # pyright: ignore[reportArgumentType]
@@ -104,13 +106,15 @@ def test_sdxl_encodes_and_predicts_as_its_parts(configs: Path, tmp_path: Path) -
         output = parts[f"text_encoder{number}"](ids, output_hidden_states=True)
         states.append(output.hidden_states[-2])
     context, vector = torch.cat(states, dim=2), output.text_embeds
-    torch.testing.assert_close(told.context, context)  # the empty prompt as well: no zeros, as in ComfyUI
-    torch.testing.assert_close(told.pooled, vector)
+    torch.testing.assert_close(told.context, context[:1])
+    torch.testing.assert_close(told.pooled, vector[:1])
+    torch.testing.assert_close(empty.context, context[1:])  # no zeros, as in ComfyUI
+    torch.testing.assert_close(empty.pooled, vector[1:])
     noisy = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(1))
     extra = {"text_embeds": vector[:1], "time_ids": torch.tensor([[64, 48, 3, 0, 32, 32]])}
     t = torch.tensor([500])
     expected = parts["unet"](noisy, t, encoder_hidden_states=context[:1], added_cond_kwargs=extra).sample
-    torch.testing.assert_close(model.predict(noisy, t, told.pick(slice(0, 1))), expected)
+    torch.testing.assert_close(model.predict(noisy, t, told), expected)
 
 
 def test_the_text_encoders_of_sdxl_compute_what_the_originals_do(configs: Path, tmp_path: Path) -> None:

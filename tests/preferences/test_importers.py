@@ -153,6 +153,9 @@ def test_troubles_are_counted_and_named_and_the_rest_comes_in(store: Store, tmp_
         ({"prompt": 5}, "has no prompt"),
         ({"prefer_0": None}, "does not say which image is better"),
         ({"sdpo": {"recipe_0": {"seed": 1}}}, "has a recipe_0 that this version can't read"),
+        ({"image_1": "images/0_a.png"}, "both its images are the same"),
+        ({"prompt": "half \ud800 of one"}, "its prompt is not valid Unicode text"),
+        ({"prompt": "a" * 70_000}, "its prompt has 70,000 bytes; at most 65,536 are taken"),
         ("no object", "is not a JSON object"),
         ("\udcff", "is not JSON"),
     ],
@@ -174,7 +177,7 @@ def test_a_line_that_lies_or_leads_out_is_refused_by_name(
     report = bring_in(store, root)
     assert report.added.votes == 1
     ((name, told),) = report.troubles
-    assert name == "metadata.jsonl line 1"
+    assert name in ("metadata.jsonl line 1", "images/0_a.png")
     assert reason in told
 
 

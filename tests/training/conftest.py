@@ -1,5 +1,6 @@
 """A tiny real model and random pairs for it."""
 
+import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,12 +8,15 @@ from pathlib import Path
 import pytest
 import torch
 
+from sdpo_core.files.model_info import inspect_model
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.models.registry import load_model
 from sdpo_core.objective import Sides
 from sdpo_core.preferences.records import Candidate
-from sdpo_core.training.dataset import ConditionedSides, EncodedPairs, Example
+from sdpo_core.preferences.store import Store
+from sdpo_core.training.dataset import EncodedPairs, Example, PairTexts
+from tests.app.helpers import add_pair
 from tests.tiny_model import build_tiny_pipeline
 
 PAIRS = 6
@@ -49,12 +53,11 @@ def pairs(model: DiffusionModel) -> EncodedPairs:
     g = torch.Generator().manual_seed(0)
     latents = Sides(*(torch.randn(PAIRS, *model.latent_shape(32), generator=g) for _ in range(2)))
     prompts = [f"prompt {i}" for i in range(PAIRS)]
-    told = model.encode_prompts(prompts)
+    told = tuple(model.encode_prompts([prompt]) for prompt in ["", *prompts])
     return EncodedPairs(
         tuple(Example(i + 1, prompts[i], _candidate(2 * i), _candidate(2 * i + 1)) for i in range(PAIRS)),
         latents,
-        ConditionedSides(told, told),
-        model.encode_prompts([""]),
+        PairTexts(told, torch.arange(1, PAIRS + 1), None, model.device),
         len(model.alphas_cumprod),
     )
 
@@ -71,3 +74,15 @@ def _candidate(i: int) -> Candidate:
         recipe=None,
         created_at=datetime.now(UTC),
     )
+
+
+@pytest.fixture(scope="session")
+def voted_workspace(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with four decided pairs of plain images that name the tiny model as their base."""
+    folder = tmp_path_factory.mktemp("voted") / "workspace"
+    base = inspect_model(str(tiny_folder)).sha256
+    with Store(folder) as store:
+        for i in range(4):
+            pair = add_pair(store, i, f"a hill {i}", base)
+            store.vote(str(uuid.UUID(int=i)), pair.id, ("left", "right")[i % 2])
+    return folder

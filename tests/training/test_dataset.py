@@ -1,11 +1,14 @@
 """What training tells the network of each image."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from PIL import Image
 
-from sdpo_core.models.family import Conditioning, Frame
-from sdpo_core.training.dataset import ConditionedSides, EncodedPairs, fit_frame
+from sdpo_core.models.family import DiffusionModel, Frame
+from sdpo_core.objective import Sides
+from sdpo_core.training.dataset import EncodedPairs, fit_frame
 from sdpo_core.training.dataset import _fit as fit
 
 
@@ -31,19 +34,31 @@ def test_the_frame_says_where_the_image_was_cut() -> None:
 
 
 def test_each_side_keeps_its_own_time_ids_and_shares_the_prompt(pairs: EncodedPairs) -> None:
-    told = pairs.conditioning.winner
     ids = torch.arange(len(pairs) * 6.0).view(-1, 6)
-    sides = ConditionedSides(Conditioning(told.context, None, ids), Conditioning(told.context, None, -ids))
-    framed = EncodedPairs(pairs.examples, pairs.latents, sides, pairs.empty, pairs.timesteps)
+    framed = replace(pairs, conditioning=replace(pairs.conditioning, time_ids=Sides(ids, -ids)))
     batch = framed.batch(0, pairs=4, seed=0, caption_dropout=0.5)
     assert 0 < int(batch.unconditional.sum()) < 4
+    empty = pairs.conditioning.prompts[0].context
     expected = ids[[i - 1 for i in batch.pair_ids]]
     for part, start in zip(batch.split(3), (0, 3), strict=True):
         winner, loser = part.conditioning
-        assert winner.context is loser.context
+        assert torch.equal(winner.context, loser.context)
         assert winner.time_ids is not None
         assert loser.time_ids is not None
         assert torch.equal(winner.time_ids, expected[start : start + 3])
         assert torch.equal(loser.time_ids, -winner.time_ids)
         unconditional = batch.unconditional[start : start + 3]
-        assert (winner.context == pairs.empty.context).all(2).all(1).tolist() == unconditional.tolist()
+        assert (winner.context == empty).all(2).all(1).tolist() == unconditional.tolist()
+
+
+def test_a_long_prompt_lengthens_only_the_micro_batches_that_it_is_in(
+    model: DiffusionModel, pairs: EncodedPairs
+) -> None:
+    prompts = list(pairs.conditioning.prompts)
+    prompts[2] = model.encode_prompts(["a BREAK b BREAK c"])
+    texts = replace(pairs.conditioning, prompts=tuple(prompts))
+    batch = replace(pairs, conditioning=texts).batch(0, pairs=6, seed=0, caption_dropout=0.0)
+    lengths = {part.pair_ids[0]: part.conditioning[0].context.shape[1] for part in batch.split(1)}
+    assert lengths == {1: 24, 2: 72, 3: 24, 4: 24, 5: 24, 6: 24}
+    assert batch.conditioning[0].context.shape == (6, 72, 32)
+    assert texts.drop(torch.tensor([False, True] + [False] * 4))[1].context.shape == (6, 24, 32)

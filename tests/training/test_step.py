@@ -60,7 +60,7 @@ def moved(prediction: Tensor, reference: Tensor) -> Tensor:
 def joint_gradient(model: DiffusionModel, lora: Lora, batch: PairBatch, config: TrainConfig) -> Tensor:
     """What everybody else does: both sides in one batch, one loss, one backward."""
     noised, targets = noise_sides(model, batch)
-    both, t, c = torch.cat(list(noised)), batch.timesteps.repeat(2), Conditioning.cat(batch.conditioning)
+    both, t, c = torch.cat(list(noised)), batch.timesteps.repeat(2), Conditioning.cat(list(batch.conditioning))
     with torch.no_grad(), lora.off():
         reference = Sides(*model.predict(both, t, c).chunk(2))
     prediction = Sides(*model.predict(both, t, c).chunk(2))
@@ -226,7 +226,7 @@ def test_sides_share_noise_timestep_and_dropped_captions(model: DiffusionModel, 
     for x, x0, goal in zip(noised, batch.latents, targets, strict=True):
         assert_close(x, abar.sqrt() * x0 + (1 - abar).sqrt() * batch.noise)
         assert_close(goal, batch.noise)
-    dropped = (batch.conditioning.winner.context == pairs.empty.context).all(2).all(1)
+    dropped = (batch.conditioning[0].context == pairs.conditioning.prompts[0].context).all(2).all(1)
     assert dropped.tolist() == batch.unconditional.tolist()
     assert 16 < int(dropped.sum()) < 48
 
@@ -246,7 +246,7 @@ def test_each_part_of_the_schedule_is_drawn_from_once_a_step(pairs: EncodedPairs
 def test_a_batch_is_a_function_of_seed_step_and_slot(pairs: EncodedPairs) -> None:
     def flat(step: int, seed: int = 7) -> list[Tensor]:
         batch = pairs.batch(step, pairs=4, seed=seed, caption_dropout=0.1)
-        return [*batch.latents, batch.conditioning.winner.context, batch.noise, batch.timesteps]
+        return [*batch.latents, batch.conditioning[0].context, batch.noise, batch.timesteps]
 
     for a, b in zip(flat(3), flat(3), strict=True):
         assert_close(a, b, rtol=0, atol=0)

@@ -9,7 +9,7 @@ from torch.testing import assert_close
 
 from sdpo_core.config import TrainConfig, steps_for_pairs
 from sdpo_core.errors import RunError
-from sdpo_core.models.family import DiffusionModel
+from sdpo_core.models.family import Conditioning, DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.models.registry import load_model
 from sdpo_core.objective import Sides
@@ -117,7 +117,7 @@ def test_the_bank_by_hand(model: DiffusionModel, trained_lora: Lora, pairs: Enco
     def errors(x0: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
             found = model.predict(
-                abar.sqrt() * x0 + (1 - abar).sqrt() * draws.noise, draws.timesteps, draws.conditioning.winner
+                abar.sqrt() * x0 + (1 - abar).sqrt() * draws.noise, draws.timesteps, draws.conditioning[0]
             )
         return (found - draws.noise).square().mean((1, 2, 3))
 
@@ -187,7 +187,7 @@ def test_holding_keeps_the_unconditional_branch_where_it_was(model: DiffusionMod
         adapter = Lora.create(model, rank=4, alpha=4, targets="attention", seed=1)
         changes = {"steps": 30, "pairs_per_step": 6, "caption_dropout": 0.4, "hold_unconditional": kappa}
         run(model, adapter, pairs, until=30, config=CONFIG.model_copy(update={**changes, "learning_rate": 5e-3}))
-        x, empty = pairs.latents.winner, pairs.empty.expand(len(pairs))
+        x, empty = pairs.latents.winner, Conditioning.cat([pairs.conditioning.prompts[0]] * len(pairs))
         t = torch.full((len(pairs),), 500)
         with torch.no_grad():
             now = model.predict(x, t, empty)

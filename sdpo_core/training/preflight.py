@@ -1,0 +1,181 @@
+"""Before a run starts: one dry step on the device says what it will need, and chooses the settings that fit.
+
+From the fastest way to the one that needs least memory; each gives the same gradient.
+"""
+
+import gc
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import psutil
+import torch
+
+from sdpo_core.config import TrainConfig
+from sdpo_core.errors import ModelError
+from sdpo_core.models.checkpointing import checkpoint_activations
+from sdpo_core.models.family import DiffusionModel
+from sdpo_core.models.lora import Lora
+from sdpo_core.training.dataset import EncodedPairs
+from sdpo_core.training.processes import Processes
+from sdpo_core.training.step import side_gradients
+
+_ALLOCATOR_WORDS = ("out of memory", "can't allocate memory", "not enough memory")
+_SPARE = 0.05  # of the device's memory: for previews, fragmentation, and whatever else the person opens
+_GIB = 2**30
+
+WAYS: tuple[dict[str, Any], ...] = (
+    {"memory": "joint", "checkpointing": "none"},
+    {"memory": "split", "checkpointing": "none"},
+    {"memory": "split", "checkpointing": "selective"},
+    {"memory": "split", "checkpointing": "all"},
+)
+"""Ways to compute a step, each with less memory than the one before."""
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """What a dry step measured."""
+
+    memory: str
+    checkpointing: str
+    seconds_per_step: float
+    steps: int
+    peak_gib: float  # of the device, or of the process where the device is the CPU
+    total_gib: float
+
+    def sentence(self) -> str:
+        """For a person, before the first step."""
+        minutes = self.seconds_per_step * self.steps / 60
+        time_needed = f"about {minutes:.0f} min" if minutes >= 1.5 else f"about {60 * minutes:.0f} s"
+        ways = [f"memory {self.memory}"] if self.memory == "split" else []
+        ways += [f"checkpointing {self.checkpointing}"] if self.checkpointing != "none" else []
+        chosen = f" ({', '.join(ways)})" if ways else ""
+        return f"{self.steps} steps need {time_needed} and {self.peak_gib:.1f} of {self.total_gib:.0f} GiB{chosen}."
+
+    def content(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
+
+
+def ways_for(config: TrainConfig) -> list[dict[str, Any]]:
+    """The ways that `config` leaves open: its own where it names them, all that fit the loss where it says `auto`."""
+    fixed = {
+        name: value
+        for name, value in (("memory", config.memory), ("checkpointing", config.checkpointing))
+        if value != "auto"
+    }
+    whole = config.loss == "dspo" or config.scope == "batch"  # these look at both sides together
+    ways: list[dict[str, Any]] = []
+    for way in WAYS:
+        way = {**way, **({"memory": "joint"} if whole else {}), **fixed}
+        if way not in ways:
+            ways.append(way)
+    return ways
+
+
+def choose_way(
+    model: DiffusionModel, lora: Lora, pairs: EncodedPairs, config: TrainConfig, together: Processes
+) -> tuple[TrainConfig, Preflight]:
+    """The first way that fits the device, with what a dry step of it needed; `checkpointing` is set on the model.
+
+    Raises ModelError when not even the last one fits.
+    """
+    ways = ways_for(config)
+    for way in ways:
+        trial = config.model_copy(update=way)
+        found = _dry_step(model, lora, pairs, trial, together)
+        if together.any(found is None):
+            continue
+        assert found is not None
+        return trial, found
+    if len(ways) == 1 and WAYS[-1] not in ways:
+        raise ModelError(
+            f"The memory of {model.device} is too small for a training step with memory '{config.memory}' and "
+            f"checkpointing '{config.checkpointing}'. Set both to auto, which takes a way that fits."
+        )
+    raise ModelError(
+        f"The memory of {model.device} is too small for a training step at this size, even one image at a time. Close "
+        "other programs that use it, set a smaller size_px or rank, or take a smaller model."
+    )
+
+
+def cheaper_way(config: TrainConfig) -> dict[str, Any] | None:
+    """The next way after the one of `config`; None when there is none."""
+    whole = config.loss == "dspo" or config.scope == "batch"
+    ways = [{**way, "memory": "joint"} if whole else way for way in WAYS]
+    ways = [way for i, way in enumerate(ways) if way not in ways[:i]]
+    now = {"memory": config.memory, "checkpointing": config.checkpointing}
+    return next((ways[i + 1] for i, way in enumerate(ways[:-1]) if way == now), None)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error of torch says that memory ran out. Only CUDA has a class of its own for that."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error).casefold() for words in _ALLOCATOR_WORDS)
+
+
+def free_memory(device: torch.device) -> None:
+    """Give back what is not used any more."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+
+
+def _dry_step(
+    model: DiffusionModel, lora: Lora, pairs: EncodedPairs, config: TrainConfig, together: Processes
+) -> Preflight | None:
+    """Gradients of the first step, thrown away; None when memory ran out or would be all but full."""
+    checkpoint_activations(model, config.checkpointing)  # pyright: ignore[reportArgumentType] - never "auto" here
+    batch = pairs.batch(
+        0,
+        pairs=config.pairs_per_step,
+        seed=config.seed,
+        caption_dropout=config.caption_dropout,
+        noise_bank=config.noise_bank,
+        slots=together.slots(config.pairs_per_step),
+    )
+    micro = config.pairs_per_micro_step or config.pairs_per_step
+    parts = batch.split(micro)
+    _start_watching(model.device)
+    began = time.perf_counter()
+    try:
+        # The largest micro-step, twice: the first also warms up kernels and caches.
+        for _ in range(2):
+            began = time.perf_counter()
+            side_gradients(model, lora, parts[:1], config, beta=1.0)
+            _wait(model.device)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        free_memory(model.device)
+        return None
+    seconds = (time.perf_counter() - began) * len(batch.pair_ids) / len(parts[0].pair_ids)
+    peak, total = _peak_and_total(model.device)
+    if peak > (1 - _SPARE) * total:
+        free_memory(model.device)
+        return None
+    assert config.steps is not None
+    return Preflight(config.memory, config.checkpointing, seconds, config.steps, peak / _GIB, total / _GIB)
+
+
+def _start_watching(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
+def _peak_and_total(device: torch.device) -> tuple[float, float]:
+    """Bytes."""
+    if device.type == "cuda":
+        free, total = torch.cuda.mem_get_info(device)
+        others = total - free - torch.cuda.memory_reserved(device)  # of other programs
+        return torch.cuda.max_memory_reserved(device) + others, total
+    return psutil.Process().memory_info().rss, psutil.virtual_memory().total
