@@ -252,6 +252,13 @@ def _fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return image if image.size == size else ImageOps.fit(image, size, Image.Resampling.LANCZOS)
 
 
+def commonest_clip_skip(pairs: Sequence[VotedPair]) -> int | None:
+    """The `clip_skip` that most images were made with; None when no recipe says."""
+    recipes = [c.recipe for voted in pairs for c in (voted.pair.left, voted.pair.right) if c.recipe]
+    counted = Counter(recipe.clip_skip for recipe in recipes if recipe.clip_skip)
+    return counted.most_common(1)[0][0] if counted else None
+
+
 def commonest_size(pairs: Sequence[VotedPair]) -> tuple[int, int]:
     """(width, height) that most images have, rounded down to multiples of 8, which every autoencoder accepts."""
     sizes = Counter((c.width_px, c.height_px) for voted in pairs for c in (voted.pair.left, voted.pair.right))

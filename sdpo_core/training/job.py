@@ -36,7 +36,7 @@ from sdpo_core.training.checkpoint import (
     read_numbers,
     save_checkpoint,
 )
-from sdpo_core.training.dataset import EncodedPairs, commonest_size, encode_pairs
+from sdpo_core.training.dataset import EncodedPairs, commonest_clip_skip, commonest_size, encode_pairs
 from sdpo_core.training.health import DEFAULT_BUDGET, Bank
 from sdpo_core.training.preflight import cheaper_way, choose_way, free_memory, is_out_of_memory
 from sdpo_core.training.processes import Processes
@@ -90,7 +90,8 @@ def run_train(config: TrainConfig, run: RunFolder, workspace: Path, reporter: Re
                 voted = training_pairs(store, info.sha256, config.pairs_from, continued_sha256(store, config))
                 reporter.say(0, voted.sentence(), force=True)
                 data = _freeze_data(run, voted, config)
-            config = config.model_copy(update={"steps": config.steps or steps_for_pairs(len(data.train))})
+            steps, skip = config.steps or steps_for_pairs(len(data.train)), commonest_clip_skip(data.train)
+            config = config.model_copy(update={"steps": steps, "clip_skip": config.clip_skip or skip})
             run.write_config(config.model_dump(mode="json"))
         together.agree(0)  # until the first has written them
         data, config = _require_data(run), TrainConfig.parse(run.config())
