@@ -285,6 +285,7 @@ FIELD_LABELS = {
     "sampling_steps": "Sampling steps",
     "guidance": "Guidance",
     "size_px": "Size in pixels",
+    "clip_skip": "Clip skip",
     "negative": "Negative prompt",
     "comparisons": "Comparisons",
 }

@@ -63,7 +63,7 @@ class Sampling(Runtime):
     """Classifier-free guidance scale; unset takes the model's own (3 for the demo model, 7 for SD1.5, 5 for SDXL)."""
     clip_skip: int | None = Field(default=None, ge=1, le=12)
     """Which of the text encoder's layers the prompt is read from, counted from the last (1); unset takes what the model
-    was made for (1 for SD1.5, 2 for SDXL)."""
+    was made for (1 for SD1.5, 2 for SDXL), in training what most of the images were made with."""
     size_px: int | None = Field(default=None, ge=64, le=2048, multiple_of=8)
     """Side of the square image in pixels; unset takes the size the model was made for."""
 
@@ -198,6 +198,9 @@ class TrainConfig(Sampling):
     pairs_from: Literal["own", "all"] = "own"
     """Pairs to train on: `own` ones, made by this model without an adapter, or `all`: also imported ones and those made
     by other models or with an adapter. They say what you like, but less about how this model goes wrong."""
+    continue_from: str | None = Field(default=None, min_length=1)
+    """Adapter to go on with (round two): a name in the workspace, `latest`, or a file. It trains on pairs made with it;
+    the reference is a frozen copy of it, and rank, α and layers are its own."""
     adapter_name: str | None = Field(default=None, max_length=80)
     """Name of the adapter; unset takes the run's id."""
 

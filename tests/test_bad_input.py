@@ -67,6 +67,26 @@ def test_a_model_in_a_pickle_is_refused(tiny: Path, tmp_path: Path, capsys: pyte
     assert "diffusion_pytorch_model.bin is a pickle file, which can run any code when it is loaded" in told
 
 
+@pytest.mark.parametrize(
+    ("name", "data", "sentence"),
+    [
+        ("old.ckpt", b"\x80\x02}q\x00.", "is a pickle file, which can run any code when it is loaded"),
+        (
+            "renamed.safetensors",
+            b"PK\x03\x04" + bytes(100),
+            "is no safetensors file but a pickle with its name changed",
+        ),
+        ("cut.safetensors", (5_000).to_bytes(8, "little") + b"{", "is cut short: its header alone needs 5,008 bytes"),
+    ],
+)
+def test_a_checkpoint_file_that_is_dangerous_or_cut_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, data: bytes, sentence: str
+) -> None:
+    (tmp_path / name).write_bytes(data)
+    assert train(tmp_path / "workspace", tmp_path / name) == 1
+    assert f"{name} {sentence}" in capsys.readouterr().err
+
+
 def test_a_model_that_is_cut_short_is_refused(tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fill(tmp_path / "workspace", "left")
     model = shutil.copytree(tiny, tmp_path / "model")

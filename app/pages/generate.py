@@ -12,7 +12,7 @@ from sdpo_core.config import GenerateConfig
 from sdpo_core.errors import SdpoError
 from sdpo_core.files.model_info import ModelInfo
 
-_SETTINGS = ("seed", "sampling_steps", "guidance", "sampler", "size_px", "negative")
+_SETTINGS = ("seed", "sampling_steps", "guidance", "sampler", "size_px", "clip_skip", "negative")
 _DEFAULT_PAIRS = 24
 
 

@@ -32,7 +32,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "safeguard: how the loser is kept from spoiling the winner": (
         *("safeguard", "mu", "scope", "loser_weight", "drift_budget"),
     ),
-    "LoRA: what is trained": ("rank", "lora_alpha", "targets", "adapter_name"),
+    "LoRA: what is trained": ("rank", "lora_alpha", "targets", "continue_from", "adapter_name"),
     "schedule": ("steps", "pairs_per_step", "learning_rate", "warmup_steps", "checkpoint_every_steps", "seed"),
     "health: what is measured on the way": ("held_out_fraction", "bank_draws_per_pair", "preview_prompts"),
     "memory and device": (

@@ -1,7 +1,7 @@
 """LoRA on a frozen network, through peft: h = W x + strength·(α/rank)·B A x, B = 0 at the start (arXiv 2106.09685).
 
-The reference model is the same weights with the adapter off. Several adapters may sit on one network: each `Lora`
-switches only itself.
+The reference model is the same weights with the adapter off, or with a frozen copy of it in its place. Several
+adapters may sit on one network: each `Lora` switches only itself.
 """
 
 import contextlib
@@ -56,6 +56,7 @@ class Lora:
         taken = {adapter for layer in _layers(self._network).values() for adapter in layer.lora_A}
         self._name = next(name for name in (f"lora{i}" for i in itertools.count()) if name not in taken)
         self._strength = 1.0
+        self._frozen: list[Tensor] | None = None
         config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=list(self.modules))  # pyright: ignore
         # peft draws A from the global generator (ours replaces it below), and warns that there are several adapters.
         with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
@@ -99,6 +100,31 @@ class Lora:
         finally:
             for layer, active in before:
                 _activate(layer, active)
+
+    def freeze_reference(self) -> None:
+        """From now on the reference is the adapter as it is at this moment."""
+        self._frozen = [parameter.detach().clone() for parameter in self.parameters]
+
+    @contextlib.contextmanager
+    def reference(self) -> Iterator[None]:
+        """Within it the network computes what the reference does: without this adapter, or with its frozen copy.
+
+        For passes without gradients only.
+        """
+        if self._frozen is None:
+            with self.off():
+                yield
+            return
+        now = [parameter.data for parameter in self.parameters]
+        try:
+            self._point_to(self._frozen)
+            yield
+        finally:
+            self._point_to(now)
+
+    def _point_to(self, data: Sequence[Tensor]) -> None:
+        for parameter, tensor in zip(self.parameters, data, strict=True):
+            parameter.data = tensor
 
     @contextlib.contextmanager
     def at_strength(self, strength: float) -> Iterator[None]:

@@ -15,8 +15,8 @@ FEWEST_PAIRS_TO_SPLIT = 40
 FEWEST_PROMPTS_TO_SPLIT = 5
 """Below this, holding out whole prompts would take too much of what the person cares about."""
 
-_Origin = Literal["own", "other-base", "with-adapter"]
-_Kind = Literal["usable", "tie", "both-bad", "skip", "other-base", "with-adapter", "missing", "damaged"]
+_Origin = Literal["own", "other-base", "with-adapter", "without-adapter"]
+_Kind = Literal["usable", "tie", "both-bad", "skip", "missing", "damaged"] | _Origin
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class TrainingPairs:
     with_adapter: int  # kept aside: made with an adapter on
     missing: tuple[int, ...]  # ids of pairs with an image gone from disk
     damaged: tuple[int, ...]  # ids of pairs with an image that can't be decoded
+    without_adapter: int = 0  # kept aside: made without the adapter that is continued
     foreign: int = 0  # usable ones that this base alone did not make; 0 unless `pairs_from` is "all"
 
     def sentence(self) -> str:
@@ -41,6 +42,7 @@ class TrainingPairs:
             (self.skipped, "skipped", "skipped"),
             (self.other_base, "made by another or an unknown base model", "made by another or an unknown base model"),
             (self.with_adapter, "made with an adapter on", "made with an adapter on"),
+            (self.without_adapter, "made without this adapter", "made without this adapter"),
             (len(self.missing), "with an image gone from disk", "with an image gone from disk"),
             (len(self.damaged), "with a damaged image", "with a damaged image"),
         ]
@@ -52,8 +54,15 @@ class TrainingPairs:
         return f"{start}; kept aside: {', '.join(reasons)}." if reasons else f"{start}."
 
 
-def training_pairs(store: Store, base_sha256: str, pairs_from: Literal["own", "all"] = "own") -> TrainingPairs:
+def training_pairs(
+    store: Store,
+    base_sha256: str,
+    pairs_from: Literal["own", "all"] = "own",
+    adapter_sha256: str | None = None,
+) -> TrainingPairs:
     """The pairs with a standing vote, sorted: decided ones made by this base without adapters can train.
+
+    Where an adapter is continued (`adapter_sha256`), they are those made with it, alone and at strength 1.
 
     With `pairs_from` "all", decided ones can train whatever made their images. Every image of a pair that could train
     is read once, and again only when its file has changed.
@@ -62,7 +71,7 @@ def training_pairs(store: Store, base_sha256: str, pairs_from: Literal["own", "a
     by_kind: defaultdict[_Kind, list[VotedPair]] = defaultdict(list)
     foreign = 0
     for pair in voted:
-        origin = _origin(pair, base_sha256)
+        origin = _origin(pair, base_sha256, adapter_sha256)
         kind = _kind(store, pair, "own" if pairs_from == "all" else origin)
         foreign += kind == "usable" and origin != "own"
         by_kind[kind].append(pair)
@@ -73,6 +82,7 @@ def training_pairs(store: Store, base_sha256: str, pairs_from: Literal["own", "a
         skipped=len(by_kind["skip"]),
         other_base=len(by_kind["other-base"]),
         with_adapter=len(by_kind["with-adapter"]),
+        without_adapter=len(by_kind["without-adapter"]),
         missing=tuple(voted.pair.id for voted in by_kind["missing"]),
         damaged=tuple(voted.pair.id for voted in by_kind["damaged"]),
         foreign=foreign,
@@ -106,11 +116,16 @@ def split_held_out(pairs: Sequence[VotedPair], fraction: float, seed: int) -> Sp
     return Split(train=tuple(pairs), held_out=(), by="none")
 
 
-def _origin(voted: VotedPair, base_sha256: str) -> _Origin:
+def _origin(voted: VotedPair, base_sha256: str, adapter_sha256: str | None) -> _Origin:
     recipes = (voted.pair.left.recipe, voted.pair.right.recipe)
     if any(recipe is None or recipe.base_sha256 != base_sha256 for recipe in recipes):
         return "other-base"
-    return "with-adapter" if any(recipe is not None and recipe.adapters for recipe in recipes) else "own"
+    stacks = [recipe.adapters for recipe in recipes if recipe is not None]
+    if adapter_sha256 is None:
+        return "with-adapter" if any(stacks) else "own"
+    if all([(use.sha256, use.strength) for use in stack] == [(adapter_sha256, 1.0)] for stack in stacks):
+        return "own"
+    return "with-adapter" if any(stacks) else "without-adapter"
 
 
 def _kind(store: Store, voted: VotedPair, origin: _Origin) -> _Kind:

@@ -5,6 +5,7 @@ another batch split or another number of processes sees the same pairs, timestep
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -286,3 +287,10 @@ def _pixels(image: Image.Image) -> Tensor:
 
 def _fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return image if image.size == size else ImageOps.fit(image, size, Image.Resampling.LANCZOS)
+
+
+def commonest_clip_skip(pairs: Sequence[VotedPair]) -> int | None:
+    """The `clip_skip` that most images were made with; None when no recipe says."""
+    recipes = [c.recipe for voted in pairs for c in (voted.pair.left, voted.pair.right) if c.recipe]
+    counted = Counter(recipe.clip_skip for recipe in recipes if recipe.clip_skip)
+    return counted.most_common(1)[0][0] if counted else None

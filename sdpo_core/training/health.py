@@ -39,7 +39,7 @@ class Bank:
 
     @classmethod
     def make(cls, model: DiffusionModel, lora: Lora, pairs: EncodedPairs, *, draws_per_pair: int, seed: int) -> Self:
-        """Draw the bank for at most `MAX_BANK_PAIRS` of `pairs` and take the reference's errors (adapter off)."""
+        """Draw the bank for at most `MAX_BANK_PAIRS` of `pairs` and take the reference's errors."""
         n, k = min(len(pairs), MAX_BANK_PAIRS), draws_per_pair
         chosen = torch.randperm(len(pairs), generator=generator(seed, "bank"))[:n]
         # One row of pairs per stratum of t, each shuffled; reading column by column spreads both.
@@ -60,7 +60,7 @@ class Bank:
             timesteps.to(device),
             torch.zeros(n * k, dtype=torch.bool, device=device),
         )
-        with lora.off():
+        with lora.reference():
             reference = _errors(model, draws)
         return cls(draws, index, reference, pairs.timesteps)
 

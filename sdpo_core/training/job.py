@@ -2,21 +2,17 @@
 
 import hashlib
 import math
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import psutil
 import torch
-from pydantic import TypeAdapter
 
-from sdpo_core import __version__
 from sdpo_core.atomic import replacing, write_bytes, write_json
 from sdpo_core.config import TrainConfig, steps_for_pairs
-from sdpo_core.errors import ConfigError, DataError, RunError
+from sdpo_core.errors import ConfigError, RunError
 from sdpo_core.files.model_info import inspect_model
 from sdpo_core.generation import build_recipe, sample
 from sdpo_core.models.adapter import ADAPTER_MODE, prove_adapter
@@ -25,8 +21,8 @@ from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.models.registry import load_configured
 from sdpo_core.preferences.adapters import free_path
-from sdpo_core.preferences.pairs import TrainingPairs, split_held_out, training_pairs
-from sdpo_core.preferences.records import AdapterUse, VotedPair
+from sdpo_core.preferences.pairs import training_pairs
+from sdpo_core.preferences.records import AdapterUse
 from sdpo_core.preferences.store import Store
 from sdpo_core.training.buckets import pair_sizes, sizes_sentence
 from sdpo_core.training.checkpoint import (
@@ -37,36 +33,29 @@ from sdpo_core.training.checkpoint import (
     read_numbers,
     save_checkpoint,
 )
-from sdpo_core.training.dataset import EncodedPairs, encode_pairs
+from sdpo_core.training.dataset import EncodedPairs, commonest_clip_skip, encode_pairs
 from sdpo_core.training.health import DEFAULT_BUDGET, Bank
 from sdpo_core.training.preflight import cheaper_way, choose_way, free_memory, is_out_of_memory
 from sdpo_core.training.processes import Processes
 from sdpo_core.training.reference import NoiseBank
+from sdpo_core.training.rounds import Start, continued_sha256, keep_start, read_start
+from sdpo_core.training.run_data import (
+    RunData,
+    freeze_data,
+    library_versions,
+    load_data,
+    require_data,
+    write_provenance,
+)
 from sdpo_core.training.runs import Reporter, RunFolder
 from sdpo_core.training.train import Progress, make_optimizer, train
 
 PREVIEW_SEED = 700_000
-_DATA = "data.json"
 _NO_MEMORY = (
     "The memory of {device} ran out, also in a cheaper way. Nothing is lost: the run can be resumed from its last "
     "checkpoint. Close other programs that use it, or start again with memory and checkpointing on auto, a smaller "
     "size_px, or a smaller rank."
 )
-_LIBRARIES = ("torch", "diffusers", "transformers", "peft", "safetensors")
-_PAIRS = TypeAdapter(tuple[VotedPair, ...])
-
-
-@dataclass(frozen=True)
-class RunData:
-    """The votes of a run, frozen when it starts: a resume trains on these, whatever was voted since."""
-
-    train: tuple[VotedPair, ...]
-    held_out: tuple[VotedPair, ...]  # empty: too few pairs, so health is measured on training pairs
-
-    @property
-    def bank(self) -> tuple[VotedPair, ...]:
-        """The pairs on which health is measured."""
-        return self.held_out or self.train
 
 
 def run_train(config: TrainConfig, run: RunFolder, workspace: Path, reporter: Reporter) -> None:
@@ -85,22 +74,26 @@ def run_train(config: TrainConfig, run: RunFolder, workspace: Path, reporter: Re
     with Store(workspace) as store:
         info = inspect_model(config.model, config.prediction_type)
         if together.first:
-            data = _load_data(run)
+            data = load_data(run)
             if data is None:
-                voted = training_pairs(store, info.sha256, config.pairs_from)
+                voted = training_pairs(store, info.sha256, config.pairs_from, continued_sha256(store, config))
                 reporter.say(0, voted.sentence(), force=True)
-                data = _freeze_data(run, voted, config)
-            config = config.model_copy(update={"steps": config.steps or steps_for_pairs(len(data.train))})
+                data = freeze_data(run, voted, config)
+            steps, skip = config.steps or steps_for_pairs(len(data.train)), commonest_clip_skip(data.train)
+            config = config.model_copy(update={"steps": steps, "clip_skip": config.clip_skip or skip})
             run.write_config(config.model_dump(mode="json"))
         together.agree(0)  # until the first has written them
-        data, config = _require_data(run), TrainConfig.parse(run.config())
+        data, config = require_data(run), TrainConfig.parse(run.config())
         assert config.steps is not None
         reporter.total = config.steps
         reporter.say(0, f"Loading {info.name}…", force=True)
         model = load_configured(config, device=str(together.device) if together.device else None)
         if together.first:
-            _write_provenance(run, model, data, together.count)
-        lora = Lora.create(model, rank=config.rank, alpha=config.lora_alpha, targets=config.targets, seed=config.seed)
+            write_provenance(run, model, data, together.count)
+        lora, start = _make_lora(run, store, model, config, together)
+        if start:
+            config = config.model_copy(update={"rank": start.rank, "lora_alpha": start.alpha})
+            reporter.say(0, f"Going on with {config.continue_from}. {start.note}".strip(), force=True)
         sizes = pair_sizes(data.train, config, model.info.native_size_px, model.multiple_px)
         held_out_sizes = pair_sizes(data.held_out, config, model.info.native_size_px, model.multiple_px)
         told = sizes_sentence([*sizes, *held_out_sizes])
@@ -120,7 +113,7 @@ def run_train(config: TrainConfig, run: RunFolder, workspace: Path, reporter: Re
             run.write_config(config.model_dump(mode="json"))
             write_json(run.path / "preflight.json", found.content())
         reporter.say(0, found.sentence(), force=True)
-        job = _Job(config, run, store, reporter, model, lora, data, bank, noise_bank, together)
+        job = _Job(config, run, store, reporter, model, lora, start, data, bank, noise_bank, together)
         job.go_and_retry_once(pairs)
 
 
@@ -132,6 +125,7 @@ class _Job:
     reporter: Reporter
     model: DiffusionModel
     lora: Lora
+    start: Start | None  # of an adapter that is continued
     data: RunData
     bank: Bank
     noise_bank: NoiseBank | None
@@ -281,15 +275,16 @@ class _Job:
             "pairs": len(self.data.train),
             "held_out_pairs": len(self.data.held_out),
             "winner_error": health["winner_error"],
+            **({"continued_from": self.start.sha256} if self.start else {}),
             "settings": {name: getattr(self.config, name) for name in chosen},
-            "versions": {"sdpo_core": __version__, **{name: version(name) for name in _LIBRARIES}},
+            "versions": library_versions(),
         }
 
     def _name(self) -> str:
         return self.config.adapter_name or self.run.id.replace("-train-", "-")
 
     def _previews(self, step: int) -> None:
-        """The same prompts and seeds at every checkpoint; step 0 shows the base model."""
+        """The same prompts and seeds at every checkpoint; step 0 shows the reference."""
         prompts = list(dict.fromkeys(pair.pair.left.prompt for pair in self.data.bank))[: self.config.preview_prompts]
         use = AdapterUse(sha256=f"{self.run.id}@{step}")
         for i, prompt in enumerate(prompts):
@@ -300,7 +295,7 @@ class _Job:
                 negative="",
                 seed=PREVIEW_SEED + i,
                 batch=1,
-                adapters=(use,) if step else (),
+                adapters=(use,) if step or self.start else (),
             )
             (image,) = sample(self.model, [recipe], lora=self.lora)
             with replacing(self.run.path / "previews" / f"step-{step:06d}" / f"{i:02d}.png") as temporary:
@@ -357,50 +352,18 @@ def _health_sentence(health: Mapping[str, Any]) -> str:
     return f"{error}, outside the budget of {health['budget']:.0%}: no checkpoint was healthy, so look at it closely."
 
 
-def _freeze_data(run: RunFolder, selection: TrainingPairs, config: TrainConfig) -> RunData:
-    if not selection.usable:
-        aside = selection.other_base + selection.with_adapter
-        raise DataError(f"{selection.sentence()}{' With --pairs-from all those train too.' if aside else ''}")
-    split = split_held_out(selection.usable, config.held_out_fraction, config.seed)
-    data = RunData(split.train, split.held_out)
-    content = {
-        "train": _PAIRS.dump_python(data.train, mode="json"),
-        "held_out": _PAIRS.dump_python(data.held_out, mode="json"),
-    }
-    write_json(run.path / _DATA, content)
-    return data
-
-
-def _load_data(run: RunFolder) -> RunData | None:
-    path = run.path / _DATA
-    if not path.is_file():
-        return None
-    content = TypeAdapter(dict[str, tuple[VotedPair, ...]]).validate_json(path.read_bytes())
-    return RunData(content["train"], content["held_out"])
-
-
-def _require_data(run: RunFolder) -> RunData:
-    data = _load_data(run)
-    if data is None:
-        raise RunError(f"Run {run.id} has no {_DATA} yet. Do all processes see the same workspace folder?")
-    return data
-
-
-def _write_provenance(run: RunFolder, model: DiffusionModel, data: RunData, processes: int) -> None:
-    """What, besides the settings, decides the run's numbers."""
-    content = {
-        "base": {"source": model.info.source, "sha256": model.info.sha256},
-        "pairs": len(data.train),
-        "held_out_pairs": len(data.held_out),
-        "device": str(model.device),
-        "dtype": str(model.dtype),
-        "threads": torch.get_num_threads(),
-        "processes": processes,
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "versions": {"sdpo_core": __version__, **{name: version(name) for name in _LIBRARIES}},
-    }
-    write_json(run.path / "provenance.json", content)
+def _make_lora(
+    run: RunFolder, store: Store, model: DiffusionModel, config: TrainConfig, together: Processes
+) -> tuple[Lora, Start | None]:
+    """A fresh adapter, or the one that is continued."""
+    if not config.continue_from:
+        rank, alpha = config.rank, config.lora_alpha
+        return Lora.create(model, rank=rank, alpha=alpha, targets=config.targets, seed=config.seed), None
+    if together.first:
+        keep_start(run, store, config.continue_from, model)
+    together.agree(0)  # until the first has written it
+    start = read_start(run)
+    return start.lora(model), start
 
 
 def _memory() -> dict[str, float]:

@@ -44,7 +44,7 @@ class NoiseBank:
 def reference_on(
     model: DiffusionModel, lora: Lora, batch: PairBatch, noised: Sides, targets: Sides, bank: NoiseBank | None
 ) -> Reference:
-    """The reference (adapter off) on a micro-batch; only rows that `bank` does not know are computed.
+    """The reference on a micro-batch; only rows that `bank` does not know are computed.
 
     Draws whose prompt was dropped are computed always: the bank's errors belong to the pair's own prompt, and there
     the whole prediction is wanted (`hold_unconditional`).
@@ -67,7 +67,7 @@ def reference_on(
 
 
 def _compute(model: DiffusionModel, lora: Lora, batch: PairBatch, noised: Sides, targets: Sides) -> Reference:
-    with lora.off():
+    with lora.reference():
         prediction = Sides(
             *(
                 widen(model.predict(x, batch.timesteps, told))

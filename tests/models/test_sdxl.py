@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from diffusers import AutoencoderKL
+from diffusers import AutoencoderKL, UNet2DConditionModel
 from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 from torch.testing import assert_close
 
-from sdpo_core.config import Sampler, Sampling
+from sdpo_core.config import Sampler, Sampling, repository_root
 from sdpo_core.generation import build_recipe, sample
 from sdpo_core.models.adapter import load_adapter, prove_adapter, save_adapter
 from sdpo_core.models.family import Conditioning, DiffusionModel, Frame
-from sdpo_core.models.lora import TARGETS, Lora
+from sdpo_core.models.lora import TARGETS, Lora, adaptable_modules
 from sdpo_core.models.registry import load_model
 from sdpo_core.preferences.records import AdapterUse, Recipe
 from tests.models.pipelines import stock_xl_pipeline
@@ -174,3 +174,14 @@ def test_an_adapter_changes_the_image(xl: DiffusionModel) -> None:
     used = [recipe.model_copy(update={"adapters": (AdapterUse(sha256="0" * 64),)}) for recipe in bare]
     one, other = (np.asarray(sample(xl, some, lora=lora)[0]).astype(int) for some in (bare, used))
     assert np.abs(one - other).max() > 0
+
+
+def test_the_true_sdxl_has_560_attention_layers() -> None:
+    """70 transformer blocks with two attentions of four projections; all of them are adapted."""
+    config = json.loads((repository_root() / "assets/configs/sdxl/unet/config.json").read_text())
+    with torch.device("meta"):
+        unet: Any = UNet2DConditionModel.from_config(config)
+    names = adaptable_modules(unet)
+    found = {kind: sum(name.endswith(tuple(f".{end}" for end in TARGETS[kind])) for name in names) for kind in TARGETS}
+    assert found["attention"] == 560
+    assert found["wide"] > 700

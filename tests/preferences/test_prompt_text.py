@@ -1,5 +1,8 @@
 """The notation in prompts, by hand."""
 
+import math
+import random
+
 import pytest
 
 from sdpo_core.preferences.prompt_text import Fragment, LoraTag, parse_prompt, prompt_note
@@ -80,6 +83,19 @@ def test_what_is_not_supported_is_counted(prompt: str, kinds: dict[str, int]) ->
 def test_tags_that_do_not_act_are_told() -> None:
     assert prompt_note(["a <lora:b>"], tags_act=True) == ""
     assert prompt_note(["a <lora:b>", "<lora:c:2>"], tags_act=False).startswith("<lora:…> tags have no effect here (2")
+
+
+def test_every_text_has_a_meaning_and_escaping_gives_it_back() -> None:
+    pieces = ["(", ")", "[", "]", ":", "\\", "1.5", ":2)", " a", "BREAK", "<lora:x:1>", "AND", "|", "{", "é"]
+    draw = random.Random(0)
+    for _ in range(2000):
+        text = "".join(draw.choices(pieces, k=draw.randint(1, 12)))
+        for part in parse_prompt(text).parts:
+            assert all(math.isfinite(fragment.weight) and fragment.text for fragment in part), text
+        plain = text.replace("BREAK", "break").replace("<lora", "lora")
+        escaped = "".join(f"\\{letter}" if letter in "()[]\\" else letter for letter in plain)
+        found = parse_prompt(escaped).parts
+        assert found == (((plain, 1.0),),) or not plain.strip(), text
 
 
 def test_a_long_row_of_brackets_is_read() -> None:

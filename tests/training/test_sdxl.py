@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -149,10 +150,24 @@ def train(folder: Path, workspace: Path, run: RunFolder | None = None, **setting
     return run
 
 
-def test_from_votes_to_an_adapter_and_again_from_the_middle(folder: Path, xl: DiffusionModel, tmp_path: Path) -> None:
+NOOB = {"prediction_type": "v_prediction", "rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
+
+
+@pytest.mark.parametrize("schedule", [{}, NOOB], ids=["epsilon", "v, zero terminal SNR"])
+def test_from_votes_to_an_adapter_and_again_from_the_middle(
+    schedule: dict[str, Any], folder: Path, tmp_path: Path
+) -> None:
     workspace = tmp_path / "workspace"
+    folder = Path(shutil.copytree(folder, tmp_path / "model"))
+    path = folder / "scheduler" / "scheduler_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **schedule}))
     made = GenerateConfig(
-        model=str(folder), device="cpu", sampling_steps=2, prompts=("(a) hill", "the sea BREAK b", "c"), seed=1
+        model=str(folder),
+        device="cpu",
+        sampling_steps=2,
+        prompts=("(a) hill", "the sea BREAK b", "c"),
+        seed=1,
+        clip_skip=3,
     )
     run = RunFolder.create(workspace / "runs", "generate", made.model_dump(mode="json"))
     run_generate(made, run, workspace, Reporter(run, "generate", 0, lambda _: None))
@@ -163,10 +178,13 @@ def test_from_votes_to_an_adapter_and_again_from_the_middle(folder: Path, xl: Di
     trained = train(folder, workspace, pairs_from="all")
     data = json.loads((trained.path / "data.json").read_text(encoding="utf-8"))
     assert len(data["train"]) == 5
-    proof = prove_adapter(trained.adapter_path, xl)
+    assert trained.config()["clip_skip"] == 3, "what the images were made with"
+    model = load_model(str(folder), device="cpu")
+    assert model.prediction_type == schedule.get("prediction_type", "epsilon")
+    proof = prove_adapter(trained.adapter_path, model)
     assert proof.modules == proof.matched > 0
     info = read_adapter_info(trained.adapter_path)
-    assert (info.family, info.base_sha256) == ("sdxl", xl.info.sha256)
+    assert (info.family, info.base_sha256) == ("sdxl", model.info.sha256)
     first, last = trained.checkpoints()
     expected = (last / "state.safetensors").read_bytes()
     for file in last.iterdir():

@@ -35,7 +35,7 @@ def run(
     config: TrainConfig = CONFIG,
     checkpoint: Path | None = None,
     save_to: Path | None = None,
-) -> tuple[list[dict[str, Any]], torch.optim.AdamW, Progress]:
+) -> tuple[list[dict[str, Any]], torch.optim.Optimizer, Progress]:
     """Train to step `until`, from `checkpoint` if one is given."""
     optimizer = make_optimizer(lora, config)
     bank = make_bank(model, lora, pairs)

@@ -1,0 +1,121 @@
+"""Round two: go on with an adapter. The reference is a frozen copy of where it started, kept with the run.
+
+The start is the unrounded state of the checkpoint that was published, not its float16 file, where that still exists. It
+lies in the run folder as `reference.safetensors`, so nothing that happens to the first run can move it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from sdpo_core.atomic import write_bytes
+from sdpo_core.config import TrainConfig
+from sdpo_core.errors import AdapterError, RunError
+from sdpo_core.files.hashing import sha256_file
+from sdpo_core.models.adapter import load_adapter
+from sdpo_core.models.family import DiffusionModel
+from sdpo_core.models.lora import Lora
+from sdpo_core.preferences.store import Store
+from sdpo_core.training.runs import RunFolder
+
+_FILE = "reference.safetensors"
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a run's adapter starts, and what it is compared with."""
+
+    state: Mapping[str, Tensor]  # the LoRA's parameters by name, unrounded where they could be had
+    alpha: float
+    sha256: str  # of the adapter file that is continued
+    note: str  # what the person should know
+
+    @property
+    def rank(self) -> int:
+        """Rank of the adapter."""
+        return next(t.shape[0] for name, t in self.state.items() if name.endswith(".lora_A.weight"))
+
+    def lora(self, model: DiffusionModel) -> Lora:
+        """The adapter as it starts, with a frozen copy as its reference."""
+        modules = [name.removesuffix(".lora_A.weight") for name in self.state if name.endswith(".lora_A.weight")]
+        lora = Lora(model, modules, rank=self.rank, alpha=self.alpha, seed=0)
+        lora.load_state_dict(self.state)
+        lora.freeze_reference()
+        return lora
+
+
+def keep_start(run: RunFolder, store: Store, adapter: str, model: DiffusionModel) -> None:
+    """Write where the run starts into its folder, once. Raises AdapterError when the adapter can't be continued."""
+    path = run.path / _FILE
+    if path.is_file():
+        return
+    start = _find(store, store.adapter_file(adapter), model)
+    metadata = {"alpha": repr(start.alpha), "sha256": start.sha256, "note": start.note}
+    write_bytes(path, save({name: tensor.contiguous() for name, tensor in start.state.items()}, metadata))
+
+
+def read_start(run: RunFolder) -> Start:
+    """Where the run starts; raises RunError when its file can't be read."""
+    path = run.path / _FILE
+    try:
+        state = load_file(path)
+        with safe_open(path, "pt") as file:  # pyright: ignore[reportUnknownVariableType] - untyped
+            metadata: dict[str, str] = file.metadata()
+        return Start(state, float(metadata["alpha"]), metadata["sha256"], metadata["note"])
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
+        raise RunError(
+            f"{_FILE} of run {run.id}, the adapter that it continues, can't be read ({error}). Start a new run."
+        ) from error
+
+
+def continued_sha256(store: Store, config: TrainConfig) -> str | None:
+    """SHA-256 of the adapter file that a run with this `config` continues; None when it starts afresh."""
+    return sha256_file(store.adapter_file(config.continue_from)) if config.continue_from else None
+
+
+def _find(store: Store, path: Path, model: DiffusionModel) -> Start:
+    sha256 = sha256_file(path)
+    for record in store.adapters():
+        if record.sha256 != sha256:
+            continue
+        if record.base_sha256 != model.info.sha256:
+            raise AdapterError(
+                f"{path.name} was trained on another model than {model.info.name}, so it can't be continued on it. "
+                "Choose the model that it was trained on."
+            )
+        start = _unrounded(RunFolder(store.workspace / "runs" / record.run_id), sha256)
+        if start:
+            return start
+    return _rounded(path, sha256, model)
+
+
+def _unrounded(run: RunFolder, sha256: str) -> Start | None:
+    """The checkpoint of `run` whose adapter file is the one of this hash; None when it is gone or damaged."""
+    if not (run.path / "status.json").is_file():
+        return None
+    for checkpoint in run.checkpoints():
+        try:
+            if sha256_file(checkpoint / "adapter.safetensors") == sha256:
+                state = load_file(checkpoint / "state.safetensors")
+                lora = {name.removeprefix("lora."): t for name, t in state.items() if name.startswith("lora.")}
+                return Start(lora, TrainConfig.parse(run.config()).lora_alpha, sha256, "")
+        except (OSError, SafetensorError):
+            continue
+    return None
+
+
+def _rounded(path: Path, sha256: str, model: DiffusionModel) -> Start:
+    """The adapter file itself, for want of a checkpoint."""
+    lora = load_adapter(path, model)
+    start = Start(
+        lora.state_dict(),
+        lora.alpha,
+        sha256,
+        f"The checkpoint behind {path.name} is not here, so the run starts from the file's rounded numbers.",
+    )
+    lora.remove()
+    return start
