@@ -20,7 +20,7 @@ _NAMED_SIZES = 6
 
 
 def step_for(native_px: int, multiple_px: int) -> int:
-    """What the sides of a model's buckets are multiples of: 64 px, an eighth of a small model's image.
+    """What the sides of a model's buckets are multiples of: 64 px, or an eighth of a small model's image.
 
     `native_px` is the side of the image that it was made for, `multiple_px` what its images' sides have to divide by.
     """
@@ -38,8 +38,8 @@ def bucket(images: Sequence[Size], native_px: int, step_px: int) -> Size:
     """
     mean = sum(math.log(width / height) for width, height in images) / len(images)
     aspect = math.exp(min(max(mean, -math.log(_WIDEST)), math.log(_WIDEST)))
-    left = min(min(width, height * aspect) * min(height, width / aspect) for width, height in images)
-    area = min(left, native_px**2)
+    room = min(min(width, height * aspect) * min(height, width / aspect) for width, height in images)
+    area = min(room, native_px**2)
     return _nearest(math.sqrt(area * aspect), step_px), _nearest(math.sqrt(area / aspect), step_px)
 
 

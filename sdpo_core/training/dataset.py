@@ -107,9 +107,8 @@ class PairBatch:
         )
 
     def rows_by_size(self, at_most: int) -> list[Tensor]:
-        """The rows of each micro-batch, (M,) int64: of pairs of one size, up to `at_most` together."""
-        device = self.timesteps.device
-        return [torch.tensor(rows, device=device) for rows in alike([x.shape for x in self.noises], at_most)]
+        """The rows of each micro-batch, (M,) int64 on the CPU: of pairs of one size, up to `at_most` together."""
+        return [torch.tensor(rows) for rows in alike([noise.shape for noise in self.noises], at_most)]
 
     def split(self, at_most: int) -> list[Self]:
         """Micro-batches of pairs of one size, up to `at_most` together."""
