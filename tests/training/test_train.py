@@ -60,7 +60,7 @@ def run(
         ("fp32", {}),
         ("fp32", {"noise_bank": 2, "caption_dropout": 0.3}),
         ("fp32", {"memory": "split", "beta": "auto"}),
-        ("fp16", {"pairs_per_micro_step": 1}),
+        ("fp16", {"pairs_per_step": 1}),
     ],
 )
 def test_a_resumed_run_equals_a_straight_one_bit_for_bit(
