@@ -98,7 +98,7 @@ def measure(bench: Workbench, ways: Sequence[Way], *, rounds: int, steps: int) -
         bench.drift_bank.drift(bench.model)
         drift.append(_now(bench.model.device) - began)
         print(f"round {number + 1} of {rounds}", flush=True)
-    return {"rows": rows, "drift_seconds": drift}
+    return {"rows": rows, "drift_seconds": drift, "drift_peak_bytes": drift_bytes(bench)}
 
 
 def time_way(bench: Workbench, way: Way, steps: int) -> tuple[float, int]:
@@ -131,6 +131,18 @@ def live_bytes(bench: Workbench, way: Way) -> int:
         next(made)
     made.close()
     return live.peak
+
+
+def drift_bytes(bench: Workbench) -> int:
+    """The peak of a look at the drift, counted as a row's is."""
+    device = bench.model.device
+    bench.model.release_encoders()
+    free_memory(device)
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    with LiveBytes() as live:
+        bench.drift_bank.drift(bench.model)
+    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else live.peak
 
 
 def matrix_rate() -> float:
@@ -317,7 +329,10 @@ def _row_line(way: Way, found: dict[str, Any], case: str) -> str:
 def _drift_sentence(found: dict[str, Any]) -> str:
     once = statistics.median(found["drift_seconds"])
     row = found["rows"].get("joint", {})
-    text = f"A look at the held-out drift, which no row counts, takes {once:.2f} s every {DRIFT_EVERY_STEPS} steps"
+    text = (
+        f"A look at the held-out drift, which no row counts, has a peak of {found['drift_peak_bytes'] / 1e9:.3f} GB "
+        f"and takes {once:.2f} s every {DRIFT_EVERY_STEPS} steps"
+    )
     if "seconds" not in row:
         return f"{text}."
     share = once / DRIFT_EVERY_STEPS / found["size"]["pairs"] / statistics.median(row["seconds"])
