@@ -13,7 +13,7 @@ from torch import Tensor
 from sdpo_core.config import Sampler
 from sdpo_core.files.model_info import ModelInfo
 from sdpo_core.models.family import Conditioning, Frame, Scheduler
-from sdpo_core.models.parts import open_parts
+from sdpo_core.models.parts import Parts, open_parts
 from sdpo_core.models.prompts import PromptEncoder, TextPart
 from sdpo_core.models.samplers import Samplers
 from sdpo_core.models.vae import Vae
@@ -28,10 +28,15 @@ class StableDiffusion15:
 
     default_clip_skip = 1
 
-    def __init__(self, info: ModelInfo, *, device: torch.device, dtype: torch.dtype) -> None:
-        """Load every part of the model; raises `ModelError` naming the part that can't be read."""
+    def __init__(
+        self, info: ModelInfo, *, device: torch.device, dtype: torch.dtype, parts: Parts | None = None
+    ) -> None:
+        """Load every part of the model, from where `info` says or from `parts`.
+
+        Raises `ModelError` naming the part that can't be read.
+        """
         self.info, self.device, self.dtype = info, device, dtype
-        parts = open_parts(info)
+        parts = parts or open_parts(info)
         text = TextPart(parts.tokenizer(), parts.module("text_encoder", dtype))
         self._prompts = PromptEncoder((text,), default_clip_skip=self.default_clip_skip, final_norm=True)
         self._vae = Vae(parts, device, dtype)

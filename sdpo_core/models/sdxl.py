@@ -14,7 +14,7 @@ from torch import Tensor
 from sdpo_core.config import Sampler
 from sdpo_core.files.model_info import ModelInfo
 from sdpo_core.models.family import Conditioning, Frame, Scheduler
-from sdpo_core.models.parts import open_parts
+from sdpo_core.models.parts import Parts, open_parts
 from sdpo_core.models.prompts import PromptEncoder, TextPart
 from sdpo_core.models.samplers import Samplers
 from sdpo_core.models.vae import Vae
@@ -25,10 +25,15 @@ class StableDiffusionXL:
 
     default_clip_skip = 2  # the penultimate hidden state, without the final norm
 
-    def __init__(self, info: ModelInfo, *, device: torch.device, dtype: torch.dtype) -> None:
-        """Load every part of the model; raises `ModelError` naming the part that can't be read."""
+    def __init__(
+        self, info: ModelInfo, *, device: torch.device, dtype: torch.dtype, parts: Parts | None = None
+    ) -> None:
+        """Load every part of the model, from where `info` says or from `parts`.
+
+        Raises `ModelError` naming the part that can't be read.
+        """
         self.info, self.device, self.dtype = info, device, dtype
-        parts = open_parts(info)
+        parts = parts or open_parts(info)
         self._prompts = PromptEncoder(
             (
                 TextPart(parts.tokenizer(), parts.module("text_encoder", dtype)),
