@@ -22,7 +22,8 @@ from sdpo_core.preferences.images import decode_image
 from sdpo_core.preferences.records import Candidate, VotedPair
 from sdpo_core.preferences.store import Store
 
-_ENCODE_BATCH = 8
+_MOST_IMAGES = 8  # encoded at once
+_MOST_PIXELS = 8 * 256 * 256  # a VAE in float32 wants gigabytes for one image of 1024 px
 
 
 @dataclass(frozen=True)
@@ -253,7 +254,8 @@ class _Encoded(NamedTuple):
 def _encode_images(model: DiffusionModel, paths: Sequence[Path], sizes: Sequence[tuple[int, int]]) -> _Encoded:
     latents: dict[int, Tensor] = {}
     frames: dict[int, Frame] = {}
-    for rows in alike(sizes, _ENCODE_BATCH):
+    largest = max((width * height for width, height in sizes), default=1)
+    for rows in alike(sizes, min(_MOST_IMAGES, max(1, _MOST_PIXELS // largest))):
         size = sizes[rows[0]]
         images = [decode_image(paths[i]) for i in rows]
         pixels = torch.stack([_pixels(_fit(image, size)) for image in images])  # (B, 3, H, W)

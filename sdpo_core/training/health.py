@@ -22,7 +22,9 @@ MAX_BANK_PAIRS = 48
 DRIFT_DRAWS = 48
 DEFAULT_BUDGET = 0.02  # the gate when `drift_budget` is 0, that is, when the safeguard always acts
 _BANDS = 5
-_BATCH = 16
+# Images in one pass without gradients: what a card that only just trains has room for, 2 at SDXL's 1024 px.
+_MOST_IMAGES = 16
+_MOST_POSITIONS = 2 * 128 * 128  # of latents
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,8 @@ def _errors(model: DiffusionModel, draws: PairBatch) -> Sides:
 def _side_error(model: DiffusionModel, draws: PairBatch, side: int) -> Tensor:
     """ℓ of the winners (0) or the losers (1), (M,)."""
     parts: list[Tensor] = []
-    grouped = draws.rows_by_size(_BATCH)
+    largest = max(noise[0].numel() for noise in draws.noises)
+    grouped = draws.rows_by_size(min(_MOST_IMAGES, max(1, _MOST_POSITIONS // largest)))
     for rows in grouped:
         batch = draws.pick(rows)
         noised, targets = noise_sides(model, batch)
