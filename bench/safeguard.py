@@ -26,23 +26,31 @@ from sdpo_core.training.runs import RunFolder
 RESULTS = BENCH / "results" / "safeguard.json"
 FIGURE = repository_root() / "docs" / "figures" / "safeguard.svg"
 ORACLE, SEED = "warm", 0
-RATE = "2e-2"  # ten times the default
+RATE = "1e-2"  # five times the default
 SAFEGUARDS = {
     "none": "plain DPO",
     "constant": "constant weight .25",
     "output": "output space, μ = .5",
-    "lora": "exact, in the adapter's space",
+    "rule": "exact rule alone, μ = .5",
+    "lora": "exact rule within the budget (default)",
+}
+FLAGS = {
+    "none": ("--safeguard", "none"),
+    "constant": ("--safeguard", "constant"),
+    "output": ("--safeguard", "output"),
+    "rule": ("--safeguard", "lora", "--drift-budget", "0"),
+    "lora": ("--safeguard", "lora"),
 }
 COMMON = ("--learning-rate", RATE, "--checkpoint-every-steps", "10", "--preview-prompts", "0")
-_COLOURS = {"none": "#d1495b", "constant": "#8d99ae", "output": "#edae49", "lora": "#00798c"}
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM = 720, 400, 70, 50
+_COLOURS = {"none": "#d1495b", "constant": "#8d99ae", "output": "#edae49", "rule": "#9b5de5", "lora": "#00798c"}
+_WIDTH, _HEIGHT, _LEFT, _BOTTOM = 720, 460, 70, 110
 
 
 def run_safeguard(safeguard: str, voted: Path, flags: Sequence[str]) -> dict[str, Any]:
     """Train with `safeguard` in a copy of the workspace `voted`; returns the checks and how it ended."""
     workspace = voted.with_name(safeguard)
     shutil.copytree(voted, workspace)
-    run = run_verb("train", workspace, "--safeguard", safeguard, *COMMON, *flags)
+    run = run_verb("train", workspace, *FLAGS[safeguard], *COMMON, *flags)
     found = {**training_facts(run), "checks": checks(run), "message": run.status().message, "total": run.status().total}
     shutil.rmtree(workspace)
     return found
@@ -64,7 +72,7 @@ def table(results: dict[str, Any]) -> str:
         "# What the safeguard does at a learning rate that is too high",
         "",
         f"Made by `python -m bench.safeguard`: {results['pairs']} pairs of the demo model, one set of votes, peak rate",
-        f"{RATE} (ten times the default). A run stops itself at two checks in a row over twice the budget and keeps",
+        f"{RATE} (five times the default). A run stops itself at two checks in a row over twice the budget and keeps",
         "the last healthy checkpoint, or the least damaged one where none was.",
         "",
         "| safeguard | steps made | highest winner error | accuracy there | kept step | its winner error | in budget |",
@@ -103,11 +111,16 @@ def figure(results: dict[str, Any]) -> str:
         f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="white"/>',
         *(_rule(y(value), f"{value:+.0%}") for value in (0.0, budget, 2 * budget)),
         f'<text x="{_WIDTH - 20}" y="{y(budget) - 5:.0f}" text-anchor="end" fill="#555">budget</text>',
-        f'<text x="{_LEFT}" y="{_HEIGHT - 12}">step</text>',
-        f'<text x="{x(last):.0f}" y="{_HEIGHT - 12}" text-anchor="end">{last}</text>',
+        f'<text x="{_LEFT}" y="{_HEIGHT - _BOTTOM + 32}">step</text>',
+        f'<text x="{x(last):.0f}" y="{_HEIGHT - _BOTTOM + 32}" text-anchor="end">{last}</text>',
         '<text x="14" y="14">held-out winner error against the reference</text>',
     ]
-    for row, (name, line) in enumerate(points.items()):
+    legend = [(SAFEGUARDS[name], _COLOURS[name]) for name in points] + [("● the checkpoint that is kept", "#555")]
+    for i, (title, colour) in enumerate(legend):
+        column, row = divmod(i, 3)
+        x_text, y_text = _LEFT + 300 * column, _HEIGHT - _BOTTOM + 60 + 18 * row
+        parts.append(f'<text x="{x_text}" y="{y_text}" fill="{colour}">{title}</text>')
+    for name, line in points.items():
         colour = _COLOURS[name]
         path = " ".join(f"{x(step):.1f},{y(value):.1f}" for step, value in line)
         kept = runs[name]["chosen_step"]
@@ -115,9 +128,7 @@ def figure(results: dict[str, Any]) -> str:
         parts += [
             f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2.5"/>',
             f'<circle cx="{x(kept):.1f}" cy="{y(kept_value):.1f}" r="5" fill="{colour}"/>',
-            f'<text x="{_LEFT + 14}" y="{40 + 17 * row}" fill="{colour}">{SAFEGUARDS[name]}</text>',
         ]
-    parts.append(f'<text x="{_LEFT + 14}" y="{40 + 17 * len(points)}" fill="#555">● the checkpoint that is kept</text>')
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
