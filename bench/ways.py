@@ -163,11 +163,8 @@ class Workbench:
     def _encoded(self) -> EncodedPairs:
         """All pairs as a run has them, encoded `micro` at a time."""
         side_px, examples = self.size.size_px, tuple(_example(i, prompt) for i, prompt in enumerate(self.prompts))
-        latents = Sides(
-            *(
-                torch.cat([self.model.encode_images(part) for part in side.split(self.size.micro)])
-                for side in self.images
-            )
+        winners, losers = (
+            torch.cat([self.model.encode_images(part) for part in side.split(self.size.micro)]) for side in self.images
         )
         told = self.model.encode_prompts(["", *self.prompts]).to(torch.device("cpu"))
         rows = tuple(told.map(lambda tensor, i=i: tensor[i : i + 1]) for i in range(1 + len(examples)))
@@ -175,7 +172,7 @@ class Workbench:
         ids = self.model.frame(rows[0], frames).time_ids
         return EncodedPairs(
             examples,
-            latents,
+            tuple(Sides(*pair) for pair in zip(winners, losers, strict=True)),
             PairTexts(
                 rows, torch.arange(1, 1 + len(examples)), None if ids is None else Sides(ids, ids), self.model.device
             ),
@@ -185,8 +182,9 @@ class Workbench:
     def _encode_again(self) -> None:
         """Put freshly encoded latents and prompts into `pairs`, from which the loop draws."""
         fresh = self._encoded()
-        for old, new in zip(self.pairs.latents, fresh.latents, strict=True):
-            old.copy_(new)
+        for pair, again in zip(self.pairs.images, fresh.images, strict=True):
+            for old, new in zip(pair, again, strict=True):
+                old.copy_(new)
         for old, new in zip(self.pairs.conditioning.prompts, fresh.conditioning.prompts, strict=True):
             _copy(old, new)
 
