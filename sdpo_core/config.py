@@ -169,7 +169,7 @@ class TrainConfig(Sampling):
     """Pairs computed at once; fewer need less memory and give the same gradient. Unset: all of `pairs_per_step`."""
     memory: Literal["auto", "joint", "split"] = "auto"
     """How a micro-step goes: winners and losers `joint`, or `split`: one pair at a time, the winner's pass finished
-    before the loser's starts, which halves the memory and gives the same gradient. `auto` takes what fits."""
+    before the loser's starts, which needs less memory and gives the same gradient. `auto` takes what fits."""
     checkpointing: Literal["auto", "none", "selective", "all"] = "auto"
     """Which activations are computed again in the backward pass instead of kept: `none`, those of the two outer
     resolutions (`selective`), or `all`. `auto` takes the first that fits the device."""
@@ -177,7 +177,7 @@ class TrainConfig(Sampling):
     """AdamW, or with its moments in 8 bits (needs the package bitsandbytes and a CUDA card)."""
     noise_bank: int | None = Field(default=None, ge=1, le=1024)
     """Draws (t, ε) kept per pair instead of a fresh one each time; the reference's errors on them are computed once,
-    which saves a third of a step from the second visit on. Unset draws afresh."""
+    which spares two of a pair's four forward passes from the second visit on. Unset draws afresh."""
     warmup_steps: int = Field(default=10, ge=0)
     """Steps over which the learning rate rises from 0."""
     caption_dropout: float = Field(default=0.2, ge=0.0, lt=1.0)

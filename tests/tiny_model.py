@@ -16,39 +16,17 @@ _START, _END = "<|startoftext|>", "<|endoftext|>"
 
 def build_tiny_pipeline(folder: Path, seed: int = 0) -> Path:
     """Write a pipeline with random weights in diffusers format to `folder`; the same `seed`, the same weights."""
+    vocabulary = _vocabulary()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        unet = UNet2DConditionModel(
-            sample_size=8,
-            in_channels=4,
-            out_channels=4,
-            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-            block_out_channels=(32, 64),
-            layers_per_block=1,
-            cross_attention_dim=32,
-            attention_head_dim=4,
-            norm_num_groups=8,
-        )
-        vae = _vae()
-        vocabulary = _vocabulary()
-        text_encoder = CLIPTextModel(
-            CLIPTextConfig(
-                vocab_size=len(vocabulary),
-                hidden_size=32,
-                intermediate_size=64,
-                num_hidden_layers=2,
-                num_attention_heads=4,
-                max_position_embeddings=24,
-                projection_dim=32,
-                bos_token_id=vocabulary[_START],
-                eos_token_id=vocabulary[_END],
-                pad_token_id=vocabulary[_END],
-            )
-        )
+        parts: dict[str, Any] = {
+            "unet": _unet(cross_attention_dim=32, attention_head_dim=4),
+            "vae": _vae(),
+            "text_encoder": CLIPTextModel(_text_config(vocabulary, 32, layers=2, projection_dim=32)),
+        }
     # No merges: a word is spelled out, so any prompt has its own tokens.
-    tokenizer = CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=24)
-    scheduler = DDIMScheduler(
+    parts["tokenizer"] = CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=24)
+    parts["scheduler"] = DDIMScheduler(
         beta_schedule="linear",
         beta_start=1e-4,
         beta_end=0.02,
@@ -58,23 +36,8 @@ def build_tiny_pipeline(folder: Path, seed: int = 0) -> Path:
         timestep_spacing="trailing",
         set_alpha_to_one=True,
     )
-    parts = {"unet": unet, "vae": vae, "text_encoder": text_encoder, "tokenizer": tokenizer, "scheduler": scheduler}
-    for name, part in parts.items():
-        part.save_pretrained(folder / name)
-    index = {
-        "_class_name": "StableDiffusionPipeline",
-        "_diffusers_version": "0.42.1",
-        "feature_extractor": [None, None],
-        "requires_safety_checker": False,
-        "safety_checker": [None, None],
-        "scheduler": ["diffusers", "DDIMScheduler"],
-        "text_encoder": ["transformers", "CLIPTextModel"],
-        "tokenizer": ["transformers", "CLIPTokenizer"],
-        "unet": ["diffusers", "UNet2DConditionModel"],
-        "vae": ["diffusers", "AutoencoderKL"],
-    }
-    (folder / "model_index.json").write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
-    return folder
+    own = {"feature_extractor": [None, None], "requires_safety_checker": False, "safety_checker": [None, None]}
+    return _save(folder, parts, {"_class_name": "StableDiffusionPipeline", **own})
 
 
 def build_tiny_sdxl(folder: Path, seed: int = 0) -> Path:
@@ -82,55 +45,60 @@ def build_tiny_sdxl(folder: Path, seed: int = 0) -> Path:
     vocabulary = _vocabulary()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        unet = UNet2DConditionModel(
-            sample_size=8,
-            in_channels=4,
-            out_channels=4,
-            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-            block_out_channels=(32, 64),
-            layers_per_block=1,
-            cross_attention_dim=32 + 48,
-            attention_head_dim=(2, 4),  # pyright: ignore[reportArgumentType]
-            transformer_layers_per_block=(1, 2),  # pyright: ignore[reportArgumentType]
-            use_linear_projection=True,
-            addition_embed_type="text_time",
-            addition_time_embed_dim=8,
-            projection_class_embeddings_input_dim=40 + 6 * 8,
-            norm_num_groups=8,
-        )
-        vae = _vae(force_upcast=True)
-        first = CLIPTextModel(_text_config(vocabulary, 32))
-        second = CLIPTextModelWithProjection(_text_config(vocabulary, 48, projection_dim=40, hidden_act="gelu"))
-    scheduler = EulerDiscreteScheduler(
+        second = {"projection_dim": 40, "hidden_act": "gelu"}
+        parts: dict[str, Any] = {
+            "unet": _unet(
+                cross_attention_dim=32 + 48,
+                attention_head_dim=(2, 4),
+                transformer_layers_per_block=(1, 2),
+                use_linear_projection=True,
+                addition_embed_type="text_time",
+                addition_time_embed_dim=8,
+                projection_class_embeddings_input_dim=40 + 6 * 8,
+            ),
+            "vae": _vae(force_upcast=True),
+            "text_encoder": CLIPTextModel(_text_config(vocabulary, 32, layers=3)),
+            "text_encoder_2": CLIPTextModelWithProjection(_text_config(vocabulary, 48, layers=3, **second)),
+        }
+    for name, pad in (("tokenizer", _END), ("tokenizer_2", "!")):
+        parts[name] = CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=24, pad_token=pad)
+    parts["scheduler"] = EulerDiscreteScheduler(
         beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012, timestep_spacing="leading", steps_offset=1
     )
-    tokenizers = [CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=24, pad_token=pad) for pad in (_END, "!")]
-    parts = {"unet": unet, "vae": vae, "text_encoder": first, "text_encoder_2": second, "scheduler": scheduler}
-    for name, part in {**parts, "tokenizer": tokenizers[0], "tokenizer_2": tokenizers[1]}.items():
+    return _save(folder, parts, {"_class_name": "StableDiffusionXLPipeline", "force_zeros_for_empty_prompt": True})
+
+
+def _save(folder: Path, parts: dict[str, Any], index: dict[str, Any]) -> Path:
+    """Every part in a folder of its name, and the index that names their classes."""
+    for name, part in parts.items():
         part.save_pretrained(folder / name)
-    index = {
-        "_class_name": "StableDiffusionXLPipeline",
-        "_diffusers_version": "0.42.1",
-        "force_zeros_for_empty_prompt": True,
-        "scheduler": ["diffusers", "EulerDiscreteScheduler"],
-        "text_encoder": ["transformers", "CLIPTextModel"],
-        "text_encoder_2": ["transformers", "CLIPTextModelWithProjection"],
-        "tokenizer": ["transformers", "CLIPTokenizer"],
-        "tokenizer_2": ["transformers", "CLIPTokenizer"],
-        "unet": ["diffusers", "UNet2DConditionModel"],
-        "vae": ["diffusers", "AutoencoderKL"],
-    }
+        library = "transformers" if name.startswith(("text_encoder", "tokenizer")) else "diffusers"
+        index = {**index, name: [library, type(part).__name__]}
+    index = {**index, "_diffusers_version": "0.42.1"}
     (folder / "model_index.json").write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
     return folder
 
 
-def _text_config(vocabulary: dict[str, int], width: int, **settings: Any) -> CLIPTextConfig:
+def _unet(**settings: Any) -> UNet2DConditionModel:
+    return UNet2DConditionModel(
+        sample_size=8,
+        in_channels=4,
+        out_channels=4,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        block_out_channels=(32, 64),
+        layers_per_block=1,
+        norm_num_groups=8,
+        **settings,
+    )
+
+
+def _text_config(vocabulary: dict[str, int], width: int, *, layers: int, **settings: Any) -> CLIPTextConfig:
     return CLIPTextConfig(
         vocab_size=len(vocabulary),
         hidden_size=width,
         intermediate_size=64,
-        num_hidden_layers=3,
+        num_hidden_layers=layers,
         num_attention_heads=4,
         max_position_embeddings=24,
         bos_token_id=vocabulary[_START],

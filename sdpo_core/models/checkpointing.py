@@ -11,7 +11,7 @@ def checkpoint_activations(model: DiffusionModel, level: Level) -> None:
     """Set what the network's blocks keep for the backward pass; the gradients are the same at every level.
 
     `selective` recomputes only the two outermost resolutions, which hold most of the activations and little of the
-    arithmetic; `all` recomputes every block, for about a third more time.
+    arithmetic; `all` recomputes every block.
     """
     network: Any = model.network  # diffusers' blocks carry the switch as an attribute
     if level == "none":

@@ -4,7 +4,7 @@ Two forms. In *output space* (arXiv 2511.03317, eq. 15-17, algorithm 1) λ comes
 the network's Jacobian treats both noised images alike. In *parameter space* λ* is the exact first-order condition; with
 LoRA the two gradients are small enough to be held apart, so the assumption can be dropped.
 
-Deviation from the official code: no 1e-9 in the denominator (it is not scale free: −3 % at the errors of SD1.5); we
+Deviation from the official code: no 1e-9 in the denominator (it is not scale free); we
 branch on the sign of the inner product instead. The default scope is the pair, so that a batch can be split freely.
 """
 

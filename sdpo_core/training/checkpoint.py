@@ -7,7 +7,7 @@ checkpoints/step-000050/adapter.safetensors    usable everywhere, fp16
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from torch import Tensor
 
 from sdpo_core.atomic import replacing_folder, write_bytes, write_json
 from sdpo_core.errors import RunError
+from sdpo_core.files.hashing import sha256_file
 from sdpo_core.files.model_info import ModelInfo
 from sdpo_core.models.adapter import save_adapter
 from sdpo_core.models.lora import Lora
@@ -27,6 +28,7 @@ from sdpo_core.training.train import Progress
 ADAPTER = "adapter.safetensors"
 _STATE = "state.safetensors"
 _NUMBERS = "state.json"
+_LORA = "lora."
 _BANK = "noise_bank.errors"
 
 
@@ -57,7 +59,7 @@ def load_checkpoint(
     """Put LoRA, optimiser, noise bank and progress back as they were; raises RunError when the files don't fit."""
     try:
         state = load_file(path / _STATE)
-        lora.load_state_dict({name.removeprefix("lora."): t for name, t in state.items() if name.startswith("lora.")})
+        lora.load_state_dict(lora_state(state))
         remembered = state[_BANK] if noise_bank is not None else None
         moments = {i: _moments_of(name, state) for i, name in enumerate(lora.names)}
     except (SafetensorError, OSError, KeyError) as error:
@@ -70,6 +72,22 @@ def load_checkpoint(
     numbers = read_numbers(path)
     known = {field.name for field in dataclasses.fields(Progress)}
     return Progress(**{name: value for name, value in numbers.items() if name in known})
+
+
+def lora_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The LoRA's parameters by name, from a checkpoint's state."""
+    return {name.removeprefix(_LORA): tensor for name, tensor in state.items() if name.startswith(_LORA)}
+
+
+def read_published(checkpoints: Sequence[Path], sha256: str) -> dict[str, Tensor] | None:
+    """The unrounded LoRA behind the adapter file of this hash; None when its checkpoint is gone or damaged."""
+    for path in checkpoints:
+        try:
+            if sha256_file(path / ADAPTER) == sha256:
+                return lora_state(load_file(path / _STATE))
+        except (OSError, SafetensorError):
+            continue
+    return None
 
 
 def read_numbers(path: Path) -> dict[str, Any]:
@@ -98,7 +116,7 @@ def best_checkpoint(checkpoints: list[Path]) -> Path | None:
 
 def _state(lora: Lora, optimizer: torch.optim.Optimizer, noise_bank: NoiseBank | None) -> dict[str, Tensor]:
     tensors = {} if noise_bank is None else {_BANK: noise_bank.errors}
-    tensors |= {f"lora.{name}": tensor.contiguous() for name, tensor in lora.state_dict().items()}
+    tensors |= {f"{_LORA}{name}": tensor.contiguous() for name, tensor in lora.state_dict().items()}
     for name, parameter in zip(lora.names, lora.parameters, strict=True):
         for moment, value in optimizer.state[parameter].items():
             tensor = value if isinstance(value, Tensor) else torch.tensor(value)  # bitsandbytes counts steps in an int

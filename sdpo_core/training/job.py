@@ -82,7 +82,7 @@ def run_train(config: TrainConfig, run: RunFolder, workspace: Path, reporter: Re
             steps, skip = config.steps or steps_for_pairs(len(data.train)), commonest_clip_skip(data.train)
             config = config.model_copy(update={"steps": steps, "clip_skip": config.clip_skip or skip})
             run.write_config(config.model_dump(mode="json"))
-        together.agree(0)  # until the first has written them
+        together.wait()  # until the first has written them
         data, config = require_data(run), TrainConfig.parse(run.config())
         assert config.steps is not None
         reporter.total = config.steps
@@ -361,7 +361,7 @@ def _make_lora(
         return Lora.create(model, rank=rank, alpha=alpha, targets=config.targets, seed=config.seed), None
     if together.first:
         keep_start(run, store, config.continue_from, model)
-    together.agree(0)  # until the first has written it
+    together.wait()  # until the first has written it
     start = read_start(run)
     return start.lora(model), start
 

@@ -5,6 +5,7 @@ From the fastest way to the one that needs least memory; each gives the same gra
 
 import gc
 import time
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -65,13 +66,7 @@ def ways_for(config: TrainConfig) -> list[dict[str, Any]]:
         for name, value in (("memory", config.memory), ("checkpointing", config.checkpointing))
         if value != "auto"
     }
-    whole = config.loss == "dspo" or config.scope == "batch"  # these look at both sides together
-    ways: list[dict[str, Any]] = []
-    for way in WAYS:
-        way = {**way, **({"memory": "joint"} if whole else {}), **fixed}
-        if way not in ways:
-            ways.append(way)
-    return ways
+    return _distinct({**way, **fixed} for way in _ways_of_the_loss(config))
 
 
 def choose_way(
@@ -102,11 +97,23 @@ def choose_way(
 
 def cheaper_way(config: TrainConfig) -> dict[str, Any] | None:
     """The next way after the one of `config`; None when there is none."""
-    whole = config.loss == "dspo" or config.scope == "batch"
-    ways = [{**way, "memory": "joint"} if whole else way for way in WAYS]
-    ways = [way for i, way in enumerate(ways) if way not in ways[:i]]
+    ways = _ways_of_the_loss(config)
     now = {"memory": config.memory, "checkpointing": config.checkpointing}
     return next((ways[i + 1] for i, way in enumerate(ways[:-1]) if way == now), None)
+
+
+def _ways_of_the_loss(config: TrainConfig) -> list[dict[str, Any]]:
+    """`WAYS`, without splitting where a loss or scope looks at both sides together."""
+    whole = config.loss == "dspo" or config.scope == "batch"
+    return _distinct({**way, "memory": "joint"} if whole else way for way in WAYS)
+
+
+def _distinct(ways: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for way in ways:
+        if way not in found:
+            found.append(way)
+    return found
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -78,6 +78,10 @@ class Processes:
             return mine
         return bool(self.add_up(torch.tensor([float(mine)], device=self._wire)) > 0)
 
+    def wait(self) -> None:
+        """Until every process has come here."""
+        self.agree(0)
+
     def agree_text(self, text: str) -> str:
         """The first process's `text`."""
         if self.count == 1:

@@ -20,6 +20,7 @@ from sdpo_core.models.adapter import load_adapter
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.preferences.store import Store
+from sdpo_core.training.checkpoint import read_published
 from sdpo_core.training.runs import RunFolder
 
 _FILE = "reference.safetensors"
@@ -87,25 +88,11 @@ def _find(store: Store, path: Path, model: DiffusionModel) -> Start:
                 f"{path.name} was trained on another model than {model.info.name}, so it can't be continued on it. "
                 "Choose the model that it was trained on."
             )
-        start = _unrounded(RunFolder(store.workspace / "runs" / record.run_id), sha256)
-        if start:
-            return start
+        run = RunFolder(store.workspace / "runs" / record.run_id)
+        state = read_published(run.checkpoints(), sha256)
+        if state is not None:
+            return Start(state, TrainConfig.parse(run.config()).lora_alpha, sha256, "")
     return _rounded(path, sha256, model)
-
-
-def _unrounded(run: RunFolder, sha256: str) -> Start | None:
-    """The checkpoint of `run` whose adapter file is the one of this hash; None when it is gone or damaged."""
-    if not (run.path / "status.json").is_file():
-        return None
-    for checkpoint in run.checkpoints():
-        try:
-            if sha256_file(checkpoint / "adapter.safetensors") == sha256:
-                state = load_file(checkpoint / "state.safetensors")
-                lora = {name.removeprefix("lora."): t for name, t in state.items() if name.startswith("lora.")}
-                return Start(lora, TrainConfig.parse(run.config()).lora_alpha, sha256, "")
-        except (OSError, SafetensorError):
-            continue
-    return None
 
 
 def _rounded(path: Path, sha256: str, model: DiffusionModel) -> Start:
