@@ -5,6 +5,7 @@ adapters may sit on one network: each `Lora` switches only itself.
 """
 
 import contextlib
+import functools
 import itertools
 import math
 import warnings
@@ -15,6 +16,7 @@ import torch
 from peft import LoraConfig, inject_adapter_in_model
 from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
+from torch.nn import functional
 
 from sdpo_core.errors import AdapterError
 from sdpo_core.models.family import DiffusionModel
@@ -122,6 +124,26 @@ class Lora:
         finally:
             self._point_to(now)
 
+    @contextlib.contextmanager
+    def sides_apart(self) -> Iterator[list[Tensor]]:
+        """Within it a batch is B winners, then B losers, and each side goes through a copy of the adapter of its own.
+
+        The copies, (2, *shape) each in the order of `parameters`, are what to differentiate by, within it: one backward
+        pass gives each side's gradient, at the price of the gradient of their sum.
+        """
+        copies = [parameter.detach().expand(2, *parameter.shape).requires_grad_() for parameter in self.parameters]
+        of = {id(parameter): copy for parameter, copy in zip(self.parameters, copies, strict=True)}
+        halves: list[Any] = [
+            half[self._name] for layer in self._layers.values() for half in (layer.lora_A, layer.lora_B)
+        ]
+        for half in halves:
+            half.forward = functools.partial(_each_side, half, of[id(half.weight)])
+        try:
+            yield copies
+        finally:
+            for half in halves:
+                del half.forward  # the class's own is back
+
     def _point_to(self, data: Sequence[Tensor]) -> None:
         for parameter, tensor in zip(self.parameters, data, strict=True):
             parameter.data = tensor
@@ -202,9 +224,18 @@ def _layers(network: nn.Module) -> dict[str, Any]:
     return {name: module for name, module in network.named_modules() if isinstance(module, LoraLayer)}
 
 
+def _each_side(half: nn.Linear | nn.Conv2d, weights: Tensor, x: Tensor) -> Tensor:
+    """`half` with the first of two `weights` on the first half of the batch `x`, and the second on the other."""
+    if isinstance(half, nn.Linear):
+        rows = x.reshape(2, -1, x.shape[-1])
+        return torch.bmm(rows, weights.mT).view(*x.shape[:-1], -1)
+    both = zip(x.chunk(2), weights, strict=True)
+    return torch.cat([functional.conv2d(part, w, None, half.stride, half.padding, half.dilation) for part, w in both])
+
+
 def _activate(layer: Any, names: list[str]) -> None:
-    """Let exactly these adapters act. peft's `set_adapter` also switches requires_grad, which has to stay as it is."""
-    trainable = [(parameter, parameter.requires_grad) for parameter in layer.parameters()]
-    layer.set_adapter(names, inference_mode=True)
-    for parameter, flag in trainable:
-        parameter.requires_grad_(flag)
+    """Let exactly these adapters act.
+
+    peft's own `set_adapter` also switches requires_grad, which has to stay as it is, and takes a hundredth of a step.
+    """
+    layer._active_adapter = names

@@ -1,8 +1,12 @@
+from typing import Literal
+
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.testing import assert_close
 
 from sdpo_core.errors import AdapterError
+from sdpo_core.models.checkpointing import checkpoint_activations
 from sdpo_core.models.family import Conditioning, DiffusionModel
 from sdpo_core.models.lora import TARGETS, Lora, adaptable_modules
 
@@ -111,6 +115,39 @@ def test_switching_off_between_forward_and_backward_loses_no_gradient(tiny: Diff
         assert all(p.requires_grad for p in lora.parameters)
         gradients = torch.autograd.grad(prediction.square().mean(), lora.parameters)
     assert any(bool(gradient.any()) for gradient in gradients)
+
+
+@pytest.mark.parametrize("checkpointing", ["none", "all"])
+def test_sides_apart_gives_each_sides_own_gradient(
+    tiny: DiffusionModel, targets: str, checkpointing: Literal["none", "all"]
+) -> None:
+    """One backward of a batch of two sides, against one of each side; with nothing left behind afterwards."""
+    lora = Lora.create(tiny, rank=4, alpha=6.0, targets=targets, seed=3)
+    shake(lora)
+    noisy, t, told = inputs(tiny)
+    cotangent = torch.randn(noisy.shape, generator=torch.Generator().manual_seed(5))
+    expected: list[tuple[Tensor, ...]] = []
+    for side in (slice(0, 1), slice(1, 2)):
+        alone = tiny.predict(noisy[side], t[side], told.map(lambda tensor, side=side: tensor[side]))
+        expected.append(torch.autograd.grad(alone, lora.parameters, cotangent[side]))
+    with torch.no_grad():
+        both = tiny.predict(noisy, t, told)
+    checkpoint_activations(tiny, checkpointing)
+    try:
+        with lora.sides_apart() as copies:
+            prediction = tiny.predict(noisy, t, told)
+            apart = torch.autograd.grad(prediction, copies, cotangent)
+    finally:
+        checkpoint_activations(tiny, "none")
+    assert_close(prediction, both, rtol=1e-4, atol=1e-5)
+    for side in (0, 1):
+        assert not all(torch.equal(mine, other) for mine, other in zip(expected[0], expected[1], strict=True))
+        for gradient, own, parameter in zip(apart, expected[side], lora.parameters, strict=True):
+            assert gradient.shape == (2, *parameter.shape)
+            assert_close(gradient[side], own, rtol=1e-3, atol=1e-5 * float(own.norm()))
+    with torch.no_grad():
+        assert torch.equal(tiny.predict(noisy, t, told), both)
+    assert all(parameter.grad is None for parameter in lora.parameters)
 
 
 def test_the_state_comes_back_exactly(tiny: DiffusionModel) -> None:
