@@ -5,7 +5,6 @@ adapters may sit on one network: each `Lora` switches only itself.
 """
 
 import contextlib
-import functools
 import itertools
 import math
 import warnings
@@ -43,6 +42,32 @@ def adaptable_modules(network: nn.Module) -> dict[str, nn.Linear | nn.Conv2d]:
     return found
 
 
+class _LinearHalf(nn.Linear):
+    """A or B of a linear layer. The weight is float32, and computes in what comes in: bf16 activations stay bf16."""
+
+    sides: Tensor | None = None  # (2, out, in) within `Lora.sides_apart`
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(B, …, in) -> (B, …, out)."""
+        if self.sides is None:
+            return functional.linear(input, self.weight.to(input.dtype))
+        rows = input.reshape(2, -1, self.in_features)
+        return torch.bmm(rows, self.sides.mT.to(input.dtype)).view(*input.shape[:-1], self.out_features)
+
+
+class _ConvHalf(nn.Conv2d):
+    """A or B of a convolution; as `_LinearHalf`."""
+
+    sides: Tensor | None = None  # (2, out, in, kh, kw) within `Lora.sides_apart`
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(B, in, h, w) -> (B, out, h', w')."""
+        if self.sides is None:
+            return self._conv_forward(input, self.weight.to(input.dtype), None)
+        both = zip(input.chunk(2), self.sides.to(input.dtype), strict=True)
+        return torch.cat([self._conv_forward(side, weight, None) for side, weight in both])
+
+
 class Lora:
     """One adapter on a model's network; on, at strength 1, from its making until `remove`.
 
@@ -66,6 +91,10 @@ class Lora:
             inject_adapter_in_model(config, self._network, self._name)
         everywhere = _layers(self._network)
         self._layers = {name: everywhere[name] for name in self.modules}
+        for layer in self._layers.values():
+            layer.cast_input_dtype_enabled = False  # or each layer would keep its input once more, in float32
+            for halves in (layer.lora_A, layer.lora_B):
+                halves[self._name] = _own(halves[self._name])
         self._initialise(seed)
         named = self._named()
         self.names: list[str] = sorted(named)
@@ -133,16 +162,14 @@ class Lora:
         """
         copies = [parameter.detach().expand(2, *parameter.shape).requires_grad_() for parameter in self.parameters]
         of = {id(parameter): copy for parameter, copy in zip(self.parameters, copies, strict=True)}
-        halves: list[Any] = [
-            half[self._name] for layer in self._layers.values() for half in (layer.lora_A, layer.lora_B)
-        ]
+        halves = [half for layer in self._layers.values() for half in self._halves(layer)]
         for half in halves:
-            half.forward = functools.partial(_each_side, half, of[id(half.weight)])
+            half.sides = of[id(half.weight)]
         try:
             yield copies
         finally:
             for half in halves:
-                del half.forward  # the class's own is back
+                half.sides = None
 
     def _point_to(self, data: Sequence[Tensor]) -> None:
         for parameter, tensor in zip(self.parameters, data, strict=True):
@@ -205,13 +232,17 @@ class Lora:
     def _initialise(self, seed: int) -> None:
         generator = torch.Generator("cpu").manual_seed(seed)
         for layer in self._layers.values():
-            for half in (layer.lora_A[self._name], layer.lora_B[self._name]):
+            for half in self._halves(layer):
                 half.to(self._dtype).requires_grad_(True)
-            down, up = layer.lora_A[self._name].weight, layer.lora_B[self._name].weight  # (r, in, …), (out, r, …)
+            down, up = (half.weight for half in self._halves(layer))  # (r, in, …), (out, r, …)
             drawn = nn.init.kaiming_uniform_(torch.empty(down.shape), a=math.sqrt(5), generator=generator)
             with torch.no_grad():
                 down.copy_(drawn)
                 up.zero_()
+
+    def _halves(self, layer: Any) -> tuple[Any, Any]:
+        """A and B of this adapter on `layer`."""
+        return layer.lora_A[self._name], layer.lora_B[self._name]
 
     def _set_strength(self, strength: float) -> None:
         self._strength = strength
@@ -219,18 +250,20 @@ class Lora:
             layer.set_scale(self._name, strength)
 
 
+def _own(half: nn.Linear | nn.Conv2d) -> _LinearHalf | _ConvHalf:
+    """peft's A or B as our class, with the same weight."""
+    if isinstance(half, nn.Linear):
+        made = _LinearHalf(half.in_features, half.out_features, bias=False, device="meta")
+    else:
+        shape: Any = (half.kernel_size, half.stride, half.padding, half.dilation)  # as they were given
+        made = _ConvHalf(half.in_channels, half.out_channels, *shape, bias=False, device="meta")
+    made.weight = half.weight
+    return made
+
+
 def _layers(network: nn.Module) -> dict[str, Any]:
     # Any: peft's layers are untyped mix-ins of nn.Module.
     return {name: module for name, module in network.named_modules() if isinstance(module, LoraLayer)}
-
-
-def _each_side(half: nn.Linear | nn.Conv2d, weights: Tensor, x: Tensor) -> Tensor:
-    """`half` with the first of two `weights` on the first half of the batch `x`, and the second on the other."""
-    if isinstance(half, nn.Linear):
-        rows = x.reshape(2, -1, x.shape[-1])
-        return torch.bmm(rows, weights.mT).view(*x.shape[:-1], -1)
-    both = zip(x.chunk(2), weights, strict=True)
-    return torch.cat([functional.conv2d(part, w, None, half.stride, half.padding, half.dilation) for part, w in both])
 
 
 def _activate(layer: Any, names: list[str]) -> None:

@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -9,6 +10,7 @@ from sdpo_core.errors import AdapterError
 from sdpo_core.models.checkpointing import checkpoint_activations
 from sdpo_core.models.family import Conditioning, DiffusionModel
 from sdpo_core.models.lora import TARGETS, Lora, adaptable_modules
+from sdpo_core.models.registry import load_model
 
 
 def inputs(model: DiffusionModel) -> tuple[Tensor, Tensor, Conditioning]:
@@ -106,6 +108,24 @@ def test_gradients_reach_the_adapter_and_nothing_else(tiny: DiffusionModel) -> N
     assert with_gradient == {id(p) for p in lora.parameters}
     assert all(p.dtype == torch.float32 for p in lora.parameters)
     assert lora.names == sorted(lora.names) == list(lora.state_dict())
+
+
+def test_in_half_precision_nothing_is_kept_in_float32_for_the_adapter(tiny_folder: Path, targets: str) -> None:
+    """The input of an adapted layer is shared with it, and the gradient is that of float32 as far as bf16 tells."""
+    gradients: dict[str, Tensor] = {}
+    wide: list[torch.Size] = []  # what autograd keeps in float32, parameters and single numbers aside
+    for precision in ("fp32", "bf16"):
+        model = load_model(str(tiny_folder), device="cpu", precision=precision)
+        lora = Lora.create(model, rank=4, alpha=4.0, targets=targets, seed=0)
+        shake(lora)
+        kept: list[Tensor] = []
+        with torch.autograd.graph.saved_tensors_hooks(lambda t, kept=kept: (kept.append(t), t)[1], lambda t: t):
+            prediction = model.predict(*inputs(model))
+            made = torch.autograd.grad(prediction.square().mean(), lora.parameters)
+        gradients[precision] = torch.cat([part.flatten() for part in made])
+        wide = [t.shape for t in kept if t.dtype == torch.float32 and t.numel() > 256 and t.shape != prediction.shape]
+    assert not wide
+    assert torch.nn.functional.cosine_similarity(gradients["bf16"], gradients["fp32"], dim=0) > 0.99
 
 
 def test_switching_off_between_forward_and_backward_loses_no_gradient(tiny: DiffusionModel) -> None:
