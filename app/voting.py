@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from app import text
 from sdpo_core.errors import DiskError, RunError, SdpoError
 from sdpo_core.evaluation.judge import verdict
-from sdpo_core.preferences.records import CHOICES, Choice, Pair, Purpose
+from sdpo_core.preferences.records import CHOICES, Choice, Pair, Purpose, Strength
 from sdpo_core.preferences.store import Store
 from sdpo_core.training.runs import RunFolder, list_runs
 
@@ -47,6 +47,7 @@ class VoteMessage(_Message):
     images: tuple[Sha, Sha]
     choice: Literal["left", "right", "tie", "both-bad", "skip"]
     ms: Count | None = None
+    strength: Strength = 1
 
 
 class UndoMessage(_Message):
@@ -109,7 +110,7 @@ class TrainVotes:
                 raise RunError(text.FOREIGN_PAIR)
             self._check_open(vote)
             self._refuse_foreign(pair, vote)
-            self._store.vote(vote.uuid, vote.pair, vote.choice, vote.ms)
+            self._store.vote(vote.uuid, vote.pair, vote.choice, vote.ms, strength=vote.strength)
             return {"ok": True, **self._after_vote(vote)}
         except (SdpoError, ValidationError) as error:
             return _refusal(error)

@@ -13,6 +13,9 @@ def pair_board(service: VotingService) -> gr.HTML:
     Event `complete`: the last planned comparison got its vote.
     """
     return widget(
+        "outbox.js",
+        "keys.js",
+        "stage.js",
         "pair_board.js",
         role="sdpo-board",
         elem_id=f"{service.purpose}-board",

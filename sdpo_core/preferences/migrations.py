@@ -79,7 +79,20 @@ _FIRST = (
     f"PRAGMA application_id = {APPLICATION_ID}",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+_SECOND = (
+    # 2: much better. Means something on a side only.
+    "ALTER TABLE votes ADD COLUMN strength INTEGER NOT NULL DEFAULT 1 CHECK (strength IN (1, 2))",
+    # Whether the pair was shown with its sides exchanged; `choice` names the pair's own side all the same.
+    "ALTER TABLE votes ADD COLUMN swapped INTEGER NOT NULL DEFAULT 0 CHECK (swapped IN (0, 1))",
+    # The vote that was asked for again: such an answer measures how steady a person is, and never stands.
+    "ALTER TABLE votes ADD COLUMN repeat_of TEXT REFERENCES votes (uuid)",
+    # What several votes share that one answer gave (best and worst of several images).
+    "ALTER TABLE votes ADD COLUMN ranking TEXT",
+    "CREATE INDEX votes_repeats ON votes (repeat_of) WHERE repeat_of IS NOT NULL",
+    "CREATE INDEX votes_of_ranking ON votes (ranking) WHERE ranking IS NOT NULL",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND)
 """The steps in order; step n takes a database from version n-1 to n."""
 
 
@@ -88,8 +101,9 @@ def migrate(database: Database, backups: Path) -> None:
 
     Raises `StoreTooNew` for a database of a newer studio and `StoreError` for another program's.
     """
+    fresh = _checked_version(database) == 0
     while (version := _checked_version(database)) < len(MIGRATIONS):
-        if version > 0:
+        if not fresh:
             write_backup(database, backups / f"before-version-{version + 1}.db")
         with database.writing() as connection:
             # Another process may have taken this step while we waited for the lock.

@@ -139,6 +139,15 @@ def test_a_closed_judgement_can_not_be_changed_through_another_board(studio: Stu
     assert studio.judge_votes.deck({"run": closed.id})["complete"]
 
 
+def test_a_much_better_side_is_recorded(studio: Studio) -> None:
+    first, second = add_pair(studio.store, 1), add_pair(studio.store, 2)
+    assert studio.votes.vote({**message(first, "right"), "strength": 2})["ok"]
+    assert studio.votes.vote(message(second))["ok"]  # a board of an earlier version knows no strength
+    assert not studio.votes.vote({**message(second, "tie"), "strength": 2})["ok"]
+    assert not studio.votes.vote({**message(second), "strength": 3})["ok"]
+    assert [one.vote.strength for one in studio.store.voted_pairs(purpose="train")] == [2, 1]
+
+
 def test_judging_offers_no_skip_and_no_both_bad(studio: Studio, tmp_path: Path) -> None:
     run = make_judge_run(tmp_path, 1)
     (pair,) = studio.store.open_pairs(purpose="judge", run_id=run.id)

@@ -213,7 +213,7 @@ def test_look_refuses_what_it_would_have_to_migrate(tmp_path: Path, monkeypatch:
         add_pair(store, 0)
     before = snapshot(tmp_path)
     monkeypatch.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, ("ALTER TABLE pairs ADD COLUMN note TEXT",)))
-    with pytest.raises(StoreError, match=r"older version of the studio \(format 1; this version has 2\)"):
+    with pytest.raises(StoreError, match=r"older version of the studio \(format 2; this version has 3\)"):
         look(tmp_path)
     assert snapshot(tmp_path) == before
 
@@ -224,7 +224,7 @@ def test_newer_database_is_refused_untouched(tmp_path: Path) -> None:
         with store._database.writing() as connection:
             connection.execute(f"PRAGMA user_version = {newer}")
     before = (tmp_path / "studio.db").read_bytes()
-    with pytest.raises(StoreTooNew, match=r"newer version of the studio \(format 4; this version knows up to 1\)"):
+    with pytest.raises(StoreTooNew, match=r"newer version of the studio \(format 5; this version knows up to 2\)"):
         Store(tmp_path)
     assert (tmp_path / "studio.db").read_bytes() == before
 

@@ -1,0 +1,66 @@
+"""Every string of the boards on which a person chooses, and of the Vote page: a part of `app.text`."""
+
+from typing import Any
+
+VOTE_INTRO = "Which one do you like better? Click it, or use the keys. Trust your first look."
+BOARD: dict[str, Any] = {
+    "label": "Choose between two images",
+    "prompt": "Prompt",
+    "left": "Left",
+    "right": "Right",
+    "leftLabel": "Choose the left image",
+    "rightLabel": "Choose the right image",
+    "tie": "Equal",
+    "both-bad": "Both bad",
+    "skip": "Skip",
+    "undo": "Undo",
+    "chose": {
+        "left": "Chose left.",
+        "right": "Chose right.",
+        "tie": "Called it equal.",
+        "both-bad": "Called both bad.",
+        "skip": "Skipped.",
+    },
+    "choseStrongly": {"left": "Chose left, much better.", "right": "Chose right, much better."},
+    "strong": "Much better",
+    "strongHint": "The next one you choose is much better. With keys or mouse: hold Shift.",
+    "space": "Space",
+    "peek": "Full size",
+    "peekKey": "Both at full size; move the mouse to look around. Hold the key, or tap it and tap it again.",
+    "peekHint": "Move to look around. Space or a click goes back.",
+    "flicker": "Flicker",
+    "flickerKey": "One in the other’s place, in turn. Hold the key, or tap it and tap it again.",
+    "flickerHint": "C or a click goes back.",
+    "large": "Large",
+    "largeKey": "The images alone on the whole window, and back.",
+    "keysSwitch": "Keys",
+    "keysTitle": "All keys",
+    "undone": "Undone. Choose again.",
+    "undoFirst": "There is no vote to take back.",
+    "unsaved": "{n} unsaved",
+    "unsavedHint": "These votes wait in your browser and are sent again until the studio has them.",
+    "votes": "{done} voted, {open} waiting",
+    "progress": "{done} of {total}",
+    "loading": "Loading the next pair…",
+    "drawing": "The next pair is being drawn…",
+    "empty": "No pair waits for your vote.",
+    "emptyHint": "Draw some, and they appear here as soon as they are ready.",
+    "emptyButton": "Generate pairs",
+    "judgeWaiting": "The next comparison is being drawn…",
+    "judgeShort": "Comparisons are missing or their images are gone, so there is no verdict. Start a new blind test.",
+    "gone": "An image of that pair is gone or damaged, so it was left out.",
+}
+
+
+FOREIGN_PAIR = "This vote belongs to a pair of another workspace, so it was dropped. Reload the page."
+OTHER_BOARD = "This vote belongs to a pair that is not voted on here, so it was dropped. Reload the page."
+
+
+def no_such_choice(choice: str, choices: tuple[str, ...]) -> str:
+    """A choice that this board does not have."""
+    return f"{choice} is no choice here; choose one of {', '.join(choices)}."
+
+
+JUDGEMENT_CLOSED = "This judgement is complete, and its verdict is shown. Start a new one to judge again."
+JUDGEMENT_GONE = "This judgement is not in the workspace any more. Reload the page."
+UNEXPECTED_MESSAGE = "The page sent something unexpected. Reload it."
