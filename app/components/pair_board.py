@@ -4,6 +4,7 @@ import gradio as gr
 
 from app import text
 from app.components.widget import widget
+from app.studio import WANTED_VOTES
 from app.voting import VotingService
 
 
@@ -16,6 +17,7 @@ def pair_board(service: VotingService) -> gr.HTML:
         "outbox.js",
         "keys.js",
         "stage.js",
+        "standing.js",
         "pair_board.js",
         role="sdpo-board",
         elem_id=f"{service.purpose}-board",
@@ -24,4 +26,5 @@ def pair_board(service: VotingService) -> gr.HTML:
         value="",
         board=service.purpose,
         choices=list(service.choices),
+        finish_lines=[WANTED_VOTES * times for times in (1, 2, 4, 8)],
     )

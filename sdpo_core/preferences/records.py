@@ -105,6 +105,13 @@ class VotedPair(_Record):
     vote: Vote
 
 
+class Consistency(_Record):
+    """How often a person, asked again, chose the same image of a pair."""
+
+    asked: int
+    same: int
+
+
 class AdapterRecord(_Record):
     """A trained adapter known to the workspace."""
 

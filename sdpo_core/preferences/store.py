@@ -25,6 +25,7 @@ from sdpo_core.preferences.records import (
     AdapterRecord,
     Candidate,
     Choice,
+    Consistency,
     Pair,
     Purpose,
     Recipe,
@@ -252,6 +253,24 @@ class Store:
         """The newest vote that was not taken back, for undo after a reload."""
         with self._database.reading() as connection:
             return votes.newest(connection, _chosen(run_id), {"purpose": purpose, "run_id": run_id})
+
+    def pair_to_ask_again(self, shown: Collection[int], ahead: int) -> VotedPair | None:
+        """A training pair to ask again once `ahead` others have been answered; None when it is not time yet.
+
+        About one in `votes.ASK_AGAIN_EVERY` pairs should be one; while one waits for its answer among `shown` (ids of
+        pairs in a browser), there is no other.
+        """
+        with self._database.reading() as connection:
+            if votes.any_voted(connection, shown):
+                return None
+            found = votes.to_ask_again(connection, ahead)
+        there = (one for one in found if self.has_image(one.pair.left) and self.has_image(one.pair.right))
+        return next(there, None)
+
+    def consistency(self) -> Consistency:
+        """How often the person, asked again, chose the same."""
+        with self._database.reading() as connection:
+            return votes.consistency(connection)
 
     def voted_pairs(self, *, purpose: Purpose, run_id: str | None = None) -> list[VotedPair]:
         """Pairs with their standing votes, ties and skips included, oldest vote first."""

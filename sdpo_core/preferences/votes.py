@@ -1,14 +1,20 @@
 """Votes into the database, out of it and taken back. Rows are only ever appended."""
 
+import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
 from sdpo_core.errors import StoreError
 from sdpo_core.preferences import rows
-from sdpo_core.preferences.records import Choice, Pair, Strength, Vote
+from sdpo_core.preferences.records import Choice, Consistency, Pair, Strength, Vote, VotedPair
 
+ASK_AGAIN_EVERY = 15
+"""Of so many pairs that are shown about one was chosen on before."""
+
+_NOT_SO_SOON = 10  # votes between a vote and the same question again
+_CANDIDATES_TO_ASK_AGAIN = 20
 _LONGEST_UUID = 64
 _NOT_TAKEN_BACK = "NOT EXISTS (SELECT 1 FROM votes undo WHERE undo.undoes = votes.id)"
 
@@ -103,6 +109,52 @@ def newest(connection: sqlite3.Connection, chosen: str, parameters: Mapping[str,
         parameters,
     ).fetchone()
     return rows.read_vote(row) if row else None
+
+
+def to_ask_again(connection: sqlite3.Connection, ahead: int) -> list[VotedPair]:
+    """Training pairs of which one should be asked again after `ahead` others; none when it is not time yet.
+
+    They are pairs that a side was chosen on here, in no order that the person could know, each asked again once.
+    """
+    recent = connection.execute(
+        "SELECT votes.id, votes.repeat_of FROM votes CROSS JOIN pairs ON pairs.id = votes.pair_id"
+        " WHERE votes.choice IS NOT NULL AND votes.response_ms IS NOT NULL AND votes.ranking IS NULL"
+        " AND pairs.purpose = 'train' ORDER BY votes.id DESC LIMIT ?",
+        (ASK_AGAIN_EVERY,),
+    ).fetchall()
+    since = next((i for i, (_, repeat_of) in enumerate(recent) if repeat_of is not None), len(recent))
+    newest_allowed = max(0, _NOT_SO_SOON - ahead)
+    if since + ahead < ASK_AGAIN_EVERY - 1 or newest_allowed >= len(recent):
+        return []
+    found = connection.execute(
+        f"{rows.SELECT_VOTED_PAIR} WHERE pairs.purpose = 'train' AND standing_vote_id <= ?"
+        " AND votes.choice IN ('left', 'right') AND votes.response_ms IS NOT NULL AND votes.ranking IS NULL"
+        " AND NOT EXISTS (SELECT 1 FROM votes again WHERE again.repeat_of = votes.uuid)"
+        " ORDER BY votes.uuid LIMIT ?",  # a uuid is drawn at random
+        (recent[newest_allowed][0], _CANDIDATES_TO_ASK_AGAIN),
+    ).fetchall()
+    return [rows.read_voted_pair(row) for row in found]
+
+
+def any_voted(connection: sqlite3.Connection, pair_ids: Collection[int]) -> bool:
+    """Whether a vote stands on one of these pairs."""
+    listed = json.dumps(list(pair_ids))
+    row = connection.execute(
+        "SELECT 1 FROM pairs WHERE id IN (SELECT value FROM json_each(?)) AND standing_vote_id IS NOT NULL LIMIT 1",
+        (listed,),
+    ).fetchone()
+    return row is not None
+
+
+def consistency(connection: sqlite3.Connection) -> Consistency:
+    """How steady the answers to pairs asked again are; a tie after a side is another answer, a skip is none."""
+    asked, same = connection.execute(
+        "SELECT count(*), total(votes.choice = first.choice)"
+        " FROM votes JOIN votes first ON first.uuid = votes.repeat_of"
+        f" WHERE votes.repeat_of IS NOT NULL AND votes.choice <> 'skip' AND {_NOT_TAKEN_BACK}"
+        " AND NOT EXISTS (SELECT 1 FROM votes undo WHERE undo.undoes = first.id)"
+    ).fetchone()
+    return Consistency(asked=asked, same=int(same))
 
 
 def _check_uuid(uuid: str) -> None:

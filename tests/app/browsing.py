@@ -106,9 +106,16 @@ class RunningStudio:
 
 
 @contextmanager
-def watched_page(browser: Browser, url: str, *, away: bool = False, **options: Any) -> Iterator[Page]:
-    """A page in a context of its own; afterwards it must have been quiet and have asked nobody but the studio."""
+def watched_page(
+    browser: Browser, url: str, *, away: bool = False, ask_again: bool = False, **options: Any
+) -> Iterator[Page]:
+    """A page in a context of its own; afterwards it must have been quiet and have asked nobody but the studio.
+
+    Pairs come back only with `ask_again`: most tests say beforehand which pairs come.
+    """
     context = browser.new_context(**options)
+    if not ask_again:
+        context.add_init_script("localStorage.setItem('sdpo.ask-again', 'off')")
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
     complaints: list[str] = []

@@ -192,6 +192,53 @@ def test_fingers_swipe(votable: RunningStudio, browser: Browser) -> None:
     assert [vote.choice for vote in votes(votable) if vote.pair_id in ids] == ["right", "left", "left"]
 
 
+def test_a_pair_that_comes_back_looks_like_any_other(votable: RunningStudio, browser: Browser) -> None:
+    """Two earlier answers to pairs asked again, one of them another than the first time; a third one in the browser."""
+    with Store(votable.workspace) as store:
+        before = store.consistency()
+        for number in range(20):
+            pair = add_pair(store, 300 + number, "a pond that was seen")
+            store.vote(f"seen {pair.id}", pair.id, "left", 500)
+            if number in (3, 4):
+                again = "left" if number == 3 else "right"
+                store.vote(f"seen again {pair.id}", pair.id, again, 500, repeat_of=f"seen {pair.id}")
+    add_pairs(votable, 6)
+    with watched_page(browser, votable.url, ask_again=True) as page:
+        open_tab(page, votable, "vote")
+        wait_board(page, "d.pair !== ''")
+        done = int(board(page)["done"])
+        for _ in range(7):
+            wait_board(page, "d.pair !== ''")
+            page.keyboard.press("ArrowLeft")
+        wait_board(page, f"d.pair === '' && d.pending === '0' && d.done === '{done + 6}'")
+        with Store(votable.workspace) as store:
+            steady = store.consistency()
+        assert steady.asked == before.asked + 3
+        told = str(text.BOARD["steady"]).format(same=steady.same, asked=steady.asked)
+        expect(page.locator(f"{BOARD} .board-steady")).to_have_text(told)
+        expect(page.locator(f"{BOARD} .board-pace")).to_contain_text("votes a minute")
+
+
+def test_the_finish_line_is_told_once_and_stands_in_nobodys_way(votable: RunningStudio, page: Page) -> None:
+    with Store(votable.workspace) as store:
+        decided = store.counts().decided
+        line = next(votes for votes in (30, 60, 120, 240) if votes > decided)
+        for number in range(line - decided - 1):
+            pair = add_pair(store, 400 + number, "a pond on the way")
+            store.vote(f"on the way {pair.id}", pair.id, "right")
+    begin(page, votable, 3)
+    expect(page.locator(f"{BOARD} .board-line")).to_have_text(f"1 more to {line}")
+    finish = page.locator(f"{BOARD} .board-finish")
+    expect(finish).to_be_hidden()
+    page.keyboard.press("ArrowDown")  # a tie is no step towards it
+    expect(finish).to_be_hidden()
+    page.keyboard.press("ArrowLeft")
+    expect(finish).to_contain_text(f"{line} votes")
+    page.keyboard.press("ArrowLeft")  # ignored, it goes away
+    expect(finish).to_be_hidden()
+    wait_board(page, "d.pending === '0' && d.pair === ''")
+
+
 class Finger:
     """A finger on the board's images."""
 

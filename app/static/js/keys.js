@@ -21,25 +21,32 @@ function keysOn() {
 
 /** The switch for all keys of all boards. */
 function keySwitch() {
-  const button = make("button", { type: "button", class: "board-button keys", role: "switch", onclick: () => {
-    remember("sdpo.keys", keysOn() ? "off" : "on");
-    window.dispatchEvent(new CustomEvent("sdpo:keys"));
-  } }, text.keysSwitch);
+  const button = rememberedSwitch("sdpo.keys", text.keysSwitch, () => root.classList.toggle("keys-off", !keysOn()));
+  button.classList.add("keys");
+  return button;
+}
+
+/** A switch that is on until it is switched off, in all boards of this browser. */
+function rememberedSwitch(key, label, changed = () => {}) {
+  const button = make("button", { type: "button", class: "board-button switch", role: "switch", text: label, onclick: () => {
+    remember(key, remembered(key) === "off" ? "on" : "off");
+    window.dispatchEvent(new CustomEvent(`sdpo:switched:${key}`));
+  } });
   const draw = () => {
-    button.setAttribute("aria-checked", keysOn());
-    root.classList.toggle("keys-off", !keysOn());
+    button.setAttribute("aria-checked", remembered(key) !== "off");
+    changed();
   };
-  listen(window, "sdpo:keys", draw);
+  listen(window, `sdpo:switched:${key}`, draw);
   draw();
   return button;
 }
 
 /** The list of keys; folded away until somebody asks. */
-function keyHelp(lines) {
+function keyHelp(lines, ...more) {
   const rows = lines.flatMap(([keys, meaning]) => [
     make("dt", {}, ...keys.map((key) => make("kbd", { text: key }))), make("dd", { text: meaning }),
   ]);
-  return make("details", { class: "board-help" }, make("summary", { text: text.keysTitle }), make("dl", {}, ...rows));
+  return make("details", { class: "board-help" }, make("summary", { text: text.keysTitle }), make("dl", {}, ...rows), ...more);
 }
 
 /** A press of the mouse leaves the focus where it is, so that Space goes on to mean what it means on the board. */

@@ -9,11 +9,12 @@ const KEYS = {
 };
 const SYMBOLS = { tie: "↓", "both-bad": "B", skip: "S", undo: "Z", peek: text.space, flicker: "C", large: "F" };
 const LOOKS = ["peek", "flicker"];
+const ASK_AGAIN = "sdpo.ask-again";
 
 let deck = [];
 let history = [];
 let left_out = new Set(); // ids of pairs with an image that can't be shown
-let progress = { done: 0, open: 0, total: 0, complete: false, last: null };
+let progress = noProgress();
 let shownPair = null;
 let job = null;
 let shownAt = 0;
@@ -46,15 +47,17 @@ const hintButton = make("button", {
   type: "button", class: "sdpo-button", text: text.emptyButton, onclick: () => openTab("generate"),
 });
 const hint = make("div", { class: "board-empty", hidden: true }, hintTitle, hintText, hintButton);
+const standing = makeStanding();
+const judging = props.board === "judge";
 const help = keyHelp([
   [["←", "A"], text.leftLabel], [["→", "D"], text.rightLabel], [["⇧"], text.strongHint],
   ...[...others, "undo"].map((name) => [[SYMBOLS[name]], text[name]]),
   [[text.space], text.peekKey], [["C"], text.flickerKey], [["F"], text.largeKey],
-]);
-const top = make("div", { class: "board-top" }, prompt, make("div", { class: "board-state" }, badge, meter, count));
-root.replaceChildren(
-  top, stage.node, hint, make("div", { class: "board-bottom" }, buttons, tools, said, help), stage.overlay,
-);
+], judging ? null : rememberedSwitch(ASK_AGAIN, text.askAgain));
+const state = make("div", { class: "board-state" }, badge, meter, count);
+const bottom = make("div", { class: "board-bottom" }, buttons, tools,
+  ...(judging ? [said] : [standing.finish, standing.facts, said, standing.more]), help);
+root.replaceChildren(make("div", { class: "board-top" }, prompt, state), stage.node, hint, bottom, stage.overlay);
 keepFocus(root);
 
 function boardButton(name, onclick) {
@@ -67,12 +70,16 @@ function boardButton(name, onclick) {
   }, make("kbd", { text: SYMBOLS[name], "aria-hidden": "true" }), text[name]);
 }
 
+function noProgress() {
+  return { done: 0, open: 0, total: 0, decided: 0, complete: false, last: null, consistency: null };
+}
+
 // --- showing -------------------------------------------------------------------------------------------------------
 
 function draw() {
   const pair = deck[0];
   const shown = Boolean(pair?.ready) && !progress.complete;
-  root.hidden = props.board === "judge" && (!props.value || progress.complete);
+  root.hidden = judging && (!props.value || progress.complete);
   stage.node.hidden = !shown && deck.length === 0;
   stage.node.classList.toggle("waiting", !shown);
   hint.hidden = !stage.node.hidden;
@@ -90,7 +97,6 @@ function draw() {
 }
 
 function drawHint() {
-  const judging = props.board === "judge";
   const drawing = job?.running && (judging ? job.id === props.value : job.verb === "generate");
   let title = judging ? text.judgeShort : text.empty;
   if (drawing) title = judging ? text.judgeWaiting : text.drawing;
@@ -102,6 +108,7 @@ function drawHint() {
 
 function drawState() {
   showUnsaved(badge, outbox);
+  standing.draw(progress.decided, progress.consistency);
   count.textContent = fill(progress.total ? text.progress : text.votes, progress);
   count.hidden = !progress.total && progress.done + progress.open === 0;
   meter.hidden = !progress.total;
@@ -135,12 +142,13 @@ function setLarge() {
 
 async function refill() {
   const enough = deck.length >= REFILL_BELOW && !(behind && outbox.pending.length === 0);
-  if (fetching || progress.complete || enough || (props.board === "judge" && !props.value)) return;
+  if (fetching || progress.complete || enough || (judging && !props.value)) return;
   fetching = true;
   const mine = generation;
   const sent = outbox.pending.length === 0 ? outbox.sent : -1;
   const have = [...deck.map((pair) => pair.id), ...outbox.pending.map((op) => op.pair).filter(Boolean), ...left_out];
-  const reply = await ask("deck", { run: props.value || "", n: Math.max(1, DECK - deck.length), have });
+  const again = remembered(ASK_AGAIN) !== "off";
+  const reply = await ask("deck", { run: props.value || "", n: Math.max(1, DECK - deck.length), have, again });
   fetching = false;
   if (mine !== generation) return refill();
   if (!reply) {
@@ -149,7 +157,8 @@ async function refill() {
     say(reply.error);
   } else {
     behind = sent !== outbox.sent; // a vote crossed this answer, whose numbers may be those from before it
-    if (!behind) progress = { ...progress, done: reply.done, open: reply.open };
+    if (!behind) progress = { ...progress, done: reply.done, open: reply.open, decided: reply.decided ?? 0 };
+    progress.consistency = reply.consistency;
     if (!behind && history.length === 0) progress.last = reply.last;
     progress.total = reply.total ?? 0;
     if (reply.complete) finish();
@@ -197,16 +206,30 @@ function choose(choice, muchBetter = false) {
   deck.shift();
   const vote = crypto.randomUUID();
   const ms = Math.round(performance.now() - shownAt);
-  history.push({ uuid: vote, pair });
-  progress.done += 1;
-  progress.open -= 1;
-  const strength = ["left", "right"].includes(choice) && (muchBetter || strong) ? 2 : 1;
+  const side = ["left", "right"].includes(choice);
+  const strength = side && (muchBetter || strong) ? 2 : 1;
+  history.push({ uuid: vote, pair, side });
+  standing.chosen();
+  standing.goOn();
+  tally(pair, side, 1);
   setStrong(false);
   stage.lookAway();
   say(strength === 2 ? text.choseStrongly[choice] : text.chose[choice]);
-  outbox.send({ kind: "vote", run: props.value || "", uuid: vote, pair: pair.id, images: pair.images, choice, ms, strength });
+  const again = pair.repeat_of ? { swapped: pair.swapped, repeat_of: pair.repeat_of } : {};
+  const about = { run: props.value || "", uuid: vote, pair: pair.id, images: pair.images };
+  outbox.send({ kind: "vote", ...about, choice, ms, strength, ...again });
   draw();
   refill();
+}
+
+/** The numbers as they will be once the studio has heard of it; a pair that was asked again is counted already. */
+function tally(pair, side, by) {
+  if (pair.repeat_of) return;
+  progress.done += by;
+  progress.open -= by;
+  if (!side) return;
+  progress.decided += by;
+  if (!judging) standing.crossed(progress.decided - by, progress.decided);
 }
 
 function undo() {
@@ -214,8 +237,7 @@ function undo() {
   const taken = history.pop() ?? (outbox.pending.length === 0 ? progress.last : null);
   if (!taken) return say(text.undoFirst);
   progress.last = null;
-  progress.done -= 1;
-  progress.open += 1;
+  tally(taken.pair, taken.side, -1);
   deck = deck.filter((pair) => pair.id !== taken.pair.id);
   deck.unshift(taken.pair.elements ? taken.pair : load(taken.pair));
   say(text.undone);
@@ -232,6 +254,7 @@ const outbox = makeOutbox(props.board, {
   idle: refill,
   saved: (op, reply) => {
     if (op.kind === "undo" && history.length === 0) progress.last = reply.last ?? null;
+    if (reply.consistency) progress.consistency = reply.consistency;
     if (reply.complete && op.run === props.value) finish();
   },
 });
@@ -281,7 +304,7 @@ function reset() {
   deck = [];
   history = [];
   left_out = new Set();
-  progress = { done: 0, open: 0, total: 0, complete: false, last: null };
+  progress = noProgress();
   say("");
   draw();
   refill();

@@ -48,9 +48,10 @@ function makeStage(choose) {
     const key = [wide, innerHeight, ratio, large, node.offsetTop].join();
     if (key === fitted) return;
     fitted = key;
-    const others = root.querySelector(".board-top").offsetHeight + root.querySelector(".board-bottom").offsetHeight + 44;
+    const others = [".board-top", ".board-buttons", ".board-buttons.tools"].map((name) => root.querySelector(name));
+    const bars = others.reduce((sum, bar) => sum + bar.offsetHeight, 60);
     const above = large ? 20 : Math.max(0, root.getBoundingClientRect().top + scrollY);
-    const chrome = wide < PHONE_PX && !large ? PHONE_CHROME_PX : others + above;
+    const chrome = wide < PHONE_PX && !large ? PHONE_CHROME_PX : bars + above;
     const tall = Math.max(wide < PHONE_PX ? 320 : 240, innerHeight - chrome);
     const beside = Math.min((wide - 16) / 2, tall * ratio);
     const stacked = Math.min(wide, ((tall - 10) / 2) * ratio);
