@@ -15,6 +15,7 @@ import psutil
 
 from app import text
 from app.jobs import Jobs
+from app.ranking import RankVotes
 from app.voting import JudgeVotes, TrainVotes
 from sdpo_core.atomic import write_json
 from sdpo_core.config import GenerateConfig, JudgeConfig, TrainConfig, repository_root, steps_for_pairs
@@ -74,6 +75,7 @@ class Studio:
         self.store = Store(workspace)
         self.jobs = jobs or Jobs(workspace)
         self.votes = TrainVotes(self.store)
+        self.rankings = RankVotes(self.store)
         self.judge_votes = JudgeVotes(self.store)
         self._settings_path = workspace / "studio.json"
         self._models: dict[str, ModelInfo] = {}

@@ -2,7 +2,22 @@
 
 from typing import Any
 
-VOTE_INTRO = "Which one do you like better? Click it, or use the keys. Trust your first look."
+VOTE_MODES: dict[str, Any] = {
+    "label": "How to vote",
+    "modes": [
+        ("pairs", "Pairs", "Which one do you like better? Click it, or use the keys. Trust your first look."),
+        (
+            "best",
+            "Best of several",
+            "Click the best one, then the worst one. That says more in two clicks than a pair.",
+        ),
+        (
+            "swiss",
+            "Swiss rounds",
+            "Pairs from up to eight images of a prompt: each round, images that did equally well meet.",
+        ),
+    ],
+}
 MEASURED_VOTES = 60
 MEASURED = {"warm": 94, "busy": 75, "sun": 59}
 """Win rates in per cent after `MEASURED_VOTES` votes of simulated people: the means in bench/results/outcome.md."""
@@ -44,6 +59,21 @@ BOARD: dict[str, Any] = {
     "steadyHint": "About one pair in fifteen is one that you chose on before. Nothing is trained on twice.",
     "finishLine": "{n} more to {line}",
     "finished": "{n} votes for a side. Train now, or just go on voting.",
+    "best": "Which one is the best?",
+    "worst": "And which one is the worst?",
+    "bestMark": "Best",
+    "bestOf": "Images at once",
+    "choseBest": "Best and worst are saved as votes on {n} pairs.",
+    "bestVotes": "{done} voted",
+    "noWorst": "None is the worst",
+    "notNow": "Not now",
+    "back": "Back",
+    "number": "Image {n}",
+    "numberKey": "Choose image 1, 2, 3, …",
+    "bestEmpty": "No prompt has three or more images that wait for your vote.",
+    "bestEmptyHint": "Draw more pairs of fewer prompts, and their images come together here.",
+    "swissEmpty": "All rounds are done.",
+    "swissEmptyHint": "A prompt takes part with four or more images. Draw more pairs of it to go on.",
     "finishTrain": "Train",
     "finishOn": "Go on",
     "moreVotes": [  # from so many votes on

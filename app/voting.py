@@ -26,7 +26,7 @@ Sha = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0, lt=2**63)]  # what SQLite can hold
 
 
-class _Message(BaseModel):
+class Message(BaseModel):
     """Something a pair board sent."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -34,15 +34,16 @@ class _Message(BaseModel):
     run: str = Field(default="", max_length=120)  # the judge run; empty when voting
 
 
-class DeckRequest(_Message):
+class DeckRequest(Message):
     """Pairs wanted, besides those that the board has."""
 
     have: list[Count] = Field(default=[], max_length=2000)
     n: int = Field(default=12, ge=1, le=_LARGEST_DECK)
     again: bool = True  # whether some pairs may be asked again
+    mode: Literal["pairs", "swiss"] = "pairs"
 
 
-class VoteMessage(_Message):
+class VoteMessage(Message):
     """One choice on one pair."""
 
     uuid: str = Field(min_length=8, max_length=_LONGEST_ID)
@@ -55,7 +56,7 @@ class VoteMessage(_Message):
     repeat_of: str | None = Field(default=None, min_length=1, max_length=_LONGEST_ID)
 
 
-class UndoMessage(_Message):
+class UndoMessage(Message):
     """Take a choice back."""
 
     uuid: str = Field(min_length=8, max_length=_LONGEST_ID)
@@ -97,13 +98,18 @@ class TrainVotes:
         """The next pairs, and how far the person is."""
         try:
             asked = DeckRequest.model_validate(message)
-            pairs = self._store.open_pairs(
-                purpose=self.purpose, run_id=self._run_id(asked), limit=asked.n, exclude=set(asked.have)
-            )
+            exclude = set(asked.have)
+            if asked.mode == "swiss" and self.purpose == "train":
+                pairs, left = self._store.swiss_pairs(limit=asked.n, exclude=exclude)
+                numbers = {**self._progress(asked), "open": left}
+            else:
+                run_id = self._run_id(asked)
+                pairs = self._store.open_pairs(purpose=self.purpose, run_id=run_id, limit=asked.n, exclude=exclude)
+                numbers = self._progress(asked)
             shown = [_shown(pair) for pair in pairs] + self._asked_again(asked, len(pairs))
-            return {"ok": True, "pairs": shown, **self._progress(asked)}
+            return {"ok": True, "pairs": shown, **numbers}
         except (SdpoError, ValidationError) as error:
-            return _refusal(error)
+            return refusal(error)
 
     def vote(self, message: Any) -> Reply:
         """Record a choice; once the reply is there, it survives a power cut."""
@@ -127,7 +133,7 @@ class TrainVotes:
             )
             return {"ok": True, **self._after_vote(vote)}
         except (SdpoError, ValidationError) as error:
-            return _refusal(error)
+            return refusal(error)
 
     def undo(self, message: Any) -> Reply:
         """Take a choice back; the pair comes with the reply."""
@@ -139,15 +145,15 @@ class TrainVotes:
             shown = self._shown_again(self._store.find_vote(undo.vote))
             return {"ok": True, "pair": shown, "last": self._last(undo), **self._steadiness()}
         except (SdpoError, ValidationError) as error:
-            return _refusal(error)
+            return refusal(error)
 
-    def _run_id(self, message: _Message) -> str | None:  # noqa: ARG002 - votes for training come from all runs
+    def _run_id(self, message: Message) -> str | None:  # noqa: ARG002 - votes for training come from all runs
         return None
 
-    def _check_open(self, message: _Message) -> None:
+    def _check_open(self, message: Message) -> None:
         """Raise when voting is over."""
 
-    def _refuse_foreign(self, pair: Pair, message: _Message) -> None:
+    def _refuse_foreign(self, pair: Pair, message: Message) -> None:
         """Raise for a pair of another board: a judgement that is closed must not be opened from outside."""
         if pair.purpose != self.purpose or self._run_id(message) not in (None, pair.run_id):
             raise RunError(text.OTHER_BOARD)
@@ -174,7 +180,7 @@ class TrainVotes:
         numbers = {"done": counts.votes, "open": counts.open_pairs, "decided": counts.decided}
         return {**numbers, "last": self._last(asked), **self._steadiness()}
 
-    def _last(self, message: _Message) -> Reply | None:
+    def _last(self, message: Message) -> Reply | None:
         """The newest vote, so that undo works after a reload."""
         vote = self._store.last_vote(purpose=self.purpose, run_id=self._run_id(message))
         if vote is None:
@@ -192,10 +198,10 @@ class JudgeVotes(TrainVotes):
     choices: tuple[Choice, ...] = CHOICES["judge"]
     purpose: Purpose = "judge"
 
-    def _run_id(self, message: _Message) -> str | None:
+    def _run_id(self, message: Message) -> str | None:
         return self._run(message).id
 
-    def _check_open(self, message: _Message) -> None:
+    def _check_open(self, message: Message) -> None:
         if verdict(self._store, self._run(message)) is not None:
             raise RunError(text.JUDGEMENT_CLOSED)
 
@@ -221,7 +227,7 @@ class JudgeVotes(TrainVotes):
             "last": None if complete else self._last(asked),
         }
 
-    def _run(self, message: _Message) -> RunFolder:
+    def _run(self, message: Message) -> RunFolder:
         runs = list_runs(self._store.workspace / "runs", "judge")
         run = next((run for run in runs if run.id == message.run), None)
         if run is None:
@@ -241,8 +247,11 @@ def _images(pair: Pair, *, swapped: bool) -> tuple[str, str]:
     return (right, left) if swapped else (left, right)
 
 
-def _refusal(error: SdpoError | ValidationError) -> Reply:
-    """`retry` tells the board to keep what it sent: disk or database refused, and may not do so in a moment."""
+def refusal(error: SdpoError | ValidationError) -> Reply:
+    """The answer to what could not be done.
+
+    `retry` tells the board to keep what it sent: disk or database refused, and may not do so in a moment.
+    """
     if isinstance(error, ValidationError):
         return {"ok": False, "retry": False, "error": text.UNEXPECTED_MESSAGE}
     retry = isinstance(error, DiskError) or isinstance(error.__cause__, sqlite3.Error)

@@ -1,11 +1,14 @@
-"""The pair board: two images, one click or one key, the next pair paints at once."""
+"""The boards on which a person chooses, one on two images and one on several, and the choice between them."""
 
 import gradio as gr
 
 from app import text
 from app.components.widget import widget
+from app.ranking import RankVotes
 from app.studio import WANTED_VOTES
 from app.voting import VotingService
+
+_FINISH_LINES = [WANTED_VOTES * times for times in (1, 2, 4, 8)]
 
 
 def pair_board(service: VotingService) -> gr.HTML:
@@ -26,5 +29,24 @@ def pair_board(service: VotingService) -> gr.HTML:
         value="",
         board=service.purpose,
         choices=list(service.choices),
-        finish_lines=[WANTED_VOTES * times for times in (1, 2, 4, 8)],
+        finish_lines=_FINISH_LINES,
     )
+
+
+def best_board(service: RankVotes) -> gr.HTML:
+    """Several images of one prompt: the best, then the worst."""
+    return widget(
+        "outbox.js",
+        "keys.js",
+        "best_board.js",
+        role="sdpo-board",
+        elem_id="best-board",
+        strings=text.BOARD,
+        server={"sets": service.sets, "rank": service.rank, "undo": service.undo},
+        value="",
+    )
+
+
+def vote_modes() -> gr.HTML:
+    """The choice between the ways to vote; it is remembered."""
+    return widget("vote_modes.js", role="sdpo-modes", elem_id="vote-modes", strings=text.VOTE_MODES)

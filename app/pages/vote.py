@@ -1,14 +1,12 @@
-"""Vote: two images, one choice."""
+"""Vote: two images, one choice; or several images, the best and the worst."""
 
-import gradio as gr
-
-from app import text
-from app.components.pair_board import pair_board
+from app.components.pair_board import best_board, pair_board, vote_modes
 from app.pages.common import Context, Page
 
 
 def build(context: Context) -> Page:
-    """The page; the board does everything itself."""
-    gr.Markdown(text.VOTE_INTRO, elem_classes="page-intro centered")
+    """The page; the boards do everything themselves."""
+    vote_modes()
     pair_board(context.studio.votes)
+    best_board(context.studio.rankings)
     return Page()

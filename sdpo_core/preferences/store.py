@@ -14,13 +14,14 @@ from PIL import Image
 
 from sdpo_core.atomic import disk_errors
 from sdpo_core.errors import StoreError
-from sdpo_core.preferences import adapters, imported, rows, votes
+from sdpo_core.preferences import adapters, imported, rankings, rows, votes
 from sdpo_core.preferences.backups import daily_backup
 from sdpo_core.preferences.database import Database
 from sdpo_core.preferences.health import Counts, check, count
 from sdpo_core.preferences.images import ImageFolder
 from sdpo_core.preferences.imported import Added, ImportedImage, ImportedPair
 from sdpo_core.preferences.migrations import migrate
+from sdpo_core.preferences.rankings import Ranking
 from sdpo_core.preferences.records import (
     AdapterRecord,
     Candidate,
@@ -103,6 +104,11 @@ class Store:
         with self._database.reading() as connection:
             row = connection.execute(f"{rows.SELECT_CANDIDATE} WHERE candidate.key = ?", (key,)).fetchone()
         return rows.read_candidate(row) if row else None
+
+    def candidate(self, candidate_id: int) -> Candidate:
+        """The candidate with this id; raises `StoreError` when there is none."""
+        with self._database.reading() as connection:
+            return rows.find_candidate(connection, candidate_id)
 
     def image_path(self, candidate: Candidate) -> Path:
         """The candidate's PNG; raises `ImageMissing` when it is gone."""
@@ -266,6 +272,50 @@ class Store:
             found = votes.to_ask_again(connection, ahead)
         there = (one for one in found if self.has_image(one.pair.left) and self.has_image(one.pair.right))
         return next(there, None)
+
+    def sets(self, size: int, *, limit: int = 4, exclude: Collection[int] = ()) -> list[list[Candidate]]:
+        """Up to `limit` groups of `rankings.FEWEST` to `size` images of one prompt, to choose best and worst of.
+
+        They wait for a vote, have not been ranked yet, and are not among `exclude` (ids of candidates).
+        """
+        with self._database.reading() as connection:
+            groups = rankings.sets(connection, size, exclude)
+        return [group for group in groups if all(self.has_image(one) for one in group)][:limit]
+
+    def rank(self, ranking: Ranking) -> list[Vote]:
+        """Record best and worst of several images as votes on their pairs, all or none. See `rankings.Ranking`."""
+        with self._database.writing() as connection:
+            return rankings.record(connection, ranking, _now())
+
+    def undo_ranking(self, uuid: str, ranking: str) -> list[Candidate]:
+        """Take the votes of a ranking back that still stand, as rows named after `uuid`; returns its images."""
+        with self._database.writing() as connection:
+            return rankings.undo(connection, uuid, ranking, _now())
+
+    def ranked(self, ranking: str) -> list[Candidate]:
+        """The images that a ranking gave votes on; raises `StoreError` when there is no such ranking."""
+        with self._database.reading() as connection:
+            return rankings.ranked(connection, ranking)
+
+    def last_ranking(self) -> str | None:
+        """The newest ranking, for undo after a reload."""
+        with self._database.reading() as connection:
+            return rankings.newest(connection)
+
+    def swiss_pairs(self, *, limit: int = 12, exclude: Collection[int] = ()) -> tuple[list[Pair], int]:
+        """Up to `limit` pairs that the Swiss rounds ask for next, and about how many votes they take in all.
+
+        Pairs that were not there are made. `exclude` and pairs with an image gone from disk are passed over.
+        """
+        found: list[Pair] = []
+        with self._database.writing() as connection:
+            due, left = rankings.swiss(connection)
+            for one, other in due:
+                pair = rows.find_pair(connection, rankings.open_pair(connection, one, other, _now()))
+                there = self.has_image(pair.left) and self.has_image(pair.right)
+                if there and pair.id not in exclude and len(found) < limit:
+                    found.append(pair)
+        return found, left
 
     def consistency(self) -> Consistency:
         """How often the person, asked again, chose the same."""

@@ -105,7 +105,7 @@ def newest(connection: sqlite3.Connection, chosen: str, parameters: Mapping[str,
         # CROSS JOIN keeps the order of the tables: from the newest vote back, the first that fits ends the search.
         f"{rows.SELECT_VOTE} CROSS JOIN pairs ON pairs.id = votes.pair_id WHERE votes.choice IS NOT NULL"
         f" AND (pairs.standing_vote_id = votes.id OR (votes.repeat_of IS NOT NULL AND {_NOT_TAKEN_BACK}))"
-        f" AND {chosen} ORDER BY votes.id DESC LIMIT 1",
+        f" AND votes.ranking IS NULL AND {chosen} ORDER BY votes.id DESC LIMIT 1",
         parameters,
     ).fetchone()
     return rows.read_vote(row) if row else None

@@ -79,7 +79,7 @@ function noProgress() {
 function draw() {
   const pair = deck[0];
   const shown = Boolean(pair?.ready) && !progress.complete;
-  root.hidden = judging && (!props.value || progress.complete);
+  root.hidden = judging ? !props.value || progress.complete : !["pairs", "swiss"].includes(voteMode());
   stage.node.hidden = !shown && deck.length === 0;
   stage.node.classList.toggle("waiting", !shown);
   hint.hidden = !stage.node.hidden;
@@ -98,11 +98,12 @@ function draw() {
 
 function drawHint() {
   const drawing = job?.running && (judging ? job.id === props.value : job.verb === "generate");
-  let title = judging ? text.judgeShort : text.empty;
+  const empty = voteMode() === "swiss" ? "swissEmpty" : "empty";
+  let title = judging ? text.judgeShort : text[empty];
   if (drawing) title = judging ? text.judgeWaiting : text.drawing;
   else if (fetching) title = text.loading;
   hintTitle.textContent = title;
-  hintText.textContent = judging || drawing || fetching ? "" : text.emptyHint;
+  hintText.textContent = judging || drawing || fetching ? "" : text[`${empty}Hint`];
   hintButton.hidden = judging || Boolean(drawing) || fetching;
 }
 
@@ -115,6 +116,7 @@ function drawState() {
   meter.firstChild.style.width = `${progress.total ? (100 * progress.done) / progress.total : 0}%`;
   root.dataset.pending = outbox.pending.length;
   root.dataset.done = progress.done;
+  root.dataset.fetching = fetching;
   root.dataset.complete = progress.complete;
   for (const button of buttons.querySelectorAll("button")) {
     const possible = button.classList.contains("undo") ? history.length > 0 || progress.last : deck[0]?.ready;
@@ -141,14 +143,16 @@ function setLarge() {
 // --- the deck ------------------------------------------------------------------------------------------------------
 
 async function refill() {
+  if (root.hidden && !judging) return;
   const enough = deck.length >= REFILL_BELOW && !(behind && outbox.pending.length === 0);
   if (fetching || progress.complete || enough || (judging && !props.value)) return;
-  fetching = true;
+  root.dataset.fetching = fetching = true;
   const mine = generation;
   const sent = outbox.pending.length === 0 ? outbox.sent : -1;
   const have = [...deck.map((pair) => pair.id), ...outbox.pending.map((op) => op.pair).filter(Boolean), ...left_out];
   const again = remembered(ASK_AGAIN) !== "off";
-  const reply = await ask("deck", { run: props.value || "", n: Math.max(1, DECK - deck.length), have, again });
+  const mode = !judging && voteMode() === "swiss" ? "swiss" : "pairs";
+  const reply = await ask("deck", { run: props.value || "", n: Math.max(1, DECK - deck.length), have, again, mode });
   fetching = false;
   if (mine !== generation) return refill();
   if (!reply) {
@@ -314,6 +318,7 @@ listen(document, "keydown", onKey);
 listen(document, "keyup", onKeyUp);
 listen(window, "sdpo:status", onStatus);
 watch("value", reset);
+if (!judging) listen(window, "sdpo:mode", reset);
 setInterval(() => { if (outbox.pending.length || !badge.hidden) drawState(); }, 250);
 draw();
 outbox.flush().then(refill);

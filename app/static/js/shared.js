@@ -49,6 +49,11 @@ function remembered(key) {
 
 const forgotten = window.sdpoForgotten ??= {}; // where nothing can be kept, it lasts as long as the page
 
+/** The chosen way to vote. */
+function voteMode() {
+  return remembered("sdpo.mode") ?? "pairs";
+}
+
 /** Whether the widget can be seen (its tab is the open one). */
 function visible() {
   return element.isConnected && element.getClientRects().length > 0;
