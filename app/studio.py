@@ -16,6 +16,7 @@ import psutil
 from app import text
 from app.jobs import Jobs
 from app.ranking import RankVotes
+from app.review import Review
 from app.voting import JudgeVotes, TrainVotes
 from sdpo_core.atomic import write_json
 from sdpo_core.config import GenerateConfig, JudgeConfig, TrainConfig, repository_root, steps_for_pairs
@@ -76,6 +77,7 @@ class Studio:
         self.jobs = jobs or Jobs(workspace)
         self.votes = TrainVotes(self.store)
         self.rankings = RankVotes(self.store)
+        self.review = Review(self.store)
         self.judge_votes = JudgeVotes(self.store)
         self._settings_path = workspace / "studio.json"
         self._models: dict[str, ModelInfo] = {}

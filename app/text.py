@@ -8,6 +8,7 @@ from app.text_vote import FOREIGN_PAIR as FOREIGN_PAIR
 from app.text_vote import JUDGEMENT_CLOSED as JUDGEMENT_CLOSED
 from app.text_vote import JUDGEMENT_GONE as JUDGEMENT_GONE
 from app.text_vote import OTHER_BOARD as OTHER_BOARD
+from app.text_vote import REVIEW as REVIEW
 from app.text_vote import UNEXPECTED_MESSAGE as UNEXPECTED_MESSAGE
 from app.text_vote import VOTE_MODES as VOTE_MODES
 from app.text_vote import no_such_choice as no_such_choice

@@ -16,6 +16,7 @@ VOTE_MODES: dict[str, Any] = {
             "Swiss rounds",
             "Pairs from up to eight images of a prompt: each round, images that did equally well meet.",
         ),
+        ("review", "Your votes", "Every vote once more. Click the other image to change one."),
     ],
 }
 MEASURED_VOTES = 60
@@ -105,6 +106,34 @@ BOARD: dict[str, Any] = {
     "gone": "An image of that pair is gone or damaged, so it was left out.",
 }
 
+
+REVIEW: dict[str, Any] = {
+    "label": "Your votes",
+    "search": "Prompt contains",
+    "filterChoice": "Choice",
+    "anyChoice": "All",
+    "muchBetter": "Much better",
+    "unsteady": "Another answer when asked again",
+    "since": "From",
+    "until": "To",
+    "clear": "Clear filters",
+    "found": "{n} votes",
+    "foundOne": "1 vote",
+    "none": "No vote fits these filters.",
+    "noneYet": "There is no vote yet.",
+    "more": "Show more",
+    "change": "Choice",
+    "delete": "Delete",
+    "restore": "Bring back",
+    "deleted": "Deleted; the pair waits for a vote again.",
+    "changed": "Changed.",
+    "restored": "Back as it was.",
+    "again": "Asked again: {choice}",
+    "ranked": "Best and worst",
+    "goneImage": "This image is gone from disk.",
+    "asLeft": "Left is better: {prompt}",
+    "asRight": "Right is better: {prompt}",
+}
 
 FOREIGN_PAIR = "This vote belongs to a pair of another workspace, so it was dropped. Reload the page."
 OTHER_BOARD = "This vote belongs to a pair that is not voted on here, so it was dropped. Reload the page."

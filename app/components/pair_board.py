@@ -1,12 +1,13 @@
-"""The boards on which a person chooses, one on two images and one on several, and the choice between them."""
+"""The boards on which a person chooses, on two images or on several, the review of all votes, and the way to each."""
 
 import gradio as gr
 
 from app import text
 from app.components.widget import widget
 from app.ranking import RankVotes
+from app.review import Review
 from app.studio import WANTED_VOTES
-from app.voting import VotingService
+from app.voting import TrainVotes, VotingService
 
 _FINISH_LINES = [WANTED_VOTES * times for times in (1, 2, 4, 8)]
 
@@ -44,6 +45,19 @@ def best_board(service: RankVotes) -> gr.HTML:
         strings=text.BOARD,
         server={"sets": service.sets, "rank": service.rank, "undo": service.undo},
         value="",
+    )
+
+
+def review_grid(review: Review, service: TrainVotes) -> gr.HTML:
+    """All votes that train; a change is a vote, a deletion an undo, through the boards' own service."""
+    return widget(
+        "outbox.js",
+        "review.js",
+        role="sdpo-review",
+        elem_id="review-grid",
+        strings={**text.BOARD, **text.REVIEW},
+        server={"look_up": review.page, "vote": service.vote, "undo": service.undo},
+        choices=list(service.choices),
     )
 
 

@@ -41,9 +41,9 @@ _VOTE_COLUMNS = (
 
 SELECT_PAIR = f"SELECT {_PAIR_COLUMNS} FROM {_PAIR_TABLES}"
 SELECT_VOTE = f"SELECT {_VOTE_COLUMNS} FROM votes"
-SELECT_VOTED_PAIR = f"""
-    SELECT {_PAIR_COLUMNS}, {_VOTE_COLUMNS} FROM {_PAIR_TABLES} JOIN votes ON votes.id = pairs.standing_vote_id
-"""
+VOTED_PAIR_COLUMNS = f"{_PAIR_COLUMNS}, {_VOTE_COLUMNS}"
+VOTED_PAIR_TABLES = f"{_PAIR_TABLES} JOIN votes ON votes.id = pairs.standing_vote_id"
+SELECT_VOTED_PAIR = f"SELECT {VOTED_PAIR_COLUMNS} FROM {VOTED_PAIR_TABLES}"
 SELECT_ADAPTER = "SELECT id, name, path, sha256, base_sha256, run_id, created_at FROM adapters"
 
 

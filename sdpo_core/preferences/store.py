@@ -14,7 +14,7 @@ from PIL import Image
 
 from sdpo_core.atomic import disk_errors
 from sdpo_core.errors import StoreError
-from sdpo_core.preferences import adapters, imported, rankings, rows, votes
+from sdpo_core.preferences import adapters, imported, rankings, review, rows, votes
 from sdpo_core.preferences.backups import daily_backup
 from sdpo_core.preferences.database import Database
 from sdpo_core.preferences.health import Counts, check, count
@@ -34,6 +34,7 @@ from sdpo_core.preferences.records import (
     Vote,
     VotedPair,
 )
+from sdpo_core.preferences.review import ReviewedVote, VoteFilter
 
 
 class Store:
@@ -316,6 +317,13 @@ class Store:
                 if there and pair.id not in exclude and len(found) < limit:
                     found.append(pair)
         return found, left
+
+    def review(
+        self, wanted: VoteFilter, *, limit: int = 60, before: str | None = None
+    ) -> tuple[list[ReviewedVote], int]:
+        """Up to `limit` standing votes that fit, newest first, older than the vote named `before`; how many fit."""
+        with self._database.reading() as connection:
+            return review.page(connection, wanted, limit, before)
 
     def consistency(self) -> Consistency:
         """How often the person, asked again, chose the same."""

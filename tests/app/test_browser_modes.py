@@ -125,6 +125,76 @@ def test_swiss_rounds_end(modes: RunningStudio, page: Page) -> None:
     wait_board(page, "d.pending === '0'")
 
 
+REVIEW = "#review-grid .sdpo-review"
+
+
+def wait_review(page: Page, condition: str) -> None:
+    page.wait_for_function(
+        f"""() => {{ const d = document.querySelector("{REVIEW}")?.dataset; return Boolean(d) && ({condition}); }}"""
+    )
+
+
+def test_votes_are_reviewed_changed_and_deleted(modes: RunningStudio, page: Page) -> None:
+    prompt = "a <i>pier</i> ${1 + 1}"
+    with Store(modes.workspace) as store:
+        pairs = [add_pair(store, 90 + number, f"{prompt} {number}") for number in range(3)]
+        for pair, choice in zip(pairs, ("left", "right", "tie"), strict=True):
+            store.vote(f"review {pair.id}", pair.id, choice, 500)  # pyright: ignore[reportArgumentType]
+    open_tab(page, modes, "vote")
+    page.click("[data-mode=review]")
+    wait_review(page, "Number(d.votes) > 3")
+    page.fill(f"{REVIEW} input[type=search]", "PIER")
+    wait_review(page, "d.votes === '3'")
+    cards = page.locator(f"{REVIEW} .review-card")
+    expect(cards.first.locator(".review-prompt")).to_have_text(f"{prompt} 2")
+    first, second, third = (page.locator(f"{REVIEW} [data-pair='{pair.id}']") for pair in pairs)
+
+    first.locator(".review-images button").nth(1).click()  # the other image
+    expect(first).to_have_attribute("data-choice", "right")
+    first.get_by_role("button", name=str(text.BOARD["strong"])).click()
+    second.locator("select").select_option("both-bad")
+    third.get_by_role("button", name=str(text.REVIEW["delete"])).click()
+    wait_review(page, "d.pending === '0'")
+    with Store(modes.workspace) as store:
+        now = {one.pair.id: one.vote for one in store.voted_pairs(purpose="train")}
+    assert (now[pairs[0].id].choice, now[pairs[0].id].strength) == ("right", 2)
+    assert now[pairs[1].id].choice == "both-bad"
+    assert pairs[2].id not in now
+
+    third.get_by_role("button", name=str(text.REVIEW["restore"])).click()
+    wait_review(page, "d.pending === '0'")
+    page.locator(f"{REVIEW} select").first.select_option("tie")
+    wait_review(page, "d.votes === '1'")
+    expect(cards).to_have_attribute("data-pair", str(pairs[2].id))
+    page.locator(f"{REVIEW} input[type=date]").nth(1).fill("2001-01-01")
+    expect(page.locator(f"{REVIEW} .sdpo-empty")).to_have_text(str(text.REVIEW["none"]))
+    page.get_by_role("button", name=str(text.REVIEW["clear"])).click()
+    wait_review(page, "Number(d.votes) > 3")
+
+
+def test_a_change_that_could_not_be_sent_survives_a_reload(modes: RunningStudio, browser: Browser) -> None:
+    with Store(modes.workspace) as store:
+        pair = add_pair(store, 99, "a lonely pier")
+        store.vote(f"review {pair.id}", pair.id, "left", 500)
+    with watched_page(browser, modes.url, away=True) as page:
+        page.add_init_script("localStorage.setItem('sdpo.mode', 'review')")
+        open_tab(page, modes, "vote")
+        card = page.locator(f"{REVIEW} [data-pair='{pair.id}']")
+        page.route(
+            re.compile("/component_server"),
+            lambda route: route.abort() if '"vote"' in (route.request.post_data or "") else route.continue_(),
+        )
+        card.locator(".review-images button").nth(1).click()
+        expect(page.locator(f"{REVIEW} .board-unsaved")).to_have_text("1 unsaved")
+        page.unroute_all()
+        page.reload(wait_until="domcontentloaded")
+        expect(card).to_have_attribute("data-choice", "right")
+        wait_review(page, "d.pending === '0'")
+    with Store(modes.workspace) as store:
+        now = {one.pair.id: one.vote.choice for one in store.voted_pairs(purpose="train")}
+    assert now[pair.id] == "right"
+
+
 def test_several_images_fit_a_phone(modes: RunningStudio, browser: Browser) -> None:
     with Store(modes.workspace) as store:
         for number in range(2):
@@ -137,3 +207,6 @@ def test_several_images_fit_a_phone(modes: RunningStudio, browser: Browser) -> N
         box = page.locator(f"{BEST} .board-image").first.bounding_box()
         assert box
         assert box["width"] >= 170
+        page.click("[data-mode=review]")
+        wait_review(page, "Number(d.votes) > 3")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -235,6 +235,29 @@ def test_judging_asks_nothing_again(studio: Studio, tmp_path: Path) -> None:
     assert "consistency" not in deck
 
 
+def test_all_votes_come_back_to_be_looked_at(studio: Studio) -> None:
+    pairs = [add_pair(studio.store, number, f"a lake {number}") for number in range(3)]
+    for pair in pairs:
+        assert studio.votes.vote(message(pair, "left"))["ok"]
+    page = studio.review.page({"prompt": " LAKE 1 "})
+    assert (page["total"], page["more"]) == (1, False)
+    (shown,) = page["votes"]
+    assert shown["images"] == [pairs[1].left.image_sha256, pairs[1].right.image_sha256]
+    changed = {name: shown[name] for name in ("pair", "images")}
+    assert studio.votes.vote({**changed, "uuid": str(uuid.uuid4()), "choice": "tie"})["ok"]
+    assert [vote["choice"] for vote in studio.review.page({})["votes"]] == ["tie", "left", "left"]
+    assert studio.review.page({"since": "2000-01-01T00:00:00Z", "choice": "tie"})["total"] == 1
+    assert studio.review.page({"until": "2000-01-01T00:00:00+02:00"})["total"] == 0
+
+
+@pytest.mark.parametrize(
+    "hostile", [None, [], {"choice": "winner"}, {"since": "yesterday"}, {"since": "2000-01-01T00:00:00"}, {"n": 1}]
+)
+def test_nonsense_filters_are_refused(studio: Studio, hostile: Any) -> None:
+    reply = studio.review.page(hostile)
+    assert (reply["ok"], reply["retry"]) == (False, False)
+
+
 def test_judging_offers_no_skip_and_no_both_bad(studio: Studio, tmp_path: Path) -> None:
     run = make_judge_run(tmp_path, 1)
     (pair,) = studio.store.open_pairs(purpose="judge", run_id=run.id)
