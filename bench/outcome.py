@@ -242,10 +242,12 @@ def save_sheet(path: Path, base: Sequence[Image.Image], adapted: Sequence[Image.
 def table(cells: dict[str, dict[str, Any]], size: dict[str, int]) -> str:
     """The results as Markdown."""
     ordered = sorted(cells.values(), key=lambda cell: (list(ORACLES).index(cell["oracle"]), cell["seed"]))
+    flag = "" if size["pairs"] == FULL.pairs else f" --pairs {size['pairs']}"
     lines = [
         "# Taste recovery by simulated people",
         "",
-        f"Made by `python -m bench.outcome`. Each cell: {size['pairs']} pairs, default settings, {size['questions']}",
+        f"Made by `python -m bench.outcome{flag}`."
+        f" Each cell: {size['pairs']} pairs, default settings, {size['questions']}",
         "unseen questions at the model's own guidance; a tie counts half. Shift: mean change of the person's score in",
         "σ of the base's scores. Winner error: on held-out pairs at the kept checkpoint, ± 2 standard errors.",
         "",
@@ -286,8 +288,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--again", action="store_true", help="run cells anew that are known already")
     parser.add_argument("--quick", action="store_true", help="a tiny cell, to see that everything works")
+    parser.add_argument("--pairs", type=int, default=FULL.pairs, help="another number of pairs has its own table")
     options = parser.parse_args(arguments)
-    bench = Bench(*((QUICK, CACHE / "quick.json") if options.quick else (FULL, RESULTS)))
+    results = RESULTS if options.pairs == FULL.pairs else RESULTS.with_stem(f"outcome-{options.pairs}-pairs")
+    size = Size(pairs=options.pairs, questions=FULL.questions)
+    bench = Bench(*((QUICK, CACHE / "quick.json") if options.quick else (size, results)))
     for seed in options.seeds:
         wanted = [oracle for oracle in options.oracles if options.again or f"{oracle}-{seed}" not in bench.cells]
         if not wanted:
