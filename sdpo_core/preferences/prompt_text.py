@@ -54,10 +54,15 @@ class ParsedPrompt(NamedTuple):
 
 def parse_prompt(prompt: str) -> ParsedPrompt:
     """Read a prompt. Every text has a meaning: what is not notation is words."""
-    loras = tuple(_lora(match) for match in _LORA.finditer(prompt))
+    loras = lora_tags(prompt)
     text = _LORA.sub("", prompt)
     unsupported = Counter({kind: len(pattern.findall(text)) for kind, pattern in _UNSUPPORTED.items()})
     return ParsedPrompt(_split_at_breaks(_weigh(text)), loras, +unsupported)
+
+
+def lora_tags(prompt: str) -> tuple[LoraTag, ...]:
+    """The prompt's <lora:…> tags, in order."""
+    return tuple(_lora(match) for match in _LORA.finditer(prompt))
 
 
 def prompt_note(prompts: Sequence[str], *, tags_act: bool) -> str:
