@@ -15,16 +15,18 @@ from typing import Any
 import psutil
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from sdpo_core.atomic import write_json
 from sdpo_core.cli import JOBS, main
 from sdpo_core.commands.output import DONE, FAILED, STOPPED, WRONG_USAGE
 from sdpo_core.config import TrainConfig
 from sdpo_core.files.adapter_info import read_adapter_info
-from sdpo_core.preferences.importers import LAYOUTS
+from sdpo_core.preferences.importers import IMAGES, LAYOUTS
 from sdpo_core.preferences.store import Store
 from sdpo_core.presets import preset_names
 from sdpo_core.training.runs import RunFolder, Status, Verb, list_runs
+from tests.preferences.image_files import scene
 from tests.tiny_model import build_tiny_pipeline
 
 PROMPTS = ["hills", "a lake", "a desert", "the sea", "a forest", "mountains"]
@@ -437,6 +439,31 @@ def test_imported_pairs_of_mixed_sizes_train_when_asked_for(
     assert "0 of 4 pairs were added with their votes; 4 had been voted on here before" in again
 
 
+def test_images_of_other_tools_come_in_and_wait_for_votes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "out" / "2026-01-01"
+    folder.mkdir(parents=True)
+    for i in range(3):
+        info = PngInfo()
+        info.add_text("parameters", f"a lake\nSteps: 20, Sampler: Euler a, Seed: {i}, Size: 64x64")
+        scene(i, (64, 64)).save(folder / f"{i}.png", pnginfo=info)
+    scene(9).save(folder / "plain.png")
+    where = ["--workspace", str(tmp_path / "workspace")]
+    assert main(["import", str(tmp_path / "out"), *where]) == 0
+    out = capsys.readouterr().out
+    assert "3 of 4 images were taken in (A1111/Forge 3); 2 new pairs of 1 prompt can be voted on." in out
+    assert "Left out: 1 without a prompt." in out
+    assert "  plain.png: nothing in it tells its prompt" in out
+    assert main(["import", str(tmp_path / "out"), "--json", "--prompt", "a lake", *where]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["layout"], told["images_added"], told["images_known"], told["pairs_added"]) == ("images", 1, 3, 1)
+    assert main(["vote", *where]) == 0
+    assert len(capsys.readouterr().out.splitlines()) >= 3
+    (tmp_path / "none").mkdir()
+    scene(9).save(tmp_path / "none" / "plain.png")
+    assert main(["import", str(tmp_path / "none"), *where]) == 1
+    assert "Nothing could be used" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
@@ -487,7 +514,7 @@ def test_the_page_about_the_command_line_names_every_verb_and_exit_code(reposito
         assert re.search(rf"^    {verb}\b|`{verb}\b", page, re.MULTILINE), verb
     for code in (DONE, FAILED, WRONG_USAGE, STOPPED):
         assert f"| {code} | " in page
-    for name in LAYOUTS:
+    for name in (*LAYOUTS, IMAGES):
         assert f"| `{name}` | " in page
 
 

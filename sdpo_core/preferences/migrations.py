@@ -79,7 +79,13 @@ _FIRST = (
     f"PRAGMA application_id = {APPLICATION_ID}",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+_IMAGES_OF_OTHER_TOOLS = (
+    "ALTER TABLE candidates ADD COLUMN made_with TEXT",  # JSON; of an imported image whose file says how it was made
+    "ALTER TABLE candidates ADD COLUMN look TEXT",  # of an image that was imported without a choice (`looks`)
+    "CREATE INDEX candidates_imported ON candidates (prompt_id, id) WHERE look IS NOT NULL",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _IMAGES_OF_OTHER_TOOLS)
 """The steps in order; step n takes a database from version n-1 to n."""
 
 
@@ -88,8 +94,9 @@ def migrate(database: Database, backups: Path) -> None:
 
     Raises `StoreTooNew` for a database of a newer studio and `StoreError` for another program's.
     """
+    is_new = _checked_version(database) == 0
     while (version := _checked_version(database)) < len(MIGRATIONS):
-        if version > 0:
+        if not is_new:
             write_backup(database, backups / f"before-version-{version + 1}.db")
         with database.writing() as connection:
             # Another process may have taken this step while we waited for the lock.

@@ -20,7 +20,7 @@ from sdpo_core.preferences.backups import daily_backup
 from sdpo_core.preferences.database import Database
 from sdpo_core.preferences.health import Counts, check, count
 from sdpo_core.preferences.images import ImageFolder
-from sdpo_core.preferences.imported import Added, ImportedImage, ImportedPair
+from sdpo_core.preferences.imported import Added, AddedImages, ImportedImage, ImportedPair
 from sdpo_core.preferences.migrations import migrate
 from sdpo_core.preferences.records import (
     AdapterRecord,
@@ -176,6 +176,20 @@ class Store:
         """
         with self._database.writing() as connection:
             return imported.insert(connection, pairs)
+
+    def add_images(self, images: Sequence[tuple[str, ImportedImage]]) -> AddedImages:
+        """Record images that were made elsewhere, each with its prompt, all or none, and pair them up to be voted on.
+
+        An image is paired with the one that came before it with the same prompt and negative prompt, in this import or
+        an earlier one. The caller keeps near duplicates out (`imported_looks`).
+        """
+        with self._database.writing() as connection:
+            return imported.insert_images(connection, images)
+
+    def imported_looks(self, prompt: str, negative: str) -> dict[str, str]:
+        """How the images that `add_images` recorded for these two prompts look (`looks`), by their hashes."""
+        with self._database.reading() as connection:
+            return imported.known_looks(connection, prompt, negative)
 
     def pair(self, pair_id: int) -> Pair:
         """The pair with this id; raises `StoreError` when there is none."""
