@@ -1,6 +1,5 @@
 """Images that other tools made into the workspace: as candidates, with pairs of one prompt to vote on."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -9,7 +8,7 @@ from typing import NamedTuple
 
 from sdpo_core.errors import StoreError
 from sdpo_core.preferences.exif import plain
-from sdpo_core.preferences.images import decode_image, encode_png, read_image_file
+from sdpo_core.preferences.images import decode_image, read_image_file
 from sdpo_core.preferences.imported import AddedImages, ImportedImage
 from sdpo_core.preferences.importers.found import CAPTION_SUFFIXES, Trouble
 from sdpo_core.preferences.importers.metadata import a1111, read_made_with
@@ -102,7 +101,6 @@ class _Seen(NamedTuple):
     """An image of this import, or (without a name) of an earlier one."""
 
     name: str
-    sha256: str
     look: str
 
 
@@ -130,13 +128,13 @@ class _Intake:
         kind = self._prompts(path, made_with)
         look = look_of(image)
         twin = next((seen for seen in self._seen_of(kind) if nearly_same(seen.look, look)), None)
-        if twin and not twin.name and twin.sha256 == hashlib.sha256(encode_png(image)).hexdigest():
+        if twin == _Seen("", look):  # comparing looks spares encoding the image to learn its hash
             self.report.known += 1
             return None
         if twin:
             raise _LeftOut(_TWIN, path.name, f"is nearly the same picture as {twin.name or 'one taken in before'}")
         saved = self._store.save_image(image)
-        self._seen_of(kind).append(_Seen(path.name, saved.sha256, look))
+        self._seen_of(kind).append(_Seen(path.name, look))
         self.report.tools[made_with.tool if made_with else "no metadata"] += 1
         self.report.prompts.add(kind)
         return kind[0], replace(saved, negative=kind[1], made_with=made_with, look=look)
@@ -154,7 +152,7 @@ class _Intake:
 
     def _seen_of(self, kind: tuple[str, str]) -> list[_Seen]:
         if kind not in self._seen:
-            self._seen[kind] = [_Seen("", *known) for known in self._store.imported_looks(*kind).items()]
+            self._seen[kind] = [_Seen("", look) for look in self._store.imported_looks(*kind)]
         return self._seen[kind]
 
 

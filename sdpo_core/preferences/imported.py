@@ -104,13 +104,12 @@ def insert_images(connection: sqlite3.Connection, images: Sequence[tuple[str, Im
     return added
 
 
-def known_looks(connection: sqlite3.Connection, prompt: str, negative: str) -> dict[str, str]:
-    """The looks of the images of one kind (`insert_images`), by the hash of the image."""
+def known_looks(connection: sqlite3.Connection, prompt: str, negative: str) -> list[str]:
+    """The looks of the images of one kind (`insert_images`)."""
     row = connection.execute("SELECT id FROM prompts WHERE text = ?", (prompt,)).fetchone()
     if row is None:
-        return {}
-    query = f"SELECT image_sha256, look FROM candidates {_OF_KIND}"
-    return dict(connection.execute(query, (row[0], negative)).fetchall())
+        return []
+    return [look for (look,) in connection.execute(f"SELECT look FROM candidates {_OF_KIND}", (row[0], negative))]
 
 
 _OF_KIND = "WHERE prompt_id = ? AND negative = ? AND look IS NOT NULL"

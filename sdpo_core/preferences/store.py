@@ -186,8 +186,8 @@ class Store:
         with self._database.writing() as connection:
             return imported.insert_images(connection, images)
 
-    def imported_looks(self, prompt: str, negative: str) -> dict[str, str]:
-        """How the images that `add_images` recorded for these two prompts look (`looks`), by their hashes."""
+    def imported_looks(self, prompt: str, negative: str) -> list[str]:
+        """How the images that `add_images` recorded for these two prompts look (`looks`)."""
         with self._database.reading() as connection:
             return imported.known_looks(connection, prompt, negative)
 

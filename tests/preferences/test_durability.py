@@ -350,7 +350,7 @@ def test_a_database_of_the_first_version_keeps_its_votes_and_gets_the_new_column
         connection.close()
     with Store(tmp_path) as store:
         pair = store.pair(1)
-        assert (pair.left.prompt, pair.left.made_with, store.imported_looks("a lake", "")) == ("a lake", None, {})
+        assert (pair.left.prompt, pair.left.made_with, store.imported_looks("a lake", "")) == ("a lake", None, [])
     assert (tmp_path / "backups" / "before-version-2.db").is_file()
 
 

@@ -213,14 +213,54 @@ def refined() -> dict[str, Any]:
     return graph
 
 
+def continued() -> dict[str, Any]:
+    """A base model and a refiner, which goes on with the base's noise."""
+    graph = simple()
+    graph["3"]["class_type"], graph["3"]["inputs"]["add_noise"] = "KSamplerAdvanced", "enable"
+    graph["3"]["inputs"]["noise_seed"] = graph["3"]["inputs"].pop("seed")
+    graph["44"] = node("CheckpointLoaderSimple", ckpt_name="refiner.safetensors")
+    again = {
+        **graph["3"]["inputs"],
+        "noise_seed": 0,
+        "add_noise": "disable",
+        "model": ["44", 0],
+        "latent_image": ["3", 0],
+    }
+    graph["40"] = node("KSamplerAdvanced", **again)
+    graph["8"]["inputs"]["samples"] = ["40", 0]
+    return graph
+
+
+def with_model_before(kind: str = "ApplyStyle") -> dict[str, Any]:
+    """A node that gives out model, positive and negative in this order."""
+    graph = simple()
+    graph["20"] = node(kind, model=["4", 0], positive=["6", 0], negative=["7", 0])
+    return sampling(graph, model=["20", 0], positive=["20", 1], negative=["20", 2])
+
+
+def boxed() -> dict[str, Any]:
+    """A text for a part of the picture, on top of the prompt's own."""
+    graph = simple()
+    graph["20"] = node("GLIGENTextboxApply", conditioning_to=["6", 0], clip=["4", 1], text="sun", width=144, x=0)
+    return sampling(graph, positive=["20", 0])
+
+
 COMFY_CASES: list[Case] = [
+    ("base and refiner", comfy(continued()), SIMPLE),
+    ("model, positive, negative", comfy(with_model_before()), SIMPLE),
+    ("a text for a part", comfy(boxed()), {**SIMPLE, "prompt": "a glass bottle, sun"}),
     ("default", comfy(simple()), {"tool": "ComfyUI", **SIMPLE}),
     ("only the prompt", png(text("prompt", json.dumps(simple()))), SIMPLE),
     ("only the workflow", png(text("workflow", editor(simple()))), SIMPLE),
     (
         "only an older workflow",
         png(text("workflow", editor(simple(), names=False))),
-        {key: SIMPLE[key] for key in ("prompt", "negative", "seed", "steps", "guidance", "sampler", "scheduler")},
+        SIMPLE,
+    ),
+    (
+        "only the oldest workflow",
+        png(text("workflow", editor(simple(), names=False).replace('"randomize"', "true"))),
+        SIMPLE,
     ),
     ("webp", webp(COMFY_WEBP), SIMPLE),
     ("animated png", png(after=[COMFY_ANIMATED]), SIMPLE),
@@ -339,6 +379,21 @@ FOOOCUS_CASES: list[Case] = [
             "tool": "Fooocus", "prompt": "a fox", "negative": "", "seed": 8021203, "scheduler": "karras",
             "loras": (lora("ink", 0.5, "12ab"),), "model_hash": "aeb7e9e689", "width_px": 1152,
         },
+    ),
+    (
+        "FooocusPlus",
+        png(text("Comment", json.dumps({"Prompt": "a fox", "Base Model": "x", "Seed": "5", "Steps": 30}))),
+        {"tool": "Fooocus", "prompt": "a fox", "seed": 5, "model": "x"},
+    ),
+    (
+        "RuinedFooocus",
+        png(text("parameters", json.dumps({
+            "Prompt": "a fox", "Negative": "blur", "cfg": 8, "sampler_name": "dpmpp_2m", "width": 1152, "height": 896,
+            "base_model_name": "x.safetensors", "loras": [["4852", "0.1 - ink.safetensors"]],
+            "software": "RuinedFooocus",
+        }))),
+        {"tool": "Fooocus", "negative": "blur", "guidance": 8.0, "model": "x", "loras": (lora("ink", 0.1, "4852"),),
+         "height_px": 896},
     ),
     (
         "old names",

@@ -11,7 +11,7 @@ from typing import Any
 
 from sdpo_core.preferences.importers.metadata import values
 from sdpo_core.preferences.importers.metadata.graph import Node, of_prompt, of_workflow
-from sdpo_core.preferences.importers.metadata.graph_walk import CONDITIONINGS, SEEDS, Walk
+from sdpo_core.preferences.importers.metadata.graph_walk import CONDITIONINGS, PIPES, SEEDS, Walk
 from sdpo_core.preferences.importers.metadata.lenient_json import read_object
 from sdpo_core.preferences.records import MadeWith
 
@@ -38,16 +38,17 @@ def _made_with(nodes: dict[str, Node], saved_as: str) -> MadeWith:
     steps = walk.node(sampler.link("sigmas"))
     chosen = walk.node(sampler.link("sampler"))
     size = walk.size(sampler)
-    model, loras = walk.model(guider if guider.link("model") else sampler)
+    drawer = _drawer(nodes, sampler)
+    model, loras = walk.model(drawer if drawer.link("model", *PIPES) else guider)
     return MadeWith(
         tool="ComfyUI",
         prompt=values.text(walk.conditioning(guider, "positive")),
         negative=values.text(walk.conditioning(guider, "negative")),
-        seed=walk.seed(sampler),
+        seed=walk.seed(drawer),
         width_px=size[0] if size else None,
         height_px=size[1] if size else None,
         steps=walk.first_count("steps", sampler, steps),
-        guidance=walk.first_number("cfg", guider, sampler),
+        guidance=walk.first_number(("cfg", "cfg_conds"), guider, sampler),
         sampler=walk.first_name("sampler_name", sampler, chosen),
         scheduler=walk.first_name("scheduler", sampler, steps),
         model=model,
@@ -58,17 +59,34 @@ def _made_with(nodes: dict[str, Node], saved_as: str) -> MadeWith:
 def _sampler(nodes: Mapping[str, Node], saved_as: str) -> Node | None:
     """The sampler nearest to the node that saved the image."""
     seen = set[str]()  # by all starts: where one found no sampler, another finds none
-    for start in _ends(nodes, saved_as):
-        queue = deque([start])
-        while queue:
-            node = nodes[queue.popleft()]
-            if _samples(node):
-                return node
-            for _, link in node.links():
-                if link.node in nodes and link.node not in seen:
-                    seen.add(link.node)
-                    queue.append(link.node)
+    found = (_nearest_sampler(nodes, start, seen) for start in _ends(nodes, saved_as))
+    return next((sampler for sampler in found if sampler), None)
+
+
+def _nearest_sampler(nodes: Mapping[str, Node], start: str, seen: set[str]) -> Node | None:
+    """The first sampler on the ways up from `start`, with it; `seen` are the nodes that are no longer looked at."""
+    queue = deque([start] if start in nodes else [])
+    while queue:
+        node = nodes[queue.popleft()]
+        if _samples(node):
+            return node
+        for _, link in node.links():
+            if link.node in nodes and link.node not in seen:
+                seen.add(link.node)
+                queue.append(link.node)
     return None
+
+
+def _drawer(nodes: Mapping[str, Node], sampler: Node) -> Node:
+    """The sampler whose noise it is, where a later one, such as a refiner, goes on without adding any."""
+    seen = set[str]()
+    while sampler.inputs.get("add_noise") in ("disable", False):
+        link = sampler.link("latent_image")
+        if link is None or link.node in seen:
+            break
+        seen.add(link.node)
+        sampler = _nearest_sampler(nodes, link.node, seen) or sampler
+    return sampler
 
 
 def _samples(node: Node) -> bool:

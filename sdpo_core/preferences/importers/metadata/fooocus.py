@@ -13,20 +13,23 @@ from sdpo_core.preferences.importers.metadata import values
 from sdpo_core.preferences.importers.metadata.lenient_json import read_object
 from sdpo_core.preferences.records import MadeWith, NamedLora
 
+_PLACES = ("parameters", "UserComment", "Comment")  # the last is a fork's
 _SIGNS = ("base_model", "performance", "sharpness", "full_prompt", "refiner_model", "styles")
 _TWO_NUMBERS = re.compile(r"(\d+)\D+(\d+)")
+_WEIGHT_AND_NAME = re.compile(r"(-?[\d.]+) - (.+)")  # RuinedFooocus, with the hash before it
 _LORA_FIELD = re.compile(r"lora(_combined)?_\d+")
 
 
 def read(texts: Mapping[str, str]) -> MadeWith | None:
     """What the parameters say; None where none are."""
-    whole = read_object(texts.get("parameters")) or read_object(texts.get("UserComment"))
+    whole = next((found for place in _PLACES if (found := read_object(texts.get(place)))), {})
     found = {key.lower().replace(" ", "_"): value for key, value in whole.items()}
     if not isinstance(found.get("prompt"), str):
         return None
     size = _TWO_NUMBERS.search(values.name(found.get("resolution")))
+    known = texts.get("fooocus_scheme") or "Fooocus" in values.name(found.get("software"))
     return MadeWith(
-        tool="Fooocus" if texts.get("fooocus_scheme") or any(sign in found for sign in _SIGNS) else "unknown",
+        tool="Fooocus" if known or any(sign in found for sign in _SIGNS) else "unknown",
         prompt=values.text(found["prompt"]),
         negative=values.text(values.first(found, "negative_prompt", "negative")),
         seed=values.whole(found.get("seed")),
@@ -54,7 +57,8 @@ def _of_list(one: Any) -> NamedLora | None:
         entry = values.mapping(one)
         return values.lora(entry.get("name"), entry.get("weight"), entry.get("hash"))
     name, weight, sha256, *_ = [*values.items(one), None, None, None]
-    return values.lora(name, weight, sha256)
+    named = _WEIGHT_AND_NAME.fullmatch(values.name(weight))
+    return values.lora(named[2], named[1], name) if named else values.lora(name, weight, sha256)
 
 
 def _of_text(source: str) -> NamedLora | None:

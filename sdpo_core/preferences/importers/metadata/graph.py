@@ -11,7 +11,8 @@ from sdpo_core.preferences.importers.metadata import values
 
 _MOST_NODES = 20_000
 _MUTED, _BYPASSED = 2, 4
-_AFTER_SEED = frozenset({"fixed", "increment", "decrement", "randomize"})  # the editor's widget behind a seed
+_SMALLEST = 64  # px of an image's side
+_AFTER_SEED = ("fixed", "increment", "decrement", "randomize")  # the editor's widget behind a seed
 
 
 class Link(NamedTuple):
@@ -84,6 +85,8 @@ def _inputs(node: Mapping[str, Any], links: Mapping[Any, Link]) -> dict[str, Any
     widgets = [values.name(values.mapping(entry.get("widget")).get("name")) for entry in entries if entry.get("widget")]
     set_to = node.get("widgets_values")
     inputs = dict(values.mapping(set_to)) if isinstance(set_to, dict) else _named(widgets, values.items(set_to))
+    if "text" in inputs and any(entry.get("name") == "images" for entry in entries):
+        inputs = {"filename_prefix": inputs["text"]}
     for entry in entries:
         number = entry.get("link")
         if isinstance(number, int) and number in links:
@@ -93,21 +96,28 @@ def _inputs(node: Mapping[str, Any], links: Mapping[Any, Link]) -> dict[str, Any
 
 def _named(widgets: list[str], set_to: list[Any]) -> dict[str, Any]:
     """Values by their widgets' names; without names, by what they look like."""
-    plain = [v for i, v in enumerate(set_to) if not (i and _is_after_seed(v) and isinstance(set_to[i - 1], int))]
+    plain = [value for i, value in enumerate(set_to) if not (i and _goes_with_seed(value, set_to[i - 1]))]
     if widgets and len(widgets) >= len(plain):
         return dict(zip(widgets, plain, strict=False))
-    if len(plain) == 1 and isinstance(plain[0], str):
-        return {"text": plain[0]}
-    if len(plain) < len(set_to) and isinstance(plain[0], int):  # a sampler's: its seed comes first
-        numbers = [v for v in plain[1:] if isinstance(v, int | float)]
-        words = [v for v in plain[1:] if isinstance(v, str)]
-        return {
-            "seed": plain[0],
-            **dict(zip(("steps", "cfg"), numbers, strict=False)),
-            **dict(zip(("sampler_name", "scheduler"), words, strict=False)),
-        }
+    if len(set_to) == 1 and isinstance(set_to[0], str):
+        return {"text": set_to[0]}
+    for i in range(1, len(set_to)):
+        if _goes_with_seed(set_to[i], set_to[i - 1], older=True):  # a sampler's: the rest comes in the same order
+            rest = set_to[i + 1 :]
+            numbers = [value for value in rest if isinstance(value, int | float)]
+            words = [value for value in rest if isinstance(value, str)]
+            return {
+                "seed": set_to[i - 1],
+                "add_noise": set_to[i - 2] if i > 1 else "enable",
+                **dict(zip(("steps", "cfg"), numbers, strict=False)),
+                **dict(zip(("sampler_name", "scheduler"), words, strict=False)),
+            }
+    if len(set_to) > 1 and all(isinstance(side, int) and side >= _SMALLEST and side % 8 == 0 for side in set_to[:2]):
+        return {"width": set_to[0], "height": set_to[1]}
     return {f"value_{i}": value for i, value in enumerate(plain) if isinstance(value, str)}
 
 
-def _is_after_seed(value: Any) -> bool:
-    return isinstance(value, str) and value in _AFTER_SEED
+def _goes_with_seed(value: Any, before: Any, *, older: bool = False) -> bool:
+    """Whether the value says what happens to the seed before it after a run; older versions have a switch there."""
+    seed = isinstance(before, int) and not isinstance(before, bool)
+    return seed and (isinstance(value, bool) if older and not isinstance(value, str) else value in _AFTER_SEED)

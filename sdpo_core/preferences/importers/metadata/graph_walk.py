@@ -73,7 +73,7 @@ class Walk:
         """The text that a sampler or guider aims at, or away from; empty when there is none."""
         self._visits_left = _MOST_VISITS
         link = guider.link(*_SIDES[side])
-        found = self._text(link, side, 0, piped=False) if link else None
+        found = self._text(_counted(guider, link), side, 0, piped=False) if link else None
         pipe = guider.link(*PIPES)
         if found is None and pipe:
             found = self._text(pipe, side, 0, piped=True)
@@ -89,17 +89,17 @@ class Walk:
         both = node.link("positive") is not None and node.link("negative") is not None
         if both and not piped:  # a node that passes both on, such as a ControlNet's: its outputs keep their order
             side = "negative" if link.slot == 1 else "positive"
+        named = [found for name, found in node.links() if name.startswith("cond")]
         own = self._own_text(node, side, depth)
-        if own is not None:
+        if own is not None and not named:
             return own
         straight = node.link(*_SIDES[side]) if both or piped or side == "negative" else None
         if straight:
             return self._text(straight, side, depth + 1, piped=False)
         chosen = values.whole(node.inputs.get("select"))
         ways = [node.link(f"input{chosen}")] if chosen is not None else []
-        named = [found for name, found in node.links() if name.startswith("cond")]
-        if named:  # combined, concatenated or averaged: all of them are aimed at
-            return _joined([self._text(one, side, depth + 1, piped=False) for one in named])
+        if named:  # combined, concatenated or averaged, perhaps with a text of the node's own: all are aimed at
+            return _joined([*(self._text(one, side, depth + 1, piped=False) for one in named), own])
         ways += [node.link(*PIPES), *(found for name, found in node.links() if name.lower() not in _NO_TEXT)]
         for way in ways:
             found = self._text(way, side, depth + 1, piped=piped) if way else None
@@ -162,9 +162,9 @@ class Walk:
         """The first node's number of this name that is one."""
         return next((n for value in self._all(name, nodes) if (n := values.count(self._whole(value, 0)))), None)
 
-    def first_number(self, name: str, *nodes: Node | None) -> float | None:
-        """The first node's number of this name that is one."""
-        plain = (self._literal(value) for value in self._all(name, nodes))
+    def first_number(self, names: tuple[str, ...], *nodes: Node | None) -> float | None:
+        """The first node's number of one of these names that is one."""
+        plain = (self._literal(value) for name in names for value in self._all(name, nodes))
         return next((n for value in plain if (n := values.number(value)) is not None), None)
 
     def first_name(self, name: str, *nodes: Node | None) -> str:
@@ -222,6 +222,12 @@ class Walk:
             return None
         self._visits_left -= 1
         return self.node(link)
+
+
+def _counted(guider: Node, link: Link) -> Link:
+    """The link with its slot counted from the node's first conditioning: some have their model's output before it."""
+    slots = [one.slot for one in (guider.link(*names) for names in _SIDES.values()) if one and one.node == link.node]
+    return Link(link.node, link.slot - min(slots)) if len(slots) == 2 else link
 
 
 def _joined(texts: list[str | None], between: str = ", ", *, each: bool = False) -> str | None:
