@@ -25,6 +25,7 @@ from sdpo_core.files.model_info import DEMO, ModelInfo, inspect_model
 from sdpo_core.preferences.pairs import TrainingPairs, split_held_out, training_pairs
 from sdpo_core.preferences.records import AdapterRecord
 from sdpo_core.preferences.store import Store
+from sdpo_core.presets import train_config
 from sdpo_core.training.runs import RunFolder, Status, Verb, list_runs
 
 WANTED_VOTES = 30
@@ -191,7 +192,7 @@ class Studio:
         return self.jobs.status(run)
 
     def _train_config(self, form: Mapping[str, Any], info: ModelInfo) -> TrainConfig:
-        return TrainConfig.parse({**_filled(form), "model": info.source, "threads": _threads(info)})
+        return train_config({**_filled(form), "threads": _threads(info)}, info)
 
     def _seconds_per_step(self, info: ModelInfo) -> float | None:
         """The pace of the newest finished run of this model; None when there is none."""

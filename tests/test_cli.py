@@ -23,7 +23,7 @@ from sdpo_core.config import TrainConfig
 from sdpo_core.files.adapter_info import read_adapter_info
 from sdpo_core.preferences.importers import LAYOUTS
 from sdpo_core.preferences.store import Store
-from sdpo_core.presets import preset_names
+from sdpo_core.presets import preset_names, resolve
 from sdpo_core.training.runs import RunFolder, Status, Verb, list_runs
 from tests.tiny_model import build_tiny_pipeline
 
@@ -178,7 +178,7 @@ def test_ctrl_c_keeps_what_was_learned(workspace: Path, tiny: Path) -> None:
 def test_stopped_while_loading_nothing_is_published_and_it_can_be_resumed(
     workspace: Path, tiny: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = TrainConfig.parse({"model": str(tiny), "steps": 2, "rank": 2, "preview_prompts": 0, "size_px": 64})
+    config = resolve(TrainConfig, {"model": str(tiny), "steps": 2, "rank": 2, "preview_prompts": 0, "size_px": 64})
     run = RunFolder.create(workspace / "runs", "train", config.model_dump(mode="json"))
     run.signal("stop")
     assert main(["train", "--workspace", str(workspace), "--run", str(run.path)]) == 130
@@ -476,6 +476,7 @@ def test_help_teaches_every_setting() -> None:
     assert "safeguard: how the loser is kept" in out
     for name in preset_names():
         assert f"{name} " in out
+    assert re.search(r"sdxl +rank 16, .*learning_rate 5e-05", out)
     assert "130  stopped before its end" in out
 
 

@@ -21,6 +21,7 @@ from sdpo_core.models.lora import Lora
 from sdpo_core.models.registry import load_model
 from sdpo_core.preferences.records import VotedPair
 from sdpo_core.preferences.store import Store
+from sdpo_core.presets import resolve
 from sdpo_core.training.buckets import pair_sizes
 from sdpo_core.training.dataset import EncodedPairs, encode_pairs
 from sdpo_core.training.job import run_train
@@ -132,18 +133,18 @@ def test_every_pair_is_told_its_own_bucket(xl: DiffusionModel, store: Store, vot
 
 
 def train(folder: Path, workspace: Path, run: RunFolder | None = None, **settings: Any) -> RunFolder:
-    config = TrainConfig(
-        model=str(folder),
-        device="cpu",
-        rank=2,
-        steps=4,
-        pairs_per_step=2,
-        checkpoint_every_steps=2,
-        preview_prompts=1,
-        sampling_steps=2,
-        adapter_name="sea",
-        **settings,
-    )
+    quick = {
+        "model": str(folder),
+        "device": "cpu",
+        "rank": 2,
+        "steps": 4,
+        "pairs_per_step": 2,
+        "checkpoint_every_steps": 2,
+        "preview_prompts": 1,
+        "sampling_steps": 2,
+        "adapter_name": "sea",
+    }
+    config = resolve(TrainConfig, {**quick, **settings})
     run = run or RunFolder.create(workspace / "runs", "train", config.model_dump(mode="json"))
     run_train(config, run, workspace, Reporter(run, "train", 0, lambda _: None))
     assert run.status().state == "done", run.status().message
