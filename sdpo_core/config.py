@@ -62,8 +62,9 @@ class Sampling(Runtime):
     guidance: float | None = Field(default=None, ge=1.0, le=30.0)
     """Classifier-free guidance scale; unset takes the model's own (3 for the demo model, 7 for SD1.5, 5 for SDXL)."""
     clip_skip: int | None = Field(default=None, ge=1, le=12)
-    """Which of the text encoder's layers the prompt is read from, counted from the last (1); unset takes what the model
-    was made for (1 for SD1.5, 2 for SDXL), in training what most of the images were made with."""
+    """Which of the text encoder's layers the prompt is read from, counted from the last (1); unset takes what the
+    adapter was trained with, or what the model was made for (1 for SD1.5, 2 for SDXL), in training what most of the
+    images were made with."""
     size_px: int | None = Field(default=None, ge=64, le=2048, multiple_of=8)
     """Side of the square image in pixels; unset takes the size the model was made for."""
 

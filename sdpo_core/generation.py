@@ -230,12 +230,13 @@ class _Job:
         count = config.candidates_per_prompt
         sizes = [min(_BATCH, count - start) for start in range(0, count, _BATCH)]
         adapters = (self.adapter.use,) if self.adapter else ()
+        sampling = self.adapter.taught(config) if self.adapter else config
         seeds = iter(_seeds(config, index * count, count))
         return [
             [
                 build_recipe(
                     self.model,
-                    config,
+                    sampling,
                     prompt=prompt,
                     negative=config.negative,
                     seed=next(seeds),

@@ -323,6 +323,22 @@ def test_a_tag_in_the_prompt_brings_its_adapter(
     assert "One adapter acts at a time" in message
 
 
+def test_an_adapter_brings_its_clip_skip_unless_the_person_says(
+    studio: Callable[..., Studio], tiny: DiffusionModel, tmp_path: Path
+) -> None:
+    lora = Lora.create(tiny, rank=4, alpha=4.0, targets="attention", seed=0)
+    path = tmp_path / "workspace" / "adapters" / "deep.safetensors"
+    path.parent.mkdir(parents=True)
+    sha256 = save_adapter(path, lora, info=tiny.info, sdpo={"settings": {"clip_skip": 2}}, title="deep")
+    job = studio(prompts=("a <lora:deep>", "a"))
+    job.store.add_adapter(name="deep", path=path, sha256=sha256, base_sha256=tiny.info.sha256, run_id="r")
+    job.go()
+    studio(prompts=("b",), adapter="deep").go()
+    studio(prompts=("c",), adapter="deep", clip_skip=1).go()
+    used = {c.prompt: c.recipe.clip_skip for c in job.store.candidates() if c.recipe}
+    assert used == {"a <lora:deep>": 2, "a": 1, "b": 2, "c": 1}
+
+
 def test_notation_without_effect_is_told(studio: Callable[..., Studio]) -> None:
     message = studio(prompts=("a __place__ {b|c}", "d AND e")).go().message
     assert "2 × wildcards (__name__ or {a|b}), 1 × combined prompts (AND)" in message

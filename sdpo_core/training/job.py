@@ -276,7 +276,10 @@ class _Job:
             "held_out_pairs": len(self.data.held_out),
             "winner_error": health["winner_error"],
             **({"continued_from": self.start.sha256} if self.start else {}),
-            "settings": {name: getattr(self.config, name) for name in chosen},
+            "settings": {
+                **{name: getattr(self.config, name) for name in chosen},
+                "clip_skip": self.config.clip_skip or self.model.default_clip_skip,
+            },
             "versions": library_versions(),
         }
 

@@ -185,7 +185,7 @@ def test_from_votes_to_an_adapter_and_again_from_the_middle(
     proof = prove_adapter(trained.adapter_path, model)
     assert proof.modules == proof.matched > 0
     info = read_adapter_info(trained.adapter_path)
-    assert (info.family, info.base_sha256) == ("sdxl", model.info.sha256)
+    assert (info.family, info.base_sha256, info.clip_skip) == ("sdxl", model.info.sha256, 3)
     first, last = trained.checkpoints()
     expected = (last / "state.safetensors").read_bytes()
     for file in last.iterdir():
