@@ -89,6 +89,12 @@ class GenerateConfig(Sampling):
     keep_warm_s: float = Field(default=0.0, ge=0.0, le=3600.0)
     """Seconds the job stays loaded after its last image, waiting for requests in its `control/` folder."""
 
+    @model_validator(mode="after")
+    def _check_that_there_is_something_to_do(self) -> Self:
+        if not self.prompts and not self.keep_warm_s:
+            raise ValueError("there is nothing to generate: prompts is empty. Give at least one prompt")
+        return self
+
 
 class JudgeConfig(Sampling):
     """Settings of `judge`: blind same-seed pairs, base against adapter."""

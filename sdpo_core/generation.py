@@ -132,8 +132,6 @@ def run_generate(config: GenerateConfig, run: RunFolder, workspace: Path, report
 
     A stop keeps every finished image and ends in state stopped. Errors are `SdpoError`s; the caller reports them.
     """
-    if not config.prompts and not config.keep_warm_s:
-        raise ConfigError("There is nothing to generate: prompts is empty. Give at least one prompt.")
     started = time.time()
     reporter.say(0, "Loading the model…", force=True)
     with Store(workspace) as store:

@@ -229,7 +229,9 @@ def test_mistakes_are_told_in_a_sentence(
     sentence: str,
 ) -> None:
     verb, *rest = arguments
+    before = list_runs(workspace / "runs")
     assert main([verb, "--workspace", str(workspace), *rest]) == code
+    assert list_runs(workspace / "runs") == before, "nothing was done"
     said = capsys.readouterr()
     assert sentence in said.err
     assert "Traceback" not in said.err

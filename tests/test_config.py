@@ -53,6 +53,12 @@ def test_the_demo_models_defaults_are_those_that_were_measured_on_it() -> None:
     assert (demo.pairs_per_step, demo.pairs_per_micro_step) == (8, None)
 
 
+def test_there_has_to_be_something_to_generate() -> None:
+    with pytest.raises(ConfigError, match="prompts is empty"):
+        GenerateConfig.parse({})
+    assert GenerateConfig.parse({"keep_warm_s": 1}).prompts == (), "requests bring their own"
+
+
 def test_every_family_has_defaults_of_its_own() -> None:
     assert set(MODEL_DEFAULTS) == {"demo", *get_args(Family)}
 
