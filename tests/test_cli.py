@@ -105,6 +105,7 @@ def test_training_leaves_everything_the_run_folder_promises(trained: RunFolder, 
     info = read_adapter_info(published)
     assert info.sdpo is not None
     assert info.sdpo["pairs"] == 5
+    assert info.sdpo["settings"]["pairs_from"] == "own"
     for prompt in PROMPTS:
         assert prompt not in json.dumps(info.metadata), "an adapter file never tells the prompts"
 

@@ -266,6 +266,7 @@ class _Job:
             "learning_rate",
             "caption_dropout",
             "hold_unconditional",
+            "pairs_from",
             "seed",
         )
         return {
