@@ -34,7 +34,7 @@ from sdpo_core.training.checkpoint import (
     save_checkpoint,
 )
 from sdpo_core.training.dataset import EncodedPairs, commonest_clip_skip, encode_pairs
-from sdpo_core.training.health import DEFAULT_BUDGET, Bank
+from sdpo_core.training.health import DEFAULT_BUDGET, Bank, bank_pairs
 from sdpo_core.training.preflight import cheaper_way, choose_way, free_memory, is_out_of_memory
 from sdpo_core.training.processes import Processes
 from sdpo_core.training.reference import NoiseBank
@@ -95,13 +95,15 @@ def run_train(config: TrainConfig, run: RunFolder, workspace: Path, reporter: Re
             config = config.model_copy(update={"rank": start.rank, "lora_alpha": start.alpha})
             reporter.say(0, f"Going on with {config.continue_from}. {start.note}".strip(), force=True)
         sizes = pair_sizes(data.train, config, model.info.native_size_px, model.multiple_px)
-        held_out_sizes = pair_sizes(data.held_out, config, model.info.native_size_px, model.multiple_px)
+        held_out = [data.held_out[i] for i in bank_pairs(len(data.held_out), config.seed)]  # no others are looked at
+        held_out_sizes = pair_sizes(held_out, config, model.info.native_size_px, model.multiple_px)
         told = sizes_sentence([*sizes, *held_out_sizes])
         reporter.say(0, f"Encoding {len(sizes) + len(held_out_sizes)} pairs: {told}…", force=True)
-        pairs = bank_pairs = encode_pairs(model, store, data.train, sizes, config.clip_skip)
-        if data.held_out:
-            bank_pairs = encode_pairs(model, store, data.held_out, held_out_sizes, config.clip_skip)
-        bank = Bank.make(model, lora, bank_pairs, draws_per_pair=config.bank_draws_per_pair, seed=config.seed)
+        pairs = encode_pairs(model, store, data.train, sizes, config.clip_skip)
+        seen, of = pairs, None
+        if held_out:
+            seen, of = encode_pairs(model, store, held_out, held_out_sizes, config.clip_skip), len(data.held_out)
+        bank = Bank.make(model, lora, seen, draws_per_pair=config.bank_draws_per_pair, seed=config.seed, of=of)
         noise_bank = None
         if config.noise_bank:
             numbers = torch.promote_types(model.dtype, torch.float32)
