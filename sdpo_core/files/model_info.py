@@ -114,7 +114,23 @@ def _sizes(family: Family) -> Sizes:
         width=unet["block_out_channels"][0],
         text_width=unet["cross_attention_dim"],
         vector_width=unet.get("projection_class_embeddings_input_dim"),
+        transformer_blocks=_transformer_blocks(unet),
     )
+
+
+def _transformer_blocks(unet: dict[str, Any]) -> int:
+    """How many a UNet with these settings of ours has: on the way down, in the middle, and on the way up."""
+    layers, down, up = unet["layers_per_block"], unet["down_block_types"], unet["up_block_types"]
+    told = unet.get("transformer_layers_per_block", 1)
+    depths: list[int] = told if isinstance(told, list) else [told] * len(down)
+    ways = ((layers, down, depths), (layers + 1, up, depths[::-1]))
+    outer = sum(
+        count * depth
+        for count, kinds, each in ways
+        for kind, depth in zip(kinds, each, strict=True)
+        if kind.startswith("CrossAttn")
+    )
+    return outer + depths[-1]
 
 
 def _inspect_folder(source: str, folder: Path) -> ModelInfo:

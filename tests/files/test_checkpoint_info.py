@@ -33,6 +33,17 @@ _ATTENTION: dict[Family, tuple[str, tuple[int, int]]] = {
 }
 
 
+# Attention layers and how many transformer blocks each has, on the way down, in the middle and on the way up.
+_BLOCKS: dict[Family, dict[str, int]] = {
+    "sd15": dict.fromkeys((*(f"input_blocks.{i}.1" for i in (1, 2, 4, 5, 7, 8)), "middle_block.1"), 1)
+    | dict.fromkeys((f"output_blocks.{i}.1" for i in range(3, 12)), 1),
+    "sdxl": {"input_blocks.4.1": 2, "input_blocks.5.1": 2, "input_blocks.7.1": 10, "input_blocks.8.1": 10}
+    | {"middle_block.1": 10}
+    | {f"output_blocks.{i}.1": 10 if i < 3 else 2 for i in range(6)},
+}
+_BLOCKS["sd20"] = _BLOCKS["sd15"]
+
+
 def essentials(family: Family) -> Tensors:
     """Of a checkpoint, the tensors that tell what it is, with the shapes that they have there."""
     block, shape = _ATTENTION[family]
@@ -41,6 +52,11 @@ def essentials(family: Family) -> Tensors:
         f"{UNET}{block}.transformer_blocks.0.attn2.to_k.weight": torch.zeros(shape),
         VAE + "decoder.conv_in.weight": torch.zeros(512, 4, 3, 3),
         **{name: torch.zeros(8) for name in _ENCODERS[family]},
+        **{
+            f"{UNET}{layer}.transformer_blocks.{i}.norm1.weight": torch.zeros(8)
+            for layer, blocks in _BLOCKS[family].items()
+            for i in range(blocks)
+        },
     }
     if family == "sdxl":
         tensors[UNET + "label_emb.0.0.weight"] = torch.zeros(1280, 2816)
@@ -117,6 +133,18 @@ def resized(name: str, *shape: int) -> Callable[[Tensors], Any]:
     return lambda tensors: tensors.update({name: torch.zeros(*shape).half()})
 
 
+def pruned(outer: int, inner: int, middle: int) -> Callable[[Tensors], Any]:
+    """SDXL with fewer transformer blocks in the layers that have 2, in those that have 10, and in the middle."""
+    keep = {2: outer, 10: inner}
+    layers = {layer: middle if layer.startswith("middle") else keep[n] for layer, n in _BLOCKS["sdxl"].items()}
+    gone = [
+        f"{UNET}{layer}.transformer_blocks.{i}."
+        for layer, left in layers.items()
+        for i in range(left, _BLOCKS["sdxl"][layer])
+    ]
+    return without(*gone)
+
+
 def without(*starts: str) -> Callable[[Tensors], Any]:
     return lambda tensors: [tensors.pop(name) for name in list(tensors) if name.startswith(starts)]
 
@@ -132,9 +160,11 @@ def without(*starts: str) -> Callable[[Tensors], Any]:
         ("sd20", resized(UNET + "input_blocks.0.0.weight", 320, 5, 3, 3), "5 channels, as with a depth map"),
         ("sd20", resized(UNET + "input_blocks.0.0.weight", 256, 7, 3, 3), "takes 7 channels; expected 4"),
         ("sd15", resized(UNET + "input_blocks.0.0.weight", 192, 4, 3, 3), "other sizes .width 192, text of width 768"),
-        ("sd20", resized(UNET + "label_emb.0.0.weight", 1280, 2048), "a vector of 2048; expected .* no vector"),
-        ("sdxl", without(UNET + "label_emb"), "no vector; expected .* a vector of 2816"),
+        ("sd20", resized(UNET + "label_emb.0.0.weight", 1280, 2048), "a vector of 2048, .* expected .* no vector"),
+        ("sdxl", without(UNET + "label_emb"), "no vector, .* expected .* a vector of 2816"),
         ("sd15", resized(UNET + "input_blocks.0.0.weight", 4), "takes 0 channels"),
+        ("sdxl", pruned(2, 4, 0), "has 30 transformer blocks, where a whole sdxl has 70: it was pruned"),
+        ("sdxl", pruned(1, 2, 0), "has 15 transformer blocks, .* Segmind Vega"),
         ("sdxl", without(VAE), "has no VAE in it"),
         ("sd15", without("cond_stage_model."), "lacks its text encoder"),
         ("sdxl", without("conditioner."), "lacks both of its text encoders"),
