@@ -28,7 +28,8 @@ from sdpo_core.config import MODEL_DEFAULTS, TrainConfig
 from sdpo_core.errors import ModelError
 from sdpo_core.files.checkpoint_info import Family
 from sdpo_core.models.registry import load_model
-from sdpo_core.training.preflight import free_memory, is_out_of_memory
+from sdpo_core.training.preflight import free_memory
+from sdpo_core.training.processes import is_out_of_memory
 from sdpo_core.training.train import DRIFT_EVERY_STEPS
 
 RESULTS = Path(__file__).resolve().parent / "results" / "speed.json"

@@ -15,8 +15,8 @@ from sdpo_core.models.checkpointing import checkpoint_activations
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.training.dataset import EncodedPairs
-from sdpo_core.training.preflight import WAYS, cheaper_way, choose_way, is_out_of_memory, ways_for
-from sdpo_core.training.processes import Processes
+from sdpo_core.training.preflight import WAYS, cheaper_way, choose_way, ways_for
+from sdpo_core.training.processes import Processes, is_out_of_memory
 from sdpo_core.training.step import side_gradients
 from sdpo_core.training.train import make_optimizer
 
