@@ -193,7 +193,7 @@ class TrainConfig(Sampling):
     """Which activations are computed again in the backward pass instead of kept: `none`, those of the two outer
     resolutions (`selective`), or `all`. `auto` takes the first that fits the device."""
     optimizer: Literal["adamw", "adamw-8bit"] = "adamw"
-    """AdamW, or with its moments in 8 bits (needs the package bitsandbytes and a CUDA card)."""
+    """AdamW, or with its moments in 8 bits (needs the package bitsandbytes)."""
     noise_bank: int | None = Field(default=None, ge=1, le=1024)
     """Draws (t, ε) kept per pair instead of a fresh one each time; the reference's errors on them are computed once,
     which spares two of a pair's four forward passes from the second visit on. Unset draws afresh."""

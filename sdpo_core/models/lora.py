@@ -15,6 +15,7 @@ import torch
 from peft import LoraConfig, inject_adapter_in_model
 from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
+from torch.nn import functional
 
 from sdpo_core.errors import AdapterError
 from sdpo_core.models.family import DiffusionModel
@@ -41,6 +42,32 @@ def adaptable_modules(network: nn.Module) -> dict[str, nn.Linear | nn.Conv2d]:
     return found
 
 
+class _LinearHalf(nn.Linear):
+    """A or B of a linear layer. The weight is float32, and computes in what comes in: bf16 activations stay bf16."""
+
+    sides: Tensor | None = None  # (2, out, in) within `Lora.sides_apart`
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(B, …, in) -> (B, …, out)."""
+        if self.sides is None:
+            return functional.linear(input, self.weight.to(input.dtype))
+        rows = input.reshape(2, -1, self.in_features)
+        return torch.bmm(rows, self.sides.mT.to(input.dtype)).view(*input.shape[:-1], self.out_features)
+
+
+class _ConvHalf(nn.Conv2d):
+    """A or B of a convolution; as `_LinearHalf`."""
+
+    sides: Tensor | None = None  # (2, out, in, kh, kw) within `Lora.sides_apart`
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(B, in, h, w) -> (B, out, h', w')."""
+        if self.sides is None:
+            return self._conv_forward(input, self.weight.to(input.dtype), None)
+        both = zip(input.chunk(2), self.sides.to(input.dtype), strict=True)
+        return torch.cat([self._conv_forward(side, weight, None) for side, weight in both])
+
+
 class Lora:
     """One adapter on a model's network; on, at strength 1, from its making until `remove`.
 
@@ -64,6 +91,10 @@ class Lora:
             inject_adapter_in_model(config, self._network, self._name)
         everywhere = _layers(self._network)
         self._layers = {name: everywhere[name] for name in self.modules}
+        for layer in self._layers.values():
+            layer.cast_input_dtype_enabled = False  # or each layer would keep its input once more, in float32
+            for halves in (layer.lora_A, layer.lora_B):
+                halves[self._name] = _own(halves[self._name])
         self._initialise(seed)
         named = self._named()
         self.names: list[str] = sorted(named)
@@ -121,6 +152,24 @@ class Lora:
             yield
         finally:
             self._point_to(now)
+
+    @contextlib.contextmanager
+    def sides_apart(self) -> Iterator[list[Tensor]]:
+        """Within it a batch is B winners, then B losers, and each side goes through a copy of the adapter of its own.
+
+        The copies, (2, *shape) each in the order of `parameters`, are what to differentiate by, within it: one backward
+        pass gives each side's gradient, at the price of the gradient of their sum.
+        """
+        copies = [parameter.detach().expand(2, *parameter.shape).requires_grad_() for parameter in self.parameters]
+        of = {id(parameter): copy for parameter, copy in zip(self.parameters, copies, strict=True)}
+        halves = [half for layer in self._layers.values() for half in self._halves(layer)]
+        for half in halves:
+            half.sides = of[id(half.weight)]
+        try:
+            yield copies
+        finally:
+            for half in halves:
+                half.sides = None
 
     def _point_to(self, data: Sequence[Tensor]) -> None:
         for parameter, tensor in zip(self.parameters, data, strict=True):
@@ -183,18 +232,33 @@ class Lora:
     def _initialise(self, seed: int) -> None:
         generator = torch.Generator("cpu").manual_seed(seed)
         for layer in self._layers.values():
-            for half in (layer.lora_A[self._name], layer.lora_B[self._name]):
+            for half in self._halves(layer):
                 half.to(self._dtype).requires_grad_(True)
-            down, up = layer.lora_A[self._name].weight, layer.lora_B[self._name].weight  # (r, in, …), (out, r, …)
+            down, up = (half.weight for half in self._halves(layer))  # (r, in, …), (out, r, …)
             drawn = nn.init.kaiming_uniform_(torch.empty(down.shape), a=math.sqrt(5), generator=generator)
             with torch.no_grad():
                 down.copy_(drawn)
                 up.zero_()
 
+    def _halves(self, layer: Any) -> tuple[Any, Any]:
+        """A and B of this adapter on `layer`."""
+        return layer.lora_A[self._name], layer.lora_B[self._name]
+
     def _set_strength(self, strength: float) -> None:
         self._strength = strength
         for layer in self._layers.values():
             layer.set_scale(self._name, strength)
+
+
+def _own(half: nn.Linear | nn.Conv2d) -> _LinearHalf | _ConvHalf:
+    """peft's A or B as our class, with the same weight."""
+    if isinstance(half, nn.Linear):
+        made = _LinearHalf(half.in_features, half.out_features, bias=False, device="meta")
+    else:
+        shape: Any = (half.kernel_size, half.stride, half.padding, half.dilation)  # as they were given
+        made = _ConvHalf(half.in_channels, half.out_channels, *shape, bias=False, device="meta")
+    made.weight = half.weight
+    return made
 
 
 def _layers(network: nn.Module) -> dict[str, Any]:
@@ -203,8 +267,8 @@ def _layers(network: nn.Module) -> dict[str, Any]:
 
 
 def _activate(layer: Any, names: list[str]) -> None:
-    """Let exactly these adapters act. peft's `set_adapter` also switches requires_grad, which has to stay as it is."""
-    trainable = [(parameter, parameter.requires_grad) for parameter in layer.parameters()]
-    layer.set_adapter(names, inference_mode=True)
-    for parameter, flag in trainable:
-        parameter.requires_grad_(flag)
+    """Let exactly these adapters act.
+
+    peft's own `set_adapter` also switches requires_grad, which has to stay as it is, and takes a hundredth of a step.
+    """
+    layer._active_adapter = names

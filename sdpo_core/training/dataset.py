@@ -6,7 +6,7 @@ another batch split or another number of processes sees the same pairs, timestep
 
 import hashlib
 from collections import Counter
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -63,9 +63,9 @@ class PairTexts:
         told = Conditioning.cat([self.prompts[row] for row in self.rows.tolist()]).to(self.device)
         return told if self.time_ids is None else replace(told, time_ids=self.time_ids[side])
 
-    def __iter__(self) -> Iterator[Conditioning]:
-        """The winners', then the losers'."""
-        return iter((self[0], self[1]))
+    def both(self) -> Conditioning:
+        """The winners', then the losers', 2B rows on the device."""
+        return Conditioning.cat([self[0], self[1]])
 
 
 @dataclass(frozen=True)

@@ -68,10 +68,6 @@ def reference_on(
 
 def _compute(model: DiffusionModel, lora: Lora, batch: PairBatch, noised: Sides, targets: Sides) -> Reference:
     with lora.reference():
-        prediction = Sides(
-            *(
-                widen(model.predict(x, batch.timesteps, told))
-                for x, told in zip(noised, batch.conditioning, strict=True)
-            )
-        )
-    return Reference(error(prediction, targets), prediction.winner)
+        prediction = widen(model.predict(torch.cat(noised), batch.timesteps.repeat(2), batch.conditioning.both()))
+    sides = Sides(*prediction.chunk(2))
+    return Reference(error(sides, targets), sides.winner)

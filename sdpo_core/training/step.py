@@ -1,7 +1,7 @@
 """One step of Diffusion-SDPO for LoRA: the algorithm box.
 
-Winner and loser are independent forward passes, so sending each side's cotangent back on its own costs what one
-backward for both costs, and leaves G_w and G_l apart. With J the adapter's Jacobian, over the accumulated batch,
+Winner and loser are rows of their own in a batch, so their gradients can be told apart where they are summed: at the
+adapter's parameters. One backward pass gives both. With J the adapter's Jacobian, over the accumulated batch,
 
     G_w = J_wᵀ ∂L/∂pred_w        G_l = −J_lᵀ ∂L/∂pred_l
     λ*  = clip((1−μ)·‖G_w‖²/⟨G_w,G_l⟩, 0, 1), 1 where ⟨G_w,G_l⟩ ≤ 0;        gradient = G_w − λ*·G_l
@@ -116,23 +116,24 @@ class _Passes:
     bank: NoiseBank | None
 
     def joint(self, gradients: SideGradients, batch: PairBatch) -> PairNumbers:
-        """Both sides' forward passes, then one backward for each."""
+        """Both sides in one batch, and one backward pass that keeps their gradients apart."""
         noised, targets = noise_sides(self.model, batch)
         reference = reference_on(self.model, self.lora, batch, noised, targets, self.bank)
-        prediction = Sides(*(self._predict(batch, noised, side) for side in (0, 1)))
-        cut = Sides(*(widen(side.detach()).requires_grad_() for side in prediction))
-        e = residual(cut, targets)
-        policy = Sides(mean_square(e.winner), mean_square(e.loser))
-        shift = cut.winner - reference.winner
-        winner, factor = Winner(e.winner, shift, self.beta), self._factor(e)
-        loss = self._loss(policy, reference.error, factor, winner)  # (B,)
-        objective = loss
-        if self.config.hold_unconditional:
-            objective = torch.where(batch.unconditional, self._hold_weight * mean_square(shift), loss)
-        cotangents = torch.autograd.grad(objective.sum() * self.weight, cut, materialize_grads=True)
-        for total, side, cotangent, sign in zip(gradients, prediction, cotangents, (1, -1), strict=True):
-            parts = torch.autograd.grad(side, self.lora.parameters, cotangent.to(side.dtype))
-            total.add_(flat(parts).to(total), alpha=sign)
+        with self.lora.sides_apart() as parameters:
+            prediction = self.model.predict(torch.cat(noised), batch.timesteps.repeat(2), batch.conditioning.both())
+            cut = Sides(*(side.requires_grad_() for side in widen(prediction.detach()).chunk(2)))
+            e = residual(cut, targets)
+            policy = Sides(mean_square(e.winner), mean_square(e.loser))
+            shift = cut.winner - reference.winner
+            winner, factor = Winner(e.winner, shift, self.beta), self._factor(e)
+            loss = self._loss(policy, reference.error, factor, winner)  # (B,)
+            objective = loss
+            if self.config.hold_unconditional:
+                objective = torch.where(batch.unconditional, self._hold_weight * mean_square(shift), loss)
+            cotangents = torch.autograd.grad(objective.sum() * self.weight, cut, materialize_grads=True)
+            parts = torch.autograd.grad(prediction, parameters, torch.cat(cotangents).to(prediction.dtype))
+        for total, side, sign in zip(gradients, (0, 1), (1, -1), strict=True):
+            total.add_(flat([part[side] for part in parts]).to(total), alpha=sign)
         return self._numbers(loss, policy, reference, factor, winner)
 
     def split(self, gradients: SideGradients, one: PairBatch) -> PairNumbers:

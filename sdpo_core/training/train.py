@@ -60,7 +60,7 @@ def make_optimizer(lora: Lora, config: TrainConfig) -> torch.optim.Optimizer:
         bitsandbytes = importlib.import_module("bitsandbytes")
     except ImportError as error:
         raise ConfigError(
-            "optimizer 'adamw-8bit' needs the package bitsandbytes and a CUDA card. Install it (`pip install "
+            "optimizer 'adamw-8bit' needs the package bitsandbytes. Install it (`pip install "
             "bitsandbytes` in the project's .venv), or take 'adamw'; a LoRA's moments are small anyway."
         ) from error
     return bitsandbytes.optim.AdamW8bit(lora.parameters, **settings)

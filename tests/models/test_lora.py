@@ -1,10 +1,16 @@
+from pathlib import Path
+from typing import Literal
+
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.testing import assert_close
 
 from sdpo_core.errors import AdapterError
+from sdpo_core.models.checkpointing import checkpoint_activations
 from sdpo_core.models.family import Conditioning, DiffusionModel
 from sdpo_core.models.lora import TARGETS, Lora, adaptable_modules
+from sdpo_core.models.registry import load_model
 
 
 def inputs(model: DiffusionModel) -> tuple[Tensor, Tensor, Conditioning]:
@@ -104,6 +110,24 @@ def test_gradients_reach_the_adapter_and_nothing_else(tiny: DiffusionModel) -> N
     assert lora.names == sorted(lora.names) == list(lora.state_dict())
 
 
+def test_in_half_precision_nothing_is_kept_in_float32_for_the_adapter(tiny_folder: Path, targets: str) -> None:
+    """The input of an adapted layer is shared with it, and the gradient is that of float32 as far as bf16 tells."""
+    gradients: dict[str, Tensor] = {}
+    wide: list[torch.Size] = []  # what autograd keeps in float32, parameters and single numbers aside
+    for precision in ("fp32", "bf16"):
+        model = load_model(str(tiny_folder), device="cpu", precision=precision)
+        lora = Lora.create(model, rank=4, alpha=4.0, targets=targets, seed=0)
+        shake(lora)
+        kept: list[Tensor] = []
+        with torch.autograd.graph.saved_tensors_hooks(lambda t, kept=kept: (kept.append(t), t)[1], lambda t: t):
+            prediction = model.predict(*inputs(model))
+            made = torch.autograd.grad(prediction.square().mean(), lora.parameters)
+        gradients[precision] = torch.cat([part.flatten() for part in made])
+        wide = [t.shape for t in kept if t.dtype == torch.float32 and t.numel() > 256 and t.shape != prediction.shape]
+    assert not wide
+    assert torch.nn.functional.cosine_similarity(gradients["bf16"], gradients["fp32"], dim=0) > 0.99
+
+
 def test_switching_off_between_forward_and_backward_loses_no_gradient(tiny: DiffusionModel) -> None:
     lora = Lora.create(tiny, rank=4, alpha=4.0, targets="attention", seed=0)
     prediction = tiny.predict(*inputs(tiny))
@@ -111,6 +135,39 @@ def test_switching_off_between_forward_and_backward_loses_no_gradient(tiny: Diff
         assert all(p.requires_grad for p in lora.parameters)
         gradients = torch.autograd.grad(prediction.square().mean(), lora.parameters)
     assert any(bool(gradient.any()) for gradient in gradients)
+
+
+@pytest.mark.parametrize("checkpointing", ["none", "all"])
+def test_sides_apart_gives_each_sides_own_gradient(
+    tiny: DiffusionModel, targets: str, checkpointing: Literal["none", "all"]
+) -> None:
+    """One backward of a batch of two sides, against one of each side; with nothing left behind afterwards."""
+    lora = Lora.create(tiny, rank=4, alpha=6.0, targets=targets, seed=3)
+    shake(lora)
+    noisy, t, told = inputs(tiny)
+    cotangent = torch.randn(noisy.shape, generator=torch.Generator().manual_seed(5))
+    expected: list[tuple[Tensor, ...]] = []
+    for side in (slice(0, 1), slice(1, 2)):
+        alone = tiny.predict(noisy[side], t[side], told.map(lambda tensor, side=side: tensor[side]))
+        expected.append(torch.autograd.grad(alone, lora.parameters, cotangent[side]))
+    with torch.no_grad():
+        both = tiny.predict(noisy, t, told)
+    checkpoint_activations(tiny, checkpointing)
+    try:
+        with lora.sides_apart() as copies:
+            prediction = tiny.predict(noisy, t, told)
+            apart = torch.autograd.grad(prediction, copies, cotangent)
+    finally:
+        checkpoint_activations(tiny, "none")
+    assert_close(prediction, both, rtol=1e-4, atol=1e-5)
+    for side in (0, 1):
+        assert not all(torch.equal(mine, other) for mine, other in zip(expected[0], expected[1], strict=True))
+        for gradient, own, parameter in zip(apart, expected[side], lora.parameters, strict=True):
+            assert gradient.shape == (2, *parameter.shape)
+            assert_close(gradient[side], own, rtol=1e-3, atol=1e-5 * float(own.norm()))
+    with torch.no_grad():
+        assert torch.equal(tiny.predict(noisy, t, told), both)
+    assert all(parameter.grad is None for parameter in lora.parameters)
 
 
 def test_the_state_comes_back_exactly(tiny: DiffusionModel) -> None:

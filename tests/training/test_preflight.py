@@ -145,7 +145,7 @@ def test_what_counts_as_out_of_memory(error: Exception, expected: bool) -> None:
 
 def test_8_bits_without_the_package_is_a_sentence(lora: Lora, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "bitsandbytes", None)
-    with pytest.raises(ConfigError, match="needs the package bitsandbytes and a CUDA card"):
+    with pytest.raises(ConfigError, match="needs the package bitsandbytes"):
         make_optimizer(lora, TrainConfig(optimizer="adamw-8bit"))
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from sdpo_core.config import TrainConfig
-from sdpo_core.models.family import Conditioning, DiffusionModel
+from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.objective import Sides, preference_loss
 from sdpo_core.training.dataset import EncodedPairs, PairBatch
@@ -60,7 +60,7 @@ def moved(prediction: Tensor, reference: Tensor) -> Tensor:
 def joint_gradient(model: DiffusionModel, lora: Lora, batch: PairBatch, config: TrainConfig) -> Tensor:
     """What everybody else does: both sides in one batch, one loss, one backward."""
     noised, targets = noise_sides(model, batch)
-    both, t, c = torch.cat(list(noised)), batch.timesteps.repeat(2), Conditioning.cat(list(batch.conditioning))
+    both, t, c = torch.cat(list(noised)), batch.timesteps.repeat(2), batch.conditioning.both()
     with torch.no_grad(), lora.off():
         reference = Sides(*model.predict(both, t, c).chunk(2))
     prediction = Sides(*model.predict(both, t, c).chunk(2))
@@ -133,7 +133,7 @@ def test_a_noise_bank_spares_the_reference_and_changes_nothing(
     monkeypatch.setattr(model, "predict", lambda x, *rest: (passes.append(len(x)), predict(x, *rest))[1])
     second, again = side_gradients(model, trained_lora, [batch], config, beta=20.0, bank=bank)
     dropped = int(batch.unconditional.sum())
-    assert passes == [dropped, dropped, 4, 4]  # the reference where the prompt was dropped, then the policy
+    assert passes == [2 * dropped, 8]  # the reference where the prompt was dropped, then the policy
     assert_close(again.reference.loser, seen.reference.loser, rtol=1e-5, atol=0)
     for a, b, c in zip(fresh, first, second, strict=True):
         assert_close(b, a, rtol=0, atol=0)
