@@ -81,7 +81,7 @@ def workspace_is_a_file(path: str) -> str:
 RESUMING = "Resuming…"
 LOG_EMPTY = "Its log is empty."
 ALREADY_DRAWING = "Images are being drawn already. Wait for them, or stop the drawing first."
-JOB_NAMES = {"generate": "Drawing", "train": "Training", "judge": "Drawing comparisons"}
+JOB_NAMES = {"download": "Downloading", "generate": "Drawing", "train": "Training", "judge": "Drawing comparisons"}
 
 
 def died_at_once(last_line: str) -> str:
@@ -114,9 +114,24 @@ STATUS = {
     "dismiss": "Dismiss",
     "left": "left",
     "lost": "The studio does not answer. Is its window still open? This page goes on by itself when it is back.",
-    "done": {"generate": "Drawing done", "train": "Training done", "judge": "Comparisons ready"},
-    "stopped": {"generate": "Drawing stopped", "train": "Training stopped", "judge": "Comparisons stopped"},
-    "failed": {"generate": "Drawing failed", "train": "Training failed", "judge": "Comparisons failed"},
+    "done": {
+        "download": "Download done",
+        "generate": "Drawing done",
+        "train": "Training done",
+        "judge": "Comparisons ready",
+    },
+    "stopped": {
+        "download": "Download stopped",
+        "generate": "Drawing stopped",
+        "train": "Training stopped",
+        "judge": "Comparisons stopped",
+    },
+    "failed": {
+        "download": "Download failed",
+        "generate": "Drawing failed",
+        "train": "Training failed",
+        "judge": "Comparisons failed",
+    },
     "names": JOB_NAMES,
     "theme": "Switch between light and dark",
     "tagline": TAGLINE,
