@@ -34,6 +34,8 @@ class HubServer:
     ranges: bool = True
     damage: bool = False
     slow_s: float = 0.0  # pause after every piece of a large file
+    store: str = ""  # another server, to which requests for large files are sent on
+    tokens: list[str] = field(default_factory=list[str])  # that came with requests for files
     asked: list[str] = field(default_factory=list[str])
     sent: dict[str, int] = field(default_factory=dict[str, int])  # bytes by path
     free_to_go: threading.Event = field(default_factory=threading.Event)
@@ -109,6 +111,10 @@ def serving(root: Path) -> Iterator[HubServer]:
                 self.say(403, code="GatedRepo")
                 return
             content = (hub.root / name / path).read_bytes()
+            hub.tokens.append(self.headers["Authorization"] or "")
+            if hub.store and len(content) >= LARGE:
+                self.say(302, location=hub.store + self.path)
+                return
             start, end = 0, len(content)
             if hub.ranges and (wanted := re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers["Range"] or "")):
                 start, end = int(wanted[1]), min(end, int(wanted[2]) + 1 if wanted[2] else end)
@@ -137,8 +143,12 @@ def serving(root: Path) -> Iterator[HubServer]:
             if stop < end:
                 self.close_connection = True
 
-        def say(self, status: int, *, code: str = "", body: bytes = b"", kind: str = "text/plain") -> None:
+        def say(
+            self, status: int, *, code: str = "", body: bytes = b"", kind: str = "text/plain", location: str = ""
+        ) -> None:
             self.send_response(status)
+            if location:
+                self.send_header("Location", location)
             if code:
                 self.send_header("X-Error-Code", code)
             self.send_header("Content-Type", kind)

@@ -11,6 +11,7 @@ from pathlib import Path
 from sdpo_core.atomic import disk_errors, write_bytes
 from sdpo_core.config import DownloadConfig
 from sdpo_core.errors import DiskError, DownloadError
+from sdpo_core.files.hashing import remember_sha256
 from sdpo_core.hub.plan import DownloadPlan, RemoteFile, plan_download, size_in_words, unfinished
 from sdpo_core.hub.remote import host, stream, told
 from sdpo_core.training.runs import Reporter, RunFolder
@@ -19,6 +20,7 @@ _CHUNK_BYTES = 2**20
 _ATTEMPTS = 5  # in a row, without a byte between
 _PAUSE_S = 1.0
 _MB = 10**6
+_SHA256_DIGITS = 64
 
 
 class _Stopped(Exception):
@@ -87,8 +89,9 @@ def _fetch(plan: DownloadPlan, file: RemoteFile, came: Callable[[int], None]) ->
     if place.is_file():
         return
     blob = plan.folder / "blobs" / file.blob
+    came_now = not blob.is_file()
     with disk_errors(blob):
-        if not blob.is_file():
+        if came_now:
             _fill(plan, file, unfinished(blob), came)
             unfinished(blob).replace(blob)
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -96,13 +99,16 @@ def _fetch(plan: DownloadPlan, file: RemoteFile, came: Callable[[int], None]) ->
             place.symlink_to(os.path.relpath(blob, place.parent))
         except OSError:  # Windows gives links to few; there the cache holds the file itself, as huggingface_hub does it
             blob.replace(place)
+        if came_now and len(file.blob) == _SHA256_DIGITS:
+            remember_sha256(place, file.blob)  # it was computed on the way; reading gigabytes again takes a while
 
 
 def _fill(plan: DownloadPlan, file: RemoteFile, path: Path, came: Callable[[int], None]) -> None:
     """Append to `path` what it lacks of `file`, over breaks of the connection, and check the whole."""
     from huggingface_hub.utils import httpx
 
-    digest = hashlib.sha256() if len(file.blob) == 64 else hashlib.sha1(f"blob {file.size}\0".encode())  # git's own
+    gits_own = hashlib.sha1(f"blob {file.size}\0".encode())
+    digest = hashlib.sha256() if len(file.blob) == _SHA256_DIGITS else gits_own
     attempts = _ATTEMPTS
     with path.open("a+b") as target:
         target.seek(0)

@@ -162,6 +162,15 @@ def test_a_fetched_model_is_the_one_that_was_offered(hub: HubServer, name: str) 
     assert inspect_model(name).sha256 == inspect_model(str(hub.root / name)).sha256
 
 
+def test_what_was_fetched_need_not_be_read_again_for_its_hash(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    fetch(LAKES)
+    with monkeypatch.context() as patch:
+        patch.setattr("sdpo_core.files.hashing.sha256_file", lambda path: pytest.fail(f"{path} was read"))
+        told = inspect_model(LAKES).sha256
+    monkeypatch.setenv("SDPO_CACHE", str(hub.root / "elsewhere"))
+    assert inspect_model(LAKES).sha256 == told
+
+
 def test_huggingface_hub_itself_finds_what_was_fetched(hub: HubServer) -> None:
     from huggingface_hub import scan_cache_dir, try_to_load_from_cache
 
@@ -320,6 +329,19 @@ def test_a_gated_model_says_what_to_do(hub: HubServer, monkeypatch: pytest.Monke
         plan_download(LAKES)
     monkeypatch.setenv("HF_TOKEN", "hf_mine")
     fetch(LAKES)
+    assert inspect_model(LAKES)
+
+
+def test_a_login_stays_with_the_hub(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights lie on other servers, to which the hub sends on; they get no token."""
+    monkeypatch.setenv("HF_TOKEN", "hf_mine")
+    with serving(hub.root) as store:
+        hub.store = store.url
+        store.break_after, store.breaks = 30_000, 2
+        fetch(LAKES)
+    assert set(hub.tokens) == {"Bearer hf_mine"}
+    assert store.tokens
+    assert not any(store.tokens)
     assert inspect_model(LAKES)
 
 
