@@ -56,7 +56,7 @@ def build(context: Context) -> Page:
 
     starters.click(told(use_starters), {prompts}, [prompts], **BUSY)
     start.click(told(generate), {prompts, pairs, model.field, *form.inputs}, [bar, start], **BUSY)
-    return Page(outputs=[start, *model.outputs], inputs={model.field}, refresh=refresh)
+    return Page(outputs=[start, *model.outputs], inputs={model.field, model.seen}, refresh=refresh)
 
 
 def _is_drawing(studio: Studio) -> bool:

@@ -39,7 +39,10 @@ class ModelChoice:
         source = written or self.studio.downloading() or chosen
         filled: Updates = {} if written else {self.field: source}
         if source == chosen:
-            return {**filled, **self._shown(source, fresh=False)}
+            shown = self._shown(source, fresh=False)
+            if values[self.seen] == source:
+                del shown[self.prediction]  # it shows the answer, or a newer one that is on its way here
+            return {**filled, **shown}
         run, status = self.studio.newest_download() or (None, None)
         if run is None or status is None or run.config().get("model") != source:
             return filled

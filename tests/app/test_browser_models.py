@@ -79,6 +79,7 @@ def test_a_model_is_downloaded_and_another_asked_about(
         expect(note).to_contain_text("v2-1_768 is ready: 768 px images")
         page.reload(wait_until="domcontentloaded")
         expect(question.get_by_label(text_model.PREDICTIONS["v_prediction"])).to_be_checked()
+        page.wait_for_timeout(1500)  # a page that opens is refreshed more than once
         question.get_by_label(text_model.PREDICTIONS["epsilon"]).check()
         expect(note).to_contain_text("v2-1_768 is ready: 512 px images")
     assert "Traceback" not in studio.output()
