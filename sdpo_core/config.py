@@ -37,8 +37,8 @@ class Runtime(Settings):
     """Where a job runs."""
 
     model: str = "demo"
-    """Base model: `demo`, a checkpoint (.safetensors), a folder in diffusers format, or the hub id of a model in the
-    local Hugging Face cache."""
+    """Base model: `demo`, a checkpoint (.safetensors), a folder in diffusers format, or the hub id of a model that
+    `download` has fetched."""
     prediction_type: Literal["auto", "epsilon", "v_prediction"] = "auto"
     """What the base model predicts; `auto` takes what it says of itself. Checkpoints of Stable Diffusion 2 don't say
     it: give it once, and it is remembered for the file."""
@@ -111,6 +111,13 @@ class JudgeConfig(Sampling):
     """Strength of the adapter."""
     adapter_branch: Literal["both", "conditional"] = "both"
     """Where the adapter acts: `both` branches of guidance, or only the `conditional` one."""
+
+
+class DownloadConfig(Settings):
+    """Settings of `download`: a model of the Hugging Face hub, into the cache that other tools share."""
+
+    model: str = Field(default="", min_length=1, validate_default=True)
+    """Hub id of the model: `owner/name`, or `owner/name/file.safetensors` for one of several checkpoints."""
 
 
 class ModelDefaults(TypedDict):

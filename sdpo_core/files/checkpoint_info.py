@@ -8,7 +8,7 @@ The layout is that of the original code (`model.diffusion_model.…`, `first_sta
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Literal
 
 from sdpo_core.errors import ModelError
@@ -66,7 +66,13 @@ def read_checkpoint(path: Path, sizes_of: Callable[[Family], Sizes]) -> Checkpoi
 
     Raises `ModelError`, saying what the file is instead, when the studio can't load it.
     """
-    tensors, metadata = read_header(path, ModelError)
+    return tell_checkpoint(path, *read_header(path, ModelError), sizes_of)
+
+
+def tell_checkpoint(
+    path: PurePath, tensors: Mapping[str, TensorInfo], metadata: Mapping[str, Any], sizes_of: Callable[[Family], Sizes]
+) -> CheckpointInfo:
+    """`read_checkpoint` from a header that was read already; `path` is for the words."""
     if _CONV_IN not in tensors:
         raise ModelError(f"{path} {_what_else(tensors)}. {SUPPORTED}; choose a whole checkpoint.")
     _refuse_relatives(path, tensors)
@@ -102,7 +108,7 @@ def _what_else(tensors: Mapping[str, TensorInfo]) -> str:
     return "holds no UNet of Stable Diffusion"
 
 
-def _refuse_relatives(path: Path, tensors: Mapping[str, TensorInfo]) -> None:
+def _refuse_relatives(path: PurePath, tensors: Mapping[str, TensorInfo]) -> None:
     """Refuse models that share SDXL's names but not the way it predicts or reads text."""
     if any(name.startswith("conditioner.embedders.0.model.") for name in tensors):
         raise ModelError(
@@ -115,7 +121,7 @@ def _refuse_relatives(path: Path, tensors: Mapping[str, TensorInfo]) -> None:
         )
 
 
-def _family(path: Path, tensors: Mapping[str, TensorInfo]) -> Family:
+def _family(path: PurePath, tensors: Mapping[str, TensorInfo]) -> Family:
     for family, encoders in TEXT_ENCODERS.items():
         if all(any(name.startswith(prefix) for name in tensors) for prefix in encoders.values()):
             return family
@@ -130,7 +136,7 @@ def _family(path: Path, tensors: Mapping[str, TensorInfo]) -> Family:
     )
 
 
-def _check_sizes(path: Path, family: Family, tensors: Mapping[str, TensorInfo], expected: Sizes) -> None:
+def _check_sizes(path: PurePath, family: Family, tensors: Mapping[str, TensorInfo], expected: Sizes) -> None:
     shape = tensors[_CONV_IN].shape
     width, channels = (shape[0], shape[1]) if len(shape) == 4 else (0, 0)
     if channels != expected.in_channels:
@@ -170,7 +176,7 @@ def _text_width(tensors: Mapping[str, TensorInfo]) -> int | None:
     return next((shape[1] for shape in shapes if len(shape) == 2), None)
 
 
-def _check_parts(path: Path, family: Family, tensors: Mapping[str, TensorInfo]) -> None:
+def _check_parts(path: PurePath, family: Family, tensors: Mapping[str, TensorInfo]) -> None:
     if not any(name.startswith(VAE) for name in tensors):
         raise ModelError(
             f"{path} has no VAE in it, so it can't make images. Choose a version with a baked VAE; ComfyUI's node Save "

@@ -14,53 +14,10 @@ from sdpo_core.files.answers import known_prediction_type, remember_prediction_t
 from sdpo_core.files.checkpoint_info import UNET, VAE, CheckpointInfo, Family, read_checkpoint
 from sdpo_core.files.hashing import sha256_file
 from sdpo_core.files.model_info import configs_folder, inspect_model
+from tests.original_layout import BLOCKS, essentials
 
 Tensors = dict[str, torch.Tensor]
 FAMILIES: tuple[Family, ...] = get_args(Family)
-
-_ENCODERS: dict[Family, tuple[str, ...]] = {
-    "sd15": ("cond_stage_model.transformer.text_model.final_layer_norm.weight",),
-    "sd20": ("cond_stage_model.model.ln_final.weight",),
-    "sdxl": (
-        "conditioner.embedders.0.transformer.text_model.final_layer_norm.weight",
-        "conditioner.embedders.1.model.ln_final.weight",
-    ),
-}
-_ATTENTION: dict[Family, tuple[str, tuple[int, int]]] = {
-    "sd15": ("input_blocks.1.1", (320, 768)),
-    "sd20": ("input_blocks.1.1", (320, 1024)),
-    "sdxl": ("input_blocks.4.1", (640, 2048)),
-}
-
-
-# Attention layers and how many transformer blocks each has, on the way down, in the middle and on the way up.
-_BLOCKS: dict[Family, dict[str, int]] = {
-    "sd15": dict.fromkeys((*(f"input_blocks.{i}.1" for i in (1, 2, 4, 5, 7, 8)), "middle_block.1"), 1)
-    | dict.fromkeys((f"output_blocks.{i}.1" for i in range(3, 12)), 1),
-    "sdxl": {"input_blocks.4.1": 2, "input_blocks.5.1": 2, "input_blocks.7.1": 10, "input_blocks.8.1": 10}
-    | {"middle_block.1": 10}
-    | {f"output_blocks.{i}.1": 10 if i < 3 else 2 for i in range(6)},
-}
-_BLOCKS["sd20"] = _BLOCKS["sd15"]
-
-
-def essentials(family: Family) -> Tensors:
-    """Of a checkpoint, the tensors that tell what it is, with the shapes that they have there."""
-    block, shape = _ATTENTION[family]
-    tensors = {
-        UNET + "input_blocks.0.0.weight": torch.zeros(320, 4, 3, 3),
-        f"{UNET}{block}.transformer_blocks.0.attn2.to_k.weight": torch.zeros(shape),
-        VAE + "decoder.conv_in.weight": torch.zeros(512, 4, 3, 3),
-        **{name: torch.zeros(8) for name in _ENCODERS[family]},
-        **{
-            f"{UNET}{layer}.transformer_blocks.{i}.norm1.weight": torch.zeros(8)
-            for layer, blocks in _BLOCKS[family].items()
-            for i in range(blocks)
-        },
-    }
-    if family == "sdxl":
-        tensors[UNET + "label_emb.0.0.weight"] = torch.zeros(1280, 2816)
-    return {name: tensor.half() for name, tensor in tensors.items()}
 
 
 def write(folder: Path, tensors: Tensors, metadata: dict[str, str] | None = None) -> Path:
@@ -70,7 +27,7 @@ def write(folder: Path, tensors: Tensors, metadata: dict[str, str] | None = None
 
 
 def read(path: Path) -> CheckpointInfo:
-    return read_checkpoint(path, model_info._sizes)
+    return read_checkpoint(path, model_info.family_sizes)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -136,11 +93,11 @@ def resized(name: str, *shape: int) -> Callable[[Tensors], Any]:
 def pruned(outer: int, inner: int, middle: int) -> Callable[[Tensors], Any]:
     """SDXL with fewer transformer blocks in the layers that have 2, in those that have 10, and in the middle."""
     keep = {2: outer, 10: inner}
-    layers = {layer: middle if layer.startswith("middle") else keep[n] for layer, n in _BLOCKS["sdxl"].items()}
+    layers = {layer: middle if layer.startswith("middle") else keep[n] for layer, n in BLOCKS["sdxl"].items()}
     gone = [
         f"{UNET}{layer}.transformer_blocks.{i}."
         for layer, left in layers.items()
-        for i in range(left, _BLOCKS["sdxl"][layer])
+        for i in range(left, BLOCKS["sdxl"][layer])
     ]
     return without(*gone)
 

@@ -77,7 +77,7 @@ def pairs(xl: DiffusionModel, store: Store, voted: list[VotedPair]) -> EncodedPa
 
 def test_each_image_has_its_own_size_and_crop(pairs: EncodedPairs) -> None:
     cut = {(32, 32): (0, 0), (64, 32): (0, 16), (32, 48): (8, 0), (96, 96): (0, 0)}  # (top, left) after scaling
-    for side, told in zip(("winner", "loser"), pairs.conditioning, strict=True):
+    for side, told in (("winner", pairs.conditioning[0]), ("loser", pairs.conditioning[1])):
         assert told.time_ids is not None
         images = [getattr(example, side) for example in pairs.examples]
         sizes = [(image.width_px, image.height_px) for image in images]
@@ -115,7 +115,7 @@ def test_every_pair_is_told_its_own_bucket(xl: DiffusionModel, store: Store, vot
     sizes = pair_sizes(voted, TrainConfig(), xl.info.native_size_px, xl.multiple_px)
     found = encode_pairs(xl, store, voted, sizes)
     told: dict[tuple[int, int], list[float]] = {}
-    for side, conditioning in zip(("winner", "loser"), found.conditioning, strict=True):
+    for side, conditioning in (("winner", found.conditioning[0]), ("loser", found.conditioning[1])):
         assert conditioning.time_ids is not None
         for example, ids in zip(found.examples, conditioning.time_ids.tolist(), strict=True):
             image = getattr(example, side)
