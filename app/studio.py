@@ -4,8 +4,6 @@ Methods take what a form holds and raise `SdpoError`s in words. Ids may come fro
 """
 
 import contextlib
-import json
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,17 +13,18 @@ import psutil
 
 from app import text
 from app.jobs import Jobs
+from app.models import Models
 from app.voting import JudgeVotes, TrainVotes
-from sdpo_core.atomic import write_json
-from sdpo_core.config import GenerateConfig, JudgeConfig, TrainConfig, repository_root, steps_for_pairs
+from sdpo_core.config import DownloadConfig, GenerateConfig, JudgeConfig, TrainConfig, repository_root, steps_for_pairs
 from sdpo_core.errors import AdapterError, ConfigError, DataError, RunError, SdpoError, StoreError
 from sdpo_core.evaluation.judge import Verdict, verdict
 from sdpo_core.files.adapter_info import read_adapter_info
-from sdpo_core.files.model_info import DEMO, ModelInfo, inspect_model
+from sdpo_core.files.model_info import ModelInfo
 from sdpo_core.preferences.pairs import TrainingPairs, split_held_out, training_pairs
 from sdpo_core.preferences.records import AdapterRecord
 from sdpo_core.preferences.store import Store
-from sdpo_core.training.runs import RunFolder, Status, Verb, list_runs
+from sdpo_core.presets import train_config
+from sdpo_core.training.runs import FINISHED, RunFolder, Status, Verb, list_runs
 
 WANTED_VOTES = 30
 """From here on a clear taste was learned reliably in trials; fewer may train too."""
@@ -75,9 +74,7 @@ class Studio:
         self.jobs = jobs or Jobs(workspace)
         self.votes = TrainVotes(self.store)
         self.judge_votes = JudgeVotes(self.store)
-        self._settings_path = workspace / "studio.json"
-        self._models: dict[str, ModelInfo] = {}
-        self._models_lock = threading.Lock()
+        self.models = Models(workspace)
         self._verdicts: dict[str, Verdict] = {}
 
     def close(self) -> None:
@@ -88,11 +85,7 @@ class Studio:
 
     def model_source(self) -> str:
         """The chosen model: `demo` until another is chosen."""
-        try:
-            settings = json.loads(self._settings_path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
-            return DEMO
-        return str(settings.get("model", DEMO)) if isinstance(settings, dict) else DEMO
+        return self.models.source()
 
     def model(self) -> ModelInfo:
         """The chosen model, inspected; raises `ModelError` when it can't be used any more."""
@@ -100,18 +93,27 @@ class Studio:
 
     def choose_model(self, source: str) -> ModelInfo:
         """Check a model and remember it; raises `ModelError` in words and keeps the earlier one."""
-        info = self.inspect(source.strip() or DEMO, fresh=True)
-        if source.strip() != self.model_source():
-            write_json(self._settings_path, {"model": info.source})
-        return info
+        return self.models.choose(source)
 
-    def inspect(self, source: str, *, fresh: bool = False) -> ModelInfo:
-        """What a model is. Remembered, because the status bar asks every second; `fresh` looks at the files again."""
-        with self._models_lock:
-            if fresh or source not in self._models:
-                self._models.pop(source, None)
-                self._models[source] = inspect_model(source)
-            return self._models[source]
+    def inspect(self, source: str) -> ModelInfo:
+        """What a model is, remembered."""
+        return self.models.inspect(source)
+
+    def download(self, source: str) -> RunFolder:
+        """Fetch a model of the hub."""
+        self.models.forget_offer(source.strip())
+        return self.jobs.start("download", DownloadConfig.parse({"model": source.strip()}))
+
+    def newest_download(self) -> tuple[RunFolder, Status] | None:
+        """The newest download and what it says; None when there was none."""
+        run = next(iter(self._readable("download")), None)
+        return (run, self.jobs.status(run)) if run else None
+
+    def downloading(self) -> str:
+        """The model that is being downloaded now; empty when there is none."""
+        newest = self.newest_download()
+        runs = newest is not None and newest[1].state not in FINISHED
+        return str(newest[0].config().get("model")) if newest and runs else ""
 
     # ---------------------------------------------------------------------------------------------------- generate
 
@@ -131,7 +133,7 @@ class Studio:
         if not prompts:
             raise ConfigError(text.NO_PROMPTS)
         pairs = _whole(values.pop("pairs", None), 1, _MOST_PAIRS, text.PAIRS_RANGE)
-        info = self.choose_model(str(values.pop("model", self.model_source())))
+        info = self.choose_model(str(values.pop("model", "")))
         # Listed once per pair and in turn: pairs of one prompt share no image, and every prompt comes early.
         listed = [prompts[i % len(prompts)] for i in range(pairs)]
         settings = {"model": info.source, "threads": _threads(info), "keep_warm_s": KEEP_WARM_S, "prompts": listed}
@@ -191,7 +193,7 @@ class Studio:
         return self.jobs.status(run)
 
     def _train_config(self, form: Mapping[str, Any], info: ModelInfo) -> TrainConfig:
-        return TrainConfig.parse({**_filled(form), "model": info.source, "threads": _threads(info)})
+        return train_config({**_filled(form), "threads": _threads(info)}, info)
 
     def _seconds_per_step(self, info: ModelInfo) -> float | None:
         """The pace of the newest finished run of this model; None when there is none."""

@@ -1,4 +1,6 @@
-"""Every string that a person sees in the studio. Library errors (`SdpoError`) bring their own sentences.
+"""Every string that a person sees in the studio, but those about the base model, which `app.text_model` holds.
+
+Library errors (`SdpoError`) bring their own sentences.
 
 Plain words first: what happens, then what to do. Widgets get their strings from here as a `text` property.
 """
@@ -81,7 +83,7 @@ def workspace_is_a_file(path: str) -> str:
 RESUMING = "Resuming…"
 LOG_EMPTY = "Its log is empty."
 ALREADY_DRAWING = "Images are being drawn already. Wait for them, or stop the drawing first."
-JOB_NAMES = {"generate": "Drawing", "train": "Training", "judge": "Drawing comparisons"}
+JOB_NAMES = {"download": "Downloading", "generate": "Drawing", "train": "Training", "judge": "Drawing comparisons"}
 
 
 def died_at_once(last_line: str) -> str:
@@ -91,7 +93,7 @@ def died_at_once(last_line: str) -> str:
 
 def job_in_the_way(verb: str, step: int, total: int) -> str:
     """One heavy job at a time."""
-    where = f" ({step} of {total} steps)" if total else ""
+    where = f" ({step} of {total} {'MB' if verb == 'download' else 'steps'})" if total else ""
     return f"{JOB_NAMES[verb]} is still running{where}. One job runs at a time: wait for it, or stop it first."
 
 
@@ -114,9 +116,24 @@ STATUS = {
     "dismiss": "Dismiss",
     "left": "left",
     "lost": "The studio does not answer. Is its window still open? This page goes on by itself when it is back.",
-    "done": {"generate": "Drawing done", "train": "Training done", "judge": "Comparisons ready"},
-    "stopped": {"generate": "Drawing stopped", "train": "Training stopped", "judge": "Comparisons stopped"},
-    "failed": {"generate": "Drawing failed", "train": "Training failed", "judge": "Comparisons failed"},
+    "done": {
+        "download": "Download done",
+        "generate": "Drawing done",
+        "train": "Training done",
+        "judge": "Comparisons ready",
+    },
+    "stopped": {
+        "download": "Download stopped",
+        "generate": "Drawing stopped",
+        "train": "Training stopped",
+        "judge": "Comparisons stopped",
+    },
+    "failed": {
+        "download": "Download failed",
+        "generate": "Drawing failed",
+        "train": "Training failed",
+        "judge": "Comparisons failed",
+    },
     "names": JOB_NAMES,
     "theme": "Switch between light and dark",
     "tagline": TAGLINE,
@@ -169,8 +186,6 @@ def next_train(votes: int) -> tuple[str, str]:
 # --- generate --------------------------------------------------------------------------------------------------------
 
 GENERATE_INTRO = "Write what you like to see. Each pair is one prompt drawn twice, so that you can choose."
-MODEL_LABEL = "Model"
-MODEL_INFO = "demo, a checkpoint (.safetensors), a folder in diffusers format, or the hub id of a model on this machine"
 PROMPTS_LABEL = "Prompts"
 PROMPTS_INFO = "One per line."
 PROMPTS_PLACEHOLDER = "mountains at sunset\na quiet lake in the morning"
@@ -196,12 +211,6 @@ def started_generate(pairs: int, prompts: int) -> str:
     started = "Drawing has started. You can vote as soon as the first pair is there."
     left_out = f" There are more prompts ({prompts:,}) than pairs ({pairs:,}), so the last prompts are left out."
     return started + left_out if prompts > pairs else started
-
-
-def model_fits(name: str, size_px: int, guidance: float, *, is_demo: bool) -> str:
-    """The sentence under a model that can be used."""
-    what = f"{name} is ready: {size_px} px images, guidance {guidance:g}."
-    return f"{what} A tiny model for trying everything out." if is_demo else what
 
 
 # --- vote ------------------------------------------------------------------------------------------------------------

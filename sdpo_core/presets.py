@@ -1,7 +1,8 @@
 """Settings from files: the presets that ship in assets/presets/, and a person's own TOML.
 
 A file holds settings of one job by their names, and may hold a `description` in words. What is given nearer to the
-person wins: a flag over their file, the file over a preset, the preset over the defaults.
+person wins: a flag over their file, the file over a preset, the preset over the defaults. To train, some of these
+depend on the model.
 """
 
 import difflib
@@ -11,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sdpo_core.config import Settings, repository_root, unknown_setting
+from sdpo_core.config import MODEL_DEFAULTS, Runtime, Settings, TrainConfig, repository_root, unknown_setting
 from sdpo_core.errors import ConfigError
+from sdpo_core.files.model_info import DEMO, ModelInfo, inspect_model
 
 _DESCRIPTION = "description"
 _Settings = TypeVar("_Settings", bound=Settings)
@@ -57,14 +59,38 @@ def read_settings_file(path: Path, settings: type[Settings]) -> dict[str, Any]:
 def resolve(
     settings: type[_Settings], flags: Mapping[str, Any], *, file: Path | None = None, preset: str | None = None
 ) -> _Settings:
-    """The settings that hold: `flags` over `file` over `preset` over the defaults. Raises `ConfigError` in words."""
+    """The settings that hold: `flags` over `file` over `preset` over the defaults.
+
+    To train, it looks at the model for that. Raises `ConfigError` or `ModelError` in words.
+    """
     values: dict[str, Any] = {}
     if preset is not None:
         values |= read_preset(preset).values
         _refuse_unknown(f"preset {preset}", values, settings)
     if file is not None:
         values |= read_settings_file(file, settings)
-    return settings.parse({**values, **flags})
+    values |= flags
+    return settings.parse(_completed(values) if issubclass(settings, TrainConfig) else values)
+
+
+def train_config(values: Mapping[str, Any], info: ModelInfo) -> TrainConfig:
+    """The settings to train the model `info` with: `values`, and that model's defaults for what they leave out.
+
+    Raises `ConfigError` in words.
+    """
+    return TrainConfig.parse({**_defaults(info), "model": info.source, **values})
+
+
+def _completed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings to train with, and the defaults of the model that they name."""
+    named = Runtime.parse({name: values[name] for name in ("model", "prediction_type") if name in values})
+    if named.model == DEMO:  # whose defaults are those of the class
+        return {**values}
+    return {**_defaults(inspect_model(named.model, named.prediction_type)), **values}
+
+
+def _defaults(info: ModelInfo) -> dict[str, Any]:
+    return dict(MODEL_DEFAULTS["demo" if info.is_demo else info.family])
 
 
 def _refuse_unknown(source: str, values: Mapping[str, Any], settings: type[Settings]) -> None:

@@ -17,6 +17,7 @@ from tests.browsers import find_browser
 ROOT = Path(__file__).resolve().parent.parent
 BROWSER_DOWNLOAD_S = 240
 LINT_IMPORTS = "import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())"
+SIDE_BY_SIDE = ["-n", "auto", "--maxprocesses", "8", "--dist", "loadfile"]  # a file's tests share what they set up
 CHECKS: list[tuple[str, list[str]]] = [
     ("ruff check", ["-m", "ruff", "check", "."]),
     ("ruff format", ["-m", "ruff", "format", "--check", "."]),
@@ -72,10 +73,17 @@ def main(arguments: list[str]) -> int:
         print(f"test takes --all, or -- and pytest's own arguments; got: {' '.join(arguments)}")
         return 2
     results: list[tuple[str, int, float]] = []
-    for name, command in [*CHECKS, ("pytest", [] if arguments else ["-m", "not slow"])]:
+    which = "" if arguments else " and not slow"
+    # Some browser tests time what a person would see, so nothing else runs beside them.
+    stages = [
+        *CHECKS,
+        ("pytest", ["-m", f"not browser{which}", *SIDE_BY_SIDE]),
+        ("pytest, browser", ["-m", f"browser{which}"]),
+    ]
+    for name, command in stages:
         print(f"\n=== {name}", flush=True)
         started = time.monotonic()
-        code = run_pytest(command) if name == "pytest" else run(command)
+        code = run_pytest(command) if name.startswith("pytest") else run(command)
         results.append((name, code, time.monotonic() - started))
     print()
     for name, code, seconds in results:

@@ -10,12 +10,11 @@ from app.components.note import note, note_value
 from app.pages.common import BUSY, QUIET, Context, Page, Updates, Values, choice, now, told
 from app.progress import RunProgress
 from app.studio import Studio
-from sdpo_core.config import TrainConfig
+from sdpo_core.config import MODEL_DEFAULTS, TrainConfig
 from sdpo_core.errors import SdpoError
 from sdpo_core.training.runs import RunFolder
 
 _SETTINGS = ("adapter_name", "steps", "loss", "safeguard", "mu", "drift_budget", "learning_rate", "rank", "seed")
-_FROM_MODEL = ("learning_rate", "rank")  # their default depends on the model
 _LOG_LINES = 12
 
 
@@ -32,7 +31,7 @@ def build(context: Context) -> Page:
         with gr.Accordion(text.TRAIN_ADVANCED, open=False, elem_id="train-advanced"):
             gr.Markdown(text.TRAIN_ADVANCED_NOTE)
             with gr.Row(elem_classes="form-grid"):
-                form = ConfigForm(TrainConfig, _SETTINGS, prefix="train", empty=_FROM_MODEL)
+                form = ConfigForm(TrainConfig, _SETTINGS, prefix="train", empty=[*MODEL_DEFAULTS["demo"]])
     run = choice(text.RUN_LABEL, "train-run", visible=False)
     outcome = note("train-outcome")
     chart, images = live_chart(progress), previews(progress)

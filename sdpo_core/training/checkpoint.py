@@ -120,7 +120,8 @@ def _state(lora: Lora, optimizer: torch.optim.Optimizer, noise_bank: NoiseBank |
     for name, parameter in zip(lora.names, lora.parameters, strict=True):
         for moment, value in optimizer.state[parameter].items():
             tensor = value if isinstance(value, Tensor) else torch.tensor(value)  # bitsandbytes counts steps in an int
-            tensors[f"adam.{moment}.{name}"] = tensor.contiguous()
+            # Copied, because its 8-bit moments share their table of values, which safetensors refuses.
+            tensors[f"adam.{moment}.{name}"] = tensor.clone(memory_format=torch.contiguous_format)
     return tensors
 
 

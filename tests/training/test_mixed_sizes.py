@@ -157,4 +157,4 @@ def test_the_dry_step_takes_the_largest_pairs(
     predict = model.predict
     monkeypatch.setattr(model, "predict", lambda x, *rest: (shapes.add(tuple(x.shape)), predict(x, *rest))[1])
     choose_way(model, lora, mixed, CONFIG, Processes())
-    assert shapes == {(6, 4, 8, 8)}  # 64 numbers a channel; 60 in 6 x 10 and 10 x 6. Both pairs thrice
+    assert shapes == {(12, 4, 8, 8)}  # both sides of two pairs, thrice; the others have 60 numbers a channel
