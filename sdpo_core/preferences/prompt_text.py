@@ -4,8 +4,8 @@ A prompt is stored as the person typed it; whoever needs its meaning parses it h
 
     (x)  ×1.1      [x]  ÷1.1      (x:1.3)  ×1.3      \\( \\) \\[ \\] \\\\  the character itself
 
-Brackets nest and multiply; one that is never closed reaches to the prompt's end, one that was never opened is a
-character like any other. Around BREAK the text encoder sees the parts apart; an empty part is left out.
+Brackets nest (to 50 levels) and multiply; one that is never closed reaches to the prompt's end, one that was never
+opened is a character like any other. Around BREAK the text encoder sees the parts apart; an empty part is left out.
 """
 
 import re
@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+_DEEPEST = 50  # of either bracket: each level weighs its contents anew, and a stranger's prompt may have thousands
 _STRONGER, _WEAKER = 1.1, 1 / 1.1
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)"
 _LORA = re.compile(rf"<lora:([^:<>]+)((?::{_NUMBER})*)>")
@@ -101,7 +102,7 @@ def _weigh(text: str) -> list[Fragment]:
         words = piece[0]
         if piece["escaped"] is not None:
             words = piece["escaped"]
-        elif piece["open"]:
+        elif piece["open"] and len(opened[words]) < _DEEPEST:
             opened[words].append(len(texts))
             continue
         elif piece["weight"] and opened["("]:
