@@ -455,7 +455,7 @@ def test_images_of_other_tools_come_in_and_wait_for_votes(tmp_path: Path, capsys
     out = capsys.readouterr().out
     assert "3 of 4 images were taken in (A1111/Forge 3); 2 new pairs of 1 prompt can be voted on." in out
     assert "Left out: 1 without a prompt." in out
-    assert "  plain.png: nothing in it tells its prompt" in out
+    assert "  2026-01-01/plain.png: nothing in it tells its prompt" in out
     assert main(["import", str(tmp_path / "out"), "--json", "--prompt", "a lake", *where]) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["layout"], told["images_added"], told["images_known"], told["pairs_added"]) == ("images", 1, 3, 1)

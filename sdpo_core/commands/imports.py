@@ -65,7 +65,11 @@ def call(options: dict[str, Any], out: Output) -> int:
 def _images(store: Store, folder: Folder, show: Callable[[int, int | None, str], None], out: Output) -> int:
     """Take in a folder of images without choices."""
     report = import_images(
-        store, folder.all_images(), prompt=folder.prompt, on_image=lambda done: show(done, None, IMAGES)
+        store,
+        folder.all_images(),
+        prompt=folder.prompt,
+        name=folder.name,
+        on_image=lambda done: show(done, None, IMAGES),
     )
     value = {
         "layout": IMAGES,

@@ -73,7 +73,7 @@ def _found(content: bytes) -> Iterator[tuple[str, str]]:
         for name, text in read_exif(data, LONGEST_TEXT).items():
             named = _NAMED_JSON.match(text)
             if named:
-                yield named[1], named[2]
+                yield named[1].lower(), named[2]
             else:
                 yield name, text
 

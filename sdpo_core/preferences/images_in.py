@@ -60,15 +60,18 @@ def import_images(
     images: Iterable[Path | Trouble],
     *,
     prompt: str | None = None,
+    name: Callable[[Path], str] = lambda path: path.name,
     on_image: Callable[[int], None] = lambda _: None,
 ) -> ImagesReport:
-    """Take `images` into `store`; `prompt` is that of images that have none, `on_image` hears how many were looked at.
+    """Take `images` into `store`; `prompt` is that of images that have none.
+
+    `name` says how a file is told to a person, and `on_image` hears how many were looked at.
 
     Each image needs a prompt: from its metadata, a text file beside it, or `prompt`. Of near duplicates with the same
     prompt and negative prompt only the first comes in, so none is ever asked against another. Neighbours of one prompt
     become pairs. The same images again add nothing; after an interruption the same import goes on. Raises `DiskError`.
     """
-    intake = _Intake(store, prompt)
+    intake = _Intake(store, prompt, name)
     report, waiting = intake.report, list[tuple[str, ImportedImage]]()
     for path in images:
         report.found += 1
@@ -107,9 +110,10 @@ class _Seen(NamedTuple):
 class _Intake:
     """One import: what was seen so far, by prompt and negative prompt."""
 
-    def __init__(self, store: Store, prompt: str | None) -> None:
+    def __init__(self, store: Store, prompt: str | None, name: Callable[[Path], str]) -> None:
         self._store = store
         self._prompt = prompt or ""
+        self._name = name
         self._seen: dict[tuple[str, str], list[_Seen]] = {}
         self.report = ImagesReport()
 
@@ -117,37 +121,38 @@ class _Intake:
         """The prompt, and the image as it was saved; None when it is here already. Raises `_LeftOut`."""
         if isinstance(path, Trouble):
             raise _LeftOut(_UNREADABLE, *path)
+        name = self._name(path)
         try:
             content = read_image_file(path)
             made_with = _made_with(path, content)
             image = decode_image(content)
         except StoreError as error:
-            raise _LeftOut(_UNREADABLE, path.name, str(error)) from error
+            raise _LeftOut(_UNREADABLE, name, str(error)) from error
         if made_with and made_with.tool == "A1111/Forge" and path.name.startswith("grid-"):
-            raise _LeftOut(_GRID, path.name, "is a grid of several images")
-        kind = self._prompts(path, made_with)
+            raise _LeftOut(_GRID, name, "is a grid of several images")
+        kind = self._prompts(name, made_with)
         look = look_of(image)
         twin = next((seen for seen in self._seen_of(kind) if nearly_same(seen.look, look)), None)
         if twin == _Seen("", look):  # comparing looks spares encoding the image to learn its hash
             self.report.known += 1
             return None
         if twin:
-            raise _LeftOut(_TWIN, path.name, f"is nearly the same picture as {twin.name or 'one taken in before'}")
+            raise _LeftOut(_TWIN, name, f"is nearly the same picture as {twin.name or 'one taken in before'}")
         saved = self._store.save_image(image)
-        self._seen_of(kind).append(_Seen(path.name, look))
+        self._seen_of(kind).append(_Seen(name, look))
         self.report.tools[made_with.tool if made_with else "no metadata"] += 1
         self.report.prompts.add(kind)
         return kind[0], replace(saved, negative=kind[1], made_with=made_with, look=look)
 
-    def _prompts(self, path: Path, made_with: MadeWith | None) -> tuple[str, str]:
+    def _prompts(self, name: str, made_with: MadeWith | None) -> tuple[str, str]:
         """Prompt and negative prompt."""
         prompt = (made_with.prompt if made_with else "") or self._prompt
         negative = made_with.negative if made_with else ""
         if not prompt.strip():
             says = f"{made_with.tool} wrote into it, but no prompt" if made_with else "nothing in it tells its prompt"
-            raise _LeftOut(_NO_PROMPT, path.name, f"{says}; add a .txt file beside it, or give one with --prompt")
+            raise _LeftOut(_NO_PROMPT, name, f"{says}; add a .txt file beside it, or give one with --prompt")
         if max(len(text.encode("utf-8", "replace")) for text in (prompt, negative)) > MAX_PROMPT_BYTES:
-            raise _LeftOut(_TOO_LONG, path.name, f"its prompt is longer than {MAX_PROMPT_BYTES:,} bytes")
+            raise _LeftOut(_TOO_LONG, name, f"its prompt is longer than {MAX_PROMPT_BYTES:,} bytes")
         return prompt, negative
 
     def _seen_of(self, kind: tuple[str, str]) -> list[_Seen]:

@@ -154,20 +154,22 @@ def test_what_is_left_out_is_counted_and_named(store: Store, tmp_path: Path) -> 
     (root / "grid-0001.png").write_bytes(drawn(6))
     (root / ".hidden.png").write_bytes(drawn(7))
     (root / "notes.txt").write_text("no image", encoding="utf-8")
+    (root / "new.avif").write_bytes(b"whatever it holds")
     report = take(store, root)
-    assert report.found == 7
+    assert report.found == 8
     assert report.added == AddedImages(candidates=1)
     assert report.left_out == {
-        "can't be read": 2,
+        "can't be read": 3,
         "without a prompt": 2,
         "grids of several images": 1,
         "with too long a prompt": 1,
     }
     told = dict(report.troubles)
     assert "nothing in it tells its prompt" in told["plain.png"]
+    assert told["new.avif"] == "is of a kind that is not read; save it as PNG, JPEG or WebP"
     assert "A1111/Forge wrote into it, but no prompt" in told["seed.png"]
-    assert "Left out: 2 can't be read, 2 without a prompt" in report.sentence()
-    assert "1 of 7 images was taken in (A1111/Forge 1); 0 new pairs of 1 prompt" in report.sentence()
+    assert "Left out: 3 can't be read, 2 without a prompt" in report.sentence()
+    assert "1 of 8 images was taken in (A1111/Forge 1); 0 new pairs of 1 prompt" in report.sentence()
 
 
 def test_a_text_beside_or_one_prompt_for_all_gives_the_prompt(store: Store, tmp_path: Path) -> None:

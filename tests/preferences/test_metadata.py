@@ -263,6 +263,12 @@ COMFY_CASES: list[Case] = [
         SIMPLE,
     ),
     ("webp", webp(COMFY_WEBP), SIMPLE),
+    (
+        "jpeg of a pack that puts objects into the comment",
+        jpeg(tiff(exif=[unicode_comment(json.dumps({"prompt": simple(), "workflow": {}}))])),
+        SIMPLE,
+    ),
+    ("webp of a pack with capitals", webp(tiff([(MODEL, ASCII, b"Prompt: " + json.dumps(simple()).encode())])), SIMPLE),
     ("animated png", png(after=[COMFY_ANIMATED]), SIMPLE),
     ("NaN in it", comfy(sampling(simple(), is_changed=float("nan"))), SIMPLE),
     (

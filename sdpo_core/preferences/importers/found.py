@@ -12,6 +12,7 @@ from sdpo_core.preferences.records import Recipe
 ImportedChoice = Literal["first", "second", "tie", "both-bad", "skip"]
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
+_OTHER_SUFFIXES = frozenset({".avif", ".bmp", ".gif", ".heic", ".jxl", ".tif", ".tiff"})
 CAPTION_SUFFIXES = (".txt", ".caption")
 _MAX_CAPTION_BYTES = 64 * 2**10
 
@@ -79,24 +80,31 @@ class Folder:
         root, troubles = self.root.resolve(), list[Trouble]()
 
         def note(error: OSError) -> None:
-            name = self._name(Path(error.filename or self.root))
+            name = self.name(Path(error.filename or self.root))
             troubles.append(Trouble(name, f"can't be looked into ({error.strerror}); check its permissions"))
 
         for place, folders, files in os.walk(self.root, onerror=note):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             for name in sorted(files):
                 path = Path(place, name)
-                if path.suffix.casefold() not in IMAGE_SUFFIXES or name.startswith("."):
+                if name.startswith("."):
                     continue
-                if path.is_symlink() and not _leads_into(path, root):
-                    troubles.append(Trouble(self._name(path), "leads out of the folder; copy the image into it"))
+                if path.suffix.casefold() in _OTHER_SUFFIXES:
+                    troubles.append(
+                        Trouble(self.name(path), "is of a kind that is not read; save it as PNG, JPEG or WebP")
+                    )
+                elif path.suffix.casefold() not in IMAGE_SUFFIXES:
+                    continue
+                elif path.is_symlink() and not _leads_into(path, root):
+                    troubles.append(Trouble(self.name(path), "leads out of the folder; copy the image into it"))
                 else:
                     yield path
             yield from troubles
             troubles.clear()
         yield from troubles
 
-    def _name(self, path: Path) -> str:
+    def name(self, path: Path) -> str:
+        """How a file of this folder is told to a person."""
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.name
 
     def caption(self, *images: Path) -> str:

@@ -20,7 +20,9 @@ def read(texts: Mapping[str, str]) -> MadeWith | None:
     """What the graph says about the image; None where there is no graph. `file name` among `texts` names the saver."""
     saved_as = texts.get("file name", "")
     best: MadeWith | None = None
-    for nodes in (of_prompt(read_object(texts.get("prompt"))), of_workflow(read_object(texts.get("workflow")))):
+    beside = read_object(texts.get("UserComment"))  # where some packs put both, with the forms as objects
+    forms = [read_object(texts.get(name)) or values.mapping(beside.get(name)) for name in ("prompt", "workflow")]
+    for nodes in (of_prompt(forms[0]), of_workflow(forms[1])):
         found = _made_with(nodes, saved_as) if nodes else None
         if found and (found.prompt or best is None):
             best = found
