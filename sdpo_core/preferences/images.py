@@ -36,6 +36,7 @@ _DECODER_TROUBLE = (
     SyntaxError,
     ValueError,
     EOFError,
+    AssertionError,  # a palette image without its palette
     IndexError,
     KeyError,
     OverflowError,

@@ -325,6 +325,8 @@ def fuzz_bytes(seed: int, changes: int) -> None:
         for _ in range(changes):
             content[chance.randrange(len(content))] = chance.randrange(256)
         unharmed(bytes(content))
+        with suppress(ImageUnreadable):
+            decode_image(bytes(content))
 
 
 _GOOD = (
@@ -332,6 +334,7 @@ _GOOD = (
     jpeg(tiff(exif=[unicode_comment(A1111)])),
     webp(tiff([(0x0110, ASCII, b"prompt:" + json.dumps(simple()).encode())])),
     hidden(A1111),
+    png(image=scene(1).convert("P")),
 )
 FUZZES: dict[str, tuple[Callable[..., None], dict[str, Any], int]] = {
     "chunks": (fuzz_chunks, {"chunks": st.lists(_CHUNKS, max_size=4), "after": st.lists(_CHUNKS, max_size=1)}, 40),

@@ -52,7 +52,7 @@ _MODELS = re.compile(r"(?!.*(upscale|vision|clip|control|style|detect|sam|vae)).
 _NO_MODEL = re.compile(r"lora|vae|clip|control|upscale|embed|text_encoder", re.IGNORECASE)
 _OFF = (False, "Off", "off", "None")
 _MOST_VISITS = 1000
-_DEEPEST = 150
+_DEEPEST = 100
 _LONGEST = 2**17  # characters
 
 
