@@ -2,12 +2,13 @@
 
 import json
 import os
+import random
 import re
 from pathlib import Path
 from time import perf_counter
 
 import pytest
-from PIL import Image, ImageEnhance
+from PIL import Image, ImageDraw, ImageEnhance
 
 from sdpo_core.preferences.images_in import ImagesReport, import_images
 from sdpo_core.preferences.imported import AddedImages
@@ -137,7 +138,25 @@ def test_looks_tell_copies_from_other_pictures() -> None:
     plain = [look_of(Image.new("RGB", (8, 8), colour)) for colour in ("red", "blue", "white")]
     assert not nearly_same(plain[0], plain[1])
     assert not nearly_same(plain[0], plain[2])
-    assert len(looks[0]) == 112
+    noisy = Image.effect_noise((64, 64), 4).convert("RGB")
+    assert nearly_same(look_of(noisy), look_of(Image.new("RGB", (64, 64), (128, 128, 128)))), "noise is no structure"
+
+
+def test_looks_tell_line_drawings_apart() -> None:
+    """Nearly all of them is white."""
+
+    def drawing(seed: int) -> Image.Image:
+        image, chance = Image.new("RGB", (256, 256), "white"), random.Random(seed)
+        for _ in range(5):
+            box = [chance.randrange(30, 110), chance.randrange(30, 110), chance.randrange(130, 220), 220]
+            ImageDraw.Draw(image).arc(box, chance.randrange(180), chance.randrange(180, 360), "black", 2)
+        return image
+
+    looks = [look_of(drawing(seed)) for seed in range(30)]
+    assert not any(nearly_same(a, b) for i, a in enumerate(looks) for b in looks[:i])
+    for seed in range(10):
+        for name, image in copies(drawing(seed)).items():
+            assert nearly_same(looks[seed], look_of(image)), name
 
 
 def test_what_is_left_out_is_counted_and_named(store: Store, tmp_path: Path) -> None:
