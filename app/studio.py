@@ -7,11 +7,11 @@ import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import psutil
 
-from app import text
+from app import text, text_train
 from app.jobs import Jobs
 from app.models import Models
 from app.voting import JudgeVotes, TrainVotes
@@ -165,6 +165,11 @@ class Studio:
             sentence = f"{pairs.sentence()} {text.NONE_USABLE}" if voted else text.NO_VOTES_YET
         return Plan(pairs, steps, eta_s, sentence)
 
+    def train_settings(self, form: Mapping[str, Any]) -> dict[str, Any]:
+        """All settings that `train` would use, apart from what belongs to this machine and the model's name."""
+        config = self._train_config(form, self.model())
+        return config.model_dump(mode="json", exclude={"model", "prediction_type", "threads"})
+
     def train(self, form: Mapping[str, Any]) -> RunFolder:
         """Train an adapter from the votes. The form holds fields of `TrainConfig`; empty ones take their default."""
         plan = self.plan(form)
@@ -175,6 +180,13 @@ class Studio:
     def resume(self, run_id: str) -> None:
         """Go on with a stopped or failed training run."""
         self.jobs.resume(self.jobs.open(run_id, "train"))
+
+    def ask(self, signal: Literal["save-now", "sample-now"]) -> None:
+        """Ask the running training for a checkpoint, or for previews, after its next step."""
+        current = self.jobs.current()
+        if current is None or current[1].verb != "train":
+            raise RunError(text_train.NO_TRAINING)
+        current[0].signal(signal)
 
     def training_runs(self) -> list[RunFolder]:
         """All training runs, newest first."""

@@ -6,6 +6,7 @@ depend on the model.
 """
 
 import difflib
+import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -50,10 +51,20 @@ def read_settings_file(path: Path, settings: type[Settings]) -> dict[str, Any]:
 
     Raises `ConfigError` when the file can't be read, is no TOML, or names a setting that `settings` doesn't have.
     """
-    values = _read(path)
-    values.pop(_DESCRIPTION, None)
-    _refuse_unknown(path.name, values, settings)
-    return values
+    return _of(settings, path.name, _read(path))
+
+
+def read_settings_text(text: str, settings: type[Settings]) -> dict[str, Any]:
+    """The settings in TOML that a person pasted; raises `ConfigError` as `read_settings_file` does."""
+    return _of(settings, "The text", _parse("The text", text))
+
+
+def settings_text(values: Mapping[str, Any]) -> str:
+    """Settings as TOML, one a line; what is unset (None) is left out."""
+    # What JSON writes for a string, a number or a boolean, TOML reads as the same.
+    return "".join(
+        f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in values.items() if value is not None
+    )
 
 
 def resolve(
@@ -93,6 +104,12 @@ def _defaults(info: ModelInfo) -> dict[str, Any]:
     return dict(MODEL_DEFAULTS["demo" if info.is_demo else info.family])
 
 
+def _of(settings: type[Settings], source: str, values: dict[str, Any]) -> dict[str, Any]:
+    values.pop(_DESCRIPTION, None)
+    _refuse_unknown(source, values, settings)
+    return values
+
+
 def _refuse_unknown(source: str, values: Mapping[str, Any], settings: type[Settings]) -> None:
     unknown = [name for name in values if name not in settings.model_fields]
     if unknown:
@@ -101,13 +118,24 @@ def _refuse_unknown(source: str, values: Mapping[str, Any], settings: type[Setti
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return _parse(str(path), path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ConfigError(f"There is no file {path}. Check the name, or choose a preset instead.") from error
     except OSError as error:
         raise ConfigError(f"{path} can't be read ({error.strerror}). Check the file and its permissions.") from error
-    except ValueError as error:  # no TOML, or no UTF-8
-        raise ConfigError(f"{path} is not TOML: {error}. Expected lines such as: steps = 200") from error
+    except UnicodeDecodeError as error:
+        raise _no_toml(str(path), error) from error
+
+
+def _parse(source: str, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _no_toml(source, error) from error
+
+
+def _no_toml(source: str, error: ValueError) -> ConfigError:
+    return ConfigError(f"{source} is not TOML: {error}. Expected lines such as: steps = 200")
 
 
 def _folder() -> Path:

@@ -1,5 +1,6 @@
 """Settings from files: what wins, what is refused, and that every shipped preset loads."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from sdpo_core.config import TrainConfig
 from sdpo_core.errors import ConfigError, ModelError
 from sdpo_core.files.model_info import inspect_model
-from sdpo_core.presets import preset_names, read_preset, resolve, train_config
+from sdpo_core.presets import preset_names, read_preset, read_settings_text, resolve, settings_text, train_config
 from tests.tiny_model import build_tiny_pipeline, build_tiny_sdxl
 
 FAMILIES = ("demo", "sd15", "sdxl")
@@ -102,6 +103,20 @@ def test_a_wrong_file_is_refused_in_a_sentence(tmp_path: Path, text: str, senten
     with pytest.raises(ConfigError) as refusal:
         resolve(TrainConfig, {}, file=file)
     assert sentence in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [("stepz = 5", "The text: Unknown setting stepz. Did you mean steps?"), ("steps 5", "The text is not TOML:")],
+)
+def test_a_wrong_text_is_refused_in_a_sentence(text: str, sentence: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(sentence)):
+        read_settings_text(text, TrainConfig)
+
+
+def test_settings_written_as_text_are_read_back() -> None:
+    values = {"steps": 7, "learning_rate": 2e-05, "loss": "ipo", "adapter_name": 'ä "b" \\ \n c', "noise_bank": None}
+    assert read_settings_text(settings_text(values), TrainConfig) == {k: v for k, v in values.items() if v is not None}
 
 
 def test_a_file_that_is_no_text_or_not_there_is_refused(tmp_path: Path) -> None:

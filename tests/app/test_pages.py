@@ -1,6 +1,7 @@
 """What buttons and refreshes of the built page do, asked without a browser."""
 
 import asyncio
+import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,9 +12,10 @@ import pytest
 from gradio.blocks import Block
 from safetensors.torch import save_file
 
-from app import text, text_model
+from app import text, text_model, text_train
 from app.main import build
 from app.studio import Studio
+from sdpo_core.config import TrainConfig
 from sdpo_core.errors import ModelNotHere, PredictionUnknown, RunError
 from sdpo_core.hub.fetch import download
 from sdpo_core.hub.plan import plan_download, size_in_words
@@ -34,14 +36,14 @@ class BuiltPage:
         return next(block for block in self._demo.blocks.values() if block.elem_id == elem_id)
 
     def fire(self, elem_id: str, event: str, **given: Any) -> dict[Block, Any]:
-        """Run the event with what its inputs hold; `given` says so by `elem_id` ("-" is written "_")."""
+        """Run the event with what its inputs hold; `given` says so by `elem_id`, "-" or "_" alike."""
         component = self.component(elem_id)
         target = (component._id, event)
         functions = [function for function in self._demo.fns.values() if target in function.targets and function.fn]
         known = {name.replace("_", "-"): value for name, value in given.items()}
         updates: dict[Block, Any] = {}
         for function in functions:
-            values = {one: known.get(one.elem_id or "", cast(Any, one).value) for one in function.inputs}
+            values = {one: known.get((one.elem_id or "").replace("_", "-"), cast(Any, one).value) for one in function.inputs}
             assert function.fn
             updates |= function.fn(values)
         return updates
@@ -162,3 +164,48 @@ def test_an_error_is_shown_as_text(page: BuiltPage) -> None:
 def test_prompts_that_get_no_pair_are_mentioned() -> None:
     assert "left out" not in text.started_generate(24, 24)
     assert "(60)" in text.started_generate(24, 60)
+
+
+def test_every_setting_of_a_training_stands_on_its_page(page: BuiltPage) -> None:
+    """Those of the model and the machine's threads stand elsewhere."""
+    for name in TrainConfig.model_fields.keys() - {"model", "prediction_type", "threads"}:
+        assert page.component(f"train-{name}")
+
+
+def test_a_preset_fills_the_fields_and_the_next_one_starts_afresh(page: BuiltPage) -> None:
+    found = page.fire("train-preset", "input", train_preset="faithful-sd15")
+    assert found[page.component("train-scope")] == "batch"
+    assert found[page.component("train-steps")] == 2000
+    found = page.fire("train-preset", "input", train_preset="quick")
+    assert found[page.component("train-steps")] == 40
+    assert found[page.component("train-scope")] == "pair"
+    found = page.fire("train-preset", "input", train_preset=text_train.NO_PRESET)
+    assert found[page.component("train-steps")] == ""
+
+
+def test_settings_go_out_as_text_and_come_back(page: BuiltPage, studio: Studio) -> None:
+    given = {"train_steps": "40", "train_loss": "ipo", "train_adapter_name": 'a "quoted" näme', "train_tau": 2.0}
+    written = page.fire("train-toml-write", "click", **given)[page.component("train-toml")]
+    assert "steps = 40\n" in written
+    assert tomllib.loads(written)["adapter_name"] == 'a "quoted" näme'
+    found = page.fire("train-toml-read", "click", train_toml=written)
+    again = {str(component.elem_id).removeprefix("train-"): value for component, value in found.items()}
+    again["continue_from"] = None
+    assert studio.train_settings(again) == studio.train_settings({"steps": 40, "loss": "ipo", "tau": 2.0}) | {
+        "adapter_name": 'a "quoted" näme'
+    }
+
+
+def test_save_now_reaches_the_running_training_and_nothing_else(page: BuiltPage, studio: Studio) -> None:
+    with pytest.raises(RunError, match="No training is running"):
+        studio.ask("save-now")
+    pair = add_pair(studio.store, 1, base_sha256=studio.model().sha256)
+    studio.store.vote("a vote of mine", pair.id, "left")
+    running = studio.train({})
+    wait_for(lambda: studio.jobs.status(running).state == "running")
+    page.fire("train-save", "click")
+    page.fire("train-sample", "click")
+    assert running.signalled("save-now")
+    assert running.signalled("sample-now")
+    studio.stop(running.id)
+    wait_for(lambda: studio.jobs.status(running).state == "stopped")
