@@ -92,6 +92,132 @@ def controlled(side_of_sampler: tuple[int, int] = (0, 1)) -> Graph:
     return sampling(graph, positive=["20", side_of_sampler[0]], negative=["20", side_of_sampler[1]])
 
 
+def styled() -> Graph:
+    graph = simple()
+    graph["30"] = node("SDXLPromptStyler", text_positive="{prompt} in oil", text_negative="photo", style="oil")
+    graph["6"]["inputs"]["text"], graph["7"]["inputs"]["text"] = ["30", 0], ["30", 1]
+    return graph
+
+
+def concatenated() -> Graph:
+    graph = simple()
+    graph["30"] = node("PrimitiveString", value="a glass bottle")
+    graph["31"] = node("StringConcatenate", string_a=["30", 0], string_b="on sand", delimiter=", ")
+    graph["6"]["inputs"]["text"] = ["31", 0]
+    return graph
+
+
+def stacked() -> Graph:
+    graph = simple()
+    first = {"on": True, "lora": "a\\one.safetensors", "strength": 0.5}
+    second = {"on": False, "lora": "two.safetensors", "strength": 1}
+    graph["30"] = node("Power Lora Loader (rgthree)", model=["31", 0], clip=["4", 1], lora_1=first, lora_2=second)
+    graph["31"] = node(
+        "CR LoRA Stack", model=["4", 0], lora_name_1="three.safetensors", model_weight_1=0.25, switch_1="On",
+        lora_name_2="four.safetensors", model_weight_2=1, switch_2="Off",
+    )  # fmt: skip
+    return sampling(graph, model=["30", 0])
+
+
+def efficient() -> Graph:
+    return {
+        "1": node(
+            "Efficient Loader", ckpt_name="xl.safetensors", vae_name="Baked VAE", clip_skip=-1, lora_name="None",
+            positive="a tower", negative="fog", empty_latent_width=1024, empty_latent_height=1024,
+        ),
+        "2": node(
+            "KSampler (Efficient)", seed=["3", 0], steps=30, cfg=5.5, sampler_name="dpmpp_2m", scheduler="karras",
+            model=["1", 0], positive=["1", 1], negative=["1", 2], latent_image=["1", 3],
+        ),
+        "3": node("Seed (rgthree)", seed=42),
+        "4": node("SaveImage", filename_prefix="E", images=["2", 5]),
+    }  # fmt: skip
+
+
+def piped() -> Graph:
+    graph = simple()
+    del graph["3"]
+    graph["30"] = node("ToBasicPipe", model=["4", 0], clip=["4", 1], vae=["4", 2], positive=["6", 0], negative=["7", 0])
+    graph["3"] = node("ImpactKSamplerBasicPipe", basic_pipe=["30", 0], seed=9, steps=8, cfg=2.0, latent_image=["5", 0])
+    return graph
+
+
+def two_savers() -> Graph:
+    """The second saver's file is read; the first one's sampler draws something else."""
+    graph = simple()
+    graph["60"] = node("CLIPTextEncode", text="a first draft", clip=["4", 1])
+    graph["30"] = {**graph["3"], "inputs": {**graph["3"]["inputs"], "positive": ["60", 0], "seed": 1}}
+    graph["80"] = node("VAEDecode", samples=["30", 0], vae=["4", 2])
+    drafts = {"1": node("SaveImage", filename_prefix="out/draft", images=["80", 0])}
+    graph["9"]["inputs"]["filename_prefix"] = "out/%date:yyyy%/final"
+    return {**drafts, **graph}
+
+
+def zeroed() -> Graph:
+    return sampling(
+        {**simple(), "20": node("ConditioningZeroOut", conditioning=["6", 0])},
+        negative=["20", 0],
+    )
+
+
+def combined() -> Graph:
+    graph = simple()
+    graph["20"] = node("ConditioningCombine", conditioning_1=["6", 0], conditioning_2=["21", 0])
+    graph["21"] = node(
+        "CLIPTextEncodeSDXL", text_g="a bottle", text_l="a bottle", width=4096, height=4096, clip=["4", 1]
+    )
+    return sampling(graph, positive=["20", 0])
+
+
+def looped() -> Graph:
+    graph = simple()
+    graph["20"] = node("ConditioningSetArea", conditioning=["21", 0])
+    graph["21"] = node("ConditioningSetMask", conditioning=["20", 0])
+    return sampling(graph, positive=["20", 0])
+
+
+def refined() -> Graph:
+    """Two passes: the nearest sampler counts."""
+    graph = simple()
+    again = {**graph["3"]["inputs"], "seed": 2, "steps": 8, "latent_image": ["41", 0]}
+    graph["40"] = node("KSampler", **again)
+    graph["41"] = node("LatentUpscale", samples=["3", 0], width=1024, height=1536)
+    graph["8"]["inputs"]["samples"] = ["40", 0]
+    return graph
+
+
+def continued() -> Graph:
+    """A base model and a refiner, which goes on with the base's noise."""
+    graph = simple()
+    graph["3"]["class_type"], graph["3"]["inputs"]["add_noise"] = "KSamplerAdvanced", "enable"
+    graph["3"]["inputs"]["noise_seed"] = graph["3"]["inputs"].pop("seed")
+    graph["44"] = node("CheckpointLoaderSimple", ckpt_name="refiner.safetensors")
+    again = {
+        **graph["3"]["inputs"],
+        "noise_seed": 0,
+        "add_noise": "disable",
+        "model": ["44", 0],
+        "latent_image": ["3", 0],
+    }
+    graph["40"] = node("KSamplerAdvanced", **again)
+    graph["8"]["inputs"]["samples"] = ["40", 0]
+    return graph
+
+
+def with_model_before(kind: str = "ApplyStyle") -> Graph:
+    """A node that gives out model, positive and negative in this order."""
+    graph = simple()
+    graph["20"] = node(kind, model=["4", 0], positive=["6", 0], negative=["7", 0])
+    return sampling(graph, model=["20", 0], positive=["20", 1], negative=["20", 2])
+
+
+def boxed() -> Graph:
+    """A text for a part of the picture, on top of the prompt's own."""
+    graph = simple()
+    graph["20"] = node("GLIGENTextboxApply", conditioning_to=["6", 0], clip=["4", 1], text="sun", width=144, x=0)
+    return sampling(graph, positive=["20", 0])
+
+
 def editor(graph: Graph, *, names: bool = True) -> str:
     """The editor's form of the default workflow; older versions do not name the widgets."""
     links: list[list[Any]] = []
