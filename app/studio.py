@@ -14,6 +14,8 @@ import psutil
 from app import text, text_train
 from app.jobs import Jobs
 from app.models import Models
+from app.ranking import RankVotes
+from app.review import Review
 from app.voting import JudgeVotes, TrainVotes
 from sdpo_core.config import DownloadConfig, GenerateConfig, JudgeConfig, TrainConfig, repository_root, steps_for_pairs
 from sdpo_core.errors import AdapterError, ConfigError, DataError, RunError, SdpoError, StoreError
@@ -73,6 +75,8 @@ class Studio:
         self.store = Store(workspace)
         self.jobs = jobs or Jobs(workspace)
         self.votes = TrainVotes(self.store)
+        self.rankings = RankVotes(self.store)
+        self.review = Review(self.store)
         self.judge_votes = JudgeVotes(self.store)
         self.models = Models(workspace)
         self._verdicts: dict[str, Verdict] = {}

@@ -5,6 +5,16 @@ Library errors (`SdpoError`) bring their own sentences.
 Plain words first: what happens, then what to do. Widgets get their strings from here as a `text` property.
 """
 
+from app.text_vote import BOARD as BOARD
+from app.text_vote import FOREIGN_PAIR as FOREIGN_PAIR
+from app.text_vote import JUDGEMENT_CLOSED as JUDGEMENT_CLOSED
+from app.text_vote import JUDGEMENT_GONE as JUDGEMENT_GONE
+from app.text_vote import OTHER_BOARD as OTHER_BOARD
+from app.text_vote import REVIEW as REVIEW
+from app.text_vote import UNEXPECTED_MESSAGE as UNEXPECTED_MESSAGE
+from app.text_vote import VOTE_MODES as VOTE_MODES
+from app.text_vote import no_such_choice as no_such_choice
+
 NAME = "SDPO Studio"
 TAGLINE = "Click which of two images you like better. Your own machine learns your taste."
 
@@ -212,57 +222,6 @@ def started_generate(pairs: int, prompts: int) -> str:
     left_out = f" There are more prompts ({prompts:,}) than pairs ({pairs:,}), so the last prompts are left out."
     return started + left_out if prompts > pairs else started
 
-
-# --- vote ------------------------------------------------------------------------------------------------------------
-
-VOTE_INTRO = "Which one do you like better? Click it, or use the keys. Trust your first look."
-BOARD = {
-    "label": "Choose between two images",
-    "prompt": "Prompt",
-    "left": "Left",
-    "right": "Right",
-    "leftLabel": "Choose the left image",
-    "rightLabel": "Choose the right image",
-    "tie": "Equal",
-    "both-bad": "Both bad",
-    "skip": "Skip",
-    "undo": "Undo",
-    "chose": {
-        "left": "Chose left.",
-        "right": "Chose right.",
-        "tie": "Called it equal.",
-        "both-bad": "Called both bad.",
-        "skip": "Skipped.",
-    },
-    "undone": "Undone. Choose again.",
-    "undoFirst": "There is no vote to take back.",
-    "unsaved": "{n} unsaved",
-    "unsavedHint": "These votes wait in your browser and are sent again until the studio has them.",
-    "votes": "{done} voted, {open} waiting",
-    "progress": "{done} of {total}",
-    "loading": "Loading the next pair…",
-    "drawing": "The next pair is being drawn…",
-    "empty": "No pair waits for your vote.",
-    "emptyHint": "Draw some, and they appear here as soon as they are ready.",
-    "emptyButton": "Generate pairs",
-    "judgeWaiting": "The next comparison is being drawn…",
-    "judgeShort": "Comparisons are missing or their images are gone, so there is no verdict. Start a new blind test.",
-    "gone": "An image of that pair is gone or damaged, so it was left out.",
-}
-
-
-FOREIGN_PAIR = "This vote belongs to a pair of another workspace, so it was dropped. Reload the page."
-OTHER_BOARD = "This vote belongs to a pair that is not voted on here, so it was dropped. Reload the page."
-
-
-def no_such_choice(choice: str, choices: tuple[str, ...]) -> str:
-    """A choice that this board does not have."""
-    return f"{choice} is no choice here; choose one of {', '.join(choices)}."
-
-
-JUDGEMENT_CLOSED = "This judgement is complete, and its verdict is shown. Start a new one to judge again."
-JUDGEMENT_GONE = "This judgement is not in the workspace any more. Reload the page."
-UNEXPECTED_MESSAGE = "The page sent something unexpected. Reload it."
 
 # --- train -----------------------------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ named by their id together with both image hashes, so that a vote that waited in
 workspace's pair of the same number.
 """
 
+import hashlib
 import sqlite3
 from typing import Annotated, Any, Literal, Protocol
 
@@ -13,18 +14,19 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from app import text
 from sdpo_core.errors import DiskError, RunError, SdpoError
 from sdpo_core.evaluation.judge import verdict
-from sdpo_core.preferences.records import CHOICES, Choice, Pair, Purpose
+from sdpo_core.preferences.records import CHOICES, Choice, Pair, Purpose, Strength, Vote
 from sdpo_core.preferences.store import Store
 from sdpo_core.training.runs import RunFolder, list_runs
 
 _LARGEST_DECK = 24
 _LONGEST_ID = 64
+_OTHER_SIDE: dict[Choice, Choice] = {"left": "right", "right": "left"}
 
 Sha = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0, lt=2**63)]  # what SQLite can hold
 
 
-class _Message(BaseModel):
+class Message(BaseModel):
     """Something a pair board sent."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -32,14 +34,16 @@ class _Message(BaseModel):
     run: str = Field(default="", max_length=120)  # the judge run; empty when voting
 
 
-class DeckRequest(_Message):
+class DeckRequest(Message):
     """Pairs wanted, besides those that the board has."""
 
     have: list[Count] = Field(default=[], max_length=2000)
     n: int = Field(default=12, ge=1, le=_LARGEST_DECK)
+    again: bool = True  # whether some pairs may be asked again
+    mode: Literal["pairs", "swiss"] = "pairs"
 
 
-class VoteMessage(_Message):
+class VoteMessage(Message):
     """One choice on one pair."""
 
     uuid: str = Field(min_length=8, max_length=_LONGEST_ID)
@@ -47,9 +51,12 @@ class VoteMessage(_Message):
     images: tuple[Sha, Sha]
     choice: Literal["left", "right", "tie", "both-bad", "skip"]
     ms: Count | None = None
+    strength: Strength = 1
+    swapped: bool = False  # `images` and `choice` are as shown, with the pair's sides exchanged
+    repeat_of: str | None = Field(default=None, min_length=1, max_length=_LONGEST_ID)
 
 
-class UndoMessage(_Message):
+class UndoMessage(Message):
     """Take a choice back."""
 
     uuid: str = Field(min_length=8, max_length=_LONGEST_ID)
@@ -91,12 +98,18 @@ class TrainVotes:
         """The next pairs, and how far the person is."""
         try:
             asked = DeckRequest.model_validate(message)
-            pairs = self._store.open_pairs(
-                purpose=self.purpose, run_id=self._run_id(asked), limit=asked.n, exclude=set(asked.have)
-            )
-            return {"ok": True, "pairs": [_shown(pair) for pair in pairs], **self._progress(asked)}
+            exclude = set(asked.have)
+            if asked.mode == "swiss" and self.purpose == "train":
+                pairs, left = self._store.swiss_pairs(limit=asked.n, exclude=exclude)
+                numbers = {**self._progress(asked), "open": left}
+            else:
+                run_id = self._run_id(asked)
+                pairs = self._store.open_pairs(purpose=self.purpose, run_id=run_id, limit=asked.n, exclude=exclude)
+                numbers = self._progress(asked)
+            shown = [_shown(pair) for pair in pairs] + self._asked_again(asked, len(pairs))
+            return {"ok": True, "pairs": shown, **numbers}
         except (SdpoError, ValidationError) as error:
-            return _refusal(error)
+            return refusal(error)
 
     def vote(self, message: Any) -> Reply:
         """Record a choice; once the reply is there, it survives a power cut."""
@@ -105,14 +118,22 @@ class TrainVotes:
             if vote.choice not in self.choices:
                 raise RunError(text.no_such_choice(vote.choice, self.choices))
             pair = self._store.pair(vote.pair)
-            if (pair.left.image_sha256, pair.right.image_sha256) != vote.images:
+            if vote.images != _images(pair, swapped=vote.swapped):
                 raise RunError(text.FOREIGN_PAIR)
             self._check_open(vote)
             self._refuse_foreign(pair, vote)
-            self._store.vote(vote.uuid, vote.pair, vote.choice, vote.ms)
+            self._store.vote(
+                vote.uuid,
+                vote.pair,
+                _OTHER_SIDE.get(vote.choice, vote.choice) if vote.swapped else vote.choice,
+                vote.ms,
+                strength=vote.strength,
+                swapped=vote.swapped,
+                repeat_of=vote.repeat_of,
+            )
             return {"ok": True, **self._after_vote(vote)}
         except (SdpoError, ValidationError) as error:
-            return _refusal(error)
+            return refusal(error)
 
     def undo(self, message: Any) -> Reply:
         """Take a choice back; the pair comes with the reply."""
@@ -120,33 +141,55 @@ class TrainVotes:
             undo = UndoMessage.model_validate(message)
             self._check_open(undo)
             self._refuse_foreign(self._store.pair_of_vote(undo.vote), undo)
-            pair = self._store.undo(undo.uuid, undo.vote)
-            return {"ok": True, "pair": _shown(pair), "last": self._last(undo)}
+            self._store.undo(undo.uuid, undo.vote)
+            shown = self._shown_again(self._store.find_vote(undo.vote))
+            return {"ok": True, "pair": shown, "last": self._last(undo), **self._steadiness()}
         except (SdpoError, ValidationError) as error:
-            return _refusal(error)
+            return refusal(error)
 
-    def _run_id(self, message: _Message) -> str | None:  # noqa: ARG002 - votes for training come from all runs
+    def _run_id(self, message: Message) -> str | None:  # noqa: ARG002 - votes for training come from all runs
         return None
 
-    def _check_open(self, message: _Message) -> None:
+    def _check_open(self, message: Message) -> None:
         """Raise when voting is over."""
 
-    def _refuse_foreign(self, pair: Pair, message: _Message) -> None:
+    def _refuse_foreign(self, pair: Pair, message: Message) -> None:
         """Raise for a pair of another board: a judgement that is closed must not be opened from outside."""
         if pair.purpose != self.purpose or self._run_id(message) not in (None, pair.run_id):
             raise RunError(text.OTHER_BOARD)
 
-    def _after_vote(self, vote: VoteMessage) -> Reply:  # noqa: ARG002 - judging has something to say here
-        return {}
+    def _asked_again(self, asked: DeckRequest, new: int) -> list[Reply]:
+        """A pair that was voted on, as if it were new, where it is time for one; its sides may be exchanged."""
+        ahead = len(asked.have) + new
+        if not asked.again or not ahead:
+            return []
+        voted = self._store.pair_to_ask_again(asked.have, ahead)
+        if voted is None:
+            return []
+        swapped = bool(hashlib.sha256(voted.vote.uuid.encode()).digest()[0] & 1)
+        return [_shown(voted.pair, swapped=swapped, repeat_of=voted.vote.uuid)]
+
+    def _after_vote(self, vote: VoteMessage) -> Reply:
+        return self._steadiness() if vote.repeat_of else {}
+
+    def _steadiness(self) -> Reply:
+        return {"consistency": self._store.consistency().model_dump()}
 
     def _progress(self, asked: DeckRequest) -> Reply:
         counts = self._store.counts()
-        return {"done": counts.votes, "open": counts.open_pairs, "last": self._last(asked)}
+        numbers = {"done": counts.votes, "open": counts.open_pairs, "decided": counts.decided}
+        return {**numbers, "last": self._last(asked), **self._steadiness()}
 
-    def _last(self, message: _Message) -> Reply | None:
+    def _last(self, message: Message) -> Reply | None:
         """The newest vote, so that undo works after a reload."""
         vote = self._store.last_vote(purpose=self.purpose, run_id=self._run_id(message))
-        return {"uuid": vote.uuid, "pair": _shown(self._store.pair(vote.pair_id))} if vote else None
+        if vote is None:
+            return None
+        return {"uuid": vote.uuid, "side": vote.choice in _OTHER_SIDE, "pair": self._shown_again(vote)}
+
+    def _shown_again(self, vote: Vote) -> Reply:
+        """The pair of a vote as it was shown."""
+        return _shown(self._store.pair(vote.pair_id), swapped=vote.swapped, repeat_of=vote.repeat_of)
 
 
 class JudgeVotes(TrainVotes):
@@ -155,12 +198,18 @@ class JudgeVotes(TrainVotes):
     choices: tuple[Choice, ...] = CHOICES["judge"]
     purpose: Purpose = "judge"
 
-    def _run_id(self, message: _Message) -> str | None:
+    def _run_id(self, message: Message) -> str | None:
         return self._run(message).id
 
-    def _check_open(self, message: _Message) -> None:
+    def _check_open(self, message: Message) -> None:
         if verdict(self._store, self._run(message)) is not None:
             raise RunError(text.JUDGEMENT_CLOSED)
+
+    def _asked_again(self, asked: DeckRequest, new: int) -> list[Reply]:  # noqa: ARG002 - their number is fixed
+        return []
+
+    def _steadiness(self) -> Reply:
+        return {}
 
     def _after_vote(self, vote: VoteMessage) -> Reply:
         return {"complete": verdict(self._store, self._run(vote)) is not None}
@@ -178,7 +227,7 @@ class JudgeVotes(TrainVotes):
             "last": None if complete else self._last(asked),
         }
 
-    def _run(self, message: _Message) -> RunFolder:
+    def _run(self, message: Message) -> RunFolder:
         runs = list_runs(self._store.workspace / "runs", "judge")
         run = next((run for run in runs if run.id == message.run), None)
         if run is None:
@@ -186,13 +235,23 @@ class JudgeVotes(TrainVotes):
         return run
 
 
-def _shown(pair: Pair) -> Reply:
+def _shown(pair: Pair, *, swapped: bool = False, repeat_of: str | None = None) -> Reply:
     """What a board may know of a pair: nothing that tells one side from the other."""
-    return {"id": pair.id, "prompt": pair.left.prompt, "images": [pair.left.image_sha256, pair.right.image_sha256]}
+    shown = {"id": pair.id, "prompt": pair.left.prompt, "images": list(_images(pair, swapped=swapped))}
+    return {**shown, "swapped": swapped, "repeat_of": repeat_of} if swapped or repeat_of else shown
 
 
-def _refusal(error: SdpoError | ValidationError) -> Reply:
-    """`retry` tells the board to keep what it sent: disk or database refused, and may not do so in a moment."""
+def _images(pair: Pair, *, swapped: bool) -> tuple[str, str]:
+    """The images from left to right as shown."""
+    left, right = pair.left.image_sha256, pair.right.image_sha256
+    return (right, left) if swapped else (left, right)
+
+
+def refusal(error: SdpoError | ValidationError) -> Reply:
+    """The answer to what could not be done.
+
+    `retry` tells the board to keep what it sent: disk or database refused, and may not do so in a moment.
+    """
     if isinstance(error, ValidationError):
         return {"ok": False, "retry": False, "error": text.UNEXPECTED_MESSAGE}
     retry = isinstance(error, DiskError) or isinstance(error.__cause__, sqlite3.Error)

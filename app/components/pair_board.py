@@ -1,10 +1,15 @@
-"""The pair board: two images, one click or one key, the next pair paints at once."""
+"""The boards on which a person chooses, on two images or on several, the review of all votes, and the way to each."""
 
 import gradio as gr
 
 from app import text
 from app.components.widget import widget
-from app.voting import VotingService
+from app.ranking import RankVotes
+from app.review import Review
+from app.studio import WANTED_VOTES
+from app.voting import TrainVotes, VotingService
+
+_FINISH_LINES = [WANTED_VOTES * times for times in (1, 2, 4, 8)]
 
 
 def pair_board(service: VotingService) -> gr.HTML:
@@ -13,6 +18,10 @@ def pair_board(service: VotingService) -> gr.HTML:
     Event `complete`: the last planned comparison got its vote.
     """
     return widget(
+        "outbox.js",
+        "keys.js",
+        "stage.js",
+        "standing.js",
         "pair_board.js",
         role="sdpo-board",
         elem_id=f"{service.purpose}-board",
@@ -21,4 +30,37 @@ def pair_board(service: VotingService) -> gr.HTML:
         value="",
         board=service.purpose,
         choices=list(service.choices),
+        finish_lines=_FINISH_LINES,
     )
+
+
+def best_board(service: RankVotes) -> gr.HTML:
+    """Several images of one prompt: the best, then the worst."""
+    return widget(
+        "outbox.js",
+        "keys.js",
+        "best_board.js",
+        role="sdpo-board",
+        elem_id="best-board",
+        strings=text.BOARD,
+        server={"sets": service.sets, "rank": service.rank, "undo": service.undo},
+        value="",
+    )
+
+
+def review_grid(review: Review, service: TrainVotes) -> gr.HTML:
+    """All votes that train; a change is a vote, a deletion an undo, through the boards' own service."""
+    return widget(
+        "outbox.js",
+        "review.js",
+        role="sdpo-review",
+        elem_id="review-grid",
+        strings={**text.BOARD, **text.REVIEW},
+        server={"look_up": review.page, "vote": service.vote, "undo": service.undo},
+        choices=list(service.choices),
+    )
+
+
+def vote_modes() -> gr.HTML:
+    """The choice between the ways to vote; it is remembered."""
+    return widget("vote_modes.js", role="sdpo-modes", elem_id="vote-modes", strings=text.VOTE_MODES)

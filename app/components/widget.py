@@ -18,8 +18,7 @@ ServerFunction = Callable[[Any], dict[str, Any]]
 
 
 def widget(
-    script: str,
-    *,
+    *scripts: str,
     role: str,
     elem_id: str,
     strings: dict[str, Any],
@@ -28,15 +27,15 @@ def widget(
     value: Any = None,
     **properties: Any,
 ) -> gr.HTML:
-    """A component that behaves as `app/static/js/<script>` says, in one empty element of class `role`.
+    """A component in one empty element of class `role` that behaves as `scripts` (from `app/static/js`) say.
 
-    The script sees `text` (the strings), `server` (the functions) and all `properties`; a new value from Python
-    reaches it through `watch("value", ...)`.
+    They are read in this order and see each other's names, `text` (the strings), `server` (the functions) and all
+    `properties`; a new value from Python reaches them through `watch("value", ...)`.
     """
     return gr.HTML(
         value=value,
         html_template=f'<div class="{role}"></div>',
-        js_on_load=_script(script),
+        js_on_load=_script(scripts),
         apply_default_css=False,
         elem_id=elem_id,
         head="\n".join(f'<script src="{STATIC_URL}/{path}"></script>' for path in libraries) or None,
@@ -46,8 +45,8 @@ def widget(
     )
 
 
-def _script(name: str) -> str:
-    return "".join((STATIC / "js" / part).read_text(encoding="utf-8") for part in ("shared.js", name))
+def _script(names: tuple[str, ...]) -> str:
+    return "".join((STATIC / "js" / part).read_text(encoding="utf-8") for part in ("shared.js", *names))
 
 
 def _named(name: str, function: ServerFunction) -> ServerFunction:

@@ -1,14 +1,14 @@
-"""Vote: two images, one choice."""
+"""Vote: two images, one choice; or several images, the best and the worst. And all votes once more."""
 
-import gradio as gr
-
-from app import text
-from app.components.pair_board import pair_board
+from app.components.pair_board import best_board, pair_board, review_grid, vote_modes
 from app.pages.common import Context, Page
 
 
 def build(context: Context) -> Page:
-    """The page; the board does everything itself."""
-    gr.Markdown(text.VOTE_INTRO, elem_classes="page-intro centered")
-    pair_board(context.studio.votes)
+    """The page; the boards do everything themselves."""
+    studio = context.studio
+    vote_modes()
+    pair_board(studio.votes)
+    best_board(studio.rankings)
+    review_grid(studio.review, studio.votes)
     return Page()

@@ -162,6 +162,7 @@ def _row(voted: VotedPair, names: Sequence[str]) -> dict[str, Any]:
             "choice": vote.choice,
             "voted_at": vote.created_at.isoformat(),
             "response_ms": vote.response_ms,
+            "strength": vote.strength,
             "negative": pair.left.negative,
             "recipe_0": recipes[0],
             "recipe_1": recipes[1],

@@ -13,11 +13,13 @@ from sdpo_core.preferences.records import Purpose
 
 _FINDINGS_SHOWN = 5
 
-# The standing vote is the newest vote of a pair, or none when that one was undone.
+# The standing vote is the newest vote of a pair, or none when that one was undone; answers to a pair that was asked
+# again are none of them.
 _PAIRS_AGAINST_THEIR_HISTORY = """
     SELECT count(*) FROM pairs WHERE standing_vote_id IS NOT (
         SELECT newest.id FROM votes newest
-        WHERE newest.id = (SELECT max(id) FROM votes WHERE pair_id = pairs.id AND choice IS NOT NULL)
+        WHERE newest.id = (SELECT max(id) FROM votes WHERE pair_id = pairs.id AND choice IS NOT NULL
+            AND repeat_of IS NULL)
         AND NOT EXISTS (SELECT 1 FROM votes undo WHERE undo.undoes = newest.id)
     )
 """

@@ -85,7 +85,20 @@ _IMAGES_OF_OTHER_TOOLS = (
     "CREATE INDEX candidates_imported ON candidates (prompt_id, id) WHERE look IS NOT NULL",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _IMAGES_OF_OTHER_TOOLS)
+_VOTES = (
+    # 2: much better. Means something on a side only.
+    "ALTER TABLE votes ADD COLUMN strength INTEGER NOT NULL DEFAULT 1 CHECK (strength IN (1, 2))",
+    # Whether the pair was shown with its sides exchanged; `choice` names the pair's own side all the same.
+    "ALTER TABLE votes ADD COLUMN swapped INTEGER NOT NULL DEFAULT 0 CHECK (swapped IN (0, 1))",
+    # The vote that was asked for again: such an answer measures how steady a person is, and never stands.
+    "ALTER TABLE votes ADD COLUMN repeat_of TEXT REFERENCES votes (uuid)",
+    # What several votes share that one answer gave (best and worst of several images).
+    "ALTER TABLE votes ADD COLUMN ranking TEXT",
+    "CREATE INDEX votes_repeats ON votes (repeat_of) WHERE repeat_of IS NOT NULL",
+    "CREATE INDEX votes_of_ranking ON votes (ranking) WHERE ranking IS NOT NULL",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _IMAGES_OF_OTHER_TOOLS, _VOTES)
 """The steps in order; step n takes a database from version n-1 to n."""
 
 

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict
 
 Choice = Literal["left", "right", "tie", "both-bad", "skip"]
 Purpose = Literal["train", "judge"]
+Strength = Literal[1, 2]
+"""1: better. 2: much better. On a side only; everything else has 1."""
 CHOICES: dict[Purpose, tuple[Choice, ...]] = {
     "train": ("left", "right", "tie", "both-bad", "skip"),
     "judge": ("left", "right", "tie"),
@@ -110,13 +112,17 @@ class Pair(_Record):
 
 
 class Vote(_Record):
-    """One person's standing choice on a pair (votes that were undone are not handed out)."""
+    """One person's choice on a pair (votes that were undone are not handed out)."""
 
     uuid: str
     pair_id: int
-    choice: Choice
+    choice: Choice  # by the pair's own sides, however it was shown
     response_ms: int | None
     created_at: datetime
+    strength: Strength = 1
+    swapped: bool = False  # the pair was shown with its sides exchanged
+    repeat_of: str | None = None  # uuid of the vote that was asked for again; such a vote never stands
+    ranking: str | None = None  # what the votes share that one answer on several images gave
 
 
 class VotedPair(_Record):
@@ -124,6 +130,13 @@ class VotedPair(_Record):
 
     pair: Pair
     vote: Vote
+
+
+class Consistency(_Record):
+    """How often a person, asked again, chose the same image of a pair."""
+
+    asked: int
+    same: int
 
 
 class AdapterRecord(_Record):

@@ -34,13 +34,16 @@ _PAIR_TABLES = """
 """
 
 _PAIR_WIDTH = 4 + 2 * _CANDIDATE_WIDTH
-_VOTE_COLUMNS = "votes.uuid, votes.pair_id, votes.choice, votes.response_ms, votes.created_at"
+_VOTE_COLUMNS = (
+    "votes.uuid, votes.pair_id, votes.choice, votes.response_ms, votes.created_at, votes.strength, votes.swapped,"
+    " votes.repeat_of, votes.ranking"
+)
 
 SELECT_PAIR = f"SELECT {_PAIR_COLUMNS} FROM {_PAIR_TABLES}"
 SELECT_VOTE = f"SELECT {_VOTE_COLUMNS} FROM votes"
-SELECT_VOTED_PAIR = f"""
-    SELECT {_PAIR_COLUMNS}, {_VOTE_COLUMNS} FROM {_PAIR_TABLES} JOIN votes ON votes.id = pairs.standing_vote_id
-"""
+VOTED_PAIR_COLUMNS = f"{_PAIR_COLUMNS}, {_VOTE_COLUMNS}"
+VOTED_PAIR_TABLES = f"{_PAIR_TABLES} JOIN votes ON votes.id = pairs.standing_vote_id"
+SELECT_VOTED_PAIR = f"SELECT {VOTED_PAIR_COLUMNS} FROM {VOTED_PAIR_TABLES}"
 SELECT_ADAPTER = "SELECT id, name, path, sha256, base_sha256, run_id, created_at FROM adapters"
 
 
@@ -76,9 +79,18 @@ def read_pair(row: Sequence[Any]) -> Pair:
 
 def read_vote(row: Sequence[Any]) -> Vote:
     """A row of `SELECT_VOTE`; the row must be a vote, not an undo."""
-    uuid, pair_id, choice, response_ms, created_at = row
-    when = datetime.fromisoformat(created_at)
-    return Vote(uuid=uuid, pair_id=pair_id, choice=choice, response_ms=response_ms, created_at=when)
+    uuid, pair_id, choice, response_ms, created_at, strength, swapped, repeat_of, ranking = row
+    return Vote(
+        uuid=uuid,
+        pair_id=pair_id,
+        choice=choice,
+        response_ms=response_ms,
+        created_at=datetime.fromisoformat(created_at),
+        strength=strength,
+        swapped=bool(swapped),
+        repeat_of=repeat_of,
+        ranking=ranking,
+    )
 
 
 def read_voted_pair(row: Sequence[Any]) -> VotedPair:

@@ -4,36 +4,37 @@ A method returns when what it wrote is committed and on the disk. Votes are only
 on a pair is the newest one, unless it was undone. Failures are `StoreError`s and `DiskError`s in words.
 """
 
-import sqlite3
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self, get_args
+from typing import Self
 
 from PIL import Image
 
 from sdpo_core.atomic import disk_errors
 from sdpo_core.errors import StoreError
-from sdpo_core.preferences import adapters, imported, rows
+from sdpo_core.preferences import adapters, imported, rankings, review, rows, votes
 from sdpo_core.preferences.backups import daily_backup
 from sdpo_core.preferences.database import Database
 from sdpo_core.preferences.health import Counts, check, count
 from sdpo_core.preferences.images import ImageFolder
 from sdpo_core.preferences.imported import Added, AddedImages, ImportedImage, ImportedPair
 from sdpo_core.preferences.migrations import migrate
+from sdpo_core.preferences.rankings import Ranking
 from sdpo_core.preferences.records import (
     AdapterRecord,
     Candidate,
     Choice,
+    Consistency,
     Pair,
     Purpose,
     Recipe,
+    Strength,
     Vote,
     VotedPair,
 )
-
-_LONGEST_UUID = 64
+from sdpo_core.preferences.review import ReviewedVote, VoteFilter
 
 
 class Store:
@@ -104,6 +105,11 @@ class Store:
         with self._database.reading() as connection:
             row = connection.execute(f"{rows.SELECT_CANDIDATE} WHERE candidate.key = ?", (key,)).fetchone()
         return rows.read_candidate(row) if row else None
+
+    def candidate(self, candidate_id: int) -> Candidate:
+        """The candidate with this id; raises `StoreError` when there is none."""
+        with self._database.reading() as connection:
+            return rows.find_candidate(connection, candidate_id)
 
     def image_path(self, candidate: Candidate) -> Path:
         """The candidate's PNG; raises `ImageMissing` when it is gone."""
@@ -222,70 +228,121 @@ class Store:
 
     # ------------------------------------------------------------------------------------------------------ votes
 
-    def vote(self, uuid: str, pair_id: int, choice: Choice, response_ms: int | None = None) -> Vote:
+    def vote(
+        self,
+        uuid: str,
+        pair_id: int,
+        choice: Choice,
+        response_ms: int | None = None,
+        *,
+        strength: Strength = 1,
+        swapped: bool = False,
+        repeat_of: str | None = None,
+    ) -> Vote:
         """Record a choice; once this returns, it survives a power cut. A newer vote on a pair replaces the older.
 
         The same `uuid` again (a retry) returns the first vote and changes nothing, even when that vote was undone or
-        replaced since. The same `uuid` with another pair or choice raises `StoreError`.
+        replaced since. The same `uuid` with another pair or choice raises `StoreError`. `choice` names the pair's own
+        side; `swapped` says that it was shown on the other. With `repeat_of`, the uuid of an earlier vote on the pair,
+        the choice is kept beside that vote to measure how steady the person is, and never stands.
         """
-        if choice not in get_args(Choice):
-            raise StoreError(f"A choice is one of {', '.join(get_args(Choice))}; {choice!r} came.")
-        if response_ms is not None and response_ms < 0:
-            raise StoreError(f"A response time is 0 ms or more; {response_ms} came.")
-        _check_uuid(uuid)
+        cast = votes.Cast(uuid, pair_id, choice, response_ms, strength, swapped=swapped, repeat_of=repeat_of)
         with self._database.writing() as connection:
-            known = connection.execute(f"{rows.SELECT_VOTE} WHERE uuid = ?", (uuid,)).fetchone()
-            if known:
-                if known[1:3] != (pair_id, choice):
-                    raise _uuid_reused(uuid)
-                return rows.read_vote(known)
-            rows.find_pair(connection, pair_id)
-            row = (uuid, pair_id, choice, response_ms, _now())
-            vote_id = connection.execute(
-                "INSERT INTO votes (uuid, pair_id, choice, response_ms, created_at) VALUES (?, ?, ?, ?, ?)", row
-            ).lastrowid
-            connection.execute("UPDATE pairs SET standing_vote_id = ? WHERE id = ?", (vote_id, pair_id))
-            return rows.read_vote(row)
+            return votes.record(connection, cast, _now())
 
     def undo(self, uuid: str, vote_uuid: str) -> Pair:
         """Take the standing vote `vote_uuid` back, as a row of its own named `uuid`; returns the pair, open again.
 
         Again (a retry, or a second tab) it changes nothing. A vote that was replaced by a newer one can't be undone:
-        `StoreError`, because the pair would seem open while the newer vote stands.
+        `StoreError`, because the pair would seem open while the newer vote stands. An answer to a pair that was asked
+        again is taken back in the same way.
         """
-        _check_uuid(uuid)
         with self._database.writing() as connection:
-            vote_id, pair_id = _vote_to_undo(connection, vote_uuid)
-            known = connection.execute("SELECT undoes FROM votes WHERE uuid = ?", (uuid,)).fetchone()
-            if known and known[0] != vote_id:
-                raise _uuid_reused(uuid)
-            undone = connection.execute("SELECT 1 FROM votes WHERE undoes = ?", (vote_id,)).fetchone()
-            if not undone:
-                freed = connection.execute(
-                    "UPDATE pairs SET standing_vote_id = NULL WHERE standing_vote_id = ?", (vote_id,)
-                ).rowcount
-                if not freed:
-                    raise StoreError("This vote was already replaced by a newer one on the same pair. Undo that one.")
-                connection.execute(
-                    "INSERT INTO votes (uuid, pair_id, undoes, created_at) VALUES (?, ?, ?, ?)",
-                    (uuid, pair_id, vote_id, _now()),
-                )
-            return rows.find_pair(connection, pair_id)
+            return votes.undo(connection, uuid, vote_uuid, _now())
 
     def pair_of_vote(self, vote_uuid: str) -> Pair:
         """The pair that a vote was cast on; raises `StoreError` when there is no such vote to undo."""
         with self._database.reading() as connection:
-            return rows.find_pair(connection, _vote_to_undo(connection, vote_uuid)[1])
+            return rows.find_pair(connection, votes.find(connection, vote_uuid).pair_id)
+
+    def find_vote(self, vote_uuid: str) -> Vote:
+        """The vote of this name, even one that was undone since; raises `StoreError` when there is none."""
+        with self._database.reading() as connection:
+            return votes.find(connection, vote_uuid)
 
     def last_vote(self, *, purpose: Purpose, run_id: str | None = None) -> Vote | None:
-        """The newest standing vote, for undo after a reload."""
+        """The newest vote that was not taken back, for undo after a reload."""
         with self._database.reading() as connection:
-            row = connection.execute(
-                f"{rows.SELECT_VOTED_PAIR} WHERE standing_vote_id IS NOT NULL AND {_chosen(run_id)}"
-                " ORDER BY standing_vote_id DESC LIMIT 1",
-                {"purpose": purpose, "run_id": run_id},
-            ).fetchone()
-        return rows.read_voted_pair(row).vote if row else None
+            return votes.newest(connection, _chosen(run_id), {"purpose": purpose, "run_id": run_id})
+
+    def pair_to_ask_again(self, shown: Collection[int], ahead: int) -> VotedPair | None:
+        """A training pair to ask again once `ahead` others have been answered; None when it is not time yet.
+
+        About one in `votes.ASK_AGAIN_EVERY` pairs should be one; while one waits for its answer among `shown` (ids of
+        pairs in a browser), there is no other.
+        """
+        with self._database.reading() as connection:
+            if votes.any_voted(connection, shown):
+                return None
+            found = votes.to_ask_again(connection, ahead)
+        there = (one for one in found if self.has_image(one.pair.left) and self.has_image(one.pair.right))
+        return next(there, None)
+
+    def sets(self, size: int, *, limit: int = 4, exclude: Collection[int] = ()) -> list[list[Candidate]]:
+        """Up to `limit` groups of `rankings.FEWEST` to `size` images of one prompt, to choose best and worst of.
+
+        They wait for a vote, have not been ranked yet, and are not among `exclude` (ids of candidates).
+        """
+        with self._database.reading() as connection:
+            groups = rankings.sets(connection, size, exclude)
+        return [group for group in groups if all(self.has_image(one) for one in group)][:limit]
+
+    def rank(self, ranking: Ranking) -> list[Vote]:
+        """Record best and worst of several images as votes on their pairs, all or none. See `rankings.Ranking`."""
+        with self._database.writing() as connection:
+            return rankings.record(connection, ranking, _now())
+
+    def undo_ranking(self, uuid: str, ranking: str) -> list[Candidate]:
+        """Take the votes of a ranking back that still stand, as rows named after `uuid`; returns its images."""
+        with self._database.writing() as connection:
+            return rankings.undo(connection, uuid, ranking, _now())
+
+    def ranked(self, ranking: str) -> list[Candidate]:
+        """The images that a ranking gave votes on; raises `StoreError` when there is no such ranking."""
+        with self._database.reading() as connection:
+            return rankings.ranked(connection, ranking)
+
+    def last_ranking(self) -> str | None:
+        """The newest ranking, for undo after a reload."""
+        with self._database.reading() as connection:
+            return rankings.newest(connection)
+
+    def swiss_pairs(self, *, limit: int = 12, exclude: Collection[int] = ()) -> tuple[list[Pair], int]:
+        """Up to `limit` pairs that the Swiss rounds ask for next, and about how many votes they take in all.
+
+        Pairs that were not there are made. `exclude` and pairs with an image gone from disk are passed over.
+        """
+        found: list[Pair] = []
+        with self._database.writing() as connection:
+            due, left = rankings.swiss(connection)
+            for one, other in due:
+                pair = rows.find_pair(connection, rankings.open_pair(connection, one, other, _now()))
+                there = self.has_image(pair.left) and self.has_image(pair.right)
+                if there and pair.id not in exclude and len(found) < limit:
+                    found.append(pair)
+        return found, left
+
+    def review(
+        self, wanted: VoteFilter, *, limit: int = 60, before: str | None = None
+    ) -> tuple[list[ReviewedVote], int]:
+        """Up to `limit` standing votes that fit, newest first, older than the vote named `before`; how many fit."""
+        with self._database.reading() as connection:
+            return review.page(connection, wanted, limit, before)
+
+    def consistency(self) -> Consistency:
+        """How often the person, asked again, chose the same."""
+        with self._database.reading() as connection:
+            return votes.consistency(connection)
 
     def voted_pairs(self, *, purpose: Purpose, run_id: str | None = None) -> list[VotedPair]:
         """Pairs with their standing votes, ties and skips included, oldest vote first."""
@@ -346,23 +403,3 @@ def _now() -> str:
 def _chosen(run_id: str | None) -> str:
     """The condition for pairs of a purpose and, unless None, of a run."""
     return "purpose = :purpose" if run_id is None else "purpose = :purpose AND run_id = :run_id"
-
-
-def _vote_to_undo(connection: sqlite3.Connection, vote_uuid: str) -> tuple[int, int]:
-    """The ids of a vote and of its pair."""
-    vote = connection.execute("SELECT id, pair_id, choice FROM votes WHERE uuid = ?", (vote_uuid,)).fetchone()
-    if vote is None or vote[2] is None:
-        raise StoreError("The vote to undo is not in the store; it may not have been saved yet. Try again.")
-    return vote[0], vote[1]
-
-
-def _check_uuid(uuid: str) -> None:
-    if not 0 < len(uuid) <= _LONGEST_UUID:
-        raise StoreError(f"A vote is named by 1 to {_LONGEST_UUID} characters; {len(uuid)} came. Reload the page.")
-
-
-def _uuid_reused(uuid: str) -> StoreError:
-    return StoreError(
-        f"The name {uuid} already belongs to another choice, so this one was not recorded. Reload the page and choose "
-        "again."
-    )

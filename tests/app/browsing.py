@@ -35,6 +35,7 @@ JOB_PATIENCE_MS = 240_000  # a job loads torch first
 AWAY = (
     *("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_CONNECTION_CLOSED", "ERR_FAILED", "ERR_EMPTY_RESPONSE"),
     *("ERR_CONTENT_LENGTH_MISMATCH", "ERR_INCOMPLETE_CHUNKED_ENCODING", "Failed to fetch"),  # killed in mid-answer
+    *("signal is aborted", "Connection errored out"),  # reloaded in mid-answer
 )
 
 
@@ -109,23 +110,34 @@ class RunningStudio:
 
 
 @contextmanager
-def watched_page(browser: Browser, url: str, *, away: bool = False, **options: Any) -> Iterator[Page]:
-    """A page in a context of its own; afterwards it must have been quiet and have asked nobody but the studio."""
+def watched_page(
+    browser: Browser, url: str, *, away: bool = False, ask_again: bool = False, **options: Any
+) -> Iterator[Page]:
+    """A page in a context of its own; afterwards it must have been quiet and have asked nobody but the studio.
+
+    Pairs come back only with `ask_again`: most tests say beforehand which pairs come.
+    """
     context = browser.new_context(**options)
+    if not ask_again:
+        context.add_init_script("localStorage.setItem('sdpo.ask-again', 'off')")
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
     complaints: list[str] = []
 
+    def complain(words: str) -> None:
+        if not (away and any(known in words for known in AWAY)):
+            complaints.append(words)
+
     def listen(message: ConsoleMessage) -> None:
-        if message.type == "error" and not (away and any(words in message.text for words in AWAY)):
-            complaints.append(message.text)
+        if message.type == "error":
+            complain(message.text)
 
     def look(request: Request) -> None:
         if not request.url.startswith((url, "data:", "blob:")):
             complaints.append(f"asked {request.url}")
 
     page.on("console", listen)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("pageerror", lambda error: complain(str(error)))
     page.on("request", look)
     try:
         yield page

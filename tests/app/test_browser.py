@@ -254,7 +254,7 @@ def test_unsent_votes_survive_a_reload(served: RunningStudio, browser: Browser) 
         refuse_votes(page)
         page.keyboard.press("ArrowRight")
         page.keyboard.press("ArrowLeft")
-        expect(page.locator(".board-unsaved")).to_have_text("2 unsaved")
+        expect(page.locator("#train-board .board-unsaved")).to_have_text("2 unsaved")
         assert choices(served) == before
         page.unroute_all()
         page.reload(wait_until="domcontentloaded")
@@ -283,7 +283,7 @@ def test_votes_survive_a_killed_studio(served: RunningStudio, browser: Browser) 
         served.kill()
         page.keyboard.press("ArrowDown")
         page.keyboard.press("ArrowRight")
-        expect(page.locator(".board-unsaved")).to_have_text("2 unsaved")
+        expect(page.locator("#train-board .board-unsaved")).to_have_text("2 unsaved")
         expect(page.locator(".top-warnings")).to_contain_text("does not answer")
         assert choices(served) == [*before, "right"]
         served.start()  # the stale lock is taken over

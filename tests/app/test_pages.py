@@ -43,7 +43,9 @@ class BuiltPage:
         known = {name.replace("_", "-"): value for name, value in given.items()}
         updates: dict[Block, Any] = {}
         for function in functions:
-            values = {one: known.get((one.elem_id or "").replace("_", "-"), cast(Any, one).value) for one in function.inputs}
+            values = {
+                one: known.get((one.elem_id or "").replace("_", "-"), cast(Any, one).value) for one in function.inputs
+            }
             assert function.fn
             updates |= function.fn(values)
         return updates

@@ -1,15 +1,21 @@
 """What a pair board may ask, from honest and from hostile browsers."""
 
+import json
 import uuid
+from itertools import pairwise
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import pytest
 
+from app import text_vote
 from app.studio import Studio
+from sdpo_core.config import repository_root
+from sdpo_core.preferences.pairs import training_pairs
 from sdpo_core.preferences.records import Pair
 from sdpo_core.training.runs import RunFolder
-from tests.app.helpers import add_pair, make_judge_run
+from tests.app.helpers import BASE, add_pair, make_judge_run
 
 
 def message(pair: Pair, choice: str = "left", run: str = "") -> dict[str, Any]:
@@ -137,6 +143,119 @@ def test_a_closed_judgement_can_not_be_changed_through_another_board(studio: Stu
     assert not studio.judge_votes.undo({**take_back, "run": other.id})["ok"]
     assert not studio.votes.undo(take_back)["ok"]
     assert studio.judge_votes.deck({"run": closed.id})["complete"]
+
+
+def test_a_much_better_side_is_recorded(studio: Studio) -> None:
+    first, second = add_pair(studio.store, 1), add_pair(studio.store, 2)
+    assert studio.votes.vote({**message(first, "right"), "strength": 2})["ok"]
+    assert studio.votes.vote(message(second))["ok"]  # a board of an earlier version knows no strength
+    assert not studio.votes.vote({**message(second, "tie"), "strength": 2})["ok"]
+    assert not studio.votes.vote({**message(second), "strength": 3})["ok"]
+    assert [one.vote.strength for one in studio.store.voted_pairs(purpose="train")] == [2, 1]
+
+
+def cast(studio: Studio, shown: dict[str, Any], choice: str) -> dict[str, Any]:
+    """Choose on a pair as a deck shows it."""
+    again = {key: shown[key] for key in ("swapped", "repeat_of") if key in shown}
+    sent = {"uuid": str(uuid.uuid4()), "pair": shown["id"], "images": shown["images"], "choice": choice, "ms": 700}
+    return {**studio.votes.vote({**sent, **again}), "uuid": sent["uuid"]}
+
+
+def test_about_one_in_fifteen_pairs_comes_back_and_trains_once(studio: Studio) -> None:
+    """Votes through decks as a board asks for them, always for the side that has the smaller hash."""
+    for number in range(70):
+        add_pair(studio.store, number)
+    shown: list[dict[str, Any]] = []
+    deck: list[dict[str, Any]] = []
+    while len(shown) < 72:
+        if len(deck) < 8:
+            deck += studio.votes.deck({"have": [pair["id"] for pair in deck], "n": 12 - len(deck)})["pairs"]
+        pair = deck.pop(0)
+        shown.append(pair)
+        better = "left" if pair["images"][0] < pair["images"][1] else "right"
+        assert cast(studio, pair, better)["ok"]
+    places = [place for place, pair in enumerate(shown) if "repeat_of" in pair]
+    assert len(places) == 4
+    assert min(later - earlier for earlier, later in pairwise([-1, *places])) >= 15
+    assert {shown[place]["swapped"] for place in places} <= {True, False}
+    for place in places:  # not a question of a moment ago, and each once
+        first = next(i for i, pair in enumerate(shown) if pair["id"] == shown[place]["id"])
+        assert place - first >= 10
+    assert len({shown[place]["id"] for place in places}) == 4
+    assert studio.votes.deck({})["consistency"] == {"asked": 4, "same": 4}
+    assert studio.store.counts().votes == 68
+    assert len(training_pairs(studio.store, BASE).usable) == 68
+    assert not any(
+        "repeat_of" in pair for pair in studio.votes.deck({"again": False, "have": list(range(20))})["pairs"]
+    )
+
+
+def test_another_answer_the_second_time_counts_and_changes_nothing(studio: Studio) -> None:
+    for number in range(30):
+        add_pair(studio.store, number)
+    for pair in studio.votes.deck({"n": 20})["pairs"]:
+        assert cast(studio, pair, "left")["ok"]
+    again = next(pair for pair in studio.votes.deck({"n": 5})["pairs"] if "repeat_of" in pair)
+    before = studio.store.voted_pairs(purpose="train")
+    reply = cast(studio, again, "tie")
+    assert reply["consistency"] == {"asked": 1, "same": 0}
+    assert studio.store.voted_pairs(purpose="train") == before
+    last = studio.votes.deck({})["last"]  # a reload, then undo: the same pair is shown the same way
+    assert (last["uuid"], last["pair"]) == (reply["uuid"], again)
+    undone = studio.votes.undo({"uuid": str(uuid.uuid4()), "vote": reply["uuid"]})
+    assert undone["consistency"] == {"asked": 0, "same": 0}
+    assert undone["pair"] == again
+    assert cast(studio, again, "skip")["consistency"] == {"asked": 0, "same": 0}
+    assert studio.store.voted_pairs(purpose="train") == before
+
+
+def test_sides_that_were_exchanged_are_set_right(studio: Studio) -> None:
+    pair = add_pair(studio.store, 1)
+    shown = {"id": pair.id, "images": [pair.right.image_sha256, pair.left.image_sha256], "swapped": True}
+    assert cast(studio, shown, "left")["ok"]
+    (voted,) = studio.store.voted_pairs(purpose="train")
+    assert (voted.vote.choice, voted.vote.swapped) == ("right", True)
+    assert not cast(studio, {**shown, "swapped": False}, "left")["ok"]
+
+
+def test_what_more_votes_bring_is_what_was_measured() -> None:
+    results = json.loads((repository_root() / "bench" / "results" / "outcome.json").read_text(encoding="utf-8"))
+    assert results["size"]["pairs"] == text_vote.MEASURED_VOTES
+    cells = results["cells"].values()
+    for taste, told in text_vote.MEASURED.items():
+        assert round(100 * mean(cell["win_rate"] for cell in cells if cell["oracle"] == taste)) == told
+
+
+def test_judging_asks_nothing_again(studio: Studio, tmp_path: Path) -> None:
+    run = make_judge_run(tmp_path, 40)
+    for pair in studio.store.open_pairs(purpose="judge", run_id=run.id, limit=30):
+        assert studio.judge_votes.vote(message(pair, "left", run.id))["ok"]
+    deck = studio.judge_votes.deck({"run": run.id, "n": 20})
+    assert len(deck["pairs"]) == 10
+    assert "consistency" not in deck
+
+
+def test_all_votes_come_back_to_be_looked_at(studio: Studio) -> None:
+    pairs = [add_pair(studio.store, number, f"a lake {number}") for number in range(3)]
+    for pair in pairs:
+        assert studio.votes.vote(message(pair, "left"))["ok"]
+    page = studio.review.page({"prompt": " LAKE 1 "})
+    assert (page["total"], page["more"]) == (1, False)
+    (shown,) = page["votes"]
+    assert shown["images"] == [pairs[1].left.image_sha256, pairs[1].right.image_sha256]
+    changed = {name: shown[name] for name in ("pair", "images")}
+    assert studio.votes.vote({**changed, "uuid": str(uuid.uuid4()), "choice": "tie"})["ok"]
+    assert [vote["choice"] for vote in studio.review.page({})["votes"]] == ["tie", "left", "left"]
+    assert studio.review.page({"since": "2000-01-01T00:00:00Z", "choice": "tie"})["total"] == 1
+    assert studio.review.page({"until": "2000-01-01T00:00:00+02:00"})["total"] == 0
+
+
+@pytest.mark.parametrize(
+    "hostile", [None, [], {"choice": "winner"}, {"since": "yesterday"}, {"since": "2000-01-01T00:00:00"}, {"n": 1}]
+)
+def test_nonsense_filters_are_refused(studio: Studio, hostile: Any) -> None:
+    reply = studio.review.page(hostile)
+    assert (reply["ok"], reply["retry"]) == (False, False)
 
 
 def test_judging_offers_no_skip_and_no_both_bad(studio: Studio, tmp_path: Path) -> None:

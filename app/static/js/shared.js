@@ -38,6 +38,22 @@ function listen(target, event, handler) {
   window.sdpoListeners[key] = () => target.removeEventListener(event, handler);
 }
 
+/** A choice of this person in this browser, kept where the browser allows it. */
+function remember(key, value) {
+  try { localStorage.setItem(key, value); } catch { forgotten[key] = value; }
+}
+
+function remembered(key) {
+  try { return localStorage.getItem(key) ?? forgotten[key]; } catch { return forgotten[key]; }
+}
+
+const forgotten = window.sdpoForgotten ??= {}; // where nothing can be kept, it lasts as long as the page
+
+/** The chosen way to vote. */
+function voteMode() {
+  return remembered("sdpo.mode") ?? "pairs";
+}
+
 /** Whether the widget can be seen (its tab is the open one). */
 function visible() {
   return element.isConnected && element.getClientRects().length > 0;
