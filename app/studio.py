@@ -15,7 +15,8 @@ import psutil
 
 from app import text
 from app.jobs import Jobs
-from app.voting import JudgeVotes, TrainVotes
+from app.project_votes import ProjectJudgeVotes, ProjectTrainVotes
+from app.projects import SETTINGS, StudioProjects
 from sdpo_core.atomic import write_json
 from sdpo_core.config import GenerateConfig, JudgeConfig, TrainConfig, repository_root, steps_for_pairs
 from sdpo_core.errors import AdapterError, ConfigError, DataError, RunError, SdpoError, StoreError
@@ -67,15 +68,16 @@ class AdapterCard:
 
 
 class Studio:
-    """The studio on one workspace. Every method may be called from any thread."""
+    """The studio on the projects of one root, of which one is open. Every method may be called from any thread."""
 
-    def __init__(self, workspace: Path, jobs: Jobs | None = None) -> None:
-        self.workspace = workspace
-        self.store = Store(workspace)
-        self.jobs = jobs or Jobs(workspace)
-        self.votes = TrainVotes(self.store)
-        self.judge_votes = JudgeVotes(self.store)
-        self._settings_path = workspace / "studio.json"
+    def __init__(self, root: Path, jobs: Jobs | None = None) -> None:
+        self.projects = StudioProjects(root)
+        self.workspace = self.projects.current.path
+        self.store = Store(self.workspace)
+        self.jobs = jobs or Jobs(self.workspace)
+        self._moving = threading.RLock()
+        self.votes = ProjectTrainVotes(self.store, self.projects.others, self._moving)
+        self.judge_votes = ProjectJudgeVotes(self.store, self.projects.others, self._moving)
         self._models: dict[str, ModelInfo] = {}
         self._models_lock = threading.Lock()
         self._verdicts: dict[str, Verdict] = {}
@@ -83,13 +85,29 @@ class Studio:
     def close(self) -> None:
         """Close the store. Running jobs go on."""
         self.store.close()
+        self.projects.close()
+
+    def open_project(self, project_id: str) -> None:
+        """Go over to another project, all pages with it. Raises `RunError` while a job runs, which belongs to the
+        project that is open, and other `SdpoError`s when the project can't be opened; then nothing has changed."""
+        project = self.projects.find(project_id)
+        if project.id == self.projects.current.id:
+            return
+        with self._moving, self.projects.entering(project):
+            self.jobs.move_to(project.path)
+            try:
+                self.store.move_to(project.path)
+            except SdpoError:
+                self.jobs.move_to(self.workspace)
+                raise
+            self.workspace = project.path
 
     # ------------------------------------------------------------------------------------------------------- model
 
     def model_source(self) -> str:
         """The chosen model: `demo` until another is chosen."""
         try:
-            settings = json.loads(self._settings_path.read_text(encoding="utf-8"))
+            settings = json.loads((self.workspace / SETTINGS).read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
             return DEMO
         return str(settings.get("model", DEMO)) if isinstance(settings, dict) else DEMO
@@ -102,7 +120,7 @@ class Studio:
         """Check a model and remember it; raises `ModelError` in words and keeps the earlier one."""
         info = self.inspect(source.strip() or DEMO, fresh=True)
         if source.strip() != self.model_source():
-            write_json(self._settings_path, {"model": info.source})
+            write_json(self.workspace / SETTINGS, {"model": info.source})
         return info
 
     def inspect(self, source: str, *, fresh: bool = False) -> ModelInfo:

@@ -1,0 +1,68 @@
+"""Votes of an open page while projects change: a vote that waited in a browser still reaches its own project."""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from app.voting import JudgeVotes, Reply, TrainVotes
+from sdpo_core.errors import SdpoError
+from sdpo_core.preferences.store import Store
+
+Others = Callable[[], Iterable[Path]]
+"""The workspaces of the projects that are not open."""
+
+
+class ProjectTrainVotes(TrainVotes):
+    """Votes of the open project. Whoever changes it holds `moving`: a vote is looked at and cast in one project."""
+
+    def __init__(self, store: Store, others: Others, moving: threading.RLock) -> None:
+        super().__init__(store)
+        self._others, self._moving = others, moving
+
+    def vote(self, message: Any) -> Reply:
+        """Record a choice, here or where its pair is."""
+        with self._moving:
+            reply = super().vote(message)
+        return _or_elsewhere(reply, self._others, lambda store: TrainVotes(store).vote(message))
+
+    def undo(self, message: Any) -> Reply:
+        """Take a choice back, here or where it was made."""
+        with self._moving:
+            reply = super().undo(message)
+        return _or_elsewhere(reply, self._others, lambda store: TrainVotes(store).undo(message))
+
+
+class ProjectJudgeVotes(JudgeVotes):
+    """The same for blind votes."""
+
+    def __init__(self, store: Store, others: Others, moving: threading.RLock) -> None:
+        super().__init__(store)
+        self._others, self._moving = others, moving
+
+    def vote(self, message: Any) -> Reply:
+        """Record a choice, here or where its run is."""
+        with self._moving:
+            reply = super().vote(message)
+        return _or_elsewhere(reply, self._others, lambda store: JudgeVotes(store).vote(message))
+
+    def undo(self, message: Any) -> Reply:
+        """Take a choice back, here or where it was made."""
+        with self._moving:
+            reply = super().undo(message)
+        return _or_elsewhere(reply, self._others, lambda store: JudgeVotes(store).undo(message))
+
+
+def _or_elsewhere(reply: Reply, others: Others, ask: Callable[[Store], Reply]) -> Reply:
+    """`reply`, unless it refuses for good what another project takes."""
+    if reply.get("ok") or reply.get("retry"):
+        return reply
+    for workspace in others():
+        with contextlib.suppress(SdpoError), Store(workspace) as store:  # one that can't be opened has no such pair
+            told = ask(store)
+            if told.get("ok"):
+                return {"ok": True}  # the rest of it speaks of another project than the page shows
+            if told.get("retry"):
+                return told
+    return reply
