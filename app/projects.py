@@ -10,8 +10,11 @@ from pathlib import Path
 from app import text_home as text
 from app.lock import StudioLock
 from sdpo_core.atomic import write_json
-from sdpo_core.errors import ProjectError
-from sdpo_core.preferences.health import look
+from sdpo_core.errors import ProjectError, SdpoError
+from sdpo_core.preferences.database import Database
+from sdpo_core.preferences.health import count
+from sdpo_core.preferences.images import ImageFolder
+from sdpo_core.preferences.migrations import require_current
 from sdpo_core.projects.contents import Model
 from sdpo_core.projects.exchange import Exported, Imported, export_project, import_project
 from sdpo_core.projects.folders import Project, Projects
@@ -32,6 +35,7 @@ class StudioProjects:
         self._projects = Projects(root)
         self._projects.sweep()
         self._importing = threading.Lock()
+        self._facts: dict[str, tuple[int, str]] = {}  # of a project: its database's time of change, and the sentence
         self.current = self._projects.current()
         self._lock = self._locked(self.current)
 
@@ -114,11 +118,23 @@ class StudioProjects:
         write_json(project.path / SETTINGS, {"model": source})
 
     def facts(self, project: Project) -> str:
-        """How much a project holds, for a person."""
-        if not (project.path / "studio.db").is_file():
+        """How much a project holds that is not open, for a person; counted again when its database has changed."""
+        file = project.path / "studio.db"
+        if not file.is_file():
             return text.EMPTY_PROJECT
-        _, counts = look(project.path)
-        return text.project_facts(counts.candidates, counts.votes, counts.adapters)
+        stamp = file.stat().st_mtime_ns
+        known = self._facts.get(project.id)
+        if known and known[0] == stamp:
+            return known[1]
+        try:
+            with contextlib.closing(Database(file, read_only=True)) as database:
+                require_current(database)
+                counts = count(database, ImageFolder(project.path / "images"), "train")
+            told = text.project_facts(counts.candidates, counts.votes, counts.adapters)
+        except SdpoError as error:
+            told = text.UNREADABLE_PROJECT.format(why=error)
+        self._facts[project.id] = (stamp, told)
+        return told
 
     def _locked(self, project: Project) -> StudioLock | None:
         if project.path == self.root:

@@ -104,10 +104,10 @@ class Studio:
 
     # ------------------------------------------------------------------------------------------------------- model
 
-    def model_source(self) -> str:
-        """The chosen model: `demo` until another is chosen."""
+    def model_source(self, workspace: Path | None = None) -> str:
+        """The model that was chosen here, or in another project: `demo` until another is chosen."""
         try:
-            settings = json.loads((self.workspace / SETTINGS).read_text(encoding="utf-8"))
+            settings = json.loads(((workspace or self.workspace) / SETTINGS).read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
             return DEMO
         return str(settings.get("model", DEMO)) if isinstance(settings, dict) else DEMO

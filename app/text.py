@@ -1,12 +1,21 @@
 """Every string that a person sees in the studio. Library errors (`SdpoError`) bring their own sentences.
 
+The pages Home and Disk have theirs in `app.text_home`.
+
 Plain words first: what happens, then what to do. Widgets get their strings from here as a `text` property.
 """
 
 NAME = "SDPO Studio"
 TAGLINE = "Click which of two images you like better. Your own machine learns your taste."
 
-TABS = {"generate": "Generate", "vote": "Vote", "train": "Train", "judge": "Judge", "adapters": "Adapters"}
+TABS = {
+    "home": "Home",
+    "generate": "Generate",
+    "vote": "Vote",
+    "train": "Train",
+    "judge": "Judge",
+    "adapters": "Adapters",
+}
 """The pages in the order of the path."""
 
 

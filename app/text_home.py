@@ -78,6 +78,9 @@ GPU_BUSY = ", {busy} % busy"
 DISK_LABEL = "Disk"
 DISK_HINT = "{free} free of {total}"
 
+DEMO_MODEL = "tiny, for trying out"
+FAMILIES = {"sd15": "Stable Diffusion 1.x", "sd20": "Stable Diffusion 2.x", "sdxl": "Stable Diffusion XL"}
+
 
 def model_hint(family: str, size_px: int) -> str:
     """What a base model is."""
