@@ -22,6 +22,7 @@ from typing import Any, cast
 from sdpo_core.errors import ProjectError
 from sdpo_core.preferences import rows
 from sdpo_core.preferences.database import Database
+from sdpo_core.preferences.health import pairs_against_their_history
 from sdpo_core.preferences.migrations import MIGRATIONS, create, migrate, require_current
 from sdpo_core.preferences.records import CHOICES, Candidate
 
@@ -32,13 +33,7 @@ TABLES = ("prompts", "candidates", "pairs", "votes", "adapters")
 MAX_TEXT_BYTES = 64 * 2**10
 """Longest prompt or negative prompt."""
 
-_DERIVED = {("pairs", "standing_vote_id"), ("adapters", "path")}  # follow from the rest, so they are not written
-_STANDING = (
-    "UPDATE pairs SET standing_vote_id ="
-    " (SELECT max(id) FROM votes vote WHERE vote.pair_id = pairs.id AND choice IS NOT NULL)",
-    "UPDATE pairs SET standing_vote_id = NULL"
-    " WHERE EXISTS (SELECT 1 FROM votes undo WHERE undo.undoes = pairs.standing_vote_id)",
-)
+_STANDING = "standing_vote_id"  # the one column that names a later row: kept until the votes are there
 _SHA256 = re.compile("[0-9a-f]{64}")
 _RUN_ID = re.compile(r"[\w-]{1,120}")
 _LONGEST_UUID = 64
@@ -105,7 +100,7 @@ def _rows(connection: sqlite3.Connection, table: str) -> Iterator[Row]:
 
 def as_line(table: str, row: Row) -> Row:
     """A row as it stands in the file."""
-    return {"table": table, **{name: value for name, value in row.items() if (table, name) not in _DERIVED}}
+    return {"table": table, **{name: value for name, value in row.items() if (table, name) != ("adapters", "path")}}
 
 
 # ------------------------------------------------------------------------------------------------------------ reading
@@ -149,8 +144,6 @@ def fill(path: Path, heading: Heading, lines: Iterable[bytes], adapter_path: Ada
         create(database, heading.schema)
         with database.writing() as connection:
             needed = _Filling(connection, adapter_path).fill(lines)
-            for statement in _STANDING:
-                connection.execute(statement)
         migrate(database, path.parent / "backups")
         with database.reading() as connection:
             _check_all(connection, needed)
@@ -168,10 +161,16 @@ class _Filling:
         self._columns = {
             table: {str(row[1]) for row in connection.execute(f"PRAGMA table_info({table})")} for table in TABLES
         }
+        # Columns that name another row by its id, which will be a new one; a vote's uuid stays what it is.
         self._foreign = {
-            table: {str(row[3]): str(row[2]) for row in connection.execute(f"PRAGMA foreign_key_list({table})")}
+            table: {
+                str(row[3]): str(row[2])
+                for row in connection.execute(f"PRAGMA foreign_key_list({table})")
+                if row[4] in (None, "id") and row[3] != _STANDING
+            }
             for table in TABLES
         }
+        self._standing: list[tuple[int, int]] = []  # a pair's new id, and its standing vote's id in the file
         self._ids: dict[str, dict[int, int]] = {table: {} for table in TABLES}
         self._needed = Needed()
 
@@ -183,6 +182,11 @@ class _Filling:
                 self._insert(_json(line, number), number)
             except (sqlite3.IntegrityError, sqlite3.DataError, OverflowError, ValueError) as error:
                 raise _unfit(number, str(error)) from error
+        for pair_id, vote_id in self._standing:
+            if vote_id not in self._ids["votes"]:
+                raise ProjectError("A pair's standing vote is not in the project. Export it again.")
+            chosen = (self._ids["votes"][vote_id], pair_id)
+            self._connection.execute("UPDATE pairs SET standing_vote_id = ? WHERE id = ?", chosen)
         return self._needed
 
     def _insert(self, row: Row, number: int) -> None:
@@ -192,12 +196,13 @@ class _Filling:
         if not isinstance(local, int) or isinstance(local, bool) or local in self._ids[table]:
             raise _unfit(number, "its id is no whole number, or stands there twice")
         preview = row.pop("preview", None) if table == "adapters" else None
-        allowed = self._columns[table] - {"id"} - {name for where, name in _DERIVED if where == table}
+        allowed = self._columns[table] - ({"id", "path"} if table == "adapters" else {"id"})
         unknown = row.keys() - allowed
         if unknown:
             raise _unfit(number, f"{table} have no {min(unknown)[:40]!r}")
         if any(isinstance(value, bool | list | dict) for value in row.values()):
             raise _unfit(number, "a value is neither text nor a number")
+        standing = row.pop(_STANDING, None)
         for name, target in self._foreign[table].items():
             if row.get(name) is not None:
                 if row[name] not in self._ids[target]:
@@ -210,6 +215,10 @@ class _Filling:
         cursor = self._connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(row.values()))
         assert cursor.lastrowid is not None
         self._ids[table][local] = cursor.lastrowid
+        if standing is not None:
+            if not isinstance(standing, int):
+                raise _unfit(number, "its standing vote is no id")
+            self._standing.append((cursor.lastrowid, standing))
 
     def _place(self, row: Row, preview: Any, number: int) -> str:
         name, sha256 = row.get("name"), row.get("sha256")
@@ -243,6 +252,8 @@ def _check_all(connection: sqlite3.Connection, needed: Needed) -> None:
             if pair.run_id is not None and not _RUN_ID.fullmatch(pair.run_id):
                 raise ValueError("a pair names an impossible run")
         _check_votes(connection)
+        if pairs_against_their_history(connection):
+            raise ValueError("a pair shows another vote than its history says")
         for record in map(rows.read_adapter, connection.execute(rows.SELECT_ADAPTER)):
             if not _SHA256.fullmatch(record.base_sha256) or not _RUN_ID.fullmatch(record.run_id):
                 raise ValueError("an adapter names an impossible model or run")
