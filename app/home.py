@@ -86,7 +86,7 @@ class Home:
         left = disk(self._studio.workspace)
         hint = text.DISK_HINT.format(free=text.size(left.free_bytes), total=text.size(left.total_bytes))
         room = {"label": text.DISK_LABEL, "hint": hint, "share": 1 - left.free_bytes / left.total_bytes}
-        return [*(cards or none), room]
+        return [*(cards or none), {**room, "tab": "disk"}]
 
     def _projects(self) -> list[Reply]:
         current = self._studio.projects.current.id

@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 from app import text
 from app.components.status_bar import status_bar
 from app.overview import Overview
-from app.pages import adapters, generate, home, judge, train, vote
+from app.pages import adapters, disk, generate, home, judge, train, vote
 from app.pages.common import QUIET, Context, Page, Updates, Values
 from app.project_routes import project_routes
 from app.routes import STATIC, routes
@@ -26,6 +26,7 @@ _PAGES: dict[str, Callable[[Context], Page]] = {
     "train": train.build,
     "judge": judge.build,
     "adapters": adapters.build,
+    "disk": disk.build,
 }
 """In the order of the path; the names are those of `?tab=`."""
 

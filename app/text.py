@@ -15,6 +15,7 @@ TABS = {
     "train": "Train",
     "judge": "Judge",
     "adapters": "Adapters",
+    "disk": "Disk",
 }
 """The pages in the order of the path."""
 

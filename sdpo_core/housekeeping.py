@@ -1,7 +1,7 @@
 """What a workspace takes on the disk, and what of it can go: into the trash, never an image that was voted on.
 
-Each kind of clearing says first what would go (`preview`) and then does it (`clear`), looking anew. Caches and the
-trash itself are removed at once; everything else can be put back.
+Each kind of clearing says first what would go (`preview`) and then does it (`clear`), looking anew. Caches, exported
+zips and the trash itself are removed at once; everything else can be put back.
 """
 
 import contextlib
@@ -20,9 +20,9 @@ from sdpo_core.preferences.database import Database
 from sdpo_core.preferences.trash import Rows, Thrown, Trash, size_of
 from sdpo_core.training.runs import RunFolder, list_runs
 
-Kind = Literal["unvoted", "strays", "checkpoints", "cache", "trash"]
+Kind = Literal["unvoted", "strays", "checkpoints", "exports", "cache", "trash"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-FINAL: frozenset[Kind] = frozenset({"cache", "trash"})
+FINAL: frozenset[Kind] = frozenset({"exports", "cache", "trash"})
 """Kinds that can't be put back."""
 
 SETTLED_S = 3600.0
@@ -48,7 +48,7 @@ class Clearing:
 class Share:
     """What one part of the workspace takes."""
 
-    name: str  # images, adapters, checkpoints, runs, votes, cache, trash, other
+    name: str  # images, checkpoints, runs, adapters, votes, exports, cache, trash, other
     size_bytes: int
 
 
@@ -62,10 +62,11 @@ def measure(workspace: Path) -> list[Share]:
         "runs": size_of([workspace / "runs"]) - checkpoints,
         "adapters": size_of([workspace / "adapters"]),
         "votes": size_of(databases),
+        "exports": size_of([workspace / "exports"]),
         "cache": size_of([workspace / "cache"]),
         "trash": size_of([workspace / "trash"]),
     }
-    known = {"images", "runs", "adapters", "backups", "cache", "trash", "projects"}
+    known = {"images", "runs", "adapters", "backups", "exports", "cache", "trash", "projects"}
     rest = [p for p in workspace.iterdir() if p.name not in known and not p.name.startswith("studio.db")]
     return [Share(name, size) for name, size in {**parts, "other": size_of(rest)}.items()]
 
@@ -74,6 +75,9 @@ def preview(workspace: Path, kind: Kind) -> Clearing:
     """What `clear` would take away now. Raises `StoreError` when the database can't be read."""
     if kind == "cache":
         return _cache(workspace)
+    if kind == "exports":
+        zips = tuple((workspace / "exports").glob("*.zip"))
+        return Clearing(kind, zips, size_of(zips))
     if kind == "trash":
         files = tuple(workspace / "trash" / entry.id for entry in Trash(workspace).entries())
         return Clearing(kind, files, size_of(files))

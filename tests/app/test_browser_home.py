@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from app import text_home as text
+from sdpo_core.preferences.store import Store
 from sdpo_core.projects.folders import FIRST
 from tests.app.browsing import RunningStudio, add_pairs, open_tab, wait_board, watched_page
 from tests.app.conftest import end_processes
@@ -97,3 +98,27 @@ def test_a_project_goes_out_and_comes_in_as_a_zip(page: Page, tmp_path: Path) ->
     page.set_input_files("#project-file", zipped)
     expect(page.locator(".home-said[data-kind=bad]")).to_contain_text("leads out of")
     expect(page.locator(".home-project")).to_have_count(projects + 1)
+
+
+def test_the_house_is_kept_and_nothing_with_a_vote_goes(house: RunningStudio, page: Page) -> None:
+    page.get_by_role("button", name=text.HOME["keepHouse"]).click()
+    page.wait_for_selector(".sdpo-disk[data-ready=yes]")
+    page.locator("[data-kind=unvoted]").click()
+    dialog = page.locator(".disk-dialog")
+    expect(dialog).to_contain_text("Nobody voted on these images")
+    expect(dialog.locator("img")).to_have_count(6)
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    page.locator("[data-kind=unvoted]").click()
+    page.click("#disk-act")
+    expect(page.locator(".sdpo-disk .home-said[data-kind=good]")).to_contain_text("put them back")
+    with Store(house.workspace) as store:
+        assert (store.counts().pairs, store.counts().votes) == (1, 1)
+    page.locator("#disk-trash button").click()
+    expect(page.locator("#disk-trash")).to_contain_text(text.DISK["trashEmpty"])
+    with Store(house.workspace) as store:
+        assert store.counts().open_pairs == 3
+    page.locator("#disk-backups button").first.click()
+    expect(dialog).to_contain_text("Everything goes back")
+    page.click("#disk-act")
+    expect(page.locator("#disk-backups")).to_contain_text(text.BACKUP_NAMES["before-restore"])
