@@ -160,18 +160,7 @@ class Housekeeping:
         ]
 
     def _backups(self) -> list[Reply]:
-        return [
-            {
-                "name": backup.name,
-                "title": next((t for start, t in text.BACKUP_NAMES.items() if backup.name.startswith(start)), ""),
-                "made": _moment(backup.made_at),
-                "facts": text.UNREADABLE_BACKUP
-                if backup.problem
-                else text.backup_facts(backup.votes, backup.size_bytes),
-                "usable": not backup.problem,
-            }
-            for backup in restoring.backups(self._studio.workspace)
-        ]
+        return [_copy(backup) for backup in restoring.backups(self._studio.workspace)]
 
     def _votes(self) -> int:
         file = self._studio.workspace / "studio.db"

@@ -193,10 +193,8 @@ def would_go(kind: str, files: int, size_bytes: int, pairs: int, runs: int) -> s
     takes = f"{size(size_bytes)} in {number(files, 'file', 'files')}."
     match kind:
         case "unvoted":
-            waiting_pairs = (
-                f" {number(pairs, 'pair that waits', 'pairs that wait')} for a vote go with them." if pairs else ""
-            )
-            return f"{takes} Nobody voted on these images, here or in any copy.{waiting_pairs}"
+            told = f"{takes} Nobody voted on these images, here or in any copy."
+            return f"{told} With them goes what waits for a vote: {number(pairs, 'pair', 'pairs')}." if pairs else told
         case "strays":
             return f"{takes} No pair and no recipe speaks of them."
         case "checkpoints":

@@ -89,7 +89,7 @@ def migrate(database: Database, backups: Path) -> None:
 
     Raises `StoreTooNew` for a database of a newer studio and `StoreError` for another program's.
     """
-    while (version := checked_version(database)) < len(MIGRATIONS):
+    while (version := _checked_version(database)) < len(MIGRATIONS):
         if version > 0:
             write_backup(database, backups / f"before-version-{version + 1}.db")
         with database.writing() as connection:
@@ -114,7 +114,7 @@ def _take_step(connection: sqlite3.Connection, version: int) -> None:
 
 def require_current(database: Database) -> None:
     """Raise `StoreError` unless the schema is of this version: for those who look and may not migrate."""
-    version = checked_version(database)
+    version = _checked_version(database)
     if version < len(MIGRATIONS):
         raise StoreError(
             f"{database.path} was written by an older version of the studio (format {version}; this version has "
@@ -122,8 +122,12 @@ def require_current(database: Database) -> None:
         )
 
 
-def checked_version(database: Database) -> int:
+def schema_of(database: Database) -> int:
     """The schema's number, 0 for an empty database; raises as `migrate` does for a newer or another program's."""
+    return _checked_version(database)
+
+
+def _checked_version(database: Database) -> int:
     with database.reading() as connection:
         version = int(connection.execute("PRAGMA user_version").fetchone()[0])
         owner = int(connection.execute("PRAGMA application_id").fetchone()[0])

@@ -11,7 +11,7 @@ from pathlib import Path
 from sdpo_core.errors import SdpoError, StoreError
 from sdpo_core.preferences.backups import write_backup
 from sdpo_core.preferences.database import Database, damaged, database_errors
-from sdpo_core.preferences.migrations import checked_version, migrate
+from sdpo_core.preferences.migrations import migrate, schema_of
 
 _NAME = re.compile(r"(day|before-version|before-restore)-[0-9T-]+\.db")
 _KEEP_BEFORE_RESTORE = 5
@@ -69,7 +69,7 @@ def restore(workspace: Path, name: str) -> Backup:
 
 
 def _require_sound(database: Database) -> None:
-    if checked_version(database) == 0:
+    if schema_of(database) == 0:
         raise StoreError(f"{database.path.name} is empty, so it is no copy of your votes. Choose another backup.")
     with database.reading() as connection:
         finding = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
