@@ -4,7 +4,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from app.voting import JudgeVotes, Reply, TrainVotes
 from sdpo_core.errors import SdpoError
@@ -14,8 +14,13 @@ Others = Callable[[], Iterable[Path]]
 """The workspaces of the projects that are not open."""
 
 
-class ProjectTrainVotes(TrainVotes):
-    """Votes of the open project. Whoever changes it holds `moving`: a vote is looked at and cast in one project."""
+class _ProjectVotes(TrainVotes):
+    """In front of a service in the bases of a class: what it refuses for good is offered to the other projects.
+
+    Whoever changes the open project holds `moving`, so that a vote is looked at and cast in one project.
+    """
+
+    _service: ClassVar[type[TrainVotes]]  # what to ask elsewhere
 
     def __init__(self, store: Store, others: Others, moving: threading.RLock) -> None:
         super().__init__(store)
@@ -25,36 +30,28 @@ class ProjectTrainVotes(TrainVotes):
         """Record a choice, here or where its pair is."""
         with self._moving:
             reply = super().vote(message)
-        return _or_elsewhere(reply, self._others, lambda store: TrainVotes(store).vote(message))
+        return or_elsewhere(reply, self._others, lambda store: self._service(store).vote(message))
 
     def undo(self, message: Any) -> Reply:
         """Take a choice back, here or where it was made."""
         with self._moving:
             reply = super().undo(message)
-        return _or_elsewhere(reply, self._others, lambda store: TrainVotes(store).undo(message))
+        return or_elsewhere(reply, self._others, lambda store: self._service(store).undo(message))
 
 
-class ProjectJudgeVotes(JudgeVotes):
-    """The same for blind votes."""
+class ProjectTrainVotes(_ProjectVotes, TrainVotes):
+    """Votes that train."""
 
-    def __init__(self, store: Store, others: Others, moving: threading.RLock) -> None:
-        super().__init__(store)
-        self._others, self._moving = others, moving
-
-    def vote(self, message: Any) -> Reply:
-        """Record a choice, here or where its run is."""
-        with self._moving:
-            reply = super().vote(message)
-        return _or_elsewhere(reply, self._others, lambda store: JudgeVotes(store).vote(message))
-
-    def undo(self, message: Any) -> Reply:
-        """Take a choice back, here or where it was made."""
-        with self._moving:
-            reply = super().undo(message)
-        return _or_elsewhere(reply, self._others, lambda store: JudgeVotes(store).undo(message))
+    _service = TrainVotes
 
 
-def _or_elsewhere(reply: Reply, others: Others, ask: Callable[[Store], Reply]) -> Reply:
+class ProjectJudgeVotes(_ProjectVotes, JudgeVotes):
+    """Blind votes."""
+
+    _service = JudgeVotes
+
+
+def or_elsewhere(reply: Reply, others: Others, ask: Callable[[Store], Reply]) -> Reply:
     """`reply`, unless it refuses for good what another project takes."""
     if reply.get("ok") or reply.get("retry"):
         return reply
