@@ -4,7 +4,6 @@ POST /sdpo/project            the body is a project's zip; answers {"ok", "sente
 GET  /sdpo/export/<name>      a zip that was exported
 """
 
-import secrets
 import shutil
 
 import anyio.to_thread
@@ -24,14 +23,13 @@ _RESERVE_BYTES = 2**28  # what an upload leaves free on the disk
 def project_routes(studio: Studio) -> list[BaseRoute]:
     """The routes of projects."""
     actions = ProjectActions(studio)
-    folder = studio.projects.root / "projects"
 
     async def receive(request: Request) -> Response:
-        path = folder / f".importing-{secrets.token_hex(8)}.zip"
+        path = studio.projects.draft()
         try:
             with disk_errors(path):
-                folder.mkdir(parents=True, exist_ok=True)
-                room = shutil.disk_usage(folder).free - _RESERVE_BYTES
+                path.parent.mkdir(parents=True, exist_ok=True)
+                room = shutil.disk_usage(path.parent).free - _RESERVE_BYTES
                 with path.open("wb") as file:
                     async for piece in request.stream():
                         room -= len(piece)

@@ -72,6 +72,10 @@ class StudioProjects:
         self._lock, self.current = lock, project
         self._projects.remember(project.id)
 
+    def draft(self) -> Path:
+        """Where an upload may lie until it is looked at."""
+        return self._projects.draft(".zip")
+
     # ------------------------------------------------------------------------------------------------------ actions
 
     def make(self, name: str) -> Project:

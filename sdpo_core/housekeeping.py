@@ -5,8 +5,10 @@ zips and the trash itself are removed at once; everything else can be put back.
 """
 
 import contextlib
+import os
 import shutil
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -126,7 +128,7 @@ def put_back(workspace: Path, entry_id: str) -> Thrown:
 def _unvoted(workspace: Path, database: Database) -> Clearing:
     with database.reading() as connection:
         found = unvoted.find(connection, unvoted.voted_in_backups(workspace / "backups"))
-    files = tuple(path for sha256 in sorted(found.images) if (path := _image(workspace, sha256)).is_file())
+    files = tuple(sorted(path for path in _image_files(workspace) if path.stem in found.images))
     return Clearing("unvoted", files, size_of(files), tuple(path.stem for path in files), found.pairs, (), found.rows)
 
 
@@ -135,7 +137,7 @@ def _strays(workspace: Path, database: Database) -> Clearing:
     with database.reading() as connection:
         known = {sha256 for (sha256,) in connection.execute("SELECT image_sha256 FROM candidates")}
     known |= unvoted.voted_in_backups(workspace / "backups")
-    found = [path for path in (workspace / "images").glob("*/*") if path.is_file() and path.stem not in known]
+    found = [path for path in _image_files(workspace) if path.stem not in known]
     files = tuple(sorted(path for path in found if _is_settled(path)))
     return Clearing("strays", files, size_of(files), tuple(path.stem for path in files if path.suffix == ".png"))
 
@@ -177,8 +179,12 @@ def _is_settled(path: Path) -> bool:
     return time.time() - path.lstat().st_mtime > SETTLED_S
 
 
-def _image(workspace: Path, sha256: str) -> Path:
-    return workspace / "images" / sha256[:2] / f"{sha256}.png"
+def _image_files(workspace: Path) -> Iterator[Path]:
+    """Files two folders deep among the images."""
+    for folder in (workspace / "images").iterdir():
+        if folder.is_dir():
+            with os.scandir(folder) as entries:
+                yield from [folder / entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
 
 
 def require_kind(value: str) -> Kind:

@@ -8,10 +8,12 @@ anywhere is therefore finished by putting the entry back.
 """
 
 import json
+import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterable, Sequence
+import stat
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -111,12 +113,20 @@ class Trash:
         return Thrown(entry_id, kind, made_at, files, rows, size_of([self._files(entry_id)]))
 
 
-def size_of(paths: Sequence[Path]) -> int:
-    """Bytes that files and folders take; links are not followed."""
-    total = 0
-    for path in paths:
-        if path.is_dir() and not path.is_symlink():
-            total += size_of(list(path.iterdir()))
-        else:
-            total += path.lstat().st_size if path.exists() or path.is_symlink() else 0
-    return total
+def size_of(paths: Iterable[Path]) -> int:
+    """Bytes that files and folders take; links are not followed, and what is gone meanwhile takes nothing."""
+    return sum(_size(path) for path in paths)
+
+
+def _size(path: Path) -> int:
+    try:
+        state = path.lstat()
+        if not stat.S_ISDIR(state.st_mode):
+            return state.st_size
+        with os.scandir(path) as entries:
+            # An entry knows its size without another look at the path; folders are looked into afterwards.
+            found = [(entry.is_dir(follow_symlinks=False), entry) for entry in entries]
+        files = sum(entry.stat(follow_symlinks=False).st_size for is_folder, entry in found if not is_folder)
+    except FileNotFoundError:
+        return 0
+    return files + sum(_size(Path(entry.path)) for is_folder, entry in found if is_folder)

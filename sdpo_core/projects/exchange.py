@@ -11,6 +11,7 @@ new project: it is built beside the others, looked at whole, and only then given
 import contextlib
 import hashlib
 import json
+import os
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from sdpo_core.atomic import replacing, write_bytes
+from sdpo_core.atomic import replacing
 from sdpo_core.errors import AdapterError, ProjectError
 from sdpo_core.files.adapter_info import read_adapter_info
 from sdpo_core.files.hashing import sha256_file
@@ -162,7 +163,7 @@ def _build(
     for sha256, size in needed.images.items():
         data = file.image(sha256)
         archive.check_png(sha256, data, size)
-        write_bytes(folder / "images" / sha256[:2] / f"{sha256}.png", data)
+        _write(folder / "images" / sha256[:2] / f"{sha256}.png", data)
         done += 1
         on_file(done, total)
     for place, sha256 in needed.adapters.items():
@@ -177,7 +178,18 @@ def _build(
     for place, sha256 in needed.previews.items():
         data = file.image(sha256)
         archive.check_png(sha256, data)
-        write_bytes(folder / place, data)
+        _write(folder / place, data)
+    if os.name != "nt":
+        os.sync()  # once for all; until the folder gets its name, nobody minds half a file
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(exist_ok=True, parents=True)
+    with path.open("wb") as file:
+        file.write(data)
+        if os.name == "nt":
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def _tell(folder: Path) -> tuple[int, int, int]:

@@ -11,6 +11,7 @@ that it was made under, because runs name files in it; what a person calls the p
 
 import contextlib
 import json
+import os
 import re
 import secrets
 import shutil
@@ -20,6 +21,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
+
+import psutil
 
 from sdpo_core.atomic import disk_errors, patiently, write_json
 from sdpo_core.errors import ProjectError
@@ -105,7 +108,7 @@ class Projects:
     def adding(self, wanted_name: str) -> Iterator[tuple[str, Path]]:
         """Yield an id and a folder to fill; after a clean exit it is a project called `wanted_name`, numbered if need
         be. If the block raises, nothing of it stays."""
-        building = self._folder / f"{_BUILDING}{secrets.token_hex(4)}"
+        building = self.draft()
         project_id = self._new_id(wanted_name)
         with disk_errors(building):
             try:
@@ -118,10 +121,17 @@ class Projects:
                 shutil.rmtree(building, ignore_errors=True)
                 raise
 
+    def draft(self, suffix: str = "") -> Path:
+        """A free path beside the projects for something that is on its way in."""
+        return self._folder / f"{_BUILDING}{os.getpid()}-{secrets.token_hex(4)}{suffix}"
+
     def sweep(self) -> None:
-        """Remove what imports left that were cut off. For the start of a studio, which holds the root alone."""
+        """Remove drafts whose process is gone. For the start of a studio, when this process has none."""
         for left in self._folder.glob(f"{_BUILDING}*"):
-            shutil.rmtree(left, ignore_errors=True)
+            owner = left.name.removeprefix(_BUILDING).split("-")[0]
+            if owner.isdigit() and int(owner) != os.getpid() and psutil.pid_exists(int(owner)):
+                continue
+            shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)
 
     def _read(self, project_id: str) -> Project:
         path = self.root if project_id == FIRST else self._folder / project_id

@@ -1,6 +1,9 @@
 """Projects under one root: made, renamed, archived, opened."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -90,10 +93,17 @@ def test_what_fails_on_the_way_in_leaves_nothing(tmp_path: Path) -> None:
     assert [project.name for project in projects.all()] == ["My first project", "Light", "Light (2)"]
 
 
-def test_a_killed_import_is_swept_away(tmp_path: Path) -> None:
-    left = tmp_path / "projects" / ".importing-0123abcd"
-    left.mkdir(parents=True)
+def test_a_killed_import_is_swept_away_and_a_running_one_is_not(tmp_path: Path) -> None:
     projects = Projects(tmp_path)
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait()
+    left = [tmp_path / "projects" / f".importing-{owner}-0123abcd" for owner in (gone.pid, "x", os.getpid())]
+    for folder in left:
+        (folder / "images").mkdir(parents=True)
+    upload = projects.draft(".zip")
+    upload.write_bytes(b"half of it")
+    running = tmp_path / "projects" / f".importing-{os.getppid()}-0123abcd"
+    running.mkdir()
     assert [project.id for project in projects.all()] == [FIRST]
     projects.sweep()
-    assert not left.exists()
+    assert list((tmp_path / "projects").iterdir()) == [running]

@@ -1,6 +1,6 @@
 // Keeping house: what everything takes, what can go (shown before it does), the trash, copies of the votes.
 
-const AGAIN_MS = 15000;
+const AGAIN_MS = 60000; // every image is counted
 
 let asked = 0;
 let shown = "";
@@ -120,7 +120,10 @@ async function run(action, name, pressed = null) {
   await refresh();
 }
 
+let seen = true;
 listen(window, "sdpo:status", () => {
-  if (visible() && Date.now() - asked > AGAIN_MS) refresh();
+  const opened = visible() && !seen;
+  seen = visible();
+  if (opened || (seen && Date.now() - asked > AGAIN_MS)) refresh();
 });
 refresh();
