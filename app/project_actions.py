@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app import text_home as text
+from app.models import chosen_in
 from app.studio import Studio
 from sdpo_core.errors import SdpoError
 from sdpo_core.projects.contents import Model
@@ -71,7 +72,7 @@ class ProjectActions:
     def _portable_model(self, project: Project) -> Model | None:
         """What may be told of a project's base model; None when it can't be found any more."""
         try:
-            info = self._studio.inspect(self._studio.model_source(project.path))
+            info = self._studio.inspect(chosen_in(project.path))
         except SdpoError:
             return None
         on_the_hub = info.source.count("/") == 1 and not Path(info.source).exists()

@@ -1,42 +1,38 @@
 """Votes of an open page while projects change: a vote that waited in a browser still reaches its own project."""
 
 import contextlib
-import threading
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, ClassVar
 
+from app.projects import StudioProjects
 from app.voting import JudgeVotes, Reply, TrainVotes
 from sdpo_core.errors import SdpoError
 from sdpo_core.preferences.store import Store
-
-Others = Callable[[], Iterable[Path]]
-"""The workspaces of the projects that are not open."""
 
 
 class _ProjectVotes(TrainVotes):
     """In front of a service in the bases of a class: what it refuses for good is offered to the other projects.
 
-    Whoever changes the open project holds `moving`, so that a vote is looked at and cast in one project.
+    While it answers no other project is opened, so that a vote is looked at and cast in one.
     """
 
     _service: ClassVar[type[TrainVotes]]  # what to ask elsewhere
 
-    def __init__(self, store: Store, others: Others, moving: threading.RLock) -> None:
+    def __init__(self, store: Store, projects: StudioProjects) -> None:
         super().__init__(store)
-        self._others, self._moving = others, moving
+        self._projects = projects
 
     def vote(self, message: Any) -> Reply:
         """Record a choice, here or where its pair is."""
-        with self._moving:
+        with self._projects.moving:
             reply = super().vote(message)
-        return or_elsewhere(reply, self._others, lambda store: self._service(store).vote(message))
+        return or_elsewhere(reply, self._projects, lambda store: self._service(store).vote(message))
 
     def undo(self, message: Any) -> Reply:
         """Take a choice back, here or where it was made."""
-        with self._moving:
+        with self._projects.moving:
             reply = super().undo(message)
-        return or_elsewhere(reply, self._others, lambda store: self._service(store).undo(message))
+        return or_elsewhere(reply, self._projects, lambda store: self._service(store).undo(message))
 
 
 class ProjectTrainVotes(_ProjectVotes, TrainVotes):
@@ -51,11 +47,11 @@ class ProjectJudgeVotes(_ProjectVotes, JudgeVotes):
     _service = JudgeVotes
 
 
-def or_elsewhere(reply: Reply, others: Others, ask: Callable[[Store], Reply]) -> Reply:
+def or_elsewhere(reply: Reply, projects: StudioProjects, ask: Callable[[Store], Reply]) -> Reply:
     """`reply`, unless it refuses for good what another project takes."""
     if reply.get("ok") or reply.get("retry"):
         return reply
-    for workspace in others():
+    for workspace in projects.others():
         with contextlib.suppress(SdpoError), Store(workspace) as store:  # one that can't be opened has no such pair
             told = ask(store)
             if told.get("ok"):

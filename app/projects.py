@@ -9,6 +9,7 @@ from pathlib import Path
 
 from app import text_home as text
 from app.lock import StudioLock
+from app.models import SETTINGS
 from sdpo_core.atomic import write_json
 from sdpo_core.errors import ProjectError, SdpoError
 from sdpo_core.preferences.database import Database
@@ -18,9 +19,6 @@ from sdpo_core.preferences.migrations import require_current
 from sdpo_core.projects.contents import Model
 from sdpo_core.projects.exchange import Exported, Imported, export_project, import_project
 from sdpo_core.projects.folders import Project, Projects
-
-SETTINGS = "studio.json"
-"""In every project: {"model": …}, the base model that was chosen."""
 
 _EXPORT = re.compile(r"[a-z0-9-]+\.zip")
 
@@ -34,6 +32,7 @@ class StudioProjects:
         self.exports = root / "exports"
         self._projects = Projects(root)
         self._projects.sweep()
+        self.moving = threading.RLock()  # held while another project is opened, and while a vote is cast
         self._importing = threading.Lock()
         self._facts: dict[str, tuple[int, str]] = {}  # of a project: its database's time of change, and the sentence
         self.current = self._projects.current()
@@ -61,16 +60,17 @@ class StudioProjects:
     @contextlib.contextmanager
     def entering(self, project: Project) -> Iterator[None]:
         """Take `project` while the block goes over to it; what was open stays open when the block raises."""
-        lock = self._locked(project)
-        try:
-            yield
-        except BaseException:
-            if lock:
-                lock.release()
-            raise
-        self.close()
-        self._lock, self.current = lock, project
-        self._projects.remember(project.id)
+        with self.moving:
+            lock = self._locked(project)
+            try:
+                yield
+            except BaseException:
+                if lock:
+                    lock.release()
+                raise
+            self.close()
+            self._lock, self.current = lock, project
+            self._projects.remember(project.id)
 
     def draft(self) -> Path:
         """Where an upload may lie until it is looked at."""

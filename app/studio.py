@@ -4,29 +4,28 @@ Methods take what a form holds and raise `SdpoError`s in words. Ids may come fro
 """
 
 import contextlib
-import json
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import psutil
 
-from app import text
+from app import text, text_train
 from app.jobs import Jobs
+from app.models import Models
 from app.project_votes import ProjectJudgeVotes, ProjectTrainVotes
-from app.projects import SETTINGS, StudioProjects
-from sdpo_core.atomic import write_json
-from sdpo_core.config import GenerateConfig, JudgeConfig, TrainConfig, repository_root, steps_for_pairs
+from app.projects import StudioProjects
+from sdpo_core.config import DownloadConfig, GenerateConfig, JudgeConfig, TrainConfig, repository_root, steps_for_pairs
 from sdpo_core.errors import AdapterError, ConfigError, DataError, RunError, SdpoError, StoreError
 from sdpo_core.evaluation.judge import Verdict, verdict
 from sdpo_core.files.adapter_info import read_adapter_info
-from sdpo_core.files.model_info import DEMO, ModelInfo, inspect_model
+from sdpo_core.files.model_info import ModelInfo
 from sdpo_core.preferences.pairs import TrainingPairs, split_held_out, training_pairs
 from sdpo_core.preferences.records import AdapterRecord
 from sdpo_core.preferences.store import Store
-from sdpo_core.training.runs import RunFolder, Status, Verb, list_runs
+from sdpo_core.presets import train_config
+from sdpo_core.training.runs import FINISHED, RunFolder, Status, Verb, list_runs
 
 WANTED_VOTES = 30
 """From here on a clear taste was learned reliably in trials; fewer may train too."""
@@ -75,11 +74,9 @@ class Studio:
         self.workspace = self.projects.current.path
         self.store = Store(self.workspace)
         self.jobs = jobs or Jobs(self.workspace)
-        self._moving = threading.RLock()
-        self.votes = ProjectTrainVotes(self.store, self.projects.others, self._moving)
-        self.judge_votes = ProjectJudgeVotes(self.store, self.projects.others, self._moving)
-        self._models: dict[str, ModelInfo] = {}
-        self._models_lock = threading.Lock()
+        self.votes = ProjectTrainVotes(self.store, self.projects)
+        self.judge_votes = ProjectJudgeVotes(self.store, self.projects)
+        self.models = Models(self.workspace)
         self._verdicts: dict[str, Verdict] = {}
 
     def close(self) -> None:
@@ -88,29 +85,24 @@ class Studio:
         self.projects.close()
 
     def open_project(self, project_id: str) -> None:
-        """Go over to another project, all pages with it. Raises `RunError` while a job runs, which belongs to the
-        project that is open, and other `SdpoError`s when the project can't be opened; then nothing has changed."""
-        project = self.projects.find(project_id)
-        if project.id == self.projects.current.id:
+        """Go over to another project, all pages with it; raises `SdpoError`s, and then nothing has changed."""
+        if (project := self.projects.find(project_id)).id == self.projects.current.id:
             return
-        with self._moving, self.projects.entering(project):
+        with self.projects.entering(project):
             self.jobs.move_to(project.path)
             try:
                 self.store.move_to(project.path)
             except SdpoError:
                 self.jobs.move_to(self.workspace)
                 raise
+            self.models.move_to(project.path)
             self.workspace = project.path
 
     # ------------------------------------------------------------------------------------------------------- model
 
-    def model_source(self, workspace: Path | None = None) -> str:
-        """The model that was chosen here, or in another project: `demo` until another is chosen."""
-        try:
-            settings = json.loads(((workspace or self.workspace) / SETTINGS).read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
-            return DEMO
-        return str(settings.get("model", DEMO)) if isinstance(settings, dict) else DEMO
+    def model_source(self) -> str:
+        """The chosen model: `demo` until another is chosen."""
+        return self.models.source()
 
     def model(self) -> ModelInfo:
         """The chosen model, inspected; raises `ModelError` when it can't be used any more."""
@@ -118,18 +110,27 @@ class Studio:
 
     def choose_model(self, source: str) -> ModelInfo:
         """Check a model and remember it; raises `ModelError` in words and keeps the earlier one."""
-        info = self.inspect(source.strip() or DEMO, fresh=True)
-        if source.strip() != self.model_source():
-            write_json(self.workspace / SETTINGS, {"model": info.source})
-        return info
+        return self.models.choose(source)
 
-    def inspect(self, source: str, *, fresh: bool = False) -> ModelInfo:
-        """What a model is. Remembered, because the status bar asks every second; `fresh` looks at the files again."""
-        with self._models_lock:
-            if fresh or source not in self._models:
-                self._models.pop(source, None)
-                self._models[source] = inspect_model(source)
-            return self._models[source]
+    def inspect(self, source: str) -> ModelInfo:
+        """What a model is, remembered."""
+        return self.models.inspect(source)
+
+    def download(self, source: str) -> RunFolder:
+        """Fetch a model of the hub."""
+        self.models.forget_offer(source.strip())
+        return self.jobs.start("download", DownloadConfig.parse({"model": source.strip()}))
+
+    def newest_download(self) -> tuple[RunFolder, Status] | None:
+        """The newest download and what it says; None when there was none."""
+        run = next(iter(self._readable("download")), None)
+        return (run, self.jobs.status(run)) if run else None
+
+    def downloading(self) -> str:
+        """The model that is being downloaded now; empty when there is none."""
+        newest = self.newest_download()
+        runs = newest is not None and newest[1].state not in FINISHED
+        return str(newest[0].config().get("model")) if newest and runs else ""
 
     # ---------------------------------------------------------------------------------------------------- generate
 
@@ -149,7 +150,7 @@ class Studio:
         if not prompts:
             raise ConfigError(text.NO_PROMPTS)
         pairs = _whole(values.pop("pairs", None), 1, _MOST_PAIRS, text.PAIRS_RANGE)
-        info = self.choose_model(str(values.pop("model", self.model_source())))
+        info = self.choose_model(str(values.pop("model", "")))
         # Listed once per pair and in turn: pairs of one prompt share no image, and every prompt comes early.
         listed = [prompts[i % len(prompts)] for i in range(pairs)]
         settings = {"model": info.source, "threads": _threads(info), "keep_warm_s": KEEP_WARM_S, "prompts": listed}
@@ -181,6 +182,11 @@ class Studio:
             sentence = f"{pairs.sentence()} {text.NONE_USABLE}" if voted else text.NO_VOTES_YET
         return Plan(pairs, steps, eta_s, sentence)
 
+    def train_settings(self, form: Mapping[str, Any]) -> dict[str, Any]:
+        """All settings that `train` would use, apart from what belongs to this machine and the model's name."""
+        config = self._train_config(form, self.model())
+        return config.model_dump(mode="json", exclude={"model", "prediction_type", "threads"})
+
     def train(self, form: Mapping[str, Any]) -> RunFolder:
         """Train an adapter from the votes. The form holds fields of `TrainConfig`; empty ones take their default."""
         plan = self.plan(form)
@@ -191,6 +197,13 @@ class Studio:
     def resume(self, run_id: str) -> None:
         """Go on with a stopped or failed training run."""
         self.jobs.resume(self.jobs.open(run_id, "train"))
+
+    def ask(self, signal: Literal["save-now", "sample-now"]) -> None:
+        """Ask the running training for a checkpoint, or for previews, after its next step."""
+        current = self.jobs.current()
+        if current is None or current[1].verb != "train":
+            raise RunError(text_train.NO_TRAINING)
+        current[0].signal(signal)
 
     def training_runs(self) -> list[RunFolder]:
         """All training runs, newest first."""
@@ -209,7 +222,7 @@ class Studio:
         return self.jobs.status(run)
 
     def _train_config(self, form: Mapping[str, Any], info: ModelInfo) -> TrainConfig:
-        return TrainConfig.parse({**_filled(form), "model": info.source, "threads": _threads(info)})
+        return train_config({**_filled(form), "threads": _threads(info)}, info)
 
     def _seconds_per_step(self, info: ModelInfo) -> float | None:
         """The pace of the newest finished run of this model; None when there is none."""

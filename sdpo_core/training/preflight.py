@@ -18,10 +18,9 @@ from sdpo_core.models.checkpointing import checkpoint_activations
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.training.dataset import EncodedPairs
-from sdpo_core.training.processes import Processes
+from sdpo_core.training.processes import Processes, is_out_of_memory
 from sdpo_core.training.step import side_gradients
 
-_ALLOCATOR_WORDS = ("out of memory", "can't allocate memory", "not enough memory")
 _SPARE = 0.05  # of the device's memory: for previews, fragmentation, and whatever else the person opens
 _GIB = 2**30
 
@@ -114,13 +113,6 @@ def _distinct(ways: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
         if way not in found:
             found.append(way)
     return found
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error of torch says that memory ran out. Only CUDA has a class of its own for that."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(words in str(error).casefold() for words in _ALLOCATOR_WORDS)
 
 
 def free_memory(device: torch.device) -> None:

@@ -87,21 +87,21 @@ def train(
     """Train from `progress.step` on and yield a metrics row after every step; `progress` is advanced in place.
 
     Several `processes` go through this side by side, each with its own slots of a step, and yield the same rows.
-    Raises RunError when a loss or gradient is not finite; the adapter then still holds the step before.
+    Raises RunError when a loss or gradient is not finite; the adapter then still holds the step before. Where memory
+    runs out in one of several processes, all raise AgreedOutOfMemory.
     """
     together = processes or Processes()
     total = config.steps or steps_for_pairs(len(pairs))
     micro = config.pairs_per_micro_step or config.pairs_per_step
-    scaler = torch.amp.GradScaler(model.device.type, enabled=model.dtype == torch.float16)
-    scaler.scale(torch.ones(1, device=model.device))  # it allocates its state at first use
-    if progress.scaler:
-        scaler.load_state_dict(progress.scaler)
+    scaler = _loss_scaler(model, progress)
     for parameter in lora.parameters:
         together.spread(parameter.data)
     while progress.step < total:
         began = time.perf_counter()
         if progress.step % DRIFT_EVERY_STEPS == 0:
-            progress.drift = together.agree(bank.drift(model) if together.first else 0.0)
+            with together.all_or_none():
+                drift = bank.drift(model) if together.first else 0.0
+            progress.drift = together.agree(drift)
         batch = pairs.batch(
             progress.step,
             pairs=config.pairs_per_step,
@@ -111,16 +111,17 @@ def train(
             slots=together.slots(config.pairs_per_step),
         )
         beta, loss_scale = progress.beta(config), scaler.get_scale()
-        gradients, own = side_gradients(
-            model,
-            lora,
-            batch.split(micro),
-            config,
-            beta=beta,
-            pairs=config.pairs_per_step,
-            bank=noise_bank,
-            loss_scale=loss_scale,
-        )
+        with together.all_or_none():
+            gradients, own = side_gradients(
+                model,
+                lora,
+                batch.split(micro),
+                config,
+                beta=beta,
+                pairs=config.pairs_per_step,
+                bank=noise_bank,
+                loss_scale=loss_scale,
+            )
         for gradient in gradients:
             together.add_up(gradient)
         seen, batch = _gather(own, batch, config.pairs_per_step, together)
@@ -151,6 +152,15 @@ def train(
             "learning_rate": rate,
             "seconds": time.perf_counter() - began,
         }
+
+
+def _loss_scaler(model: DiffusionModel, progress: Progress) -> torch.amp.GradScaler:
+    """As `progress` left it; it does nothing in precisions other than fp16."""
+    scaler = torch.amp.GradScaler(model.device.type, enabled=model.dtype == torch.float16)
+    scaler.scale(torch.ones(1, device=model.device))  # it allocates its state at first use
+    if progress.scaler:
+        scaler.load_state_dict(progress.scaler)
+    return scaler
 
 
 def _gather(own: PairNumbers, batch: PairBatch, pairs: int, together: Processes) -> tuple[PairNumbers, PairBatch]:

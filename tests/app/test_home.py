@@ -16,6 +16,7 @@ from app import project_routes as routes
 from app import text_home as text
 from app.home import Home
 from app.machine import Gpu, parse_gpus
+from app.models import chosen_in
 from app.overview import Overview
 from app.project_actions import ProjectActions
 from app.security import LocalGuard
@@ -127,7 +128,7 @@ def test_a_zip_goes_out_and_comes_in_over_http(studio: Studio, actions: ProjectA
     made = client.post("/sdpo/project", content=answer.content, headers={"origin": ADDRESS}).json()
     assert made["ok"], made
     assert text.MODEL_KNOWN.format(name="demo") in made["sentence"]
-    assert studio.model_source(studio.projects.find(made["id"]).path) == "demo"
+    assert chosen_in(studio.projects.find(made["id"]).path) == "demo"
     assert len(studio.projects.all()) == 2
     assert not list((studio.projects.root / "projects").glob(".importing*"))
 

@@ -15,8 +15,8 @@ from sdpo_core.models.checkpointing import checkpoint_activations
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.training.dataset import EncodedPairs
-from sdpo_core.training.preflight import WAYS, cheaper_way, choose_way, is_out_of_memory, ways_for
-from sdpo_core.training.processes import Processes
+from sdpo_core.training.preflight import WAYS, cheaper_way, choose_way, ways_for
+from sdpo_core.training.processes import Processes, is_out_of_memory
 from sdpo_core.training.step import side_gradients
 from sdpo_core.training.train import make_optimizer
 
@@ -177,7 +177,7 @@ def test_a_run_goes_on_after_memory_ran_out(
     monkeypatch.setattr(RunFolder, "append_metrics", watch)
     config = TrainConfig(
         model=str(tiny_folder), rank=2, lora_alpha=2, steps=8, checkpoint_every_steps=2, pairs_per_step=2,
-        pairs_per_micro_step=2, preview_prompts=0, size_px=64, bank_draws_per_pair=2,
+        pairs_per_micro_step=2, preview_prompts=0, size_px=64, bank_draws_per_pair=2, learning_rate=1e-4,
     )  # fmt: skip
     run = RunFolder.create(tmp_path / "runs", "train", config.model_dump(mode="json"))
     said: list[str] = []

@@ -14,8 +14,8 @@ from sdpo_core.models.lora import Lora
 from sdpo_core.models.registry import load_model
 from sdpo_core.objective import Sides
 from sdpo_core.training.checkpoint import best_checkpoint, deciding, load_checkpoint, save_checkpoint
-from sdpo_core.training.dataset import EncodedPairs
-from sdpo_core.training.health import Bank
+from sdpo_core.training.dataset import EncodedPairs, generator
+from sdpo_core.training.health import MAX_BANK_PAIRS, Bank, bank_pairs
 from sdpo_core.training.reference import NoiseBank
 from sdpo_core.training.train import Progress, learning_rate, make_optimizer, train
 
@@ -52,6 +52,23 @@ def run(
         info, healthy = model.info, {"healthy": True}
         save_checkpoint(save_to, lora, optimizer, progress, healthy, noise_bank=kept, info=info, sdpo={}, title="t")
     return rows, optimizer, progress
+
+
+def test_a_bank_needs_no_more_pairs_than_it_names(model: DiffusionModel, lora: Lora, pairs: EncodedPairs) -> None:
+    """Held-out pairs that health is not measured on are never encoded, and nothing else changes by that."""
+    many = pairs.subset([i % len(pairs) for i in range(60)])
+    named = bank_pairs(60, seed=4)
+    assert named == sorted(set(named))
+    assert len(named) == MAX_BANK_PAIRS
+    whole = Bank.make(model, lora, many, draws_per_pair=2, seed=4)
+    part = Bank.make(model, lora, many.subset(named), draws_per_pair=2, seed=4, of=60)
+    assert whole.draws.pair_ids == part.draws.pair_ids
+    assert whole.draws.timesteps.equal(part.draws.timesteps)
+    assert whole.reference.winner.equal(part.reference.winner)
+    chosen = torch.randperm(60, generator=generator(4, "bank"))[:MAX_BANK_PAIRS].tolist()
+    first = torch.randperm(MAX_BANK_PAIRS, generator=generator(4, "bank", "stratum", 0)).tolist()
+    assert [named[i] for i in part.pair_index[::2].tolist()] == [chosen[i] for i in first], "the draws of earlier runs"
+    assert bank_pairs(5, seed=4) == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize(
