@@ -14,6 +14,9 @@ from sdpo_core.files.model_info import DEMO, ModelInfo, inspect_model
 from sdpo_core.hub.plan import DownloadPlan, plan_download
 
 Answer = Literal["epsilon", "v_prediction"]
+SETTINGS = "studio.json"
+"""In every project: {"model": …}, the base model that was chosen."""
+
 _OFFER_AGE_S = 300.0
 
 
@@ -21,18 +24,18 @@ class Models:
     """The model choice of one workspace. Every method may be called from any thread."""
 
     def __init__(self, workspace: Path) -> None:
-        self._settings_path = workspace / "studio.json"
+        self._settings_path = workspace / SETTINGS
         self._known: dict[str, ModelInfo] = {}
         self._offers: dict[str, tuple[float, DownloadPlan]] = {}
         self._lock = threading.Lock()
 
+    def move_to(self, workspace: Path) -> None:
+        """Go over to the choice of another workspace."""
+        self._settings_path = workspace / SETTINGS
+
     def source(self) -> str:
         """The chosen model: `demo` until another is chosen."""
-        try:
-            settings = json.loads(self._settings_path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
-            return DEMO
-        return str(settings.get("model", DEMO)) if isinstance(settings, dict) else DEMO
+        return chosen_in(self._settings_path.parent)
 
     def choose(self, source: str, answer: Answer | None = None) -> ModelInfo:
         """Check a model and remember it; raises `ModelError` in words and keeps the earlier one, as does no name.
@@ -78,3 +81,12 @@ class Models:
     def forget_offer(self, source: str) -> None:
         """What is here of a model is about to change."""
         self._offers.pop(source, None)
+
+
+def chosen_in(workspace: Path) -> str:
+    """The model that was chosen in a workspace, open or not: `demo` until another is chosen."""
+    try:
+        settings = json.loads((workspace / SETTINGS).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return DEMO
+    return str(settings.get("model", DEMO)) if isinstance(settings, dict) else DEMO

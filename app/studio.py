@@ -14,9 +14,9 @@ import psutil
 from app import text, text_train
 from app.jobs import Jobs
 from app.models import Models
-from app.ranking import RankVotes
+from app.project_votes import ProjectJudgeVotes, ProjectRankVotes, ProjectTrainVotes
+from app.projects import StudioProjects
 from app.review import Review
-from app.voting import JudgeVotes, TrainVotes
 from sdpo_core.config import DownloadConfig, GenerateConfig, JudgeConfig, TrainConfig, repository_root, steps_for_pairs
 from sdpo_core.errors import AdapterError, ConfigError, DataError, RunError, SdpoError, StoreError
 from sdpo_core.evaluation.judge import Verdict, verdict
@@ -68,22 +68,38 @@ class AdapterCard:
 
 
 class Studio:
-    """The studio on one workspace. Every method may be called from any thread."""
+    """The studio on the projects of one root, of which one is open. Every method may be called from any thread."""
 
-    def __init__(self, workspace: Path, jobs: Jobs | None = None) -> None:
-        self.workspace = workspace
-        self.store = Store(workspace)
-        self.jobs = jobs or Jobs(workspace)
-        self.votes = TrainVotes(self.store)
-        self.rankings = RankVotes(self.store)
+    def __init__(self, root: Path, jobs: Jobs | None = None) -> None:
+        self.projects = StudioProjects(root)
+        self.workspace = self.projects.current.path
+        self.store = Store(self.workspace)
+        self.jobs = jobs or Jobs(self.workspace)
+        self.votes = ProjectTrainVotes(self.store, self.projects)
+        self.rankings = ProjectRankVotes(self.store, self.projects)
         self.review = Review(self.store)
-        self.judge_votes = JudgeVotes(self.store)
-        self.models = Models(workspace)
+        self.judge_votes = ProjectJudgeVotes(self.store, self.projects)
+        self.models = Models(self.workspace)
         self._verdicts: dict[str, Verdict] = {}
 
     def close(self) -> None:
         """Close the store. Running jobs go on."""
         self.store.close()
+        self.projects.close()
+
+    def open_project(self, project_id: str) -> None:
+        """Go over to another project, all pages with it; raises `SdpoError`s, and then nothing has changed."""
+        if (project := self.projects.find(project_id)).id == self.projects.current.id:
+            return
+        with self.projects.entering(project):
+            self.jobs.move_to(project.path)
+            try:
+                self.store.move_to(project.path)
+            except SdpoError:
+                self.jobs.move_to(self.workspace)
+                raise
+            self.models.move_to(project.path)
+            self.workspace = project.path
 
     # ------------------------------------------------------------------------------------------------------- model
 

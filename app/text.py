@@ -2,6 +2,8 @@
 
 Library errors (`SdpoError`) bring their own sentences.
 
+The pages Home and Disk have theirs in `app.text_home`.
+
 Plain words first: what happens, then what to do. Widgets get their strings from here as a `text` property.
 """
 
@@ -18,7 +20,15 @@ from app.text_vote import no_such_choice as no_such_choice
 NAME = "SDPO Studio"
 TAGLINE = "Click which of two images you like better. Your own machine learns your taste."
 
-TABS = {"generate": "Generate", "vote": "Vote", "train": "Train", "judge": "Judge", "adapters": "Adapters"}
+TABS = {
+    "home": "Home",
+    "generate": "Generate",
+    "vote": "Vote",
+    "train": "Train",
+    "judge": "Judge",
+    "adapters": "Adapters",
+    "disk": "Disk",
+}
 """The pages in the order of the path."""
 
 

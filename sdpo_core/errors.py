@@ -13,6 +13,7 @@
     ├── AdapterError      an adapter file can't be read, or does not fit the model
     ├── DataError         the votes can't be trained on (none, all ties, …)
     ├── RunError          a run folder is missing, broken, or already in use
+    ├── ProjectError      a project can't be made, opened, written out or brought in as asked
     └── DiskError         the disk is full or refuses to write
 
 A message is one or two sentences for the person at the screen: what was expected, what came, what to do.
@@ -69,6 +70,10 @@ class DataError(SdpoError):
 
 class RunError(SdpoError):
     """A run folder is missing, broken, or in use by another process."""
+
+
+class ProjectError(SdpoError):
+    """A project can't be made, opened, written out or brought in as asked."""
 
 
 class DiskError(SdpoError):

@@ -3,6 +3,7 @@
 `PRAGMA user_version` holds the number of the last step. Each step runs in one transaction, after a backup.
 """
 
+import sqlite3
 from pathlib import Path
 
 from sdpo_core.errors import StoreError, StoreTooNew
@@ -115,9 +116,20 @@ def migrate(database: Database, backups: Path) -> None:
             # Another process may have taken this step while we waited for the lock.
             if connection.execute("PRAGMA user_version").fetchone()[0] != version:
                 continue
-            for statement in MIGRATIONS[version]:
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {version + 1}")
+            _take_step(connection, version)
+
+
+def create(database: Database, version: int) -> None:
+    """Give an empty database the schema of an earlier `version`, for rows that were written under it."""
+    with database.writing() as connection:
+        for step in range(version):
+            _take_step(connection, step)
+
+
+def _take_step(connection: sqlite3.Connection, version: int) -> None:
+    for statement in MIGRATIONS[version]:
+        connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {version + 1}")
 
 
 def require_current(database: Database) -> None:
@@ -128,6 +140,11 @@ def require_current(database: Database) -> None:
             f"{database.path} was written by an older version of the studio (format {version}; this version has "
             f"{len(MIGRATIONS)}). Start the studio once: it makes a copy and brings the database up to date."
         )
+
+
+def schema_of(database: Database) -> int:
+    """The schema's number, 0 for an empty database; raises as `migrate` does for a newer or another program's."""
+    return _checked_version(database)
 
 
 def _checked_version(database: Database) -> int:

@@ -70,6 +70,14 @@ class Store:
         """Close the database; a second call does nothing."""
         self._database.close()
 
+    def move_to(self, workspace: Path) -> None:
+        """Go over to another workspace; whoever holds this store goes with it. Raises as opening one does, and then
+        stays where it is."""
+        other = Store(workspace)
+        left, self._database = self._database, other._database
+        self._images, self.workspace = other._images, other.workspace
+        left.close()
+
     # ------------------------------------------------------------------------------------------------- candidates
 
     def add_candidate(self, image: Image.Image, recipe: Recipe) -> Candidate:
