@@ -12,6 +12,7 @@ from typing import Any, Literal
 import psutil
 
 from app import text, text_train
+from app.forms import filled, prompt_lines, whole
 from app.jobs import Jobs
 from app.models import Models
 from app.project_votes import ProjectJudgeVotes, ProjectRankVotes, ProjectTrainVotes
@@ -152,12 +153,12 @@ class Studio:
         prompts = prompt_lines(values.pop("prompts", ""))
         if not prompts:
             raise ConfigError(text.NO_PROMPTS)
-        pairs = _whole(values.pop("pairs", None), 1, _MOST_PAIRS, text.PAIRS_RANGE)
+        pairs = whole(values.pop("pairs", None), 1, _MOST_PAIRS, text.PAIRS_RANGE)
         info = self.choose_model(str(values.pop("model", "")))
         # Listed once per pair and in turn: pairs of one prompt share no image, and every prompt comes early.
         listed = [prompts[i % len(prompts)] for i in range(pairs)]
         settings = {"model": info.source, "threads": _threads(info), "keep_warm_s": KEEP_WARM_S, "prompts": listed}
-        return self.jobs.generate(GenerateConfig.parse({**_filled(values), **settings}))
+        return self.jobs.generate(GenerateConfig.parse({**filled(values), **settings}))
 
     def newest_images(self, limit: int = 60) -> list[dict[str, str]]:
         """The newest images to vote on. Images of blind tests are not among them: they would give the sides away."""
@@ -225,7 +226,7 @@ class Studio:
         return self.jobs.status(run)
 
     def _train_config(self, form: Mapping[str, Any], info: ModelInfo) -> TrainConfig:
-        return train_config({**_filled(form), "threads": _threads(info)}, info)
+        return train_config({**filled(form), "threads": _threads(info)}, info)
 
     def _seconds_per_step(self, info: ModelInfo) -> float | None:
         """The pace of the newest finished run of this model; None when there is none."""
@@ -246,7 +247,7 @@ class Studio:
             raise AdapterError(text.CHOOSE_ADAPTER if self.store.adapters() else text.NO_ADAPTER)
         record = self.store.find_adapter(str(adapter_name))
         info = self.inspect(self._base_of(record))
-        wanted = _whole(comparisons, 1, _MOST_COMPARISONS, text.COMPARISONS_RANGE)
+        wanted = whole(comparisons, 1, _MOST_COMPARISONS, text.COMPARISONS_RANGE)
         values = {"model": info.source, "threads": _threads(info), "adapter": record.name, "comparisons": wanted}
         return self.jobs.start("judge", JudgeConfig.parse(values))
 
@@ -369,33 +370,6 @@ def _elapsed_s(run: RunFolder, stepping_s: float) -> float:
         return stepping_s
     elapsed_s = ended.stat().st_mtime - started.stat().st_mtime
     return elapsed_s if stepping_s <= elapsed_s < 3 * stepping_s + 60 else stepping_s
-
-
-def prompt_lines(written: Any) -> list[str]:
-    """The prompts in a field that holds one per line."""
-    return [line.strip() for line in _writable(str(written or "")).splitlines() if line.strip()]
-
-
-def _filled(form: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that a person filled in. Whole numbers come from a form as floats."""
-    kept = {name: _writable(value).strip() if isinstance(value, str) else value for name, value in form.items()}
-    return {
-        name: int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value
-        for name, value in kept.items()
-        if value is not None and value != ""
-    }
-
-
-def _writable(written: str) -> str:
-    """Half of an emoji, which a browser may cut out of a text, is no text that a file can hold: it becomes �."""
-    return written.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _whole(value: Any, low: int, high: int, message: str) -> int:
-    whole = isinstance(value, int | float) and not isinstance(value, bool) and float(value).is_integer()
-    if not whole or not low <= value <= high:
-        raise ConfigError(message)
-    return int(value)
 
 
 def _threads(info: ModelInfo) -> int:

@@ -5,9 +5,10 @@ import gradio as gr
 from app import text
 from app.components.config_form import ConfigForm
 from app.components.results import image_grid
+from app.forms import prompt_lines
 from app.pages import model_choice
 from app.pages.common import BUSY, Context, Page, Updates, Values, now, told
-from app.studio import Studio, prompt_lines
+from app.studio import Studio
 from sdpo_core.config import GenerateConfig
 
 _SETTINGS = ("seed", "sampling_steps", "guidance", "sampler", "size_px", "clip_skip", "negative")

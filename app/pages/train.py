@@ -46,16 +46,15 @@ def build(context: Context) -> Page:
         folder = next((folder for folder in runs if folder.id == selected), runs[0] if runs else None)
         running = _training(studio) is not None
         run_id = folder.id if folder else ""
+        followed: Updates = dict.fromkeys((chart, images, log), run_id)
         return {
+            **followed,
             start: gr.Button(interactive=not running),
             **{button: gr.Button(visible=running) for button in (stop, save, sample)},
             settings.start: gr.Dropdown(["", *studio.adapter_names()]),
             resume: gr.Button(visible=bool(folder) and not running and studio.resumable(folder)),
             run: gr.Dropdown([folder.id for folder in runs], value=run_id or None, visible=len(runs) > 1),
             outcome: _outcome(studio, folder) if folder else note_value(""),
-            chart: run_id,
-            images: run_id,
-            log: run_id,
         }
 
     def plan_now(values: Values) -> Updates:

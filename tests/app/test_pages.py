@@ -26,6 +26,10 @@ from tests.original_layout import essentials
 from tests.tiny_model import build_tiny_pipeline
 
 
+def _dashed(name: str | None) -> str:
+    return (name or "").replace("_", "-")
+
+
 class BuiltPage:
     """The page's components by `elem_id`, and its events."""
 
@@ -40,12 +44,10 @@ class BuiltPage:
         component = self.component(elem_id)
         target = (component._id, event)
         functions = [function for function in self._demo.fns.values() if target in function.targets and function.fn]
-        known = {name.replace("_", "-"): value for name, value in given.items()}
+        known = {_dashed(name): value for name, value in given.items()}
         updates: dict[Block, Any] = {}
         for function in functions:
-            values = {
-                one: known.get((one.elem_id or "").replace("_", "-"), cast(Any, one).value) for one in function.inputs
-            }
+            values = {one: known.get(_dashed(one.elem_id), cast(Any, one).value) for one in function.inputs}
             assert function.fn
             updates |= function.fn(values)
         return updates
