@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypedDict
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from sdpo_core.errors import ConfigError
 
@@ -23,6 +23,14 @@ class Settings(BaseModel):
     """Base of the job settings: frozen, strict, and refusing with the nearest right name."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_truth_values(cls, value: Any) -> Any:
+        """No setting is true or false, and Python would take them for 1 and 0."""
+        if isinstance(value, bool):
+            raise ValueError("Input should be a number or a word, not true or false")
+        return value
 
     @classmethod
     def parse(cls, values: dict[str, Any]) -> Self:

@@ -18,6 +18,8 @@ from sdpo_core.files.checkpoint_info import Family
         ({"beta": float("nan")}, "beta: Input should be a finite number, or 'auto' (got nan)."),
         ({"beta": "fast"}, "beta: Input should be a valid number, unable to parse string as a number, or 'auto'"),
         ({"rank": 0, "mu": 2}, "mu: Input should be less than 1 (got 2). rank: Input should be greater"),
+        ({"rank": True}, "rank: Input should be a number or a word, not true or false (got True)."),
+        ({"beta": True}, "beta: Input should be a number or a word, not true or false (got True)."),
         ({"loss": "dpo"}, "loss: Input should be 'diffusion-dpo'"),
         ({"safeguard": "lora", "scope": "batch"}, "scope 'batch' belongs to safeguard 'output'"),
         ({"loss": "sft", "safeguard": "output"}, "loss 'sft' has no loser"),

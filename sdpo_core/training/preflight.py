@@ -138,6 +138,7 @@ def _dry_step(
     )
     micro = config.pairs_per_micro_step or config.pairs_per_step
     parts = batch.split(micro)
+    free_memory(model.device)  # what an earlier way left behind, its error's tensors too, is not this one's need
     _start_watching(model.device)
     began = time.perf_counter()
     try:
@@ -149,13 +150,11 @@ def _dry_step(
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-        free_memory(model.device)
         return None
     seconds = (time.perf_counter() - began) * len(batch.pair_ids) / len(parts[0].pair_ids)
     seconds *= _mean_area(pairs) / _mean_area(largest)
     peak, total = _peak_and_total(model.device)
     if peak > (1 - _SPARE) * total:
-        free_memory(model.device)
         return None
     assert config.steps is not None
     return Preflight(config.memory, config.checkpointing, seconds, config.steps, peak / _GIB, total / _GIB)

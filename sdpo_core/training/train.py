@@ -141,9 +141,7 @@ def train(
         optimizer.zero_grad(set_to_none=True)
         progress.see(seen.margin, beta)
         progress.step += 1
-        yield {
-            "step": progress.step,
-            "kind": "step",
+        numbers = {
             **_summary(seen, gradients, loss_scale),
             "loser_scale": factor if config.safeguard == "lora" else float(seen.scale.mean()),
             "drift": progress.drift,
@@ -152,6 +150,9 @@ def train(
             "learning_rate": rate,
             "seconds": time.perf_counter() - began,
         }
+        # Where fp16's loss scale was too large, the step was left out and its gradient has no numbers.
+        finite = {name: value for name, value in numbers.items() if math.isfinite(value)}
+        yield {"step": progress.step, "kind": "step", **finite}
 
 
 def _loss_scaler(model: DiffusionModel, progress: Progress) -> torch.amp.GradScaler:

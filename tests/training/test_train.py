@@ -1,5 +1,6 @@
 """The loop, its checkpoints and its health check, on a tiny real model."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from sdpo_core.training.checkpoint import best_checkpoint, deciding, load_checkp
 from sdpo_core.training.dataset import EncodedPairs, generator
 from sdpo_core.training.health import MAX_BANK_PAIRS, Bank, bank_pairs
 from sdpo_core.training.reference import NoiseBank
+from sdpo_core.training.runs import RunFolder
 from sdpo_core.training.train import Progress, learning_rate, make_optimizer, train
 
 CONFIG = TrainConfig(rank=4, lora_alpha=4, steps=12, pairs_per_step=3, beta=200.0, learning_rate=1e-3, seed=3)
@@ -259,3 +261,22 @@ def test_the_learning_rate_by_hand() -> None:
 )
 def test_the_length_follows_the_pairs(pairs: int, steps: int) -> None:
     assert steps_for_pairs(pairs) == steps
+
+
+def test_a_step_too_large_for_half_precision_is_left_out_and_told(
+    tiny_folder: Path, pairs: EncodedPairs, tmp_path: Path
+) -> None:
+    """The loss scale overflows now and then: that is how it finds its size. Nothing moves, and the row is JSON."""
+    model = load_model(str(tiny_folder), device="cpu", precision="fp16")
+    lora = Lora.create(model, rank=4, alpha=4, targets="attention", seed=1)
+    before = lora.state_dict()
+    too_large = {"scale": 2.0**30, "growth_factor": 2.0, "backoff_factor": 0.5, "growth_interval": 2000}
+    progress = Progress(scaler={**too_large, "_growth_tracker": 0})
+    folder = RunFolder.create(tmp_path, "train", {})
+    rows = train(model, lora, make_optimizer(lora, CONFIG), pairs, make_bank(model, lora, pairs), CONFIG, progress)
+    for row in itertools.islice(rows, 2):
+        folder.append_metrics(row)
+        assert all(torch.equal(tensor, before[name]) for name, tensor in lora.state_dict().items())
+    assert progress.scaler["scale"] == 2.0**28
+    assert [row["step"] for row in folder.read_metrics()[0]] == [1, 2]
+    lora.remove()
