@@ -5,10 +5,11 @@ other image is better than the worst. Between the others nothing was said, so no
 """
 
 import hashlib
+import json
 import math
 import sqlite3
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -29,11 +30,6 @@ _POINTS: dict[Choice, tuple[float, float]] = {"left": (1, 0), "right": (0, 1), "
 _ALIKE = (
     "prompt_id, ifnull(json_extract(recipe, '$.base_sha256'), ''), ifnull(json_extract(recipe, '$.adapters'), ''),"
     " negative, width_px, height_px"
-)
-_IN_TRAINING_PAIRS = "EXISTS (SELECT 1 FROM pairs WHERE {side} = candidates.id AND purpose = 'train' AND {condition})"
-_RANKED = (
-    "EXISTS (SELECT 1 FROM pairs JOIN votes ON votes.id = standing_vote_id"
-    " WHERE {side} = candidates.id AND purpose = 'train' AND votes.ranking IS NOT NULL)"
 )
 
 
@@ -64,20 +60,23 @@ class Ranking:
         return [*said, *((other, self.worst) for other in others)]
 
 
-def sets(connection: sqlite3.Connection, size: int, exclude: Collection[int]) -> list[list[Candidate]]:
+def sets(connection: sqlite3.Connection, size: int, exclude: Collection[int]) -> Iterator[list[Candidate]]:
     """Groups of up to `size` images that wait for a vote and were not ranked yet, in an order that says nothing."""
-    waiting = " OR ".join(
-        _IN_TRAINING_PAIRS.format(side=side, condition="standing_vote_id IS NULL") for side in ("left_id", "right_id")
-    )
-    ranked = " OR ".join(_RANKED.format(side=side) for side in ("left_id", "right_id"))
-    found: list[list[Candidate]] = []
-    for ids in _alike(connection, f"({waiting}) AND NOT ({ranked})"):
-        free = [one for one in ids if one not in exclude]
-        for start in range(0, len(free), size):
-            group = [rows.find_candidate(connection, one) for one in free[start : start + size]]
+    waiting: set[int] = set()
+    ranked: set[int] = set()
+    for left, right, is_open, in_ranking in connection.execute(
+        "SELECT left_id, right_id, votes.id IS NULL, votes.ranking IS NOT NULL"
+        " FROM pairs LEFT JOIN votes ON votes.id = standing_vote_id WHERE purpose = 'train'"
+    ):
+        if is_open:
+            waiting |= {left, right}
+        if in_ranking:
+            ranked |= {left, right}
+    for ids in _alike(connection, waiting - ranked - set(exclude)):
+        for start in range(0, len(ids), size):
+            group = [rows.find_candidate(connection, one) for one in ids[start : start + size]]
             if len(group) >= FEWEST:
-                found.append(_shuffled(group))
-    return found
+                yield _shuffled(group)
 
 
 def record(connection: sqlite3.Connection, ranking: Ranking, now: str) -> list[Vote]:
@@ -150,34 +149,48 @@ def newest(connection: sqlite3.Connection) -> str | None:
 # --- Swiss rounds ----------------------------------------------------------------------------------------------------
 
 
-def swiss(connection: sqlite3.Connection) -> tuple[list[tuple[int, int]], int]:
-    """The pairs of candidates to be voted on next in all tournaments, and how many votes they need about to the end.
+@dataclass(frozen=True)
+class Tournament:
+    """Images of one prompt, and what is known of every two of them: points by candidate, None for a pair that waits."""
 
-    Images that can be compared form tournaments of up to `LARGEST_TOURNAMENT`; one of n takes ⌈log₂ n⌉ rounds.
-    """
-    anywhere = " OR ".join(_IN_TRAINING_PAIRS.format(side=side, condition="TRUE") for side in ("left_id", "right_id"))
-    results: dict[frozenset[int], dict[int, float] | None] = {}
-    for left, right, choice in connection.execute(
+    players: list[int]
+    known: dict[frozenset[int], dict[int, float] | None]
+
+    @property
+    def votes_left(self) -> int:
+        """How many votes it takes about to the end."""
+        played = sum(points is not None for points in self.known.values())
+        return max(0, math.ceil(len(self.players) * _rounds(len(self.players)) / 2) - played)
+
+    def due(self) -> list[tuple[int, int]]:
+        """The pairs of the round that is going on."""
+        played = {key: points for key, points in self.known.items() if points is not None}
+        return next_round(self.players, played, self.known.keys() - played.keys())
+
+
+def tournaments(connection: sqlite3.Connection) -> list[Tournament]:
+    """Images that can be compared, by up to `LARGEST_TOURNAMENT`; one of n images takes ⌈log₂ n⌉ rounds."""
+    pairs = connection.execute(
         "SELECT left_id, right_id, choice FROM pairs LEFT JOIN votes ON votes.id = standing_vote_id"
         " WHERE purpose = 'train' ORDER BY pairs.id"
-    ):
-        points = _POINTS.get(choice, (0.0, 0.0))
-        if choice is not None:
-            results[frozenset((left, right))] = dict(zip((left, right), points, strict=True))
-        else:
-            results.setdefault(frozenset((left, right)), None)
-    due: list[tuple[int, int]] = []
-    left_over = 0
-    for ids in _alike(connection, f"({anywhere})"):
+    ).fetchall()
+    held: list[Tournament] = []
+    of: dict[int, int] = {}
+    for ids in _alike(connection, {one for left, right, _ in pairs for one in (left, right)}):
         for start in range(0, len(ids), LARGEST_TOURNAMENT):
             players = ids[start : start + LARGEST_TOURNAMENT]
             if len(players) >= FEWEST_IN_A_TOURNAMENT:
-                known = {key: results[key] for key in map(frozenset, combinations(players, 2)) if key in results}
-                played = {key: points for key, points in known.items() if points is not None}
-                waiting = {key for key, points in known.items() if points is None}
-                due += next_round(players, played, waiting)
-                left_over += max(0, math.ceil(len(players) * _rounds(len(players)) / 2) - len(played))
-    return due, max(left_over, len(due))
+                of |= dict.fromkeys(players, len(held))
+                held.append(Tournament(players, {}))
+    for left, right, choice in pairs:
+        if left in of and of[left] == of.get(right):
+            known = held[of[left]].known
+            if choice is None:
+                known.setdefault(frozenset((left, right)), None)
+            else:
+                points = _POINTS.get(choice, (0.0, 0.0))
+                known[frozenset((left, right))] = dict(zip((left, right), points, strict=True))
+    return held
 
 
 def next_round(
@@ -218,10 +231,13 @@ def _rounds(players: int) -> int:
     return math.ceil(math.log2(players))
 
 
-def _alike(connection: sqlite3.Connection, condition: str) -> list[list[int]]:
-    """Ids of the candidates that fulfil `condition`, in groups that can be compared, oldest group first."""
+def _alike(connection: sqlite3.Connection, candidates: Collection[int]) -> list[list[int]]:
+    """These candidates in groups that can be compared, oldest group first."""
     groups: defaultdict[tuple[object, ...], list[int]] = defaultdict(list)
-    for number, *alike in connection.execute(f"SELECT id, {_ALIKE} FROM candidates WHERE {condition} ORDER BY id"):
+    for number, *alike in connection.execute(
+        f"SELECT id, {_ALIKE} FROM candidates WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
+        (json.dumps(list(candidates)),),
+    ):
         groups[tuple(alike)].append(number)
     return list(groups.values())
 

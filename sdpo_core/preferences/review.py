@@ -11,7 +11,7 @@ _AGAIN = """
      AND NOT EXISTS (SELECT 1 FROM votes undo WHERE undo.undoes = again.id) ORDER BY again.id DESC LIMIT 1)
 """
 _FITS = f"""
-    pairs.purpose = 'train'
+    pairs.purpose = 'train' AND standing_vote_id IS NOT NULL
     AND (:prompt = '' OR instr(lower(l_prompt.text), lower(:prompt)))
     AND (:choice IS NULL OR votes.choice = :choice)
     AND (NOT :much_better OR votes.strength = 2)
@@ -50,8 +50,8 @@ def page(
     (total,) = connection.execute(f"SELECT count(*) FROM {rows.VOTED_PAIR_TABLES} WHERE {_FITS}", values).fetchone()
     found = connection.execute(
         f"SELECT {_AGAIN}, {rows.VOTED_PAIR_COLUMNS} FROM {rows.VOTED_PAIR_TABLES} WHERE {_FITS}"
-        " AND (:before IS NULL OR votes.id < (SELECT id FROM votes last WHERE last.uuid = :before))"
-        " ORDER BY votes.id DESC LIMIT :limit",
+        " AND (:before IS NULL OR standing_vote_id < (SELECT id FROM votes last WHERE last.uuid = :before))"
+        " ORDER BY standing_vote_id DESC LIMIT :limit",
         values,
     ).fetchall()
     reviewed: list[ReviewedVote] = []

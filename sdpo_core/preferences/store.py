@@ -6,6 +6,7 @@ on a pair is the newest one, unless it was undone. Failures are `StoreError`s an
 
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -303,7 +304,7 @@ class Store:
         """
         with self._database.reading() as connection:
             groups = rankings.sets(connection, size, exclude)
-        return [group for group in groups if all(self.has_image(one) for one in group)][:limit]
+            return list(islice((group for group in groups if all(map(self.has_image, group))), limit))
 
     def rank(self, ranking: Ranking) -> list[Vote]:
         """Record best and worst of several images as votes on their pairs, all or none. See `rankings.Ranking`."""
@@ -332,13 +333,14 @@ class Store:
         """
         found: list[Pair] = []
         with self._database.writing() as connection:
-            due, left = rankings.swiss(connection)
-            for one, other in due:
+            held = rankings.tournaments(connection)
+            for one, other in (pair for tournament in held for pair in tournament.due()):
+                if len(found) >= limit:
+                    break
                 pair = rows.find_pair(connection, rankings.open_pair(connection, one, other, _now()))
-                there = self.has_image(pair.left) and self.has_image(pair.right)
-                if there and pair.id not in exclude and len(found) < limit:
+                if pair.id not in exclude and self.has_image(pair.left) and self.has_image(pair.right):
                     found.append(pair)
-        return found, left
+        return found, max(len(found), sum(tournament.votes_left for tournament in held))
 
     def review(
         self, wanted: VoteFilter, *, limit: int = 60, before: str | None = None

@@ -152,6 +152,12 @@ def open_tab(page: Page, studio: RunningStudio, tab: str) -> None:
     page.wait_for_selector(f"#tab-{tab}-button[aria-selected=true]")
 
 
+def reload(page: Page) -> None:
+    """Reload once the page has settled: Gradio complains of its own requests when they are cut off."""
+    page.wait_for_timeout(1200)
+    page.reload(wait_until="domcontentloaded")
+
+
 def open_settings(page: Page, tab: str) -> None:
     """Open a page's further settings, as slowly as the quickest hand.
 

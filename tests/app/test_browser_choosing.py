@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from app import text
 from sdpo_core.preferences.records import Vote
 from sdpo_core.preferences.store import Store
-from tests.app.browsing import RunningStudio, add_pairs, board, choices, open_tab, wait_board, watched_page
+from tests.app.browsing import RunningStudio, add_pairs, board, choices, open_tab, reload, wait_board, watched_page
 from tests.app.helpers import add_pair
 
 pytestmark = pytest.mark.browser
@@ -120,7 +120,7 @@ def test_keys_can_be_switched_off_for_good(votable: RunningStudio, page: Page) -
     for key in ("ArrowLeft", "a", "b", "s", "z", " ", "c", "f"):
         page.keyboard.press(key)
     assert looking(page) == ""
-    page.reload(wait_until="domcontentloaded")
+    reload(page)
     wait_board(page, f"d.pair === '{ids[0]}'")
     expect(switch).to_have_attribute("aria-checked", "false")
     page.keyboard.press("ArrowLeft")

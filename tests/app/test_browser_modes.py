@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from app import text
 from sdpo_core.preferences.store import Store
-from tests.app.browsing import RunningStudio, board, open_tab, wait_board, watched_page
+from tests.app.browsing import RunningStudio, board, open_tab, reload, wait_board, watched_page
 from tests.app.conftest import end_processes
 from tests.app.helpers import add_pair
 
@@ -74,7 +74,7 @@ def test_best_and_worst_of_four(modes: RunningStudio, page: Page) -> None:
             sides = {"left": voted.pair.left.id, "right": voted.pair.right.id}
             better = sides.pop(voted.vote.choice)
             assert better == second or [*sides.values()] == [fourth]
-    page.reload(wait_until="domcontentloaded")  # the way to vote is kept, and undo works after a reload
+    reload(page)  # the way to vote is kept, and undo works after a reload
     wait_set(page, "d.set !== '' && d.done === '5'")
     page.keyboard.press("z")
     wait_set(page, f"d.pending === '0' && d.done === '0' && d.set === '{shown}'")
@@ -98,7 +98,7 @@ def test_an_answer_that_could_not_be_sent_survives_a_reload(modes: RunningStudio
         expect(page.locator(f"{BEST} .board-unsaved")).to_have_text("1 unsaved")
         assert votes(modes) == before
         page.unroute_all()
-        page.reload(wait_until="domcontentloaded")
+        reload(page)
         wait_set(page, f"d.pending === '0' && d.done === '{before + 5}'")
         assert votes(modes) == before + 5
         expect(page.locator(f"{BEST} .board-empty-title")).to_have_text(str(text.BOARD["bestEmpty"]))
@@ -187,7 +187,7 @@ def test_a_change_that_could_not_be_sent_survives_a_reload(modes: RunningStudio,
         card.locator(".review-images button").nth(1).click()
         expect(page.locator(f"{REVIEW} .board-unsaved")).to_have_text("1 unsaved")
         page.unroute_all()
-        page.reload(wait_until="domcontentloaded")
+        reload(page)
         expect(card).to_have_attribute("data-choice", "right")
         wait_review(page, "d.pending === '0'")
     with Store(modes.workspace) as store:

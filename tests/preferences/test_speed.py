@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sdpo_core.preferences.review import VoteFilter
 from sdpo_core.preferences.store import Store
 from tests.preferences.helpers import BASE, recipe
 
@@ -59,5 +60,12 @@ def test_ten_thousand_pairs_are_not_felt(tmp_path: Path) -> None:
         measured["vote"] = median_s(lambda number: store.vote(f"new {number}", PAIRS - number, "right"))
         assert {name: s for name, s in measured.items() if s > 0.010} == {}
         assert median_s(lambda _: store.counts()) < 1.0
+        seldom = {
+            "pair_to_ask_again": median_s(lambda _: store.pair_to_ask_again(busy, 20)),
+            "sets": median_s(lambda _: store.sets(4)),
+            "swiss_pairs": median_s(lambda _: store.swiss_pairs(exclude=busy)),
+            "review": median_s(lambda _: store.review(VoteFilter(prompt="LAKE", unsteady=False))),
+        }
+        assert {name: s for name, s in seldom.items() if s > 1.0} == {}
         assert len(store.voted_pairs(purpose="train")) == PAIRS // 2 + 9
         assert store.candidates(limit=1)[0].recipe == recipe(base=BASE)
