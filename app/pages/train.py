@@ -76,14 +76,6 @@ def build(context: Context) -> Page:
             studio.stop(training.id)
         return {bar: now()}
 
-    def asking(signal: Literal["save-now", "sample-now"], answer: str) -> Callable[[Values], Updates]:
-        def ask(_: Values) -> Updates:
-            studio.ask(signal)
-            gr.Info(answer, duration=5)
-            return {bar: now()}
-
-        return ask
-
     def refresh(values: Values) -> Updates:
         training = _training(studio)
         return {**view(training.id if training else values[run]), **plan_now(values)}
@@ -94,12 +86,21 @@ def build(context: Context) -> Page:
     start.click(told(train), settings.fields, [*shown, bar], **BUSY)
     resume.click(told(go_on), {run}, [*shown, bar], **BUSY)
     stop.click(told(stop_now), set(), [bar], **BUSY)
-    save.click(told(asking("save-now", text_train.SAVE_ASKED)), set(), [bar], **BUSY)
-    sample.click(told(asking("sample-now", text_train.SAMPLE_ASKED)), set(), [bar], **BUSY)
+    save.click(told(_asking(context, "save-now", text_train.SAVE_ASKED)), set(), [bar], **BUSY)
+    sample.click(told(_asking(context, "sample-now", text_train.SAMPLE_ASKED)), set(), [bar], **BUSY)
     run.input(told(select), {run}, shown, **BUSY)
     for change in settings.changes:
         change(plan_now, settings.fields, [plan], trigger_mode="always_last", **QUIET)
     return Page(outputs=[*shown, plan], inputs={run, *settings.fields}, refresh=refresh)
+
+
+def _asking(context: Context, signal: Literal["save-now", "sample-now"], answer: str) -> Callable[[Values], Updates]:
+    def ask(_: Values) -> Updates:
+        context.studio.ask(signal)
+        gr.Info(answer, duration=5)
+        return {context.status_bar: now()}
+
+    return ask
 
 
 def _training(studio: Studio) -> RunFolder | None:

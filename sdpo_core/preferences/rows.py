@@ -145,3 +145,8 @@ def shown_swapped(one_key: str, other_key: str) -> bool:
 def _recipe(text: str) -> Recipe:
     # Recipes never change, and parsing them is most of the time that reading a page of pairs takes.
     return Recipe.model_validate_json(text)
+
+
+def of_run(run_id: str | None) -> str:
+    """The condition for pairs of a purpose and, unless None, of a run."""
+    return "purpose = :purpose" if run_id is None else "purpose = :purpose AND run_id = :run_id"
