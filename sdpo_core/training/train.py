@@ -130,15 +130,9 @@ def train(
         gradient, factor = restrain(gradients, progress.drift, config)
         _refuse_nonfinite(seen, gradient, batch.pair_ids, progress.step, scaler)
         assign(gradient, lora.parameters)
-        scaler.unscale_(optimizer)
-        norm = torch.nn.utils.clip_grad_norm_(lora.parameters, _MAX_NORM)
         rate = learning_rate(progress.step, total, config)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        scaler.step(optimizer)
-        scaler.update()
+        norm = _step(optimizer, scaler, lora, rate)
         progress.scaler = scaler.state_dict()
-        optimizer.zero_grad(set_to_none=True)
         progress.see(seen.margin, beta)
         progress.step += 1
         numbers = {
@@ -153,6 +147,18 @@ def train(
         # Where fp16's loss scale was too large, the step was left out and its gradient has no numbers.
         finite = {name: value for name, value in numbers.items() if math.isfinite(value)}
         yield {"step": progress.step, "kind": "step", **finite}
+
+
+def _step(optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler, lora: Lora, rate: float) -> Tensor:
+    """One step of the optimiser on the gradients laid into the parameters; returns their norm before clipping."""
+    scaler.unscale_(optimizer)
+    norm = torch.nn.utils.clip_grad_norm_(lora.parameters, _MAX_NORM)
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    scaler.step(optimizer)
+    scaler.update()
+    optimizer.zero_grad(set_to_none=True)
+    return norm
 
 
 def _loss_scaler(model: DiffusionModel, progress: Progress) -> torch.amp.GradScaler:
