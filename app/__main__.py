@@ -20,6 +20,7 @@ from sdpo_core.config import repository_root
 from sdpo_core.errors import SdpoError
 
 FIRST_PORT, LAST_PORT = 7860, 7899
+_CARE_EVERY_S = 600.0
 
 
 class StartError(SdpoError):
@@ -61,6 +62,7 @@ def _serve(workspace: Path, host: str, port: int, url: str, *, open_browser: boo
     _prepare_environment(workspace)
     # Gradio is imported here, after the environment is set and after everything that can be refused was.
     with _no_interface_files():
+        from app.housekeeping import keep_copies
         from app.main import build, launch_options
         from app.studio import Studio
 
@@ -72,7 +74,8 @@ def _serve(workspace: Path, host: str, port: int, url: str, *, open_browser: boo
         if open_browser:
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # asked to end is as good as Ctrl-C
-        threading.Event().wait()
+        while not threading.Event().wait(_CARE_EVERY_S):
+            keep_copies(studio, lambda told: print(f"{text.NAME}: {told}", file=sys.stderr, flush=True))
     except KeyboardInterrupt:
         running = studio.jobs.current()
         print(f"\n{text.CLOSED_WHILE_RUNNING if running else text.CLOSED}", flush=True)

@@ -45,6 +45,16 @@ class Jobs:
         self._children: dict[str, subprocess.Popen[Any]] = {}
         self._finished: dict[str, int] = {}  # run id -> mtime of the status.json that said so
 
+    def move_to(self, workspace: Path) -> None:
+        """Go over to another workspace. A warm generation job leaves; raises `RunError` while any other job runs."""
+        with self._lock:
+            current = self.current()
+            if current and not self.is_idle(*current):
+                raise RunError(text.job_in_the_way(current[1].verb, current[1].step, current[1].total))
+            self._make_room()
+            self.root, self._workspace = workspace / "runs", workspace
+            self._finished.clear()
+
     # ---------------------------------------------------------------------------------------------------- watching
 
     def current(self) -> tuple[RunFolder, Status] | None:

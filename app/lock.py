@@ -51,6 +51,12 @@ class StudioLock:
                         raise StudioRunning(workspace, str(owner["url"])) from None
                     lock.path.unlink(missing_ok=True)
 
+    @staticmethod
+    def url_of(workspace: Path) -> str:
+        """Where the studio that has the workspace answers; empty when none has it."""
+        owner = _read(workspace / "studio.lock")
+        return str(owner["url"]) if owner else ""
+
     def release(self) -> None:
         """Give the workspace back."""
         self.path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The studio's page: a bar above, five steps below. Built on a `Studio`, which knows nothing of it."""
+"""The studio's page: a bar above, Home and the steps below. Built on a `Studio`, which knows nothing of it."""
 
 import sys
 from collections.abc import Callable
@@ -10,8 +10,9 @@ from starlette.middleware import Middleware
 from app import text
 from app.components.status_bar import status_bar
 from app.overview import Overview
-from app.pages import adapters, generate, judge, train, vote
+from app.pages import adapters, disk, generate, home, judge, train, vote
 from app.pages.common import QUIET, Context, Page, Updates, Values
+from app.project_routes import project_routes
 from app.routes import STATIC, routes
 from app.security import LocalGuard
 from app.studio import Studio
@@ -19,11 +20,13 @@ from app.theme import HEAD, STYLES, theme
 from sdpo_core.errors import SdpoError
 
 _PAGES: dict[str, Callable[[Context], Page]] = {
+    "home": home.build,
     "generate": generate.build,
     "vote": vote.build,
     "train": train.build,
     "judge": judge.build,
     "adapters": adapters.build,
+    "disk": disk.build,
 }
 """In the order of the path; the names are those of `?tab=`."""
 
@@ -103,5 +106,9 @@ def launch_options(studio: Studio) -> dict[str, Any]:
         "theme": theme(),
         "css_paths": STYLES,
         "head": HEAD,
-        "app_kwargs": {"middleware": [Middleware(LocalGuard)], "routes": routes(studio), "openapi_url": None},
+        "app_kwargs": {
+            "middleware": [Middleware(LocalGuard)],
+            "routes": [*routes(studio), *project_routes(studio)],
+            "openapi_url": None,
+        },
     }

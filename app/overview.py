@@ -36,6 +36,7 @@ class Overview:
         self._lock = threading.Lock()
         self._counts: Counts | None = None
         self._recount_at = 0.0
+        self._counted = studio.workspace
 
     def snapshot(self) -> dict[str, Any]:
         """Everything that the bar shows, as JSON."""
@@ -46,6 +47,7 @@ class Overview:
         newest = current or self._newest(runs)
         step = self._next_step(counts, current)
         return {
+            "project": self._studio.projects.current.id,
             "job": self._job(*newest) if newest else None,
             "facts": text.facts(self._model_name(), counts.pairs, counts.votes, len(trained), counts.adapters),
             "counts": {"candidates": counts.candidates, "pairs": counts.pairs, "open": counts.open_pairs},
@@ -57,7 +59,8 @@ class Overview:
         """How much the workspace holds; at most a moment old."""
         with self._lock:
             now = time.monotonic()
-            if self._counts is None or now >= self._recount_at:
+            if self._counts is None or now >= self._recount_at or self._counted != self._studio.workspace:
+                self._counted = self._studio.workspace
                 self._counts = self._studio.store.counts()
                 took_s = time.monotonic() - now
                 self._recount_at = now + max(_COUNTS_AGE_S, took_s / _COUNTS_SHARE)

@@ -38,7 +38,7 @@ class RunProgress:
         self._studio = studio
 
     def metrics(self, message: Any) -> dict[str, Any]:
-        """New points: `loss` and `error` as [step, value], and the last health in words."""
+        """New points of each curve as [step, value], and the last health in words."""
         try:
             asked = MetricsRequest.model_validate(message)
             run = self._studio.jobs.open(asked.run, "train")
@@ -55,7 +55,9 @@ class RunProgress:
             "file": end.file,
             "total": status.total,
             "budget": budget,
-            "loss": [[row["step"], row["loss"]] for row in rows if row["kind"] == "step" and "loss" in row],
+            "loss": _curve(rows, "loss"),
+            "margin": _curve(rows, "margin"),
+            "scale": _curve(rows, "loser_scale"),
             "error": errors,
             "health": health(errors[-1][1], budget) if errors else None,
         }
@@ -91,6 +93,10 @@ def health(error: float, budget: float) -> dict[str, str]:
 def _budget(run: RunFolder) -> float:
     """The run's drift budget; where the exact rule always acts (budget 0), health is still judged against 2 %."""
     return float(run.config().get("drift_budget") or 0) or 0.02
+
+
+def _curve(rows: list[dict[str, Any]], name: str) -> list[list[float]]:
+    return [[row["step"], row[name]] for row in rows if row["kind"] == "step" and name in row]
 
 
 def _bank_check(row: dict[str, Any]) -> list[list[float]]:

@@ -4,30 +4,30 @@ Methods take what a form holds and raise `SdpoError`s in words. Ids may come fro
 """
 
 import contextlib
-import json
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import psutil
 
-from app import text
+from app import text, text_train
+from app.forms import filled, prompt_lines, whole
 from app.jobs import Jobs
-from app.ranking import RankVotes
+from app.models import Models
+from app.project_votes import ProjectJudgeVotes, ProjectRankVotes, ProjectTrainVotes
+from app.projects import StudioProjects
 from app.review import Review
-from app.voting import JudgeVotes, TrainVotes
-from sdpo_core.atomic import write_json
-from sdpo_core.config import GenerateConfig, JudgeConfig, TrainConfig, repository_root, steps_for_pairs
+from sdpo_core.config import DownloadConfig, GenerateConfig, JudgeConfig, TrainConfig, repository_root, steps_for_pairs
 from sdpo_core.errors import AdapterError, ConfigError, DataError, RunError, SdpoError, StoreError
 from sdpo_core.evaluation.judge import Verdict, verdict
 from sdpo_core.files.adapter_info import read_adapter_info
-from sdpo_core.files.model_info import DEMO, ModelInfo, inspect_model
+from sdpo_core.files.model_info import ModelInfo
 from sdpo_core.preferences.pairs import TrainingPairs, split_held_out, training_pairs
 from sdpo_core.preferences.records import AdapterRecord
 from sdpo_core.preferences.store import Store
-from sdpo_core.training.runs import RunFolder, Status, Verb, list_runs
+from sdpo_core.presets import train_config
+from sdpo_core.training.runs import FINISHED, RunFolder, Status, Verb, list_runs
 
 WANTED_VOTES = 30
 """From here on a clear taste was learned reliably in trials; fewer may train too."""
@@ -69,34 +69,44 @@ class AdapterCard:
 
 
 class Studio:
-    """The studio on one workspace. Every method may be called from any thread."""
+    """The studio on the projects of one root, of which one is open. Every method may be called from any thread."""
 
-    def __init__(self, workspace: Path, jobs: Jobs | None = None) -> None:
-        self.workspace = workspace
-        self.store = Store(workspace)
-        self.jobs = jobs or Jobs(workspace)
-        self.votes = TrainVotes(self.store)
-        self.rankings = RankVotes(self.store)
+    def __init__(self, root: Path, jobs: Jobs | None = None) -> None:
+        self.projects = StudioProjects(root)
+        self.workspace = self.projects.current.path
+        self.store = Store(self.workspace)
+        self.jobs = jobs or Jobs(self.workspace)
+        self.votes = ProjectTrainVotes(self.store, self.projects)
+        self.rankings = ProjectRankVotes(self.store, self.projects)
         self.review = Review(self.store)
-        self.judge_votes = JudgeVotes(self.store)
-        self._settings_path = workspace / "studio.json"
-        self._models: dict[str, ModelInfo] = {}
-        self._models_lock = threading.Lock()
+        self.judge_votes = ProjectJudgeVotes(self.store, self.projects)
+        self.models = Models(self.workspace)
         self._verdicts: dict[str, Verdict] = {}
 
     def close(self) -> None:
         """Close the store. Running jobs go on."""
         self.store.close()
+        self.projects.close()
+
+    def open_project(self, project_id: str) -> None:
+        """Go over to another project, all pages with it; raises `SdpoError`s, and then nothing has changed."""
+        if (project := self.projects.find(project_id)).id == self.projects.current.id:
+            return
+        with self.projects.entering(project):
+            self.jobs.move_to(project.path)
+            try:
+                self.store.move_to(project.path)
+            except SdpoError:
+                self.jobs.move_to(self.workspace)
+                raise
+            self.models.move_to(project.path)
+            self.workspace = project.path
 
     # ------------------------------------------------------------------------------------------------------- model
 
     def model_source(self) -> str:
         """The chosen model: `demo` until another is chosen."""
-        try:
-            settings = json.loads(self._settings_path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
-            return DEMO
-        return str(settings.get("model", DEMO)) if isinstance(settings, dict) else DEMO
+        return self.models.source()
 
     def model(self) -> ModelInfo:
         """The chosen model, inspected; raises `ModelError` when it can't be used any more."""
@@ -104,18 +114,27 @@ class Studio:
 
     def choose_model(self, source: str) -> ModelInfo:
         """Check a model and remember it; raises `ModelError` in words and keeps the earlier one."""
-        info = self.inspect(source.strip() or DEMO, fresh=True)
-        if source.strip() != self.model_source():
-            write_json(self._settings_path, {"model": info.source})
-        return info
+        return self.models.choose(source)
 
-    def inspect(self, source: str, *, fresh: bool = False) -> ModelInfo:
-        """What a model is. Remembered, because the status bar asks every second; `fresh` looks at the files again."""
-        with self._models_lock:
-            if fresh or source not in self._models:
-                self._models.pop(source, None)
-                self._models[source] = inspect_model(source)
-            return self._models[source]
+    def inspect(self, source: str) -> ModelInfo:
+        """What a model is, remembered."""
+        return self.models.inspect(source)
+
+    def download(self, source: str) -> RunFolder:
+        """Fetch a model of the hub."""
+        self.models.forget_offer(source.strip())
+        return self.jobs.start("download", DownloadConfig.parse({"model": source.strip()}))
+
+    def newest_download(self) -> tuple[RunFolder, Status] | None:
+        """The newest download and what it says; None when there was none."""
+        run = next(iter(self._readable("download")), None)
+        return (run, self.jobs.status(run)) if run else None
+
+    def downloading(self) -> str:
+        """The model that is being downloaded now; empty when there is none."""
+        newest = self.newest_download()
+        runs = newest is not None and newest[1].state not in FINISHED
+        return str(newest[0].config().get("model")) if newest and runs else ""
 
     # ---------------------------------------------------------------------------------------------------- generate
 
@@ -134,12 +153,12 @@ class Studio:
         prompts = prompt_lines(values.pop("prompts", ""))
         if not prompts:
             raise ConfigError(text.NO_PROMPTS)
-        pairs = _whole(values.pop("pairs", None), 1, _MOST_PAIRS, text.PAIRS_RANGE)
-        info = self.choose_model(str(values.pop("model", self.model_source())))
+        pairs = whole(values.pop("pairs", None), 1, _MOST_PAIRS, text.PAIRS_RANGE)
+        info = self.choose_model(str(values.pop("model", "")))
         # Listed once per pair and in turn: pairs of one prompt share no image, and every prompt comes early.
         listed = [prompts[i % len(prompts)] for i in range(pairs)]
         settings = {"model": info.source, "threads": _threads(info), "keep_warm_s": KEEP_WARM_S, "prompts": listed}
-        return self.jobs.generate(GenerateConfig.parse({**_filled(values), **settings}))
+        return self.jobs.generate(GenerateConfig.parse({**filled(values), **settings}))
 
     def newest_images(self, limit: int = 60) -> list[dict[str, str]]:
         """The newest images to vote on. Images of blind tests are not among them: they would give the sides away."""
@@ -167,6 +186,11 @@ class Studio:
             sentence = f"{pairs.sentence()} {text.NONE_USABLE}" if voted else text.NO_VOTES_YET
         return Plan(pairs, steps, eta_s, sentence)
 
+    def train_settings(self, form: Mapping[str, Any]) -> dict[str, Any]:
+        """All settings that `train` would use, apart from what belongs to this machine and the model's name."""
+        config = self._train_config(form, self.model())
+        return config.model_dump(mode="json", exclude={"model", "prediction_type", "threads"})
+
     def train(self, form: Mapping[str, Any]) -> RunFolder:
         """Train an adapter from the votes. The form holds fields of `TrainConfig`; empty ones take their default."""
         plan = self.plan(form)
@@ -177,6 +201,13 @@ class Studio:
     def resume(self, run_id: str) -> None:
         """Go on with a stopped or failed training run."""
         self.jobs.resume(self.jobs.open(run_id, "train"))
+
+    def ask(self, signal: Literal["save-now", "sample-now"]) -> None:
+        """Ask the running training for a checkpoint, or for previews, after its next step."""
+        current = self.jobs.current()
+        if current is None or current[1].verb != "train":
+            raise RunError(text_train.NO_TRAINING)
+        current[0].signal(signal)
 
     def training_runs(self) -> list[RunFolder]:
         """All training runs, newest first."""
@@ -195,7 +226,7 @@ class Studio:
         return self.jobs.status(run)
 
     def _train_config(self, form: Mapping[str, Any], info: ModelInfo) -> TrainConfig:
-        return TrainConfig.parse({**_filled(form), "model": info.source, "threads": _threads(info)})
+        return train_config({**filled(form), "threads": _threads(info)}, info)
 
     def _seconds_per_step(self, info: ModelInfo) -> float | None:
         """The pace of the newest finished run of this model; None when there is none."""
@@ -216,7 +247,7 @@ class Studio:
             raise AdapterError(text.CHOOSE_ADAPTER if self.store.adapters() else text.NO_ADAPTER)
         record = self.store.find_adapter(str(adapter_name))
         info = self.inspect(self._base_of(record))
-        wanted = _whole(comparisons, 1, _MOST_COMPARISONS, text.COMPARISONS_RANGE)
+        wanted = whole(comparisons, 1, _MOST_COMPARISONS, text.COMPARISONS_RANGE)
         values = {"model": info.source, "threads": _threads(info), "adapter": record.name, "comparisons": wanted}
         return self.jobs.start("judge", JudgeConfig.parse(values))
 
@@ -339,33 +370,6 @@ def _elapsed_s(run: RunFolder, stepping_s: float) -> float:
         return stepping_s
     elapsed_s = ended.stat().st_mtime - started.stat().st_mtime
     return elapsed_s if stepping_s <= elapsed_s < 3 * stepping_s + 60 else stepping_s
-
-
-def prompt_lines(written: Any) -> list[str]:
-    """The prompts in a field that holds one per line."""
-    return [line.strip() for line in _writable(str(written or "")).splitlines() if line.strip()]
-
-
-def _filled(form: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that a person filled in. Whole numbers come from a form as floats."""
-    kept = {name: _writable(value).strip() if isinstance(value, str) else value for name, value in form.items()}
-    return {
-        name: int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value
-        for name, value in kept.items()
-        if value is not None and value != ""
-    }
-
-
-def _writable(written: str) -> str:
-    """Half of an emoji, which a browser may cut out of a text, is no text that a file can hold: it becomes �."""
-    return written.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _whole(value: Any, low: int, high: int, message: str) -> int:
-    whole = isinstance(value, int | float) and not isinstance(value, bool) and float(value).is_integer()
-    if not whole or not low <= value <= high:
-        raise ConfigError(message)
-    return int(value)
 
 
 def _threads(info: ModelInfo) -> int:

@@ -1,4 +1,8 @@
-"""Every string that a person sees in the studio. Library errors (`SdpoError`) bring their own sentences.
+"""Every string that a person sees in the studio, but those about the base model, which `app.text_model` holds.
+
+Library errors (`SdpoError`) bring their own sentences.
+
+The pages Home and Disk have theirs in `app.text_home`.
 
 Plain words first: what happens, then what to do. Widgets get their strings from here as a `text` property.
 """
@@ -16,7 +20,15 @@ from app.text_vote import no_such_choice as no_such_choice
 NAME = "SDPO Studio"
 TAGLINE = "Click which of two images you like better. Your own machine learns your taste."
 
-TABS = {"generate": "Generate", "vote": "Vote", "train": "Train", "judge": "Judge", "adapters": "Adapters"}
+TABS = {
+    "home": "Home",
+    "generate": "Generate",
+    "vote": "Vote",
+    "train": "Train",
+    "judge": "Judge",
+    "adapters": "Adapters",
+    "disk": "Disk",
+}
 """The pages in the order of the path."""
 
 
@@ -91,7 +103,7 @@ def workspace_is_a_file(path: str) -> str:
 RESUMING = "Resuming…"
 LOG_EMPTY = "Its log is empty."
 ALREADY_DRAWING = "Images are being drawn already. Wait for them, or stop the drawing first."
-JOB_NAMES = {"generate": "Drawing", "train": "Training", "judge": "Drawing comparisons"}
+JOB_NAMES = {"download": "Downloading", "generate": "Drawing", "train": "Training", "judge": "Drawing comparisons"}
 
 
 def died_at_once(last_line: str) -> str:
@@ -101,7 +113,7 @@ def died_at_once(last_line: str) -> str:
 
 def job_in_the_way(verb: str, step: int, total: int) -> str:
     """One heavy job at a time."""
-    where = f" ({step} of {total} steps)" if total else ""
+    where = f" ({step} of {total} {'MB' if verb == 'download' else 'steps'})" if total else ""
     return f"{JOB_NAMES[verb]} is still running{where}. One job runs at a time: wait for it, or stop it first."
 
 
@@ -124,9 +136,24 @@ STATUS = {
     "dismiss": "Dismiss",
     "left": "left",
     "lost": "The studio does not answer. Is its window still open? This page goes on by itself when it is back.",
-    "done": {"generate": "Drawing done", "train": "Training done", "judge": "Comparisons ready"},
-    "stopped": {"generate": "Drawing stopped", "train": "Training stopped", "judge": "Comparisons stopped"},
-    "failed": {"generate": "Drawing failed", "train": "Training failed", "judge": "Comparisons failed"},
+    "done": {
+        "download": "Download done",
+        "generate": "Drawing done",
+        "train": "Training done",
+        "judge": "Comparisons ready",
+    },
+    "stopped": {
+        "download": "Download stopped",
+        "generate": "Drawing stopped",
+        "train": "Training stopped",
+        "judge": "Comparisons stopped",
+    },
+    "failed": {
+        "download": "Download failed",
+        "generate": "Drawing failed",
+        "train": "Training failed",
+        "judge": "Comparisons failed",
+    },
     "names": JOB_NAMES,
     "theme": "Switch between light and dark",
     "tagline": TAGLINE,
@@ -179,8 +206,6 @@ def next_train(votes: int) -> tuple[str, str]:
 # --- generate --------------------------------------------------------------------------------------------------------
 
 GENERATE_INTRO = "Write what you like to see. Each pair is one prompt drawn twice, so that you can choose."
-MODEL_LABEL = "Model"
-MODEL_INFO = "demo, a checkpoint (.safetensors), a folder in diffusers format, or the hub id of a model on this machine"
 PROMPTS_LABEL = "Prompts"
 PROMPTS_INFO = "One per line."
 PROMPTS_PLACEHOLDER = "mountains at sunset\na quiet lake in the morning"
@@ -206,12 +231,6 @@ def started_generate(pairs: int, prompts: int) -> str:
     started = "Drawing has started. You can vote as soon as the first pair is there."
     left_out = f" There are more prompts ({prompts:,}) than pairs ({pairs:,}), so the last prompts are left out."
     return started + left_out if prompts > pairs else started
-
-
-def model_fits(name: str, size_px: int, guidance: float, *, is_demo: bool) -> str:
-    """The sentence under a model that can be used."""
-    what = f"{name} is ready: {size_px} px images, guidance {guidance:g}."
-    return f"{what} A tiny model for trying everything out." if is_demo else what
 
 
 # --- train -----------------------------------------------------------------------------------------------------------
@@ -240,6 +259,32 @@ FIELD_LABELS = {
     "drift_budget": "Drift budget δ",
     "rank": "LoRA rank",
     "seed": "Seed",
+    "scope": "Scope of λ",
+    "loser_weight": "Weight of the loser",
+    "beta": "β",
+    "alpha": "DMPO target α",
+    "tau": "IPO target τ",
+    "smoothing": "Label smoothing",
+    "anchor": "Winner anchor",
+    "lora_alpha": "LoRA α",
+    "targets": "Layers",
+    "optimizer": "Optimiser",
+    "warmup_steps": "Warm-up steps",
+    "pairs_per_step": "Pairs per step",
+    "pairs_per_micro_step": "Pairs at once",
+    "pairs_from": "Pairs to learn from",
+    "caption_dropout": "Caption dropout",
+    "hold_unconditional": "Hold without prompt κ",
+    "noise_bank": "Noise bank",
+    "memory": "Memory",
+    "checkpointing": "Checkpointing",
+    "precision": "Precision",
+    "device": "Device",
+    "checkpoint_every_steps": "Steps between checkpoints",
+    "held_out_fraction": "Share held out",
+    "bank_draws_per_pair": "Draws per held-out pair",
+    "preview_prompts": "Preview prompts",
+    "continue_from": "Go on with (round two)",
     "sampler": "Sampler",
     "sampling_steps": "Sampling steps",
     "guidance": "Guidance",
@@ -251,6 +296,10 @@ FIELD_LABELS = {
 """Names of the settings that stand in forms; the explanation under each is its docstring in `sdpo_core.config`."""
 
 CHARTS = {
+    "margin": "Margin",
+    "marginHint": "How far the adapter leans towards your picks. It may go on growing while images get worse.",
+    "scale": "Weight of the loser",
+    "scaleHint": "1: images you did not choose push with all their force. Below 1 the safeguard holds them back.",
     "error": "Winner error",
     "errorHint": "How much worse the adapter has become at the images you preferred, against the base model.",
     "loss": "Loss",

@@ -4,10 +4,12 @@ Winners and losers go through every network in one batch; the reference is the p
 (Wallace et al. 2023, arXiv 2311.12908, eq. 14) has one backward pass. Nothing here is shared with `sdpo_core.training`.
 """
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
+from peft.tuners.lora import LoraLayer
 from torch import Tensor
 
 from sdpo_core.models.family import Conditioning, DiffusionModel, Frame
@@ -20,6 +22,20 @@ class Inputs(NamedTuple):
 
     latents: Tensor  # (2B, C, h, w)
     conditioning: Conditioning  # 2B rows
+
+
+@contextlib.contextmanager
+def plain_peft(model: DiffusionModel) -> Iterator[None]:
+    """Within it adapted layers compute as peft has them, without what `sdpo_core.models.lora` makes of them."""
+    layers = [module for module in model.network.modules() if isinstance(module, LoraLayer)]
+    before = [(layer.lora_variant, layer.cast_input_dtype_enabled) for layer in layers]
+    for layer in layers:
+        layer.lora_variant, layer.cast_input_dtype_enabled = {}, True
+    try:
+        yield
+    finally:
+        for layer, (variant, cast) in zip(layers, before, strict=True):
+            layer.lora_variant, layer.cast_input_dtype_enabled = variant, cast
 
 
 def encode(model: DiffusionModel, images: Sides, prompts: Sequence[str]) -> Inputs:

@@ -24,11 +24,12 @@ from bench.machine import describe_machine, sentence
 from bench.random_model import random_model
 from bench.ways import BASELINE, MOST_STEPS, WAYS, LiveBytes, Size, Way, Workbench
 from sdpo_core.atomic import write_bytes, write_json
-from sdpo_core.config import FULL_SIZE_DEFAULTS, TrainConfig
+from sdpo_core.config import MODEL_DEFAULTS, TrainConfig
 from sdpo_core.errors import ModelError
 from sdpo_core.files.checkpoint_info import Family
 from sdpo_core.models.registry import load_model
-from sdpo_core.training.preflight import free_memory, is_out_of_memory
+from sdpo_core.training.preflight import free_memory
+from sdpo_core.training.processes import is_out_of_memory
 from sdpo_core.training.train import DRIFT_EVERY_STEPS
 
 RESULTS = Path(__file__).resolve().parent / "results" / "speed.json"
@@ -47,8 +48,9 @@ class Case:
 
 
 def _full_size(title: str, family: Family, size_px: int, tflop: float) -> Case:
-    full = FULL_SIZE_DEFAULTS
-    size = Size(size_px, pairs=full["pairs_per_step"], micro=full["pairs_per_micro_step"], rank=full["rank"])
+    full = MODEL_DEFAULTS[family]
+    micro = full["pairs_per_micro_step"] or full["pairs_per_step"]
+    size = Size(size_px, pairs=full["pairs_per_step"], micro=micro, rank=full["rank"])
     return Case(f"{title}, {size_px} px, CUDA, bf16", size, family, tflop)
 
 

@@ -120,7 +120,11 @@ class Workbench:
         self.model.release_encoders()
         optimizer = make_optimizer(self.lora, config)
         try:
-            yield from (self._baseline if way.baseline else self._ours)(way, config, optimizer)
+            if way.baseline:
+                with baseline.plain_peft(self.model):
+                    yield from self._baseline(way, config, optimizer)
+            else:
+                yield from self._ours(way, config, optimizer)
         finally:
             checkpoint_activations(self.model, "none")
             optimizer.zero_grad(set_to_none=True)

@@ -1,7 +1,8 @@
 """The command line: every verb the studio's jobs run, for people and scripts too.
 
-Jobs (generate, train, judge) write a run folder and can be watched from anywhere; `--run FOLDER` starts a queued
-folder, or resumes a training run from its last checkpoint. Exit codes stand in `commands.output`, docs in docs/cli.md.
+Jobs (download, generate, train, judge) write a run folder and can be watched from anywhere; `--run FOLDER` starts a
+queued folder, or resumes a training run from its last checkpoint. Exit codes stand in `commands.output`, docs in
+docs/cli.md.
 """
 
 import argparse
@@ -19,10 +20,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from sdpo_core import __version__
-from sdpo_core.commands import adapter, exports, imports, runs
+from sdpo_core.commands import adapter, download, exports, imports, runs
 from sdpo_core.commands.flags import add_settings, any_given, settings_from
 from sdpo_core.commands.output import DONE, EXIT_CODES, FAILED, STOPPED, Output, progress
-from sdpo_core.config import GenerateConfig, JudgeConfig, Settings, TrainConfig, repository_root
+from sdpo_core.config import DownloadConfig, GenerateConfig, JudgeConfig, Settings, TrainConfig, repository_root
 from sdpo_core.doctor import examine
 from sdpo_core.errors import ConfigError, RunError, SdpoError
 from sdpo_core.evaluation.judge import verdict
@@ -30,13 +31,20 @@ from sdpo_core.preferences.records import CHOICES
 from sdpo_core.preferences.store import Store
 from sdpo_core.training.runs import FINISHED, Reporter, RunFolder, Status, Verb
 
-JOBS: dict[Verb, type[Settings]] = {"generate": GenerateConfig, "train": TrainConfig, "judge": JudgeConfig}
+JOBS: dict[Verb, type[Settings]] = {
+    "download": DownloadConfig,
+    "generate": GenerateConfig,
+    "train": TrainConfig,
+    "judge": JudgeConfig,
+}
 _ABOUT = {
+    "download": download.ABOUT,
     "generate": "make images from prompts and pair them up",
     "train": "train an adapter from the votes, or resume a run",
     "judge": "make blind same-seed pairs, base against adapter, or tell the verdict on them",
 }
 _EPILOGUES = {
+    "download": download.EPILOGUE,
     "generate": """examples:
   generate --prompts "a lake at dawn" "a desert"          two images a prompt, one pair each
   generate --model FOLDER --prompts "a lake" --seed 7     from a model of your own, repeatable
@@ -133,7 +141,10 @@ def _parser() -> argparse.ArgumentParser:
         verb.add_argument("--run", type=Path, help="a queued run folder to start, or a training run to resume")
         if name == "judge":
             verb.add_argument("--verdict", metavar="RUN", help="tell the verdict of a judge run instead")
-        add_settings(verb, config)
+        if name == "download":
+            download.add_arguments(verb)
+        else:
+            add_settings(verb, config)
     imports.add_arguments(_verb(verbs, "import", imports.ABOUT, imports.call, imports.EPILOGUE))
     vote = _verb(verbs, "vote", "record a vote, or list the next open pairs", _vote)
     vote.add_argument("pair", nargs="?", type=int, help="the pair's id; without it the next open pairs are listed")
@@ -169,6 +180,8 @@ def _job(verb: Verb, options: dict[str, Any], out: Output) -> int:
     workspace: Path = options["workspace"].resolve()
     if options.get("verdict"):
         return _verdict(workspace, options["verdict"], out)
+    if options.get("plan"):
+        return download.tell_plan(settings_from(options, DownloadConfig), out)
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return _run_job(verb, _job_folder(verb, options, workspace), workspace, out)
     if verb != "train":
@@ -256,6 +269,10 @@ def _stopping_gently(run: RunFolder) -> Iterator[None]:
 def _entry(verb: Verb) -> Callable[..., None]:
     """The job's function. Imported late: these modules load torch, and a typing error should not take seconds."""
     match verb:
+        case "download":
+            from sdpo_core.hub.fetch import run_download
+
+            return run_download
         case "generate":
             from sdpo_core.generation import run_generate
 

@@ -7,9 +7,9 @@ import difflib
 import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypedDict
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from sdpo_core.errors import ConfigError
 
@@ -24,6 +24,14 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_truth_values(cls, value: Any) -> Any:
+        """No setting is true or false, and Python would take them for 1 and 0."""
+        if isinstance(value, bool):
+            raise ValueError("Input should be a number or a word, not true or false")
+        return value
+
     @classmethod
     def parse(cls, values: dict[str, Any]) -> Self:
         """Validate `values`; raises `ConfigError` with one sentence per problem."""
@@ -37,8 +45,8 @@ class Runtime(Settings):
     """Where a job runs."""
 
     model: str = "demo"
-    """Base model: `demo`, a checkpoint (.safetensors), a folder in diffusers format, or the hub id of a model in the
-    local Hugging Face cache."""
+    """Base model: `demo`, a checkpoint (.safetensors), a folder in diffusers format, or the hub id of a model that
+    `download` has fetched."""
     prediction_type: Literal["auto", "epsilon", "v_prediction"] = "auto"
     """What the base model predicts; `auto` takes what it says of itself. Checkpoints of Stable Diffusion 2 don't say
     it: give it once, and it is remembered for the file."""
@@ -62,8 +70,9 @@ class Sampling(Runtime):
     guidance: float | None = Field(default=None, ge=1.0, le=30.0)
     """Classifier-free guidance scale; unset takes the model's own (3 for the demo model, 7 for SD1.5, 5 for SDXL)."""
     clip_skip: int | None = Field(default=None, ge=1, le=12)
-    """Which of the text encoder's layers the prompt is read from, counted from the last (1); unset takes what the model
-    was made for (1 for SD1.5, 2 for SDXL), in training what most of the images were made with."""
+    """Which of the text encoder's layers the prompt is read from, counted from the last (1); unset takes what the
+    adapter was trained with, or what the model was made for (1 for SD1.5, 2 for SDXL), in training what most of the
+    images were made with."""
     size_px: int | None = Field(default=None, ge=64, le=2048, multiple_of=8)
     """Side of the square image in pixels; unset takes the size the model was made for."""
 
@@ -88,6 +97,12 @@ class GenerateConfig(Sampling):
     keep_warm_s: float = Field(default=0.0, ge=0.0, le=3600.0)
     """Seconds the job stays loaded after its last image, waiting for requests in its `control/` folder."""
 
+    @model_validator(mode="after")
+    def _check_that_there_is_something_to_do(self) -> Self:
+        if not self.prompts and not self.keep_warm_s:
+            raise ValueError("there is nothing to generate: prompts is empty. Give at least one prompt")
+        return self
+
 
 class JudgeConfig(Sampling):
     """Settings of `judge`: blind same-seed pairs, base against adapter."""
@@ -106,20 +121,39 @@ class JudgeConfig(Sampling):
     """Where the adapter acts: `both` branches of guidance, or only the `conditional` one."""
 
 
-# Starting points for models of full size, from the literature and untuned; the demo model's were measured on it.
-FULL_SIZE_DEFAULTS: dict[str, Any] = {
-    "rank": 16,
-    "lora_alpha": 16.0,
-    "learning_rate": 1e-4,
-    "pairs_per_step": 4,
-    "pairs_per_micro_step": 1,
+class DownloadConfig(Settings):
+    """Settings of `download`: a model of the Hugging Face hub, into the cache that other tools share."""
+
+    model: str = Field(default="", min_length=1, validate_default=True)
+    """Hub id of the model: `owner/name`, or `owner/name/file.safetensors` for one of several checkpoints."""
+
+
+class ModelDefaults(TypedDict):
+    """The training settings whose right value depends on the model."""
+
+    rank: int
+    lora_alpha: float
+    learning_rate: float
+    pairs_per_step: int
+    pairs_per_micro_step: int | None
+
+
+# The demo model's were measured on it; the others' are starting points from the literature, untuned.
+MODEL_DEFAULTS: dict[str, ModelDefaults] = {
+    "demo": ModelDefaults(rank=8, lora_alpha=8.0, learning_rate=2e-3, pairs_per_step=8, pairs_per_micro_step=None),
+    "sd15": ModelDefaults(rank=16, lora_alpha=16.0, learning_rate=1e-4, pairs_per_step=4, pairs_per_micro_step=1),
+    "sd20": ModelDefaults(rank=16, lora_alpha=16.0, learning_rate=1e-4, pairs_per_step=4, pairs_per_micro_step=1),
+    "sdxl": ModelDefaults(rank=16, lora_alpha=16.0, learning_rate=5e-5, pairs_per_step=4, pairs_per_micro_step=1),
 }
+"""Defaults by the model's family; the demo model has its own. `presets.train_config` looks the family up."""
+_DEMO = MODEL_DEFAULTS["demo"]
 
 
 class TrainConfig(Sampling):
     """Settings of `train`; the sampling settings are those of the previews.
 
-    Some defaults depend on the model: they are the demo model's here, and `FULL_SIZE_DEFAULTS` for any other.
+    Some defaults depend on the model (`MODEL_DEFAULTS`). They are the demo model's here; for another model they have to
+    be given, which `presets.train_config` does.
     """
 
     size_px: int | None = Field(default=None, ge=64, le=2048, multiple_of=8)
@@ -153,19 +187,19 @@ class TrainConfig(Sampling):
     """Label smoothing of `diffusion-dpo`: the assumed share of mistaken votes."""
     anchor: float = Field(default=0.0, ge=0.0)
     """Weight of the winner's own error added to the loss (in units of β/2), holding it down."""
-    rank: int = Field(default=8, ge=1, le=256)
+    rank: int = Field(default=_DEMO["rank"], ge=1, le=256)
     """LoRA rank."""
-    lora_alpha: float = Field(default=8.0, gt=0.0)
+    lora_alpha: float = Field(default=_DEMO["lora_alpha"], gt=0.0)
     """LoRA α; the update is scaled by α/rank."""
     targets: Literal["attention", "wide"] = "attention"
     """Layers that get LoRA: `attention` projections, or `wide`: also feed-forward, projections and convolutions."""
-    learning_rate: float = Field(default=2e-3, gt=0.0, le=1.0)
+    learning_rate: float = Field(default=_DEMO["learning_rate"], gt=0.0, le=1.0)
     """AdamW's peak learning rate; it rises over the warm-up steps and falls linearly to 0 at the end."""
     steps: int | None = Field(default=None, ge=1, le=100_000)
     """Optimiser steps; unset follows the number of pairs (120 up to 30, 150 at 60, 200 from 240 on)."""
-    pairs_per_step: int = Field(default=8, ge=1, le=4096)
+    pairs_per_step: int = Field(default=_DEMO["pairs_per_step"], ge=1, le=4096)
     """Pairs whose gradients make one optimiser step."""
-    pairs_per_micro_step: int | None = Field(default=None, ge=1, le=4096)
+    pairs_per_micro_step: int | None = Field(default=_DEMO["pairs_per_micro_step"], ge=1, le=4096)
     """Pairs computed at once; fewer need less memory and give the same gradient. Unset: all of `pairs_per_step`."""
     memory: Literal["auto", "joint", "split"] = "auto"
     """How a micro-step goes: winners and losers `joint`, or `split`: one pair at a time, the winner's pass finished
@@ -206,9 +240,14 @@ class TrainConfig(Sampling):
 
     @model_validator(mode="before")
     @classmethod
-    def _fill_in_for_the_model(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """The defaults above are the demo model's; what is left out for another model comes from its own table."""
-        return values if values.get("model", "demo") == "demo" else {**FULL_SIZE_DEFAULTS, **values}
+    def _refuse_to_guess_for_the_model(cls, values: dict[str, Any]) -> dict[str, Any]:
+        missing = [name for name in _DEMO if name not in values]
+        if values.get("model", "demo") != "demo" and missing:
+            raise ValueError(
+                f"the defaults of {', '.join(missing)} depend on the family of the model, which these settings don't "
+                "know; give them, or let sdpo_core.presets.train_config look at the model"
+            )
+        return values
 
     @model_validator(mode="after")
     def _check_combinations(self) -> Self:

@@ -7,9 +7,13 @@
     │   ├── ImageMissing      a recorded image is gone from disk
     │   └── ImageUnreadable   bytes that are not an image we can decode
     ├── ModelError        a model folder or file can't be loaded
+    │   ├── ModelNotHere      a model of the hub that is not on this machine, or not whole
+    │   └── PredictionUnknown a file does not say what its network predicts, so a person is asked
+    ├── DownloadError     a model can't be fetched from the hub
     ├── AdapterError      an adapter file can't be read, or does not fit the model
     ├── DataError         the votes can't be trained on (none, all ties, …)
     ├── RunError          a run folder is missing, broken, or already in use
+    ├── ProjectError      a project can't be made, opened, written out or brought in as asked
     └── DiskError         the disk is full or refuses to write
 
 A message is one or two sentences for the person at the screen: what was expected, what came, what to do.
@@ -44,6 +48,18 @@ class ModelError(SdpoError):
     """A model folder or file can't be loaded."""
 
 
+class ModelNotHere(ModelError):
+    """A model of the hub is not on this machine, or not whole; it can be downloaded."""
+
+
+class PredictionUnknown(ModelError):
+    """A model's file does not say what its network predicts; a person has to say it once."""
+
+
+class DownloadError(SdpoError):
+    """A model can't be fetched from the hub."""
+
+
 class AdapterError(SdpoError):
     """An adapter file can't be read, or does not fit the model."""
 
@@ -54,6 +70,10 @@ class DataError(SdpoError):
 
 class RunError(SdpoError):
     """A run folder is missing, broken, or in use by another process."""
+
+
+class ProjectError(SdpoError):
+    """A project can't be made, opened, written out or brought in as asked."""
 
 
 class DiskError(SdpoError):

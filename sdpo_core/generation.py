@@ -132,8 +132,6 @@ def run_generate(config: GenerateConfig, run: RunFolder, workspace: Path, report
 
     A stop keeps every finished image and ends in state stopped. Errors are `SdpoError`s; the caller reports them.
     """
-    if not config.prompts and not config.keep_warm_s:
-        raise ConfigError("There is nothing to generate: prompts is empty. Give at least one prompt.")
     started = time.time()
     reporter.say(0, "Loading the model…", force=True)
     with Store(workspace) as store:
@@ -230,12 +228,13 @@ class _Job:
         count = config.candidates_per_prompt
         sizes = [min(_BATCH, count - start) for start in range(0, count, _BATCH)]
         adapters = (self.adapter.use,) if self.adapter else ()
+        sampling = self.adapter.taught(config) if self.adapter else config
         seeds = iter(_seeds(config, index * count, count))
         return [
             [
                 build_recipe(
                     self.model,
-                    config,
+                    sampling,
                     prompt=prompt,
                     negative=config.negative,
                     seed=next(seeds),

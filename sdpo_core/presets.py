@@ -1,18 +1,21 @@
 """Settings from files: the presets that ship in assets/presets/, and a person's own TOML.
 
 A file holds settings of one job by their names, and may hold a `description` in words. What is given nearer to the
-person wins: a flag over their file, the file over a preset, the preset over the defaults.
+person wins: a flag over their file, the file over a preset, the preset over the defaults. To train, some of these
+depend on the model.
 """
 
 import difflib
+import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sdpo_core.config import Settings, repository_root, unknown_setting
+from sdpo_core.config import MODEL_DEFAULTS, Runtime, Settings, TrainConfig, repository_root, unknown_setting
 from sdpo_core.errors import ConfigError
+from sdpo_core.files.model_info import DEMO, ModelInfo, inspect_model
 
 _DESCRIPTION = "description"
 _Settings = TypeVar("_Settings", bound=Settings)
@@ -48,23 +51,63 @@ def read_settings_file(path: Path, settings: type[Settings]) -> dict[str, Any]:
 
     Raises `ConfigError` when the file can't be read, is no TOML, or names a setting that `settings` doesn't have.
     """
-    values = _read(path)
-    values.pop(_DESCRIPTION, None)
-    _refuse_unknown(path.name, values, settings)
-    return values
+    return _of(settings, path.name, _read(path))
+
+
+def read_settings_text(text: str, settings: type[Settings]) -> dict[str, Any]:
+    """The settings in TOML that a person pasted; raises `ConfigError` as `read_settings_file` does."""
+    return _of(settings, "The text", _parse("The text", text))
+
+
+def settings_text(values: Mapping[str, Any]) -> str:
+    """Settings as TOML, one a line; what is unset (None) is left out."""
+    # What JSON writes for a string, a number or a boolean, TOML reads as the same.
+    return "".join(
+        f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in values.items() if value is not None
+    )
 
 
 def resolve(
     settings: type[_Settings], flags: Mapping[str, Any], *, file: Path | None = None, preset: str | None = None
 ) -> _Settings:
-    """The settings that hold: `flags` over `file` over `preset` over the defaults. Raises `ConfigError` in words."""
+    """The settings that hold: `flags` over `file` over `preset` over the defaults.
+
+    To train, it looks at the model for that. Raises `ConfigError` or `ModelError` in words.
+    """
     values: dict[str, Any] = {}
     if preset is not None:
         values |= read_preset(preset).values
         _refuse_unknown(f"preset {preset}", values, settings)
     if file is not None:
         values |= read_settings_file(file, settings)
-    return settings.parse({**values, **flags})
+    values |= flags
+    return settings.parse(_completed(values) if issubclass(settings, TrainConfig) else values)
+
+
+def train_config(values: Mapping[str, Any], info: ModelInfo) -> TrainConfig:
+    """The settings to train the model `info` with: `values`, and that model's defaults for what they leave out.
+
+    Raises `ConfigError` in words.
+    """
+    return TrainConfig.parse({**_defaults(info), "model": info.source, **values})
+
+
+def _completed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings to train with, and the defaults of the model that they name."""
+    named = Runtime.parse({name: values[name] for name in ("model", "prediction_type") if name in values})
+    if named.model == DEMO:  # whose defaults are those of the class
+        return {**values}
+    return {**_defaults(inspect_model(named.model, named.prediction_type)), **values}
+
+
+def _defaults(info: ModelInfo) -> dict[str, Any]:
+    return dict(MODEL_DEFAULTS["demo" if info.is_demo else info.family])
+
+
+def _of(settings: type[Settings], source: str, values: dict[str, Any]) -> dict[str, Any]:
+    values.pop(_DESCRIPTION, None)
+    _refuse_unknown(source, values, settings)
+    return values
 
 
 def _refuse_unknown(source: str, values: Mapping[str, Any], settings: type[Settings]) -> None:
@@ -75,13 +118,24 @@ def _refuse_unknown(source: str, values: Mapping[str, Any], settings: type[Setti
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return _parse(str(path), path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ConfigError(f"There is no file {path}. Check the name, or choose a preset instead.") from error
     except OSError as error:
         raise ConfigError(f"{path} can't be read ({error.strerror}). Check the file and its permissions.") from error
-    except ValueError as error:  # no TOML, or no UTF-8
-        raise ConfigError(f"{path} is not TOML: {error}. Expected lines such as: steps = 200") from error
+    except UnicodeDecodeError as error:
+        raise _no_toml(str(path), error) from error
+
+
+def _parse(source: str, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _no_toml(source, error) from error
+
+
+def _no_toml(source: str, error: ValueError) -> ConfigError:
+    return ConfigError(f"{source} is not TOML: {error}. Expected lines such as: steps = 200")
 
 
 def _folder() -> Path:

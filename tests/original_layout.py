@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from sdpo_core.config import repository_root
-from sdpo_core.files.checkpoint_info import TEXT_ENCODERS, Family
+from sdpo_core.files.checkpoint_info import TEXT_ENCODERS, UNET, VAE, Family
 
 State = dict[str, Tensor]
 
@@ -47,6 +47,51 @@ _TINY: dict[Family, dict[str, dict[str, Any]]] = {
         },
     },
 }
+
+
+_NORMS: dict[Family, tuple[str, ...]] = {
+    "sd15": ("cond_stage_model.transformer.text_model.final_layer_norm.weight",),
+    "sd20": ("cond_stage_model.model.ln_final.weight",),
+    "sdxl": (
+        "conditioner.embedders.0.transformer.text_model.final_layer_norm.weight",
+        "conditioner.embedders.1.model.ln_final.weight",
+    ),
+}
+_ATTENTION: dict[Family, tuple[str, tuple[int, int]]] = {
+    "sd15": ("input_blocks.1.1", (320, 768)),
+    "sd20": ("input_blocks.1.1", (320, 1024)),
+    "sdxl": ("input_blocks.4.1", (640, 2048)),
+}
+
+
+# Attention layers and how many transformer blocks each has, on the way down, in the middle and on the way up.
+BLOCKS: dict[Family, dict[str, int]] = {
+    "sd15": dict.fromkeys((*(f"input_blocks.{i}.1" for i in (1, 2, 4, 5, 7, 8)), "middle_block.1"), 1)
+    | dict.fromkeys((f"output_blocks.{i}.1" for i in range(3, 12)), 1),
+    "sdxl": {"input_blocks.4.1": 2, "input_blocks.5.1": 2, "input_blocks.7.1": 10, "input_blocks.8.1": 10}
+    | {"middle_block.1": 10}
+    | {f"output_blocks.{i}.1": 10 if i < 3 else 2 for i in range(6)},
+}
+BLOCKS["sd20"] = BLOCKS["sd15"]
+
+
+def essentials(family: Family) -> State:
+    """Of a checkpoint, the tensors that tell what it is, with the shapes that they have there."""
+    block, shape = _ATTENTION[family]
+    tensors = {
+        UNET + "input_blocks.0.0.weight": torch.zeros(320, 4, 3, 3),
+        f"{UNET}{block}.transformer_blocks.0.attn2.to_k.weight": torch.zeros(shape),
+        VAE + "decoder.conv_in.weight": torch.zeros(512, 4, 3, 3),
+        **{name: torch.zeros(8) for name in _NORMS[family]},
+        **{
+            f"{UNET}{layer}.transformer_blocks.{i}.norm1.weight": torch.zeros(8)
+            for layer, blocks in BLOCKS[family].items()
+            for i in range(blocks)
+        },
+    }
+    if family == "sdxl":
+        tensors[UNET + "label_emb.0.0.weight"] = torch.zeros(1280, 2816)
+    return {name: tensor.half() for name, tensor in tensors.items()}
 
 
 def tiny_configs(folder: Path) -> Path:

@@ -15,16 +15,18 @@ from typing import Any
 import psutil
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from sdpo_core.atomic import write_json
 from sdpo_core.cli import JOBS, main
 from sdpo_core.commands.output import DONE, FAILED, STOPPED, WRONG_USAGE
 from sdpo_core.config import TrainConfig
 from sdpo_core.files.adapter_info import read_adapter_info
-from sdpo_core.preferences.importers import LAYOUTS
+from sdpo_core.preferences.importers import IMAGES, LAYOUTS
 from sdpo_core.preferences.store import Store
-from sdpo_core.presets import preset_names
+from sdpo_core.presets import preset_names, resolve
 from sdpo_core.training.runs import RunFolder, Status, Verb, list_runs
+from tests.preferences.image_files import scene
 from tests.tiny_model import build_tiny_pipeline
 
 PROMPTS = ["hills", "a lake", "a desert", "the sea", "a forest", "mountains"]
@@ -105,6 +107,7 @@ def test_training_leaves_everything_the_run_folder_promises(trained: RunFolder, 
     info = read_adapter_info(published)
     assert info.sdpo is not None
     assert info.sdpo["pairs"] == 5
+    assert info.sdpo["settings"]["pairs_from"] == "own"
     for prompt in PROMPTS:
         assert prompt not in json.dumps(info.metadata), "an adapter file never tells the prompts"
 
@@ -178,7 +181,7 @@ def test_ctrl_c_keeps_what_was_learned(workspace: Path, tiny: Path) -> None:
 def test_stopped_while_loading_nothing_is_published_and_it_can_be_resumed(
     workspace: Path, tiny: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = TrainConfig.parse({"model": str(tiny), "steps": 2, "rank": 2, "preview_prompts": 0, "size_px": 64})
+    config = resolve(TrainConfig, {"model": str(tiny), "steps": 2, "rank": 2, "preview_prompts": 0, "size_px": 64})
     run = RunFolder.create(workspace / "runs", "train", config.model_dump(mode="json"))
     run.signal("stop")
     assert main(["train", "--workspace", str(workspace), "--run", str(run.path)]) == 130
@@ -229,7 +232,9 @@ def test_mistakes_are_told_in_a_sentence(
     sentence: str,
 ) -> None:
     verb, *rest = arguments
+    before = list_runs(workspace / "runs")
     assert main([verb, "--workspace", str(workspace), *rest]) == code
+    assert list_runs(workspace / "runs") == before, "nothing was done"
     said = capsys.readouterr()
     assert sentence in said.err
     assert "Traceback" not in said.err
@@ -437,6 +442,31 @@ def test_imported_pairs_of_mixed_sizes_train_when_asked_for(
     assert "0 of 4 pairs were added with their votes; 4 had been voted on here before" in again
 
 
+def test_images_of_other_tools_come_in_and_wait_for_votes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "out" / "2026-01-01"
+    folder.mkdir(parents=True)
+    for i in range(3):
+        info = PngInfo()
+        info.add_text("parameters", f"a lake\nSteps: 20, Sampler: Euler a, Seed: {i}, Size: 64x64")
+        scene(i, (64, 64)).save(folder / f"{i}.png", pnginfo=info)
+    scene(9).save(folder / "plain.png")
+    where = ["--workspace", str(tmp_path / "workspace")]
+    assert main(["import", str(tmp_path / "out"), *where]) == 0
+    out = capsys.readouterr().out
+    assert "3 of 4 images were taken in (A1111/Forge 3); 2 new pairs of 1 prompt can be voted on." in out
+    assert "Left out: 1 without a prompt." in out
+    assert "  2026-01-01/plain.png: nothing in it tells its prompt" in out
+    assert main(["import", str(tmp_path / "out"), "--json", "--prompt", "a lake", *where]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["layout"], told["images_added"], told["images_known"], told["pairs_added"]) == ("images", 1, 3, 1)
+    assert main(["vote", *where]) == 0
+    assert len(capsys.readouterr().out.splitlines()) >= 3
+    (tmp_path / "none").mkdir()
+    scene(9).save(tmp_path / "none" / "plain.png")
+    assert main(["import", str(tmp_path / "none"), *where]) == 1
+    assert "Nothing could be used" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
@@ -476,18 +506,21 @@ def test_help_teaches_every_setting() -> None:
     assert "safeguard: how the loser is kept" in out
     for name in preset_names():
         assert f"{name} " in out
+    assert re.search(r"sdxl +rank 16, .*learning_rate 5e-05", out)
     assert "130  stopped before its end" in out
 
 
 def test_the_page_about_the_command_line_names_every_verb_and_exit_code(repository: Path) -> None:
     page = (repository / "docs" / "cli.md").read_text(encoding="utf-8")
     listed = re.findall(r"^    ([a-z]+)  ", sdpo("--help"), re.MULTILINE)
-    assert {"generate", "import", "vote", "train", "judge", "export", "adapter", "runs", "doctor"} == set(listed)
+    assert {"download", "generate", "import", "vote", "train", "judge", "export", "adapter", "runs", "doctor"} == set(
+        listed
+    )
     for verb in listed:
         assert re.search(rf"^    {verb}\b|`{verb}\b", page, re.MULTILINE), verb
     for code in (DONE, FAILED, WRONG_USAGE, STOPPED):
         assert f"| {code} | " in page
-    for name in LAYOUTS:
+    for name in (*LAYOUTS, IMAGES):
         assert f"| `{name}` | " in page
 
 
@@ -516,7 +549,7 @@ def test_ctrl_c_in_the_middle_of_an_import_is_a_stop(
     assert "Stopped. What was finished is saved." in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("job", JOBS)
+@pytest.mark.parametrize("job", [job for job in JOBS if job != "download"])  # which takes an ID and nothing else
 def test_every_setting_has_a_flag(job: Verb, capsys: pytest.CaptureFixture[str]) -> None:
     """A new field of a settings class is also named in `commands.flags.GROUPS`."""
     with pytest.raises(SystemExit):

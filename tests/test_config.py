@@ -1,9 +1,12 @@
 """Settings refuse what can't be, in words."""
 
+from typing import get_args
+
 import pytest
 
-from sdpo_core.config import GenerateConfig, JudgeConfig, Settings, TrainConfig
+from sdpo_core.config import MODEL_DEFAULTS, GenerateConfig, JudgeConfig, Settings, TrainConfig
 from sdpo_core.errors import ConfigError
+from sdpo_core.files.checkpoint_info import Family
 
 
 @pytest.mark.parametrize(
@@ -15,6 +18,8 @@ from sdpo_core.errors import ConfigError
         ({"beta": float("nan")}, "beta: Input should be a finite number, or 'auto' (got nan)."),
         ({"beta": "fast"}, "beta: Input should be a valid number, unable to parse string as a number, or 'auto'"),
         ({"rank": 0, "mu": 2}, "mu: Input should be less than 1 (got 2). rank: Input should be greater"),
+        ({"rank": True}, "rank: Input should be a number or a word, not true or false (got True)."),
+        ({"beta": True}, "beta: Input should be a number or a word, not true or false (got True)."),
         ({"loss": "dpo"}, "loss: Input should be 'diffusion-dpo'"),
         ({"safeguard": "lora", "scope": "batch"}, "scope 'batch' belongs to safeguard 'output'"),
         ({"loss": "sft", "safeguard": "output"}, "loss 'sft' has no loser"),
@@ -44,7 +49,23 @@ def test_settings_survive_the_run_folder() -> None:
     assert TrainConfig.parse(config.model_dump(mode="json")) == config
 
 
-def test_defaults_follow_the_model_and_what_is_given_wins() -> None:
-    demo, other = TrainConfig(), TrainConfig.parse({"model": "some/folder", "rank": 4})
-    assert (demo.rank, demo.pairs_per_step) == (8, 8)
-    assert (other.rank, other.learning_rate, other.pairs_per_micro_step) == (4, 1e-4, 1)
+def test_the_demo_models_defaults_are_those_that_were_measured_on_it() -> None:
+    demo = TrainConfig()
+    assert (demo.rank, demo.lora_alpha, demo.learning_rate) == (8, 8.0, 2e-3)
+    assert (demo.pairs_per_step, demo.pairs_per_micro_step) == (8, None)
+
+
+def test_there_has_to_be_something_to_generate() -> None:
+    with pytest.raises(ConfigError, match="prompts is empty"):
+        GenerateConfig.parse({})
+    assert GenerateConfig.parse({"keep_warm_s": 1}).prompts == (), "requests bring their own"
+
+
+def test_every_family_has_defaults_of_its_own() -> None:
+    assert set(MODEL_DEFAULTS) == {"demo", *get_args(Family)}
+
+
+def test_defaults_of_another_model_are_not_guessed() -> None:
+    with pytest.raises(ConfigError, match=r"lora_alpha, learning_rate, .* depend on the family of the model"):
+        TrainConfig.parse({"model": "some/folder", "rank": 4})
+    assert TrainConfig.parse({**MODEL_DEFAULTS["sdxl"], "model": "some/folder"}).learning_rate == 5e-5

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from torch.testing import assert_close
 
 from sdpo_core.files.model_info import inspect_model
 from sdpo_core.preferences.store import Store
-from sdpo_core.training.runs import RunFolder
+from sdpo_core.training.runs import RunFolder, list_runs
 from tests.preferences.helpers import recipe
 from tests.tiny_model import build_tiny_pipeline
 
@@ -50,7 +51,7 @@ def workspace(tiny: Path) -> Path:
     return folder
 
 
-def start(arguments: list[Any], processes: int = 1) -> dict[str, Any]:
+def start(arguments: list[Any], processes: int = 1, program: Sequence[str] = ("sdpo_core",)) -> dict[str, Any]:
     """Run a verb; returns what it says to machines."""
     launcher = [sys.executable, "-m"]
     environment = dict(os.environ)
@@ -58,7 +59,7 @@ def start(arguments: list[Any], processes: int = 1) -> dict[str, Any]:
         launcher += ["torch.distributed.run", "--standalone", "--nproc_per_node", str(processes), "-m"]
         environment |= {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        [*launcher, "sdpo_core", *map(str, arguments), "--json"],
+        [*launcher, *program, *map(str, arguments), "--json"],
         capture_output=True,
         text=True,
         timeout=300,
@@ -86,9 +87,11 @@ WAYS: dict[str, tuple[int, list[str]]] = {
 }
 
 
-def learned(tiny: Path, workspace: Path, *flags: str, processes: int = 1) -> dict[str, Tensor]:
+def learned(
+    tiny: Path, workspace: Path, *flags: str, processes: int = 1, program: Sequence[str] = ("sdpo_core",)
+) -> dict[str, Tensor]:
     """The last checkpoint's unrounded state."""
-    end = start(["train", "--workspace", workspace, "--model", tiny, *COMMON, *flags], processes)
+    end = start(["train", "--workspace", workspace, "--model", tiny, *COMMON, *flags], processes, program)
     run = RunFolder.open(Path(end["run"]))
     assert end["state"] == "done"
     assert json.loads((run.path / "provenance.json").read_text("utf-8"))["processes"] == processes
@@ -104,6 +107,21 @@ def test_the_way_does_not_matter(
 ) -> None:
     processes, flags = WAYS[way]
     same(learned(tiny, workspace, *SAFEGUARDS[safeguard], *flags, processes=processes), straight[safeguard])
+
+
+@pytest.mark.parametrize("rank", [pytest.param(0, marks=pytest.mark.slow), 1])
+def test_one_process_runs_out_of_memory_and_all_go_on_in_a_cheaper_way(
+    tiny: Path, workspace: Path, straight: dict[str, dict[str, Tensor]], rank: int
+) -> None:
+    """In the third step, after two with a checkpoint each. The numbers are those of a run with memory enough."""
+    flags = ["--pairs-per-micro-step", "2", "--checkpoint-every-steps", "1"]
+    program = ("tests.training.scarce", str(rank), "2")
+    found = learned(tiny, workspace, *SAFEGUARDS["lora"], *flags, processes=2, program=program)
+    same(found, straight["lora"])
+    newest = list_runs(workspace / "runs", "train")[0]
+    assert newest.config()["memory"] == "split"
+    assert json.loads((newest.path / "preflight.json").read_text("utf-8"))["memory"] == "joint"
+    assert len(newest.checkpoints()) == STEPS
 
 
 def test_images_of_mixed_sizes_on_two_processes(tiny: Path) -> None:

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from sdpo_core.config import GenerateConfig, Sampling
-from sdpo_core.errors import AdapterError, ConfigError, ModelError
+from sdpo_core.errors import AdapterError, ModelError
 from sdpo_core.generation import Stopped, build_recipe, run_generate, sample
 from sdpo_core.models.adapter import save_adapter
 from sdpo_core.models.family import DiffusionModel
@@ -284,9 +284,7 @@ def test_a_stop_keeps_what_is_finished(studio: Callable[..., Studio], monkeypatc
     assert not job.run.signalled("stop")
 
 
-def test_nothing_to_do_and_unknown_adapters_are_refused(studio: Callable[..., Studio], tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="prompts is empty"):
-        studio().go()
+def test_unknown_adapters_are_refused(studio: Callable[..., Studio], tmp_path: Path) -> None:
     with pytest.raises(AdapterError):
         studio(prompts=("a",), adapter="nothing").go()
     with pytest.raises(AdapterError, match="no file"):
@@ -321,6 +319,22 @@ def test_a_tag_in_the_prompt_brings_its_adapter(
     assert used == {prompts[0]: (AdapterUse(sha256=sha256, strength=0.5),), **dict.fromkeys(prompts[1:], ())}
     assert "<lora:gone> has no effect: No adapter is named gone" in message
     assert "One adapter acts at a time" in message
+
+
+def test_an_adapter_brings_its_clip_skip_unless_the_person_says(
+    studio: Callable[..., Studio], tiny: DiffusionModel, tmp_path: Path
+) -> None:
+    lora = Lora.create(tiny, rank=4, alpha=4.0, targets="attention", seed=0)
+    path = tmp_path / "workspace" / "adapters" / "deep.safetensors"
+    path.parent.mkdir(parents=True)
+    sha256 = save_adapter(path, lora, info=tiny.info, sdpo={"settings": {"clip_skip": 2}}, title="deep")
+    job = studio(prompts=("a <lora:deep>", "a"))
+    job.store.add_adapter(name="deep", path=path, sha256=sha256, base_sha256=tiny.info.sha256, run_id="r")
+    job.go()
+    studio(prompts=("b",), adapter="deep").go()
+    studio(prompts=("c",), adapter="deep", clip_skip=1).go()
+    used = {c.prompt: c.recipe.clip_skip for c in job.store.candidates() if c.recipe}
+    assert used == {"a <lora:deep>": 2, "a": 1, "b": 2, "c": 1}
 
 
 def test_notation_without_effect_is_told(studio: Callable[..., Studio]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sdpo_core import config, errors
+from sdpo_core.cli import JOBS
 from tests.checks import ROOT
 
 ROWS = re.findall(r"^\| `(sdpo_core[\w.]*)` \| (.+) \|$", (ROOT / "docs" / "api.md").read_text("utf-8"), re.MULTILINE)
@@ -16,7 +17,7 @@ NAMES = [(module, name) for module, names in LISTED.items() for name in names]
 
 
 def test_the_list_was_read() -> None:
-    assert len(LISTED) == 20
+    assert len(LISTED) == 25
     assert len(NAMES) > 70
 
 
@@ -43,7 +44,7 @@ def test_every_error_is_one_of_ours() -> None:
         assert inspect.getdoc(thing), name
 
 
-@pytest.mark.parametrize("settings", [config.TrainConfig, config.GenerateConfig, config.JudgeConfig])
+@pytest.mark.parametrize("settings", JOBS.values())
 def test_every_setting_is_documented(settings: type[config.Settings]) -> None:
     for name, field in settings.model_fields.items():
         assert field.description, f"{settings.__name__}.{name} has no docstring"

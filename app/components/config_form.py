@@ -25,6 +25,7 @@ class ConfigForm:
         self._components = {
             name: _field(name, config.model_fields[name], f"{prefix}-{name}", empty=name in empty) for name in names
         }
+        self._first = {name: component.value for name, component in self._components.items()}
 
     @property
     def inputs(self) -> set[Block]:
@@ -35,6 +36,10 @@ class ConfigForm:
     def changes(self) -> list[Any]:
         """The change event of every field."""
         return [component.change for component in self._components.values()]
+
+    def fill(self, settings: Mapping[str, Any]) -> dict[Block, Any]:
+        """What the fields should show for `settings`: their values, and what they started with for all others."""
+        return {component: settings.get(name, self._first[name]) for name, component in self._components.items()}
 
     def values(self, given: Mapping[Block, Any]) -> dict[str, Any]:
         """What the person filled in, by name of the setting."""

@@ -4,13 +4,12 @@ import gradio as gr
 
 from app import text
 from app.components.config_form import ConfigForm
-from app.components.note import note, note_value
 from app.components.results import image_grid
+from app.forms import prompt_lines
+from app.pages import model_choice
 from app.pages.common import BUSY, Context, Page, Updates, Values, now, told
-from app.studio import Studio, prompt_lines
+from app.studio import Studio
 from sdpo_core.config import GenerateConfig
-from sdpo_core.errors import SdpoError
-from sdpo_core.files.model_info import ModelInfo
 
 _SETTINGS = ("seed", "sampling_steps", "guidance", "sampler", "size_px", "clip_skip", "negative")
 _DEFAULT_PAIRS = 24
@@ -32,10 +31,7 @@ def build(context: Context) -> Page:
             )
             starters = gr.Button(text.USE_STARTERS, size="sm", elem_id="use-starters", elem_classes="inline-button")
             pairs = gr.Number(_DEFAULT_PAIRS, label=text.PAIRS_LABEL, info=text.PAIRS_INFO, elem_id="pairs")
-            model = gr.Textbox(
-                studio.model_source, label=text.MODEL_LABEL, info=text.MODEL_INFO, max_lines=1, elem_id="model"
-            )
-            model_note = note("model-note", lambda: _checked(studio))
+            model = model_choice.build(context)
             with gr.Accordion(text.GENERATE_ADVANCED, open=False, elem_id="generate-advanced"):
                 form = ConfigForm(GenerateConfig, _SETTINGS, prefix="generate")
             start = gr.Button(text.GENERATE_BUTTON, variant="primary", elem_id="generate-start")
@@ -45,28 +41,23 @@ def build(context: Context) -> Page:
     def use_starters(_: Values) -> Updates:
         return {prompts: "\n".join(studio.starter_prompts())}
 
-    def check(values: Values) -> Updates:
-        try:
-            return {model_note: _fits(studio.choose_model(values[model])), bar: now()}
-        except SdpoError as error:
-            return {model_note: note_value(str(error), "bad")}
-
     def generate(values: Values) -> Updates:
-        asked = {**form.values(values), "prompts": values[prompts], "pairs": values[pairs], "model": values[model]}
+        asked = {
+            **form.values(values),
+            "prompts": values[prompts],
+            "pairs": values[pairs],
+            "model": values[model.field],
+        }
         studio.generate(asked)
         gr.Info(text.started_generate(int(values[pairs]), len(prompt_lines(values[prompts]))), duration=8)
         return {bar: now(), start: _button(drawing=True)}
 
     def refresh(values: Values) -> Updates:
-        updates: Updates = {start: _button(drawing=_is_drawing(studio))}
-        if values[model] == studio.model_source():  # else the note tells of what stands in the field
-            updates[model_note] = _checked(studio)
-        return updates
+        return {start: _button(drawing=_is_drawing(studio)), **model.refresh(values)}
 
     starters.click(told(use_starters), {prompts}, [prompts], **BUSY)
-    gr.on([model.submit, model.blur], check, {model}, [model_note, bar], **BUSY)
-    start.click(told(generate), {prompts, pairs, model, *form.inputs}, [bar, start], **BUSY)
-    return Page(outputs=[start, model_note], inputs={model}, refresh=refresh)
+    start.click(told(generate), {prompts, pairs, model.field, *form.inputs}, [bar, start], **BUSY)
+    return Page(outputs=[start, *model.outputs], inputs={model.field, model.seen}, refresh=refresh)
 
 
 def _is_drawing(studio: Studio) -> bool:
@@ -76,15 +67,3 @@ def _is_drawing(studio: Studio) -> bool:
 
 def _button(*, drawing: bool) -> gr.Button:
     return gr.Button(text.GENERATING_BUTTON if drawing else text.GENERATE_BUTTON, interactive=not drawing)
-
-
-def _fits(info: ModelInfo) -> str:
-    sentence = text.model_fits(info.name, info.native_size_px, info.default_guidance, is_demo=info.is_demo)
-    return note_value(sentence, "good")
-
-
-def _checked(studio: Studio) -> str:
-    try:
-        return _fits(studio.model())
-    except SdpoError as error:
-        return note_value(str(error), "bad")

@@ -1,21 +1,21 @@
 """Train: one button that says beforehand what it will do, and shows what happens."""
 
+from collections.abc import Callable
+from typing import Literal
+
 import gradio as gr
 from gradio.blocks import Block
 
-from app import text
-from app.components.config_form import ConfigForm
+from app import text, text_train
 from app.components.live_chart import live_chart, log_view, previews
 from app.components.note import note, note_value
 from app.pages.common import BUSY, QUIET, Context, Page, Updates, Values, choice, now, told
+from app.pages.train_settings import TrainSettings
 from app.progress import RunProgress
 from app.studio import Studio
-from sdpo_core.config import TrainConfig
 from sdpo_core.errors import SdpoError
 from sdpo_core.training.runs import RunFolder
 
-_SETTINGS = ("adapter_name", "steps", "loss", "safeguard", "mu", "drift_budget", "learning_rate", "rank", "seed")
-_FROM_MODEL = ("learning_rate", "rank")  # their default depends on the model
 _LOG_LINES = 12
 
 
@@ -29,41 +29,42 @@ def build(context: Context) -> Page:
             start = gr.Button(text.TRAIN_BUTTON, variant="primary", elem_id="train-start")
             resume = gr.Button(text.RESUME_BUTTON, visible=False, elem_id="train-resume")
             stop = gr.Button(text.STOP_AND_KEEP, visible=False, elem_id="train-stop")
+            save = gr.Button(text_train.SAVE_NOW, visible=False, elem_id="train-save")
+            sample = gr.Button(text_train.SAMPLE_NOW, visible=False, elem_id="train-sample")
         with gr.Accordion(text.TRAIN_ADVANCED, open=False, elem_id="train-advanced"):
             gr.Markdown(text.TRAIN_ADVANCED_NOTE)
-            with gr.Row(elem_classes="form-grid"):
-                form = ConfigForm(TrainConfig, _SETTINGS, prefix="train", empty=_FROM_MODEL)
+            settings = TrainSettings(studio)
     run = choice(text.RUN_LABEL, "train-run", visible=False)
     outcome = note("train-outcome")
     chart, images = live_chart(progress), previews(progress)
     with gr.Accordion(text.LOG_LABEL, open=False, elem_id="train-log"):
         log = log_view(progress)
-    shown: list[Block] = [start, resume, stop, run, outcome, chart, images, log]
+    shown: list[Block] = [start, resume, stop, save, sample, run, outcome, chart, images, log, settings.start]
 
     def view(selected: str | None) -> Updates:
         runs = studio.training_runs()
         folder = next((folder for folder in runs if folder.id == selected), runs[0] if runs else None)
         running = _training(studio) is not None
         run_id = folder.id if folder else ""
+        followed: Updates = dict.fromkeys((chart, images, log), run_id)
         return {
+            **followed,
             start: gr.Button(interactive=not running),
-            stop: gr.Button(visible=running),
+            **{button: gr.Button(visible=running) for button in (stop, save, sample)},
+            settings.start: gr.Dropdown(["", *studio.adapter_names()]),
             resume: gr.Button(visible=bool(folder) and not running and studio.resumable(folder)),
             run: gr.Dropdown([folder.id for folder in runs], value=run_id or None, visible=len(runs) > 1),
             outcome: _outcome(studio, folder) if folder else note_value(""),
-            chart: run_id,
-            images: run_id,
-            log: run_id,
         }
 
     def plan_now(values: Values) -> Updates:
         try:
-            return {plan: note_value(studio.plan(form.values(values)).sentence)}
+            return {plan: note_value(studio.plan(settings.values(values)).sentence)}
         except SdpoError as error:
             return {plan: note_value(str(error), "bad")}
 
     def train(values: Values) -> Updates:
-        return {**view(studio.train(form.values(values)).id), bar: now()}
+        return {**view(studio.train(settings.values(values)).id), bar: now()}
 
     def go_on(values: Values) -> Updates:
         studio.resume(str(values[run]))
@@ -82,13 +83,24 @@ def build(context: Context) -> Page:
     def select(values: Values) -> Updates:
         return view(values[run])
 
-    start.click(told(train), form.inputs, [*shown, bar], **BUSY)
+    start.click(told(train), settings.fields, [*shown, bar], **BUSY)
     resume.click(told(go_on), {run}, [*shown, bar], **BUSY)
     stop.click(told(stop_now), set(), [bar], **BUSY)
+    save.click(told(_asking(context, "save-now", text_train.SAVE_ASKED)), set(), [bar], **BUSY)
+    sample.click(told(_asking(context, "sample-now", text_train.SAMPLE_ASKED)), set(), [bar], **BUSY)
     run.input(told(select), {run}, shown, **BUSY)
-    for change in form.changes:
-        change(plan_now, form.inputs, [plan], trigger_mode="always_last", **QUIET)
-    return Page(outputs=[*shown, plan], inputs={run, *form.inputs}, refresh=refresh)
+    for change in settings.changes:
+        change(plan_now, settings.fields, [plan], trigger_mode="always_last", **QUIET)
+    return Page(outputs=[*shown, plan], inputs={run, *settings.fields}, refresh=refresh)
+
+
+def _asking(context: Context, signal: Literal["save-now", "sample-now"], answer: str) -> Callable[[Values], Updates]:
+    def ask(_: Values) -> Updates:
+        context.studio.ask(signal)
+        gr.Info(answer, duration=5)
+        return {context.status_bar: now()}
+
+    return ask
 
 
 def _training(studio: Studio) -> RunFolder | None:

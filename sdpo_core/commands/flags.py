@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic.fields import FieldInfo
 
-from sdpo_core.config import FULL_SIZE_DEFAULTS, Settings, TrainConfig
+from sdpo_core.config import MODEL_DEFAULTS, Settings, TrainConfig
 from sdpo_core.presets import preset_names, read_preset, resolve
 
 _Settings = TypeVar("_Settings", bound=Settings)
@@ -72,7 +72,7 @@ def add_settings(parser: argparse.ArgumentParser, settings: type[Settings]) -> N
 
 
 def settings_from(options: Mapping[str, Any], settings: type[_Settings]) -> _Settings:
-    """The settings that the flags, `--config` and `--preset` give together; raises `ConfigError` in words."""
+    """The settings that the flags, `--config` and `--preset` give together; raises `ConfigError` or `ModelError`."""
     return resolve(settings, _given(options), file=options.get("config"), preset=options.get("preset"))
 
 
@@ -102,11 +102,16 @@ def _presets() -> str:
     names = preset_names()
     width = max(map(len, names))
     described = "\n".join(f"  {name:{width}}  {read_preset(name).description}" for name in names)
-    other = ", ".join(f"{name} {value}" for name, value in FULL_SIZE_DEFAULTS.items())
+    others = "\n".join(
+        f"  {family:{width}}  {', '.join(f'{name} {value}' for name, value in defaults.items())}"
+        for family, defaults in MODEL_DEFAULTS.items()
+        if family != "demo"
+    )
     return f"""
 Presets:
 {described}
-Defaults are shown for the demo model; every other model starts from: {other}."""
+Defaults are shown for the demo model. Other families start from these, which are from the literature and not tuned:
+{others}"""
 
 
 def _metavar(field: FieldInfo) -> str:

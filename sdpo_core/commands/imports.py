@@ -1,22 +1,29 @@
-"""`import`: pairs that were chosen elsewhere, into the workspace."""
+"""`import`: pairs that were chosen elsewhere, and images that other tools made, into the workspace."""
 
 import argparse
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from sdpo_core.commands.output import DONE, FAILED, Output, progress
-from sdpo_core.preferences.exchange import ImportReport, import_pairs
-from sdpo_core.preferences.importers import LAYOUTS, detect, layout_named, open_folder
+from sdpo_core.preferences.exchange import import_pairs
+from sdpo_core.preferences.images_in import ImagesReport, import_images
+from sdpo_core.preferences.importers import ABOUT_IMAGES, IMAGES, LAYOUTS, detect, layout_named, open_folder
+from sdpo_core.preferences.importers.found import Folder, Trouble
+from sdpo_core.preferences.importers.metadata import READERS
 from sdpo_core.preferences.store import Store
 
-ABOUT = "bring in pairs that were chosen elsewhere, with the choices"
+ABOUT = "bring in images of other tools to vote on, or pairs that were chosen elsewhere, with the choices"
 EPILOGUE = f"""layouts, in the order in which they are looked for:
 {chr(10).join(f"  {name:12} {layout.about}" for name, layout in LAYOUTS.items())}
+  {IMAGES:12} {ABOUT_IMAGES}
+
+The metadata of these tools is read: {", ".join(sorted(READERS))}.
 
 examples:
   import FOLDER                                 the layout is found out, and told
   import FOLDER --layout two-folders --winners mine
-  import FOLDER --prompt "portrait of ohwx"     for pairs without a caption
+  import FOLDER --prompt "portrait of ohwx"     for what has no caption and no metadata
   train --pairs-from all                        which model made them is unknown, so training asks for this
 
 Nothing outside FOLDER is read. The same import twice adds nothing, and your own votes are never replaced."""
@@ -26,18 +33,20 @@ _TROUBLES_SHOWN = 10
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's own arguments."""
-    parser.add_argument("folder", type=Path, help="the folder that holds the pairs")
-    parser.add_argument("--layout", metavar="NAME", help="how the pairs lie there (found out)")
+    parser.add_argument("folder", type=Path, help="the folder that holds the pairs or images")
+    parser.add_argument("--layout", metavar="NAME", help="how they lie there (found out)")
     parser.add_argument("--winners", metavar="NAME", help="two-folders: the subfolder of the better images")
-    parser.add_argument("--prompt", metavar="TEXT", help="the prompt of pairs that have no caption")
+    parser.add_argument("--prompt", metavar="TEXT", help="the prompt of what has no caption and no metadata")
 
 
 def call(options: dict[str, Any], out: Output) -> int:
     """Run the verb."""
     folder = open_folder(options["folder"], winners=options["winners"], prompt=options["prompt"])
     name = options["layout"] or detect(folder)
-    layout = layout_named(name)
     with Store(options["workspace"]) as store, progress() as show:
+        if name == IMAGES:
+            return _images(store, folder, show, out)
+        layout = layout_named(name)
         report = import_pairs(store, layout.read(folder), lambda done: show(done, None, f"pairs ({name})"))
     value = {
         "layout": name,
@@ -46,15 +55,46 @@ def call(options: dict[str, Any], out: Output) -> int:
         "votes_added": report.added.votes,
         "troubles": [trouble._asdict() for trouble in report.troubles],
     }
-    out.result(value, _in_words(name, report))
+    words = [f"Layout {name}: {LAYOUTS[name].about}.", report.sentence(), *_told(report.troubles)]
+    if not report.usable:
+        words.append("Nothing could be used. Check the folder, or name its layout with --layout.")
+    out.result(value, "\n".join(words))
     return DONE if report.usable else FAILED
 
 
-def _in_words(name: str, report: ImportReport) -> str:
-    lines = [f"Layout {name}: {LAYOUTS[name].about}.", report.sentence()]
-    lines += [f"  {trouble.name}: {trouble.reason}" for trouble in report.troubles[:_TROUBLES_SHOWN]]
-    if len(report.troubles) > _TROUBLES_SHOWN:
-        lines.append(f"  and {len(report.troubles) - _TROUBLES_SHOWN} more; --json names all")
-    if not report.usable:
-        lines.append("Nothing could be used. Check the folder, or name its layout with --layout.")
-    return "\n".join(lines)
+def _images(store: Store, folder: Folder, show: Callable[[int, int | None, str], None], out: Output) -> int:
+    """Take in a folder of images without choices."""
+    report = import_images(
+        store,
+        folder.all_images(),
+        prompt=folder.prompt,
+        name=folder.name,
+        on_image=lambda done: show(done, None, IMAGES),
+    )
+    value = {
+        "layout": IMAGES,
+        "found": report.found,
+        "images_added": report.added.candidates,
+        "images_known": report.known,
+        "pairs_added": report.added.pairs,
+        "tools": dict(report.tools),
+        "left_out": dict(report.left_out),
+        "troubles": [trouble._asdict() for trouble in report.troubles],
+    }
+    out.result(value, "\n".join([report.sentence(), *_told(report.troubles), *_next(report)]))
+    return DONE if report.added.candidates or report.known else FAILED
+
+
+def _next(report: ImagesReport) -> list[str]:
+    if not report.added.candidates and not report.known:
+        return ["Nothing could be used. Check the folder, or give the images' prompt with --prompt."]
+    return [
+        "`vote` shows the pairs; `train --pairs-from all` takes them, as which model made them is not known for sure."
+    ]
+
+
+def _told(troubles: Sequence[Trouble]) -> list[str]:
+    lines = [f"  {trouble.name}: {trouble.reason}" for trouble in troubles[:_TROUBLES_SHOWN]]
+    if len(troubles) > _TROUBLES_SHOWN:
+        lines.append(f"  and {len(troubles) - _TROUBLES_SHOWN} more; --json names all")
+    return lines

@@ -56,12 +56,15 @@ class Output:
             table.add_row(*(Text(cell) for cell in line))  # as Text, because a prompt may hold [markup]
         console.print(table)
 
-    def error(self, error: Exception, **more: Any) -> int:
-        """Tell a failure, always on standard error too; returns the exit code that goes with it."""
-        code = WRONG_USAGE if isinstance(error, ConfigError) else FAILED
+    def error(self, error: Exception, *, run: str | None = None) -> int:
+        """Tell a failure, always on standard error too; returns the exit code that goes with it.
+
+        `run` is the folder of the job that failed. With one, something was done, so the usage was not what was wrong.
+        """
+        code = WRONG_USAGE if isinstance(error, ConfigError) and run is None else FAILED
         if self.as_json:
-            kind = type(error).__name__
-            self._write(json.dumps({"error": str(error), "kind": kind, "exit_code": code, **more}))
+            told = {"error": str(error), "kind": type(error).__name__, "exit_code": code}
+            self._write(json.dumps(told if run is None else {**told, "run": run}))
         print(f"sdpo: {error}", file=sys.stderr)
         return code
 

@@ -47,6 +47,8 @@ def run_judge(config: JudgeConfig, run: RunFolder, workspace: Path, reporter: Re
         model = load_configured(config)
         prompts = _fresh_prompts(config, model.info, store)
         adapter = attach_adapter(model, path, strength=config.strength, branch=config.adapter_branch)
+        config = adapter.taught(config)
+        run.write_config(config.model_dump(mode="json"))
         painter, made = _Painter(config, store, model, adapter, reporter), 0
         note = f"{adapter.note} {prompt_note(prompts, tags_act=False)}".strip()
         try:

@@ -36,6 +36,7 @@ class AdapterInfo:
     rank: int | None  # None when its layers have different ranks
     family: str | None  # "sd15", "sd20", "sdxl"
     base_sha256: str | None  # `ModelInfo.sha256` of the model it was trained on
+    clip_skip: int | None  # how it was taught to read prompts, when the studio wrote it
 
 
 def read_adapter_info(path: Path) -> AdapterInfo:
@@ -58,6 +59,7 @@ def read_adapter_info(path: Path) -> AdapterInfo:
         or _FAMILY_OF_KOHYA.get(metadata.get("ss_base_model_version", ""))
         or _FAMILY_OF_MODELSPEC.get(metadata.get("modelspec.architecture", "")),
         base_sha256=_text(facts, "base_sha256"),
+        clip_skip=_clip_skip(facts),
     )
 
 
@@ -75,6 +77,14 @@ def _own_facts(path: Path, metadata: dict[str, str]) -> dict[str, Any] | None:
     if not isinstance(facts, dict):
         raise AdapterError(f"{path} has facts of the studio that are not a JSON object. Copy or train it again.")
     return cast("dict[str, Any]", facts)
+
+
+def _clip_skip(facts: dict[str, Any] | None) -> int | None:
+    match facts:
+        case {"settings": {"clip_skip": int() as skip}} if not isinstance(skip, bool) and skip >= 1:
+            return skip
+        case _:
+            return None
 
 
 def _text(facts: dict[str, Any] | None, name: str) -> str | None:

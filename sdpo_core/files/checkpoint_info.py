@@ -5,9 +5,10 @@ The layout is that of the original code (`model.diffusion_model.…`, `first_sta
 `assets/configs/<family>/`, which is also what the parts are built from.
 """
 
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
 from typing import Any, Literal
 
 from sdpo_core.errors import ModelError
@@ -31,6 +32,7 @@ TEXT_ENCODERS: dict[Family, dict[str, str]] = {
 SUPPORTED = "The studio reads checkpoints of Stable Diffusion 1.x, 2.x and SDXL with its descendants"
 _CONV_IN = UNET + "input_blocks.0.0.weight"  # (width, in_channels, 3, 3)
 _FAMILY_OF_TEXT_WIDTH: dict[int, Family] = {768: "sd15", 1024: "sd20", 2048: "sdxl"}
+_TRANSFORMER_BLOCK = re.compile(re.escape(UNET) + r"(.+\.transformer_blocks\.\d+)\.")
 _WEIGHT_TYPES = frozenset({"F64", "F32", "F16", "BF16"})
 _PREDICTION_OF_MODELSPEC: dict[str, PredictionType] = {
     "epsilon": "epsilon",
@@ -56,6 +58,7 @@ class Sizes:
     width: int  # of the first block
     text_width: int  # D of the conditioning
     vector_width: int | None  # of SDXL's pooled text and sizes; None where there is no such input
+    transformer_blocks: int  # in all of its attention layers
 
 
 def read_checkpoint(path: Path, sizes_of: Callable[[Family], Sizes]) -> CheckpointInfo:
@@ -63,7 +66,13 @@ def read_checkpoint(path: Path, sizes_of: Callable[[Family], Sizes]) -> Checkpoi
 
     Raises `ModelError`, saying what the file is instead, when the studio can't load it.
     """
-    tensors, metadata = read_header(path, ModelError)
+    return tell_checkpoint(path, *read_header(path, ModelError), sizes_of)
+
+
+def tell_checkpoint(
+    path: PurePath, tensors: Mapping[str, TensorInfo], metadata: Mapping[str, Any], sizes_of: Callable[[Family], Sizes]
+) -> CheckpointInfo:
+    """`read_checkpoint` from a header that was read already; `path` is for the words."""
     if _CONV_IN not in tensors:
         raise ModelError(f"{path} {_what_else(tensors)}. {SUPPORTED}; choose a whole checkpoint.")
     _refuse_relatives(path, tensors)
@@ -99,7 +108,7 @@ def _what_else(tensors: Mapping[str, TensorInfo]) -> str:
     return "holds no UNet of Stable Diffusion"
 
 
-def _refuse_relatives(path: Path, tensors: Mapping[str, TensorInfo]) -> None:
+def _refuse_relatives(path: PurePath, tensors: Mapping[str, TensorInfo]) -> None:
     """Refuse models that share SDXL's names but not the way it predicts or reads text."""
     if any(name.startswith("conditioner.embedders.0.model.") for name in tensors):
         raise ModelError(
@@ -112,7 +121,7 @@ def _refuse_relatives(path: Path, tensors: Mapping[str, TensorInfo]) -> None:
         )
 
 
-def _family(path: Path, tensors: Mapping[str, TensorInfo]) -> Family:
+def _family(path: PurePath, tensors: Mapping[str, TensorInfo]) -> Family:
     for family, encoders in TEXT_ENCODERS.items():
         if all(any(name.startswith(prefix) for name in tensors) for prefix in encoders.values()):
             return family
@@ -127,7 +136,7 @@ def _family(path: Path, tensors: Mapping[str, TensorInfo]) -> Family:
     )
 
 
-def _check_sizes(path: Path, family: Family, tensors: Mapping[str, TensorInfo], expected: Sizes) -> None:
+def _check_sizes(path: PurePath, family: Family, tensors: Mapping[str, TensorInfo], expected: Sizes) -> None:
     shape = tensors[_CONV_IN].shape
     width, channels = (shape[0], shape[1]) if len(shape) == 4 else (0, 0)
     if channels != expected.in_channels:
@@ -137,7 +146,16 @@ def _check_sizes(path: Path, family: Family, tensors: Mapping[str, TensorInfo], 
             "Choose the plain model for text to image."
         )
     vector = tensors.get(UNET + "label_emb.0.0.weight")
-    found = Sizes(channels, width, _text_width(tensors) or 0, vector.shape[-1] if vector and vector.shape else None)
+    blocks = {match[1] for name in tensors if (match := _TRANSFORMER_BLOCK.match(name))}
+    vector_width = vector.shape[-1] if vector and vector.shape else None
+    found = Sizes(channels, width, _text_width(tensors) or 0, vector_width, len(blocks))
+    whole = expected.transformer_blocks
+    if len(blocks) < whole and found == replace(expected, transformer_blocks=len(blocks)):
+        raise ModelError(
+            f"The UNet in {path} has {len(blocks)} transformer blocks, where a whole {family} has {whole}: it was "
+            f"pruned, as SSD-1B and Segmind Vega were, or is cut short. {SUPPORTED}, but not their pruned forms; "
+            "choose another."
+        )
     if found != expected:
         raise ModelError(
             f"{path} names its parts as {family} does, but its UNet has other sizes ({_in_words(found)}; expected "
@@ -147,7 +165,8 @@ def _check_sizes(path: Path, family: Family, tensors: Mapping[str, TensorInfo], 
 
 def _in_words(sizes: Sizes) -> str:
     vector = "no vector" if sizes.vector_width is None else f"a vector of {sizes.vector_width}"
-    return f"width {sizes.width}, text of width {sizes.text_width}, {vector}"
+    blocks = f"{sizes.transformer_blocks} transformer blocks"
+    return f"width {sizes.width}, text of width {sizes.text_width}, {vector}, {blocks}"
 
 
 def _text_width(tensors: Mapping[str, TensorInfo]) -> int | None:
@@ -157,7 +176,7 @@ def _text_width(tensors: Mapping[str, TensorInfo]) -> int | None:
     return next((shape[1] for shape in shapes if len(shape) == 2), None)
 
 
-def _check_parts(path: Path, family: Family, tensors: Mapping[str, TensorInfo]) -> None:
+def _check_parts(path: PurePath, family: Family, tensors: Mapping[str, TensorInfo]) -> None:
     if not any(name.startswith(VAE) for name in tensors):
         raise ModelError(
             f"{path} has no VAE in it, so it can't make images. Choose a version with a baked VAE; ComfyUI's node Save "

@@ -68,13 +68,25 @@ def sha256_remembered(path: Path) -> str:
     if entry is not None and entry[:2] == stamp:
         return str(entry[2])
     digest = sha256_file(real)
+    _remember(real, stamp, digest)
+    return digest
+
+
+def remember_sha256(path: Path, digest: str) -> None:
+    """Spare `sha256_remembered` the reading of a file whose SHA-256 was just computed; OSError when it is not there."""
+    real = path.resolve()
+    state = real.stat()
+    _remember(real, [state.st_size, state.st_mtime_ns], digest)
+
+
+def _remember(real: Path, stamp: list[int], digest: str) -> None:
+    cache = cache_folder() / "weights-sha256.json"
     # Read again: another process may have added to it meanwhile. Files that are gone are forgotten.
     entries = {name: known for name, known in _read_cache(cache).items() if Path(name).exists()}
     try:
         write_json(cache, {**entries, str(real): [*stamp, digest]})
     except (DiskError, OSError):
-        return digest  # a cache that can't be written costs time, nothing else
-    return digest
+        return  # a cache that can't be written costs time, nothing else
 
 
 def _read_cache(cache: Path) -> dict[str, list[Any]]:

@@ -7,8 +7,9 @@ The only way into weight files for everything that must not load torch.
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, cast
 
 from sdpo_core.errors import AdapterError, SdpoError
@@ -64,17 +65,23 @@ def read_header(path: Path, error: type[SdpoError] = AdapterError) -> tuple[dict
         )
     try:
         with path.open("rb") as file:
-            size = path.stat().st_size
-            start = file.read(_LENGTH_BYTES)
-            header_bytes = _header_bytes(start, size)
-            tensors, metadata = _parse(file.read(header_bytes))
-        _check_layout(tensors, size - _LENGTH_BYTES - header_bytes)
+            return parse_header(path, file.read, path.stat().st_size, error)
     except FileNotFoundError as problem:
         raise error(f"{path} is not there. Check the name, or copy the file to this place.") from problem
     except OSError as problem:
         raise error(f"{path} can't be read ({problem.strerror}). Check the file and its permissions.") from problem
+
+
+def parse_header(
+    name: PurePath, read: Callable[[int], bytes], size: int, error: type[SdpoError] = AdapterError
+) -> tuple[dict[str, TensorInfo], dict[str, str]]:
+    """`read_header` for a file of `size` bytes that lies anywhere: `read(n)` gives its next n bytes, from the start."""
+    try:
+        header_bytes = _header_bytes(read(_LENGTH_BYTES), size)
+        tensors, metadata = _parse(read(header_bytes))
+        _check_layout(tensors, size - _LENGTH_BYTES - header_bytes)
     except _Unfit as problem:
-        raise error(f"{path} {problem}") from problem
+        raise error(f"{name} {problem}") from problem
     return tensors, metadata
 
 

@@ -1,18 +1,18 @@
 """What a base model is, told from its configs and weight headers: no torch, no network, no code from the model."""
 
 import json
-import re
 import stat
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
 from sdpo_core.config import repository_root
-from sdpo_core.errors import ModelError
+from sdpo_core.errors import ModelError, ModelNotHere, PredictionUnknown
 from sdpo_core.files.answers import known_prediction_type, remember_prediction_type
 from sdpo_core.files.checkpoint_info import Family, PredictionType, Sizes, read_checkpoint
 from sdpo_core.files.hashing import sha256_folder_weights, sha256_remembered
 from sdpo_core.files.header import HOW_TO_CONVERT, PICKLE_SUFFIXES, read_header
+from sdpo_core.files.hub_cache import find_in_cache, parse_hub_id
 
 DEMO = "demo"
 """The name of the model that ships in assets/demo."""
@@ -22,12 +22,12 @@ _FAMILY_OF_TEXT_WIDTH: dict[int, Family] = {768: "sd15", 1024: "sd20"}
 _SDXL_TEXT_WIDTH = 2048
 _GUIDANCE: dict[Family, float] = {"sd15": 7.0, "sd20": 7.0, "sdxl": 5.0}
 _TIME_IDS = 6  # numbers that SDXL is told about an image's size and crop
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _WEIGHTS = {"unet": "diffusion_pytorch_model", "vae": "diffusion_pytorch_model", "text_encoder": "model"}
 """File name of each part's weights, without its ending."""
 
 _CONFIGS = ("unet/config.json", "vae/config.json", "text_encoder/config.json", "scheduler/scheduler_config.json")
 _CONFIGS_OF_SDXL = ("text_encoder_2/config.json", "model_index.json")
+_KINDS = ("StableDiffusionPipeline", "StableDiffusionXLPipeline")
 _SUPPORTED = "Expected Stable Diffusion 1.x, 2.x or XL (or a model of its shape) in a folder in diffusers format"
 
 
@@ -70,7 +70,7 @@ def configs_folder(family: Family) -> Path:
 
 
 def _inspect_file(source: str, path: Path, prediction_type: Literal["auto", "epsilon", "v_prediction"]) -> ModelInfo:
-    checkpoint = read_checkpoint(path, _sizes)
+    checkpoint = read_checkpoint(path, family_sizes)
     try:
         sha256 = sha256_remembered(path)
     except OSError as error:
@@ -81,7 +81,7 @@ def _inspect_file(source: str, path: Path, prediction_type: Literal["auto", "eps
     else:
         predicts = known_prediction_type(sha256) or checkpoint.prediction_type
     if predicts is None:
-        raise ModelError(
+        raise PredictionUnknown(
             f"{path} does not say what it predicts, and Stable Diffusion 2 models come in two kinds. Set "
             "prediction_type once (--prediction-type on the command line): 'v_prediction' for a model made for 768 px, "
             "'epsilon' for one made for 512 px. It is remembered for this file."
@@ -106,7 +106,7 @@ def _inspect_file(source: str, path: Path, prediction_type: Literal["auto", "eps
     )
 
 
-def _sizes(family: Family) -> Sizes:
+def family_sizes(family: Family) -> Sizes:
     """What the UNet of a family's single files must have."""
     unet = _read_json(configs_folder(family) / _CONFIGS[0])
     return Sizes(
@@ -114,21 +114,32 @@ def _sizes(family: Family) -> Sizes:
         width=unet["block_out_channels"][0],
         text_width=unet["cross_attention_dim"],
         vector_width=unet.get("projection_class_embeddings_input_dim"),
+        transformer_blocks=_transformer_blocks(unet),
     )
 
 
+def _transformer_blocks(unet: dict[str, Any]) -> int:
+    """How many a UNet with these settings of ours has: on the way down, in the middle, and on the way up."""
+    layers, down, up = unet["layers_per_block"], unet["down_block_types"], unet["up_block_types"]
+    told = unet.get("transformer_layers_per_block", 1)
+    depths: list[int] = told if isinstance(told, list) else [told] * len(down)
+    ways = ((layers, down, depths), (layers + 1, up, depths[::-1]))
+    outer = sum(
+        count * depth
+        for count, kinds, each in ways
+        for kind, depth in zip(kinds, each, strict=True)
+        if kind.startswith("CrossAttn")
+    )
+    return outer + depths[-1]
+
+
 def _inspect_folder(source: str, folder: Path) -> ModelInfo:
-    index = _read_json(folder / "model_index.json")
-    kind = index.get("_class_name")
-    if kind not in ("StableDiffusionPipeline", "StableDiffusionXLPipeline"):
-        raise ModelError(f"{folder} is a {kind}. {_SUPPORTED}; choose another model.")
-    is_xl = kind == "StableDiffusionXLPipeline"
-    unet, vae, text_encoder, scheduler = (_read_json(folder / name) for name in _CONFIGS)
-    if str(scheduler.get("_class_name")).startswith("EDM"):
-        raise ModelError(f"{folder} predicts in the EDM way, as Playground 2.5. {_SUPPORTED}; choose another model.")
-    family, comfyui = (_check_xl if is_xl else _check_shape)(folder, unet, text_encoder)
-    parts = {**_WEIGHTS, "text_encoder_2": "model"} if is_xl else _WEIGHTS
-    weights = [path for part, stem in parts.items() for path in _weights(folder / part, stem)]
+    index, family, comfyui = check_settings(folder)
+    is_xl = family == "sdxl"
+    unet, vae, _, scheduler = (_read_json(folder / name) for name in _CONFIGS)
+    weights = [
+        path for part, stem in weighted_parts(index["_class_name"]).items() for path in _weights(folder / part, stem)
+    ]
     for path in weights:
         read_header(path, ModelError)
     is_demo = folder.resolve() == _demo_folder().resolve()
@@ -137,7 +148,7 @@ def _inspect_folder(source: str, folder: Path) -> ModelInfo:
         path=folder,
         configs=folder,
         family=family,
-        name=DEMO if is_demo else source if _HUB_ID.fullmatch(source) else folder.resolve().name,
+        name=DEMO if is_demo else source if parse_hub_id(source) else folder.resolve().name,
         sha256=_sha256(folder, weights, is_xl=is_xl),
         native_size_px=_native_size_px(folder, unet, vae),
         default_guidance=3.0 if is_demo else _GUIDANCE[family],
@@ -147,6 +158,28 @@ def _inspect_folder(source: str, folder: Path) -> ModelInfo:
         zero_terminal_snr=scheduler.get("rescale_betas_zero_snr") is True,
         zero_empty_prompt=index.get("force_zeros_for_empty_prompt", True) is True,
     )
+
+
+def check_settings(folder: Path) -> tuple[dict[str, Any], Family, bool]:
+    """Tell a folder's family from its settings alone, without weights; raises `ModelError` for any other kind of model.
+
+    Returns its model_index.json, the family, and whether ComfyUI can detect the model.
+    """
+    index = _read_json(folder / "model_index.json")
+    kind = index.get("_class_name")
+    if kind not in _KINDS:
+        raise ModelError(f"{folder} is a {kind}. {_SUPPORTED}; choose another model.")
+    unet, vae, text_encoder, scheduler = (_read_json(folder / name) for name in _CONFIGS)
+    if str(scheduler.get("_class_name")).startswith("EDM"):
+        raise ModelError(f"{folder} predicts in the EDM way, as Playground 2.5. {_SUPPORTED}; choose another model.")
+    _prediction_type(folder, scheduler)
+    _native_size_px(folder, unet, vae)
+    return index, *(_check_xl if kind == _KINDS[1] else _check_shape)(folder, unet, text_encoder)
+
+
+def weighted_parts(kind: str) -> dict[str, str]:
+    """The parts with weights of a kind of pipeline, and the file name of each without its ending."""
+    return {**_WEIGHTS, "text_encoder_2": "model"} if kind == _KINDS[1] else _WEIGHTS
 
 
 def _demo_folder() -> Path:
@@ -161,12 +194,34 @@ def _find(source: str) -> Path:
     path = _expanded(source)
     if _exists(path):
         return _check_place(path)
-    if _HUB_ID.fullmatch(source):
-        return _find_in_hub_cache(source)
+    hub_id = parse_hub_id(source)
+    if hub_id:
+        found = find_in_cache(hub_id)
+        if found is None or not _is_whole(found):
+            raise ModelNotHere(
+                f"There is no folder or file {source}, and a model of this hub id is not on this machine"
+                f"{', or not whole' if found else ''}. Check the spelling, or download it: python launch.py download "
+                f"{source}"
+            )
+        return found
     raise ModelError(
         f"There is no model at {source}. Expected a checkpoint (.safetensors), a folder in diffusers format, a hub id, "
         "or 'demo'; check the spelling."
     )
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a model in the cache has its weights; what is of another kind counts as whole and is refused later."""
+    if not path.is_dir():
+        return True
+    kind = _read_json(path / "model_index.json").get("_class_name")
+    if kind not in _KINDS:
+        return True
+    try:
+        weights = [file for part, stem in weighted_parts(kind).items() for file in _weights(path / part, stem)]
+    except ModelError:  # no weights at all, or only pickles, as older tools left them there
+        return False
+    return all(_is_file(file) for file in weights)
 
 
 def _check_place(path: Path) -> Path:
@@ -207,23 +262,6 @@ def _exists(path: Path) -> bool:
         return path.exists()
     except OSError:
         return False  # no name that this system could have: too long, or a drive that is not there
-
-
-def _find_in_hub_cache(source: str) -> Path:
-    # Imported here, because it takes a while and most starts of the studio don't ask the cache.
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        folder = Path(snapshot_download(source, local_files_only=True))
-    except (LocalEntryNotFoundError, HFValidationError, HfHubHTTPError, OSError) as error:
-        raise ModelError(
-            f"There is no folder {source}, and no model of this hub id lies in the local Hugging Face cache. Check the "
-            f"spelling, or download it first: hf download {source}"
-        ) from error
-    if not _is_file(folder / "model_index.json"):
-        raise ModelError(f"{source} in the local cache has no model_index.json. {_SUPPORTED}; choose another model.")
-    return folder
 
 
 def _check_shape(folder: Path, unet: dict[str, Any], text_encoder: dict[str, Any]) -> tuple[Family, bool]:

@@ -2,14 +2,18 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
+from sdpo_core.config import Sampling
+from sdpo_core.files.adapter_info import read_adapter_info
 from sdpo_core.files.hashing import sha256_file
 from sdpo_core.models.adapter import load_adapter, prove_adapter
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.preferences.records import AdapterUse
 from sdpo_core.preferences.store import Store
+
+_Sampling = TypeVar("_Sampling", bound=Sampling)
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,11 @@ class LoadedAdapter:
     lora: Lora
     use: AdapterUse
     note: str  # what the person should know about the fit; empty when all is well
+    clip_skip: int | None  # what it was trained with; None when its file does not say
+
+    def taught(self, sampling: _Sampling) -> _Sampling:
+        """`sampling` with what it leaves open and the adapter was trained with: the clip skip."""
+        return sampling.model_copy(update={"clip_skip": sampling.clip_skip or self.clip_skip})
 
 
 def attach_adapter(
@@ -29,7 +38,7 @@ def attach_adapter(
     lora = load_adapter(path, model)
     use = AdapterUse(sha256=sha256_file(path), strength=strength, branch=branch)
     note = "" if proof.base_matches else f"{path.name}: {proof.sentence()}"
-    return LoadedAdapter(lora, use, note)
+    return LoadedAdapter(lora, use, note, read_adapter_info(path).clip_skip)
 
 
 def find_adapter_file(store: Store, adapter: str) -> Path:

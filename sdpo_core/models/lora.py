@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from peft import LoraConfig, inject_adapter_in_model
 from peft.tuners.lora import LoraLayer
+from peft.tuners.lora.layer import LoraVariant
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -42,30 +43,31 @@ def adaptable_modules(network: nn.Module) -> dict[str, nn.Linear | nn.Conv2d]:
     return found
 
 
-class _LinearHalf(nn.Linear):
-    """A or B of a linear layer. The weight is float32, and computes in what comes in: bf16 activations stay bf16."""
+class _Update(LoraVariant):
+    """How peft's layers add the update to W x: in the dtype of the activations, and in one pass over the output.
 
-    sides: Tensor | None = None  # (2, out, in) within `Lora.sides_apart`
+    peft alone keeps each layer's input once more in float32, and goes over the output three times.
+    """
 
-    def forward(self, input: Tensor) -> Tensor:
-        """(B, …, in) -> (B, …, out)."""
-        if self.sides is None:
-            return functional.linear(input, self.weight.to(input.dtype))
-        rows = input.reshape(2, -1, self.in_features)
-        return torch.bmm(rows, self.sides.mT.to(input.dtype)).view(*input.shape[:-1], self.out_features)
+    def __init__(self) -> None:
+        self.copies: dict[int, Tensor] = {}  # within `Lora.sides_apart`: (2, *shape), by the parameter's id
 
+    # peft's own variants are static; it calls them as it calls this one.
+    def forward(self, module: Any, active_adapter: str, x: Tensor, result: Tensor, **_: Any) -> Tensor:  # pyright: ignore
+        """`result` + s·B A x. With copies, each half of the batch goes through its own."""
+        half, scale = module.lora_A[active_adapter], module.scaling[active_adapter]
+        down, up = self._weights(half.weight, x), self._weights(module.lora_B[active_adapter].weight, x)  # (n, …)
+        if isinstance(half, nn.Linear):
+            inner = torch.bmm(x.reshape(len(down), -1, x.shape[-1]), down.mT)
+            outer = torch.baddbmm(result.reshape(len(up), -1, result.shape[-1]), inner, up.mT, alpha=scale)
+            return outer.view_as(result)
+        how = (None, half.stride, half.padding, half.dilation)
+        parts = zip(x.chunk(len(down)), down, up, strict=True)
+        updates = [functional.conv2d(functional.conv2d(part, a, *how), b) for part, a, b in parts]
+        return torch.add(result, torch.cat(updates), alpha=scale)
 
-class _ConvHalf(nn.Conv2d):
-    """A or B of a convolution; as `_LinearHalf`."""
-
-    sides: Tensor | None = None  # (2, out, in, kh, kw) within `Lora.sides_apart`
-
-    def forward(self, input: Tensor) -> Tensor:
-        """(B, in, h, w) -> (B, out, h', w')."""
-        if self.sides is None:
-            return self._conv_forward(input, self.weight.to(input.dtype), None)
-        both = zip(input.chunk(2), self.sides.to(input.dtype), strict=True)
-        return torch.cat([self._conv_forward(side, weight, None) for side, weight in both])
+    def _weights(self, parameter: Tensor, x: Tensor) -> Tensor:
+        return self.copies.get(id(parameter), parameter[None]).to(x.dtype)
 
 
 class Lora:
@@ -91,10 +93,10 @@ class Lora:
             inject_adapter_in_model(config, self._network, self._name)
         everywhere = _layers(self._network)
         self._layers = {name: everywhere[name] for name in self.modules}
+        self._update = _Update()
         for layer in self._layers.values():
-            layer.cast_input_dtype_enabled = False  # or each layer would keep its input once more, in float32
-            for halves in (layer.lora_A, layer.lora_B):
-                halves[self._name] = _own(halves[self._name])
+            layer.cast_input_dtype_enabled = False  # the update takes it as it is
+            layer.lora_variant[self._name] = self._update
         self._initialise(seed)
         named = self._named()
         self.names: list[str] = sorted(named)
@@ -161,15 +163,11 @@ class Lora:
         pass gives each side's gradient, at the price of the gradient of their sum.
         """
         copies = [parameter.detach().expand(2, *parameter.shape).requires_grad_() for parameter in self.parameters]
-        of = {id(parameter): copy for parameter, copy in zip(self.parameters, copies, strict=True)}
-        halves = [half for layer in self._layers.values() for half in self._halves(layer)]
-        for half in halves:
-            half.sides = of[id(half.weight)]
+        self._update.copies = {id(own): copy for own, copy in zip(self.parameters, copies, strict=True)}
         try:
             yield copies
         finally:
-            for half in halves:
-                half.sides = None
+            self._update.copies = {}
 
     def _point_to(self, data: Sequence[Tensor]) -> None:
         for parameter, tensor in zip(self.parameters, data, strict=True):
@@ -232,33 +230,18 @@ class Lora:
     def _initialise(self, seed: int) -> None:
         generator = torch.Generator("cpu").manual_seed(seed)
         for layer in self._layers.values():
-            for half in self._halves(layer):
+            for half in (layer.lora_A[self._name], layer.lora_B[self._name]):
                 half.to(self._dtype).requires_grad_(True)
-            down, up = (half.weight for half in self._halves(layer))  # (r, in, …), (out, r, …)
+            down, up = layer.lora_A[self._name].weight, layer.lora_B[self._name].weight  # (r, in, …), (out, r, …)
             drawn = nn.init.kaiming_uniform_(torch.empty(down.shape), a=math.sqrt(5), generator=generator)
             with torch.no_grad():
                 down.copy_(drawn)
                 up.zero_()
 
-    def _halves(self, layer: Any) -> tuple[Any, Any]:
-        """A and B of this adapter on `layer`."""
-        return layer.lora_A[self._name], layer.lora_B[self._name]
-
     def _set_strength(self, strength: float) -> None:
         self._strength = strength
         for layer in self._layers.values():
             layer.set_scale(self._name, strength)
-
-
-def _own(half: nn.Linear | nn.Conv2d) -> _LinearHalf | _ConvHalf:
-    """peft's A or B as our class, with the same weight."""
-    if isinstance(half, nn.Linear):
-        made = _LinearHalf(half.in_features, half.out_features, bias=False, device="meta")
-    else:
-        shape: Any = (half.kernel_size, half.stride, half.padding, half.dilation)  # as they were given
-        made = _ConvHalf(half.in_channels, half.out_channels, *shape, bias=False, device="meta")
-    made.weight = half.weight
-    return made
 
 
 def _layers(network: nn.Module) -> dict[str, Any]:

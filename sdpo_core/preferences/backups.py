@@ -1,5 +1,6 @@
 """Copies of studio.db: one a day, and one before each migration."""
 
+import contextlib
 import logging
 import sqlite3
 from datetime import UTC, datetime
@@ -60,3 +61,15 @@ def daily_backup(database: Database, folder: Path) -> None:
         return
     for old in sorted(folder.glob("day-*.db"))[:-KEEP_DAYS]:
         old.unlink(missing_ok=True)
+
+
+def keep_daily_copy(workspace: Path) -> None:
+    """Make today's copy of an open workspace if it is missing: a studio may stay open for days.
+
+    Raises as `daily_backup` does.
+    """
+    folder = workspace / "backups"
+    if daily_path(folder).exists() or not (workspace / "studio.db").is_file():
+        return
+    with contextlib.closing(Database(workspace / "studio.db")) as database:
+        daily_backup(database, folder)

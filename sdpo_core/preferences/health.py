@@ -1,6 +1,7 @@
 """How much a workspace holds, and what is wrong with it."""
 
 import contextlib
+import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,6 +80,11 @@ def count(database: Database, images: ImageFolder, purpose: Purpose) -> Counts:
     )
 
 
+def pairs_against_their_history(connection: sqlite3.Connection) -> int:
+    """How many pairs show another vote than their history says; 0 unless something else wrote to the database."""
+    return int(connection.execute(_PAIRS_AGAINST_THEIR_HISTORY).fetchone()[0])
+
+
 def check(workspace: Path, database: Database, images: ImageFolder) -> list[str]:
     """What is wrong or risky, one sentence each; empty when all is well. Reads every image."""
     findings = _findings(workspace, database, images)
@@ -134,7 +140,7 @@ def _database_findings(database: Database, backups: Path) -> list[str]:
     with database.reading() as connection:
         integrity = connection.execute(f"PRAGMA integrity_check({_FINDINGS_SHOWN})").fetchall()
         dangling = connection.execute("PRAGMA foreign_key_check").fetchone()
-        (differing,) = connection.execute(_PAIRS_AGAINST_THEIR_HISTORY).fetchone()
+        differing = pairs_against_their_history(connection)
     findings = [f"The database is damaged: {finding}. {remedy}" for (finding,) in integrity if finding != "ok"]
     if dangling:
         findings.append(f"The database has rows that name rows which are not there. {remedy}")

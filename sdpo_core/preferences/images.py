@@ -7,10 +7,11 @@ import struct
 import zlib
 from pathlib import Path
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from sdpo_core.atomic import write_bytes
 from sdpo_core.errors import ImageMissing, ImageUnreadable, StoreError
+from sdpo_core.preferences.containers import bare, turned
 
 MAX_PIXELS = 64_000_000
 """Largest image that is decoded (8000 x 8000): a small file can claim to be enormous."""
@@ -18,12 +19,24 @@ MAX_PIXELS = 64_000_000
 MAX_BYTES = 256 * 2**20
 """Largest image file that is read."""
 
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes an image upright, by its EXIF orientation."""
+
 _FORMATS = ("PNG", "JPEG", "WEBP")
 _DECODER_TROUBLE = (
     OSError,
     SyntaxError,
     ValueError,
     EOFError,
+    AssertionError,  # a palette image without its palette
     IndexError,
     KeyError,
     OverflowError,
@@ -41,9 +54,10 @@ def decode_image(data: bytes | Path) -> Image.Image:
     Raises `ImageMissing` for a path that leads nowhere and `ImageUnreadable` for anything that can't be decoded.
     """
     name = data.name if isinstance(data, Path) else "The image"
-    content = _read(data) if isinstance(data, Path) else data
+    content = read_image_file(data) if isinstance(data, Path) else data
     if len(content) > MAX_BYTES:
         raise ImageUnreadable(f"{name} is larger than {MAX_BYTES >> 20} MiB. Save it smaller, then try again.")
+    turn, content = _TURNS.get(turned(content)), bare(content)  # Pillow would read EXIF and texts of any size
     try:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
             image.verify()  # a PNG's checksums, which loading passes over; afterwards the file has to be opened anew
@@ -54,13 +68,35 @@ def decode_image(data: bytes | Path) -> Image.Image:
                     "read. Save it smaller, then try again."
                 )
             image.load()
-            upright = ImageOps.exif_transpose(image)
-            return _on_white(upright)
+            return _on_white(image if turn is None else image.transpose(turn))
     except _DECODER_TROUBLE as error:
         raise ImageUnreadable(
             f"{name} is not a PNG, JPEG or WebP image that can be decoded ({error}). It may be damaged or cut short; "
             "use another copy."
         ) from error
+
+
+def read_image_file(path: Path) -> bytes:
+    """The file's bytes, at most one more than `MAX_BYTES`; raises `ImageMissing` and `ImageUnreadable`."""
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except FileNotFoundError as error:
+        raise ImageMissing(f"{path} is gone. Put the file back, or choose another image.") from error
+    except OSError as error:
+        raise ImageUnreadable(f"{path} can't be read ({error.strerror}). Check its permissions.") from error
+
+
+def alpha_channel(content: bytes) -> Image.Image | None:
+    """The alpha channel of a PNG or WebP as it is stored, for what tools hide in it; None without one."""
+    try:
+        with Image.open(io.BytesIO(bare(content)), formats=("PNG", "WEBP")) as image:
+            if image.mode not in ("RGBA", "LA") or image.width * image.height > MAX_PIXELS:
+                return None
+            image.load()
+            return image.getchannel("A")
+    except _DECODER_TROUBLE:
+        return None
 
 
 def encode_png(image: Image.Image) -> bytes:
@@ -133,16 +169,6 @@ class ImageFolder:
 
     def _path(self, sha256: str) -> Path:
         return self.root / sha256[:2] / f"{sha256}.png"
-
-
-def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
-    except FileNotFoundError as error:
-        raise ImageMissing(f"{path} is gone. Put the file back, or choose another image.") from error
-    except OSError as error:
-        raise ImageUnreadable(f"{path} can't be read ({error.strerror}). Check its permissions.") from error
 
 
 def _on_white(image: Image.Image) -> Image.Image:

@@ -1,4 +1,4 @@
-"""Imported pairs into the database, many in one transaction. A pair that has ever been voted on keeps its votes."""
+"""What was made elsewhere into the database, many in one transaction: pairs with their votes, and images without."""
 
 import hashlib
 import sqlite3
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from sdpo_core.preferences import rows
 from sdpo_core.preferences.importers.found import ImportedChoice
-from sdpo_core.preferences.records import Choice, Recipe
+from sdpo_core.preferences.records import Choice, MadeWith, Recipe
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,8 @@ class ImportedImage:
     height_px: int
     negative: str = ""
     recipe: Recipe | None = None  # None: which model made it is unknown
+    made_with: MadeWith | None = None  # what its file says instead
+    look: str | None = None  # of an image that comes without a choice: `looks.look_of`
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,17 @@ class ImportedPair:
     first: ImportedImage
     second: ImportedImage
     choice: ImportedChoice
+
+
+@dataclass(frozen=True)
+class AddedImages:
+    """What an import of images changed."""
+
+    candidates: int = 0  # that were not there
+    pairs: int = 0  # that wait for a vote now
+
+    def __add__(self, other: "AddedImages") -> "AddedImages":
+        return AddedImages(self.candidates + other.candidates, self.pairs + other.pairs)
 
 
 @dataclass(frozen=True)
@@ -44,7 +57,7 @@ class Added:
 
 
 def insert(connection: sqlite3.Connection, pairs: Sequence[ImportedPair]) -> Added:
-    """Add `pairs` and their votes inside the caller's transaction; what is there already is left as it is."""
+    """Add `pairs` and their votes inside the caller's transaction. A pair that was ever voted on keeps its votes."""
     now, added = datetime.now(UTC).isoformat(), Added()
     for pair in pairs:
         prompt_id = rows.prompt_id(connection, pair.prompt, now)
@@ -68,14 +81,50 @@ def insert(connection: sqlite3.Connection, pairs: Sequence[ImportedPair]) -> Add
     return added
 
 
+def insert_images(connection: sqlite3.Connection, images: Sequence[tuple[str, ImportedImage]]) -> AddedImages:
+    """Add images with their prompts inside the caller's transaction, each paired with the one before of its kind.
+
+    Of one kind are images of the same prompt and negative prompt that were imported without a choice.
+    """
+    now, added = datetime.now(UTC).isoformat(), AddedImages()
+    for prompt, image in images:
+        prompt_id = rows.prompt_id(connection, prompt, now)
+        newest = connection.execute("SELECT ifnull(max(id), 0) FROM candidates").fetchone()[0]
+        own, key = _candidate(connection, image, prompt, prompt_id, now)
+        neighbour = connection.execute(
+            f"SELECT id, key FROM candidates {_OF_KIND} AND id <> ? ORDER BY id DESC LIMIT 1",
+            (prompt_id, image.negative, own),
+        ).fetchone()
+        paired = False
+        if neighbour:
+            other, other_key = neighbour
+            left, right = (own, other) if rows.shown_swapped(other_key, key) else (other, own)
+            _, paired = _pair(connection, left, right, now)
+        added += AddedImages(candidates=int(own > newest), pairs=int(paired))
+    return added
+
+
+def known_looks(connection: sqlite3.Connection, prompt: str, negative: str) -> list[str]:
+    """The looks of the images of one kind (`insert_images`)."""
+    row = connection.execute("SELECT id FROM prompts WHERE text = ?", (prompt,)).fetchone()
+    if row is None:
+        return []
+    return [look for (look,) in connection.execute(f"SELECT look FROM candidates {_OF_KIND}", (row[0], negative))]
+
+
+_OF_KIND = "WHERE prompt_id = ? AND negative = ? AND look IS NOT NULL"
+
+
 def _candidate(
     connection: sqlite3.Connection, image: ImportedImage, prompt: str, prompt_id: int, now: str
 ) -> tuple[int, str]:
     """Id and key of the image's candidate, made if need be."""
     for key in _keys(image, prompt):
         connection.execute(
-            "INSERT INTO candidates (key, prompt_id, negative, image_sha256, width_px, height_px, recipe, created_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
+            "INSERT INTO candidates (key, prompt_id, negative, image_sha256, width_px, height_px, recipe, created_at,"
+            " made_with, look) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (key) DO UPDATE SET made_with = ifnull(made_with, excluded.made_with),"
+            " look = ifnull(look, excluded.look) WHERE prompt_id = excluded.prompt_id",
             (
                 key,
                 prompt_id,
@@ -85,6 +134,8 @@ def _candidate(
                 image.height_px,
                 image.recipe.model_dump_json() if image.recipe else None,
                 now,
+                image.made_with.model_dump_json() if image.made_with else None,
+                image.look,
             ),
         )
         number, known = connection.execute("SELECT id, prompt_id FROM candidates WHERE key = ?", (key,)).fetchone()

@@ -1,8 +1,11 @@
-"""Whether a folder is a safe home for a database that several processes share."""
+"""The workspace's folders: made, and looked at whether they are a safe home for a database that processes share."""
 
 from pathlib import Path
 
 import psutil
+
+from sdpo_core.atomic import disk_errors
+from sdpo_core.errors import StoreError
 
 _SYNCED_FOLDERS = ("onedrive", "dropbox", "google drive", "googledrive", "mobile documents", "icloud", "nextcloud")
 _SYNC_MARKERS = (".dropbox", ".stfolder", ".sync", ".owncloudsync.log")
@@ -49,3 +52,15 @@ def _network_filesystem(place: Path) -> str | None:
     nearest = max(mounts, key=lambda part: len(part.mountpoint))
     remote = nearest.fstype.casefold() in _NETWORK_FILESYSTEMS or "remote" in nearest.opts.split(",")
     return nearest.fstype or nearest.mountpoint if remote else None
+
+
+def make_folders(*folders: Path) -> None:
+    """Make folders that are not there yet; raises `StoreError` where a file is in the way, `DiskError` for the disk."""
+    for folder in folders:
+        try:
+            with disk_errors(folder):
+                folder.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise StoreError(
+                f"{folder} can't be a folder, because a file is in its place. Choose another folder as the workspace."
+            ) from error

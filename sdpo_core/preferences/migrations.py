@@ -3,6 +3,7 @@
 `PRAGMA user_version` holds the number of the last step. Each step runs in one transaction, after a backup.
 """
 
+import sqlite3
 from pathlib import Path
 
 from sdpo_core.errors import StoreError, StoreTooNew
@@ -79,7 +80,13 @@ _FIRST = (
     f"PRAGMA application_id = {APPLICATION_ID}",
 )
 
-_SECOND = (
+_IMAGES_OF_OTHER_TOOLS = (
+    "ALTER TABLE candidates ADD COLUMN made_with TEXT",  # JSON; of an imported image whose file says how it was made
+    "ALTER TABLE candidates ADD COLUMN look TEXT",  # of an image that was imported without a choice (`looks`)
+    "CREATE INDEX candidates_imported ON candidates (prompt_id, id) WHERE look IS NOT NULL",
+)
+
+_VOTES = (
     # 2: much better. Means something on a side only.
     "ALTER TABLE votes ADD COLUMN strength INTEGER NOT NULL DEFAULT 1 CHECK (strength IN (1, 2))",
     # Whether the pair was shown with its sides exchanged; `choice` names the pair's own side all the same.
@@ -92,7 +99,7 @@ _SECOND = (
     "CREATE INDEX votes_of_ranking ON votes (ranking) WHERE ranking IS NOT NULL",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _IMAGES_OF_OTHER_TOOLS, _VOTES)
 """The steps in order; step n takes a database from version n-1 to n."""
 
 
@@ -101,17 +108,28 @@ def migrate(database: Database, backups: Path) -> None:
 
     Raises `StoreTooNew` for a database of a newer studio and `StoreError` for another program's.
     """
-    fresh = _checked_version(database) == 0
+    is_new = _checked_version(database) == 0
     while (version := _checked_version(database)) < len(MIGRATIONS):
-        if not fresh:
+        if not is_new:
             write_backup(database, backups / f"before-version-{version + 1}.db")
         with database.writing() as connection:
             # Another process may have taken this step while we waited for the lock.
             if connection.execute("PRAGMA user_version").fetchone()[0] != version:
                 continue
-            for statement in MIGRATIONS[version]:
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {version + 1}")
+            _take_step(connection, version)
+
+
+def create(database: Database, version: int) -> None:
+    """Give an empty database the schema of an earlier `version`, for rows that were written under it."""
+    with database.writing() as connection:
+        for step in range(version):
+            _take_step(connection, step)
+
+
+def _take_step(connection: sqlite3.Connection, version: int) -> None:
+    for statement in MIGRATIONS[version]:
+        connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {version + 1}")
 
 
 def require_current(database: Database) -> None:
@@ -122,6 +140,11 @@ def require_current(database: Database) -> None:
             f"{database.path} was written by an older version of the studio (format {version}; this version has "
             f"{len(MIGRATIONS)}). Start the studio once: it makes a copy and brings the database up to date."
         )
+
+
+def schema_of(database: Database) -> int:
+    """The schema's number, 0 for an empty database; raises as `migrate` does for a newer or another program's."""
+    return _checked_version(database)
 
 
 def _checked_version(database: Database) -> int:

@@ -4,8 +4,8 @@ A prompt is stored as the person typed it; whoever needs its meaning parses it h
 
     (x)  ×1.1      [x]  ÷1.1      (x:1.3)  ×1.3      \\( \\) \\[ \\] \\\\  the character itself
 
-Brackets nest and multiply; one that is never closed reaches to the prompt's end, one that was never opened is a
-character like any other. Around BREAK the text encoder sees the parts apart; an empty part is left out.
+Brackets nest (to 50 levels) and multiply; one that is never closed reaches to the prompt's end, one that was never
+opened is a character like any other. Around BREAK the text encoder sees the parts apart; an empty part is left out.
 """
 
 import re
@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+_DEEPEST = 50  # of either bracket: each level weighs its contents anew, and a stranger's prompt may have thousands
 _STRONGER, _WEAKER = 1.1, 1 / 1.1
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)"
 _LORA = re.compile(rf"<lora:([^:<>]+)((?::{_NUMBER})*)>")
@@ -54,10 +55,15 @@ class ParsedPrompt(NamedTuple):
 
 def parse_prompt(prompt: str) -> ParsedPrompt:
     """Read a prompt. Every text has a meaning: what is not notation is words."""
-    loras = tuple(_lora(match) for match in _LORA.finditer(prompt))
+    loras = lora_tags(prompt)
     text = _LORA.sub("", prompt)
     unsupported = Counter({kind: len(pattern.findall(text)) for kind, pattern in _UNSUPPORTED.items()})
     return ParsedPrompt(_split_at_breaks(_weigh(text)), loras, +unsupported)
+
+
+def lora_tags(prompt: str) -> tuple[LoraTag, ...]:
+    """The prompt's <lora:…> tags, in order."""
+    return tuple(_lora(match) for match in _LORA.finditer(prompt))
 
 
 def prompt_note(prompts: Sequence[str], *, tags_act: bool) -> str:
@@ -96,7 +102,7 @@ def _weigh(text: str) -> list[Fragment]:
         words = piece[0]
         if piece["escaped"] is not None:
             words = piece["escaped"]
-        elif piece["open"]:
+        elif piece["open"] and len(opened[words]) < _DEEPEST:
             opened[words].append(len(texts))
             continue
         elif piece["weight"] and opened["("]:

@@ -59,6 +59,32 @@ class Recipe(_Record):
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
 
+class NamedLora(_Record):
+    """A LoRA by the name under which another tool knew it."""
+
+    name: str  # without folder and suffix
+    strength: float = 1.0
+    hash: str = ""  # as that tool computes it
+
+
+class MadeWith(_Record):
+    """What an imported image's file says about its making. Nobody vouches for it, and anything may be missing."""
+
+    tool: str
+    prompt: str = ""
+    negative: str = ""
+    seed: int | None = None
+    width_px: int | None = None
+    height_px: int | None = None
+    steps: int | None = None
+    guidance: float | None = None
+    sampler: str = ""
+    scheduler: str = ""
+    model: str = ""  # without folder and suffix
+    model_hash: str = ""  # as that tool computes it: mostly the first digits of a SHA-256
+    loras: tuple[NamedLora, ...] = ()
+
+
 class Candidate(_Record):
     """An image with its recipe (None when imported without one)."""
 
@@ -71,6 +97,7 @@ class Candidate(_Record):
     height_px: int
     recipe: Recipe | None
     created_at: datetime
+    made_with: MadeWith | None = None  # of an imported image whose file says so
 
 
 class Pair(_Record):

@@ -8,13 +8,13 @@ from functools import lru_cache
 from typing import Any
 
 from sdpo_core.errors import StoreError
-from sdpo_core.preferences.records import AdapterRecord, Candidate, Pair, Recipe, Vote, VotedPair
+from sdpo_core.preferences.records import AdapterRecord, Candidate, MadeWith, Pair, Recipe, Vote, VotedPair
 
-_CANDIDATE_WIDTH = 9
+_CANDIDATE_WIDTH = 10
 
 
 def _candidate_columns(table: str) -> str:
-    own = ("negative", "image_sha256", "width_px", "height_px", "recipe", "created_at")
+    own = ("negative", "image_sha256", "width_px", "height_px", "recipe", "created_at", "made_with")
     return f"{table}.id, {table}.key, {table}_prompt.text, " + ", ".join(f"{table}.{column}" for column in own)
 
 
@@ -49,7 +49,7 @@ SELECT_ADAPTER = "SELECT id, name, path, sha256, base_sha256, run_id, created_at
 
 def read_candidate(row: Sequence[Any]) -> Candidate:
     """A row of `SELECT_CANDIDATE`."""
-    number, key, prompt, negative, image_sha256, width_px, height_px, recipe, created_at = row
+    number, key, prompt, negative, image_sha256, width_px, height_px, recipe, created_at, made_with = row
     return Candidate(
         id=number,
         key=key,
@@ -60,6 +60,7 @@ def read_candidate(row: Sequence[Any]) -> Candidate:
         height_px=height_px,
         recipe=None if recipe is None else _recipe(recipe),
         created_at=datetime.fromisoformat(created_at),
+        made_with=None if made_with is None else MadeWith.model_validate_json(made_with),
     )
 
 
@@ -144,3 +145,8 @@ def shown_swapped(one_key: str, other_key: str) -> bool:
 def _recipe(text: str) -> Recipe:
     # Recipes never change, and parsing them is most of the time that reading a page of pairs takes.
     return Recipe.model_validate_json(text)
+
+
+def of_run(run_id: str | None) -> str:
+    """The condition for pairs of a purpose and, unless None, of a run."""
+    return "purpose = :purpose" if run_id is None else "purpose = :purpose AND run_id = :run_id"

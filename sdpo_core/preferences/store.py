@@ -13,14 +13,14 @@ from typing import Self
 
 from PIL import Image
 
-from sdpo_core.atomic import disk_errors
 from sdpo_core.errors import StoreError
 from sdpo_core.preferences import adapters, imported, rankings, review, rows, votes
 from sdpo_core.preferences.backups import daily_backup
 from sdpo_core.preferences.database import Database
 from sdpo_core.preferences.health import Counts, check, count
 from sdpo_core.preferences.images import ImageFolder
-from sdpo_core.preferences.imported import Added, ImportedImage, ImportedPair
+from sdpo_core.preferences.imported import Added, AddedImages, ImportedImage, ImportedPair
+from sdpo_core.preferences.location import make_folders
 from sdpo_core.preferences.migrations import migrate
 from sdpo_core.preferences.rankings import Ranking
 from sdpo_core.preferences.records import (
@@ -50,7 +50,7 @@ class Store:
         self.workspace = workspace
         backups = workspace / "backups"
         self._images = ImageFolder(workspace / "images")
-        _make_folders(workspace, self._images.root, backups, workspace / "runs", workspace / "adapters")
+        make_folders(workspace, self._images.root, backups, workspace / "runs", workspace / "adapters")
         self._database = Database(workspace / "studio.db")
         try:
             migrate(self._database, backups)
@@ -70,6 +70,14 @@ class Store:
     def close(self) -> None:
         """Close the database; a second call does nothing."""
         self._database.close()
+
+    def move_to(self, workspace: Path) -> None:
+        """Go over to another workspace; whoever holds this store goes with it. Raises as opening one does, and then
+        stays where it is."""
+        other = Store(workspace)
+        left, self._database = self._database, other._database
+        self._images, self.workspace = other._images, other.workspace
+        left.close()
 
     # ------------------------------------------------------------------------------------------------- candidates
 
@@ -184,6 +192,20 @@ class Store:
         with self._database.writing() as connection:
             return imported.insert(connection, pairs)
 
+    def add_images(self, images: Sequence[tuple[str, ImportedImage]]) -> AddedImages:
+        """Record images that were made elsewhere, each with its prompt, all or none, and pair them up to be voted on.
+
+        An image is paired with the one that came before it with the same prompt and negative prompt, in this import or
+        an earlier one. The caller keeps near duplicates out (`imported_looks`).
+        """
+        with self._database.writing() as connection:
+            return imported.insert_images(connection, images)
+
+    def imported_looks(self, prompt: str, negative: str) -> list[str]:
+        """How the images that `add_images` recorded for these two prompts look (`looks`)."""
+        with self._database.reading() as connection:
+            return imported.known_looks(connection, prompt, negative)
+
     def pair(self, pair_id: int) -> Pair:
         """The pair with this id; raises `StoreError` when there is none."""
         with self._database.reading() as connection:
@@ -199,7 +221,7 @@ class Store:
         found: list[Pair] = []
         with self._database.reading() as connection:
             cursor = connection.execute(
-                f"{rows.SELECT_PAIR} WHERE standing_vote_id IS NULL AND {_chosen(run_id)} ORDER BY pairs.id",
+                f"{rows.SELECT_PAIR} WHERE standing_vote_id IS NULL AND {rows.of_run(run_id)} ORDER BY pairs.id",
                 {"purpose": purpose, "run_id": run_id},
             )
             for row in cursor:
@@ -260,7 +282,7 @@ class Store:
     def last_vote(self, *, purpose: Purpose, run_id: str | None = None) -> Vote | None:
         """The newest vote that was not taken back, for undo after a reload."""
         with self._database.reading() as connection:
-            return votes.newest(connection, _chosen(run_id), {"purpose": purpose, "run_id": run_id})
+            return votes.newest(connection, rows.of_run(run_id), {"purpose": purpose, "run_id": run_id})
 
     def pair_to_ask_again(self, shown: Collection[int], ahead: int) -> VotedPair | None:
         """A training pair to ask again once `ahead` others have been answered; None when it is not time yet.
@@ -336,7 +358,7 @@ class Store:
         """Pairs with their standing votes, ties and skips included, oldest vote first."""
         with self._database.reading() as connection:
             found = connection.execute(
-                f"{rows.SELECT_VOTED_PAIR} WHERE standing_vote_id IS NOT NULL AND {_chosen(run_id)}"
+                f"{rows.SELECT_VOTED_PAIR} WHERE standing_vote_id IS NOT NULL AND {rows.of_run(run_id)}"
                 " ORDER BY standing_vote_id",
                 {"purpose": purpose, "run_id": run_id},
             ).fetchall()
@@ -373,21 +395,5 @@ class Store:
         return check(self.workspace, self._database, self._images)
 
 
-def _make_folders(*folders: Path) -> None:
-    for folder in folders:
-        try:
-            with disk_errors(folder):
-                folder.mkdir(parents=True, exist_ok=True)
-        except (FileExistsError, NotADirectoryError) as error:
-            raise StoreError(
-                f"{folder} can't be a folder, because a file is in its place. Choose another folder as the workspace."
-            ) from error
-
-
 def _now() -> str:
     return datetime.now(UTC).isoformat()
-
-
-def _chosen(run_id: str | None) -> str:
-    """The condition for pairs of a purpose and, unless None, of a run."""
-    return "purpose = :purpose" if run_id is None else "purpose = :purpose AND run_id = :run_id"

@@ -40,10 +40,24 @@ class Bank:
     timesteps: int  # T
 
     @classmethod
-    def make(cls, model: DiffusionModel, lora: Lora, pairs: EncodedPairs, *, draws_per_pair: int, seed: int) -> Self:
-        """Draw the bank for at most `MAX_BANK_PAIRS` of `pairs` and take the reference's errors."""
-        n, k = min(len(pairs), MAX_BANK_PAIRS), draws_per_pair
-        chosen = torch.randperm(len(pairs), generator=generator(seed, "bank"))[:n]
+    def make(
+        cls,
+        model: DiffusionModel,
+        lora: Lora,
+        pairs: EncodedPairs,
+        *,
+        draws_per_pair: int,
+        seed: int,
+        of: int | None = None,
+    ) -> Self:
+        """Draw the bank for at most `MAX_BANK_PAIRS` of `pairs` and take the reference's errors.
+
+        With `of`, the choice is made already: `pairs` are those that `bank_pairs` names of so many.
+        """
+        if of is None:
+            of, pairs = len(pairs), pairs.subset(bank_pairs(len(pairs), seed))
+        n, k = len(pairs), draws_per_pair
+        chosen = _shuffled(of, seed).argsort().argsort()  # their places in `pairs`, in the bank's own order
         # One row of pairs per stratum of t, each shuffled; reading column by column spreads both.
         rows = torch.stack([torch.randperm(n, generator=generator(seed, "bank", "stratum", i)) for i in range(k)])
         index = chosen[rows.T.flatten()]  # (M,)
@@ -116,6 +130,15 @@ class Bank:
             return 0.0
         deviations = torch.zeros(n).index_add_(0, cluster, (rise - ratio * reference).cpu().float())
         return float(deviations.square().sum().mul(n / (n - 1)).sqrt() / reference.sum().cpu())
+
+
+def bank_pairs(count: int, seed: int) -> list[int]:
+    """Which of `count` pairs health is measured on: at most `MAX_BANK_PAIRS`, in ascending order."""
+    return sorted(_shuffled(count, seed).tolist())
+
+
+def _shuffled(count: int, seed: int) -> Tensor:
+    return torch.randperm(count, generator=generator(seed, "bank"))[:MAX_BANK_PAIRS]
 
 
 def _relative(rise: Tensor, reference: Tensor) -> float:

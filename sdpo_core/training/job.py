@@ -34,9 +34,9 @@ from sdpo_core.training.checkpoint import (
     save_checkpoint,
 )
 from sdpo_core.training.dataset import EncodedPairs, commonest_clip_skip, encode_pairs
-from sdpo_core.training.health import DEFAULT_BUDGET, Bank
-from sdpo_core.training.preflight import cheaper_way, choose_way, free_memory, is_out_of_memory
-from sdpo_core.training.processes import Processes
+from sdpo_core.training.health import DEFAULT_BUDGET, Bank, bank_pairs
+from sdpo_core.training.preflight import cheaper_way, choose_way, free_memory
+from sdpo_core.training.processes import AgreedOutOfMemory, Processes, is_out_of_memory
 from sdpo_core.training.reference import NoiseBank
 from sdpo_core.training.rounds import Start, continued_sha256, keep_start, read_start
 from sdpo_core.training.run_data import (
@@ -95,13 +95,15 @@ def run_train(config: TrainConfig, run: RunFolder, workspace: Path, reporter: Re
             config = config.model_copy(update={"rank": start.rank, "lora_alpha": start.alpha})
             reporter.say(0, f"Going on with {config.continue_from}. {start.note}".strip(), force=True)
         sizes = pair_sizes(data.train, config, model.info.native_size_px, model.multiple_px)
-        held_out_sizes = pair_sizes(data.held_out, config, model.info.native_size_px, model.multiple_px)
+        held_out = [data.held_out[i] for i in bank_pairs(len(data.held_out), config.seed)]  # no others are looked at
+        held_out_sizes = pair_sizes(held_out, config, model.info.native_size_px, model.multiple_px)
         told = sizes_sentence([*sizes, *held_out_sizes])
         reporter.say(0, f"Encoding {len(sizes) + len(held_out_sizes)} pairs: {told}…", force=True)
-        pairs = bank_pairs = encode_pairs(model, store, data.train, sizes, config.clip_skip)
-        if data.held_out:
-            bank_pairs = encode_pairs(model, store, data.held_out, held_out_sizes, config.clip_skip)
-        bank = Bank.make(model, lora, bank_pairs, draws_per_pair=config.bank_draws_per_pair, seed=config.seed)
+        pairs = encode_pairs(model, store, data.train, sizes, config.clip_skip)
+        seen, of = pairs, None
+        if held_out:
+            seen, of = encode_pairs(model, store, held_out, held_out_sizes, config.clip_skip), len(data.held_out)
+        bank = Bank.make(model, lora, seen, draws_per_pair=config.bank_draws_per_pair, seed=config.seed, of=of)
         noise_bank = None
         if config.noise_bank:
             numbers = torch.promote_types(model.dtype, torch.float32)
@@ -137,13 +139,14 @@ class _Job:
         problem = self._go_until_out_of_memory(pairs)
         if problem is None:
             return
-        way = cheaper_way(self.config) if self.together.count == 1 else None
+        way = cheaper_way(self.config)
         if way is None:
             raise RunError(_NO_MEMORY.format(device=self.model.device)) from problem
         del problem  # and the tensors that its traceback holds
         free_memory(self.model.device)
         self.config = self.config.model_copy(update=way)
-        self.run.write_config(self.config.model_dump(mode="json"))
+        if self.together.first:
+            self.run.write_config(self.config.model_dump(mode="json"))
         checkpoint_activations(self.model, way["checkpointing"])
         self.lora.load_state_dict(start)
         words = f"memory {way['memory']}, checkpointing {way['checkpointing']}"
@@ -158,13 +161,17 @@ class _Job:
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
+            if self.together.count > 1 and not isinstance(error, AgreedOutOfMemory):
+                # The others wait for this process in a sum, so nobody could go on in another way.
+                raise RunError(_NO_MEMORY.format(device=self.model.device)) from error
             return error
         return None
 
     def go(self, pairs: EncodedPairs) -> None:
         """Run the loop to its end, a stop, or two unhealthy checks in a row; then publish the best checkpoint."""
         optimizer = make_optimizer(self.lora, self.config)
-        progress = self._resume(optimizer)
+        with self.together.all_or_none():
+            progress = self._resume(optimizer)
         first = self.together.first
         if first:
             self.run.truncate_metrics(progress.step)
@@ -172,8 +179,10 @@ class _Job:
             if first:
                 self._end_untrained(progress)
             return
-        if first and progress.step == 0:
-            self._previews(0)
+        if progress.step == 0:
+            with self.together.all_or_none():
+                if first:
+                    self._previews(0)
         rows = train(
             self.model,
             self.lora,
@@ -188,11 +197,14 @@ class _Job:
         why_stopped = ""
         for row in rows:
             # The first process alone looks at the folder and the health, so that all of them stop at the same step.
-            why_stopped = self.together.agree_text(self._after_step(row, optimizer, progress) if first else "")
+            with self.together.all_or_none():
+                why_stopped = self._after_step(row, optimizer, progress) if first else ""
+            why_stopped = self.together.agree_text(why_stopped)
             if why_stopped:
                 break
-        if first:
-            self._publish(why_stopped, progress)
+        with self.together.all_or_none():
+            if first:
+                self._publish(why_stopped, progress)
 
     def _after_step(self, row: dict[str, Any], optimizer: torch.optim.Optimizer, progress: Progress) -> str:
         """Write down what a step gave and do what was asked for; returns why the run should stop, if it should."""
@@ -266,6 +278,7 @@ class _Job:
             "learning_rate",
             "caption_dropout",
             "hold_unconditional",
+            "pairs_from",
             "seed",
         )
         return {
@@ -276,7 +289,10 @@ class _Job:
             "held_out_pairs": len(self.data.held_out),
             "winner_error": health["winner_error"],
             **({"continued_from": self.start.sha256} if self.start else {}),
-            "settings": {name: getattr(self.config, name) for name in chosen},
+            "settings": {
+                **{name: getattr(self.config, name) for name in chosen},
+                "clip_skip": self.config.clip_skip or self.model.default_clip_skip,
+            },
             "versions": library_versions(),
         }
 

@@ -18,10 +18,9 @@ from sdpo_core.models.checkpointing import checkpoint_activations
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.training.dataset import EncodedPairs
-from sdpo_core.training.processes import Processes
+from sdpo_core.training.processes import Processes, is_out_of_memory
 from sdpo_core.training.step import side_gradients
 
-_ALLOCATOR_WORDS = ("out of memory", "can't allocate memory", "not enough memory")
 _SPARE = 0.05  # of the device's memory: for previews, fragmentation, and whatever else the person opens
 _GIB = 2**30
 
@@ -116,13 +115,6 @@ def _distinct(ways: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return found
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error of torch says that memory ran out. Only CUDA has a class of its own for that."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(words in str(error).casefold() for words in _ALLOCATOR_WORDS)
-
-
 def free_memory(device: torch.device) -> None:
     """Give back what is not used any more."""
     gc.collect()
@@ -146,6 +138,7 @@ def _dry_step(
     )
     micro = config.pairs_per_micro_step or config.pairs_per_step
     parts = batch.split(micro)
+    free_memory(model.device)  # what an earlier way left behind, its error's tensors too, is not this one's need
     _start_watching(model.device)
     began = time.perf_counter()
     try:
@@ -157,13 +150,11 @@ def _dry_step(
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-        free_memory(model.device)
         return None
     seconds = (time.perf_counter() - began) * len(batch.pair_ids) / len(parts[0].pair_ids)
     seconds *= _mean_area(pairs) / _mean_area(largest)
     peak, total = _peak_and_total(model.device)
     if peak > (1 - _SPARE) * total:
-        free_memory(model.device)
         return None
     assert config.steps is not None
     return Preflight(config.memory, config.checkpointing, seconds, config.steps, peak / _GIB, total / _GIB)

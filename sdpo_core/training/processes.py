@@ -5,12 +5,27 @@ gradients, so no data-parallel wrapper fits: G_w and G_l are summed over all pro
 combined, and every process then takes the same optimiser step. Devices and process group come from Accelerate.
 """
 
+import contextlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
 import torch
 from torch import Tensor
+
+_ALLOCATOR_WORDS = ("out of memory", "can't allocate memory", "not enough memory")
+
+
+class AgreedOutOfMemory(MemoryError):
+    """Memory ran out in one of several processes, and all of them stand at the same place and know it."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error of torch says that memory ran out. Only CUDA has a class of its own for that."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error).casefold() for words in _ALLOCATOR_WORDS)
 
 
 @dataclass(frozen=True)
@@ -77,6 +92,22 @@ class Processes:
         if self.count == 1:
             return mine
         return bool(self.add_up(torch.tensor([float(mine)], device=self._wire)) > 0)
+
+    @contextlib.contextmanager
+    def all_or_none(self) -> Iterator[None]:
+        """Work of each process alone: where memory runs out in one, `AgreedOutOfMemory` is raised in all.
+
+        Otherwise the others would wait for it in their next sum. The work may not hold a sum itself.
+        """
+        problem: Exception | None = None
+        try:
+            yield
+        except (RuntimeError, MemoryError) as error:
+            if self.count == 1 or not is_out_of_memory(error):
+                raise
+            problem = error
+        if self.any(problem is not None):
+            raise AgreedOutOfMemory("Memory ran out in one of this run's processes.") from problem
 
     def wait(self) -> None:
         """Until every process has come here."""

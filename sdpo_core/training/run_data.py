@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 import torch
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from sdpo_core import __version__
 from sdpo_core.atomic import write_json
@@ -50,12 +50,15 @@ def freeze_data(run: RunFolder, selection: TrainingPairs, config: TrainConfig) -
 
 
 def load_data(run: RunFolder) -> RunData | None:
-    """The pairs that the run was started with; None before that."""
+    """The pairs that the run was started with; None before that. Raises RunError when their file is damaged."""
     path = run.path / _DATA
     if not path.is_file():
         return None
-    content = TypeAdapter(dict[str, tuple[VotedPair, ...]]).validate_json(path.read_bytes())
-    return RunData(content["train"], content["held_out"])
+    try:
+        content = TypeAdapter(dict[str, tuple[VotedPair, ...]]).validate_json(path.read_bytes())
+        return RunData(content["train"], content["held_out"])
+    except (ValidationError, KeyError) as error:
+        raise RunError(f"{_DATA} of run {run.id}, the votes it trains on, can't be read. Start a new run.") from error
 
 
 def require_data(run: RunFolder) -> RunData:

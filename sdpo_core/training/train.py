@@ -87,21 +87,21 @@ def train(
     """Train from `progress.step` on and yield a metrics row after every step; `progress` is advanced in place.
 
     Several `processes` go through this side by side, each with its own slots of a step, and yield the same rows.
-    Raises RunError when a loss or gradient is not finite; the adapter then still holds the step before.
+    Raises RunError when a loss or gradient is not finite; the adapter then still holds the step before. Where memory
+    runs out in one of several processes, all raise AgreedOutOfMemory.
     """
     together = processes or Processes()
     total = config.steps or steps_for_pairs(len(pairs))
     micro = config.pairs_per_micro_step or config.pairs_per_step
-    scaler = torch.amp.GradScaler(model.device.type, enabled=model.dtype == torch.float16)
-    scaler.scale(torch.ones(1, device=model.device))  # it allocates its state at first use
-    if progress.scaler:
-        scaler.load_state_dict(progress.scaler)
+    scaler = _loss_scaler(model, progress)
     for parameter in lora.parameters:
         together.spread(parameter.data)
     while progress.step < total:
         began = time.perf_counter()
         if progress.step % DRIFT_EVERY_STEPS == 0:
-            progress.drift = together.agree(bank.drift(model) if together.first else 0.0)
+            with together.all_or_none():
+                drift = bank.drift(model) if together.first else 0.0
+            progress.drift = together.agree(drift)
         batch = pairs.batch(
             progress.step,
             pairs=config.pairs_per_step,
@@ -111,16 +111,17 @@ def train(
             slots=together.slots(config.pairs_per_step),
         )
         beta, loss_scale = progress.beta(config), scaler.get_scale()
-        gradients, own = side_gradients(
-            model,
-            lora,
-            batch.split(micro),
-            config,
-            beta=beta,
-            pairs=config.pairs_per_step,
-            bank=noise_bank,
-            loss_scale=loss_scale,
-        )
+        with together.all_or_none():
+            gradients, own = side_gradients(
+                model,
+                lora,
+                batch.split(micro),
+                config,
+                beta=beta,
+                pairs=config.pairs_per_step,
+                bank=noise_bank,
+                loss_scale=loss_scale,
+            )
         for gradient in gradients:
             together.add_up(gradient)
         seen, batch = _gather(own, batch, config.pairs_per_step, together)
@@ -129,20 +130,12 @@ def train(
         gradient, factor = restrain(gradients, progress.drift, config)
         _refuse_nonfinite(seen, gradient, batch.pair_ids, progress.step, scaler)
         assign(gradient, lora.parameters)
-        scaler.unscale_(optimizer)
-        norm = torch.nn.utils.clip_grad_norm_(lora.parameters, _MAX_NORM)
         rate = learning_rate(progress.step, total, config)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        scaler.step(optimizer)
-        scaler.update()
+        norm = _step(optimizer, scaler, lora, rate)
         progress.scaler = scaler.state_dict()
-        optimizer.zero_grad(set_to_none=True)
         progress.see(seen.margin, beta)
         progress.step += 1
-        yield {
-            "step": progress.step,
-            "kind": "step",
+        numbers = {
             **_summary(seen, gradients, loss_scale),
             "loser_scale": factor if config.safeguard == "lora" else float(seen.scale.mean()),
             "drift": progress.drift,
@@ -151,6 +144,30 @@ def train(
             "learning_rate": rate,
             "seconds": time.perf_counter() - began,
         }
+        # Where fp16's loss scale was too large, the step was left out and its gradient has no numbers.
+        finite = {name: value for name, value in numbers.items() if math.isfinite(value)}
+        yield {"step": progress.step, "kind": "step", **finite}
+
+
+def _step(optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler, lora: Lora, rate: float) -> Tensor:
+    """One step of the optimiser on the gradients laid into the parameters; returns their norm before clipping."""
+    scaler.unscale_(optimizer)
+    norm = torch.nn.utils.clip_grad_norm_(lora.parameters, _MAX_NORM)
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    scaler.step(optimizer)
+    scaler.update()
+    optimizer.zero_grad(set_to_none=True)
+    return norm
+
+
+def _loss_scaler(model: DiffusionModel, progress: Progress) -> torch.amp.GradScaler:
+    """As `progress` left it; it does nothing in precisions other than fp16."""
+    scaler = torch.amp.GradScaler(model.device.type, enabled=model.dtype == torch.float16)
+    scaler.scale(torch.ones(1, device=model.device))  # it allocates its state at first use
+    if progress.scaler:
+        scaler.load_state_dict(progress.scaler)
+    return scaler
 
 
 def _gather(own: PairNumbers, batch: PairBatch, pairs: int, together: Processes) -> tuple[PairNumbers, PairBatch]:

@@ -1,5 +1,6 @@
 """A really started studio and a browser page that keeps an eye on itself."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -55,6 +56,7 @@ class RunningStudio:
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[str] | None = None
     started_in_s: float = 0.0
+    environment: dict[str, str] = field(default_factory=dict[str, str])  # beside our own
 
     @property
     def url(self) -> str:
@@ -67,7 +69,8 @@ class RunningStudio:
     def start(self, seconds: float = 120) -> None:
         began = time.monotonic()
         log = (self.workspace.parent / "studio-output.txt").open("a", encoding="utf-8")
-        self.process = subprocess.Popen(self.command(), cwd=ROOT, stdout=log, stderr=log, text=True)
+        environment = {**os.environ, **self.environment}
+        self.process = subprocess.Popen(self.command(), cwd=ROOT, env=environment, stdout=log, stderr=log, text=True)
         log.close()
         while not self.answers():
             assert self.process.poll() is None, self.output()

@@ -1,18 +1,33 @@
 """What buttons and refreshes of the built page do, asked without a browser."""
 
 import asyncio
+import tomllib
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, cast
 
 import gradio as gr
 import pytest
 from gradio.blocks import Block
+from safetensors.torch import save_file
 
-from app import text
+from app import text, text_model, text_train
 from app.main import build
 from app.studio import Studio
+from sdpo_core.config import TrainConfig
+from sdpo_core.errors import ModelNotHere, PredictionUnknown, RunError
+from sdpo_core.hub.fetch import download
+from sdpo_core.hub.plan import plan_download, size_in_words
 from sdpo_core.training.runs import RunFolder
 from tests.app.helpers import add_pair, wait_for
+from tests.hub_server import HubServer, serving
+from tests.original_layout import essentials
+from tests.tiny_model import build_tiny_pipeline
+
+
+def _dashed(name: str | None) -> str:
+    return (name or "").replace("_", "-")
 
 
 class BuiltPage:
@@ -25,14 +40,14 @@ class BuiltPage:
         return next(block for block in self._demo.blocks.values() if block.elem_id == elem_id)
 
     def fire(self, elem_id: str, event: str, **given: Any) -> dict[Block, Any]:
-        """Run the event with what its inputs hold; `given` says so by `elem_id` ("-" is written "_")."""
+        """Run the event with what its inputs hold; `given` says so by `elem_id`, "-" or "_" alike."""
         component = self.component(elem_id)
         target = (component._id, event)
         functions = [function for function in self._demo.fns.values() if target in function.targets and function.fn]
-        known = {name.replace("_", "-"): value for name, value in given.items()}
+        known = {_dashed(name): value for name, value in given.items()}
         updates: dict[Block, Any] = {}
         for function in functions:
-            values = {one: known.get(one.elem_id or "", cast(Any, one).value) for one in function.inputs}
+            values = {one: known.get(_dashed(one.elem_id), cast(Any, one).value) for one in function.inputs}
             assert function.fn
             updates |= function.fn(values)
         return updates
@@ -75,6 +90,76 @@ def test_the_note_stays_with_what_stands_in_the_model_field(page: BuiltPage) -> 
     assert "demo is ready" in page.fire("tab-generate", "select", model="demo")[note]
 
 
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
+    build_tiny_pipeline(tmp_path / "hub" / "someone" / "lakes")
+    monkeypatch.setenv("SDPO_CACHE", str(tmp_path / "own"))
+    with serving(tmp_path / "hub") as server:
+        server.use(monkeypatch, tmp_path / "cache")
+        yield server
+
+
+def test_a_model_of_the_hub_is_offered_downloaded_and_chosen(page: BuiltPage, studio: Studio, hub: HubServer) -> None:
+    note, button, name = page.component("model-note"), page.component("model-download"), "someone/lakes"
+    offered = page.fire("model", "blur", model=f" {name} ")
+    size = size_in_words(plan_download(name).total).replace(" ", "\u00a0")
+    assert f"Downloading it takes {size} from 127.0.0.1" in offered[note]
+    assert offered[button].visible
+    assert studio.model_source() == "demo"
+    with pytest.raises(ModelNotHere, match="Choose it under Generate to download it"):
+        studio.generate({"prompts": "a lake", "pairs": 1, "model": name})
+    hub.asked.clear()
+    page.fire("model", "submit", model=name)
+    assert not hub.asked  # remembered for a while
+    started = page.fire("model-download", "click", model=name)
+    assert text_model.DOWNLOAD_RUNS in started[note]
+    assert not started[button].visible
+    run, _ = studio.newest_download() or pytest.fail("no download")
+    assert run.config() == {"model": name}
+    assert studio.downloading() == name
+    with pytest.raises(RunError, match="Downloading is still running"):
+        studio.generate({"prompts": "a lake", "pairs": 1, "model": "demo"})
+    studio.stop(run.id)
+    wait_for(lambda: not studio.downloading())
+    again = page.fire("status-bar", "job_changed", model=name)
+    assert again[button].visible
+    download(plan_download(name), lambda _: None)
+    run.write_status(run.status().model_copy(update={"state": "done"}))
+    assert f"{name} is ready" in page.fire("status-bar", "job_changed", model=name)[note]
+    assert studio.model_source() == name
+
+
+def test_a_name_that_the_hub_does_not_know_is_told(page: BuiltPage, hub: HubServer) -> None:
+    shown = page.fire("model", "blur", model="someone/laks")
+    assert (
+        "There is no someone/laks on this machine. There is no someone/laks on" in shown[page.component("model-note")]
+    )
+    assert not shown[page.component("model-download")].visible
+
+
+def test_what_a_file_does_not_say_is_asked_and_can_be_corrected(
+    page: BuiltPage, studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SDPO_CACHE", str(tmp_path / "own"))
+    file, question = str(tmp_path / "v2.safetensors"), page.component("model-prediction")
+    save_file(essentials("sd20"), file)
+    asked = page.fire("model", "blur", model=file)
+    assert (asked[question].visible, asked[question].value) == (True, None)
+    assert text_model.PREDICTION_ASKED in asked[page.component("model-note")]
+    seen = {"": file}  # the page's own state, which has no name
+    assert question not in page.fire("model", "blur", model=file, **seen)  # it may be the click on an answer
+    with pytest.raises(PredictionUnknown, match="One question"):
+        studio.generate({"prompts": "a lake", "pairs": 1, "model": file})
+    for kind, size_px in (("v_prediction", 768), ("epsilon", 512)):
+        answered = page.fire("model-prediction", "input", model=file, model_prediction=kind)
+        assert f"v2 is ready: {size_px} px" in answered[page.component("model-note")]
+        assert (answered[question].visible, answered[question].value) == (True, kind)
+    assert studio.model_source() == file
+    assert not page.fire("model", "blur", model="demo")[question].visible
+    other = page.fire("model-prediction", "input", model=file, model_prediction="<img src=x>")
+    assert other[question].value == "epsilon"
+
+
 def test_an_error_is_shown_as_text(page: BuiltPage) -> None:
     with pytest.warns(UserWarning, match="&lt;img src=elsewhere&gt;"):
         page.fire("generate-start", "click", prompts="a lake", model="<img src=elsewhere>")
@@ -83,3 +168,48 @@ def test_an_error_is_shown_as_text(page: BuiltPage) -> None:
 def test_prompts_that_get_no_pair_are_mentioned() -> None:
     assert "left out" not in text.started_generate(24, 24)
     assert "(60)" in text.started_generate(24, 60)
+
+
+def test_every_setting_of_a_training_stands_on_its_page(page: BuiltPage) -> None:
+    """Those of the model and the machine's threads stand elsewhere."""
+    for name in TrainConfig.model_fields.keys() - {"model", "prediction_type", "threads"}:
+        assert page.component(f"train-{name}")
+
+
+def test_a_preset_fills_the_fields_and_the_next_one_starts_afresh(page: BuiltPage) -> None:
+    found = page.fire("train-preset", "input", train_preset="faithful-sd15")
+    assert found[page.component("train-scope")] == "batch"
+    assert found[page.component("train-steps")] == 2000
+    found = page.fire("train-preset", "input", train_preset="quick")
+    assert found[page.component("train-steps")] == 40
+    assert found[page.component("train-scope")] == "pair"
+    found = page.fire("train-preset", "input", train_preset=text_train.NO_PRESET)
+    assert found[page.component("train-steps")] == ""
+
+
+def test_settings_go_out_as_text_and_come_back(page: BuiltPage, studio: Studio) -> None:
+    given = {"train_steps": "40", "train_loss": "ipo", "train_adapter_name": 'a "quoted" näme', "train_tau": 2.0}
+    written = page.fire("train-toml-write", "click", **given)[page.component("train-toml")]
+    assert "steps = 40\n" in written
+    assert tomllib.loads(written)["adapter_name"] == 'a "quoted" näme'
+    found = page.fire("train-toml-read", "click", train_toml=written)
+    again = {str(component.elem_id).removeprefix("train-"): value for component, value in found.items()}
+    again["continue_from"] = None
+    assert studio.train_settings(again) == studio.train_settings({"steps": 40, "loss": "ipo", "tau": 2.0}) | {
+        "adapter_name": 'a "quoted" näme'
+    }
+
+
+def test_save_now_reaches_the_running_training_and_nothing_else(page: BuiltPage, studio: Studio) -> None:
+    with pytest.raises(RunError, match="No training is running"):
+        studio.ask("save-now")
+    pair = add_pair(studio.store, 1, base_sha256=studio.model().sha256)
+    studio.store.vote("a vote of mine", pair.id, "left")
+    running = studio.train({})
+    wait_for(lambda: studio.jobs.status(running).state == "running")
+    page.fire("train-save", "click")
+    page.fire("train-sample", "click")
+    assert running.signalled("save-now")
+    assert running.signalled("sample-now")
+    studio.stop(running.id)
+    wait_for(lambda: studio.jobs.status(running).state == "stopped")

@@ -12,7 +12,7 @@ from sdpo_core.errors import AdapterError, DataError
 from sdpo_core.evaluation.compare import judge_prompts, run_judge
 from sdpo_core.files.model_info import inspect_model
 from sdpo_core.generation import run_generate
-from sdpo_core.models.adapter import save_adapter
+from sdpo_core.models.adapter import load_adapter, save_adapter
 from sdpo_core.models.lora import Lora
 from sdpo_core.models.registry import load_model
 from sdpo_core.preferences.records import Candidate, Pair
@@ -64,6 +64,24 @@ def test_latest_is_judged_by_its_name(
     run, store = judge(adapter="latest", comparisons=1)
     store.close()
     assert run.config()["adapter"] == "mine"
+
+
+def skips(run: RunFolder, store: Store) -> set[int]:
+    pairs = store.open_pairs(purpose="judge", run_id=run.id)
+    return {side.recipe.clip_skip for pair in pairs for side in (pair.left, pair.right) if side.recipe}
+
+
+def test_prompts_are_read_as_the_adapter_was_trained_unless_the_person_says(
+    judge: Callable[..., tuple[RunFolder, Store]], folder: Path, adapter: Path, tmp_path: Path
+) -> None:
+    model = load_model(str(folder), device="cpu")
+    path = tmp_path / "deep.safetensors"
+    lora = load_adapter(adapter, model)
+    save_adapter(path, lora, info=model.info, sdpo={"settings": {"clip_skip": 2}}, title="deep")
+    run, store = judge(adapter=str(path), comparisons=1)
+    assert skips(run, store) == {run.config()["clip_skip"]} == {2}
+    assert skips(*judge(adapter=str(path), comparisons=1, clip_skip=1)) == {1}
+    assert skips(*judge(comparisons=1)) == {1}, "a file that does not say leaves the model's own"
 
 
 def sides(pair: Pair) -> tuple[Candidate, Candidate]:

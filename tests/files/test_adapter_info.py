@@ -46,6 +46,16 @@ def test_own_facts_come_first(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("settings", "clip_skip"),
+    [({"clip_skip": 2}, 2), ({}, None), ({"clip_skip": "2"}, None), ({"clip_skip": True}, None), ([], None)],
+)
+def test_the_clip_skip_it_was_trained_with(tmp_path: Path, settings: object, clip_skip: int | None) -> None:
+    metadata = {"sdpo": json.dumps({"settings": settings})}
+    info = read_adapter_info(adapter(tmp_path / "a.safetensors", ".lora_down.weight", ".lora_up.weight", metadata))
+    assert info.clip_skip == clip_skip
+
+
+@pytest.mark.parametrize(
     ("key", "value", "family"),
     [
         ("ss_base_model_version", "sd_v1", "sd15"),

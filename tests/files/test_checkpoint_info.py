@@ -14,37 +14,10 @@ from sdpo_core.files.answers import known_prediction_type, remember_prediction_t
 from sdpo_core.files.checkpoint_info import UNET, VAE, CheckpointInfo, Family, read_checkpoint
 from sdpo_core.files.hashing import sha256_file
 from sdpo_core.files.model_info import configs_folder, inspect_model
+from tests.original_layout import BLOCKS, essentials
 
 Tensors = dict[str, torch.Tensor]
 FAMILIES: tuple[Family, ...] = get_args(Family)
-
-_ENCODERS: dict[Family, tuple[str, ...]] = {
-    "sd15": ("cond_stage_model.transformer.text_model.final_layer_norm.weight",),
-    "sd20": ("cond_stage_model.model.ln_final.weight",),
-    "sdxl": (
-        "conditioner.embedders.0.transformer.text_model.final_layer_norm.weight",
-        "conditioner.embedders.1.model.ln_final.weight",
-    ),
-}
-_ATTENTION: dict[Family, tuple[str, tuple[int, int]]] = {
-    "sd15": ("input_blocks.1.1", (320, 768)),
-    "sd20": ("input_blocks.1.1", (320, 1024)),
-    "sdxl": ("input_blocks.4.1", (640, 2048)),
-}
-
-
-def essentials(family: Family) -> Tensors:
-    """Of a checkpoint, the tensors that tell what it is, with the shapes that they have there."""
-    block, shape = _ATTENTION[family]
-    tensors = {
-        UNET + "input_blocks.0.0.weight": torch.zeros(320, 4, 3, 3),
-        f"{UNET}{block}.transformer_blocks.0.attn2.to_k.weight": torch.zeros(shape),
-        VAE + "decoder.conv_in.weight": torch.zeros(512, 4, 3, 3),
-        **{name: torch.zeros(8) for name in _ENCODERS[family]},
-    }
-    if family == "sdxl":
-        tensors[UNET + "label_emb.0.0.weight"] = torch.zeros(1280, 2816)
-    return {name: tensor.half() for name, tensor in tensors.items()}
 
 
 def write(folder: Path, tensors: Tensors, metadata: dict[str, str] | None = None) -> Path:
@@ -54,7 +27,7 @@ def write(folder: Path, tensors: Tensors, metadata: dict[str, str] | None = None
 
 
 def read(path: Path) -> CheckpointInfo:
-    return read_checkpoint(path, model_info._sizes)
+    return read_checkpoint(path, model_info.family_sizes)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -117,6 +90,18 @@ def resized(name: str, *shape: int) -> Callable[[Tensors], Any]:
     return lambda tensors: tensors.update({name: torch.zeros(*shape).half()})
 
 
+def pruned(outer: int, inner: int, middle: int) -> Callable[[Tensors], Any]:
+    """SDXL with fewer transformer blocks in the layers that have 2, in those that have 10, and in the middle."""
+    keep = {2: outer, 10: inner}
+    layers = {layer: middle if layer.startswith("middle") else keep[n] for layer, n in BLOCKS["sdxl"].items()}
+    gone = [
+        f"{UNET}{layer}.transformer_blocks.{i}."
+        for layer, left in layers.items()
+        for i in range(left, BLOCKS["sdxl"][layer])
+    ]
+    return without(*gone)
+
+
 def without(*starts: str) -> Callable[[Tensors], Any]:
     return lambda tensors: [tensors.pop(name) for name in list(tensors) if name.startswith(starts)]
 
@@ -132,9 +117,11 @@ def without(*starts: str) -> Callable[[Tensors], Any]:
         ("sd20", resized(UNET + "input_blocks.0.0.weight", 320, 5, 3, 3), "5 channels, as with a depth map"),
         ("sd20", resized(UNET + "input_blocks.0.0.weight", 256, 7, 3, 3), "takes 7 channels; expected 4"),
         ("sd15", resized(UNET + "input_blocks.0.0.weight", 192, 4, 3, 3), "other sizes .width 192, text of width 768"),
-        ("sd20", resized(UNET + "label_emb.0.0.weight", 1280, 2048), "a vector of 2048; expected .* no vector"),
-        ("sdxl", without(UNET + "label_emb"), "no vector; expected .* a vector of 2816"),
+        ("sd20", resized(UNET + "label_emb.0.0.weight", 1280, 2048), "a vector of 2048, .* expected .* no vector"),
+        ("sdxl", without(UNET + "label_emb"), "no vector, .* expected .* a vector of 2816"),
         ("sd15", resized(UNET + "input_blocks.0.0.weight", 4), "takes 0 channels"),
+        ("sdxl", pruned(2, 4, 0), "has 30 transformer blocks, where a whole sdxl has 70: it was pruned"),
+        ("sdxl", pruned(1, 2, 0), "has 15 transformer blocks, .* Segmind Vega"),
         ("sdxl", without(VAE), "has no VAE in it"),
         ("sd15", without("cond_stage_model."), "lacks its text encoder"),
         ("sdxl", without("conditioner."), "lacks both of its text encoders"),

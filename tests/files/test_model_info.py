@@ -16,7 +16,7 @@ from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 
 from sdpo_core.config import repository_root
-from sdpo_core.errors import ModelError
+from sdpo_core.errors import ModelError, ModelNotHere
 from sdpo_core.files import hashing
 from sdpo_core.files.model_info import inspect_model
 from tests.tiny_model import IMAGE_PX, build_tiny_pipeline
@@ -269,7 +269,7 @@ def test_home_of_nobody_is_no_model() -> None:
 
 _ASK = """
 import os, sys
-from sdpo_core.errors import ModelError
+from sdpo_core.errors import ModelError, ModelNotHere
 from sdpo_core.files.model_info import inspect_model
 if os.geteuid() == 0:
     os.setuid(65534)  # root may enter any folder
@@ -297,7 +297,7 @@ def test_folder_that_may_not_be_entered_is_named(pristine: Path, closed: str) ->
 
 def test_hub_id_is_found_in_the_local_cache_only(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    with pytest.raises(ModelError, match="hf download someone/lakes"):
+    with pytest.raises(ModelNotHere, match=r"python launch\.py download someone/lakes"):
         inspect_model("someone/lakes")
     repository, commit = tmp_path / "hub" / "models--someone--lakes", "c" * 40
     (repository / "refs").mkdir(parents=True)
@@ -306,8 +306,15 @@ def test_hub_id_is_found_in_the_local_cache_only(model: Path, tmp_path: Path, mo
     info = inspect_model("someone/lakes")
     assert (info.name, info.path) == ("someone/lakes", repository / "snapshots" / commit)
     assert info.sha256 == inspect_model(str(model)).sha256
+    weights = info.path / "unet" / "diffusion_pytorch_model.safetensors"
+    weights.rename(weights.with_suffix(".bin"))  # as an older tool may have fetched it
+    with pytest.raises(ModelNotHere, match=r"not on this machine, or not whole\."):
+        inspect_model("someone/lakes")
+    edit(info.path / "model_index.json", _class_name="FluxPipeline")
+    with pytest.raises(ModelError, match="is a FluxPipeline"):
+        inspect_model("someone/lakes")
     (info.path / "model_index.json").unlink()
-    with pytest.raises(ModelError, match=r"local cache has no model_index\.json"):
+    with pytest.raises(ModelNotHere, match=r"not on this machine\."):
         inspect_model("someone/lakes")
 
 

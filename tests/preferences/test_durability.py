@@ -211,20 +211,23 @@ def test_look_sees_what_an_open_store_has_just_saved(tmp_path: Path) -> None:
 def test_look_refuses_what_it_would_have_to_migrate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Store(tmp_path) as store:
         add_pair(store, 0)
-    before = snapshot(tmp_path)
+    before, version = snapshot(tmp_path), len(migrations.MIGRATIONS)
     monkeypatch.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, ("ALTER TABLE pairs ADD COLUMN note TEXT",)))
-    with pytest.raises(StoreError, match=r"older version of the studio \(format 2; this version has 3\)"):
+    told = rf"older version of the studio \(format {version}; this version has {version + 1}\)"
+    with pytest.raises(StoreError, match=told):
         look(tmp_path)
     assert snapshot(tmp_path) == before
 
 
 def test_newer_database_is_refused_untouched(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
-        newer = len(migrations.MIGRATIONS) + 3
+        version = len(migrations.MIGRATIONS)
+        newer = version + 3
         with store._database.writing() as connection:
             connection.execute(f"PRAGMA user_version = {newer}")
     before = (tmp_path / "studio.db").read_bytes()
-    with pytest.raises(StoreTooNew, match=r"newer version of the studio \(format 5; this version knows up to 2\)"):
+    told = rf"newer version of the studio \(format {newer}; this version knows up to {version}\)"
+    with pytest.raises(StoreTooNew, match=told):
         Store(tmp_path)
     assert (tmp_path / "studio.db").read_bytes() == before
 
@@ -325,3 +328,32 @@ def test_held_database_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         finally:
             other.close()
         assert store.vote("one", pair.id, "left").choice == "left"
+
+
+def test_a_database_of_the_first_version_keeps_its_votes_and_gets_the_new_columns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS[:1])
+        Store(tmp_path).close()
+    connection = sqlite3.connect(tmp_path / "studio.db")
+    try:
+        for statement in (
+            "INSERT INTO prompts VALUES (1, 'a lake', '2026-01-01T00:00:00+00:00')",
+            "INSERT INTO candidates VALUES (1, 'k', 1, '', 's', 8, 8, NULL, '2026-01-01T00:00:00+00:00')",
+            "INSERT INTO candidates VALUES (2, 'l', 1, '', 't', 8, 8, NULL, '2026-01-01T00:00:00+00:00')",
+            "INSERT INTO pairs VALUES (1, 1, 2, 'train', NULL, NULL, '2026-01-01T00:00:00+00:00')",
+        ):
+            connection.execute(statement)
+        connection.commit()
+    finally:
+        connection.close()
+    with Store(tmp_path) as store:
+        pair = store.pair(1)
+        assert (pair.left.prompt, pair.left.made_with, store.imported_looks("a lake", "")) == ("a lake", None, [])
+    assert (tmp_path / "backups" / "before-version-2.db").is_file()
+
+
+def test_a_new_workspace_has_no_copy_of_nothing(tmp_path: Path) -> None:
+    with Store(tmp_path):
+        assert list((tmp_path / "backups").iterdir()) == []

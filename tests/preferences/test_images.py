@@ -116,3 +116,11 @@ def test_image_damaged_on_disk_is_told_by_name(store: Store) -> None:
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(ImageUnreadable, match=path.name):
         decode_image(path)
+
+
+def test_a_palette_image_without_its_palette_is_refused() -> None:
+    content = encoded(gradient().convert("P"), "PNG")
+    start = content.index(b"PLTE") - 4
+    size = int.from_bytes(content[start : start + 4], "big")
+    with pytest.raises(ImageUnreadable, match="can be decoded"):
+        decode_image(content[:start] + content[start + 12 + size :])

@@ -2,6 +2,7 @@
 
 import math
 import random
+import time
 
 import pytest
 
@@ -100,3 +101,11 @@ def test_every_text_has_a_meaning_and_escaping_gives_it_back() -> None:
 
 def test_a_long_row_of_brackets_is_read() -> None:
     assert len(parse_prompt("(" * 2000 + "a").parts) == 1
+
+
+@pytest.mark.parametrize("prompt", ["(a" * 20_000, "(a" * 10_000 + ")" * 10_000, "[a" * 20_000 + "]" * 20_000])
+def test_brackets_by_the_thousand_are_read_in_time(prompt: str) -> None:
+    started = time.perf_counter()
+    (part,) = parse_prompt(prompt).parts
+    assert time.perf_counter() - started < 5
+    assert sum(fragment.text.count("a") for fragment in part) == prompt.count("a")

@@ -1,6 +1,7 @@
 """What fits the device: checkpointing, the dry step, and going on after memory ran out."""
 
 import json
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ from sdpo_core.errors import ConfigError, ModelError, RunError
 from sdpo_core.models.checkpointing import checkpoint_activations
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
+from sdpo_core.training import preflight
 from sdpo_core.training.dataset import EncodedPairs
-from sdpo_core.training.preflight import WAYS, cheaper_way, choose_way, is_out_of_memory, ways_for
-from sdpo_core.training.processes import Processes
+from sdpo_core.training.preflight import WAYS, cheaper_way, choose_way, ways_for
+from sdpo_core.training.processes import Processes, is_out_of_memory
 from sdpo_core.training.step import side_gradients
 from sdpo_core.training.train import make_optimizer
 
@@ -89,6 +91,31 @@ def test_the_dry_step_takes_the_first_way_that_fits(
     config, found = choose_way(model, lora, pairs, CONFIG, ALONE)
     assert (config.memory, config.checkpointing) == ("split", "none")
     assert "(memory split)" in found.sentence()
+
+
+def test_a_way_that_failed_leaves_nothing_that_counts_against_the_next(
+    model: DiffusionModel, lora: Lora, pairs: EncodedPairs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error of the failed pass holds its tensors: freed before it is forgotten, the cache would keep them all."""
+    left: list[weakref.ref[Tensor]] = []
+    freed: list[bool] = []
+    step = preflight.side_gradients
+
+    def fails_when_joint(*arguments: Any, **options: Any) -> Any:
+        if arguments[3].memory == "split":
+            return step(*arguments, **options)
+        activations = torch.zeros(8)
+        left.append(weakref.ref(activations))
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    def free(device: torch.device) -> None:
+        freed.append(all(tensor() is None for tensor in left))
+
+    monkeypatch.setattr(preflight, "side_gradients", fails_when_joint)
+    monkeypatch.setattr(preflight, "free_memory", free)
+    config, _ = choose_way(model, lora, pairs, CONFIG, ALONE)
+    assert (config.memory, config.checkpointing) == ("split", "none")
+    assert freed == [True, True], "once before each way's measurement, when nothing of the earlier one is held"
 
 
 def test_when_nothing_fits_it_says_so(
@@ -177,7 +204,7 @@ def test_a_run_goes_on_after_memory_ran_out(
     monkeypatch.setattr(RunFolder, "append_metrics", watch)
     config = TrainConfig(
         model=str(tiny_folder), rank=2, lora_alpha=2, steps=8, checkpoint_every_steps=2, pairs_per_step=2,
-        pairs_per_micro_step=2, preview_prompts=0, size_px=64, bank_draws_per_pair=2,
+        pairs_per_micro_step=2, preview_prompts=0, size_px=64, bank_draws_per_pair=2, learning_rate=1e-4,
     )  # fmt: skip
     run = RunFolder.create(tmp_path / "runs", "train", config.model_dump(mode="json"))
     said: list[str] = []

@@ -21,6 +21,7 @@ from sdpo_core.models.registry import load_model
 from sdpo_core.preferences.pairs import training_pairs
 from sdpo_core.preferences.records import AdapterUse
 from sdpo_core.preferences.store import Store
+from sdpo_core.presets import resolve
 from sdpo_core.training.dataset import EncodedPairs
 from sdpo_core.training.health import Bank
 from sdpo_core.training.job import run_train
@@ -111,7 +112,7 @@ def test_an_adapter_of_another_base_is_refused(tiny_folder: Path, voted_workspac
 
 
 def go(workspace: Path, model: Path, said: list[str] | None = None, **settings: Any) -> RunFolder:
-    config = TrainConfig(model=str(model), **{**QUICK, **settings})
+    config = resolve(TrainConfig, {"model": str(model), **QUICK, **settings})
     run = RunFolder.create(workspace / "runs", "train", config.model_dump(mode="json"))
     heard = said if said is not None else []
     run_train(config, run, workspace, Reporter(run, "train", 0, lambda status: heard.append(status.message)))

@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from sdpo_core.errors import RunError
+from sdpo_core.training.run_data import load_data
 from sdpo_core.training.runs import Reporter, RunFolder, Status, list_runs, this_process
 
 
@@ -135,3 +136,12 @@ def test_damaged_files_are_told_in_words(run: RunFolder) -> None:
     for read in (run.read_metrics, lambda: run.truncate_metrics(1)):
         with pytest.raises(RunError, match=r"metrics\.jsonl is damaged"):
             read()
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"train": []}', b'{"train": [1], "held_out": []}'])
+def test_damaged_votes_of_a_run_are_a_sentence(tmp_path: Path, content: bytes) -> None:
+    run = RunFolder.create(tmp_path, "train", {})
+    assert load_data(run) is None
+    (run.path / "data.json").write_bytes(content)
+    with pytest.raises(RunError, match=f"data.json of run {run.id}, .* can't be read. Start a new run."):
+        load_data(run)

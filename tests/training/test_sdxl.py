@@ -21,6 +21,7 @@ from sdpo_core.models.lora import Lora
 from sdpo_core.models.registry import load_model
 from sdpo_core.preferences.records import VotedPair
 from sdpo_core.preferences.store import Store
+from sdpo_core.presets import resolve
 from sdpo_core.training.buckets import pair_sizes
 from sdpo_core.training.dataset import EncodedPairs, encode_pairs
 from sdpo_core.training.job import run_train
@@ -76,7 +77,7 @@ def pairs(xl: DiffusionModel, store: Store, voted: list[VotedPair]) -> EncodedPa
 
 def test_each_image_has_its_own_size_and_crop(pairs: EncodedPairs) -> None:
     cut = {(32, 32): (0, 0), (64, 32): (0, 16), (32, 48): (8, 0), (96, 96): (0, 0)}  # (top, left) after scaling
-    for side, told in zip(("winner", "loser"), pairs.conditioning, strict=True):
+    for side, told in (("winner", pairs.conditioning[0]), ("loser", pairs.conditioning[1])):
         assert told.time_ids is not None
         images = [getattr(example, side) for example in pairs.examples]
         sizes = [(image.width_px, image.height_px) for image in images]
@@ -114,7 +115,7 @@ def test_every_pair_is_told_its_own_bucket(xl: DiffusionModel, store: Store, vot
     sizes = pair_sizes(voted, TrainConfig(), xl.info.native_size_px, xl.multiple_px)
     found = encode_pairs(xl, store, voted, sizes)
     told: dict[tuple[int, int], list[float]] = {}
-    for side, conditioning in zip(("winner", "loser"), found.conditioning, strict=True):
+    for side, conditioning in (("winner", found.conditioning[0]), ("loser", found.conditioning[1])):
         assert conditioning.time_ids is not None
         for example, ids in zip(found.examples, conditioning.time_ids.tolist(), strict=True):
             image = getattr(example, side)
@@ -132,18 +133,18 @@ def test_every_pair_is_told_its_own_bucket(xl: DiffusionModel, store: Store, vot
 
 
 def train(folder: Path, workspace: Path, run: RunFolder | None = None, **settings: Any) -> RunFolder:
-    config = TrainConfig(
-        model=str(folder),
-        device="cpu",
-        rank=2,
-        steps=4,
-        pairs_per_step=2,
-        checkpoint_every_steps=2,
-        preview_prompts=1,
-        sampling_steps=2,
-        adapter_name="sea",
-        **settings,
-    )
+    quick = {
+        "model": str(folder),
+        "device": "cpu",
+        "rank": 2,
+        "steps": 4,
+        "pairs_per_step": 2,
+        "checkpoint_every_steps": 2,
+        "preview_prompts": 1,
+        "sampling_steps": 2,
+        "adapter_name": "sea",
+    }
+    config = resolve(TrainConfig, {**quick, **settings})
     run = run or RunFolder.create(workspace / "runs", "train", config.model_dump(mode="json"))
     run_train(config, run, workspace, Reporter(run, "train", 0, lambda _: None))
     assert run.status().state == "done", run.status().message
@@ -184,7 +185,7 @@ def test_from_votes_to_an_adapter_and_again_from_the_middle(
     proof = prove_adapter(trained.adapter_path, model)
     assert proof.modules == proof.matched > 0
     info = read_adapter_info(trained.adapter_path)
-    assert (info.family, info.base_sha256) == ("sdxl", model.info.sha256)
+    assert (info.family, info.base_sha256, info.clip_skip) == ("sdxl", model.info.sha256, 3)
     first, last = trained.checkpoints()
     expected = (last / "state.safetensors").read_bytes()
     for file in last.iterdir():

@@ -1,5 +1,6 @@
 """The loop, its checkpoints and its health check, on a tiny real model."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ from sdpo_core.models.lora import Lora
 from sdpo_core.models.registry import load_model
 from sdpo_core.objective import Sides
 from sdpo_core.training.checkpoint import best_checkpoint, deciding, load_checkpoint, save_checkpoint
-from sdpo_core.training.dataset import EncodedPairs
-from sdpo_core.training.health import Bank
+from sdpo_core.training.dataset import EncodedPairs, generator
+from sdpo_core.training.health import MAX_BANK_PAIRS, Bank, bank_pairs
 from sdpo_core.training.reference import NoiseBank
+from sdpo_core.training.runs import RunFolder
 from sdpo_core.training.train import Progress, learning_rate, make_optimizer, train
 
 CONFIG = TrainConfig(rank=4, lora_alpha=4, steps=12, pairs_per_step=3, beta=200.0, learning_rate=1e-3, seed=3)
@@ -52,6 +54,23 @@ def run(
         info, healthy = model.info, {"healthy": True}
         save_checkpoint(save_to, lora, optimizer, progress, healthy, noise_bank=kept, info=info, sdpo={}, title="t")
     return rows, optimizer, progress
+
+
+def test_a_bank_needs_no_more_pairs_than_it_names(model: DiffusionModel, lora: Lora, pairs: EncodedPairs) -> None:
+    """Held-out pairs that health is not measured on are never encoded, and nothing else changes by that."""
+    many = pairs.subset([i % len(pairs) for i in range(60)])
+    named = bank_pairs(60, seed=4)
+    assert named == sorted(set(named))
+    assert len(named) == MAX_BANK_PAIRS
+    whole = Bank.make(model, lora, many, draws_per_pair=2, seed=4)
+    part = Bank.make(model, lora, many.subset(named), draws_per_pair=2, seed=4, of=60)
+    assert whole.draws.pair_ids == part.draws.pair_ids
+    assert whole.draws.timesteps.equal(part.draws.timesteps)
+    assert whole.reference.winner.equal(part.reference.winner)
+    chosen = torch.randperm(60, generator=generator(4, "bank"))[:MAX_BANK_PAIRS].tolist()
+    first = torch.randperm(MAX_BANK_PAIRS, generator=generator(4, "bank", "stratum", 0)).tolist()
+    assert [named[i] for i in part.pair_index[::2].tolist()] == [chosen[i] for i in first], "the draws of earlier runs"
+    assert bank_pairs(5, seed=4) == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize(
@@ -242,3 +261,22 @@ def test_the_learning_rate_by_hand() -> None:
 )
 def test_the_length_follows_the_pairs(pairs: int, steps: int) -> None:
     assert steps_for_pairs(pairs) == steps
+
+
+def test_a_step_too_large_for_half_precision_is_left_out_and_told(
+    tiny_folder: Path, pairs: EncodedPairs, tmp_path: Path
+) -> None:
+    """The loss scale overflows now and then: that is how it finds its size. Nothing moves, and the row is JSON."""
+    model = load_model(str(tiny_folder), device="cpu", precision="fp16")
+    lora = Lora.create(model, rank=4, alpha=4, targets="attention", seed=1)
+    before = lora.state_dict()
+    too_large = {"scale": 2.0**30, "growth_factor": 2.0, "backoff_factor": 0.5, "growth_interval": 2000}
+    progress = Progress(scaler={**too_large, "_growth_tracker": 0})
+    folder = RunFolder.create(tmp_path, "train", {})
+    rows = train(model, lora, make_optimizer(lora, CONFIG), pairs, make_bank(model, lora, pairs), CONFIG, progress)
+    for row in itertools.islice(rows, 2):
+        folder.append_metrics(row)
+        assert all(torch.equal(tensor, before[name]) for name, tensor in lora.state_dict().items())
+    assert progress.scaler["scale"] == 2.0**28
+    assert [row["step"] for row in folder.read_metrics()[0]] == [1, 2]
+    lora.remove()

@@ -1,7 +1,9 @@
 // Curves of a training run and the gauge "Still healthy?". Points come incrementally while the run goes on.
 
 const POINTS = 400;
-let loss = [], error = [], offset = 0, file = "", total = 0, budget = 0.02, busy = false, last = "";
+const CURVES = ["loss", "margin", "scale"]; // one number a step, drawn with its trend
+let curves = Object.fromEntries(CURVES.map((name) => [name, []]));
+let error = [], offset = 0, file = "", total = 0, budget = 0.02, busy = false, last = "";
 let problem = ""; // why the run's numbers can't be shown
 
 const gaugeSentence = make("p", { class: "gauge-sentence", "aria-live": "polite", text: text.unknown });
@@ -9,12 +11,17 @@ const gaugeMark = make("i", { hidden: true });
 const gauge = make("section", { class: "gauge", "data-level": "unknown" },
   make("h3", { text: text.gauge }), make("div", { class: "gauge-bar", "aria-hidden": "true" }, gaugeMark), gaugeSentence);
 const errorBox = make("div", { class: "chart-canvas" });
-const lossBox = make("div", { class: "chart-canvas" });
+const boxes = Object.fromEntries(CURVES.map((name) => [name, make("div", { class: "chart-canvas" })]));
 const lossSummary = make("p", { class: "visually-hidden" });
 const empty = make("p", { class: "sdpo-empty" });
-const charts = make("div", { class: "charts" },
-  make("figure", { class: "chart" }, make("figcaption", {}, make("h3", { text: text.error }), make("p", { text: text.errorHint })), errorBox),
-  make("figure", { class: "chart" }, make("figcaption", {}, make("h3", { text: text.loss }), make("p", { text: text.lossHint })), lossBox, lossSummary));
+
+function figure(name, box, more = null) {
+  const caption = make("figcaption", {}, make("h3", { text: text[name] }), make("p", { text: text[`${name}Hint`] }));
+  return make("figure", { class: "chart" }, caption, box, more);
+}
+
+const charts = make("div", { class: "charts" }, figure("error", errorBox),
+  ...CURVES.map((name) => figure(name, boxes[name], name === "loss" ? lossSummary : null)));
 root.replaceChildren(empty, gauge, charts);
 
 function color(name) {
@@ -79,27 +86,34 @@ function makeChart(box, series, format, range, hooks = {}) {
   }, series.map(() => []).concat([[]]), box);
 }
 
-let errorChart = null, lossChart = null;
+let errorChart = null, drawn = {}; // by the curve's name
+
+/** A little more than what the curve covers. */
+function around(_, low, high) {
+  return low === null ? [0, 1] : [low - 0.05 * (high - low || 1), high + 0.05 * (high - low || 1)];
+}
 
 function rebuild() {
   errorChart?.destroy();
-  lossChart?.destroy();
+  for (const chart of Object.values(drawn)) chart.destroy();
   const accent = color("--color-accent");
   errorChart = makeChart(errorBox, [{ stroke: accent, width: 2, points: { show: true, size: 6, fill: accent } }], signed,
     (_, low, high) => [Math.min(-budget / 2, low ?? 0), Math.max(1.5 * budget, (high ?? 0) * 1.15)], { drawClear: [drawBand] });
-  lossChart = makeChart(lossBox, [
+  drawn = Object.fromEntries(CURVES.map((name) => [name, makeChart(boxes[name], [
     { stroke: color("--sdpo-faint"), width: 1, points: { show: false } },
     { stroke: accent, width: 2.5, points: { show: false } },
-  ], (value) => String(+value.toPrecision(3)), (_, low, high) => low === null ? [0, 1] : [low - 0.05 * (high - low || 1), high + 0.05 * (high - low || 1)]);
+  ], (value) => String(+value.toPrecision(3)), around)]));
   fillCharts();
 }
 
 function fillCharts() {
-  const thinLoss = thin(loss);
-  const values = thinLoss.map((point) => point[1]);
-  lossChart.setData([thinLoss.map((point) => point[0]), values, values.length ? trend(values) : []]);
+  for (const name of CURVES) {
+    const points = thin(curves[name]);
+    const values = points.map((point) => point[1]);
+    drawn[name].setData([points.map((point) => point[0]), values, values.length ? trend(values) : []]);
+  }
   errorChart.setData([error.map((point) => point[0]), error.map((point) => point[1])]);
-  const latest = loss.at(-1);
+  const latest = curves.loss.at(-1);
   lossSummary.textContent = latest ? fill(text.lossSummary, { step: latest[0], loss: latest[1].toPrecision(3) }) : "";
 }
 
@@ -112,7 +126,8 @@ function drawGauge(health) {
 }
 
 function clear() {
-  loss = []; error = []; offset = 0; file = ""; total = 0; problem = "";
+  curves = Object.fromEntries(CURVES.map((name) => [name, []]));
+  error = []; offset = 0; file = ""; total = 0; problem = "";
   gauge.dataset.level = "unknown";
   gaugeSentence.textContent = text.unknown;
   gaugeMark.hidden = true;
@@ -120,11 +135,11 @@ function clear() {
 
 async function refresh() {
   const run = props.value;
-  const has = Boolean(run) && loss.length + error.length > 0;
+  const has = Boolean(run) && curves.loss.length + error.length > 0;
   empty.hidden = has;
   empty.textContent = problem || (run ? text.waiting : text.empty);
   gauge.hidden = charts.hidden = !has;
-  root.dataset.points = loss.length;
+  root.dataset.points = curves.loss.length;
   if (!run || busy || !visible()) return;
   busy = true;
   const reply = await ask("metrics", { run, offset, file });
@@ -137,15 +152,15 @@ async function refresh() {
   const fresh = reply.loss.length + reply.error.length > 0 || reply.total !== total;
   if (reply.restart) clear();
   ({ offset, file, total, budget } = reply);
-  loss.push(...reply.loss);
+  for (const name of CURVES) curves[name].push(...reply[name]);
   error.push(...reply.error);
-  if (!has && loss.length + error.length > 0) {
+  if (!has && curves.loss.length + error.length > 0) {
     empty.hidden = true;
     gauge.hidden = charts.hidden = false;
     rebuild();
-  } else if (fresh && lossChart) fillCharts();
+  } else if (fresh && errorChart) fillCharts();
   drawGauge(reply.health);
-  root.dataset.points = loss.length;
+  root.dataset.points = curves.loss.length;
 }
 
 function selectRun() {
@@ -157,17 +172,17 @@ function selectRun() {
 
 listen(window, "sdpo:status", (event) => {
   const running = event.detail.job?.running && event.detail.job.id === props.value;
-  if (running || loss.length === 0 || root.dataset.settled !== String(offset)) {
+  if (running || curves.loss.length === 0 || root.dataset.settled !== String(offset)) {
     const before = offset;
     refresh().then(() => { root.dataset.settled = running ? "" : before === offset ? offset : ""; });
   }
 });
 new ResizeObserver(() => {
-  for (const [chart, box] of [[errorChart, errorBox], [lossChart, lossBox]]) {
+  for (const [chart, box] of [[errorChart, errorBox], ...CURVES.map((name) => [drawn[name], boxes[name]])]) {
     if (chart && box.clientWidth) chart.setSize({ width: box.clientWidth, height: 210 });
   }
 }).observe(root);
-new MutationObserver(() => { if (lossChart) rebuild(); }).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+new MutationObserver(() => { if (errorChart) rebuild(); }).observe(document.body, { attributes: true, attributeFilter: ["class"] });
 watch("value", selectRun);
 selectRun();
 refresh();

@@ -7,6 +7,7 @@ const SHOW_DONE_MS = 8000;
 
 const MOST_OTHER_TABS = 4;
 
+window.sdpoJobNames = text.names;
 let phase = null;
 let snapshot = null;
 let stopping = "";
@@ -50,7 +51,7 @@ function draw() {
   facts.replaceChildren(...snapshot.facts.map(([label, value]) =>
     make("div", {}, make("dt", { text: label }), make("dd", { text: value, title: value }))));
   drawJob(snapshot.job);
-  nextBox.hidden = !snapshot.next || isOpen(snapshot.next.tab);
+  nextBox.hidden = !snapshot.next || isOpen(snapshot.next.tab) || isOpen("home"); // Home says it larger
   if (snapshot.next) {
     nextText.textContent = snapshot.next.text;
     nextButton.textContent = snapshot.next.button;
@@ -137,6 +138,7 @@ async function poll() {
     if (reply?.error) {
       drawWarnings([reply.error]);
     } else if (reply) {
+      if (snapshot && snapshot.project !== reply.project) window.location.reload(); // every widget shows the other one
       snapshot = reply;
       draw();
       window.sdpoStatus = reply;

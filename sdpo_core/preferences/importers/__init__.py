@@ -1,4 +1,7 @@
-"""Pairs that were chosen elsewhere: one file a layout, one line here. No torch."""
+"""Pairs that were chosen elsewhere: one file a layout, one line here. No torch.
+
+A folder of images without choices is no layout of pairs; `metadata` reads how such images were made.
+"""
 
 import difflib
 from collections.abc import Callable, Iterator
@@ -29,12 +32,22 @@ LAYOUTS: dict[str, Layout] = {
 """By name, in the order in which they are looked for."""
 
 
+IMAGES = "images"
+"""What stands in a layout's place for images without choices."""
+
+ABOUT_IMAGES = "any other images: each with its prompt from its metadata or a text beside it, paired up to be voted on"
+
+
 def detect(folder: Folder) -> str:
-    """The name of the first layout that `folder` has; raises `StoreError` telling what was looked for."""
+    """The name of the first layout that `folder` has, or `IMAGES`; `StoreError` telling what was looked for."""
     for name, layout in LAYOUTS.items():
         if layout.is_here(folder):
             return name
-    looked_for = "; ".join(f"{name}: {layout.about}" for name, layout in LAYOUTS.items())
+    if any(isinstance(found, Path) for found in folder.all_images()):
+        return IMAGES
+    looked_for = "; ".join(
+        [*(f"{name}: {layout.about}" for name, layout in LAYOUTS.items()), f"{IMAGES}: {ABOUT_IMAGES}"]
+    )
     raise StoreError(f"{folder.root} has none of the layouts that are known. Looked for {looked_for}.")
 
 
@@ -49,6 +62,7 @@ def layout_named(name: str) -> Layout:
     """The layout of this name; raises `ConfigError` with the nearest."""
     if name in LAYOUTS:
         return LAYOUTS[name]
-    near = difflib.get_close_matches(name, LAYOUTS, n=1)
-    hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(LAYOUTS)}."
+    names = [*LAYOUTS, IMAGES]
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(names)}."
     raise ConfigError(f"No layout is named {name}. {hint}")

@@ -1,5 +1,6 @@
 """What every layout yields, and the ways into a folder that nobody vouches for: nothing outside it is read."""
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from sdpo_core.preferences.records import Recipe
 ImportedChoice = Literal["first", "second", "tie", "both-bad", "skip"]
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
+_OTHER_SUFFIXES = frozenset({".avif", ".bmp", ".gif", ".heic", ".jxl", ".tif", ".tiff"})
 CAPTION_SUFFIXES = (".txt", ".caption")
 _MAX_CAPTION_BYTES = 64 * 2**10
 
@@ -70,6 +72,41 @@ class Folder:
         found = (path for path in sorted(folder.iterdir()) if path.suffix.casefold() in IMAGE_SUFFIXES)
         return {path.stem: path for path in found}
 
+    def all_images(self) -> Iterator[Path | Trouble]:
+        """The images here and in the folders inside, in the order of their names; no link leads out.
+
+        Hidden files and folders are passed over. A folder that can't be looked into is a trouble.
+        """
+        root, troubles = self.root.resolve(), list[Trouble]()
+
+        def note(error: OSError) -> None:
+            name = self.name(Path(error.filename or self.root))
+            troubles.append(Trouble(name, f"can't be looked into ({error.strerror}); check its permissions"))
+
+        for place, folders, files in os.walk(self.root, onerror=note):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            for name in sorted(files):
+                path = Path(place, name)
+                if name.startswith("."):
+                    continue
+                if path.suffix.casefold() in _OTHER_SUFFIXES:
+                    troubles.append(
+                        Trouble(self.name(path), "is of a kind that is not read; save it as PNG, JPEG or WebP")
+                    )
+                elif path.suffix.casefold() not in IMAGE_SUFFIXES:
+                    continue
+                elif path.is_symlink() and not _leads_into(path, root):
+                    troubles.append(Trouble(self.name(path), "leads out of the folder; copy the image into it"))
+                else:
+                    yield path
+            yield from troubles
+            troubles.clear()
+        yield from troubles
+
+    def name(self, path: Path) -> str:
+        """How a file of this folder is told to a person."""
+        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.name
+
     def caption(self, *images: Path) -> str:
         """The text beside the first of `images` that has one, else the person's own; raises `StoreError` without."""
         for image in images:
@@ -128,3 +165,10 @@ def _text(path: Path) -> str:
     if not text:
         raise StoreError("has an empty caption")
     return text
+
+
+def _leads_into(path: Path, root: Path) -> bool:
+    try:
+        return path.resolve().is_relative_to(root)
+    except (OSError, RuntimeError):  # a loop of links
+        return False

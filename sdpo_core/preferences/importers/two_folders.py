@@ -45,5 +45,5 @@ def _winners(folder: Folder, places: list[Path]) -> Path:
             return places[better]
     raise StoreError(
         f"Nothing tells whether {names[0]} or {names[1]} holds the better images. Say so with --winners {names[0]} or "
-        f"--winners {names[1]}."
+        f"--winners {names[1]}; if neither does, take them as images to vote on with --layout images."
     )

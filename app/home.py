@@ -1,0 +1,108 @@
+"""What the page Home shows: the loop with its numbers, the machine, the projects. Replies are plain JSON."""
+
+import contextlib
+from typing import Any
+
+from app import text_home as text
+from app.machine import Machine, disk
+from app.overview import Overview
+from app.studio import WANTED_VOTES, Studio
+from sdpo_core.errors import RunError, SdpoError
+from sdpo_core.projects.folders import Project
+
+Reply = dict[str, Any]
+
+
+class Home:
+    """Reads a `Studio` for the page Home."""
+
+    def __init__(self, studio: Studio, overview: Overview) -> None:
+        self._studio, self._overview = studio, overview
+        self._machine = Machine()
+
+    def snapshot(self, _: Any = None) -> Reply:
+        """Everything that the page shows beside the bar's own snapshot."""
+        try:
+            return {"stages": self._stages(), "machine": self._strip(), "projects": self._projects()}
+        except SdpoError as error:  # the bar says so too, and the page asks again
+            return {"error": str(error)}
+
+    def _stages(self) -> list[Reply]:
+        counts = self._overview.counts()
+        missing = WANTED_VOTES - counts.decided
+        votes = text.NO_VOTES if not counts.votes else text.more_votes(missing) if missing > 0 else text.ENOUGH_VOTES
+        images = text.waiting(counts.open_pairs) if counts.candidates else text.NO_IMAGES_YET
+        name, model, usable = self._model()
+        runs, run = self._runs()
+        values = {
+            "model": (name, model, "generate", usable),
+            "candidates": (f"{counts.candidates:,}", images, "generate", counts.candidates > 0),
+            "votes": (f"{counts.votes:,}", votes, "vote", missing <= 0),
+            "runs": (f"{runs:,}", run, "train", counts.adapters > 0),
+            "adapters": (f"{counts.adapters:,}", *self._adapters(counts.adapters)),
+        }
+        return [
+            {"key": key, "title": text.STAGES[key], "value": value, "hint": hint, "tab": tab, "done": done}
+            for key, (value, hint, tab, done) in values.items()
+        ]
+
+    def _model(self) -> tuple[str, str, bool]:
+        try:
+            info = self._studio.model()
+        except SdpoError:  # the bar says why
+            return self._studio.model_source(), text.MODEL_TROUBLE, False
+        family = text.DEMO_MODEL if info.is_demo else text.FAMILIES[info.family]
+        return info.name, text.model_hint(family, info.native_size_px), True
+
+    def _runs(self) -> tuple[int, str]:
+        runs = self._studio.training_runs()
+        for run in runs:
+            with contextlib.suppress(RunError):  # a broken folder; the next one tells more
+                status = self._studio.jobs.status(run)
+                if status.state in ("running", "stopping"):
+                    return len(runs), text.RUNNING.format(step=status.step, total=status.total)
+                return len(runs), text.NEWEST.format(state=text.STATES[status.state])
+        return len(runs), text.NO_RUN
+
+    def _adapters(self, count: int) -> tuple[str, str, bool]:
+        names = self._studio.adapter_names()
+        if not count or not names:
+            return text.NO_ADAPTER, "adapters", False
+        judged = names[0] in self._studio.verdicts()
+        return (text.JUDGED, "adapters", True) if judged else (text.NOT_JUDGED, "judge", False)
+
+    def _strip(self) -> list[Reply]:
+        """The graphics cards and the disk: a label, a sentence and the share that is taken."""
+        cards = [
+            {
+                "label": gpu.name,
+                "hint": text.GPU_HINT.format(used=text.size(gpu.used_mib << 20), total=text.size(gpu.total_mib << 20))
+                + (text.GPU_BUSY.format(busy=gpu.busy_percent) if gpu.busy_percent is not None else ""),
+                "share": min(1.0, gpu.used_mib / gpu.total_mib),
+            }
+            for gpu in self._machine.gpus()
+        ]
+        none = [{"label": text.NO_GPU, "hint": text.NO_GPU_HINT, "share": None}]
+        left = disk(self._studio.workspace)
+        hint = text.DISK_HINT.format(free=text.size(left.free_bytes), total=text.size(left.total_bytes))
+        room = {"label": text.DISK_LABEL, "hint": hint, "share": 1 - left.free_bytes / left.total_bytes}
+        return [*(cards or none), {**room, "tab": "disk"}]
+
+    def _projects(self) -> list[Reply]:
+        current = self._studio.projects.current.id
+        return [
+            {
+                "id": project.id,
+                "name": project.name,
+                "open": project.id == current,
+                "archived": project.archived,
+                "facts": self._facts(project),
+            }
+            for project in self._studio.projects.all()
+        ]
+
+    def _facts(self, project: Project) -> str:
+        if project.id == self._studio.projects.current.id:
+            counts = self._overview.counts()
+            return text.project_facts(counts.candidates, counts.votes, counts.adapters)
+        return self._studio.projects.facts(project)

@@ -1,0 +1,208 @@
+"""What the page Disk shows and does. Messages may be anything; replies are plain JSON; clearing waits for jobs."""
+
+import contextlib
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from app import text_home as text
+from app.machine import disk
+from app.studio import Studio
+from sdpo_core import housekeeping
+from sdpo_core.errors import RunError, SdpoError
+from sdpo_core.housekeeping import FINAL, Clearing, Kind, Share, require_kind
+from sdpo_core.preferences import restoring
+from sdpo_core.preferences.backups import keep_daily_copy
+from sdpo_core.preferences.database import Database
+from sdpo_core.preferences.restoring import Backup
+from sdpo_core.preferences.trash import Trash
+
+Reply = dict[str, Any]
+
+_SAMPLE = 24
+_OF_PART: dict[str, tuple[Kind, ...]] = {
+    "images": ("unvoted", "strays"),
+    "checkpoints": ("checkpoints",),
+    "exports": ("exports",),
+    "cache": ("cache",),
+    "trash": ("trash",),
+}
+
+
+class Wish(BaseModel):
+    """What is asked: a kind of clearing, an entry of the trash, or a backup by its name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(max_length=120)
+
+
+class Housekeeping:
+    """Keeps the open project of a `Studio`."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+
+    # ------------------------------------------------------------------------------------------------------ reading
+
+    def snapshot(self, _: Any = None) -> Reply:
+        """What everything takes, what is in the trash, which copies there are."""
+        return _told(lambda: {**self._shares(), "trash": self._trash(), "backups": self._backups()})
+
+    def preview(self, message: Any) -> Reply:
+        """What a kind of clearing would take away."""
+
+        def look() -> Reply:
+            kind = require_kind(_name(message))
+            found = housekeeping.preview(self._studio.workspace, kind)
+            return {
+                "title": text.CLEARINGS[kind],
+                "sentence": _sentence(found),
+                "button": text.CLEAR_BUTTONS[kind] if found.files else "",
+                "images": found.images[:_SAMPLE],
+                "more": max(0, len(found.images) - _SAMPLE),
+                "final": kind in FINAL,
+            }
+
+        return _told(look)
+
+    def preview_restore(self, message: Any) -> Reply:
+        """What going back to a copy would mean."""
+
+        def look() -> Reply:
+            name = _name(message)
+            backup = next((one for one in restoring.backups(self._studio.workspace) if one.name == name), None)
+            votes = backup.votes if backup else 0
+            made = _moment(backup.made_at) if backup else name
+            return {"title": text.DISK["backups"], "sentence": text.restore_question(made, votes, self._votes())}
+
+        return _told(look)
+
+    # ------------------------------------------------------------------------------------------------------ actions
+
+    def clear(self, message: Any) -> Reply:
+        """Take away what `preview` spoke of."""
+
+        def act() -> Reply:
+            kind = require_kind(_name(message))
+            self._require_calm()
+            size_bytes = housekeeping.preview(self._studio.workspace, kind).size_bytes
+            entry = housekeeping.clear(self._studio.workspace, kind)
+            return {"sentence": text.cleared(kind, size_bytes), "entry": entry.id if entry else ""}
+
+        return _told(act)
+
+    def put_back(self, message: Any) -> Reply:
+        """Undo a clearing."""
+
+        def act() -> Reply:
+            self._require_calm()
+            return {"sentence": text.put_back(housekeeping.put_back(self._studio.workspace, _name(message)).kind)}
+
+        return _told(act)
+
+    def restore(self, message: Any) -> Reply:
+        """Go back to a copy of the votes."""
+
+        def act() -> Reply:
+            self._require_calm()
+            backup = restoring.restore(self._studio.workspace, _name(message))
+            return {"sentence": text.restored(_moment(backup.made_at))}
+
+        return _told(act)
+
+    # ------------------------------------------------------------------------------------------------------ helpers
+
+    def _require_calm(self) -> None:
+        """Raise `RunError` while a job works: it may write or need what would go."""
+        current = self._studio.jobs.current()
+        if current and not self._studio.jobs.is_idle(*current):
+            raise RunError(text.BUSY)
+
+    def _shares(self) -> Reply:
+        shares = housekeeping.measure(self._studio.workspace)
+        whole = sum(share.size_bytes for share in shares)
+        free = disk(self._studio.workspace).free_bytes
+        return {
+            "total": text.DISK["total"].format(size=text.size(whole), free=text.size(free)),
+            "parts": [self._part(share, share.size_bytes / whole) for share in shares if share.size_bytes],
+        }
+
+    def _part(self, share: Share, of_all: float) -> Reply:
+        name, hint = text.PARTS[share.name]
+        clearings: list[Reply] = []
+        for kind in _OF_PART.get(share.name, ()):
+            with contextlib.suppress(SdpoError):  # a database in trouble: nothing is offered, the bar says why
+                found = housekeeping.preview(self._studio.workspace, kind)
+                if found.files:
+                    label = f"{text.CLEAR_LABELS[kind]} ({text.size(found.size_bytes)})…"
+                    clearings.append({"kind": kind, "label": label})
+        return {
+            "key": share.name,
+            "name": name,
+            "hint": hint,
+            "size": text.size(share.size_bytes),
+            "share": of_all,
+            "clearings": clearings,
+        }
+
+    def _trash(self) -> list[Reply]:
+        return [
+            {
+                "id": entry.id,
+                "name": text.CLEARINGS.get(entry.kind, entry.kind),
+                "facts": text.in_trash(len(entry.files), entry.size_bytes),
+                "made": _moment(entry.made_at),
+            }
+            for entry in Trash(self._studio.workspace).entries()
+        ]
+
+    def _backups(self) -> list[Reply]:
+        return [_copy(backup) for backup in restoring.backups(self._studio.workspace)]
+
+    def _votes(self) -> int:
+        file = self._studio.workspace / "studio.db"
+        with contextlib.closing(Database(file, read_only=True)) as database, database.reading() as connection:
+            return int(connection.execute("SELECT count(*) FROM votes WHERE choice IS NOT NULL").fetchone()[0])
+
+
+def keep_copies(studio: Studio, tell: Callable[[str], None]) -> None:
+    """Make today's copy of the open project if it is missing; what goes wrong is told, and tried again later."""
+    try:
+        keep_daily_copy(studio.workspace)
+    except SdpoError as error:
+        tell(text.copy_failed(str(error)))
+
+
+def _copy(backup: Backup) -> Reply:
+    facts = text.UNREADABLE_BACKUP if backup.problem else text.backup_facts(backup.votes, backup.size_bytes)
+    return {
+        "name": backup.name,
+        "title": next(title for start, title in text.BACKUP_NAMES.items() if backup.name.startswith(start)),
+        "made": _moment(backup.made_at),
+        "facts": facts,
+        "usable": not backup.problem,
+    }
+
+
+def _sentence(found: Clearing) -> str:
+    return text.would_go(found.kind, len(found.files), found.size_bytes, found.pairs, len(found.runs))
+
+
+def _name(message: Any) -> str:
+    return Wish.model_validate(message).name
+
+
+def _told(act: Callable[[], Reply]) -> Reply:
+    try:
+        return {"ok": True, **act()}
+    except ValidationError:
+        return {"ok": False, "error": text.UNEXPECTED}
+    except SdpoError as error:
+        return {"ok": False, "error": str(error)}
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment.astimezone():%d %b %Y, %H:%M}"

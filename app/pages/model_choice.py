@@ -1,0 +1,146 @@
+"""The choice of the base model: a field, a sentence about what stands in it, and what it may need first."""
+
+from dataclasses import dataclass
+
+import gradio as gr
+from gradio.blocks import Block
+
+from app import text_model as text
+from app.components.note import note, note_value
+from app.models import Answer
+from app.pages.common import BUSY, Context, Updates, Values, now, told
+from app.studio import Studio
+from sdpo_core.errors import ModelNotHere, PredictionUnknown, SdpoError
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """The built fields; `field` holds the model's name."""
+
+    studio: Studio
+    field: gr.Textbox
+    note: gr.HTML
+    download: gr.Button
+    prediction: gr.Radio
+    seen: gr.State  # the name that the others tell of
+
+    @property
+    def outputs(self) -> list[Block]:
+        """What `refresh` may change."""
+        return [self.field, self.note, self.download, self.prediction, self.seen]
+
+    def refresh(self, values: Values) -> Updates:
+        """What stands there now; a page that was just opened has an empty field, which is filled in.
+
+        A name that is not chosen is left alone, unless its download ran last.
+        """
+        written = str(values[self.field]).strip()
+        chosen = self.studio.model_source()
+        source = written or self.studio.downloading() or chosen
+        filled: Updates = {} if written else {self.field: source}
+        if source == chosen:
+            shown = self._shown(source, fresh=False)
+            if values[self.seen] == source:
+                del shown[self.prediction]  # it shows the answer, or a newer one that is on its way here
+            return {**filled, **shown}
+        run, status = self.studio.newest_download() or (None, None)
+        if run is None or status is None or run.config().get("model") != source:
+            return filled
+        return {**filled, **self._shown(source, ask_hub=status.state in ("stopped", "failed"))}
+
+    def check(self, values: Values) -> Updates:
+        """Choose what stands in the field, or say what it needs. An empty field means the one that was chosen."""
+        written = str(values[self.field]).strip()
+        source = written or self.studio.model_source()
+        filled: Updates = {} if written else {self.field: source}  # who goes on writing meanwhile is not disturbed
+        return {**filled, **self._shown(source, ask_hub=True)}
+
+    def left(self, values: Values) -> Updates:
+        """The field lost the focus. What was looked at already stays: it may be the click on the question's answer."""
+        return {} if str(values[self.field]).strip() == values[self.seen] else self.check(values)
+
+    def answer(self, values: Values) -> Updates:
+        """Choose it with the person's answer to the question."""
+        answers: dict[str, Answer] = {"epsilon": "epsilon", "v_prediction": "v_prediction"}
+        try:
+            self.studio.models.choose(str(values[self.field]), answers.get(str(values[self.prediction])))
+        except SdpoError as error:
+            return {self.note: note_value(str(error), "bad")}
+        return self.check(values)
+
+    def start(self, values: Values) -> Updates:
+        """Start the download."""
+        self.studio.download(str(values[self.field]))
+        gr.Info(text.STARTED_DOWNLOAD, duration=8)
+        return self.check(values)
+
+    def _shown(self, source: str, *, ask_hub: bool = False, fresh: bool = True) -> Updates:
+        """The sentence, and beside it the button or the question that it calls for."""
+        button, answer, asks = False, None, False
+        try:
+            info = self.studio.choose_model(source) if fresh else self.studio.model()
+        except ModelNotHere as error:
+            sentence, button = self._offer(source, str(error), ask_hub=ask_hub)
+        except PredictionUnknown:
+            sentence, asks = note_value(text.PREDICTION_ASKED), True
+        except SdpoError as error:
+            sentence = note_value(str(error), "bad")
+        else:
+            words = text.fits(info.name, info.native_size_px, info.default_guidance, is_demo=info.is_demo)
+            sentence, asks = note_value(words, "good"), self.studio.models.was_asked(info)
+            answer = info.prediction_type if asks else None
+        return {
+            self.note: sentence,
+            self.download: gr.Button(visible=button),
+            self.prediction: gr.Radio(visible=asks, value=answer),
+            self.seen: source,
+        }
+
+    def _offer(self, source: str, why: str, *, ask_hub: bool) -> tuple[str, bool]:
+        """The sentence about a model of the hub that is not here, and whether it can be downloaded now."""
+        if self.studio.downloading() == source:
+            return note_value(text.DOWNLOAD_RUNS), False
+        if not ask_hub:
+            return note_value(why, "bad"), False
+        try:
+            plan = self.studio.models.offer(source)
+        except SdpoError as error:
+            return note_value(text.no_offer(source, str(error)), "bad"), False
+        return note_value(text.offer(source, plan.sentence), "plain" if plan.fits else "bad"), plan.fits
+
+
+def build(context: Context) -> ModelChoice:
+    """The fields and their handlers."""
+    studio, bar = context.studio, context.status_bar
+    choice = ModelChoice(
+        studio=studio,
+        field=gr.Textbox(
+            label=text.MODEL_LABEL,
+            info=text.MODEL_INFO,
+            max_lines=1,
+            elem_id="model",
+        ),
+        note=note("model-note"),
+        download=gr.Button(
+            text.DOWNLOAD_BUTTON, size="sm", visible=False, elem_id="model-download", elem_classes="inline-button"
+        ),
+        prediction=gr.Radio(
+            [(words, kind) for kind, words in text.PREDICTIONS.items()],
+            label=text.PREDICTION_LABEL,
+            info=text.PREDICTION_INFO,
+            visible=False,
+            interactive=True,
+            elem_id="model-prediction",
+        ),
+        seen=gr.State(""),
+    )
+
+    def with_bar(updates: Updates) -> Updates:
+        return {**updates, bar: now()}
+
+    outputs = [choice.field, choice.note, choice.download, choice.prediction, choice.seen, bar]
+    choice.field.submit(lambda v: with_bar(choice.check(v)), {choice.field}, outputs, **BUSY)
+    choice.field.blur(lambda v: with_bar(choice.left(v)), {choice.field, choice.seen}, outputs, **BUSY)
+    choice.download.click(told(lambda v: with_bar(choice.start(v))), {choice.field}, outputs, **BUSY)
+    choice.prediction.input(lambda v: with_bar(choice.answer(v)), {choice.field, choice.prediction}, outputs, **BUSY)
+    return choice

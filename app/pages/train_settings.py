@@ -1,0 +1,92 @@
+"""The settings of a training as a form: the usual ones, all others by group, presets, and the whole as text."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import gradio as gr
+from gradio.blocks import Block
+
+from app import text, text_train
+from app.components.config_form import ConfigForm
+from app.pages.common import BUSY, Updates, Values, choice, told
+from app.studio import Studio
+from sdpo_core.config import MODEL_DEFAULTS, TrainConfig
+from sdpo_core.presets import preset_names, read_preset, read_settings_text, settings_text
+
+_USUAL = ("adapter_name", "steps", "loss", "safeguard", "mu", "drift_budget", "learning_rate", "rank", "seed")
+
+
+class TrainSettings:
+    """All fields of a training's settings, as several forms, with presets and as text."""
+
+    def __init__(self, studio: Studio) -> None:
+        with gr.Row(elem_classes="form-grid"):
+            preset = gr.Dropdown(
+                [text_train.NO_PRESET, *preset_names()],
+                label=text_train.PRESET_LABEL,
+                info=text_train.PRESET_INFO,
+                elem_id="train-preset",
+                interactive=True,
+            )
+            info = text_train.ROUND_TWO_INFO
+            self.start = choice(text.FIELD_LABELS["continue_from"], "train-continue_from", info=info)
+        self._forms = [_form(_USUAL)]
+        with gr.Accordion(text_train.ALL_SETTINGS, open=False, elem_id="train-all"):
+            gr.Markdown(text_train.ALL_SETTINGS_NOTE)
+            for title, names in text_train.GROUPS.items():
+                gr.Markdown(f"### {title}")
+                self._forms.append(_form(names))
+            toml = gr.Textbox(
+                label=text_train.TOML_LABEL,
+                info=text_train.TOML_INFO,
+                lines=4,
+                max_lines=16,
+                max_length=20_000,
+                buttons=["copy"],
+                elem_id="train-toml",
+            )
+            with gr.Row(elem_classes="actions"):
+                write = gr.Button(text_train.TOML_WRITE, elem_id="train-toml-write")
+                read = gr.Button(text_train.TOML_READ, elem_id="train-toml-read")
+
+        def take_preset(values: Values) -> Updates:
+            name = values[preset]
+            return self.fill({} if name == text_train.NO_PRESET else read_preset(name).values)
+
+        def write_down(values: Values) -> Updates:
+            return {toml: settings_text(studio.train_settings(self.values(values)))}
+
+        def read_back(values: Values) -> Updates:
+            found = read_settings_text(values[toml] or "", TrainConfig)
+            gr.Info(text_train.TOML_FILLED, duration=5)
+            return self.fill(found)
+
+        filled = [*self.fields]
+        preset.input(told(take_preset), {preset}, filled, **BUSY)
+        write.click(told(write_down), self.fields, [toml], **BUSY)
+        read.click(told(read_back), {toml}, filled, **BUSY)
+
+    @property
+    def fields(self) -> set[Block]:
+        """What the settings are filled in with."""
+        return {self.start, *(component for form in self._forms for component in form.inputs)}
+
+    @property
+    def changes(self) -> list[Any]:
+        """The change event of every field."""
+        return [self.start.change, *(change for form in self._forms for change in form.changes)]
+
+    def values(self, given: Values) -> dict[str, Any]:
+        """What the person filled in, by name of the setting."""
+        filled = {name: value for form in self._forms for name, value in form.values(given).items()}
+        return {**filled, "continue_from": given[self.start]}
+
+    def fill(self, settings: Mapping[str, Any]) -> Updates:
+        """Every field as `settings` have it, and as at the start where they don't say."""
+        filled = {field: value for form in self._forms for field, value in form.fill(settings).items()}
+        return {**filled, self.start: gr.Dropdown(value=settings.get("continue_from"))}
+
+
+def _form(names: Sequence[str]) -> ConfigForm:
+    with gr.Row(elem_classes="form-grid"):
+        return ConfigForm(TrainConfig, names, prefix="train", empty=[*MODEL_DEFAULTS["demo"]])

@@ -1,0 +1,57 @@
+"""Projects over HTTP: a zip is sent as it is, piece by piece, because it may be larger than any form takes.
+
+POST /sdpo/project            the body is a project's zip; answers {"ok", "sentence"} or {"ok", "error"}
+GET  /sdpo/export/<name>      a zip that was exported
+"""
+
+import shutil
+
+import anyio.to_thread
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from app import text_home as text
+from app.project_actions import ProjectActions
+from app.studio import Studio
+from sdpo_core.atomic import disk_errors
+from sdpo_core.errors import DiskError, ProjectError, SdpoError
+
+_RESERVE_BYTES = 2**28  # what an upload leaves free on the disk
+
+
+def project_routes(studio: Studio) -> list[BaseRoute]:
+    """The routes of projects."""
+    actions = ProjectActions(studio)
+
+    async def receive(request: Request) -> Response:
+        path = studio.projects.draft()
+        try:
+            with disk_errors(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                room = shutil.disk_usage(path.parent).free - _RESERVE_BYTES
+                with path.open("wb") as file:
+                    async for piece in request.stream():
+                        room -= len(piece)
+                        if room < 0:
+                            raise ProjectError(text.TOO_LARGE)
+                        file.write(piece)
+            return JSONResponse(await anyio.to_thread.run_sync(actions.import_zip, path))
+        except (ProjectError, DiskError) as error:
+            return JSONResponse({"ok": False, "error": str(error)})
+        except ClientDisconnect:  # the page was closed; nobody reads an answer
+            return Response(status_code=400)
+        finally:
+            path.unlink(missing_ok=True)
+
+    def send(request: Request) -> Response:
+        try:
+            path = studio.projects.export_path(request.path_params["name"])
+        except SdpoError as error:
+            return PlainTextResponse(str(error), status_code=404)
+        return FileResponse(path, filename=path.name, media_type="application/zip")
+
+    return [
+        Route("/sdpo/project", receive, methods=["POST"]),
+        Route("/sdpo/export/{name}", send),
+    ]

@@ -1,0 +1,157 @@
+"""The page Home without a browser: its numbers, wishes about projects, zips over HTTP."""
+
+import io
+import json
+import uuid
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.testclient import TestClient
+
+from app import project_routes as routes
+from app import text_home as text
+from app.home import Home
+from app.machine import Gpu, parse_gpus
+from app.models import chosen_in
+from app.overview import Overview
+from app.project_actions import ProjectActions
+from app.security import LocalGuard
+from app.studio import Studio
+from sdpo_core.projects.folders import FIRST
+from tests.app.helpers import add_pair, wait_for
+
+ADDRESS = "http://127.0.0.1:7860"
+
+
+@pytest.fixture
+def home(studio: Studio) -> Home:
+    return Home(studio, Overview(studio))
+
+
+@pytest.fixture
+def actions(studio: Studio) -> ProjectActions:
+    return ProjectActions(studio)
+
+
+@pytest.fixture
+def client(studio: Studio) -> TestClient:
+    app = Starlette(routes=routes.project_routes(studio), middleware=[Middleware(LocalGuard)])
+    return TestClient(app, base_url=ADDRESS)
+
+
+def stages(home: Home) -> dict[str, Any]:
+    return {stage["key"]: stage for stage in home.snapshot()["stages"]}
+
+
+def test_the_loop_tells_where_the_person_stands(studio: Studio, home: Home) -> None:
+    empty = stages(home)
+    assert list(empty) == list(text.STAGES)
+    assert [stage["done"] for stage in empty.values()] == [True, False, False, False, False]
+    assert empty["model"]["hint"] == "tiny, for trying out, 64 px"
+    for number in range(31):
+        pair = add_pair(studio.store, number, base_sha256=studio.model().sha256)
+        if number:
+            studio.store.vote(str(uuid.uuid4()), pair.id, "left")
+    wait_for(lambda: stages(home)["votes"]["value"] == "30")
+    assert stages(home)["votes"]["hint"] == text.ENOUGH_VOTES
+    assert stages(home)["candidates"]["hint"] == "1 pair waits"
+    run = studio.train({})
+    wait_for(lambda: stages(home)["runs"]["hint"].startswith("running: step"))
+    studio.stop(run.id)
+    wait_for(lambda: stages(home)["runs"]["hint"] == "newest: stopped")
+
+
+def test_a_model_that_is_gone_is_told(studio: Studio, home: Home) -> None:
+    (studio.workspace / "studio.json").write_text(json.dumps({"model": "/nowhere"}), encoding="utf-8")
+    assert stages(home)["model"] == {
+        **stages(home)["model"],
+        "value": "/nowhere",
+        "hint": text.MODEL_TROUBLE,
+        "done": False,
+    }
+
+
+def test_the_driver_is_understood() -> None:
+    answer = "NVIDIA H200, 1024, 143771, 37\nOdd, Card, 10, 8192, [N/A]\nNo devices were found\n, , ,\nX, -1, 0, 5\n"
+    assert parse_gpus(answer) == [Gpu("NVIDIA H200", 1024, 143771, 37), Gpu("Odd, Card", 10, 8192, None)]
+    assert parse_gpus("") == []
+
+
+def test_wishes_about_projects(studio: Studio, home: Home, actions: ProjectActions) -> None:
+    made = actions.act({"action": "make", "name": "<img src=x> ${1+1}"})
+    assert made["ok"]
+    assert actions.act({"action": "rename", "id": made["id"], "name": "Warm"})["ok"]
+    assert not actions.act({"action": "rename", "id": made["id"], "name": " "})["ok"]
+    assert actions.act({"action": "archive", "id": made["id"]})["ok"]
+    assert not actions.act({"action": "archive", "id": FIRST})["ok"]
+    told = home.snapshot()["projects"]
+    assert [(project["name"], project["open"], project["archived"]) for project in told] == [
+        ("My first project", True, False),
+        ("Warm", False, True),
+    ]
+    assert actions.act({"action": "unarchive", "id": made["id"]})["ok"]
+    assert actions.act({"action": "open", "id": made["id"]})["ok"]
+    assert studio.projects.current.name == "Warm"
+    assert json.dumps(home.snapshot())
+
+
+@pytest.mark.parametrize(
+    "message",
+    [None, [], {}, {"action": "delete"}, {"action": "open", "id": "../.."}, {"action": "make", "name": "x" * 2000}, 7],
+)
+def test_nonsense_is_refused_in_words(actions: ProjectActions, message: Any) -> None:
+    reply = actions.act(message)
+    assert not reply["ok"]
+    assert reply["error"]
+
+
+def test_a_project_that_cant_be_read_hides_no_other(studio: Studio, home: Home) -> None:
+    made = studio.projects.make("Broken")
+    (made.path / "studio.db").write_bytes(b"no database at all, but long enough to be looked at" * 20)
+    facts = {project["name"]: project["facts"] for project in home.snapshot()["projects"]}
+    assert "can't be read" in facts["Broken"]
+    assert facts["My first project"] == "0 images · 0 votes · 0 adapters"
+
+
+def test_a_zip_goes_out_and_comes_in_over_http(studio: Studio, actions: ProjectActions, client: TestClient) -> None:
+    add_pair(studio.store, 1)
+    reply = actions.act({"action": "export", "id": FIRST})
+    assert reply["ok"]
+    answer = client.get(reply["download"])
+    assert answer.headers["content-type"] == "application/zip"
+    assert "attachment" in answer.headers["content-disposition"]
+    assert zipfile.ZipFile(io.BytesIO(answer.content)).testzip() is None
+    made = client.post("/sdpo/project", content=answer.content, headers={"origin": ADDRESS}).json()
+    assert made["ok"], made
+    assert text.MODEL_KNOWN.format(name="demo") in made["sentence"]
+    assert chosen_in(studio.projects.find(made["id"]).path) == "demo"
+    assert len(studio.projects.all()) == 2
+    assert not list((studio.projects.root / "projects").glob(".importing*"))
+
+
+def test_an_upload_that_is_no_project_leaves_nothing(studio: Studio, client: TestClient) -> None:
+    reply = client.post("/sdpo/project", content=b"SQLite format 3\x00" + bytes(5000)).json()
+    assert not reply["ok"]
+    assert "database" in reply["error"]
+    assert len(studio.projects.all()) == 1
+    assert not list((studio.projects.root / "projects").iterdir())
+
+
+def test_an_upload_ends_where_the_disk_does(
+    studio: Studio, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(routes, "_RESERVE_BYTES", 2**60)
+    reply = client.post("/sdpo/project", content=b"x" * 1000).json()
+    assert reply == {"ok": False, "error": text.TOO_LARGE}
+    assert not list((studio.projects.root / "projects").iterdir())
+
+
+def test_a_foreign_page_can_send_no_zip(studio: Studio, client: TestClient) -> None:
+    assert client.post("/sdpo/project", content=b"x", headers={"origin": "https://evil.example"}).status_code == 403
+    assert client.get("/sdpo/export/..%2Fstudio.db").status_code == 404
+    assert client.get("/sdpo/export/x.zip").status_code == 404
+    assert Path(studio.workspace, "studio.db").is_file()

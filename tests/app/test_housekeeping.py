@@ -1,0 +1,106 @@
+"""The page Disk without a browser: what it says beforehand, what it does, how it refuses."""
+
+import json
+import uuid
+from typing import Any
+
+import pytest
+
+from app import text_home as text
+from app.housekeeping import Housekeeping, keep_copies
+from app.studio import Studio
+from sdpo_core.housekeeping import KINDS
+from sdpo_core.preferences.backups import daily_path, keep_daily_copy
+from sdpo_core.training.runs import RunFolder
+from tests.app.helpers import add_pair, wait_for
+
+
+@pytest.fixture
+def house(studio: Studio) -> Housekeeping:
+    pairs = [add_pair(studio.store, number) for number in range(4)]
+    studio.store.vote(str(uuid.uuid4()), pairs[0].id, "left")
+    return Housekeeping(studio)
+
+
+def part(house: Housekeeping, key: str) -> dict[str, Any]:
+    return next(part for part in house.snapshot()["parts"] if part["key"] == key)
+
+
+def test_every_kind_and_part_has_its_words(studio: Studio, house: Housekeeping) -> None:
+    assert set(text.CLEARINGS) == set(text.CLEAR_LABELS) == set(text.CLEAR_BUTTONS) == set(KINDS)
+    for kind in KINDS:
+        assert text.would_go(kind, 2, 2000, 1, 1)
+        assert text.cleared(kind, 2000)
+    run = RunFolder.create(studio.workspace / "runs", "train", {"model": "demo"})
+    run.write_status(run.status().model_copy(update={"state": "done"}))
+    told = house.snapshot()
+    assert {share["key"] for share in told["parts"]} <= set(text.PARTS)
+    assert sum(share["share"] for share in told["parts"]) == pytest.approx(1)
+    assert json.dumps(told)
+
+
+def test_clearing_is_shown_done_and_undone(studio: Studio, house: Housekeeping) -> None:
+    assert [one["kind"] for one in part(house, "images")["clearings"]] == ["unvoted"]
+    shown = house.preview({"name": "unvoted"})
+    assert "6 files" in shown["sentence"]
+    assert "3 pairs" in shown["sentence"]
+    assert len(shown["images"]) == 6
+    assert studio.store.counts().open_pairs == 3  # nothing has happened yet
+    done = house.clear({"name": "unvoted"})
+    assert done["ok"]
+    assert "put them back" in done["sentence"]
+    assert studio.store.counts().pairs == studio.store.counts().votes == 1
+    assert house.preview({"name": "unvoted"})["button"] == ""
+    (entry,) = house.snapshot()["trash"]
+    assert entry["id"] == done["entry"]
+    assert house.put_back({"name": entry["id"]})["ok"]
+    assert studio.store.counts().open_pairs == 3
+    assert house.snapshot()["trash"] == []
+
+
+def test_votes_go_back_to_a_copy(studio: Studio, house: Housekeeping) -> None:
+    keep_daily_copy(studio.workspace)
+    (copy,) = house.snapshot()["backups"]
+    assert copy["facts"].startswith("1 vote")
+    pair = studio.store.open_pairs(purpose="train")[0]
+    studio.store.vote("a later vote", pair.id, "right")
+    assert "1 vote; there are 2 now" in house.preview_restore({"name": copy["name"]})["sentence"]
+    assert house.restore({"name": copy["name"]})["ok"]
+    assert studio.store.counts().votes == 1
+    assert {one["title"] for one in house.snapshot()["backups"]} == {"Daily copy", "Before a restore"}
+
+
+def test_nothing_goes_while_a_job_works(studio: Studio, house: Housekeeping) -> None:
+    pair = add_pair(studio.store, 9, base_sha256=studio.model().sha256)
+    studio.store.vote("a vote of mine", pair.id, "left")
+    run = studio.train({})
+    wait_for(lambda: studio.jobs.status(run).state == "running")
+    for act, name in ((house.clear, "unvoted"), (house.put_back, "x"), (house.restore, "day-2026-01-01.db")):
+        assert act({"name": name}) == {"ok": False, "error": text.BUSY}
+    studio.stop(run.id)
+    wait_for(lambda: studio.jobs.current() is None)
+    assert house.clear({"name": "unvoted"})["ok"]
+
+
+@pytest.mark.parametrize("message", [None, {}, [], {"name": 7}, {"name": "x" * 200}, {"name": "../.."}, {"name": ""}])
+def test_nonsense_is_refused_in_words(house: Housekeeping, message: Any) -> None:
+    for act in (house.preview, house.clear, house.put_back, house.restore):
+        reply = act(message)
+        assert not reply["ok"]
+        assert reply["error"]
+
+
+def test_an_open_studio_keeps_its_copy_of_the_day(studio: Studio, house: Housekeeping) -> None:
+    told: list[str] = []
+    assert house.snapshot()["ok"]
+    keep_copies(studio, told.append)
+    assert daily_path(studio.workspace / "backups").is_file()
+    assert told == []
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "words"),
+    [(0, "nothing"), (1, "1 KiB"), (2048, "2 KiB"), (5 << 20, "5 MiB"), (3 << 29, "1.5 GiB")],
+)
+def test_sizes_are_told_as_people_read_them(size_bytes: int, words: str) -> None:
+    assert text.size(size_bytes) == words

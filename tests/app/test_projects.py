@@ -1,0 +1,136 @@
+"""Projects in the studio: going over from one to another, with nothing lost and nothing mixed."""
+
+import json
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.jobs import Jobs
+from app.lock import StudioLock, StudioRunning
+from app.overview import Overview
+from app.studio import Studio
+from sdpo_core.errors import ProjectError, RunError, StoreTooNew
+from sdpo_core.preferences.records import Pair
+from sdpo_core.preferences.store import Store
+from sdpo_core.projects.contents import Model
+from sdpo_core.projects.folders import FIRST
+from tests.app.helpers import BASE, add_pair, make_judge_run, wait_for
+
+
+def message(pair: Pair, run: str = "") -> dict[str, Any]:
+    images = [pair.left.image_sha256, pair.right.image_sha256]
+    return {"uuid": str(uuid.uuid4()), "pair": pair.id, "images": images, "choice": "left", "run": run, "ms": 500}
+
+
+def test_a_project_has_its_own_pairs_votes_model_and_jobs(studio: Studio) -> None:
+    first = add_pair(studio.store, 1)
+    assert studio.votes.vote(message(first))["ok"]
+    overview = Overview(studio)
+    assert overview.snapshot()["project"] == FIRST
+    made = studio.projects.make("Second")
+    studio.open_project(made.id)
+    assert studio.store.counts().candidates == 0
+    assert overview.counts().votes == 0
+    assert overview.snapshot()["project"] == made.id
+    assert studio.jobs.root == made.path / "runs"
+    (studio.workspace / "studio.json").write_text(json.dumps({"model": "elsewhere"}), encoding="utf-8")
+    assert studio.model_source() == "elsewhere"
+    studio.open_project(made.id)  # it is open already
+    studio.open_project(FIRST)
+    assert studio.model_source() == "demo"
+    assert studio.store.counts().votes == 1
+
+
+def test_the_next_start_opens_the_project_that_was_open(tmp_path: Path) -> None:
+    studio = Studio(tmp_path)
+    made = studio.projects.make("Second")
+    studio.open_project(made.id)
+    studio.close()
+    again = Studio(tmp_path)
+    assert again.workspace == made.path
+    assert again.projects.rename(made.id, "Third").name == again.projects.current.name == "Third"
+    again.close()
+
+
+def test_a_vote_that_waited_in_a_browser_reaches_its_own_project(studio: Studio) -> None:
+    for number in range(3):
+        add_pair(studio.store, number)
+    pair = studio.store.open_pairs(purpose="train")[1]
+    run = make_judge_run(studio.workspace, 2)
+    judged = studio.store.open_pairs(purpose="judge", run_id=run.id)[0]
+    second = studio.projects.make("Second")
+    studio.open_project(second.id)
+    for number in range(10, 13):
+        add_pair(studio.store, number)  # with the same ids as those of the first project
+    cast = message(pair)
+    assert studio.votes.vote(cast)["ok"]
+    assert studio.votes.vote(cast)["ok"]
+    assert studio.judge_votes.vote(message(judged, run.id))["ok"]
+    assert studio.store.counts().votes == 0
+    taken_back = message(pair)
+    assert studio.votes.vote(taken_back)["ok"]
+    assert studio.votes.undo({"uuid": str(uuid.uuid4()), "vote": taken_back["uuid"]})["ok"]
+    foreign = {**message(pair), "images": ["0" * 64, "1" * 64]}
+    assert not studio.votes.vote(foreign)["ok"]
+    studio.open_project(FIRST)
+    assert studio.store.voted_pairs(purpose="train") == []
+    assert len(studio.store.voted_pairs(purpose="judge", run_id=run.id)) == 1
+
+
+def test_a_running_job_keeps_its_project_open(studio: Studio) -> None:
+    made = studio.projects.make("Second")
+    pair = add_pair(studio.store, 1, base_sha256=studio.model().sha256)
+    studio.store.vote("a vote of mine", pair.id, "left")
+    run = studio.train({})
+    wait_for(lambda: studio.jobs.status(run).state == "running")
+    with pytest.raises(RunError, match="One job runs at a time"):
+        studio.open_project(made.id)
+    assert studio.projects.current.id == FIRST
+    assert studio.workspace == studio.projects.root
+    studio.stop(run.id)
+    wait_for(lambda: studio.jobs.current() is None)
+    studio.open_project(made.id)
+    assert studio.jobs.current() is None
+
+
+def test_a_project_that_cant_be_opened_leaves_the_other_one_open(studio: Studio) -> None:
+    add_pair(studio.store, 1)
+    made = studio.projects.make("Newer")
+    with Store(made.path) as store, store._database.writing() as connection:
+        connection.execute("PRAGMA user_version = 999")
+    with pytest.raises(StoreTooNew, match="newer version of the studio"):
+        studio.open_project(made.id)
+    assert studio.workspace == studio.projects.root == studio.store.workspace
+    assert studio.jobs.root == studio.projects.root / "runs"
+    assert studio.store.counts().pairs == 1
+    assert not (made.path / "studio.lock").exists()
+    with pytest.raises(ProjectError):
+        studio.open_project("../..")
+
+
+def test_two_studios_dont_open_one_project(studio: Studio, tmp_path: Path) -> None:
+    made = studio.projects.make("Second")
+    studio.open_project(made.id)
+    with pytest.raises(StudioRunning):
+        StudioLock.acquire(made.path, "http://127.0.0.1:1/")
+    studio.open_project(FIRST)
+    StudioLock.acquire(made.path, "http://127.0.0.1:1/").release()
+    assert not (tmp_path / "studio.lock").exists()  # that one belongs to whoever started the studio
+
+
+def test_a_project_is_exported_and_imported(studio: Studio, jobs: Jobs) -> None:
+    with pytest.raises(ProjectError, match="is empty"):
+        studio.projects.export(studio.projects.make("Empty").id, None)
+    assert studio.votes.vote(message(add_pair(studio.store, 1)))["ok"]
+    report = studio.projects.export(FIRST, Model("demo", BASE, "demo"))
+    assert studio.projects.export_path(report.file.name) == report.file
+    for hostile in ("../studio.db", "/etc/passwd", "nowhere.zip", "..\\x.zip", ""):
+        with pytest.raises(ProjectError, match="no such export"):
+            studio.projects.export_path(hostile)
+    made = studio.projects.import_zip(report.file)
+    assert studio.projects.facts(made.project) == "2 images · 1 vote · 0 adapters"
+    studio.open_project(made.project.id)
+    assert studio.store.counts().votes == 1
+    assert jobs.root == made.project.path / "runs"
