@@ -77,13 +77,22 @@ def test_votes_of_the_first_schema_are_read_on(tmp_path: Path, monkeypatch: pyte
     """A database that the first step made, with a vote written as the first version wrote it."""
     with monkeypatch.context() as patch:
         patch.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS[:1])
-        with Store(tmp_path) as store:
-            pair = add_pair(store, 1)
+        Store(tmp_path).close()
+    now = "2026-01-01T00:00:00+00:00"
     connection = sqlite3.connect(tmp_path / "studio.db")
     with connection:
+        connection.execute("INSERT INTO prompts (text, created_at) VALUES ('a lake', ?)", (now,))
+        connection.executemany(
+            "INSERT INTO candidates (key, prompt_id, negative, image_sha256, width_px, height_px, created_at)"
+            " VALUES (?, 1, '', ?, 8, 8, ?)",
+            [(key, key * 64, now) for key in "ab"],
+        )
         connection.execute(
-            "INSERT INTO votes (uuid, pair_id, choice, response_ms, created_at) VALUES ('old', ?, 'right', 5, ?)",
-            (pair.id, "2026-01-01T00:00:00+00:00"),
+            "INSERT INTO pairs (left_id, right_id, purpose, created_at) VALUES (1, 2, 'train', ?)", (now,)
+        )
+        connection.execute(
+            "INSERT INTO votes (uuid, pair_id, choice, response_ms, created_at) VALUES ('old', 1, 'right', 5, ?)",
+            (now,),
         )
         connection.execute("UPDATE pairs SET standing_vote_id = 1")
     connection.close()
