@@ -183,32 +183,39 @@ def _job(verb: Verb, options: dict[str, Any], out: Output) -> int:
     if options.get("plan"):
         return download.tell_plan(settings_from(options, DownloadConfig), out)
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        return _run_job(verb, _job_folder(verb, options, workspace), workspace, out)
+        with _job_folder(verb, options, workspace) as run:
+            return _run_job(verb, run, workspace, out)
     if verb != "train":
         raise ConfigError(f"Only train runs on several processes. Start {verb} as `python -m sdpo_core {verb} …`.")
     from sdpo_core.training.processes import Processes  # loads torch
 
     together = Processes.join(options.get("setting_device", "auto"))
-    folder = str(_job_folder(verb, options, workspace).path) if together.first else ""
-    run = RunFolder(Path(together.agree_text(folder)))
-    code = _run_job(verb, run, workspace, out, speaks=together.first)
-    together.leave()
+    # The first process has the folder for all of them.
+    with contextlib.ExitStack() as held:
+        folder = str(held.enter_context(_job_folder(verb, options, workspace)).path) if together.first else ""
+        run = RunFolder(Path(together.agree_text(folder)))
+        code = _run_job(verb, run, workspace, out, speaks=together.first)
+        together.leave()
     return code
 
 
-def _job_folder(verb: Verb, options: dict[str, Any], workspace: Path) -> RunFolder:
-    """The run folder to start: the one that --run names, or a new one."""
+@contextlib.contextmanager
+def _job_folder(verb: Verb, options: dict[str, Any], workspace: Path) -> Iterator[RunFolder]:
+    """The run folder to start, the one that --run names or a new one; within it nobody else can start it."""
     if not options["run"]:
         run = RunFolder.create(workspace / "runs", verb, settings_from(options, JOBS[verb]).model_dump(mode="json"))
         print(f"Run folder: {run.path}", file=sys.stderr)
-        return run
+        with run.held():
+            yield run
+        return
     if any_given(options):
         raise ConfigError("--run takes the settings from the run folder; give no others, or start a new run.")
     run = RunFolder.open(options["run"].resolve())
-    _refuse_running(run, verb)
-    if run.status().state in FINISHED:
-        run.answer("stop")  # an earlier stop is over; one that comes from now on counts
-    return run
+    with run.held():
+        _refuse_running(run, verb)
+        if run.status().state in FINISHED:
+            run.answer("stop")  # an earlier stop is over; one that comes from now on counts
+        yield run
 
 
 def _refuse_running(run: RunFolder, verb: Verb) -> None:

@@ -7,6 +7,7 @@ its newline is not there yet. A viewer talks to the job by dropping files into `
 `sample-now`, `request-*.json`); the job answers beside them. No torch here: the studio reads what training writes.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self, cast
 
 import psutil
+from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sdpo_core.atomic import disk_errors, patiently, write_bytes, write_json
@@ -196,6 +198,22 @@ class RunFolder:
             if step:
                 found[int(step.group(1))] = sorted(folder.glob("*.png"))
         return found
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Within it no other process can run the job; the system lets go at any end. Raises `RunError` if one does."""
+        lock = FileLock(self.path / "running.lock", blocking=False)
+        try:
+            with disk_errors(self.path):
+                lock.acquire()
+        except Timeout as error:
+            raise RunError(
+                f"Run {self.id} is running already, or is just being started. Wait for it, or stop it first."
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     def signal(self, signal: Signal) -> None:
         """Ask the job for something; it answers when it next looks."""

@@ -27,6 +27,31 @@ def test_a_new_run_is_queued_and_remembers_its_settings(run: RunFolder) -> None:
     assert list_runs(run.path.parent, "judge") == []
 
 
+def test_only_one_process_at_a_time_has_a_run(run: RunFolder) -> None:
+    """A second start is refused and leaves no trace; a holder that is killed lets go."""
+    start = [sys.executable, "-m", "sdpo_core", "train", "--workspace", run.path.parent.parent, "--run", run.path]
+    with run.held():
+        second = subprocess.run(start, capture_output=True, text=True, timeout=60)
+    assert second.returncode == 1
+    assert f"Run {run.id} is running already, or is just being started." in second.stderr
+    assert "Traceback" not in second.stderr
+    assert run.status().state == "queued"
+    hold = (
+        "import sys, time; from pathlib import Path; from sdpo_core.training.runs import RunFolder\n"
+        "with RunFolder(Path(sys.argv[1])).held(): print('held', flush=True); time.sleep(60)"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", hold, run.path], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout
+    assert holder.stdout.readline() == "held\n"
+    with pytest.raises(RunError, match="running already"), run.held():
+        pass
+    holder.kill()
+    holder.wait(10)
+    holder.stdout.close()
+    with run.held():
+        pass
+
+
 def test_metrics_are_read_on_from_where_one_was(run: RunFolder) -> None:
     run.append_metrics({"step": 1, "loss": 0.5})
     rows, end = run.read_metrics()
