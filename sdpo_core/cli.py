@@ -189,7 +189,7 @@ def _job(verb: Verb, options: dict[str, Any], out: Output) -> int:
         raise ConfigError(f"Only train runs on several processes. Start {verb} as `python -m sdpo_core {verb} …`.")
     from sdpo_core.training.processes import Processes  # loads torch
 
-    together = Processes.join(options.get("setting_device", "auto"))
+    together = Processes.join(_device(options))
     # The first process has the folder for all of them.
     with contextlib.ExitStack() as held:
         folder = str(held.enter_context(_job_folder(verb, options, workspace)).path) if together.first else ""
@@ -197,6 +197,13 @@ def _job(verb: Verb, options: dict[str, Any], out: Output) -> int:
         code = _run_job(verb, run, workspace, out, speaks=together.first)
         together.leave()
     return code
+
+
+def _device(options: dict[str, Any]) -> str:
+    """The device that a training is set to, wherever that stands."""
+    if options["run"]:
+        return str(RunFolder.open(options["run"].resolve()).config().get("device", "auto"))
+    return settings_from(options, TrainConfig).device
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from sdpo_core.atomic import write_json
-from sdpo_core.cli import JOBS, main
+from sdpo_core.cli import JOBS, _device, _parser, main
 from sdpo_core.commands.output import DONE, FAILED, STOPPED, WRONG_USAGE
 from sdpo_core.config import TrainConfig
 from sdpo_core.files.adapter_info import read_adapter_info
@@ -76,6 +76,15 @@ def trained(workspace: Path, tiny: Path) -> RunFolder:
     end = result("train", "--workspace", workspace, "--model", tiny, *QUICK, *flags, "--adapter-name", "mine")
     assert end["state"] == "done"
     return RunFolder.open(Path(end["run"]))
+
+
+def test_the_device_counts_wherever_it_is_set(tmp_path: Path) -> None:
+    """Several processes have to join on it before any of them reads the settings."""
+    file = tmp_path / "mine.toml"
+    file.write_text('device = "cpu"', encoding="utf-8")
+    run = RunFolder.create(tmp_path, "train", {"device": "mps"})
+    for flags, device in ((["--config", str(file)], "cpu"), (["--run", str(run.path)], "mps"), ([], "auto")):
+        assert _device(vars(_parser().parse_args(["train", *flags]))) == device
 
 
 def test_generating_made_pairs_of_one_prompt(workspace: Path) -> None:
