@@ -27,6 +27,7 @@ from sdpo_core.config import DownloadConfig, GenerateConfig, JudgeConfig, Settin
 from sdpo_core.doctor import examine
 from sdpo_core.errors import ConfigError, RunError, SdpoError
 from sdpo_core.evaluation.judge import verdict
+from sdpo_core.hub.plan import required_hub_id
 from sdpo_core.preferences.records import CHOICES
 from sdpo_core.preferences.store import Store
 from sdpo_core.training.runs import FINISHED, Reporter, RunFolder, Status, Verb
@@ -210,7 +211,10 @@ def _device(options: dict[str, Any]) -> str:
 def _job_folder(verb: Verb, options: dict[str, Any], workspace: Path) -> Iterator[RunFolder]:
     """The run folder to start, the one that --run names or a new one; within it nobody else can start it."""
     if not options["run"]:
-        run = RunFolder.create(workspace / "runs", verb, settings_from(options, JOBS[verb]).model_dump(mode="json"))
+        settings = settings_from(options, JOBS[verb])
+        if isinstance(settings, DownloadConfig):
+            required_hub_id(settings.model)  # what is none begins no run
+        run = RunFolder.create(workspace / "runs", verb, settings.model_dump(mode="json"))
         print(f"Run folder: {run.path}", file=sys.stderr)
         with run.held():
             yield run

@@ -79,6 +79,17 @@ def size_in_words(count: int) -> str:
     return f"{count / _MB:.0f} MB" if count >= 10 * _MB else f"{count / _MB:.1f} MB"
 
 
+def required_hub_id(source: str) -> HubId:
+    """The hub id that `source` is; raises `ConfigError` when it is none."""
+    hub_id = parse_hub_id(source)
+    if hub_id is None:
+        raise ConfigError(
+            f"{source} is no hub id. Expected owner/name, as in the model's address on {host()}, or "
+            "owner/name/file.safetensors for one of its checkpoints."
+        )
+    return hub_id
+
+
 def plan_download(source: str) -> DownloadPlan:
     """Ask the hub what fetching `source` takes: a few small requests, nothing is kept.
 
@@ -87,12 +98,7 @@ def plan_download(source: str) -> DownloadPlan:
     """
     from huggingface_hub import HfApi, constants
 
-    hub_id = parse_hub_id(source)
-    if hub_id is None:
-        raise ConfigError(
-            f"{source} is no hub id. Expected owner/name, as in the model's address on {host()}, or "
-            "owner/name/file.safetensors for one of its checkpoints."
-        )
+    hub_id = required_hub_id(source)
     with told(hub_id):
         timeout_s = constants.HF_HUB_DOWNLOAD_TIMEOUT
         info = HfApi().model_info(hub_id.repository, files_metadata=True, timeout=timeout_s)
