@@ -17,7 +17,7 @@ from typing import Any
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
 from sdpo_core.preferences.store import Store
-from tests.app.helpers import add_pair
+from tests.app.helpers import add_pair, end_processes
 
 ROOT = Path(__file__).resolve().parents[2]
 BROWSER_FLAGS = (
@@ -107,6 +107,18 @@ class RunningStudio:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             return error.code
+
+
+@contextmanager
+def running(studio: RunningStudio) -> Iterator[RunningStudio]:
+    """A started studio; afterwards no process is left, and no trouble may have been told in the terminal."""
+    try:
+        studio.start()
+        yield studio
+    finally:
+        studio.kill()
+        end_processes(studio.workspace)
+    assert "Traceback" not in studio.output(), studio.output()
 
 
 @contextmanager
