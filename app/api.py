@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import gradio as gr
 
+from app.forms import whole
 from app.overview import Overview
 from app.studio import Studio
 from app.text import UNEXPECTED_VALUE
@@ -44,9 +45,8 @@ class Api:
 
     def pairs(self, limit: int = 12) -> list[dict[str, Any]]:
         """Pairs that wait for a vote: id, prompt, and the addresses of the left and the right image."""
-        if not isinstance(limit, int) or not 0 < limit <= _MOST_PAIRS:
-            raise SdpoError(UNEXPECTED_VALUE.format(name="limit", expected=f"1 to {_MOST_PAIRS}", value=limit))
-        waiting = self._studio.store.open_pairs(purpose="train", limit=limit)
+        refused = UNEXPECTED_VALUE.format(name="limit", expected=f"1 to {_MOST_PAIRS}", value=limit)
+        waiting = self._studio.store.open_pairs(purpose="train", limit=whole(limit, 1, _MOST_PAIRS, refused))
         return [
             {"pair": pair.id, "prompt": pair.left.prompt, "left": _image(pair.left), "right": _image(pair.right)}
             for pair in waiting
