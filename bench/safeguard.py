@@ -26,7 +26,7 @@ from sdpo_core.training.runs import RunFolder
 RESULTS = BENCH / "results" / "safeguard.json"
 FIGURE = repository_root() / "docs" / "figures" / "safeguard.svg"
 ORACLE, SEED = "warm", 0
-RATE = "1e-2"  # five times the default
+RATE = "8e-3"  # four times the default
 SAFEGUARDS = {
     "none": "plain DPO",
     "constant": "constant weight .25",
@@ -72,7 +72,7 @@ def table(results: dict[str, Any]) -> str:
         "# What the safeguard does at a learning rate that is too high",
         "",
         f"Made by `python -m bench.safeguard`: {results['pairs']} pairs of the demo model, one set of votes, peak rate",
-        f"{RATE} (five times the default). A run stops itself at two checks in a row over twice the budget and keeps",
+        f"{RATE} (four times the default). A run stops itself at two checks in a row over twice the budget and keeps",
         "the last healthy checkpoint, or the least damaged one where none was.",
         "",
         "| safeguard | steps made | highest winner error | accuracy there | kept step | its winner error | in budget |",

@@ -40,7 +40,7 @@ from sdpo_core.objective import (
 from sdpo_core.training.dataset import PairBatch
 from sdpo_core.training.reference import NoiseBank, Reference, reference_on
 
-_MU_AT_TWICE_THE_BUDGET = 0.9
+_MU_AT_FULL_FORCE = 0.9
 _OWN_OPTIONS: dict[str, tuple[str, ...]] = {"diffusion-dpo": ("smoothing",), "dmpo": ("alpha",), "ipo": ("tau",)}
 
 
@@ -216,16 +216,16 @@ class _Passes:
 def restrain(gradients: SideGradients, drift: float, config: TrainConfig) -> tuple[Tensor, float]:
     """The update's gradient, (P,), and the factor on the loser's part.
 
-    `drift` x is the held-out winner error relative to the reference. With budget δ the safeguard fades in over
-    s = clip((x − δ/2)/(δ/2), 0, 1), the loser's factor is (1−s) + s·λ*, and μ rises to .9 between δ and 2δ.
+    `drift` x is the held-out winner error relative to the reference. With budget δ the safeguard comes in over
+    s = clip((x − δ/2)/(δ/4), 0, 1): the loser's factor is (1−s) + s·λ*, and μ rises with s to .9.
     """
     if config.safeguard != "lora":
         return gradients.winner - gradients.loser, 1.0  # an output-space λ is already folded into G_l
     budget = config.drift_budget
     fade, mu = 1.0, config.mu
     if budget:
-        fade = min(max((drift - budget / 2) / (budget / 2), 0.0), 1.0)
-        mu += (max(mu, _MU_AT_TWICE_THE_BUDGET) - mu) * min(max((drift - budget) / budget, 0.0), 1.0)
+        fade = min(max((drift - budget / 2) / (budget / 4), 0.0), 1.0)
+        mu += fade * (max(mu, _MU_AT_FULL_FORCE) - mu)
     factor = (1 - fade) + fade * float(exact_scale(*gradients, mu))
     return gradients.winner - factor * gradients.loser, factor
 

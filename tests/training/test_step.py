@@ -203,11 +203,9 @@ def test_the_safeguard_lora_keeps_its_condition_on_real_gradients(
     ("drift", "factor"),
     [
         (-0.5, 1.0),  # nothing drifts: plain DPO
-        (0.01, 1.0),  # δ/2: the safeguard begins to fade in
-        (0.015, 0.75),  # half way: half of λ* = .5
-        (0.02, 0.5),  # δ: all of it, at μ = .5
-        (0.03, 0.3),  # μ = .7
-        (0.04, 0.1),  # 2δ: μ = .9
+        (0.01, 1.0),  # δ/2: the safeguard begins to come in
+        (0.0125, 0.65),  # half way: μ = .7, half of λ* = .3
+        (0.015, 0.1),  # ¾δ: all of it, at μ = .9
         (9.0, 0.1),
     ],
 )
