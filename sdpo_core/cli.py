@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from sdpo_core import __version__
-from sdpo_core.commands import adapter, download, exports, imports, runs
+from sdpo_core.commands import adapter, download, exports, imports, models, runs
 from sdpo_core.commands.flags import add_settings, any_given, settings_from
 from sdpo_core.commands.output import DONE, EXIT_CODES, FAILED, STOPPED, Output, progress
 from sdpo_core.config import DownloadConfig, GenerateConfig, JudgeConfig, Settings, TrainConfig, repository_root
@@ -146,6 +146,7 @@ def _parser() -> argparse.ArgumentParser:
             download.add_arguments(verb)
         else:
             add_settings(verb, config)
+    models.add_arguments(_verb(verbs, "models", models.ABOUT, models.call, models.EPILOGUE))
     imports.add_arguments(_verb(verbs, "import", imports.ABOUT, imports.call, imports.EPILOGUE))
     vote = _verb(verbs, "vote", "record a vote, or list the next open pairs", _vote)
     vote.add_argument("pair", nargs="?", type=int, help="the pair's id; without it the next open pairs are listed")

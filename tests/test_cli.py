@@ -522,9 +522,19 @@ def test_help_teaches_every_setting() -> None:
 def test_the_page_about_the_command_line_names_every_verb_and_exit_code(repository: Path) -> None:
     page = (repository / "docs" / "cli.md").read_text(encoding="utf-8")
     listed = re.findall(r"^    ([a-z]+)  ", sdpo("--help"), re.MULTILINE)
-    assert {"download", "generate", "import", "vote", "train", "judge", "export", "adapter", "runs", "doctor"} == set(
-        listed
-    )
+    assert {
+        "download",
+        "generate",
+        "models",
+        "import",
+        "vote",
+        "train",
+        "judge",
+        "export",
+        "adapter",
+        "runs",
+        "doctor",
+    } == set(listed)
     for verb in listed:
         assert re.search(rf"^    {verb}\b|`{verb}\b", page, re.MULTILINE), verb
     for code in (DONE, FAILED, WRONG_USAGE, STOPPED):
