@@ -245,6 +245,11 @@ def _is_running(process: psutil.Process) -> bool:
         return False
 
 
+def hidden_window() -> dict[str, Any]:
+    """Popen arguments that keep Windows from opening a console for a child."""
+    return {"creationflags": subprocess.CREATE_NO_WINDOW} if sys.platform == "win32" else {}
+
+
 def _detached() -> dict[str, Any]:
     """Popen arguments that let a job outlive the studio and its terminal."""
     if sys.platform == "win32":

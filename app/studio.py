@@ -12,6 +12,7 @@ from typing import Any, Literal
 import psutil
 
 from app import text, text_train
+from app.finder import ModelFinder
 from app.forms import filled, prompt_lines, whole
 from app.jobs import Jobs
 from app.models import Models
@@ -81,10 +82,12 @@ class Studio:
         self.review = Review(self.store)
         self.judge_votes = ProjectJudgeVotes(self.store, self.projects)
         self.models = Models(self.workspace)
+        self.finder = ModelFinder(root, self.models)
         self._verdicts: dict[str, Verdict] = {}
 
     def close(self) -> None:
         """Close the store. Running jobs go on."""
+        self.finder.close()
         self.store.close()
         self.projects.close()
 
