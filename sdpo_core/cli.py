@@ -293,7 +293,7 @@ def _entry(verb: Verb) -> Callable[..., None]:
 
             return run_download
         case "generate":
-            from sdpo_core.generation import run_generate
+            from sdpo_core.drawing import run_generate
 
             return run_generate
         case "judge":

@@ -81,13 +81,17 @@ class GenerateConfig(Sampling):
     """Settings of `generate`: images to choose between."""
 
     prompts: tuple[str, ...] = Field(default=(), max_length=10_000)
-    """Prompts; each gets `candidates_per_prompt` images for every time it is listed."""
+    """Prompts; each gets `candidates_per_prompt` images for every time it is listed. `{a|b}` is a choice: a prompt that
+    is listed again gives another of its wordings, and the images of a pair share one."""
     negative: str = ""
     """Negative prompt shared by all."""
     candidates_per_prompt: int = Field(default=2, ge=2, le=16)
     """Images per prompt; neighbours become pairs (2 images: 1 pair)."""
     seed: int | None = Field(default=None, ge=0, lt=2**32)
     """Seed of the first image; the others follow by one. Unset draws fresh seeds."""
+    keep_ahead: int | None = Field(default=None, ge=1, le=200)
+    """Pairs that are kept waiting for a vote: the prompts are drawn round after round while fewer wait. It ends when
+    nothing was voted on for `keep_warm_s`. Unset: each listed prompt is drawn once."""
     adapter: str | None = None
     """Adapter to generate with: a file, or an adapter's name in the workspace."""
     strength: float = Field(default=1.0, ge=-2.0, le=2.0)
@@ -99,7 +103,7 @@ class GenerateConfig(Sampling):
 
     @model_validator(mode="after")
     def _check_that_there_is_something_to_do(self) -> Self:
-        if not self.prompts and not self.keep_warm_s:
+        if not self.prompts and (self.keep_ahead or not self.keep_warm_s):
             raise ValueError("there is nothing to generate: prompts is empty. Give at least one prompt")
         return self
 

@@ -23,6 +23,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "prompts",
         "negative",
         "candidates_per_prompt",
+        "keep_ahead",
         "pairs_from",
     ),
     "comparison": ("comparisons", "strength", "adapter_branch"),

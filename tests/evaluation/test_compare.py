@@ -8,10 +8,10 @@ from PIL import Image
 
 from demo.scenes.captions import claims
 from sdpo_core.config import GenerateConfig, JudgeConfig, repository_root
+from sdpo_core.drawing import run_generate
 from sdpo_core.errors import AdapterError, DataError
 from sdpo_core.evaluation.compare import judge_prompts, run_judge
 from sdpo_core.files.model_info import inspect_model
-from sdpo_core.generation import run_generate
 from sdpo_core.models.adapter import load_adapter, save_adapter
 from sdpo_core.models.lora import Lora
 from sdpo_core.models.registry import load_model
