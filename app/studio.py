@@ -13,14 +13,15 @@ import psutil
 
 from app import text, text_train
 from app.finder import ModelFinder
-from app.forms import filled, prompt_lines, whole
+from app.forms import filled, whole
+from app.generating import checked_prompts, generate_config, starter_prompts
 from app.jobs import Jobs
 from app.models import Models
 from app.project_votes import ProjectJudgeVotes, ProjectRankVotes, ProjectTrainVotes
 from app.projects import StudioProjects
 from app.review import Review
-from sdpo_core.config import DownloadConfig, GenerateConfig, JudgeConfig, TrainConfig, repository_root, steps_for_pairs
-from sdpo_core.errors import AdapterError, ConfigError, DataError, RunError, SdpoError, StoreError
+from sdpo_core.config import DownloadConfig, JudgeConfig, TrainConfig, steps_for_pairs
+from sdpo_core.errors import AdapterError, DataError, RunError, SdpoError, StoreError
 from sdpo_core.evaluation.judge import Verdict, verdict
 from sdpo_core.files.adapter_info import read_adapter_info
 from sdpo_core.files.model_info import ModelInfo
@@ -33,10 +34,6 @@ from sdpo_core.training.runs import FINISHED, RunFolder, Status, Verb, list_runs
 WANTED_VOTES = 30
 """From here on a clear taste was learned reliably in trials; fewer may train too."""
 
-KEEP_WARM_S = 120.0
-"""How long a generation job keeps its model loaded for the next request."""
-
-_MOST_PAIRS = 1000
 _MOST_COMPARISONS = 1000
 
 
@@ -141,27 +138,16 @@ class Studio:
 
     # ---------------------------------------------------------------------------------------------------- generate
 
-    def starter_prompts(self) -> list[str]:
-        """Prompts to begin with that suit the chosen model."""
-        name = "starter-demo.txt" if self.model().is_demo else "starter-general.txt"
-        try:
-            lines = (repository_root() / "assets" / "prompts" / name).read_text(encoding="utf-8").splitlines()
-        except FileNotFoundError as error:
-            raise DataError(text.NO_STARTERS) from error
-        return [line.strip() for line in lines if line.strip()]
+    def starter_prompts(self, name: str = "") -> list[str]:
+        """A set of prompts to begin with; without a name the one that suits the chosen model."""
+        return starter_prompts(name or ("starter-demo" if self.model().is_demo else "starter-general"))
 
     def generate(self, form: Mapping[str, Any]) -> RunFolder:
-        """Draw pairs. The form holds `prompts` (text, one a line), `pairs`, and fields of `GenerateConfig`."""
-        values = dict(form)
-        prompts = prompt_lines(values.pop("prompts", ""))
-        if not prompts:
-            raise ConfigError(text.NO_PROMPTS)
-        pairs = whole(values.pop("pairs", None), 1, _MOST_PAIRS, text.PAIRS_RANGE)
-        info = self.choose_model(str(values.pop("model", "")))
-        # Listed once per pair and in turn: pairs of one prompt share no image, and every prompt comes early.
-        listed = [prompts[i % len(prompts)] for i in range(pairs)]
-        settings = {"model": info.source, "threads": _threads(info), "keep_warm_s": KEEP_WARM_S, "prompts": listed}
-        return self.jobs.generate(GenerateConfig.parse({**filled(values), **settings}))
+        """Draw pairs. The form holds the model's name and what `generate_config` reads."""
+        checked_prompts(form.get("prompts", ""))  # a slip in a brace is told before a model is looked at
+        info = self.choose_model(str(form.get("model", "")))
+        settings = {name: value for name, value in form.items() if name != "model"}
+        return self.jobs.generate(generate_config(settings, info, _threads(info)))
 
     def newest_images(self, limit: int = 60) -> list[dict[str, str]]:
         """The newest images to vote on. Images of blind tests are not among them: they would give the sides away."""

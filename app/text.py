@@ -207,15 +207,14 @@ def next_train(votes: int) -> tuple[str, str]:
 
 GENERATE_INTRO = "Write what you like to see. Each pair is one prompt drawn twice, so that you can choose."
 PROMPTS_LABEL = "Prompts"
-PROMPTS_INFO = "One per line."
 PROMPTS_PLACEHOLDER = "mountains at sunset\na quiet lake in the morning"
-USE_STARTERS = "Use starter prompts"
+USE_STARTERS = "Starter prompts"
 PAIRS_LABEL = "Pairs to draw"
 PAIRS_INFO = "Spread over your prompts in turn."
 GENERATE_ADVANCED = "More settings"
 GENERATE_BUTTON = "Generate pairs"
 GENERATING_BUTTON = "Drawing…"
-NO_PROMPTS = "There is no prompt yet. Write at least one, one per line, or press “Use starter prompts”."
+NO_PROMPTS = "There is no prompt yet. Write at least one, one per line, or add “Starter prompts”."
 NO_STARTERS = "The starter prompts are missing from assets/prompts. Write your own, one per line."
 PAIRS_RANGE = "Pairs to draw must be a whole number from 1 to 1000."
 GALLERY = {
@@ -292,6 +291,7 @@ FIELD_LABELS = {
     "clip_skip": "Clip skip",
     "negative": "Negative prompt",
     "comparisons": "Comparisons",
+    "strength": "Strength of the adapter",
 }
 """Names of the settings that stand in forms; the explanation under each is its docstring in `sdpo_core.config`."""
 

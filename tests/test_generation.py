@@ -379,7 +379,7 @@ def test_a_warm_job_leaves_when_training_waits(studio: Callable[..., Studio]) ->
     assert time.monotonic() - started < 30
 
 
-# ------------------------------------------------------------------------------------------------- wildcards, keep ahead
+# ------------------------------------------------------------------------------------------- wildcards, keep ahead
 
 
 def test_choices_in_prompts_are_made_for_each_pair_and_follow_from_the_seed(studio: Callable[..., Studio]) -> None:
