@@ -79,14 +79,15 @@ class ModelFinder:
             wish = StateWish.model_validate(message or {})
         except ValidationError:
             return {"ok": False, "error": text.UNEXPECTED}
-        reading = self._models.reader.source()
+        reading, chosen = self._models.reader.source(), self._models.source()
         with self._lock:
+            self._note_hash(chosen)
             told: Reply = {
                 "ok": True,
                 "version": self._version,
                 "looking": text.looking(self._names, self._place) if self._child else "",
                 "reading": text.reading(Path(reading).stem, self._models.reader.share(reading) or 0) if reading else "",
-                "chosen": _id(self._models.source()),
+                "chosen": _id(chosen),
             }
             if wish.version != self._version:
                 found = sorted(self._found.values(), key=lambda line: str(line["name"]).casefold())
@@ -190,6 +191,13 @@ class ModelFinder:
             case _:
                 return
         self._version += 1
+
+    def _note_hash(self, source: str) -> None:
+        """The chosen model was read since it was found."""
+        line, info = self._found.get(_id(source)), self._models.known(source)
+        if line and info and not line["sha256"]:
+            line["sha256"] = info.sha256
+            self._version += 1
 
     def _end(self) -> None:
         with self._lock:

@@ -9,6 +9,7 @@ from starlette.middleware import Middleware
 
 from app import text
 from app.components.status_bar import status_bar
+from app.import_routes import import_routes
 from app.overview import Overview
 from app.pages import adapters, disk, generate, home, judge, train, vote
 from app.pages.common import QUIET, Context, Page, Updates, Values
@@ -108,7 +109,7 @@ def launch_options(studio: Studio) -> dict[str, Any]:
         "head": HEAD,
         "app_kwargs": {
             "middleware": [Middleware(LocalGuard)],
-            "routes": [*routes(studio), *project_routes(studio)],
+            "routes": [*routes(studio), *project_routes(studio), *import_routes(studio.imports)],
             "openapi_url": None,
         },
     }

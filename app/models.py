@@ -76,6 +76,10 @@ class Models:
                     raise PredictionUnknown(text.PREDICTION_UNKNOWN) from error
             return self._known[source]
 
+    def known(self, source: str) -> ModelInfo | None:
+        """What is remembered of a model; nothing is looked at."""
+        return self._known.get(source)
+
     def _require_read(self, source: str, *, again: bool) -> None:
         """Look at a model's headers, and have it read if its hash is not known; raises `ModelUnread` until it is.
 

@@ -15,6 +15,7 @@ from app import text, text_train
 from app.finder import ModelFinder
 from app.forms import filled, whole
 from app.generating import checked_prompts, generate_config, starter_prompts
+from app.importing import Imports
 from app.jobs import Jobs
 from app.models import Models
 from app.project_votes import ProjectJudgeVotes, ProjectRankVotes, ProjectTrainVotes
@@ -80,6 +81,7 @@ class Studio:
         self.judge_votes = ProjectJudgeVotes(self.store, self.projects)
         self.models = Models(self.workspace)
         self.finder = ModelFinder(root, self.models)
+        self.imports = Imports(self.jobs)
         self._verdicts: dict[str, Verdict] = {}
 
     def close(self) -> None:

@@ -103,7 +103,13 @@ def workspace_is_a_file(path: str) -> str:
 RESUMING = "Resuming…"
 LOG_EMPTY = "Its log is empty."
 ALREADY_DRAWING = "Images are being drawn already. Wait for them, or stop the drawing first."
-JOB_NAMES = {"download": "Downloading", "generate": "Drawing", "train": "Training", "judge": "Drawing comparisons"}
+JOB_NAMES = {
+    "download": "Downloading",
+    "generate": "Drawing",
+    "import": "Importing",
+    "train": "Training",
+    "judge": "Drawing comparisons",
+}
 
 
 def died_at_once(last_line: str) -> str:
@@ -113,7 +119,8 @@ def died_at_once(last_line: str) -> str:
 
 def job_in_the_way(verb: str, step: int, total: int) -> str:
     """One heavy job at a time."""
-    where = f" ({step} of {total} {'MB' if verb == 'download' else 'steps'})" if total else ""
+    unit = {"download": "MB", "import": "images"}.get(verb, "steps")
+    where = f" ({step} of {total} {unit})" if total else ""
     return f"{JOB_NAMES[verb]} is still running{where}. One job runs at a time: wait for it, or stop it first."
 
 
@@ -139,18 +146,21 @@ STATUS = {
     "done": {
         "download": "Download done",
         "generate": "Drawing done",
+        "import": "Import done",
         "train": "Training done",
         "judge": "Comparisons ready",
     },
     "stopped": {
         "download": "Download stopped",
         "generate": "Drawing stopped",
+        "import": "Import stopped",
         "train": "Training stopped",
         "judge": "Comparisons stopped",
     },
     "failed": {
         "download": "Download failed",
         "generate": "Drawing failed",
+        "import": "Import failed",
         "train": "Training failed",
         "judge": "Comparisons failed",
     },
@@ -223,14 +233,6 @@ GALLERY = {
     "gone": "This image is gone from disk.",
     "close": "Close",
 }
-
-
-def started_generate(pairs: int, prompts: int) -> str:
-    """Drawing has begun; said too when there are prompts that get no pair."""
-    started = "Drawing has started. You can vote as soon as the first pair is there."
-    left_out = f" There are more prompts ({prompts:,}) than pairs ({pairs:,}), so the last prompts are left out."
-    return started + left_out if prompts > pairs else started
-
 
 # --- train -----------------------------------------------------------------------------------------------------------
 

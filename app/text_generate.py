@@ -35,6 +35,13 @@ def prompt_too_long(prompt: str, most: int) -> str:
     return f"The prompt that begins “{prompt[:50]}…” has {len(prompt):,} characters; at most {most:,} are taken."
 
 
+def started_generate(pairs: int, prompts: int) -> str:
+    """Drawing has begun; said too when there are prompts that get no pair."""
+    started = "Drawing has started. You can vote as soon as the first pair is there."
+    left_out = f" There are more prompts ({prompts:,}) than pairs ({pairs:,}), so the last prompts are left out."
+    return started + left_out if prompts > pairs else started
+
+
 def many(count: int) -> str:
     """A number that may be astronomical."""
     return f"{count:,}" if count < 10**6 else "more than a million"

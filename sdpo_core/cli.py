@@ -23,7 +23,15 @@ from sdpo_core import __version__
 from sdpo_core.commands import adapter, download, exports, imports, models, runs
 from sdpo_core.commands.flags import add_settings, any_given, settings_from
 from sdpo_core.commands.output import DONE, EXIT_CODES, FAILED, STOPPED, Output, progress
-from sdpo_core.config import DownloadConfig, GenerateConfig, JudgeConfig, Settings, TrainConfig, repository_root
+from sdpo_core.config import (
+    DownloadConfig,
+    GenerateConfig,
+    ImportConfig,
+    JudgeConfig,
+    Settings,
+    TrainConfig,
+    repository_root,
+)
 from sdpo_core.doctor import examine
 from sdpo_core.errors import ConfigError, RunError, SdpoError
 from sdpo_core.evaluation.judge import verdict
@@ -35,12 +43,14 @@ from sdpo_core.training.runs import FINISHED, Reporter, RunFolder, Status, Verb
 JOBS: dict[Verb, type[Settings]] = {
     "download": DownloadConfig,
     "generate": GenerateConfig,
+    "import": ImportConfig,
     "train": TrainConfig,
     "judge": JudgeConfig,
 }
 _ABOUT = {
     "download": download.ABOUT,
     "generate": "make images from prompts and pair them up",
+    "import": imports.ABOUT,
     "train": "train an adapter from the votes, or resume a run",
     "judge": "make blind same-seed pairs, base against adapter, or tell the verdict on them",
 }
@@ -50,6 +60,7 @@ _EPILOGUES = {
   generate --prompts "a lake at dawn" "a desert"          two images a prompt, one pair each
   generate --model FOLDER --prompts "a lake" --seed 7     from a model of your own, repeatable
   vote                                                    then: what is there to choose between""",
+    "import": imports.EPILOGUE,
     "train": """the path: generate, vote, train, judge, export. About 60 votes are a good start.
 
 examples:
@@ -142,12 +153,13 @@ def _parser() -> argparse.ArgumentParser:
         verb.add_argument("--run", type=Path, help="a queued run folder to start, or a training run to resume")
         if name == "judge":
             verb.add_argument("--verdict", metavar="RUN", help="tell the verdict of a judge run instead")
-        if name == "download":
+        if name == "import":
+            imports.add_arguments(verb)
+        elif name == "download":
             download.add_arguments(verb)
         else:
             add_settings(verb, config)
     models.add_arguments(_verb(verbs, "models", models.ABOUT, models.call, models.EPILOGUE))
-    imports.add_arguments(_verb(verbs, "import", imports.ABOUT, imports.call, imports.EPILOGUE))
     vote = _verb(verbs, "vote", "record a vote, or list the next open pairs", _vote)
     vote.add_argument("pair", nargs="?", type=int, help="the pair's id; without it the next open pairs are listed")
     vote.add_argument("choice", nargs="?", choices=["left", "right", "tie", "both-bad", "skip"])
@@ -180,6 +192,8 @@ def _verb(
 
 def _job(verb: Verb, options: dict[str, Any], out: Output) -> int:
     workspace: Path = options["workspace"].resolve()
+    if verb == "import" and not options["run"]:
+        return imports.call(options, out)  # a person at a terminal needs no run folder for this
     if options.get("verdict"):
         return _verdict(workspace, options["verdict"], out)
     if options.get("plan"):
@@ -300,6 +314,10 @@ def _entry(verb: Verb) -> Callable[..., None]:
             from sdpo_core.evaluation.compare import run_judge
 
             return run_judge
+        case "import":
+            from sdpo_core.importing import run_import
+
+            return run_import
         case "train":
             from sdpo_core.training.job import run_train
 

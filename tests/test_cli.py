@@ -568,7 +568,7 @@ def test_ctrl_c_in_the_middle_of_an_import_is_a_stop(
     assert "Stopped. What was finished is saved." in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("job", [job for job in JOBS if job != "download"])  # which takes an ID and nothing else
+@pytest.mark.parametrize("job", [job for job in JOBS if job not in ("download", "import")])  # these take a name
 def test_every_setting_has_a_flag(job: Verb, capsys: pytest.CaptureFixture[str]) -> None:
     """A new field of a settings class is also named in `commands.flags.GROUPS`."""
     with pytest.raises(SystemExit):

@@ -3,19 +3,22 @@
 import gradio as gr
 from gradio.blocks import Block
 
-from app import text
+from app import text, text_import
 from app import text_generate as words
 from app.components.config_form import ConfigForm
 from app.components.note import note, note_value
 from app.components.results import image_grid
+from app.components.widget import widget
 from app.forms import prompt_lines
 from app.generating import prompt_plan
+from app.importing import MOST_FILES, MOST_IMAGE_BYTES, SUFFIXES
 from app.pages import model_choice
 from app.pages.common import BUSY, QUIET, Context, Page, Updates, Values, choice, now, told
 from app.pages.prompt_list import PromptList
 from app.studio import Studio
 from sdpo_core.config import GenerateConfig
 from sdpo_core.errors import SdpoError
+from sdpo_core.preferences.importers.found import IMAGE_SUFFIXES
 
 _SETTINGS = ("seed", "sampling_steps", "guidance", "sampler", "size_px", "clip_skip", "negative")
 _DEFAULT_PAIRS = 24
@@ -28,11 +31,10 @@ def build(context: Context) -> Page:
         with gr.Column(scale=2, min_width=320, variant="panel"):
             gr.Markdown(text.GENERATE_INTRO, elem_classes="page-intro")
             prompts = PromptList(studio)
-            with gr.Row(elem_classes="form-grid"):
-                pairs = gr.Number(_DEFAULT_PAIRS, label=text.PAIRS_LABEL, info=text.PAIRS_INFO, elem_id="pairs")
-                ahead = gr.Checkbox(
-                    label=words.AHEAD_LABEL, info=words.AHEAD_INFO, interactive=True, elem_id="generate-ahead"
-                )
+            pairs = gr.Number(_DEFAULT_PAIRS, label=text.PAIRS_LABEL, info=text.PAIRS_INFO, elem_id="pairs")
+            ahead = gr.Checkbox(
+                label=words.AHEAD_LABEL, info=words.AHEAD_INFO, interactive=True, elem_id="generate-ahead"
+            )
             plan = note("generate-plan")
             model = model_choice.build(context)
             with gr.Row(elem_classes="form-grid"):
@@ -43,6 +45,7 @@ def build(context: Context) -> Page:
             start = gr.Button(text.GENERATE_BUTTON, variant="primary", elem_id="generate-start")
         with gr.Column(scale=3, min_width=320):
             image_grid(studio)
+    _import_images(studio)
 
     def generate(values: Values) -> Updates:
         name = values[adapter]
@@ -57,7 +60,7 @@ def build(context: Context) -> Page:
         }
         studio.generate(asked)
         told_prompts = len(prompt_lines(values[prompts.field]))
-        started = words.STARTED_AHEAD if values[ahead] else text.started_generate(int(values[pairs]), told_prompts)
+        started = words.STARTED_AHEAD if values[ahead] else words.started_generate(int(values[pairs]), told_prompts)
         gr.Info(started, duration=8)
         return {bar: now(), start: _button(drawing=True)}
 
@@ -79,6 +82,28 @@ def build(context: Context) -> Page:
     inputs = {*counted, adapter, model.field, *form.inputs, *strength.inputs}
     start.click(told(generate), inputs, [bar, start], **BUSY)
     return Page(outputs=[start, adapter, *model.outputs], inputs={adapter, model.field, model.seen}, refresh=refresh)
+
+
+def _import_images(studio: Studio) -> None:
+    """Images that the person made elsewhere."""
+    imports = studio.imports
+    widget(
+        "import_images.js",
+        role="sdpo-import",
+        elem_id="import-images",
+        strings=text_import.IMPORT,
+        server={
+            "begin": imports.begin,
+            "start": imports.start,
+            "start_folder": imports.start_folder,
+            "with_prompt": imports.with_prompt,
+            "state": imports.state,
+        },
+        suffixes=SUFFIXES,
+        image_suffixes=sorted(IMAGE_SUFFIXES),
+        most_files=MOST_FILES,
+        most_bytes=MOST_IMAGE_BYTES,
+    )
 
 
 def _is_drawing(studio: Studio) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sdpo_core.commands.output import DONE, FAILED, Output, progress
+from sdpo_core.errors import ConfigError
 from sdpo_core.preferences.exchange import import_pairs
 from sdpo_core.preferences.images_in import ImagesReport, import_images
 from sdpo_core.preferences.importers import ABOUT_IMAGES, IMAGES, LAYOUTS, detect, layout_named, open_folder
@@ -33,7 +34,7 @@ _TROUBLES_SHOWN = 10
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's own arguments."""
-    parser.add_argument("folder", type=Path, help="the folder that holds the pairs or images")
+    parser.add_argument("folder", type=Path, nargs="?", help="the folder that holds the pairs or images")
     parser.add_argument("--layout", metavar="NAME", help="how they lie there (found out)")
     parser.add_argument("--winners", metavar="NAME", help="two-folders: the subfolder of the better images")
     parser.add_argument("--prompt", metavar="TEXT", help="the prompt of what has no caption and no metadata")
@@ -41,6 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def call(options: dict[str, Any], out: Output) -> int:
     """Run the verb."""
+    if options["folder"] is None:
+        raise ConfigError("`import` needs the folder that holds the images or pairs: import FOLDER.")
     folder = open_folder(options["folder"], winners=options["winners"], prompt=options["prompt"])
     name = options["layout"] or detect(folder)
     with Store(options["workspace"]) as store, progress() as show:

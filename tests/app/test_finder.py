@@ -72,6 +72,9 @@ def test_a_folder_is_added_looked_through_and_forgotten(finder: ModelFinder, che
     assert "is a pickle file" in unusable["why"]
     assert json.loads((tmp_path / "workspace" / FOLDERS).read_text()) == {"folders": [str(checkpoints)]}
     assert "models" not in finder.state({"version": told["version"]}), "what the page knows is not sent again"
+    finder._models.choose(finder.source_of(model["id"]))
+    (model,) = finder.state({"version": told["version"]})["models"]
+    assert model["hash"] == sha256_file(checkpoints / "lakes.safetensors")[:10]
     finder.forget_folder({"id": told["folders"][0]["id"]})
     assert found(finder)["models"] == []
 

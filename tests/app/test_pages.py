@@ -12,7 +12,7 @@ import pytest
 from gradio.blocks import Block
 from safetensors.torch import save_file
 
-from app import text, text_model, text_train
+from app import text_generate, text_model, text_train
 from app.main import build
 from app.studio import Studio
 from sdpo_core.config import TrainConfig
@@ -166,8 +166,8 @@ def test_an_error_is_shown_as_text(page: BuiltPage) -> None:
 
 
 def test_prompts_that_get_no_pair_are_mentioned() -> None:
-    assert "left out" not in text.started_generate(24, 24)
-    assert "(60)" in text.started_generate(24, 60)
+    assert "left out" not in text_generate.started_generate(24, 24)
+    assert "(60)" in text_generate.started_generate(24, 60)
 
 
 def test_every_setting_of_a_training_stands_on_its_page(page: BuiltPage) -> None:
