@@ -73,15 +73,20 @@ def _serve(workspace: Path, host: str, port: int, url: str, *, open_browser: boo
         print(text.running_at(url, str(workspace)), flush=True)
         if open_browser:
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+        studio.queue.watch(_tell)
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # asked to end is as good as Ctrl-C
         while not threading.Event().wait(_CARE_EVERY_S):
-            keep_copies(studio, lambda told: print(f"{text.NAME}: {told}", file=sys.stderr, flush=True))
+            keep_copies(studio, _tell)
     except KeyboardInterrupt:
         running = studio.jobs.current()
         print(f"\n{text.CLOSED_WHILE_RUNNING if running else text.CLOSED}", flush=True)
     finally:
         demo.close(verbose=False)
         studio.close()
+
+
+def _tell(sentence: str) -> None:
+    print(f"{text.NAME}: {sentence}", file=sys.stderr, flush=True)
 
 
 def _prepare_environment(workspace: Path) -> None:

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from app import text_import as text
 from app.jobs import Jobs
 from app.models import written_source
+from app.waiting import RunQueue
 from sdpo_core.atomic import disk_errors
 from sdpo_core.config import ImportConfig
 from sdpo_core.errors import DiskError, RunError, SdpoError, StoreError
@@ -71,8 +72,8 @@ class PromptMessage(BaseModel):
 class Imports:
     """Imports into the open project of a studio. Every method may be called from any thread."""
 
-    def __init__(self, jobs: Jobs) -> None:
-        self._jobs = jobs
+    def __init__(self, jobs: Jobs, queue: RunQueue) -> None:
+        self._jobs, self._queue = jobs, queue
         self._lock = threading.Lock()
         self._counts: dict[str, int] = {}  # files by draft
 
@@ -82,7 +83,6 @@ class Imports:
         """Make room for files that will be sent; the reply holds their draft's id."""
 
         def act() -> Reply:
-            self._jobs.require_free()
             self._sweep()
             draft = secrets.token_hex(8)
             with disk_errors(self._root):
@@ -171,8 +171,9 @@ class Imports:
         return _told(act)
 
     def _go(self, folder: Path, prompt: str | None = None) -> Reply:
-        run = self._jobs.start("import", ImportConfig(folder=str(folder), prompt=prompt))
-        return {"run": run.id}
+        config = ImportConfig(folder=str(folder), prompt=prompt)
+        run = self._queue.start_or_wait("import", config, text.queue_title(folder.name))
+        return {"run": run.id if run else "", "sentence": "" if run else text.QUEUED}
 
     # -------------------------------------------------------------------------------------------------------- telling
 
@@ -188,7 +189,7 @@ class Imports:
             report = {} if running else _report(run)
             asks = int(report.get("without_prompt") or 0)
             folder = Path(str(run.config().get("folder")))
-            if not running and not asks:
+            if status.state == "done" and not asks:
                 self._discard(folder)
             return {
                 "run": run.id,
@@ -215,8 +216,9 @@ class Imports:
 
     def _sweep(self) -> None:
         """Take away what was sent and never taken in."""
+        wanted = {Path(str(one.config.get("folder"))) for one in self._queue.waiting()}
         for folder in self._root.glob("*"):
-            if folder.is_dir() and time.time() - folder.stat().st_mtime > _DRAFT_AGE_S:
+            if folder not in wanted and folder.is_dir() and time.time() - folder.stat().st_mtime > _DRAFT_AGE_S:
                 self._discard(folder)
 
 

@@ -21,6 +21,7 @@ from app.models import Models
 from app.project_votes import ProjectJudgeVotes, ProjectRankVotes, ProjectTrainVotes
 from app.projects import StudioProjects
 from app.review import Review
+from app.waiting import RunQueue
 from sdpo_core.config import DownloadConfig, JudgeConfig, TrainConfig, steps_for_pairs
 from sdpo_core.errors import AdapterError, DataError, RunError, SdpoError, StoreError
 from sdpo_core.evaluation.judge import Verdict, verdict
@@ -81,11 +82,13 @@ class Studio:
         self.judge_votes = ProjectJudgeVotes(self.store, self.projects)
         self.models = Models(self.workspace)
         self.finder = ModelFinder(root, self.models)
-        self.imports = Imports(self.jobs)
+        self.queue = RunQueue(self.jobs)
+        self.imports = Imports(self.jobs, self.queue)
         self._verdicts: dict[str, Verdict] = {}
 
     def close(self) -> None:
         """Close the store. Running jobs go on."""
+        self.queue.close()
         self.finder.close()
         self.store.close()
         self.projects.close()
@@ -182,12 +185,17 @@ class Studio:
         config = self._train_config(form, self.model())
         return config.model_dump(mode="json", exclude={"model", "prediction_type", "threads"})
 
-    def train(self, form: Mapping[str, Any]) -> RunFolder:
-        """Train an adapter from the votes. The form holds fields of `TrainConfig`; empty ones take their default."""
-        plan = self.plan(form)
+    def train(self, form: Mapping[str, Any]) -> RunFolder | None:
+        """Train an adapter from the votes, now or (None) when what runs has ended.
+
+        The form holds fields of `TrainConfig`; empty ones take their default.
+        """
+        plan, info = self.plan(form), self.model()
         if not plan.possible:
             raise DataError(plan.sentence)
-        return self.jobs.start("train", self._train_config(form, self.model()))
+        config = self._train_config(form, info)
+        title = text_train.queue_title(config.adapter_name, info.name, len(plan.pairs.usable), plan.steps)
+        return self.queue.start_or_wait("train", config, title)
 
     def resume(self, run_id: str) -> None:
         """Go on with a stopped or failed training run."""

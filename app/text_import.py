@@ -27,6 +27,7 @@ IMPORT = {
     "give": "Take them in",
     "lost": "The studio did not answer. Try again.",
 }
+QUEUED = "Another job is running. The import waits for its turn and starts by itself."
 UNEXPECTED = "The page sent something unexpected. Reload it."
 NO_DRAFT = "What was sent is gone. Choose the images again."
 DISK_FULL = "The disk is nearly full. Free some space, then try again."
@@ -60,3 +61,8 @@ def which_prompt(count: int) -> str:
     """Images came without a prompt."""
     has = number(count, "image has", "images have")
     return f"{has} no prompt. What were they made with, or what do they show? Images of one prompt become pairs."
+
+
+def queue_title(folder: str) -> str:
+    """An import that waits."""
+    return f"Import of {folder}"

@@ -35,3 +35,37 @@ SAMPLE_NOW = "Draw previews now"
 SAVE_ASKED = "A checkpoint is saved after this step."
 SAMPLE_ASKED = "Previews are drawn after this step."
 NO_TRAINING = "No training is running now."
+
+NOTICES = {
+    "notices": "Notify me when a job ends",
+    "noticesOff": "Notify me when a job ends, also when this page is out of sight",
+    "noticesOn": "You are notified when a job ends. Click to switch it off.",
+    "noticesRefused": (
+        "The browser does not allow notifications for this page; its settings for the site do. The page's title still "
+        "tells when a job ends."
+    ),
+}
+
+QUEUE = {
+    "label": "Runs that wait",
+    "up": "Earlier",
+    "down": "Later",
+    "remove": "Remove",
+    "lost": "The studio did not answer. Try again.",
+}
+QUEUE_BUTTON = "Train after this one"
+QUEUED = "It waits for its turn and starts by itself, also when this page is closed."
+QUEUE_FULL = "50 runs are waiting already. Remove one first."
+NOT_WAITING = "This run does not wait any more. It may have started just now."
+UNEXPECTED = "The page sent something unexpected. Reload it."
+
+
+def queued(count: int) -> str:
+    """How many runs wait."""
+    waits = "1 run waits" if count == 1 else f"{count} runs wait"
+    return f"{waits}. The next one starts when what runs now has ended, with the votes that are there then."
+
+
+def queue_title(name: str | None, model: str, pairs: int, steps: int) -> str:
+    """A training that waits."""
+    return f"Training{f' “{name}”' if name else ''} of {model}: {steps} steps, {pairs} pairs now"

@@ -32,13 +32,16 @@ class ModelChoice:
     @property
     def outputs(self) -> list[Block]:
         """What `refresh` may change."""
-        return [self.field, self.note, self.download, self.prediction, self.seen, self.found]
+        return [self.field, self.note, self.download, self.prediction, self.seen]
 
     def refresh(self, values: Values) -> Updates:
         """What stands there now; a page that was just opened has an empty field, which is filled in.
 
         A name that is not chosen is left alone, unless its download ran last.
         """
+        return {block: update for block, update in self._now(values).items() if block is not self.found}
+
+    def _now(self, values: Values) -> Updates:
         written = written_source(str(values[self.field]))
         chosen = self.studio.model_source()
         source = written or self.studio.downloading() or self.studio.models.reader.source() or chosen
@@ -174,7 +177,7 @@ def build(context: Context) -> ModelChoice:
     def with_bar(updates: Updates) -> Updates:
         return {**updates, bar: now()}
 
-    outputs = [*choice.outputs, bar]
+    outputs = [*choice.outputs, choice.found, bar]
     choice.found.picked(told(lambda v: with_bar(choice.picked(v))), {choice.found}, outputs, **BUSY)
     choice.found.read(lambda v: with_bar(choice.was_read(v)), {choice.field}, outputs, **BUSY)
     choice.field.submit(lambda v: with_bar(choice.check(v)), {choice.field}, outputs, **BUSY)

@@ -9,6 +9,7 @@ from gradio.blocks import Block
 from app import text, text_train
 from app.components.live_chart import live_chart, log_view, previews
 from app.components.note import note, note_value
+from app.components.widget import widget
 from app.pages.common import BUSY, QUIET, Context, Page, Updates, Values, choice, now, told
 from app.pages.train_settings import TrainSettings
 from app.progress import RunProgress
@@ -31,6 +32,7 @@ def build(context: Context) -> Page:
             stop = gr.Button(text.STOP_AND_KEEP, visible=False, elem_id="train-stop")
             save = gr.Button(text_train.SAVE_NOW, visible=False, elem_id="train-save")
             sample = gr.Button(text_train.SAMPLE_NOW, visible=False, elem_id="train-sample")
+        queue = _queue(studio)
         with gr.Accordion(text.TRAIN_ADVANCED, open=False, elem_id="train-advanced"):
             gr.Markdown(text.TRAIN_ADVANCED_NOTE)
             settings = TrainSettings(studio)
@@ -49,7 +51,7 @@ def build(context: Context) -> Page:
         followed: Updates = dict.fromkeys((chart, images, log), run_id)
         return {
             **followed,
-            start: gr.Button(interactive=not running),
+            start: gr.Button(text_train.QUEUE_BUTTON if running else text.TRAIN_BUTTON),
             **{button: gr.Button(visible=running) for button in (stop, save, sample)},
             settings.start: gr.Dropdown(["", *studio.adapter_names()]),
             resume: gr.Button(visible=bool(folder) and not running and studio.resumable(folder)),
@@ -64,7 +66,11 @@ def build(context: Context) -> Page:
             return {plan: note_value(str(error), "bad")}
 
     def train(values: Values) -> Updates:
-        return {**view(studio.train(settings.values(values)).id), bar: now()}
+        run = studio.train(settings.values(values))
+        if run is None:
+            gr.Info(text_train.QUEUED, duration=8)
+            return {queue: now(), bar: now()}
+        return {**view(run.id), bar: now()}
 
     def go_on(values: Values) -> Updates:
         studio.resume(str(values[run]))
@@ -83,7 +89,7 @@ def build(context: Context) -> Page:
     def select(values: Values) -> Updates:
         return view(values[run])
 
-    start.click(told(train), settings.fields, [*shown, bar], **BUSY)
+    start.click(told(train), settings.fields, [*shown, queue, bar], **BUSY)
     resume.click(told(go_on), {run}, [*shown, bar], **BUSY)
     stop.click(told(stop_now), set(), [bar], **BUSY)
     save.click(told(_asking(context, "save-now", text_train.SAVE_ASKED)), set(), [bar], **BUSY)
@@ -92,6 +98,18 @@ def build(context: Context) -> Page:
     for change in settings.changes:
         change(plan_now, settings.fields, [plan], trigger_mode="always_last", **QUIET)
     return Page(outputs=[*shown, plan], inputs={run, *settings.fields}, refresh=refresh)
+
+
+def _queue(studio: Studio) -> gr.HTML:
+    """The runs that wait; a new value makes it look at once."""
+    return widget(
+        "run_queue.js",
+        role="sdpo-queue",
+        elem_id="run-queue",
+        strings=text_train.QUEUE,
+        server={"queue": studio.queue.state, "act": studio.queue.act},
+        value=0,
+    )
 
 
 def _asking(context: Context, signal: Literal["save-now", "sample-now"], answer: str) -> Callable[[Values], Updates]:

@@ -17,6 +17,7 @@ from app import importing, text_import
 from app.import_routes import import_routes
 from app.importing import Imports, plain_name
 from app.jobs import Jobs
+from app.waiting import RunQueue
 from sdpo_core.preferences.store import Store
 from tests.app.helpers import wait_for
 from tests.preferences.image_files import png, scene
@@ -31,7 +32,7 @@ def real_jobs(tmp_path: Path) -> Jobs:
 
 @pytest.fixture
 def imports(real_jobs: Jobs) -> Iterator[Imports]:
-    yield Imports(real_jobs)
+    yield Imports(real_jobs, RunQueue(real_jobs))
     current = real_jobs.current()
     if current:
         real_jobs._stop_now(current[0])
@@ -201,14 +202,16 @@ def test_what_nobody_took_in_is_swept_after_a_day(imports: Imports, client: Test
     assert [path.name for path in folder.parent.iterdir()] == [new]
 
 
-def test_an_import_waits_for_no_other_job_but_says_so(tmp_path: Path, jobs: Jobs) -> None:
+def test_an_import_waits_for_the_job_that_runs(tmp_path: Path, jobs: Jobs) -> None:
     """`jobs` plays jobs that take their time."""
-    imports = Imports(jobs)
+    queue = RunQueue(jobs)
+    imports = Imports(jobs, queue)
     (tmp_path / "mine").mkdir()
-    assert imports.start_folder({"path": str(tmp_path / "mine")})["ok"]
-    reply = imports.begin()
-    assert not reply["ok"]
-    assert "Importing is still running" in reply["error"]
+    first = imports.start_folder({"path": str(tmp_path / "mine")})
+    assert first["run"]
+    second = imports.start_folder({"path": str(tmp_path / "mine")})
+    assert (second["run"], second["sentence"]) == ("", text_import.QUEUED)
+    assert [one.verb for one in queue.waiting()] == ["import"]
 
 
 def test_a_damaged_report_is_no_report(imports: Imports, tmp_path: Path) -> None:

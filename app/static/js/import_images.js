@@ -70,6 +70,11 @@ function say(sentence, kind = "plain") {
   said.textContent = sentence;
 }
 
+/** Started, waiting for its turn, or refused. */
+function outcome(reply) {
+  say(reply?.ok ? reply.sentence : reply?.error ?? text.lost, reply?.ok ? "plain" : "bad");
+}
+
 function list(rows) {
   left.hidden = rows.length === 0;
   leftName.textContent = fill(text.leftOut, { count: rows.length });
@@ -98,8 +103,7 @@ async function send(found) {
     await sendAll(good, begun.id, refused);
     list(refused);
     const reply = await ask("start", { id: begun.id });
-    say(reply?.ok ? "" : reply?.error ?? text.lost, "bad");
-    shownRun = "";
+    outcome(reply);
   } catch (error) {
     say(error.name === "AbortError" ? text.cancelled : error.message || text.lost, error.name === "AbortError" ? "plain" : "bad");
   } finally {
@@ -129,14 +133,14 @@ async function takeFolder(event) {
   const reply = await ask("start_folder", { path: path.value });
   list([]);
   asking.hidden = true;
-  say(reply?.ok ? "" : reply?.error ?? text.lost, "bad");
+  outcome(reply);
   if (reply?.ok) path.value = "";
 }
 
 async function givePrompt(event) {
   event.preventDefault();
   const reply = await ask("with_prompt", { run: shownRun, prompt: prompt.value });
-  say(reply?.ok ? "" : reply?.error ?? text.lost, "bad");
+  outcome(reply);
   if (!reply?.ok) return;
   asking.hidden = true;
   prompt.value = "";

@@ -12,6 +12,7 @@ let phase = null;
 let snapshot = null;
 let stopping = "";
 let notStopped = ""; // why the last wish to stop could not be passed on
+let notNoticed = ""; // why there will be no notifications
 const seen = new Map(); // runs that were watched while they ran -> when they were last seen running
 
 const facts = make("dl", { class: "top-facts", "aria-label": text.factsLabel });
@@ -43,7 +44,7 @@ const theme = make("button", {
 root.replaceChildren(
   make("div", { class: "top-line" },
     make("span", { class: "top-mark", "aria-hidden": "true" }, make("i"), make("i")),
-    make("h1", { text: text.name }), make("p", { class: "top-tagline", text: text.tagline }), facts, theme),
+    make("h1", { text: text.name }), make("p", { class: "top-tagline", text: text.tagline }), facts, bell, theme),
   jobBox, nextBox, warnings,
 );
 
@@ -99,7 +100,7 @@ function worthShowing(job) {
 }
 
 function drawWarnings(told) {
-  const sentences = [...told, notStopped, others.size >= MOST_OTHER_TABS ? text.manyTabs : ""].filter(Boolean);
+  const sentences = [...told, notStopped, notNoticed, others.size >= MOST_OTHER_TABS ? text.manyTabs : ""].filter(Boolean);
   const shown = [...warnings.children].map((item) => item.textContent);
   if (shown.join("\n") === sentences.join("\n")) return; // an alert that is written again is read out again
   warnings.hidden = sentences.length === 0;
@@ -141,6 +142,7 @@ async function poll() {
       if (snapshot && snapshot.project !== reply.project) window.location.reload(); // every widget shows the other one
       snapshot = reply;
       draw();
+      announce(reply.job);
       window.sdpoStatus = reply;
       window.dispatchEvent(new CustomEvent("sdpo:status", { detail: reply }));
       const now = `${reply.job?.id} ${reply.job?.state} ${reply.job?.running}`;
@@ -175,7 +177,12 @@ function pause(ms) {
   });
 }
 
-listen(document, "visibilitychange", () => { if (!document.hidden) wake?.(); });
+listen(document, "visibilitychange", () => { if (!document.hidden) { wake?.(); if (!wasRunning) drawEnd(); } });
+listen(window, "focus", () => { if (!wasRunning) drawEnd(); });
+listen(window, "sdpo:notice-refused", () => {
+  notNoticed = text.noticesRefused;
+  if (snapshot) drawWarnings(snapshot.warnings);
+});
 listen(document, "click", (event) => {
   const tab = event.target.closest?.("[role=tab]");
   if (!tab) return;
