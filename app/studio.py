@@ -12,6 +12,7 @@ from typing import Any, Literal
 import psutil
 
 from app import text, text_train
+from app.estimate import estimate
 from app.finder import ModelFinder
 from app.forms import filled, whole
 from app.generating import checked_prompts, generate_config, starter_prompts
@@ -47,6 +48,7 @@ class Plan:
     steps: int
     eta_s: float | None  # None: no run of this model has told its pace yet
     sentence: str
+    measured: bool  # what it needs in memory is known
 
     @property
     def possible(self) -> bool:
@@ -169,16 +171,24 @@ class Studio:
         pairs = training_pairs(self.store, info.sha256, config.pairs_from)
         split = split_held_out(pairs.usable, config.held_out_fraction, config.seed)
         steps = config.steps or steps_for_pairs(len(split.train))
-        pace = self._seconds_per_step(info)
+        found = estimate(self.jobs.root, config)
+        pace = self._seconds_per_step(info) or (found.seconds_per_step if found else None)
         eta_s = None if pace is None else pace * steps
         if pairs.usable:
-            sentence = text.plan(pairs.sentence(), steps, eta_s)
+            memory = (found.peak_gib, found.total_gib) if found else None
+            sentence = text_train.plan(pairs.sentence(), steps, eta_s, memory)
             if len(pairs.usable) < WANTED_VOTES:
                 sentence = f"{sentence} {text.FEW_VOTES.format(wanted=WANTED_VOTES)}"
         else:
             voted = self.store.counts().votes > 0
             sentence = f"{pairs.sentence()} {text.NONE_USABLE}" if voted else text.NO_VOTES_YET
-        return Plan(pairs, steps, eta_s, sentence)
+        return Plan(pairs, steps, eta_s, sentence, measured=found is not None)
+
+    def measure(self, form: Mapping[str, Any]) -> RunFolder:
+        """Find out what `train` would take with this form, by one dry step."""
+        if not self.plan(form).possible:
+            raise DataError(text.NO_VOTES_YET)
+        return self.jobs.start("measure", self._train_config(form, self.model()))
 
     def train_settings(self, form: Mapping[str, Any]) -> dict[str, Any]:
         """All settings that `train` would use, apart from what belongs to this machine and the model's name."""

@@ -107,6 +107,7 @@ JOB_NAMES = {
     "download": "Downloading",
     "generate": "Drawing",
     "import": "Importing",
+    "measure": "Measuring",
     "train": "Training",
     "judge": "Drawing comparisons",
 }
@@ -147,6 +148,7 @@ STATUS = {
         "download": "Download done",
         "generate": "Drawing done",
         "import": "Import done",
+        "measure": "Measured",
         "train": "Training done",
         "judge": "Comparisons ready",
     },
@@ -154,6 +156,7 @@ STATUS = {
         "download": "Download stopped",
         "generate": "Drawing stopped",
         "import": "Import stopped",
+        "measure": "Measuring stopped",
         "train": "Training stopped",
         "judge": "Comparisons stopped",
     },
@@ -161,6 +164,7 @@ STATUS = {
         "download": "Download failed",
         "generate": "Drawing failed",
         "import": "Import failed",
+        "measure": "Measuring failed",
         "train": "Training failed",
         "judge": "Comparisons failed",
     },
@@ -328,12 +332,6 @@ PREVIEWS = {
 }
 
 LOG = {"empty": "The log is empty so far.", "label": "Last lines of the log"}
-
-
-def plan(pairs_sentence: str, steps: int, eta_s: float | None) -> str:
-    """What a training run will do, said before it starts."""
-    time = f", {duration(eta_s)} at the pace of your last run" if eta_s is not None else ""
-    return f"{pairs_sentence} Training takes {number(steps, 'step', 'steps')}{time}."
 
 
 # --- judge -----------------------------------------------------------------------------------------------------------

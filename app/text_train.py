@@ -1,5 +1,7 @@
 """Every string about settings of a training run beyond the usual ones; `app.text` holds the others."""
 
+from app.text import duration, number
+
 PRESET_LABEL = "Preset"
 PRESET_INFO = "Fills in the fields below; change what you like afterwards."
 NO_PRESET = "defaults"
@@ -69,3 +71,19 @@ def queued(count: int) -> str:
 def queue_title(name: str | None, model: str, pairs: int, steps: int) -> str:
     """A training that waits."""
     return f"Training{f' “{name}”' if name else ''} of {model}: {steps} steps, {pairs} pairs now"
+
+
+MEASURE_BUTTON = "Measure memory and time"
+MEASURING = "One step is being tried with these settings; nothing is trained."
+
+
+def plan(pairs_sentence: str, steps: int, eta_s: float | None, memory: tuple[float, float] | None) -> str:
+    """What a training run will do and take, said before it starts; `memory` is GiB used and GiB there."""
+    parts = [number(steps, "step", "steps")]
+    if eta_s is not None:
+        parts.append(duration(eta_s))
+    if memory is not None:
+        parts.append(f"{memory[0]:.1f} of {memory[1]:.0f} GiB")
+    measured = ", as measured with these settings" if memory else " at the pace of your last run" if eta_s else ""
+    takes = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if memory else ", ".join(parts)
+    return f"{pairs_sentence} Training takes {takes}{measured}."

@@ -1,8 +1,8 @@
 """The command line: every verb the studio's jobs run, for people and scripts too.
 
-Jobs (download, generate, train, judge) write a run folder and can be watched from anywhere; `--run FOLDER` starts a
-queued folder, or resumes a training run from its last checkpoint. Exit codes stand in `commands.output`, docs in
-docs/cli.md.
+Jobs (download, generate, import, measure, train, judge) write a run folder and can be watched from anywhere;
+`--run FOLDER` starts a queued folder, or resumes a training run from its last checkpoint. Exit codes stand in
+`commands.output`, docs in docs/cli.md.
 """
 
 import argparse
@@ -14,13 +14,12 @@ import signal
 import sys
 import traceback
 import types
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from sdpo_core import __version__
-from sdpo_core.commands import adapter, download, exports, imports, models, runs
+from sdpo_core.commands import adapter, download, exports, imports, models, runs, vote
 from sdpo_core.commands.flags import add_settings, any_given, settings_from
 from sdpo_core.commands.output import DONE, EXIT_CODES, FAILED, STOPPED, Output, progress
 from sdpo_core.config import (
@@ -36,7 +35,6 @@ from sdpo_core.doctor import examine
 from sdpo_core.errors import ConfigError, RunError, SdpoError
 from sdpo_core.evaluation.judge import verdict
 from sdpo_core.hub.plan import required_hub_id
-from sdpo_core.preferences.records import CHOICES
 from sdpo_core.preferences.store import Store
 from sdpo_core.training.runs import FINISHED, Reporter, RunFolder, Status, Verb
 
@@ -44,6 +42,7 @@ JOBS: dict[Verb, type[Settings]] = {
     "download": DownloadConfig,
     "generate": GenerateConfig,
     "import": ImportConfig,
+    "measure": TrainConfig,
     "train": TrainConfig,
     "judge": JudgeConfig,
 }
@@ -51,6 +50,7 @@ _ABOUT = {
     "download": download.ABOUT,
     "generate": "make images from prompts and pair them up",
     "import": imports.ABOUT,
+    "measure": "say what a training run would take: memory and minutes; nothing is trained",
     "train": "train an adapter from the votes, or resume a run",
     "judge": "make blind same-seed pairs, base against adapter, or tell the verdict on them",
 }
@@ -61,6 +61,9 @@ _EPILOGUES = {
   generate --model FOLDER --prompts "a lake" --seed 7     from a model of your own, repeatable
   vote                                                    then: what is there to choose between""",
     "import": imports.EPILOGUE,
+    "measure": """examples:
+  measure                                   one dry step with today's votes and the defaults
+  measure --rank 64 --size-px 768           what would that need?""",
     "train": """the path: generate, vote, train, judge, export. About 60 votes are a good start.
 
 examples:
@@ -160,11 +163,7 @@ def _parser() -> argparse.ArgumentParser:
         else:
             add_settings(verb, config)
     models.add_arguments(_verb(verbs, "models", models.ABOUT, models.call, models.EPILOGUE))
-    vote = _verb(verbs, "vote", "record a vote, or list the next open pairs", _vote)
-    vote.add_argument("pair", nargs="?", type=int, help="the pair's id; without it the next open pairs are listed")
-    vote.add_argument("choice", nargs="?", choices=["left", "right", "tie", "both-bad", "skip"])
-    vote.add_argument("--judge", metavar="RUN", help="pairs of this judge run instead of training pairs")
-    vote.add_argument("--limit", type=int, default=10, help="how many pairs to list (10)")
+    vote.add_arguments(_verb(verbs, "vote", vote.ABOUT, vote.call))
     exports.add_arguments(_verb(verbs, "export", exports.ABOUT, exports.call, exports.EPILOGUE))
     adapter.add_arguments(_verb(verbs, "adapter", adapter.ABOUT, adapter.call, adapter.EPILOGUE))
     runs.add_arguments(_verb(verbs, "runs", runs.ABOUT, runs.call, runs.EPILOGUE))
@@ -318,6 +317,10 @@ def _entry(verb: Verb) -> Callable[..., None]:
             from sdpo_core.importing import run_import
 
             return run_import
+        case "measure":
+            from sdpo_core.training.measure import run_measure
+
+            return run_measure
         case "train":
             from sdpo_core.training.job import run_train
 
@@ -361,34 +364,6 @@ def _verdict(workspace: Path, run_id: str, out: Output) -> int:
         found = verdict(store, run)
     sentence = found.sentence if found else "Not all comparisons are voted on yet; the verdict shows at the end."
     out.result({"complete": False, "sentence": sentence, **(vars(found) if found else {})}, sentence)
-    return DONE
-
-
-def _vote(options: dict[str, Any], out: Output) -> int:
-    with Store(options["workspace"]) as store:
-        if options["pair"] is not None:
-            if options["choice"] is None:
-                raise ConfigError("A vote needs a choice: left, right, tie, both-bad or skip.")
-            if options["choice"] not in CHOICES[store.pair(options["pair"]).purpose]:
-                raise ConfigError(f"A blind comparison is left, right or a tie, not {options['choice']}.")
-            vote = store.vote(str(uuid.uuid4()), options["pair"], options["choice"])
-            out.result(vote.model_dump(mode="json"), f"Saved: {vote.choice} on pair {vote.pair_id}.")
-            return DONE
-        run_id = runs.find_run(options["workspace"], options["judge"]).id if options["judge"] else None
-        purpose = "judge" if run_id else "train"
-        pairs = [
-            {
-                "pair": pair.id,
-                "prompt": pair.left.prompt,
-                "left": str(store.image_path(pair.left)),
-                "right": str(store.image_path(pair.right)),
-            }
-            for pair in store.open_pairs(purpose=purpose, run_id=run_id, limit=options["limit"])
-        ]
-    cells = [[str(cell) for cell in pair.values()] for pair in pairs]
-    out.table(
-        pairs, ("pair", "prompt", "left", "right"), cells, none="No pair waits for a vote; `generate` makes some."
-    )
     return DONE
 
 

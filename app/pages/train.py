@@ -28,6 +28,7 @@ def build(context: Context) -> Page:
         plan = note("train-plan")
         with gr.Row(elem_classes="actions"):
             start = gr.Button(text.TRAIN_BUTTON, variant="primary", elem_id="train-start")
+            measure = gr.Button(text_train.MEASURE_BUTTON, visible=False, elem_id="train-measure")
             resume = gr.Button(text.RESUME_BUTTON, visible=False, elem_id="train-resume")
             stop = gr.Button(text.STOP_AND_KEEP, visible=False, elem_id="train-stop")
             save = gr.Button(text_train.SAVE_NOW, visible=False, elem_id="train-save")
@@ -61,9 +62,11 @@ def build(context: Context) -> Page:
 
     def plan_now(values: Values) -> Updates:
         try:
-            return {plan: note_value(studio.plan(settings.values(values)).sentence)}
+            planned = studio.plan(settings.values(values))
+            unknown = planned.possible and not planned.measured
+            return {plan: note_value(planned.sentence), measure: gr.Button(visible=unknown)}
         except SdpoError as error:
-            return {plan: note_value(str(error), "bad")}
+            return {plan: note_value(str(error), "bad"), measure: gr.Button(visible=False)}
 
     def train(values: Values) -> Updates:
         run = studio.train(settings.values(values))
@@ -71,6 +74,11 @@ def build(context: Context) -> Page:
             gr.Info(text_train.QUEUED, duration=8)
             return {queue: now(), bar: now()}
         return {**view(run.id), bar: now()}
+
+    def measure_now(values: Values) -> Updates:
+        studio.measure(settings.values(values))
+        gr.Info(text_train.MEASURING, duration=6)
+        return {bar: now()}
 
     def go_on(values: Values) -> Updates:
         studio.resume(str(values[run]))
@@ -90,14 +98,15 @@ def build(context: Context) -> Page:
         return view(values[run])
 
     start.click(told(train), settings.fields, [*shown, queue, bar], **BUSY)
+    measure.click(told(measure_now), settings.fields, [bar], **BUSY)
     resume.click(told(go_on), {run}, [*shown, bar], **BUSY)
     stop.click(told(stop_now), set(), [bar], **BUSY)
     save.click(told(_asking(context, "save-now", text_train.SAVE_ASKED)), set(), [bar], **BUSY)
     sample.click(told(_asking(context, "sample-now", text_train.SAMPLE_ASKED)), set(), [bar], **BUSY)
     run.input(told(select), {run}, shown, **BUSY)
     for change in settings.changes:
-        change(plan_now, settings.fields, [plan], trigger_mode="always_last", **QUIET)
-    return Page(outputs=[*shown, plan], inputs={run, *settings.fields}, refresh=refresh)
+        change(plan_now, settings.fields, [plan, measure], trigger_mode="always_last", **QUIET)
+    return Page(outputs=[*shown, plan, measure], inputs={run, *settings.fields}, refresh=refresh)
 
 
 def _queue(studio: Studio) -> gr.HTML:

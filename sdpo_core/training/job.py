@@ -35,7 +35,7 @@ from sdpo_core.training.checkpoint import (
 )
 from sdpo_core.training.dataset import EncodedPairs, commonest_clip_skip, encode_pairs
 from sdpo_core.training.health import DEFAULT_BUDGET, Bank, bank_pairs
-from sdpo_core.training.preflight import cheaper_way, choose_way, free_memory
+from sdpo_core.training.preflight import PREFLIGHT, cheaper_way, choose_way, free_memory
 from sdpo_core.training.processes import AgreedOutOfMemory, Processes, is_out_of_memory
 from sdpo_core.training.reference import NoiseBank
 from sdpo_core.training.rounds import Start, continued_sha256, keep_start, read_start
@@ -113,7 +113,7 @@ def run_train(config: TrainConfig, run: RunFolder, workspace: Path, reporter: Re
         config, found = choose_way(model, lora, pairs, config, together)
         if together.first:
             run.write_config(config.model_dump(mode="json"))
-            write_json(run.path / "preflight.json", found.content())
+            write_json(run.path / PREFLIGHT, found.content())
         reporter.say(0, found.sentence(), force=True)
         job = _Job(config, run, store, reporter, model, lora, start, data, bank, noise_bank, together)
         job.go_and_retry_once(pairs)

@@ -27,7 +27,7 @@ from sdpo_core.atomic import disk_errors, patiently, write_bytes, write_json
 from sdpo_core.errors import RunError
 
 State = Literal["queued", "running", "stopping", "done", "stopped", "failed"]
-Verb = Literal["download", "generate", "import", "train", "judge"]
+Verb = Literal["download", "generate", "import", "measure", "train", "judge"]
 Signal = Literal["stop", "save-now", "sample-now"]
 FINISHED: frozenset[State] = frozenset({"done", "stopped", "failed"})
 
