@@ -527,6 +527,7 @@ def test_the_page_about_the_command_line_names_every_verb_and_exit_code(reposito
         "generate",
         "models",
         "import",
+        "measure",
         "vote",
         "train",
         "judge",

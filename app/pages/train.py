@@ -69,26 +69,15 @@ def build(context: Context) -> Page:
             return {plan: note_value(str(error), "bad"), measure: gr.Button(visible=False)}
 
     def train(values: Values) -> Updates:
-        run = studio.train(settings.values(values))
-        if run is None:
+        started = studio.train(settings.values(values))
+        if started is None:
             gr.Info(text_train.QUEUED, duration=8)
             return {queue: now(), bar: now()}
-        return {**view(run.id), bar: now()}
-
-    def measure_now(values: Values) -> Updates:
-        studio.measure(settings.values(values))
-        gr.Info(text_train.MEASURING, duration=6)
-        return {bar: now()}
+        return {**view(started.id), bar: now()}
 
     def go_on(values: Values) -> Updates:
         studio.resume(str(values[run]))
         return {**view(values[run]), bar: now()}
-
-    def stop_now(_: Values) -> Updates:
-        training = _training(studio)  # not the run that is looked at, which may be an earlier one
-        if training:
-            studio.stop(training.id)
-        return {bar: now()}
 
     def refresh(values: Values) -> Updates:
         training = _training(studio)
@@ -98,9 +87,9 @@ def build(context: Context) -> Page:
         return view(values[run])
 
     start.click(told(train), settings.fields, [*shown, queue, bar], **BUSY)
-    measure.click(told(measure_now), settings.fields, [bar], **BUSY)
+    measure.click(told(_measuring(context, settings)), settings.fields, [bar], **BUSY)
     resume.click(told(go_on), {run}, [*shown, bar], **BUSY)
-    stop.click(told(stop_now), set(), [bar], **BUSY)
+    stop.click(told(_stopping(context)), set(), [bar], **BUSY)
     save.click(told(_asking(context, "save-now", text_train.SAVE_ASKED)), set(), [bar], **BUSY)
     sample.click(told(_asking(context, "sample-now", text_train.SAMPLE_ASKED)), set(), [bar], **BUSY)
     run.input(told(select), {run}, shown, **BUSY)
@@ -119,6 +108,25 @@ def _queue(studio: Studio) -> gr.HTML:
         server={"queue": studio.queue.state, "act": studio.queue.act},
         value=0,
     )
+
+
+def _measuring(context: Context, settings: TrainSettings) -> Callable[[Values], Updates]:
+    def measure(values: Values) -> Updates:
+        context.studio.measure(settings.values(values))
+        gr.Info(text_train.MEASURING, duration=6)
+        return {context.status_bar: now()}
+
+    return measure
+
+
+def _stopping(context: Context) -> Callable[[Values], Updates]:
+    def stop(_: Values) -> Updates:
+        training = _training(context.studio)  # not the run that is looked at, which may be an earlier one
+        if training:
+            context.studio.stop(training.id)
+        return {context.status_bar: now()}
+
+    return stop
 
 
 def _asking(context: Context, signal: Literal["save-now", "sample-now"], answer: str) -> Callable[[Values], Updates]:
