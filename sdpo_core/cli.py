@@ -111,7 +111,8 @@ class _Parser(argparse.ArgumentParser):
 def _parse(words: list[str]) -> dict[str, Any]:
     parser = _parser()
     verbs: dict[str, argparse.ArgumentParser] = parser.get_default("verbs")
-    place = next((i for i, word in enumerate(words) if not word.startswith("-")), None)
+    after_flag = {i + 1 for i, word in enumerate(words) if word == "--workspace"}  # the one flag that may stand first
+    place = next((i for i, word in enumerate(words) if not word.startswith("-") and i not in after_flag), None)
     if place is None:
         parser.parse_args(words)  # --help and --version end here; anything else lacks its verb
         raise ConfigError("A verb is missing.")

@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("pair", nargs="?", type=int, help="the pair's id; without it the next open pairs are listed")
     parser.add_argument("choice", nargs="?", choices=["left", "right", "tie", "both-bad", "skip"])
     parser.add_argument("--judge", metavar="RUN", help="pairs of this judge run instead of training pairs")
-    parser.add_argument("--limit", type=int, default=10, help="how many pairs to list (10)")
+    parser.add_argument("--limit", type=_number_of_pairs, default=10, help="how many pairs to list (10)")
 
 
 def call(options: dict[str, Any], out: Output) -> int:
@@ -48,3 +48,9 @@ def call(options: dict[str, Any], out: Output) -> int:
         pairs, ("pair", "prompt", "left", "right"), cells, none="No pair waits for a vote; `generate` makes some."
     )
     return DONE
+
+
+def _number_of_pairs(word: str) -> int:
+    if not word.isdecimal() or int(word) < 1:
+        raise argparse.ArgumentTypeError(f"expected a number of pairs from 1 on, not {word!r}")
+    return int(word)

@@ -11,8 +11,7 @@ from app import text_generate, text_import, text_model, text_train
 from sdpo_core.config import TrainConfig
 from sdpo_core.preferences.store import Store
 from sdpo_core.training.runs import Reporter, RunFolder
-from tests.app.browsing import RunningStudio, add_pairs, open_tab, wait_job, watched_page
-from tests.app.conftest import end_processes
+from tests.app.browsing import RunningStudio, add_pairs, open_tab, running, wait_job, watched_page
 from tests.original_layout import essentials
 from tests.preferences.image_files import png, scene
 from tests.test_importing import parameters
@@ -33,14 +32,9 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStudio]:
         "HF_HUB_CACHE": str(folder / "hub"),
         "HOME": str(folder / "home"),
     }
-    studio = RunningStudio(folder / "workspace", environment={**environment, "COMFYUI_PATH": str(folder / "ComfyUI")})
-    try:
-        studio.start()
+    environment["COMFYUI_PATH"] = str(folder / "ComfyUI")
+    with running(RunningStudio(folder / "workspace", environment=environment)) as studio:
         yield studio
-    finally:
-        studio.kill()
-        end_processes(studio.workspace)
-    assert "Traceback" not in studio.output(), studio.output()
 
 
 @pytest.fixture
@@ -134,8 +128,8 @@ def test_a_second_run_waits_and_is_taken_out_of_the_queue(studio: RunningStudio,
     with Store(studio.workspace) as store:
         for pair in store.open_pairs(purpose="train", limit=9):
             store.vote(f"vote-{pair.id}", pair.id, "left")
-    running = RunFolder.create(studio.workspace / "runs", "train", TrainConfig().model_dump(mode="json"))
-    reporter = Reporter(running, "train", 100)
+    training = RunFolder.create(studio.workspace / "runs", "train", TrainConfig().model_dump(mode="json"))
+    reporter = Reporter(training, "train", 100)
     reporter.say(42, "Working", force=True)  # this very process plays a training
     open_tab(page, studio, "train")
     expect(page.locator("#train-start")).to_have_text(text_train.QUEUE_BUTTON)
