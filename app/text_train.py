@@ -58,6 +58,7 @@ QUEUE = {
 QUEUE_BUTTON = "Train after this one"
 QUEUED = "It waits for its turn and starts by itself, also when this page is closed."
 QUEUE_FULL = "50 runs are waiting already. Remove one first."
+WAITS_ALREADY = "This very run has just been started, or waits already. Change a setting to run another."
 NOT_WAITING = "This run does not wait any more. It may have started just now."
 UNEXPECTED = "The page sent something unexpected. Reload it."
 

@@ -9,6 +9,7 @@ import contextlib
 import json
 import secrets
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -26,6 +27,7 @@ QUEUE = "queue.json"
 
 _LOOK_EVERY_S = 2.0
 _MOST_WAITING = 50
+_SECOND_CLICK_S = 5.0
 
 Reply = dict[str, Any]
 Waits = Literal["train", "import"]
@@ -97,6 +99,8 @@ class RunQueue:
             if len(waiting) >= _MOST_WAITING:
                 raise RunError(text.QUEUE_FULL)
             one = Waiting(id=secrets.token_hex(6), verb=verb, config=config.model_dump(mode="json"), title=title[:200])
+            if any(other.config == one.config for other in waiting) or self._just_started(one):
+                raise RunError(text.WAITS_ALREADY)
             self._keep([*waiting, one])
         return None
 
@@ -173,6 +177,14 @@ class RunQueue:
     def _busy(self) -> bool:
         current = self._jobs.current()
         return current is not None and current[1].verb != "generate"
+
+    def _just_started(self, one: Waiting) -> bool:
+        """Whether this very run began a moment ago: a second click, or one in a second tab."""
+        current = self._jobs.current()
+        if current is None or current[0].config() != one.config:
+            return False
+        age_s = time.time() - (current[0].path / "config.json").stat().st_mtime
+        return age_s < _SECOND_CLICK_S
 
     def _keep(self, waiting: list[Waiting]) -> None:
         write_json(self._file, [one.model_dump() for one in waiting])

@@ -206,10 +206,11 @@ def test_an_import_waits_for_the_job_that_runs(tmp_path: Path, jobs: Jobs) -> No
     """`jobs` plays jobs that take their time."""
     queue = RunQueue(jobs)
     imports = Imports(jobs, queue)
-    (tmp_path / "mine").mkdir()
+    for name in ("mine", "yours"):
+        (tmp_path / name).mkdir()
     first = imports.start_folder({"path": str(tmp_path / "mine")})
     assert first["run"]
-    second = imports.start_folder({"path": str(tmp_path / "mine")})
+    second = imports.start_folder({"path": str(tmp_path / "yours")})
     assert (second["run"], second["sentence"]) == ("", text_import.QUEUED)
     assert [one.verb for one in queue.waiting()] == ["import"]
 

@@ -144,6 +144,16 @@ def test_a_broken_queue_is_an_empty_one(queue: RunQueue, tmp_path: Path, content
     assert queue.start_next() is None
 
 
+def test_a_second_click_starts_nothing_twice(queue: RunQueue, jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(queue, 1)
+    for number in (0, 1):
+        with pytest.raises(RunError, match="just been started, or waits already"):
+            queue.start_or_wait("train", config(number), "again")
+    monkeypatch.setattr("app.waiting._SECOND_CLICK_S", 0.0)
+    assert queue.start_or_wait("train", config(0), "again") is None, "later it is meant, with newer votes"
+    end_current(jobs)
+
+
 def test_a_full_queue_is_told(queue: RunQueue, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.waiting._MOST_WAITING", 2)
     fill(queue, 2)
