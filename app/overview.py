@@ -102,7 +102,14 @@ class Overview:
             "eta": text.duration(status.eta_s) if status.eta_s is not None and not idle else "",
             "message": status.message,
             "running": status.state not in FINISHED and not idle,
+            "waiting": idle and self._goes_on(run),  # draws again as soon as somebody votes
         }
+
+    def _goes_on(self, run: RunFolder) -> bool:
+        try:
+            return bool(run.config().get("keep_ahead"))
+        except RunError:  # a broken folder, which the next look passes over
+            return False
 
     def _next_step(self, counts: Counts, current: tuple[RunFolder, Status] | None) -> NextStep | None:
         working = current is not None and not self._studio.jobs.is_idle(*current)

@@ -99,6 +99,9 @@ def test_pairs_are_kept_waiting_and_the_title_says_how_far_it_is(studio: Running
     with Store(studio.workspace) as store:
         assert store.counts().open_pairs == 2
     expect(page).to_have_title("SDPO Studio")
+    expect(page.locator(".top-job")).to_contain_text("2 pairs wait for you. More are drawn as you vote.")
+    page.locator(".job-stop").click()
+    wait_job(page, "generate", "stopped")
 
 
 def test_images_are_imported_and_the_missing_prompt_is_asked_for(

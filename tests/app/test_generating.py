@@ -7,6 +7,7 @@ import pytest
 
 from app import text_generate
 from app.generating import checked_prompts, generate_config, prompt_plan, prompts_of_file, starter_prompts
+from app.overview import Overview
 from app.studio import Studio
 from sdpo_core.config import repository_root
 from sdpo_core.errors import ConfigError, DataError
@@ -130,3 +131,18 @@ def test_drawing_ahead_starts_a_job(studio: Studio) -> None:
     assert run.config()["keep_ahead"] == 5
     studio.jobs.stop(run)
     wait_for(lambda: studio.jobs.current() is None)
+
+
+@pytest.mark.parametrize("ahead", [True, False])
+def test_a_job_that_waits_for_votes_stays_in_the_bar(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch, ahead: bool
+) -> None:
+    """One that only stays warm does not: nothing more comes from it."""
+    monkeypatch.setenv("SDPO_FAKE_JOB", "warm")
+    run = studio.generate({"prompts": "a lake", "pairs": 5, "ahead": ahead})
+    wait_for(lambda: studio.jobs.is_idle(run, studio.jobs.status(run)))
+    job = Overview(studio).snapshot()["job"]
+    assert (job["running"], job["waiting"], job["state"]) == (False, ahead, "done")
+    studio.jobs.stop(run)
+    wait_for(lambda: studio.jobs.current() is None)
+    assert not Overview(studio).snapshot()["job"]["waiting"]

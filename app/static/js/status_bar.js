@@ -63,7 +63,8 @@ function draw() {
 function drawJob(job) {
   if (job?.running) seen.set(job.id, Date.now());
   else notStopped = "";
-  jobBox.hidden = !job || !(job.running || worthShowing(job));
+  const on = job?.running || job?.waiting; // drawing ahead of the votes comes and goes: the bar stays, or the page would jump
+  jobBox.hidden = !job || !(on || worthShowing(job));
   root.dataset.run = job?.id ?? "";
   root.dataset.verb = job?.verb ?? "";
   root.dataset.state = job?.state ?? "none";
@@ -71,19 +72,19 @@ function drawJob(job) {
   if (jobBox.hidden) return;
   const share = job.total ? Math.min(100, Math.round((100 * job.step) / job.total)) : 0;
   jobBox.dataset.state = job.state;
-  jobName.textContent = job.running ? text.names[job.verb] : text[job.state][job.verb];
+  jobName.textContent = on ? text.names[job.verb] : text[job.state][job.verb];
   jobMessage.textContent = job.message;
   jobMessage.title = job.message;
   jobTime.textContent = job.running && job.eta ? `${share} % · ${job.eta} ${text.left}` : job.running && job.total ? `${share} %` : "";
-  jobBar.hidden = !job.running;
+  jobBar.hidden = !on;
   jobBar.classList.toggle("unknown", !job.total);
   jobBar.setAttribute("aria-valuenow", share);
   jobBar.firstChild.style.width = job.total ? `${share}%` : "";
   const asked = stopping === job.id || job.state === "stopping";
-  stopButton.hidden = !job.running;
+  stopButton.hidden = !on;
   stopButton.disabled = asked;
   stopButton.textContent = asked ? text.stopping : job.verb === "train" ? text.stopAndKeep : text.stop;
-  dismissButton.hidden = job.running;
+  dismissButton.hidden = on;
 }
 
 function isOpen(tab) {
@@ -145,7 +146,8 @@ async function poll() {
       announce(reply.job);
       window.sdpoStatus = reply;
       window.dispatchEvent(new CustomEvent("sdpo:status", { detail: reply }));
-      const now = `${reply.job?.id} ${reply.job?.state} ${reply.job?.running}`;
+      const waiting = reply.job?.waiting;
+      const now = `${reply.job?.id} ${waiting ? "running" : reply.job?.state} ${waiting || reply.job?.running}`;
       if (phase !== null && phase !== now) trigger("job_changed");
       phase = now;
     } else {
