@@ -8,6 +8,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from app import text
+from app.api import add_api
 from app.components.status_bar import status_bar
 from app.import_routes import import_routes
 from app.lan import Lan
@@ -44,6 +45,7 @@ def build(studio: Studio, lan: Lan) -> gr.Blocks:
     """The whole page."""
     overview = Overview(studio)
     with gr.Blocks(title=text.NAME, analytics_enabled=False, fill_width=True, delete_cache=(3600, 86400)) as demo:
+        add_api(studio, overview)  # first, because a name belongs to the event that has it first
         bar = status_bar(studio, overview)
         context = Context(studio, overview, bar, lan)
         pages: dict[str, Page] = {}

@@ -105,6 +105,9 @@ JOB_NAMES = {
 }
 
 
+UNEXPECTED_VALUE = "{name} is not what it should be: expected {expected}, got {value!r}."
+
+
 def died_at_once(last_line: str) -> str:
     """A child process ended before its first word."""
     return f"The job ended before it began. {last_line}"
@@ -119,7 +122,7 @@ def job_in_the_way(verb: str, step: int, total: int) -> str:
 
 def unknown_run(verb: str, run_id: str) -> str:
     """A run that the page knows and the workspace does not."""
-    return f"There is no {verb} run named {run_id[:80]!r} in this workspace. Reload the page."
+    return f"There is no {f'{verb} run' if verb else 'run'} named {run_id[:80]!r} in this workspace. Reload the page."
 
 
 def not_resumable(state: str) -> str:

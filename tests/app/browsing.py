@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
 from sdpo_core.preferences.store import Store
@@ -163,6 +164,13 @@ def watched_page(
         assert not complaints, complaints
     finally:
         context.close()
+
+
+def barriers(page: Page) -> list[str]:
+    """What axe-core calls serious or critical on a page, a line each."""
+    found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}).response["violations"]
+    grave = [one for one in found if one["impact"] in ("serious", "critical")]
+    return [f"{one['id']}: {node['html'][:200]}" for one in grave for node in one["nodes"]]
 
 
 def open_tab(page: Page, studio: RunningStudio, tab: str) -> None:
