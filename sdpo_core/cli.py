@@ -1,8 +1,8 @@
 """The command line: every verb the studio's jobs run, for people and scripts too.
 
-Jobs (download, generate, train, judge) write a run folder and can be watched from anywhere; `--run FOLDER` starts a
-queued folder, or resumes a training run from its last checkpoint. Exit codes stand in `commands.output`, docs in
-docs/cli.md.
+Jobs (download, generate, train, judge, grid) write a run folder and can be watched from anywhere; `--run FOLDER`
+starts a queued folder, or resumes a training run from its last checkpoint. Exit codes stand in `commands.output`, docs
+in docs/cli.md.
 """
 
 import argparse
@@ -20,13 +20,20 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from sdpo_core import __version__
-from sdpo_core.commands import adapter, download, exports, imports, runs
+from sdpo_core.commands import adapter, download, exports, imports, judging, runs
 from sdpo_core.commands.flags import add_settings, any_given, settings_from
 from sdpo_core.commands.output import DONE, EXIT_CODES, FAILED, STOPPED, Output, progress
-from sdpo_core.config import DownloadConfig, GenerateConfig, JudgeConfig, Settings, TrainConfig, repository_root
+from sdpo_core.config import (
+    DownloadConfig,
+    GenerateConfig,
+    GridConfig,
+    JudgeConfig,
+    Settings,
+    TrainConfig,
+    repository_root,
+)
 from sdpo_core.doctor import examine
 from sdpo_core.errors import ConfigError, RunError, SdpoError
-from sdpo_core.evaluation.judge import verdict
 from sdpo_core.hub.plan import required_hub_id
 from sdpo_core.preferences.records import CHOICES
 from sdpo_core.preferences.store import Store
@@ -37,12 +44,14 @@ JOBS: dict[Verb, type[Settings]] = {
     "generate": GenerateConfig,
     "train": TrainConfig,
     "judge": JudgeConfig,
+    "grid": GridConfig,
 }
 _ABOUT = {
     "download": download.ABOUT,
     "generate": "make images from prompts and pair them up",
     "train": "train an adapter from the votes, or resume a run",
-    "judge": "make blind same-seed pairs, base against adapter, or tell the verdict on them",
+    "judge": judging.ABOUT,
+    "grid": judging.GRID_ABOUT,
 }
 _EPILOGUES = {
     "download": download.EPILOGUE,
@@ -62,10 +71,8 @@ examples:
 
 Ctrl-C saves a checkpoint and stops; a second Ctrl-C ends at once. The run's config.json holds
 every setting that was in force.""",
-    "judge": """examples:
-  judge --adapter latest                    20 comparisons on prompts that nothing was trained on
-  vote --judge RUN                          choose, without knowing which is which
-  judge --verdict RUN                       after the last vote""",
+    "judge": judging.EPILOGUE,
+    "grid": judging.GRID_EPILOGUE,
 }
 
 
@@ -141,7 +148,7 @@ def _parser() -> argparse.ArgumentParser:
         )
         verb.add_argument("--run", type=Path, help="a queued run folder to start, or a training run to resume")
         if name == "judge":
-            verb.add_argument("--verdict", metavar="RUN", help="tell the verdict of a judge run instead")
+            judging.add_arguments(verb)
         if name == "download":
             download.add_arguments(verb)
         else:
@@ -179,8 +186,9 @@ def _verb(
 
 def _job(verb: Verb, options: dict[str, Any], out: Output) -> int:
     workspace: Path = options["workspace"].resolve()
-    if options.get("verdict"):
-        return _verdict(workspace, options["verdict"], out)
+    told = judging.other_than_making(options, workspace, out)
+    if told is not None:
+        return told
     if options.get("plan"):
         return download.tell_plan(settings_from(options, DownloadConfig), out)
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
@@ -299,6 +307,10 @@ def _entry(verb: Verb) -> Callable[..., None]:
             from sdpo_core.evaluation.compare import run_judge
 
             return run_judge
+        case "grid":
+            from sdpo_core.evaluation.grid import run_grid
+
+            return run_grid
         case "train":
             from sdpo_core.training.job import run_train
 
@@ -334,15 +346,6 @@ def _terminal() -> Iterator[Callable[[Status], None]]:
 
 def _log_line(status: Status) -> None:
     print(f"[{status.state}] {status.step}/{status.total} {status.message}", file=sys.stderr, flush=True)
-
-
-def _verdict(workspace: Path, run_id: str, out: Output) -> int:
-    run = runs.find_run(workspace, run_id)
-    with Store(workspace) as store:
-        found = verdict(store, run)
-    sentence = found.sentence if found else "Not all comparisons are voted on yet; the verdict shows at the end."
-    out.result({"complete": False, "sentence": sentence, **(vars(found) if found else {})}, sentence)
-    return DONE
 
 
 def _vote(options: dict[str, Any], out: Output) -> int:

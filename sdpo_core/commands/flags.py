@@ -21,11 +21,12 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "prediction_type",
         "adapter",
         "prompts",
+        "prompt",
         "negative",
         "candidates_per_prompt",
         "pairs_from",
     ),
-    "comparison": ("comparisons", "strength", "adapter_branch"),
+    "comparison": ("comparisons", "strength", "strengths", "checkpoints", "adapter_branch"),
     "objective: what is learned from a pair": (
         *("loss", "beta", "alpha", "tau", "smoothing", "anchor", "caption_dropout", "hold_unconditional"),
     ),
