@@ -8,6 +8,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from app import text
+from app.adapter_routes import adapter_routes
 from app.components.status_bar import status_bar
 from app.overview import Overview
 from app.pages import adapters, disk, generate, home, judge, train, vote
@@ -108,7 +109,7 @@ def launch_options(studio: Studio) -> dict[str, Any]:
         "head": HEAD,
         "app_kwargs": {
             "middleware": [Middleware(LocalGuard)],
-            "routes": [*routes(studio), *project_routes(studio)],
+            "routes": [*routes(studio), *adapter_routes(studio), *project_routes(studio)],
             "openapi_url": None,
         },
     }

@@ -3,7 +3,6 @@
 /sdpo/static/<file>                          the studio's own scripts, styles and fonts
 /sdpo/image/<sha256>                         an image of the store
 /sdpo/preview/<run>/<step>/<number>          a preview of a training run
-/sdpo/adapter/<id>  /sdpo/adapter/<id>/preview     an adapter file, and the picture beside it
 """
 
 import mimetypes
@@ -42,24 +41,16 @@ def routes(studio: Studio) -> list[BaseRoute]:
 
     def preview(request: Request) -> Response:
         path = request.path_params
-        return _send(lambda: studio.preview_path(path["run"], path["step"], path["number"]))
-
-    def adapter(request: Request) -> Response:
-        return _send(lambda: studio.adapter_path(request.path_params["id"]), attach=True)
-
-    def adapter_preview(request: Request) -> Response:
-        return _send(lambda: studio.adapter_preview_path(request.path_params["id"]))
+        return send_file(lambda: studio.preview_path(path["run"], path["step"], path["number"]))
 
     return [
         Mount(STATIC_URL, StaticFiles(directory=STATIC)),
         Route("/sdpo/image/{sha256}", image),
         Route("/sdpo/preview/{run}/{step:int}/{number:int}", preview),
-        Route("/sdpo/adapter/{id:int}", adapter),
-        Route("/sdpo/adapter/{id:int}/preview", adapter_preview),
     ]
 
 
-def _send(find: Callable[[], Path], *, attach: bool = False) -> Response:
+def send_file(find: Callable[[], Path], *, attach: bool = False) -> Response:
     """The file that `find` names, or a plain 404 with the reason in words."""
     try:
         path = find()

@@ -154,15 +154,19 @@ def put_in(connection: sqlite3.Connection, thrown: Rows) -> None:
 
 def free_path(folder: Path, wanted: str, taken: Sequence[str]) -> Path:
     """Where an adapter called `wanted` goes in `folder`: a name that every system takes, and no file or record has."""
-    name = re.sub(r"[^\w.-]+", "-", wanted).encode()[:_NAME_BYTES].decode(errors="ignore").strip("-.") or "adapter"
-    if name.casefold().split(".")[0] in _DEVICES:
-        name = f"adapter-{name}"
+    name = file_stem(wanted)
     known = {other.casefold() for other in taken}
 
     def is_taken(candidate: str) -> bool:
         return candidate.casefold() in known or (folder / f"{candidate}.safetensors").exists()
 
     return folder / f"{_numbered(name, is_taken)}.safetensors"
+
+
+def file_stem(wanted: str) -> str:
+    """A name without suffix that every system takes, close to `wanted`."""
+    name = re.sub(r"[^\w.-]+", "-", wanted).encode()[:_NAME_BYTES].decode(errors="ignore").strip("-.") or "adapter"
+    return f"adapter-{name}" if name.casefold().split(".")[0] in _DEVICES else name
 
 
 def newest_first(database: Database) -> list[AdapterRecord]:
