@@ -25,10 +25,14 @@ def adapter_routes(studio: Studio) -> list[BaseRoute]:
     adapters, grids = Adapters(studio), Grids(studio)
 
     def file(request: Request) -> Response:
-        return send_file(lambda: adapters.file(request.path_params["id"]), attach=True)
+        number = request.path_params["id"]
+        return send_file(lambda: adapters.file(number), name=lambda: f"{adapters.file_stem(number)}.safetensors")
 
     def diffusers_file(request: Request) -> Response:
-        return send_file(lambda: adapters.diffusers_file(request.path_params["id"]), attach=True)
+        number = request.path_params["id"]
+        return send_file(
+            lambda: adapters.diffusers_file(number), name=lambda: f"{adapters.file_stem(number)}-diffusers.safetensors"
+        )
 
     def preview(request: Request) -> Response:
         return send_file(lambda: adapters.preview(request.path_params["id"]))

@@ -18,6 +18,7 @@ from sdpo_core.errors import AdapterError, ConfigError, RunError, SdpoError, Sto
 from sdpo_core.evaluation.judge import Verdict
 from sdpo_core.files.adapter_info import AdapterInfo, read_adapter_info
 from sdpo_core.files.peft_keys import write_peft
+from sdpo_core.preferences.adapters import file_stem
 from sdpo_core.preferences.records import AdapterRecord
 from sdpo_core.training.runs import RunFolder
 
@@ -84,6 +85,10 @@ class Adapters:
             raise AdapterError(text.GONE)
         return path
 
+    def file_stem(self, adapter_id: int) -> str:
+        """What files of an adapter are called outside the studio, without suffix."""
+        return file_stem(self._studio.store.adapter(adapter_id).name)
+
     def preview(self, adapter_id: int) -> Path:
         """The picture beside an adapter's file; raises `StoreError` when there is none."""
         path = self.file(adapter_id).with_suffix(".png")
@@ -95,9 +100,7 @@ class Adapters:
         """The adapter under diffusers' names, made when it is first asked for; a cache that may be cleared."""
         source = self.file(adapter_id)
         record = self._studio.store.adapter(adapter_id)
-        target = (
-            self._studio.workspace / "cache" / f"diffusers-{record.sha256}" / f"{source.stem}-diffusers.safetensors"
-        )
+        target = self._studio.workspace / "cache" / f"diffusers-{record.sha256}.safetensors"
         if not target.is_file():
             write_peft(source, target)
         return target
@@ -109,7 +112,7 @@ class Adapters:
         if card.info is None:
             raise AdapterError(card.problem)
         known = Known(record, card.info, card.verdict, card.round, self._run(record))
-        return f"{card.path.stem}.md", model_card(known, prompts=prompts)
+        return f"{file_stem(record.name)}.md", model_card(known, prompts=prompts)
 
     # ------------------------------------------------------------------------------------------------------ actions
 

@@ -50,10 +50,10 @@ def routes(studio: Studio) -> list[BaseRoute]:
     ]
 
 
-def send_file(find: Callable[[], Path], *, attach: bool = False) -> Response:
-    """The file that `find` names, or a plain 404 with the reason in words."""
+def send_file(find: Callable[[], Path], *, name: Callable[[], str] | None = None) -> Response:
+    """The file that `find` names, to be kept under `name` if there is one; a plain 404 in words when it raises."""
     try:
-        path = find()
+        path, kept = find(), name() if name else None
     except SdpoError as error:
         return PlainTextResponse(str(error), status_code=404)
-    return FileResponse(path, headers=_ASK_AGAIN, filename=path.name if attach else None)
+    return FileResponse(path, headers=_ASK_AGAIN, filename=kept)

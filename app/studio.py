@@ -21,7 +21,7 @@ from app.review import Review
 from sdpo_core.config import DownloadConfig, GenerateConfig, JudgeConfig, TrainConfig, repository_root, steps_for_pairs
 from sdpo_core.errors import AdapterError, ConfigError, DataError, RunError, SdpoError, StoreError
 from sdpo_core.evaluation.judge import Verdict, verdict
-from sdpo_core.files.hashing import sha256_file
+from sdpo_core.files.hashing import sha256_remembered
 from sdpo_core.files.model_info import ModelInfo
 from sdpo_core.preferences.pairs import TrainingPairs, split_held_out, training_pairs
 from sdpo_core.preferences.records import AdapterRecord
@@ -158,7 +158,7 @@ class Studio:
         """What `train` would do with this form now; raises `SdpoError` when a setting or the model is impossible."""
         info = self.model()
         config = self._train_config(form, info)
-        start = sha256_file(self.store.adapter_file(config.continue_from)) if config.continue_from else None
+        start = sha256_remembered(self.store.adapter_file(config.continue_from)) if config.continue_from else None
         pairs = training_pairs(self.store, info.sha256, config.pairs_from, start)
         split = split_held_out(pairs.usable, config.held_out_fraction, config.seed)
         steps = config.steps or steps_for_pairs(len(split.train))

@@ -41,8 +41,8 @@ class AdapterStore:
         return adapters.locate(self.workspace, self.adapters(), adapter)
 
     def rename_adapter(self, adapter_id: int, name: str) -> AdapterRecord:
-        """Give an adapter and its file another name; raises `AdapterError` in words."""
-        return adapters.rename(self._database, self.workspace, adapter_id, name)
+        """Give an adapter another name; its file stays where it lies. Raises `AdapterError` in words."""
+        return adapters.rename(self._database, adapter_id, name)
 
     def note_on_adapter(self, adapter_id: int, note: str) -> AdapterRecord:
         """Keep the person's own words about an adapter."""

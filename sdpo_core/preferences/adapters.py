@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sdpo_core.atomic import disk_errors, write_bytes
 from sdpo_core.errors import AdapterError, StoreError
 from sdpo_core.preferences import rows
 from sdpo_core.preferences.database import Database
@@ -85,29 +84,14 @@ def record_fit(database: Database, sha256: str, base_sha256: str, fit: Fit) -> N
         )
 
 
-def rename(database: Database, workspace: Path, adapter_id: int, wanted: str) -> AdapterRecord:
-    """Give an adapter another name, and its file with the picture beside it one that follows from it.
+def rename(database: Database, adapter_id: int, wanted: str) -> AdapterRecord:
+    """Give an adapter another name; raises `AdapterError` for one that is empty, too long, taken, or `latest`.
 
-    The file has both names until the record has the new one, so a power cut leaves a record without its file at no
-    moment. Raises `AdapterError` for a name that is empty, too long, taken, or `latest`.
+    Its file stays where it lies, so that a backup of the database still finds it; copies are named after the adapter.
     """
     name = wanted.strip()
-    record = by_id(database, adapter_id)
-    if name == record.name:
-        return record
     _check_name(name, [other for other in newest_first(database) if other.id != adapter_id])
-    old = workspace / record.path
-    new = free_path(old.parent, name, [])
-    moved = [(old.with_suffix(suffix), new.with_suffix(suffix)) for suffix in (".safetensors", ".png")]
-    moved = [(source, target) for source, target in moved if source.is_file()]
-    for source, target in moved:
-        _duplicate(source, target)
-    path = relative_path(workspace, new) if old.is_file() else record.path
-    changed = _update(database, adapter_id, "name = ?, path = ?", (name, path))
-    for source, _ in moved:
-        with disk_errors(source):
-            source.unlink(missing_ok=True)
-    return changed
+    return _update(database, adapter_id, "name = ?", (name,))
 
 
 def take_out(database: Database, workspace: Path, adapter_id: int) -> Thrown:
@@ -130,8 +114,8 @@ def require_free(workspace: Path, entry: Thrown) -> None:
         thrown = workspace / "trash" / entry.id / "files" / str(row["path"])
         if place.exists() and thrown.exists():
             raise AdapterError(
-                f"Another adapter's file is called {place.name} by now. Rename that adapter first, then put this one "
-                "back."
+                f"Another adapter's file lies at {place} by now. Delete that adapter or move its file first, then put "
+                "this one back."
             )
 
 
@@ -224,14 +208,6 @@ def _check_name(name: str, others: Sequence[AdapterRecord]) -> None:
         raise AdapterError("`latest` always means the newest adapter. Choose another name.")
     if name.casefold() in {other.name.casefold() for other in others}:
         raise AdapterError(f"Another adapter is named {name} already. Choose another name.")
-
-
-def _duplicate(source: Path, target: Path) -> None:
-    """The same file under a second name: a link where the file system has them, else a copy."""
-    try:
-        target.hardlink_to(source)
-    except OSError:
-        write_bytes(target, source.read_bytes(), mode=0o644)
 
 
 def _numbered(name: str, is_taken: Callable[[str], bool]) -> str:

@@ -1,12 +1,12 @@
 """What a person changes about adapters: name, note, strength, and away with one; in a real workspace."""
 
-from pathlib import Path
-
 import pytest
 
 from sdpo_core.errors import AdapterError, StoreError
 from sdpo_core.housekeeping import put_back
+from sdpo_core.preferences.backups import write_backup
 from sdpo_core.preferences.records import AdapterRecord, Fit
+from sdpo_core.preferences.restoring import restore
 from sdpo_core.preferences.store import Store
 from sdpo_core.preferences.trash import Trash
 from tests.preferences.helpers import BASE
@@ -20,24 +20,15 @@ def add(store: Store, name: str, *, preview: bool = True) -> AdapterRecord:
     return store.add_adapter(name=name, path=path, sha256=name[0] * 64, base_sha256=BASE, run_id="run")
 
 
-def test_a_new_name_takes_file_and_picture_along(store: Store) -> None:
+def test_a_new_name_leaves_the_file_where_it_lies(store: Store) -> None:
+    """A backup of the database names files by their paths, and has to find them."""
     before = add(store, "warm")
     after = store.rename_adapter(before.id, "  Warm evenings / 2 ")
-    assert (after.name, after.path) == ("Warm evenings / 2", "adapters/Warm-evenings-2.safetensors")
-    assert after.model_copy(update={"name": before.name, "path": before.path}) == before, "nothing else has changed"
-    files = sorted(path.name for path in (store.workspace / "adapters").iterdir())
-    assert files == ["Warm-evenings-2.png", "Warm-evenings-2.safetensors"]
+    assert after.name == "Warm evenings / 2"
+    assert after.model_copy(update={"name": before.name}) == before, "nothing else has changed"
     assert store.adapter_file("warm EVENINGS / 2").read_bytes() == b"weights of warm"
     assert store.rename_adapter(after.id, after.name) == after, "the same name again changes nothing"
-
-
-def test_a_new_name_never_takes_another_adapters_file(store: Store) -> None:
-    warm, cool = add(store, "warm"), add(store, "cool", preview=False)
-    renamed = store.rename_adapter(cool.id, "warm!")
-    assert renamed.path == "adapters/warm-2.safetensors"
-    assert (store.workspace / warm.path).read_bytes() == b"weights of warm"
-    assert (store.workspace / renamed.path).read_bytes() == b"weights of cool"
-    assert not (store.workspace / renamed.path).with_suffix(".png").exists()
+    assert store.rename_adapter(after.id, "WARM evenings / 2").name == "WARM evenings / 2"
 
 
 @pytest.mark.parametrize(
@@ -60,21 +51,6 @@ def test_a_name_that_is_taken_is_refused(store: Store) -> None:
     add(store, "warm")
     with pytest.raises(AdapterError, match="Another adapter is named Warm already"):
         store.rename_adapter(add(store, "cool").id, "Warm")
-
-
-def test_an_adapter_without_its_file_can_be_renamed(store: Store) -> None:
-    record = add(store, "warm", preview=False)
-    (store.workspace / record.path).unlink()
-    assert store.rename_adapter(record.id, "gone").path == record.path
-
-
-def test_a_disk_without_links_gets_a_copy(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(self: Path, target: Path) -> None:
-        raise OSError("no links here")
-
-    monkeypatch.setattr(Path, "hardlink_to", refuse)
-    renamed = store.rename_adapter(add(store, "warm").id, "cool")
-    assert (store.workspace / renamed.path).read_bytes() == b"weights of warm"
 
 
 def test_note_and_strength_are_kept(store: Store) -> None:
@@ -119,9 +95,7 @@ def test_away_and_back(store: Store) -> None:
 
 def test_a_name_that_was_taken_meanwhile_is_numbered(store: Store) -> None:
     entry = store.throw_adapter(add(store, "warm").id)
-    other = add(store, "cool")
-    store.rename_adapter(other.id, "WARM")
-    (store.workspace / "adapters" / "WARM.safetensors").rename(store.workspace / "adapters" / "other.safetensors")
+    store.rename_adapter(add(store, "cool").id, "WARM")
     put_back(store.workspace, entry.id)
     assert sorted(record.name for record in store.adapters()) == ["WARM", "warm-2"]
 
@@ -129,11 +103,23 @@ def test_a_name_that_was_taken_meanwhile_is_numbered(store: Store) -> None:
 def test_a_file_that_has_its_place_meanwhile_is_not_overwritten(store: Store) -> None:
     entry = store.throw_adapter(add(store, "warm").id)
     other = add(store, "warm")
-    with pytest.raises(AdapterError, match="Rename that adapter first"):
+    with pytest.raises(AdapterError, match="then put this one back"):
         put_back(store.workspace, entry.id)
-    store.rename_adapter(other.id, "cool")
+    store.throw_adapter(other.id)
+    put_back(store.workspace, entry.id)
+    assert [record.name for record in store.adapters()] == ["warm"]
+
+
+def test_a_backup_of_before_finds_a_file_that_was_renamed_or_thrown_away(store: Store) -> None:
+    warm, cool = add(store, "warm"), add(store, "cool")
+    write_backup(store._database, store.workspace / "backups" / "day-2026-11-20.db")
+    store.rename_adapter(warm.id, "evenings")
+    entry = store.throw_adapter(cool.id)
+    restore(store.workspace, "day-2026-11-20.db")
+    assert store.adapter_file("warm").read_bytes() == b"weights of warm"
     put_back(store.workspace, entry.id)
     assert sorted(record.name for record in store.adapters()) == ["cool", "warm"]
+    assert store.adapter_file("cool").read_bytes() == b"weights of cool"
 
 
 def test_putting_back_that_was_cut_off_is_finished_by_repeating_it(store: Store) -> None:
