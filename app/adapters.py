@@ -16,7 +16,7 @@ from app.text import NO_SUCH_PREVIEW
 from sdpo_core import housekeeping
 from sdpo_core.errors import AdapterError, ConfigError, RunError, SdpoError, StoreError
 from sdpo_core.evaluation.judge import Verdict
-from sdpo_core.files.adapter_info import AdapterInfo, read_adapter_info
+from sdpo_core.files.adapter_info import AdapterInfo
 from sdpo_core.files.peft_keys import write_peft
 from sdpo_core.preferences.adapters import file_stem
 from sdpo_core.preferences.records import AdapterRecord
@@ -65,8 +65,8 @@ class Adapters:
     def cards(self) -> list[AdapterCard]:
         """Every adapter with what is known about it, newest first."""
         records = self._studio.store.adapters()
-        verdicts, rounds = self._studio.verdicts(), rounds_of(records, self._studio.workspace)
-        return [self._card(record, verdicts.get(record.sha256), rounds[record.sha256]) for record in records]
+        verdicts, rounds = self._studio.verdicts(), rounds_of(self._studio)
+        return [self._card(record, verdicts.get(record.sha256), rounds.get(record.sha256, 1)) for record in records]
 
     def snapshot(self, _: Any = None) -> Reply:
         """All cards, and the folders of other tools."""
@@ -164,7 +164,7 @@ class Adapters:
     def _card(self, record: AdapterRecord, verdict: Verdict | None, number: int) -> AdapterCard:
         path, info, problem = self._studio.workspace / record.path, None, ""
         try:
-            info = read_adapter_info(path)
+            info = self._studio.headers.read(path)
         except AdapterError as error:
             problem = text.UNREADABLE.format(why=error) if path.is_file() else text.GONE
         source = self._studio.base_of(record)

@@ -5,7 +5,6 @@ Messages may be anything; replies are plain JSON. Nothing here speaks of a blind
 
 import contextlib
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -14,8 +13,6 @@ from app import text_judge as text
 from app.studio import Studio
 from sdpo_core.errors import AdapterError, RunError, SdpoError
 from sdpo_core.evaluation.judge import Comparison, Share, Verdict
-from sdpo_core.files.adapter_info import read_adapter_info
-from sdpo_core.preferences.records import AdapterRecord
 from sdpo_core.training.runs import RunFolder
 
 Reply = dict[str, Any]
@@ -109,7 +106,7 @@ class Judging:
     def _rounds(self, shown: RunFolder) -> list[Reply]:
         """All blind tests with a verdict, oldest first, so that rounds can be compared."""
         found: list[Reply] = []
-        numbers = rounds_of(self._studio.store.adapters(), self._studio.workspace)
+        numbers = rounds_of(self._studio)
         for run in reversed(self._studio.judge_runs()):
             with contextlib.suppress(SdpoError):
                 told = self._studio.verdict(run)
@@ -124,12 +121,13 @@ class Judging:
         return {"trains": trains, "trainsSentence": text.trains(verdict.comparisons, on=trains)}
 
 
-def rounds_of(adapters: list[AdapterRecord], workspace: Path) -> dict[str, int]:
+def rounds_of(studio: Studio) -> dict[str, int]:
     """The round of every adapter file by its SHA-256: 1, and one more than that of the adapter that it continues."""
     parents: dict[str, str] = {}
+    adapters = studio.store.adapters()
     for record in adapters:
         with contextlib.suppress(AdapterError):  # a file that is gone or damaged tells nothing
-            parent = (read_adapter_info(workspace / record.path).sdpo or {}).get("continued_from")
+            parent = (studio.headers.read(studio.workspace / record.path).sdpo or {}).get("continued_from")
             if isinstance(parent, str):
                 parents[record.sha256] = parent
 

@@ -1,13 +1,11 @@
 """A model card for an adapter: what it is, how it was made, what a blind test said. Prompts only when asked for."""
 
-import contextlib
 import json
 from dataclasses import dataclass
 from typing import Any
 
 from app import text_adapters as text
 from app import text_judge
-from sdpo_core.errors import RunError
 from sdpo_core.evaluation.judge import Verdict
 from sdpo_core.files.adapter_info import AdapterInfo
 from sdpo_core.preferences.records import AdapterRecord
@@ -50,23 +48,14 @@ def winner_error(info: AdapterInfo, run: RunFolder | None) -> str:
     error = facts.get("winner_error")
     if not isinstance(error, int | float):
         return ""
-    check = _check(run, facts.get("step"))
+    step = facts.get("step")
+    check = run.health_at(step) if run and isinstance(step, int) else None
     held_out = bool(facts.get("held_out_pairs"))
     if check is None:
         return text.winner_error(float(error), None, None, held_out=held_out)
     return text.winner_error(
         float(check["winner_error"]), 2 * float(check["winner_error_se"]), check["budget"], held_out=check["held_out"]
     )
-
-
-def _check(run: RunFolder | None, step: Any) -> dict[str, Any] | None:
-    """The health check of the step that became the adapter."""
-    if run is None:
-        return None
-    with contextlib.suppress(RunError):  # damaged numbers; the header still tells the error
-        rows, _ = run.read_metrics()
-        return next((row for row in reversed(rows) if (row.get("kind"), row.get("step")) == ("health", step)), None)
-    return None
 
 
 def _front(known: Known) -> str:

@@ -13,6 +13,7 @@ import psutil
 
 from app import text, text_judge, text_train
 from app.forms import filled, prompt_lines, whole
+from app.headers import Headers
 from app.jobs import Jobs
 from app.models import Models
 from app.project_votes import ProjectJudgeVotes, ProjectRankVotes, ProjectTrainVotes
@@ -67,6 +68,7 @@ class Studio:
         self.review = Review(self.store)
         self.judge_votes = ProjectJudgeVotes(self.store, self.projects)
         self.models = Models(self.workspace)
+        self.headers = Headers()
         self._verdicts: dict[str, Verdict] = {}
 
     def close(self) -> None:

@@ -149,6 +149,8 @@ def _parser() -> argparse.ArgumentParser:
         verb.add_argument("--run", type=Path, help="a queued run folder to start, or a training run to resume")
         if name == "judge":
             judging.add_arguments(verb)
+        if name == "grid":
+            judging.add_grid_arguments(verb)
         if name == "download":
             download.add_arguments(verb)
         else:

@@ -161,6 +161,11 @@ def test_a_grid_draws_strengths_and_checkpoints(trained: RunFolder, workspace: P
         fit = store.find_adapter("mine").fit
     assert fit
     assert fit.matched == fit.modules
+    name, where = Path(end["run"]).name, ("--workspace", workspace)
+    assert "mine-step-3 at strength 0.5 is what you recommend" in sdpo("grid", *where, "--pick", name, "0", "1")
+    assert main(["grid", *map(str, where), "--pick", name, "0", "x"]) == 2
+    with Store(workspace) as store:
+        store.throw_adapter(store.find_adapter("mine-step-3").id)
 
 
 def test_judge_prompts_must_be_unseen(

@@ -7,7 +7,8 @@ from typing import Any
 
 from sdpo_core.commands import runs
 from sdpo_core.commands.output import DONE, Output
-from sdpo_core.errors import RunError
+from sdpo_core.errors import ConfigError, RunError
+from sdpo_core.evaluation.grid_plan import pick
 from sdpo_core.evaluation.judge import Verdict, verdict
 from sdpo_core.preferences.store import Store
 
@@ -22,6 +23,7 @@ GRID_EPILOGUE = """examples:
   grid --adapter latest                                       strengths 0 to 1.5, one image each
   grid --adapter latest --checkpoints 50 100 150              a row per checkpoint
   grid --adapter latest --prompt "a lake" --strengths 0 .5 1
+  grid --pick RUN 2 3                                         what stands in row 2, column 3 is what you recommend
 
 The images lie in the run's folder, grid/ROW-COLUMN.png; grid.json beside it says what is where."""
 
@@ -33,8 +35,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-longer-train", metavar="RUN", help="take that back")
 
 
+def add_grid_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's own arguments."""
+    parser.add_argument(
+        "--pick",
+        nargs=3,
+        metavar=("RUN", "ROW", "COLUMN"),
+        help="recommend the checkpoint and strength of an image that is drawn, instead; both count from 0",
+    )
+
+
 def other_than_making(options: dict[str, Any], workspace: Path, out: Output) -> int | None:
-    """Do what was asked for instead of making pairs; None when nothing was."""
+    """Do what was asked for instead of making images; None when nothing was."""
+    if options.get("pick"):
+        return _pick(workspace, options["pick"], out)
     if options.get("verdict"):
         return _tell(workspace, options["verdict"], out)
     for flag, trains in (("let_train", True), ("no_longer_train", False)):
@@ -72,4 +86,16 @@ def _let_train(workspace: Path, run_id: str, out: Output, *, trains: bool) -> in
     told = f"The votes on {pairs} blind comparisons train from the next run on; their prompts judge no more."
     sentence = told if trains else f"The votes on {pairs} blind comparisons train no more."
     out.result({"run": run.id, "pairs": pairs, "trains": trains}, sentence)
+    return DONE
+
+
+def _pick(workspace: Path, words: list[str], out: Output) -> int:
+    name, *place = words
+    if not all(word.isdecimal() for word in place):
+        raise ConfigError("Row and column are whole numbers from 0 on, as in the names of the images.")
+    run = runs.find_run(workspace, name)
+    with Store(workspace) as store:
+        record = pick(store, run, int(place[0]), int(place[1]))
+    sentence = f"{record.name} at strength {record.strength:g} is what you recommend now."
+    out.result(record.model_dump(mode="json"), sentence)
     return DONE

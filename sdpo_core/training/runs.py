@@ -195,6 +195,14 @@ class RunFolder:
         files = {path.name.removeprefix("step-"): path / "adapter.safetensors" for path in self.checkpoints()}
         return {int(step): file for step, file in files.items() if step.isdecimal() and file.is_file()}
 
+    def health_at(self, step: int) -> dict[str, Any] | None:
+        """The health check of the checkpoint after `step`; None when it is gone or can't be read."""
+        try:
+            health = self._read_json(f"checkpoints/{self.checkpoint_path(step).name}/state.json").get("health")
+        except RunError:
+            return None
+        return cast("dict[str, Any]", health) if isinstance(health, dict) else None
+
     def previews(self) -> dict[int, list[Path]]:
         """Preview images by step; step 0 is the base model."""
         found: dict[int, list[Path]] = {}

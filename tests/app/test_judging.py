@@ -1,5 +1,6 @@
 """What the page Judge tells of a blind test, and when; and that its votes train only on request."""
 
+import dataclasses
 import json
 from typing import Any
 
@@ -8,10 +9,10 @@ import pytest
 from app import text_judge as text
 from app.judging import Judging, rounds_of
 from app.studio import Studio
-from sdpo_core.errors import ConfigError, StoreError
+from sdpo_core.errors import AdapterError, ConfigError, StoreError
 from sdpo_core.preferences.pairs import training_pairs
 from tests.app.helpers import BASE, make_judge_run, wait_for
-from tests.app.shelves import add_adapter, judge_all
+from tests.app.shelves import add_adapter, judge_all, write_adapter
 
 
 @pytest.fixture
@@ -63,17 +64,28 @@ def test_rounds_follow_the_adapters_that_were_continued(studio: Studio, judging:
     told: Any = judging.shown(late)
     assert sorted(one["name"].split(",")[0] for one in told["rounds"]) == ["Round 1: warm", "Round 2: warmer"]
     assert [one["now"] for one in told["rounds"] if one["name"].startswith("Round 2")] == [True]
-    assert rounds_of(studio.store.adapters(), studio.workspace) == {first.sha256: 1, second.sha256: 2}
+    assert rounds_of(studio) == {first.sha256: 1, second.sha256: 2}
     (studio.workspace / second.path).write_bytes(b"damaged")
-    assert rounds_of(studio.store.adapters(), studio.workspace)[second.sha256] == 1
+    assert rounds_of(studio)[second.sha256] == 1
 
 
-def test_adapters_that_continue_each_other_end(studio: Studio) -> None:
+def test_adapters_that_continue_each_other_end(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     record = add_adapter(studio, "odd", 1)
-    with pytest.MonkeyPatch.context() as patched:
-        info = type("Info", (), {"sdpo": {"continued_from": record.sha256}})
-        patched.setattr("app.judging.read_adapter_info", lambda _: info)
-        assert rounds_of([record], studio.workspace) == {record.sha256: 2}
+    info = studio.headers.read(studio.workspace / record.path)
+    facts = {"continued_from": record.sha256}
+    monkeypatch.setattr(studio.headers, "read", lambda _: dataclasses.replace(info, sdpo=facts))
+    assert rounds_of(studio) == {record.sha256: 2}
+
+
+def test_headers_are_read_again_when_the_file_changes(studio: Studio) -> None:
+    path = studio.workspace / add_adapter(studio, "warm", 1).path
+    first = studio.headers.read(path)
+    assert studio.headers.read(path) is first
+    write_adapter(path, 2, pairs=77)
+    assert (studio.headers.read(path).sdpo or {})["pairs"] == 77
+    path.unlink()
+    with pytest.raises(AdapterError, match="can't be read"):
+        studio.headers.read(path)
 
 
 def test_a_verdict_stays_with_its_file_when_the_name_changes(studio: Studio, judging: Judging) -> None:

@@ -5,6 +5,7 @@ import pytest
 from app import text_adapters as text
 from app.adapters import Adapters
 from app.studio import Studio
+from sdpo_core.atomic import write_json
 from tests.app.helpers import make_judge_run
 from tests.app.shelves import add_adapter, judge_all
 
@@ -20,7 +21,7 @@ def test_a_judged_adapter_tells_its_verdict_with_the_interval(studio: Studio, sh
     record = add_adapter(studio, "warm", settings=SETTINGS)
     run = studio.jobs.open(record.run_id, "train")
     check = {"winner_error": 0.004, "winner_error_se": 0.002, "budget": 0.02, "held_out": True}
-    run.append_metrics({"step": 100, "kind": "health", **check})
+    write_json(run.checkpoint_path(100) / "state.json", {"step": 100, "health": check})
     studio.store.recommend(record.id, 0.75)
     judge_all(studio, make_judge_run(studio.workspace, 4, sha256=record.sha256), "wwtl")
     name, card = shelf.model_card(record.id, prompts=False)
