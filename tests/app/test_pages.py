@@ -1,6 +1,7 @@
 """What buttons and refreshes of the built page do, asked without a browser."""
 
 import asyncio
+import json
 import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,8 @@ from sdpo_core.errors import ModelNotHere, PredictionUnknown, RunError
 from sdpo_core.hub.fetch import download
 from sdpo_core.hub.plan import plan_download, size_in_words
 from sdpo_core.training.runs import RunFolder
-from tests.app.helpers import add_pair, wait_for
+from tests.app.helpers import add_pair, make_judge_run, wait_for
+from tests.app.shelves import add_adapter, judge_all
 from tests.hub_server import HubServer, serving
 from tests.original_layout import essentials
 from tests.tiny_model import build_tiny_pipeline
@@ -75,12 +77,30 @@ def test_stop_ends_the_running_training_while_an_earlier_one_is_looked_at(page: 
     wait_for(lambda: studio.jobs.status(running).state == "stopped")
 
 
-@pytest.mark.parametrize("elem_id", ["train-run", "judge-adapter"])
+@pytest.mark.parametrize("elem_id", ["train-run", "judge-adapter", "judge-run", "grid-adapter", "grid-run"])
 def test_a_page_that_was_open_before_a_restart_is_understood(page: BuiltPage, elem_id: str) -> None:
     """It sends what it shows; the restarted studio has put nothing into its lists yet."""
     dropdown = cast(gr.Dropdown, page.component(elem_id))
     assert dropdown.choices == []
     assert dropdown.preprocess("of an earlier life") == "of an earlier life"
+
+
+def test_what_is_judged_and_drawn_stays_chosen(page: BuiltPage, studio: Studio) -> None:
+    for number, name in enumerate(("warm", "cool")):
+        add_adapter(studio, name, number + 1, model="demo")
+    shown = page.fire("tab-judge", "select", judge_adapter="warm", grid_adapter="warm", grid_checkpoints=["50", "75"])
+    assert shown[page.component("judge-adapter")].value == shown[page.component("grid-adapter")].value == "warm"
+    assert shown[page.component("grid-checkpoints")].value == ["50"], "75 is none of its checkpoints"
+    assert not shown[page.component("judge-run")].visible
+    first, second = (make_judge_run(studio.workspace, 1, "warm", first=number) for number in (500, 600))
+    judge_all(studio, first, "w")
+    shown = page.fire("judge-run", "input", judge_run=first.id)
+    assert shown[page.component("judge-board")] == first.id
+    assert json.loads(shown[page.component("verdict-card")])["run"] == first.id
+    shown = page.fire("tab-judge", "select", judge_run="of an earlier life")
+    assert shown[page.component("judge-board")] == second.id, "the newest"
+    assert shown[page.component("verdict-card")] == ""
+    assert shown[page.component("judge-run")].visible
 
 
 def test_the_note_stays_with_what_stands_in_the_model_field(page: BuiltPage) -> None:
