@@ -12,6 +12,7 @@ from app.judging import Judging
 from app.pages.common import BUSY, Context, Page, Updates, Values, choice, now, told
 from app.pages.judge_grid import build_grid
 from sdpo_core.config import JudgeConfig
+from sdpo_core.errors import SdpoError
 
 _COMPARISONS: int = JudgeConfig.model_fields["comparisons"].default
 
@@ -48,11 +49,17 @@ def build(context: Context) -> Page:
     def view(values: Values, run_id: str | None) -> Updates:
         names = studio.adapter_names()
         run = judging.find(run_id)
-        verdict_now = judging.shown(run) if run else None
+        verdict_now, problem = None, ""
+        try:
+            verdict_now = judging.shown(run) if run else None
+        except SdpoError as error:  # this one is damaged; another can still be chosen
+            problem = str(error)
         status = studio.jobs.status(run) if run else None
         listed = judging.choices()
         if run is None:
             sentence = note_value("" if names else words.NO_ADAPTER)
+        elif problem:
+            sentence = note_value(problem, "bad")
         elif status and status.state == "failed":
             sentence = note_value(status.message, "bad", run.log_tail(12))
         else:

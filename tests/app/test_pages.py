@@ -11,6 +11,7 @@ from typing import Any, cast
 import gradio as gr
 import pytest
 from gradio.blocks import Block
+from PIL import Image
 from safetensors.torch import save_file
 
 from app import text, text_model, text_train
@@ -92,7 +93,8 @@ def test_what_is_judged_and_drawn_stays_chosen(page: BuiltPage, studio: Studio) 
     assert shown[page.component("judge-adapter")].value == shown[page.component("grid-adapter")].value == "warm"
     assert shown[page.component("grid-checkpoints")].value == ["50"], "75 is none of its checkpoints"
     assert not shown[page.component("judge-run")].visible
-    first, second = (make_judge_run(studio.workspace, 1, "warm", first=number) for number in (500, 600))
+    made = [make_judge_run(studio.workspace, 1, "warm", first=number) for number in (500, 600)]
+    first, second = sorted(made, key=lambda run: run.id)
     judge_all(studio, first, "w")
     shown = page.fire("judge-run", "input", judge_run=first.id)
     assert shown[page.component("judge-board")] == first.id
@@ -101,6 +103,21 @@ def test_what_is_judged_and_drawn_stays_chosen(page: BuiltPage, studio: Studio) 
     assert shown[page.component("judge-board")] == second.id, "the newest"
     assert shown[page.component("verdict-card")] == ""
     assert shown[page.component("judge-run")].visible
+    bases = [one.id for one in studio.store.candidates() if one.recipe and not one.recipe.adapters]
+    pair = studio.store.add_pair(bases[0], _same_prompt(studio, bases[0]), purpose="judge", run_id=second.id)
+    studio.store.vote("a vote on two images of the base", pair.id, "left")
+    judge_all(studio, second, "w")
+    shown = page.fire("judge-run", "input", judge_run=second.id)
+    assert "not one image with and one without the adapter" in shown[page.component("judge-title")]
+    assert page.fire("judge-run", "input", judge_run=first.id)[page.component("verdict-card")]
+
+
+def _same_prompt(studio: Studio, candidate_id: int) -> int:
+    """Another image of the base model, of the same prompt."""
+    recipe = studio.store.candidate(candidate_id).recipe
+    assert recipe
+    made = recipe.model_copy(update={"seed": recipe.seed + 77})
+    return studio.store.add_candidate(Image.new("RGB", (64, 64), (1, 2, 3)), made).id
 
 
 def test_the_note_stays_with_what_stands_in_the_model_field(page: BuiltPage) -> None:
