@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import gradio as gr
 
+from app.adapters import Adapters
 from app.forms import whole
 from app.overview import Overview
 from app.studio import Studio
@@ -73,8 +74,12 @@ class Api:
         return self._studio.plan(_table(settings)).sentence
 
     def train(self, settings: dict[str, Any] | None = None) -> str:
-        """Train an adapter from the votes. Settings are those of `train --help`. Gives the id of the run."""
-        return self._studio.train(_table(settings)).id
+        """Train an adapter from the votes. Settings are those of `train --help`.
+
+        Gives the id of the run; nothing when it waits until what runs now has ended.
+        """
+        run = self._studio.train(_table(settings))
+        return run.id if run else ""
 
     def resume(self, run: str) -> str:
         """Go on with a stopped or failed training run."""
@@ -108,11 +113,11 @@ class Api:
             {
                 "name": card.record.name,
                 "base": card.base,
-                "verdict": card.verdict,
+                "verdict": card.verdict.sentence if card.verdict else "",
                 "problem": card.problem,
                 "file": f"/sdpo/adapter/{card.record.id}",
             }
-            for card in self._studio.adapters()
+            for card in Adapters(self._studio).cards()
         ]
 
     def _run(self, run_id: str) -> RunFolder:

@@ -115,7 +115,7 @@ class Overview:
         working = current is not None and not self._studio.jobs.is_idle(*current)
         if working and current and current[1].verb != "generate":
             return None
-        judged = not counts.adapters or self._studio.store.adapters()[0].name in self._studio.verdicts()
+        judged = not counts.adapters or self._studio.store.adapters()[0].sha256 in self._studio.verdicts()
         if not judged and not working:
             return NextStep(*text.NEXT_JUDGE, tab="judge")
         if counts.open_pairs and counts.decided < WANTED_VOTES:

@@ -11,11 +11,12 @@ from typing import Any, Literal
 
 import psutil
 
-from app import text, text_train
+from app import text, text_judge, text_train
 from app.estimate import estimate
 from app.finder import ModelFinder
 from app.forms import filled, whole
 from app.generating import checked_prompts, generate_config, starter_prompts
+from app.headers import Headers
 from app.importing import Imports
 from app.jobs import Jobs
 from app.models import Models
@@ -26,7 +27,7 @@ from app.waiting import RunQueue
 from sdpo_core.config import DownloadConfig, JudgeConfig, TrainConfig, steps_for_pairs
 from sdpo_core.errors import AdapterError, DataError, RunError, SdpoError, StoreError
 from sdpo_core.evaluation.judge import Verdict, verdict
-from sdpo_core.files.adapter_info import read_adapter_info
+from sdpo_core.files.hashing import sha256_remembered
 from sdpo_core.files.model_info import ModelInfo
 from sdpo_core.preferences.pairs import TrainingPairs, split_held_out, training_pairs
 from sdpo_core.preferences.records import AdapterRecord
@@ -56,20 +57,6 @@ class Plan:
         return bool(self.pairs.usable)
 
 
-@dataclass(frozen=True)
-class AdapterCard:
-    """An adapter as the person sees it."""
-
-    record: AdapterRecord
-    path: Path
-    base: str
-    trained_on: str
-    verdict: str
-    note: str
-    problem: str  # why the file can't be used; empty when it can
-    has_preview: bool
-
-
 class Studio:
     """The studio on the projects of one root, of which one is open. Every method may be called from any thread."""
 
@@ -86,6 +73,7 @@ class Studio:
         self.finder = ModelFinder(root, self.models)
         self.queue = RunQueue(self.jobs)
         self.imports = Imports(self.jobs, self.queue)
+        self.headers = Headers()
         self._verdicts: dict[str, Verdict] = {}
 
     def close(self) -> None:
@@ -134,7 +122,7 @@ class Studio:
 
     def newest_download(self) -> tuple[RunFolder, Status] | None:
         """The newest download and what it says; None when there was none."""
-        run = next(iter(self._readable("download")), None)
+        run = next(iter(self.readable("download")), None)
         return (run, self.jobs.status(run)) if run else None
 
     def downloading(self) -> str:
@@ -168,7 +156,8 @@ class Studio:
         """What `train` would do with this form now; raises `SdpoError` when a setting or the model is impossible."""
         info = self.model()
         config = self._train_config(form, info)
-        pairs = training_pairs(self.store, info.sha256, config.pairs_from)
+        start = sha256_remembered(self.store.adapter_file(config.continue_from)) if config.continue_from else None
+        pairs = training_pairs(self.store, info.sha256, config.pairs_from, start)
         split = split_held_out(pairs.usable, config.held_out_fraction, config.seed)
         steps = config.steps or steps_for_pairs(len(split.train))
         found = estimate(self.jobs.root, config)
@@ -177,6 +166,8 @@ class Studio:
         if pairs.usable:
             memory = (found.peak_gib, found.total_gib) if found else None
             sentence = text_train.plan(pairs.sentence(), steps, eta_s, memory)
+            if config.continue_from:
+                sentence = f"{text_train.GOES_ON.format(name=config.continue_from)} {sentence}"
             if len(pairs.usable) < WANTED_VOTES:
                 sentence = f"{sentence} {text.FEW_VOTES.format(wanted=WANTED_VOTES)}"
         else:
@@ -220,7 +211,7 @@ class Studio:
 
     def training_runs(self) -> list[RunFolder]:
         """All training runs, newest first."""
-        return self._readable("train")
+        return self.readable("train")
 
     def resumable(self, run: RunFolder) -> bool:
         """Whether a training run can go on now."""
@@ -248,19 +239,28 @@ class Studio:
 
     # ------------------------------------------------------------------------------------------------------- judge
 
-    def judge(self, adapter_name: str | None, comparisons: Any) -> RunFolder:
-        """Draw blind comparisons of an adapter with the base model that it was trained on."""
-        if not adapter_name:
-            raise AdapterError(text.CHOOSE_ADAPTER if self.store.adapters() else text.NO_ADAPTER)
-        record = self.store.find_adapter(str(adapter_name))
-        info = self.inspect(self._base_of(record))
-        wanted = whole(comparisons, 1, _MOST_COMPARISONS, text.COMPARISONS_RANGE)
-        values = {"model": info.source, "threads": _threads(info), "adapter": record.name, "comparisons": wanted}
-        return self.jobs.start("judge", JudgeConfig.parse(values))
+    def judge(self, adapter_name: str | None, comparisons: Any, strength: Any = None) -> RunFolder:
+        """Draw blind comparisons of an adapter with its base model, at the strength that is recommended for it or 1."""
+        record = self.require_adapter(adapter_name)
+        wanted = whole(comparisons, 1, _MOST_COMPARISONS, text_judge.COMPARISONS_RANGE)
+        recommended = {} if record.strength is None else {"strength": record.strength}
+        values = {**self.where(record), "adapter": record.name, "comparisons": wanted, **recommended}
+        return self.jobs.start("judge", JudgeConfig.parse({**values, **filled({"strength": strength})}))
+
+    def require_adapter(self, name: Any) -> AdapterRecord:
+        """The adapter that was chosen on a page; raises `AdapterError` when that is none."""
+        if not name:
+            raise AdapterError(text_judge.CHOOSE_ADAPTER if self.store.adapters() else text_judge.NO_ADAPTER)
+        return self.store.find_adapter(str(name))
+
+    def where(self, record: AdapterRecord) -> dict[str, Any]:
+        """The settings of a job that draws with an adapter: its base model, and as many threads as that gains from."""
+        info = self.inspect(self.base_of(record))
+        return {"model": info.source, "threads": _threads(info)}
 
     def judge_runs(self) -> list[RunFolder]:
         """All judge runs, newest first."""
-        return [run for run in self._readable("judge") if {"adapter", "comparisons"} <= run.config().keys()]
+        return [run for run in self.readable("judge") if {"adapter", "comparisons"} <= run.config().keys()]
 
     def verdict(self, run: RunFolder) -> Verdict | None:
         """The verdict of a judge run; None until its last vote. Then it is closed, so it is remembered."""
@@ -272,17 +272,16 @@ class Studio:
         return self._verdicts[run.id]
 
     def verdicts(self) -> dict[str, Verdict]:
-        """The newest verdict of every judged adapter, by name."""
+        """The newest verdict of every judged adapter file, by its SHA-256: a name may belong to another by now."""
         found: dict[str, Verdict] = {}
         for run in self.judge_runs():
-            name = str(run.config().get("adapter"))
             with contextlib.suppress(StoreError, RunError):  # a judgement with a damaged pair or plan tells nothing
-                told = None if name in found else self.verdict(run)
+                told = self.verdict(run)
                 if told:
-                    found[name] = told
+                    found.setdefault(told.adapter_sha256, told)
         return found
 
-    def _readable(self, verb: Verb) -> list[RunFolder]:
+    def readable(self, verb: Verb) -> list[RunFolder]:
         """Runs whose folder can be read; `doctor` names the others."""
 
         def readable(run: RunFolder) -> bool:
@@ -293,51 +292,16 @@ class Studio:
 
         return [run for run in list_runs(self.jobs.root, verb) if readable(run)]
 
-    def _base_of(self, record: AdapterRecord) -> str:
+    def base_of(self, record: AdapterRecord) -> str:
+        """The model that an adapter was trained on, or the best guess."""
         try:
             return str(self.jobs.open(record.run_id, "train").config()["model"])
         except (RunError, KeyError):  # the run folder was cleared away; the chosen model is the best guess
             return self.model_source()
 
-    # ---------------------------------------------------------------------------------------------------- adapters
-
-    def adapters(self) -> list[AdapterCard]:
-        """Every adapter with what is known about it, newest first."""
-        verdicts = self.verdicts()
-        return [self._card(record, verdicts.get(record.name)) for record in self.store.adapters()]
-
     def adapter_names(self) -> list[str]:
         """Names of the adapters, newest first."""
         return [record.name for record in self.store.adapters()]
-
-    def _card(self, record: AdapterRecord, told: Verdict | None) -> AdapterCard:
-        path = self.workspace / record.path
-        pairs, step, problem = None, None, ""
-        try:
-            facts = read_adapter_info(path).sdpo or {} if path.is_file() else None
-            if facts is None:
-                problem = text.ADAPTER_GONE
-            else:
-                pairs, step = facts.get("pairs"), facts.get("step")
-        except AdapterError as error:
-            problem = text.UNREADABLE_ADAPTER.format(why=error)
-        source = self._base_of(record)
-        return AdapterCard(
-            record=record,
-            path=path,
-            base=source,
-            trained_on=text.trained_on(pairs, step),
-            verdict=told.sentence if told else text.NOT_JUDGED,
-            note="" if self._works_elsewhere(source) else text.WORKS_ONLY_HERE,
-            problem=problem,
-            has_preview=path.with_suffix(".png").is_file(),
-        )
-
-    def _works_elsewhere(self, source: str) -> bool:
-        try:
-            return self.inspect(source).comfyui
-        except SdpoError:  # the base model is gone; its adapters may well work where it still is
-            return True
 
     # ------------------------------------------------------------------------------------------------ files by id
 
@@ -351,23 +315,6 @@ class Studio:
         if not 0 <= number < len(previews):
             raise RunError(text.NO_SUCH_PREVIEW)
         return previews[number]
-
-    def adapter_path(self, adapter_id: int) -> Path:
-        """An adapter's file; raises `AdapterError` when there is none."""
-        record = next((record for record in self.store.adapters() if record.id == adapter_id), None)
-        if record is None:
-            raise AdapterError(text.NO_SUCH_ADAPTER)
-        path = self.workspace / record.path
-        if not path.is_file():
-            raise AdapterError(text.ADAPTER_GONE)
-        return path
-
-    def adapter_preview_path(self, adapter_id: int) -> Path:
-        """The picture beside an adapter's file; raises `StoreError` when there is none."""
-        path = self.adapter_path(adapter_id).with_suffix(".png")
-        if not path.is_file():
-            raise StoreError(text.NO_SUCH_PREVIEW)
-        return path
 
 
 def _elapsed_s(run: RunFolder, stepping_s: float) -> float:

@@ -2,7 +2,7 @@
 
 Library errors (`SdpoError`) bring their own sentences.
 
-The pages Home and Disk have theirs in `app.text_home`.
+The pages Home and Disk have theirs in `app.text_home`, Judge and Adapters in `app.text_judge` and `app.text_adapters`.
 
 Plain words first: what happens, then what to do. Widgets get their strings from here as a `text` property.
 """
@@ -102,6 +102,7 @@ JOB_NAMES = {
     "measure": "Measuring",
     "train": "Training",
     "judge": "Drawing comparisons",
+    "grid": "Drawing the grid",
 }
 
 
@@ -146,6 +147,7 @@ STATUS = {
         "measure": "Measured",
         "train": "Training done",
         "judge": "Comparisons ready",
+        "grid": "Grid drawn",
     },
     "stopped": {
         "download": "Download stopped",
@@ -154,6 +156,7 @@ STATUS = {
         "measure": "Measuring stopped",
         "train": "Training stopped",
         "judge": "Comparisons stopped",
+        "grid": "Grid stopped",
     },
     "failed": {
         "download": "Download failed",
@@ -162,6 +165,7 @@ STATUS = {
         "measure": "Measuring failed",
         "train": "Training failed",
         "judge": "Comparisons failed",
+        "grid": "Grid failed",
     },
     "names": JOB_NAMES,
     "theme": "Switch between light and dark",
@@ -293,6 +297,9 @@ FIELD_LABELS = {
     "negative": "Negative prompt",
     "comparisons": "Comparisons",
     "strength": "Strength of the adapter",
+    "strengths": "Strengths",
+    "prompt": "Prompt",
+    "checkpoints": "Checkpoints",
 }
 """Names of the settings that stand in forms; the explanation under each is its docstring in `sdpo_core.config`."""
 
@@ -326,61 +333,6 @@ PREVIEWS = {
     "gone": "This preview is gone from disk.",
 }
 
-LOG = {"empty": "The log is empty so far.", "label": "Last lines of the log"}
-
-
-# --- judge -----------------------------------------------------------------------------------------------------------
-
-JUDGE_INTRO = (
-    "A blind test on prompts and seeds that nothing was trained on: one image is by the base model, the other by your "
-    "adapter. The number of comparisons is fixed before the first vote; the verdict comes at the end."
-)
-ADAPTER_LABEL = "Adapter"
-ADAPTER_INFO = "Newest first."
-COMPARISONS_INFO = "20 show a clear taste, 50 a slight one."
-JUDGE_SETUP = "New blind test"
-JUDGE_BUTTON = "Start judging"
-NO_ADAPTER = "There is no adapter yet. Train one first; then it is judged here."
-CHOOSE_ADAPTER = "Choose an adapter to judge."
-STARTED_JUDGE = "The comparisons are being drawn. You can vote as soon as the first one is there."
-COMPARISONS_RANGE = "Comparisons must be a whole number from 1 to 1000."
-JUDGING = "Blind test of {name}"
-VERDICT = {
-    "title": "Verdict",
-    "base": "base preferred",
-    "even": "50 %",
-    "adapter": "adapter preferred",
-    "scale": "Share of comparisons in which you preferred the adapter",
-    "counts": "{wins} for the adapter, {losses} for the base model, {ties} equal",
-    "interval": "95 % interval {low} to {high}",
-}
-
-# --- adapters --------------------------------------------------------------------------------------------------------
-
-ADAPTERS_INTRO = "What your votes became. Each file loads wherever LoRA files of its base model do."
-ADAPTERS = {
-    "label": "Your adapters",
-    "empty": "No adapter yet.",
-    "emptyHint": "Generate, vote and train; the result appears here.",
-    "copy": "Copy path",
-    "copied": "Copied",
-    "copyFailed": "Select the path and copy it by hand.",
-    "download": "Download",
-    "noPreview": "No preview",
-}
-WORKS_ONLY_HERE = "Works only in the studio: the demo model is too small for other tools to recognise."
-NOT_JUDGED = "Not judged yet"
-UNREADABLE_ADAPTER = "This file can't be read: {why}"
-ADAPTER_GONE = "The file of this adapter is gone from the workspace's adapters folder."
-NO_SUCH_ADAPTER = "There is no such adapter in this workspace. Reload the page."
 NO_SUCH_PREVIEW = "There is no such preview."
 
-
-def trained_on(pairs: int | None, step: int | None) -> str:
-    """How an adapter was made."""
-    parts = []
-    if pairs is not None:
-        parts.append(f"{number(pairs, 'pair', 'pairs')}")
-    if step is not None:
-        parts.append(f"step {step}")
-    return ", ".join(parts)
+LOG = {"empty": "The log is empty so far.", "label": "Last lines of the log"}

@@ -6,6 +6,7 @@ PRESET_LABEL = "Preset"
 PRESET_INFO = "Fills in the fields below; change what you like afterwards."
 NO_PRESET = "defaults"
 ROUND_TWO_INFO = "Leave empty for a new adapter. It learns from pairs that were drawn with it."
+GOES_ON = "It goes on with {name}."
 ALL_SETTINGS = "All settings"
 ALL_SETTINGS_NOTE = "An empty field takes what suits the model. Impossible combinations are refused in words."
 GROUPS: dict[str, tuple[str, ...]] = {

@@ -1,7 +1,7 @@
 """The command line: every verb the studio's jobs run, for people and scripts too.
 
-Jobs (download, generate, import, measure, train, judge) write a run folder and can be watched from anywhere;
-`--run FOLDER` starts a queued folder, or resumes a training run from its last checkpoint. Exit codes stand in
+Jobs (download, generate, import, measure, train, judge, grid) write a run folder and can be watched from
+anywhere; `--run FOLDER` starts a queued folder, or resumes a training run from its last checkpoint. Exit codes stand in
 `commands.output`, docs in docs/cli.md.
 """
 
@@ -19,12 +19,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from sdpo_core import __version__
-from sdpo_core.commands import adapter, download, exports, imports, models, runs, vote
+from sdpo_core.commands import adapter, download, exports, imports, judging, models, runs, vote
 from sdpo_core.commands.flags import add_settings, any_given, settings_from
 from sdpo_core.commands.output import DONE, EXIT_CODES, FAILED, STOPPED, Output, progress
 from sdpo_core.config import (
     DownloadConfig,
     GenerateConfig,
+    GridConfig,
     ImportConfig,
     JudgeConfig,
     Settings,
@@ -33,9 +34,7 @@ from sdpo_core.config import (
 )
 from sdpo_core.doctor import examine
 from sdpo_core.errors import ConfigError, RunError, SdpoError
-from sdpo_core.evaluation.judge import verdict
 from sdpo_core.hub.plan import required_hub_id
-from sdpo_core.preferences.store import Store
 from sdpo_core.training.runs import FINISHED, Reporter, RunFolder, Status, Verb
 
 JOBS: dict[Verb, type[Settings]] = {
@@ -45,6 +44,7 @@ JOBS: dict[Verb, type[Settings]] = {
     "measure": TrainConfig,
     "train": TrainConfig,
     "judge": JudgeConfig,
+    "grid": GridConfig,
 }
 _ABOUT = {
     "download": download.ABOUT,
@@ -52,7 +52,8 @@ _ABOUT = {
     "import": imports.ABOUT,
     "measure": "say what a training run would take: memory and minutes; nothing is trained",
     "train": "train an adapter from the votes, or resume a run",
-    "judge": "make blind same-seed pairs, base against adapter, or tell the verdict on them",
+    "judge": judging.ABOUT,
+    "grid": judging.GRID_ABOUT,
 }
 _EPILOGUES = {
     "download": download.EPILOGUE,
@@ -76,10 +77,8 @@ examples:
 
 Ctrl-C saves a checkpoint and stops; a second Ctrl-C ends at once. The run's config.json holds
 every setting that was in force.""",
-    "judge": """examples:
-  judge --adapter latest                    20 comparisons on prompts that nothing was trained on
-  vote --judge RUN                          choose, without knowing which is which
-  judge --verdict RUN                       after the last vote""",
+    "judge": judging.EPILOGUE,
+    "grid": judging.GRID_EPILOGUE,
 }
 
 
@@ -156,7 +155,9 @@ def _parser() -> argparse.ArgumentParser:
         )
         verb.add_argument("--run", type=Path, help="a queued run folder to start, or a training run to resume")
         if name == "judge":
-            verb.add_argument("--verdict", metavar="RUN", help="tell the verdict of a judge run instead")
+            judging.add_arguments(verb)
+        if name == "grid":
+            judging.add_grid_arguments(verb)
         if name == "import":
             imports.add_arguments(verb)
         elif name == "download":
@@ -194,8 +195,9 @@ def _job(verb: Verb, options: dict[str, Any], out: Output) -> int:
     workspace: Path = options["workspace"].resolve()
     if verb == "import" and not options["run"]:
         return imports.call(options, out)  # a person at a terminal needs no run folder for this
-    if options.get("verdict"):
-        return _verdict(workspace, options["verdict"], out)
+    told = judging.other_than_making(options, workspace, out)
+    if told is not None:
+        return told
     if options.get("plan"):
         return download.tell_plan(settings_from(options, DownloadConfig), out)
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
@@ -322,6 +324,10 @@ def _entry(verb: Verb) -> Callable[..., None]:
             from sdpo_core.training.measure import run_measure
 
             return run_measure
+        case "grid":
+            from sdpo_core.evaluation.grid import run_grid
+
+            return run_grid
         case "train":
             from sdpo_core.training.job import run_train
 
@@ -357,15 +363,6 @@ def _terminal() -> Iterator[Callable[[Status], None]]:
 
 def _log_line(status: Status) -> None:
     print(f"[{status.state}] {status.step}/{status.total} {status.message}", file=sys.stderr, flush=True)
-
-
-def _verdict(workspace: Path, run_id: str, out: Output) -> int:
-    run = runs.find_run(workspace, run_id)
-    with Store(workspace) as store:
-        found = verdict(store, run)
-    sentence = found.sentence if found else "Not all comparisons are voted on yet; the verdict shows at the end."
-    out.result({"complete": False, "sentence": sentence, **(vars(found) if found else {})}, sentence)
-    return DONE
 
 
 def _doctor(options: dict[str, Any], out: Output) -> int:

@@ -125,6 +125,32 @@ class JudgeConfig(Sampling):
     """Where the adapter acts: `both` branches of guidance, or only the `conditional` one."""
 
 
+class GridConfig(Sampling):
+    """Settings of `grid`: one prompt and seed, over strengths of an adapter and steps of its training."""
+
+    adapter: str = Field(default="latest", min_length=1)
+    """Adapter to look at: a file, an adapter's name in the workspace, or `latest`."""
+    prompt: str = Field(default="", max_length=10_000)
+    """The prompt of all images; empty takes the first built-in starter prompt for the model."""
+    negative: str = Field(default="", max_length=10_000)
+    """Negative prompt of all images."""
+    seed: int = Field(default=800_000, ge=0, lt=2**32)
+    """The seed of all images."""
+    strengths: tuple[Annotated[float, Field(ge=-2.0, le=2.0)], ...] = Field(
+        default=(0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5), min_length=1, max_length=16
+    )
+    """Strengths of the adapter, one a column; 0 is the base model."""
+    checkpoints: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(), max_length=16)
+    """Steps of the adapter's training run, one a row; unset takes the adapter's file alone."""
+    adapter_branch: Literal["both", "conditional"] = "both"
+    """Where the adapter acts: `both` branches of guidance, or only the `conditional` one."""
+
+    @field_validator("strengths", "checkpoints")
+    @classmethod
+    def _once_and_in_order(cls, values: tuple[float, ...]) -> tuple[float, ...]:
+        return tuple(sorted(set(values)))
+
+
 class DownloadConfig(Settings):
     """Settings of `download`: a model of the Hugging Face hub, into the cache that other tools share."""
 
@@ -327,11 +353,16 @@ def _sentences(cls: type[BaseModel], problems: Sequence[Any]) -> Iterator[str]:
     """One sentence a setting. A setting of two kinds (`beta`: a number or `auto`) has a problem for each of them."""
     for place, same in itertools.groupby(problems, key=lambda problem: problem["loc"][:1]):
         first, *others = same
-        kinds = [other["msg"].removeprefix("Input should be ") for other in others if isinstance(other["loc"][1], str)]
+        kinds = [other["msg"].removeprefix("Input should be ") for other in others if _names_a_kind(other)]
         if not kinds:
             yield from (_sentence(cls, problem) for problem in (first, *others))
         else:
             yield f"{place[0]}: {', or '.join((first['msg'], *kinds))} (got {first['input']!r})."
+
+
+def _names_a_kind(problem: Any) -> bool:
+    """Whether a problem is one of several kinds that a setting may have, not one of its elements."""
+    return len(problem["loc"]) > 1 and isinstance(problem["loc"][1], str)
 
 
 def _sentence(cls: type[BaseModel], problem: Any) -> str:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -134,7 +135,37 @@ def test_judging_is_blind_and_ends_in_a_verdict(trained: RunFolder, workspace: P
             left = store.pair(pair["pair"]).left
             adapter_is_left = bool(left.recipe and left.recipe.adapters)
             sdpo("vote", "--workspace", workspace, str(pair["pair"]), "left" if adapter_is_left else "right")
-    assert "3 of 3" in sdpo("judge", "--workspace", workspace, "--verdict", run)
+    told = sdpo("judge", "--workspace", workspace, "--verdict", run)
+    assert "3 of 3" in told
+    assert "  1 of 1  a boat" in told
+    outcomes = result("judge", "--workspace", workspace, "--verdict", run)["outcomes"]
+    assert [outcome["outcome"] for outcome in outcomes] == ["win"] * 3
+    where = ("--workspace", workspace)
+    assert "3 blind comparisons train from the next run on" in sdpo("judge", *where, "--let-train", run)
+    assert result("judge", *where, "--no-longer-train", run) == {"run": run, "pairs": 3, "trains": False}
+
+
+def test_judgements_that_are_not_done_do_not_train(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = RunFolder.create(workspace / "runs", "judge", {"comparisons": 2})
+    assert main(["judge", "--workspace", str(workspace), "--let-train", run.id]) == 1
+    assert "not judged to its end" in capsys.readouterr().err
+    shutil.rmtree(run.path)
+
+
+def test_a_grid_draws_strengths_and_checkpoints(trained: RunFolder, workspace: Path, tiny: Path) -> None:
+    flags = ["--adapter", "mine", "--prompt", "the moon", "--strengths", "0", ".5", "--checkpoints", "3", "6"]
+    end = result("grid", "--workspace", workspace, "--model", tiny, *QUICK, *flags)
+    images = sorted(path.name for path in (Path(end["run"]) / "grid").iterdir())
+    assert images == ["00-00.png", "00-01.png", "01-00.png", "01-01.png"]
+    with Store(workspace) as store:
+        fit = store.find_adapter("mine").fit
+    assert fit
+    assert fit.matched == fit.modules
+    name, where = Path(end["run"]).name, ("--workspace", workspace)
+    assert "mine-step-3 at strength 0.5 is what you recommend" in sdpo("grid", *where, "--pick", name, "0", "1")
+    assert main(["grid", *map(str, where), "--pick", name, "0", "x"]) == 2
+    with Store(workspace) as store:
+        store.throw_adapter(store.find_adapter("mine-step-3").id)
 
 
 def test_judge_prompts_must_be_unseen(
@@ -547,6 +578,7 @@ def test_the_page_about_the_command_line_names_every_verb_and_exit_code(reposito
         "vote",
         "train",
         "judge",
+        "grid",
         "export",
         "adapter",
         "runs",

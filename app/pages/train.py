@@ -37,6 +37,7 @@ def build(context: Context) -> Page:
         with gr.Accordion(text.TRAIN_ADVANCED, open=False, elem_id="train-advanced"):
             gr.Markdown(text.TRAIN_ADVANCED_NOTE)
             settings = TrainSettings(studio)
+    context.links["train-continue_from"] = settings.start
     run = choice(text.RUN_LABEL, "train-run", visible=False)
     outcome = note("train-outcome")
     chart, images = live_chart(progress), previews(progress)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app import text
+from app.adapters import Adapters
 from app.overview import Overview, gpu_warning
 from app.progress import RunProgress, health
 from app.studio import WANTED_VOTES, Studio
@@ -342,22 +342,8 @@ def test_judge_starts_and_its_verdict_lands_on_the_adapter(studio: Studio, tmp_p
     told = studio.verdict(run)
     assert told is not None
     assert (told.wins, told.losses) == (2, 0)
-    (card,) = studio.adapters()
-    assert card.verdict == told.sentence
-
-
-def test_a_card_says_what_is_wrong_with_its_file(studio: Studio) -> None:
-    path = add_adapter(studio)
-    (card,) = studio.adapters()
-    assert card.problem
-    assert card.note == text.WORKS_ONLY_HERE
-    path.unlink()
-    (card,) = studio.adapters()
-    assert card.problem == text.ADAPTER_GONE
-    with pytest.raises(AdapterError):
-        studio.adapter_path(card.record.id)
-    with pytest.raises(AdapterError):
-        studio.adapter_path(999)
+    (card,) = Adapters(studio).cards()
+    assert card.verdict == told
 
 
 def test_files_are_found_by_id_only(studio: Studio) -> None:
