@@ -63,24 +63,33 @@ def _serve(workspace: Path, host: str, port: int, url: str, *, open_browser: boo
     # Gradio is imported here, after the environment is set and after everything that can be refused was.
     with _no_interface_files():
         from app.housekeeping import keep_copies
+        from app.inbox import watch
         from app.main import build, launch_options
         from app.studio import Studio
 
-    studio = Studio(workspace)
+    def say(told: str) -> None:
+        print(f"{text.NAME}: {told}", file=sys.stderr, flush=True)
+
+    studio, closing = Studio(workspace), threading.Event()
+    watcher = threading.Thread(target=watch, args=(studio, say, closing), daemon=True)
     demo = build(studio)
     try:
         demo.launch(server_name=host, server_port=port, prevent_thread_lock=True, **launch_options(studio))
         print(text.running_at(url, str(workspace)), flush=True)
+        watcher.start()
         if open_browser:
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # asked to end is as good as Ctrl-C
         while not threading.Event().wait(_CARE_EVERY_S):
-            keep_copies(studio, lambda told: print(f"{text.NAME}: {told}", file=sys.stderr, flush=True))
+            keep_copies(studio, say)
     except KeyboardInterrupt:
         running = studio.jobs.current()
         print(f"\n{text.CLOSED_WHILE_RUNNING if running else text.CLOSED}", flush=True)
     finally:
+        closing.set()
         demo.close(verbose=False)
+        if watcher.is_alive():
+            watcher.join()
         studio.close()
 
 
