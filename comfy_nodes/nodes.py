@@ -269,14 +269,12 @@ def _prompt_inputs() -> list[Any]:
         io.String.Input(
             "prompt",
             default="",
-            multiline=True,
             optional=True,
             tooltip="The prompt of the images. Empty: it is read from the workflow.",
         ),
         io.String.Input(
             "negative",
             default="",
-            multiline=True,
             optional=True,
             tooltip="The negative prompt. Empty: it is read from the workflow, unless a prompt is given.",
         ),

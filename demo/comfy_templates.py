@@ -175,7 +175,7 @@ def choose() -> dict[str, Any]:
         {"images": ("IMAGE", (image, 0))},
         [("image", "IMAGE"), ("index", "INT")],
         ["", "", 300, "pass the first image on"],
-        (400, 620),
+        (400, 520),
     )
     _save(sheet, (1530, 220), (chosen, 0), "chosen")
     _note(sheet, (20, -80), "Click an image, or press its number. Cancel ends the waiting. The studio may be closed.")

@@ -17,7 +17,7 @@ from sdpo_core.atomic import disk_errors, write_bytes
 from sdpo_core.errors import DiskError, StoreError
 from sdpo_core.preferences.images import decode_image
 from sdpo_core.preferences.imported import Added, ImportedImage, ImportedPair
-from sdpo_core.preferences.importers.found import Folder, Trouble
+from sdpo_core.preferences.importers.found import Folder, ImportedChoice, Trouble
 from sdpo_core.preferences.location import INBOX, REFUSED
 from sdpo_core.preferences.records import MadeWith
 from sdpo_core.preferences.store import Store
@@ -135,6 +135,7 @@ def _take_line(store: Store, folder: Folder, line: bytes, report: InboxReport) -
 
 def _pairs(sending: _Sending, images: list[ImportedImage]) -> list[ImportedPair]:
     """The chosen one against each other, or neighbours. The same image twice is no pair."""
+    both: list[tuple[ImportedImage, ImportedImage, ImportedChoice | None]]
     if sending.chosen is None:
         both = [(one, other, None) for one, other in pairwise(images)]
     else:

@@ -6,6 +6,7 @@ text encoder have one size there, so theirs is the real one.
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
@@ -38,7 +39,7 @@ def write_checkpoint(path: Path) -> None:
     text = json.loads((configs / "text_encoder" / "config.json").read_text(encoding="utf-8"))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        parts = {
+        parts: dict[str, Any] = {
             "unet": small_unet(),
             "vae": AutoencoderKL.from_config(vae),
             "text_encoder": CLIPTextModel(CLIPTextConfig(**text)),
@@ -63,7 +64,8 @@ def write_adapter(path: Path, rank: int = 4) -> None:
     generator = torch.Generator().manual_seed(1)
     tensors: dict[str, torch.Tensor] = {}
     for name in attention_modules():
-        out, width = unet.get_submodule(name).weight.shape
+        layer: Any = unet.get_submodule(name)
+        out, width = layer.weight.shape
         key = f"lora_unet_{name.replace('.', '_')}"
         tensors[f"{key}.lora_down.weight"] = torch.randn(rank, width, generator=generator).half()
         tensors[f"{key}.lora_up.weight"] = torch.randn(out, rank, generator=generator).half() / 10

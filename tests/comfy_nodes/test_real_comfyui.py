@@ -236,6 +236,7 @@ def test_nobody_answers_a_headless_run(comfy: Comfy) -> None:
     graph["9"] = {"class_type": "SdpoChoosePreferred", "inputs": {"images": ["8", 0], "timeout_s": 1}}
     graph["12"] = {"class_type": "SaveImage", "inputs": {"images": ["9", 0], "filename_prefix": "first"}}
     assert comfy.ended(comfy.queue(graph))["status"]["status_str"] == "success"
-    graph["9"]["inputs"]["when_time_is_up"] = "stop the run"
+    inputs = {"images": ["8", 0], "timeout_s": 1, "when_time_is_up": "stop the run"}
+    graph["9"] = {"class_type": "SdpoChoosePreferred", "inputs": inputs}
     told = comfy.ended(comfy.queue(graph))
     assert "Nobody chose within 1 s" in json.dumps(told["status"])

@@ -103,7 +103,8 @@ def test_a_pair_that_waited_takes_the_choice_that_comes_later(store: Store) -> N
 def test_a_bad_line_is_set_aside_and_the_others_come_in(store: Store, tmp_path: Path, line: bytes, words: str) -> None:
     path = send(store, 3, 4)
     folder = path.parent
-    picture(folder, 1), picture(folder, 2)
+    picture(folder, 1)
+    picture(folder, 2)
     secret = tmp_path / "workspace" / "secret.png"
     Image.new("RGB", (8, 8)).save(secret)
     (folder / "link.png").symlink_to(secret)

@@ -16,7 +16,7 @@ const STYLE = `
 .sdpo-panel { background: var(--comfy-menu-bg, #222); color: var(--input-text, #ddd); border: 1px solid var(--border-color, #555);
   border-radius: 8px; padding: 8px; font: 13px/1.4 sans-serif; display: flex; flex-direction: column; gap: 6px; min-height: 0; flex: 1 0 auto; }
 .sdpo-panel header { display: flex; justify-content: space-between; gap: 8px; }
-.sdpo-images { display: grid; grid-template-columns: repeat(auto-fit, minmax(110px, 1fr)); gap: 6px; }
+.sdpo-images { display: grid; grid-template-columns: repeat(auto-fit, minmax(140px, 1fr)); gap: 6px; }
 .sdpo-panel button { font: inherit; color: inherit; background: var(--comfy-input-bg, #333); border: 2px solid transparent;
   border-radius: 6px; padding: 2px; cursor: pointer; position: relative; }
 .sdpo-panel button:hover, .sdpo-panel button:focus-visible { border-color: var(--p-primary-color, #4a9eff); outline: none; }
@@ -56,7 +56,7 @@ function placeFor(id) {
   const node = nodeOf(id);
   if (node?.comfyClass === NODE && node.sdpoPanels && node.graph === app.canvas?.graph) {
     const [width, height] = node.size;
-    node.setSize([Math.max(width, 360), Math.max(height, 560)]);
+    node.setSize([Math.max(width, 360), Math.max(height, 620)]);
     return node.sdpoPanels;
   }
   let corner = document.querySelector(".sdpo-corner");
@@ -134,11 +134,19 @@ async function refresh() {
   }
 }
 
-/** Digits answer the panel under the pointer, or the only one; never while somebody types. */
+/** Whether an image of the panel can be seen: not behind a dialog, not outside the window. */
+function visible(element) {
+  return [...element.querySelectorAll("img")].some((image) => {
+    const box = image.getBoundingClientRect();
+    return element.contains(document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2));
+  });
+}
+
+/** Digits answer the panel under the pointer, or the only one that can be seen; never while somebody types. */
 function onKey(event) {
   if (!panels.size || !/^[0-9]$/.test(event.key) || event.ctrlKey || event.altKey || event.metaKey) return;
   if (event.target.closest?.("input, textarea, select, [contenteditable]")) return;
-  const all = [...panels.values()];
+  const all = [...panels.values()].filter(({ element }) => visible(element));
   const panel = all.find(({ element }) => element.matches(":hover")) ?? (all.length === 1 ? all[0] : undefined);
   const number = Number(event.key);
   if (!panel || number > panel.count) return;
@@ -168,6 +176,6 @@ app.registerExtension({
   nodeCreated(node) {
     if (node.comfyClass !== NODE) return;
     node.sdpoPanels = make("div", "sdpo-panels");
-    node.addDOMWidget("choose", "sdpo-choose", node.sdpoPanels, { serialize: false, hideOnZoom: false, getMinHeight: () => 60 });
+    node.addDOMWidget("choose", "sdpo-choose", node.sdpoPanels, { serialize: false, hideOnZoom: false, getMinHeight: () => (node.sdpoPanels.childElementCount ? 320 : 20) });
   },
 });
