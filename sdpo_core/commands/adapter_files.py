@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any, get_args
 
 from sdpo_core.atomic import write_bytes
-from sdpo_core.commands.output import DONE, FAILED, Output
+from sdpo_core.comfyui_client import Client, compare
+from sdpo_core.commands.output import DONE, FAILED, Output, progress
 from sdpo_core.errors import AdapterError, ConfigError
 from sdpo_core.files.adapter_info import read_adapter_info
 from sdpo_core.files.adapter_targets import Shape, Target, family_targets
 from sdpo_core.files.checkpoint_info import Family
 from sdpo_core.files.header import read_header
 from sdpo_core.files.load_proof import fitting_family, prove, told_family
-from sdpo_core.files.model_info import DEMO, inspect_model
+from sdpo_core.files.model_info import DEMO, ModelInfo, inspect_model
 
 LAYOUTS = {"kohya": "kohya", "kohya-original": "kohya, original", "diffusers": "diffusers"}
 _ONLY_HERE = (
@@ -25,6 +26,8 @@ _ONLY_HERE = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of these actions."""
     parser.add_argument("--family", choices=get_args(Family), help="the family, where the file does not say it")
+    parser.add_argument("--comfy", metavar="URL", help="check: two images of one seed from a running ComfyUI as well")
+    parser.add_argument("--checkpoint", metavar="NAME", help="check: which of that ComfyUI's checkpoints (found out)")
     parser.add_argument("--to", type=Path, metavar="FILE", help="convert, merge: the file to write")
     parser.add_argument(
         "--layout", choices=list(LAYOUTS), default="kohya", help="convert, merge: names in the file (kohya)"
@@ -37,16 +40,29 @@ def check(paths: Sequence[Path], options: Mapping[str, Any], out: Output) -> int
     """What other tools load of a file."""
     base = options["base"] or _demo(paths[0])
     info = inspect_model(base) if base else None
-    if info and not info.comfyui:
+    if base and info and not info.comfyui:
         from sdpo_core.models.adapter import prove_adapter  # loads torch
         from sdpo_core.models.registry import load_model
 
         proof = prove_adapter(paths[0], load_model(base, device="cpu"))
         out.result({"file": str(paths[0]), **vars(proof), "sentence": proof.sentence()}, proof.sentence())
         return DONE if proof.matched == proof.modules else FAILED
-    told = prove(paths[0], options["family"] or (info.family if info else None))
-    out.result({"file": str(paths[0]), **asdict(told), "sentence": told.sentence()}, told.sentence())
-    return DONE if told.whole else FAILED
+    told = prove(paths[0], options["family"] or (info.family if info else None), _shapes(info) if info else None)
+    value, sentence, works = {"file": str(paths[0]), **asdict(told)}, told.sentence(), told.whole
+    if options["comfy"]:
+        folder = options["workspace"] / "exports"
+        with progress() as show:
+            compared = compare(
+                Client(options["comfy"]),
+                paths[0],
+                folder,
+                checkpoint=options["checkpoint"],
+                on_wait=lambda waited_s: show(int(waited_s), None, "seconds, ComfyUI draws"),
+            )
+        value |= {"images": [str(compared.without), str(compared.with_it)], "difference": compared.difference}
+        sentence, works = f"{sentence}\n{compared.sentence()}", works and compared.acts
+    out.result({**value, "sentence": sentence}, sentence)
+    return DONE if works else FAILED
 
 
 def convert(paths: Sequence[Path], options: Mapping[str, Any], out: Output) -> int:
@@ -109,11 +125,18 @@ def _layers(path: Path, options: Mapping[str, Any]) -> tuple[Family, Mapping[Tar
     if options["base"]:
         info = inspect_model(options["base"])
         if info.comfyui:
-            return info.family, family_targets(info.family)
+            return info.family, _shapes(info)
         raise AdapterError(_ONLY_HERE)
     family = options["family"] or told_family(path, read_adapter_info(path).family)
     family = family or fitting_family(path, read_header(path)[0])
     return family, family_targets(family)
+
+
+def _shapes(info: ModelInfo) -> Mapping[Target, Shape]:
+    """The layers of a base model; a folder's may be of any size."""
+    from sdpo_core.models.adapter import base_targets  # loads torch
+
+    return base_targets(info)
 
 
 def _target(options: Mapping[str, Any]) -> Path:

@@ -91,18 +91,18 @@ def told_family(path: Path, told: str | None) -> Family | None:
     """The family that a file names; raises `AdapterError` for one that the studio does not know."""
     if told is None:
         return None
-    family = next((family for family in FAMILIES if family == told), None)
-    if family is None:
-        raise AdapterError(f"{path.name} says that it is for {told}; the studio knows {', '.join(TITLES.values())}.")
-    return family
+    for family in FAMILIES:
+        if family == told:
+            return family
+    raise AdapterError(f"{path.name} says that it is for {told}; the studio knows {', '.join(TITLES.values())}.")
 
 
 def fitting_family(path: Path, tensors: Mapping[str, TensorInfo]) -> Family:
     """The family whose layers the file's tensors fit best; raises `AdapterError` when several fit as well."""
-    scores = {
-        family: sum(_fits(module, targets, tensors) for module in read_contents(tensors, targets).modules)
-        for family, targets in ((family, family_targets(family)) for family in FAMILIES)
-    }
+    scores: dict[Family, int] = {}
+    for family in FAMILIES:
+        targets = family_targets(family)
+        scores[family] = sum(_fits(module, targets, tensors) for module in read_contents(tensors, targets).modules)
     best = max(scores.values())
     fitting = [family for family, score in scores.items() if score == best]
     if not best:

@@ -13,23 +13,28 @@ string under `sdpo`; never prompts, because adapters get shared.
 import hashlib
 import json
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from safetensors.torch import save
 from torch import Tensor
+from transformers import CLIPTextConfig, CLIPTextModel
 
 from sdpo_core.atomic import write_bytes
 from sdpo_core.errors import AdapterError
 from sdpo_core.files.adapter_info import read_adapter_info
-from sdpo_core.files.adapter_targets import Shape, Target, family_targets
+from sdpo_core.files.adapter_targets import Part, Shape, Target, family_targets
 from sdpo_core.files.checkpoint_info import Family
+from sdpo_core.files.load_proof import prove
 from sdpo_core.files.model_info import ModelInfo
 from sdpo_core.models.adapter_weights import Halves, Weights, read_modules, read_weights, suits, write_tensors
 from sdpo_core.models.family import DiffusionModel
+from sdpo_core.models.loading import read_settings, usable_settings
 from sdpo_core.models.lora import Lora, adaptable_modules
 
 ADAPTER_MODE = 0o644  # a ComfyUI under another user has to read it, whatever this process's umask is
@@ -52,6 +57,7 @@ class LoadProof:
     matched: int  # of them, layers that the network has, in the right shape
     base_matches: bool  # the file says that it was trained on exactly this model
     works_in_comfyui: bool  # ComfyUI can detect the base model at all
+    elsewhere: str = ""  # what other tools load of it, where they can load the base model
 
     def sentence(self) -> str:
         """The proof in words."""
@@ -60,6 +66,8 @@ class LoadProof:
             parts.append("It was trained on another base model, so its effect may differ here.")
         if not self.works_in_comfyui:
             parts.append("It works only in the studio: the base model is too narrow for ComfyUI to detect.")
+        if self.elsewhere:
+            parts.append(self.elsewhere)
         return " ".join(parts)
 
 
@@ -127,7 +135,39 @@ def prove_adapter(path: Path, model: DiffusionModel) -> LoadProof:
         matched=sum(suits(module, halves, targets) for module, halves in modules.items()),
         base_matches=info.base_sha256 == model.info.sha256,
         works_in_comfyui=model.info.comfyui,
+        elsewhere=_elsewhere(path, model.info.family, targets) if model.info.comfyui else "",
     )
+
+
+def _elsewhere(path: Path, family: Family, targets: dict[Target, Shape]) -> str:
+    proof = prove(path, family, targets)
+    if proof.whole:
+        return f"{', '.join(tool.tool for tool in proof.tools)} load all of it."
+    return " ".join(tool.sentence() for tool in proof.tools if not tool.whole)
+
+
+def base_targets(info: ModelInfo) -> Mapping[Target, Shape]:
+    """The layers that an adapter can change in a model, from its settings, without its weights.
+
+    Single files have the shape of their family; a folder may hold a model of any size. Raises `ModelError`.
+    """
+    if not info.path.is_dir():
+        return family_targets(info.family)
+    shapes: dict[Target, Shape] = {}
+    with torch.device("meta"):
+        path = info.path / "unet" / "config.json"
+        with usable_settings(path):
+            unet: Any = UNet2DConditionModel.from_config(read_settings(path))
+        shapes |= {Target("unet", name): shape for name, shape in module_shapes(unet).items()}
+        parts: tuple[Part, ...] = ("text_encoder", "text_encoder_2")
+        for part in parts:
+            path = info.path / part / "config.json"
+            if path.is_file():
+                with usable_settings(path):
+                    encoder = CLIPTextModel(CLIPTextConfig(**read_settings(path)))
+                for name, shape in module_shapes(encoder).items():
+                    shapes[Target(part, f"text_model.{name.removeprefix('text_model.')}")] = shape
+    return shapes
 
 
 def module_shapes(network: torch.nn.Module) -> dict[str, Shape]:

@@ -57,13 +57,15 @@ def attention_modules() -> list[str]:
 MODULES = len(attention_modules())
 
 
-def write_adapter(path: Path, rank: int = 4) -> None:
-    """Write an adapter for all attention layers of the small UNet, large enough to be seen."""
+def write_adapter(path: Path, rank: int = 4, start: str = "") -> None:
+    """Write an adapter for the attention layers whose paths begin with `start`, large enough to be seen."""
     with torch.device("meta"):
         unet = small_unet()
     generator = torch.Generator().manual_seed(1)
     tensors: dict[str, torch.Tensor] = {}
     for name in attention_modules():
+        if not name.startswith(start):
+            continue
         layer: Any = unet.get_submodule(name)
         out, width = layer.weight.shape
         key = f"lora_unet_{name.replace('.', '_')}"

@@ -17,6 +17,9 @@ from typing import Any
 
 import pytest
 
+from sdpo_core.cli import main
+from sdpo_core.comfyui_client import Client, compare
+from sdpo_core.files.load_proof import prove
 from sdpo_core.preferences.inbox import take_in
 from sdpo_core.preferences.store import Store
 from tests.comfy_nodes.comfy_checkpoint import MODULES, write_adapter, write_checkpoint
@@ -168,6 +171,23 @@ def test_the_adapter_is_loaded_whole_and_changes_the_image(comfy: Comfy) -> None
         name = told["outputs"]["12"]["images"][0]["filename"]
         images.append(comfy.get(f"/view?filename={name}"))
     assert images[0] != images[1]
+
+
+def test_a_converted_file_acts_in_the_stock_loader(comfy: Comfy) -> None:
+    adapters = comfy.workspace / "adapters"
+    source = comfy.workspace / "down.safetensors"
+    write_adapter(source, start="down_blocks.0")  # there the small UNet is as wide as the real one
+    words = ["--workspace", str(comfy.workspace)]
+    for layout, expected in (("kohya", 16), ("kohya-original", 16), ("diffusers", 0)):
+        target = adapters / f"{layout}.safetensors"
+        assert main(["adapter", "convert", str(source), "--to", str(target), "--layout", layout, *words]) == 0
+        compared = compare(
+            Client(comfy.url), target, comfy.workspace / "exports", checkpoint="tiny.safetensors", size_px=64
+        )
+        taken = prove(target).tools[0].matched  # by our rules for ComfyUI
+        assert taken == expected
+        assert compared.acts == (taken > 0), layout
+        target.unlink()
 
 
 def test_a_wrong_name_is_refused_in_words_before_the_run(comfy: Comfy) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,15 @@ from sdpo_core.files.adapter_layouts import Layout, names_of
 from sdpo_core.files.adapter_targets import Target, family_targets, original_names
 from sdpo_core.files.checkpoint_info import Family
 from sdpo_core.files.load_proof import FAMILIES, prove
-from sdpo_core.models.adapter import Base, load_adapter, save_adapter, save_weights
+from sdpo_core.models.adapter import (
+    Base,
+    base_targets,
+    load_adapter,
+    module_shapes,
+    prove_adapter,
+    save_adapter,
+    save_weights,
+)
 from sdpo_core.models.adapter_weights import Halves, Weights, merge, read_weights
 from sdpo_core.models.family import DiffusionModel
 from tests.models.pipelines import stock_pipeline
@@ -152,7 +161,7 @@ def test_a_file_that_diffusers_saved_acts_as_there(tiny: DiffusionModel, tiny_fo
     pipe.unet.add_adapter(LoraConfig(r=4, lora_alpha=6, target_modules=["to_q", "to_k"], init_lora_weights=False))
     from peft.utils import get_peft_model_state_dict
 
-    state = get_peft_model_state_dict(pipe.unet)
+    state: Any = get_peft_model_state_dict(pipe.unet)
     noisy = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(1))
     context = torch.randn(1, 5, 32, generator=torch.Generator().manual_seed(2))
     with torch.no_grad():
@@ -330,3 +339,22 @@ def test_adapters_of_the_demo_model_work_only_here(tmp_path: Path, capsys: pytes
     save_adapter(path, trained(model, targets="attention"), info=model.info, sdpo={}, title="taste")
     assert main(["adapter", "check", str(path), "--workspace", str(tmp_path / "workspace")]) == 0
     assert "It works only in the studio" in capsys.readouterr().out
+
+
+def test_a_folder_of_any_size_is_a_base(tmp_path: Path, tiny: DiffusionModel, xl: DiffusionModel) -> None:
+    for model, parts in ((tiny, 2), (xl, 3)):
+        layers = base_targets(model.info)
+        assert {t.path: s for t, s in layers.items() if t.part == "unet"} == module_shapes(model.network)
+        assert len({target.part for target in layers}) == parts
+    lora = trained(tiny, targets="attention")
+    path = tmp_path / "a.safetensors"
+    save_adapter(path, lora, info=tiny.info, sdpo={}, title="a")
+    assert prove(path, "sd15", base_targets(tiny.info)).whole
+    assert not prove(path, "sd15").whole
+
+
+def test_the_end_of_a_training_says_what_other_tools_load(tmp_path: Path, tiny: DiffusionModel) -> None:
+    path = tmp_path / "a.safetensors"
+    save_adapter(path, trained(tiny, targets="attention"), info=tiny.info, sdpo={}, title="a")
+    tiny.info = replace(tiny.info, comfyui=True)
+    assert "ComfyUI and Forge, A1111, diffusers load all of it." in prove_adapter(path, tiny).sentence()
