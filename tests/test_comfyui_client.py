@@ -26,7 +26,7 @@ class Fake(BaseHTTPRequestHandler):
 
     state: ClassVar[dict[str, Any]] = {}
 
-    def log_message(self, *_: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:
         pass
 
     def answer(self, value: Any, status: int = 200) -> None:

@@ -6,10 +6,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
-from sdpo_core.atomic import write_bytes
 from sdpo_core.comfyui_client import Client, compare
 from sdpo_core.commands.output import DONE, FAILED, Output, progress
 from sdpo_core.errors import AdapterError, ConfigError
+from sdpo_core.export import copy_preview
 from sdpo_core.files.adapter_info import read_adapter_info
 from sdpo_core.files.adapter_targets import Shape, Target, family_targets
 from sdpo_core.files.checkpoint_info import Family
@@ -76,7 +76,7 @@ def convert(paths: Sequence[Path], options: Mapping[str, Any], out: Output) -> i
     facts = {**(read_adapter_info(source).sdpo or {}), "converted_from": weights.layout}
     layout = LAYOUTS[options["layout"]]
     save_weights(target, weights, base=_base(weights.metadata, family), facts=facts, title=target.stem, layout=layout)
-    _copy_preview(source, target)
+    copy_preview(source, target)
     sentence = f"{len(weights.modules)} layers of {source.name} ({weights.layout}) were written to {target} ({layout})."
     return _told(target, family, layers, sentence, out)
 
@@ -156,13 +156,6 @@ def _base(metadata: Mapping[str, str], family: Family) -> Any:
     told = metadata.get("modelspec.prediction_type", "")
     size_px = {"sd15": 512, "sd20": 768 if told.startswith("v") else 512, "sdxl": 1024}[family]
     return Base(family, "v_prediction" if told.startswith("v") else "epsilon", size_px)
-
-
-def _copy_preview(source: Path, target: Path) -> None:
-    """The picture beside an adapter, which ComfyUI and others show."""
-    preview = source.with_suffix(".png")
-    if preview.is_file():
-        write_bytes(target.with_suffix(".png"), preview.read_bytes())
 
 
 def _told(target: Path, family: Family, layers: Mapping[Target, Shape], sentence: str, out: Output) -> int:

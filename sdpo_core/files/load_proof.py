@@ -104,7 +104,7 @@ def fitting_family(path: Path, tensors: Mapping[str, TensorInfo]) -> Family:
         targets = family_targets(family)
         scores[family] = sum(_fits(module, targets, tensors) for module in read_contents(tensors, targets).modules)
     best = max(scores.values())
-    fitting = [family for family, score in scores.items() if score == best]
+    fitting: list[Family] = [family for family, score in scores.items() if score == best]
     if not best:
         raise AdapterError(
             f"{path.name} does not say which model it is for, and none of its layers fit "
