@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from demo.comfy_templates import WORKFLOWS
 from sdpo_core.cli import main
 from sdpo_core.comfyui_client import Client, compare
 from sdpo_core.files.load_proof import prove
@@ -171,6 +172,52 @@ def test_the_adapter_is_loaded_whole_and_changes_the_image(comfy: Comfy) -> None
         name = told["outputs"]["12"]["images"][0]["filename"]
         images.append(comfy.get(f"/view?filename={name}"))
     assert images[0] != images[1]
+
+
+def as_graph(workflow: dict[str, Any], info: dict[str, Any]) -> dict[str, Any]:
+    """A workflow of the editor in the form that is queued, by what the running ComfyUI says of its nodes."""
+    links = {number: [str(source), slot] for number, source, slot, *_ in workflow["links"]}
+    graph: dict[str, Any] = {}
+    for node in workflow["nodes"]:
+        if node["type"] == "Note":
+            continue
+        told, values = info[node["type"]]["input"], list(node["widgets_values"])
+        inputs: dict[str, Any] = {}
+        for name, entry in {**told.get("required", {}), **told.get("optional", {})}.items():
+            kind, options = entry[0], entry[1] if len(entry) > 1 else {}
+            if isinstance(kind, list) or kind in ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"):
+                inputs[name] = values.pop(0)
+                if options.get("control_after_generate"):
+                    values.pop(0)
+        assert values == [], f"{node['type']} has widgets left over"
+        inputs |= {port["name"]: links[port["link"]] for port in node["inputs"] if port["link"] is not None}
+        graph[str(node["id"])] = {"class_type": node["type"], "inputs": inputs}
+    return graph
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_the_example_workflows_run(comfy: Comfy, name: str) -> None:
+    info = comfy.get("/object_info")
+    workflow = comfy.get(f"/api/workflow_templates/sdpo-studio/{name}.json")
+    missing = {node["type"] for node in workflow["nodes"]} - {"Note"} - info.keys()
+    if missing:
+        pytest.skip(f"this ComfyUI has no {missing}")
+    graph = as_graph(workflow, info)
+    for node in graph.values():
+        if node["class_type"] == "CheckpointLoaderSimple":
+            node["inputs"]["ckpt_name"] = "tiny.safetensors"
+        elif node["class_type"] == "EmptyLatentImage":
+            node["inputs"].update(width=64, height=64)
+        elif node["class_type"] == "KSampler":
+            node["inputs"].update(steps=2)
+    prompt_id = comfy.queue(graph)
+    if name == "choose-preferred":
+        comfy.post("/sdpo/answer", {"token": comfy.question()["token"], "choice": 3})
+    told = comfy.ended(prompt_id)
+    assert told["status"]["status_str"] == "success", told["status"]
+    if name == "choose-preferred":
+        with Store(comfy.workspace) as store:
+            assert take_in(store).added.votes == 3
 
 
 def test_a_converted_file_acts_in_the_stock_loader(comfy: Comfy) -> None:
