@@ -12,7 +12,7 @@ const WORDS = {
 };
 const STYLE = `
 .sdpo-panels { display: flex; flex-direction: column; gap: 8px; width: 100%; height: 100%; overflow: auto; box-sizing: border-box; }
-.sdpo-corner { position: fixed; right: 16px; bottom: 16px; z-index: 900; width: min(440px, 90vw); height: auto; max-height: 70vh; }
+.sdpo-corner { position: fixed; right: 16px; bottom: 64px; z-index: 1000; width: min(440px, 90vw); height: auto; max-height: 70vh; }
 .sdpo-panel { background: var(--comfy-menu-bg, #222); color: var(--input-text, #ddd); border: 1px solid var(--border-color, #555);
   border-radius: 8px; padding: 8px; font: 13px/1.4 sans-serif; display: flex; flex-direction: column; gap: 6px; min-height: 0; flex: 1 0 auto; }
 .sdpo-panel header { display: flex; justify-content: space-between; gap: 8px; }
