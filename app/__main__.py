@@ -67,12 +67,13 @@ def _serve(workspace: Path, here: str, port: int, url: str, host: str, *, open_b
     # Gradio is imported here, after the environment is set and after everything that can be refused was.
     with _no_interface_files():
         from app.housekeeping import keep_copies
+        from app.inbox import watch
         from app.lan import Lan
         from app.main import build, launch_options
         from app.studio import Studio
 
-    studio = Studio(workspace)
-    lan = Lan(port)
+    studio, lan, closing = Studio(workspace), Lan(port), threading.Event()
+    watcher = threading.Thread(target=watch, args=(studio, _tell, closing), daemon=True)
     demo = build(studio, lan)
     try:
         demo.launch(server_name=here, server_port=port, prevent_thread_lock=True, **launch_options(studio, lan))
@@ -80,6 +81,7 @@ def _serve(workspace: Path, here: str, port: int, url: str, host: str, *, open_b
         if host != here:
             door = lan.open(host)
             print(text_phone.on_the_network(door.url, door.password), flush=True)
+        watcher.start()
         if open_browser:
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
         studio.queue.watch(_tell)
@@ -90,7 +92,10 @@ def _serve(workspace: Path, here: str, port: int, url: str, host: str, *, open_b
         running = studio.jobs.current()
         print(f"\n{text.CLOSED_WHILE_RUNNING if running else text.CLOSED}", flush=True)
     finally:
+        closing.set()
         demo.close(verbose=False)
+        if watcher.is_alive():
+            watcher.join()
         studio.close()
 
 

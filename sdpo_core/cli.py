@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from sdpo_core import __version__
-from sdpo_core.commands import adapter, download, exports, imports, judging, models, runs, vote
+from sdpo_core.commands import adapter, download, exports, imports, install_comfy, judging, models, runs, vote
 from sdpo_core.commands.flags import add_settings, any_given, settings_from
 from sdpo_core.commands.output import DONE, EXIT_CODES, FAILED, STOPPED, Output, progress
 from sdpo_core.config import (
@@ -169,6 +169,9 @@ def _parser() -> argparse.ArgumentParser:
     exports.add_arguments(_verb(verbs, "export", exports.ABOUT, exports.call, exports.EPILOGUE))
     adapter.add_arguments(_verb(verbs, "adapter", adapter.ABOUT, adapter.call, adapter.EPILOGUE))
     runs.add_arguments(_verb(verbs, "runs", runs.ABOUT, runs.call, runs.EPILOGUE))
+    install_comfy.add_arguments(
+        _verb(verbs, "install-comfy", install_comfy.ABOUT, install_comfy.call, install_comfy.EPILOGUE)
+    )
     _verb(verbs, "doctor", "check the environment, the device, the demo model and the workspace", _doctor)
     return parser
 
