@@ -78,10 +78,10 @@ def _serve(workspace: Path, here: str, port: int, url: str, host: str, *, open_b
     try:
         demo.launch(server_name=here, server_port=port, prevent_thread_lock=True, **launch_options(studio, lan))
         print(text.running_at(url, str(workspace)), flush=True)
+        watcher.start()
         if host != here:
             door = lan.open(host)
             print(text_phone.on_the_network(door.url, door.password), flush=True)
-        watcher.start()
         if open_browser:
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
         studio.queue.watch(_tell)
