@@ -145,6 +145,11 @@ class ModelFinder:
         self._end()
         return {"ok": True}
 
+    def stop_reading(self, _: Any = None) -> Reply:
+        """Give up reading a model."""
+        self._models.reader.stop()
+        return {"ok": True}
+
     def add_folder(self, message: Any) -> Reply:
         """Look in one more folder from now on."""
         try:

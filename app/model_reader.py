@@ -54,8 +54,10 @@ class ModelReader:
         return self._troubles.get(source, "")
 
     def stop(self) -> None:
-        """Give up what is read now."""
+        """Give up what is read now; it is read when it is chosen again."""
         with self._lock:
+            if self._source:
+                self._troubles[self._source] = text.READING_STOPPED
             child, self._child, self._source = self._child, None, ""
         if child:
             child.end()

@@ -186,17 +186,21 @@ class Studio:
         config = self._train_config(form, self.model())
         return config.model_dump(mode="json", exclude={"model", "prediction_type", "threads"})
 
-    def train(self, form: Mapping[str, Any]) -> RunFolder | None:
-        """Train an adapter from the votes, now or (None) when what runs has ended.
+    def train(self, form: Mapping[str, Any]) -> RunFolder:
+        """Train an adapter from the votes. The form holds fields of `TrainConfig`; empty ones take their default."""
+        return self.jobs.start("train", self._training(form)[0])
 
-        The form holds fields of `TrainConfig`; empty ones take their default.
-        """
+    def train_or_wait(self, form: Mapping[str, Any]) -> RunFolder | None:
+        """The same, but (None) when what runs now has ended."""
+        return self.queue.start_or_wait("train", *self._training(form))
+
+    def _training(self, form: Mapping[str, Any]) -> tuple[TrainConfig, str]:
+        """The settings of a run, and what it is called while it waits."""
         plan, info = self.plan(form), self.model()
         if not plan.possible:
             raise DataError(plan.sentence)
         config = self._train_config(form, info)
-        title = text_train.queue_title(config.adapter_name, info.name, len(plan.pairs.usable), plan.steps)
-        return self.queue.start_or_wait("train", config, title)
+        return config, text_train.queue_title(config.adapter_name, info.name, len(plan.pairs.usable), plan.steps)
 
     def resume(self, run_id: str) -> None:
         """Go on with a stopped or failed training run."""

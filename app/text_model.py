@@ -31,6 +31,7 @@ FINDER = {
 UNEXPECTED = "The page sent something unexpected. Reload it."
 NO_SUCH_MODEL = "This model is not in the list any more. Look again."
 TOO_MANY_FOLDERS = "There are 50 folders already. Remove one first."
+READING_STOPPED = "Reading this model was stopped. Choose it again to go on."
 READING_FAILED = "This model could not be read to its end. Check the drive, then choose it again."
 PREDICTION_UNKNOWN = "One question before this model can be used; it stands where the model is chosen, under Generate."
 PREDICTION_ASKED = "One question before this model can be used:"

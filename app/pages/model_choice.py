@@ -167,6 +167,7 @@ def build(context: Context) -> ModelChoice:
                 "finder": finder.state,
                 "find": finder.find,
                 "halt": finder.halt,
+                "stop_reading": finder.stop_reading,
                 "add_folder": finder.add_folder,
                 "forget_folder": finder.forget_folder,
             },

@@ -70,7 +70,7 @@ def build(context: Context) -> Page:
             return {plan: note_value(str(error), "bad"), measure: gr.Button(visible=False)}
 
     def train(values: Values) -> Updates:
-        started = studio.train(settings.values(values))
+        started = studio.train_or_wait(settings.values(values))
         if started is None:
             gr.Info(text_train.QUEUED, duration=8)
             return {queue: now(), bar: now()}

@@ -176,3 +176,19 @@ def test_a_drive_that_goes_away_in_the_middle_is_told_and_tried_again_when_asked
     silent.start("x", 1, lambda: None)
     wait_for(lambda: silent.source() == "")
     assert silent.trouble("x") == text_model.READING_FAILED
+
+
+def test_reading_is_stopped_and_begun_again(
+    choice: Models, finder: ModelFinder, checkpoints: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models, "QUICK_BYTES", 1000)
+    source = str(checkpoints / "lakes.safetensors")
+    with pytest.raises(ModelUnread):
+        choice.choose(source)
+    assert finder.stop_reading() == {"ok": True}
+    assert choice.reader.source() == ""
+    with pytest.raises(ModelError, match="was stopped"):
+        choice.inspect(source)
+    with pytest.raises(ModelUnread):
+        choice.choose(source)
+    wait_for(lambda: choice.source() == source, 60)

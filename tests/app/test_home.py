@@ -60,7 +60,6 @@ def test_the_loop_tells_where_the_person_stands(studio: Studio, home: Home) -> N
     assert stages(home)["votes"]["hint"] == text.ENOUGH_VOTES
     assert stages(home)["candidates"]["hint"] == "1 pair waits"
     run = studio.train({})
-    assert run
     wait_for(lambda: stages(home)["runs"]["hint"].startswith("running: step"))
     studio.stop(run.id)
     wait_for(lambda: stages(home)["runs"]["hint"] == "newest: stopped")

@@ -84,7 +84,6 @@ def test_nothing_goes_while_a_job_works(studio: Studio, house: Housekeeping) -> 
     pair = add_pair(studio.store, 9, base_sha256=studio.model().sha256)
     studio.store.vote("a vote of mine", pair.id, "left")
     run = studio.train({})
-    assert run
     wait_for(lambda: studio.jobs.status(run).state == "running")
     for act, name in ((house.clear, "unvoted"), (house.put_back, "x"), (house.restore, "day-2026-01-01.db")):
         assert act({"name": name}) == {"ok": False, "error": text.BUSY}

@@ -103,7 +103,6 @@ def test_a_running_job_keeps_its_project_open(studio: Studio) -> None:
     pair = add_pair(studio.store, 1, base_sha256=studio.model().sha256)
     studio.store.vote("a vote of mine", pair.id, "left")
     run = studio.train({})
-    assert run
     wait_for(lambda: studio.jobs.status(run).state == "running")
     with pytest.raises(RunError, match="One job runs at a time"):
         studio.open_project(made.id)

@@ -166,8 +166,8 @@ def test_a_second_training_waits(studio: Studio) -> None:
     for number in range(5):
         pair = add_pair(studio.store, number, f"a lake {number % 4}", sha256)
         studio.store.vote(str(uuid.uuid4()), pair.id, "left")
-    assert studio.train({"steps": 9}) is not None
-    assert studio.train({"steps": 8, "adapter_name": "warm"}) is None
+    assert studio.train_or_wait({"steps": 9}) is not None
+    assert studio.train_or_wait({"steps": 8, "adapter_name": "warm"}) is None
     (waiting,) = studio.queue.waiting()
     assert waiting.title == "Training “warm” of demo: 8 steps, 5 pairs now"
     assert waiting.config["steps"] == 8

@@ -7,7 +7,9 @@ let models = [];
 let chosen = "";
 
 const said = make("p", { class: "home-said", role: "status", hidden: true });
-const readingLine = make("p", { class: "finder-progress", role: "status", hidden: true });
+const readingText = make("span", { role: "status" });
+const readingLine = make("div", { class: "finder-progress", hidden: true }, readingText,
+  make("button", { type: "button", class: "sdpo-button quiet", text: text.halt, onclick: () => tell("stop_reading") }));
 const lookingLine = make("span");
 const halt = make("button", { type: "button", class: "sdpo-button quiet", text: text.halt, onclick: () => tell("halt") });
 const looking = make("div", { class: "finder-progress", hidden: true }, lookingLine, halt);
@@ -78,7 +80,7 @@ async function refresh() {
   const before = reading;
   reading = reply.reading;
   readingLine.hidden = !reading;
-  readingLine.textContent = reading;
+  readingText.textContent = reading;
   if (before && !reading) trigger("read");
   if (reply.models) {
     version = reply.version;
