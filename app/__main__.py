@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from app import text
+from app import text, text_phone
 from app.lock import StudioLock
 from app.security import LOOPBACK_HOSTS
 from sdpo_core.config import repository_root
@@ -30,16 +30,19 @@ class StartError(SdpoError):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the studio until Ctrl-C; returns the exit code: 0 closed, 1 the workspace can't be used, 2 wrong usage."""
     options = _parser().parse_args(arguments)
+    here = options.host if options.host in LOOPBACK_HOSTS else LOOPBACK_HOSTS[0]
     try:
-        port = _choose_port(options.host, options.port)
-        url = f"http://{f'[{options.host}]' if ':' in options.host else options.host}:{port}/"
+        port = _choose_port(here, options.port)
+        if options.host != here:
+            _check_network(options.host, port)
+        url = f"http://{f'[{here}]' if ':' in here else here}:{port}/"
         workspace: Path = options.workspace.expanduser().resolve()
         lock = StudioLock.acquire(workspace, url)
     except SdpoError as error:
         print(f"{text.NAME}: {error}", file=sys.stderr)
         return 2
     try:
-        _serve(workspace, options.host, port, url, open_browser=options.browser)
+        _serve(workspace, here, port, url, options.host, open_browser=options.browser)
     except SdpoError as error:
         print(f"{text.NAME}: {error}", file=sys.stderr)
         return 1
@@ -58,19 +61,25 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _serve(workspace: Path, host: str, port: int, url: str, *, open_browser: bool) -> None:
+def _serve(workspace: Path, here: str, port: int, url: str, host: str, *, open_browser: bool) -> None:
+    """Answer at `here`, an address of this machine alone, and at `host` in the network when that is another one."""
     _prepare_environment(workspace)
     # Gradio is imported here, after the environment is set and after everything that can be refused was.
     with _no_interface_files():
         from app.housekeeping import keep_copies
+        from app.lan import Lan
         from app.main import build, launch_options
         from app.studio import Studio
 
     studio = Studio(workspace)
-    demo = build(studio)
+    lan = Lan(port)
+    demo = build(studio, lan)
     try:
-        demo.launch(server_name=host, server_port=port, prevent_thread_lock=True, **launch_options(studio))
+        demo.launch(server_name=here, server_port=port, prevent_thread_lock=True, **launch_options(studio, lan))
         print(text.running_at(url, str(workspace)), flush=True)
+        if host != here:
+            door = lan.open(host)
+            print(text_phone.on_the_network(door.url, door.password), flush=True)
         if open_browser:
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # asked to end is as good as Ctrl-C
@@ -116,8 +125,6 @@ def _no_interface_files() -> Iterator[None]:
 
 def _choose_port(host: str, wanted: int | None) -> int:
     """The wanted port if it is free, or the first free one; raises `StartError` in words."""
-    if host not in LOOPBACK_HOSTS:
-        raise StartError(text.host_refused(host))
     if wanted is not None:
         if not 0 < wanted < 2**16 or not _is_free(host, wanted):
             raise StartError(text.port_in_use(wanted))
@@ -126,6 +133,12 @@ def _choose_port(host: str, wanted: int | None) -> int:
         if _is_free(host, port):
             return port
     raise StartError(text.no_free_port(FIRST_PORT, LAST_PORT))
+
+
+def _check_network(host: str, port: int) -> None:
+    from app.lan import check_address  # loads the web server, which most starts that fail can do without
+
+    check_address(host, port)
 
 
 def _is_free(host: str, port: int) -> bool:

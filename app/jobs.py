@@ -92,6 +92,13 @@ class Jobs:
             raise RunError(text.unknown_run(verb, run_id))
         return run
 
+    def find(self, run_id: str) -> RunFolder:
+        """The run of this id, whatever it does; raises `RunError`. `run_id` may be hostile."""
+        run = next((run for run in list_runs(self.root) if run.id == run_id), None)
+        if run is None:
+            raise RunError(text.unknown_run("", run_id))
+        return run
+
     def is_idle(self, run: RunFolder, status: Status) -> bool:
         """Whether a generation job only stays warm, with nothing left to do."""
         warm = status.verb == "generate" and status.state == "running"

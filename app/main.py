@@ -9,7 +9,9 @@ from starlette.middleware import Middleware
 
 from app import text
 from app.adapter_routes import adapter_routes
+from app.api import add_api
 from app.components.status_bar import status_bar
+from app.lan import Lan
 from app.overview import Overview
 from app.pages import adapters, disk, generate, home, judge, train, vote
 from app.pages.common import QUIET, Context, Page, Updates, Values
@@ -20,7 +22,7 @@ from app.studio import Studio
 from app.theme import HEAD, STYLES, theme
 from sdpo_core.errors import SdpoError
 
-_PAGES: dict[str, Callable[[Context], Page]] = {
+PAGES: dict[str, Callable[[Context], Page]] = {
     "home": home.build,
     "generate": generate.build,
     "vote": vote.build,
@@ -39,16 +41,17 @@ _KEEP_TAB_IN_ADDRESS = """() => {
 }"""
 
 
-def build(studio: Studio) -> gr.Blocks:
+def build(studio: Studio, lan: Lan) -> gr.Blocks:
     """The whole page."""
     overview = Overview(studio)
     with gr.Blocks(title=text.NAME, analytics_enabled=False, fill_width=True, delete_cache=(3600, 86400)) as demo:
+        add_api(studio, overview)  # first, because a name belongs to the event that has it first
         bar = status_bar(studio, overview)
-        context = Context(studio, overview, bar)
+        context = Context(studio, overview, bar, lan)
         pages: dict[str, Page] = {}
         tabs: dict[str, gr.Tab] = {}
         with gr.Tabs(elem_id="steps") as steps:
-            for name, build_page in _PAGES.items():
+            for name, build_page in PAGES.items():
                 with gr.Tab(text.TABS[name], id=name, elem_id=f"tab-{name}") as tabs[name]:
                     pages[name] = build_page(context)
         _wire(demo, steps, tabs, pages, bar)
@@ -66,7 +69,7 @@ def _wire(demo: gr.Blocks, steps: gr.Tabs, tabs: dict[str, gr.Tab], pages: dict[
 
     def open_page(request: gr.Request) -> gr.Tabs:
         wanted = request.query_params.get("tab", "")
-        return gr.Tabs(selected=wanted if wanted in _PAGES else next(iter(_PAGES)))
+        return gr.Tabs(selected=wanted if wanted in PAGES else next(iter(PAGES)))
 
     demo.load(open_page, None, steps, **QUIET).then(None, js="() => { window.sdpoTabsReady = true; }")
     demo.load(refresh_all, inputs, outputs, **QUIET)
@@ -91,7 +94,7 @@ def _refreshed(page: Page) -> Callable[[Values], Updates]:
     return refresh
 
 
-def launch_options(studio: Studio) -> dict[str, Any]:
+def launch_options(studio: Studio, lan: Lan) -> dict[str, Any]:
     """Arguments of `launch` that make the page ours, closed to everybody else, and silent towards the network."""
     return {
         "share": False,
@@ -110,6 +113,7 @@ def launch_options(studio: Studio) -> dict[str, Any]:
         "app_kwargs": {
             "middleware": [Middleware(LocalGuard)],
             "routes": [*routes(studio), *adapter_routes(studio), *project_routes(studio)],
+            "lifespan": lan.lifespan,
             "openapi_url": None,
         },
     }

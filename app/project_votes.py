@@ -12,10 +12,7 @@ from sdpo_core.preferences.store import Store
 
 
 class _ProjectVotes(TrainVotes):
-    """In front of a service in the bases of a class: what it refuses for good is offered to the other projects.
-
-    While it answers no other project is opened, so that a vote is looked at and cast in one.
-    """
+    """In front of a service in the bases of a class: what it refuses for good is offered to the other projects."""
 
     _service: ClassVar[type[TrainVotes]]  # what to ask elsewhere
 
@@ -25,15 +22,13 @@ class _ProjectVotes(TrainVotes):
 
     def vote(self, message: Any) -> Reply:
         """Record a choice, here or where its pair is."""
-        with self._projects.moving:
-            reply = super().vote(message)
-        return or_elsewhere(reply, self._projects, lambda store: self._service(store).vote(message))
+        here = super().vote
+        return or_elsewhere(self._projects, lambda: here(message), lambda store: self._service(store).vote(message))
 
     def undo(self, message: Any) -> Reply:
         """Take a choice back, here or where it was made."""
-        with self._projects.moving:
-            reply = super().undo(message)
-        return or_elsewhere(reply, self._projects, lambda store: self._service(store).undo(message))
+        here = super().undo
+        return or_elsewhere(self._projects, lambda: here(message), lambda store: self._service(store).undo(message))
 
 
 class ProjectTrainVotes(_ProjectVotes, TrainVotes):
@@ -57,19 +52,22 @@ class ProjectRankVotes(RankVotes):
 
     def rank(self, message: Any) -> Reply:
         """Record an answer, here or where its images are."""
-        with self._projects.moving:
-            reply = super().rank(message)
-        return or_elsewhere(reply, self._projects, lambda store: RankVotes(store).rank(message))
+        here = super().rank
+        return or_elsewhere(self._projects, lambda: here(message), lambda store: RankVotes(store).rank(message))
 
     def undo(self, message: Any) -> Reply:
         """Take an answer back, here or where it was given."""
-        with self._projects.moving:
-            reply = super().undo(message)
-        return or_elsewhere(reply, self._projects, lambda store: RankVotes(store).undo(message))
+        here = super().undo
+        return or_elsewhere(self._projects, lambda: here(message), lambda store: RankVotes(store).undo(message))
 
 
-def or_elsewhere(reply: Reply, projects: StudioProjects, ask: Callable[[Store], Reply]) -> Reply:
-    """`reply`, unless it refuses for good what another project takes."""
+def or_elsewhere(projects: StudioProjects, here: Callable[[], Reply], ask: Callable[[Store], Reply]) -> Reply:
+    """The reply of the open project, unless it refuses for good what another takes.
+
+    While it answers no other project is opened, so that a vote is looked at and cast in one.
+    """
+    with projects.moving:
+        reply = here()
     if reply.get("ok") or reply.get("retry"):
         return reply
     for workspace in projects.others():

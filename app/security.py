@@ -11,6 +11,9 @@ from urllib.parse import urlsplit
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
+NETWORK_HOST = "sdpo.network_host"
+"""Key of a request's scope: the address at which the gate to the network let it in. No client can set it."""
+
 _SAFE_METHODS = ("GET", "HEAD")
 _ADDED_HEADERS = (
     (b"x-frame-options", b"DENY"),
@@ -21,7 +24,10 @@ _ADDED_HEADERS = (
 
 
 class LocalGuard:
-    """Pure ASGI middleware: refuses foreign hosts, foreign origins and cross-site fetches with 403."""
+    """Pure ASGI middleware: refuses foreign hosts, foreign origins and cross-site fetches with 403.
+
+    To `hosts` comes, for requests that the gate to the network let in, the address that was opened there.
+    """
 
     def __init__(self, app: ASGIApp, hosts: Iterable[str] = LOOPBACK_HOSTS) -> None:
         self._app = app
@@ -32,7 +38,7 @@ class LocalGuard:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        if not _allowed(scope, self._hosts):
+        if not _allowed(scope, self._hosts | {scope[NETWORK_HOST]} if NETWORK_HOST in scope else self._hosts):
             await _refuse(scope, send)
             return
 

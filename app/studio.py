@@ -210,9 +210,7 @@ class Studio:
 
     def stop(self, run_id: str) -> Status:
         """Ask a job to stop at its next safe point; returns what it says now."""
-        run = next((run for run in list_runs(self.jobs.root) if run.id == run_id), None)
-        if run is None:
-            raise RunError(text.unknown_run("running", run_id))
+        run = self.jobs.find(run_id)
         self.jobs.stop(run)
         return self.jobs.status(run)
 

@@ -57,7 +57,7 @@ def percent(share: float) -> str:
 # --- starting --------------------------------------------------------------------------------------------------------
 
 CLI_ABOUT = f"{NAME}: {TAGLINE}"
-CLI_HOST = "address to listen on: 127.0.0.1, localhost or ::1 (127.0.0.1)"
+CLI_HOST = "an address of this machine in a network, to answer there too, behind a password (this machine only)"
 CLI_PORT = "port to listen on; without it the first free one from 7860 on"
 CLI_WORKSPACE = "the studio's data folder (workspace/ beside the program)"
 CLI_NO_BROWSER = "do not open the browser"
@@ -68,14 +68,6 @@ CLOSED_WHILE_RUNNING = "The studio is closed. The running job goes on; start the
 def running_at(url: str, workspace: str) -> str:
     """The line that is printed when the page can be opened."""
     return f"{NAME} is ready at {url}  (workspace {workspace}; Ctrl-C ends it)"
-
-
-def host_refused(host: str) -> str:
-    """Why the studio does not listen on a network."""
-    return (
-        f"--host {host} would open your images and votes to the network. The studio answers only this machine: use "
-        "127.0.0.1, and reach it from elsewhere through `ssh -L 7860:127.0.0.1:7860 this-machine`."
-    )
 
 
 def port_in_use(port: int) -> str:
@@ -112,6 +104,9 @@ JOB_NAMES = {
 }
 
 
+UNEXPECTED_VALUE = "{name} is not what it should be: expected {expected}, got {value!r}."
+
+
 def died_at_once(last_line: str) -> str:
     """A child process ended before its first word."""
     return f"The job ended before it began. {last_line}"
@@ -125,7 +120,7 @@ def job_in_the_way(verb: str, step: int, total: int) -> str:
 
 def unknown_run(verb: str, run_id: str) -> str:
     """A run that the page knows and the workspace does not."""
-    return f"There is no {verb} run named {run_id[:80]!r} in this workspace. Reload the page."
+    return f"There is no {f'{verb} run' if verb else 'run'} named {run_id[:80]!r} in this workspace. Reload the page."
 
 
 def not_resumable(state: str) -> str:

@@ -104,7 +104,8 @@ class _Parser(argparse.ArgumentParser):
 def _parse(words: list[str]) -> dict[str, Any]:
     parser = _parser()
     verbs: dict[str, argparse.ArgumentParser] = parser.get_default("verbs")
-    place = next((i for i, word in enumerate(words) if not word.startswith("-")), None)
+    after_flag = {i + 1 for i, word in enumerate(words) if word == "--workspace"}  # the one flag that may stand first
+    place = next((i for i, word in enumerate(words) if not word.startswith("-") and i not in after_flag), None)
     if place is None:
         parser.parse_args(words)  # --help and --version end here; anything else lacks its verb
         raise ConfigError("A verb is missing.")
@@ -160,12 +161,18 @@ def _parser() -> argparse.ArgumentParser:
     vote.add_argument("pair", nargs="?", type=int, help="the pair's id; without it the next open pairs are listed")
     vote.add_argument("choice", nargs="?", choices=["left", "right", "tie", "both-bad", "skip"])
     vote.add_argument("--judge", metavar="RUN", help="pairs of this judge run instead of training pairs")
-    vote.add_argument("--limit", type=int, default=10, help="how many pairs to list (10)")
+    vote.add_argument("--limit", type=_number_of_pairs, default=10, help="how many pairs to list (10)")
     exports.add_arguments(_verb(verbs, "export", exports.ABOUT, exports.call, exports.EPILOGUE))
     adapter.add_arguments(_verb(verbs, "adapter", adapter.ABOUT, adapter.call, adapter.EPILOGUE))
     runs.add_arguments(_verb(verbs, "runs", runs.ABOUT, runs.call, runs.EPILOGUE))
     _verb(verbs, "doctor", "check the environment, the device, the demo model and the workspace", _doctor)
     return parser
+
+
+def _number_of_pairs(word: str) -> int:
+    if not word.isdecimal() or int(word) < 1:
+        raise argparse.ArgumentTypeError(f"expected a number of pairs from 1 on, not {word!r}")
+    return int(word)
 
 
 def _verb(

@@ -173,6 +173,13 @@ MODEL_DEFAULTS: dict[str, ModelDefaults] = {
 }
 """Defaults by the model's family; the demo model has its own. `presets.train_config` looks the family up."""
 _DEMO = MODEL_DEFAULTS["demo"]
+# Settings that do nothing but with one choice of another. No preset sets one, so that a flag can change the choice.
+_BELONGS = (
+    ("smoothing", "loss", "diffusion-dpo"),
+    ("alpha", "loss", "dmpo"),
+    ("tau", "loss", "ipo"),
+    ("loser_weight", "safeguard", "constant"),
+)
 
 
 class TrainConfig(Sampling):
@@ -275,14 +282,18 @@ class TrainConfig(Sampling):
             )
         return values
 
+    def _refuse_what_does_nothing(self) -> None:
+        for name, choice, only in _BELONGS:
+            if getattr(self, name) != TrainConfig.model_fields[name].default and getattr(self, choice) != only:
+                raise ValueError(f"{name} belongs to {choice} '{only}', not to '{getattr(self, choice)}'")
+
     @model_validator(mode="after")
     def _check_combinations(self) -> Self:
         if self.safeguard == "lora" and self.scope == "batch":
             raise ValueError("scope 'batch' belongs to safeguard 'output'; the safeguard 'lora' always acts per step")
         if self.loss == "sft" and self.safeguard not in ("none", "lora"):
             raise ValueError("loss 'sft' has no loser, so safeguard 'output' or 'constant' can't act; use 'none'")
-        if self.smoothing and self.loss != "diffusion-dpo":
-            raise ValueError(f"smoothing belongs to loss 'diffusion-dpo', not to '{self.loss}'")
+        self._refuse_what_does_nothing()
         if self.loss in ("sft", "dspo") and self.anchor:
             raise ValueError(f"anchor adds the winner's own error, which is what loss '{self.loss}' consists of; use 0")
         if self.loss == "dspo" and self.memory == "split":
@@ -344,4 +355,8 @@ def _sentence(cls: type[BaseModel], problem: Any) -> str:
     message = problem["msg"].removeprefix("Value error, ")
     if not problem["loc"]:
         return f"{message}."
+    if problem["type"] == "tuple_type":
+        message = "Input should be a list, even of one"
+    elif problem["type"] == "string_too_short":
+        return f"{name} is missing. Expected: {cls.model_fields[name].description}".replace("\n", " ")
     return f"{name}: {message} (got {problem['input']!r})."

@@ -193,5 +193,5 @@ def require_kind(value: str) -> Kind:
     """The kind of this name; raises `StoreError` for another."""
     kinds: dict[str, Kind] = {kind: kind for kind in KINDS}
     if value not in kinds:
-        raise StoreError("There is nothing of this kind to clear. Reload the page.")
+        raise StoreError(f"There is nothing of the kind {value[:80]!r} to clear. There are: {', '.join(KINDS)}.")
     return kinds[value]

@@ -112,6 +112,9 @@ def _of(settings: type[Settings], source: str, values: dict[str, Any]) -> dict[s
 
 def _refuse_unknown(source: str, values: Mapping[str, Any], settings: type[Settings]) -> None:
     unknown = [name for name in values if name not in settings.model_fields]
+    table = next((name for name in unknown if isinstance(values[name], dict)), None)
+    if table:
+        raise ConfigError(f"{source}: settings stand at the top, without a table. Take the line [{table}] out.")
     if unknown:
         raise ConfigError(f"{source}: {' '.join(unknown_setting(settings, name) for name in unknown)}")
 

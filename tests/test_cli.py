@@ -246,6 +246,10 @@ def test_stopped_while_loading_nothing_is_published_and_it_can_be_resumed(
         (["train", "--config", "none.toml"], 2, "There is no file none.toml."),
         (["train", "--preset", "quick", "--run", "x"], 2, "--run takes the settings from the run folder"),
         (["train", "now"], 2, "does not take now"),
+        (["train", "--loss", "ipo", "--alpha", "0.1"], 2, "alpha belongs to loss 'dmpo', not to 'ipo'"),
+        (["train", "--loser-weight", "0.5"], 2, "loser_weight belongs to safeguard 'constant', not to 'lora'"),
+        (["download"], 2, "model is missing. Expected: Hub id of the model: `owner/name`"),
+        (["vote", "--limit", "-1"], 2, "Argument --limit: expected a number of pairs from 1 on, not '-1'"),
         (["trian"], 2, "There is no verb trian. Did you mean train?"),
         (["vote", "one", "left"], 2, "Argument pair: invalid int value: 'one'"),
         (["train", "--safeguard", "lora", "--scope", "batch"], 2, "scope 'batch' belongs to safeguard 'output'"),
@@ -346,6 +350,13 @@ def test_words_and_flags_may_stand_in_any_order(trained: RunFolder, workspace: P
         assert told["run"] == trained.id
 
 
+def test_the_workspace_may_stand_before_the_verb(
+    trained: RunFolder, workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--workspace", str(workspace), "runs"]) == 0
+    assert trained.id in capsys.readouterr().out
+
+
 def test_a_finished_run_takes_no_requests_and_a_misspelt_one_is_told_the_nearest(
     trained: RunFolder, workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -434,7 +445,12 @@ def test_an_adapter_for_another_base_is_refused_with_how_much_of_it_fits(
             b"PK\x03\x04" + bytes(100),
             "is no safetensors file but a pickle with its name changed",
         ),
-        ("old.pt", b"\x80\x02}q\x00.", "is a pickle file, which can run any code when it is loaded"),
+        (
+            "old.pt",
+            b"\x80\x02}q\x00.",
+            "is a pickle file, which can run any code when it is loaded, so the studio never opens one. Get it as "
+            ".safetensors from where it came.",
+        ),
         ("empty.safetensors", b"", "is no safetensors file: it is only 0 bytes long"),
     ],
 )

@@ -1,5 +1,6 @@
 """Settings refuse what can't be, in words."""
 
+import re
 from typing import get_args
 
 import pytest
@@ -24,6 +25,7 @@ from sdpo_core.files.checkpoint_info import Family
         ({"safeguard": "lora", "scope": "batch"}, "scope 'batch' belongs to safeguard 'output'"),
         ({"loss": "sft", "safeguard": "output"}, "loss 'sft' has no loser"),
         ({"loss": "ipo", "smoothing": 0.1}, "smoothing belongs to loss 'diffusion-dpo'"),
+        ({"loss": "diffusion-dpo", "tau": 2.0}, "tau belongs to loss 'ipo', not to 'diffusion-dpo'"),
         ({"pairs_per_step": 8, "pairs_per_micro_step": 3}, "must be a multiple of"),
     ],
 )
@@ -53,6 +55,11 @@ def test_the_demo_models_defaults_are_those_that_were_measured_on_it() -> None:
     demo = TrainConfig()
     assert (demo.rank, demo.lora_alpha, demo.learning_rate) == (8, 8.0, 2e-3)
     assert (demo.pairs_per_step, demo.pairs_per_micro_step) == (8, None)
+
+
+def test_one_prompt_is_a_list_too() -> None:
+    with pytest.raises(ConfigError, match=re.escape("prompts: Input should be a list, even of one (got 'a lake').")):
+        GenerateConfig.parse({"prompts": "a lake"})
 
 
 def test_there_has_to_be_something_to_generate() -> None:

@@ -233,7 +233,7 @@ def test_an_unknown_entry_is_refused(store: Store, workspace: Path, hostile: str
     for act in (Trash(workspace).find, Trash(workspace).forget, lambda one: put_back(workspace, one)):
         with pytest.raises(StoreError, match="not in the trash"):
             act(hostile)
-    with pytest.raises(StoreError, match="nothing of this kind"):
+    with pytest.raises(StoreError, match="nothing of the kind"):
         require_kind(hostile)
     assert store.counts().pairs == 0
 

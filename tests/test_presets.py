@@ -93,7 +93,7 @@ def test_a_flag_wins_over_the_file_and_the_file_over_the_preset(tmp_path: Path) 
         ("stepz = 5", "mine.toml: Unknown setting stepz. Did you mean steps?"),
         ("steps = 0", "steps: Input should be greater than or equal to 1 (got 0)."),
         ("beta = nan", "beta:"),
-        ("[train]\nsteps = 5", "mine.toml: Unknown setting train."),
+        ("[train]\nsteps = 5", "mine.toml: settings stand at the top, without a table. Take the line [train] out."),
         ("steps 5", "mine.toml is not TOML:"),
     ],
 )

@@ -20,6 +20,7 @@ def pair_board(service: VotingService) -> gr.HTML:
     return widget(
         "outbox.js",
         "keys.js",
+        "deck.js",
         "stage.js",
         "standing.js",
         "pair_board.js",
@@ -39,6 +40,7 @@ def best_board(service: RankVotes) -> gr.HTML:
     return widget(
         "outbox.js",
         "keys.js",
+        "deck.js",
         "best_board.js",
         role="sdpo-board",
         elem_id="best-board",

@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 from gradio.blocks import Block
 
+from app.lan import Lan
 from app.overview import Overview
 from app.studio import Studio
 from sdpo_core.errors import SdpoError
@@ -34,6 +35,7 @@ class Context:
     studio: Studio
     overview: Overview
     status_bar: gr.HTML
+    lan: Lan
     links: dict[str, Block] = field(default_factory=dict[str, Block])
     """Fields that another page may fill in, by their `elem_id`; a page that is built later finds them here."""
 

@@ -1,6 +1,7 @@
 """Home: where the person stands, the next step, the machine, the projects."""
 
 from app import text_home as text
+from app.components.phone_panel import phone_panel
 from app.components.widget import widget
 from app.home import Home
 from app.pages.common import Context, Page
@@ -17,4 +18,5 @@ def build(context: Context) -> Page:
         strings=text.HOME,
         server={"home": home.snapshot, "act": actions.act},
     )
+    phone_panel(context.lan)
     return Page()

@@ -23,7 +23,8 @@ PICKLE_SUFFIXES = frozenset({".bin", ".ckpt", ".pt", ".pth", ".pkl"})
 HOW_TO_CONVERT = (
     "Get it as .safetensors; or, if you trust its maker, load it in ComfyUI and let the node Save Checkpoint write one."
 )
-"""What to do with a pickle."""
+"""What to do with a pickle that is a model."""
+_NO_WAY_TO_CONVERT = "Get it as .safetensors from where it came."
 
 _LENGTH_BYTES = 8
 _BITS = {
@@ -61,7 +62,7 @@ def read_header(path: Path, error: type[SdpoError] = AdapterError) -> tuple[dict
     if path.suffix.casefold() in PICKLE_SUFFIXES:
         raise error(
             f"{path} is a pickle file, which can run any code when it is loaded, so the studio never opens one. "
-            f"{HOW_TO_CONVERT}"
+            f"{_how_to_convert(error)}"
         )
     try:
         with path.open("rb") as file:
@@ -77,7 +78,7 @@ def parse_header(
 ) -> tuple[dict[str, TensorInfo], dict[str, str]]:
     """`read_header` for a file of `size` bytes that lies anywhere: `read(n)` gives its next n bytes, from the start."""
     try:
-        header_bytes = _header_bytes(read(_LENGTH_BYTES), size)
+        header_bytes = _header_bytes(read(_LENGTH_BYTES), size, error)
         tensors, metadata = _parse(read(header_bytes))
         _check_layout(tensors, size - _LENGTH_BYTES - header_bytes)
     except _Unfit as problem:
@@ -85,7 +86,12 @@ def parse_header(
     return tensors, metadata
 
 
-def _header_bytes(start: bytes, size: int) -> int:
+def _how_to_convert(error: type[SdpoError]) -> str:
+    """What to do with a pickle; no tool that people have writes an adapter anew."""
+    return _NO_WAY_TO_CONVERT if error is AdapterError else HOW_TO_CONVERT
+
+
+def _header_bytes(start: bytes, size: int, error: type[SdpoError]) -> int:
     if start.startswith(b"version "):
         raise _Unfit("is a Git LFS pointer, a note in place of the file, which `git lfs pull` would fetch")
     if len(start) < _LENGTH_BYTES:
@@ -94,7 +100,8 @@ def _header_bytes(start: bytes, size: int) -> int:
     if length > MAX_HEADER_BYTES:
         # torch's archive, or a pickle of protocol 2 to 5. The length of a short header may begin with these bytes too.
         if start[:2] == b"PK" or (start[0] == 0x80 and 2 <= start[1] <= 5):
-            raise _Unfit("is no safetensors file but a pickle with its name changed; it is not opened", HOW_TO_CONVERT)
+            what = "is no safetensors file but a pickle with its name changed; it is not opened"
+            raise _Unfit(what, _how_to_convert(error))
         raise _Unfit(f"is no safetensors file: its header would be {length:,} bytes long")
     if length > size - _LENGTH_BYTES:
         raise _Unfit(f"is cut short: its header alone needs {length + _LENGTH_BYTES:,} bytes, the file has {size:,}")

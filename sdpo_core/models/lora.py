@@ -252,6 +252,6 @@ def _layers(network: nn.Module) -> dict[str, Any]:
 def _activate(layer: Any, names: list[str]) -> None:
     """Let exactly these adapters act.
 
-    peft's own `set_adapter` also switches requires_grad, which has to stay as it is, and takes a hundredth of a step.
+    peft's own `set_adapter` also switches requires_grad, which has to stay as it is, and walks all parameters for it.
     """
     layer._active_adapter = names

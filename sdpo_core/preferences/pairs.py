@@ -50,6 +50,8 @@ class TrainingPairs:
         reasons = [f"{number} {one if number == 1 else many}" for number, one, many in aside if number]
         count = len(self.usable)
         start = f"{count or 'No'} pair{'' if count == 1 else 's'} can train"
+        if not count and not reasons:
+            return f"{start} yet: there are no votes. Vote on some pairs first."
         if self.foreign:
             start += f", {self.foreign} of them not made by this base model alone"
         if self.judged:

@@ -45,7 +45,7 @@ class Ranking:
 
     def __post_init__(self) -> None:
         if not 0 < len(self.uuid) <= _LONGEST_UUID:
-            raise StoreError(f"An answer is named by 1 to {_LONGEST_UUID} characters. Reload the page.")
+            raise StoreError(f"An answer is named by 1 to {_LONGEST_UUID} characters.")
         if not FEWEST <= len(set(self.candidates)) == len(self.candidates) <= MOST:
             raise StoreError(f"Best and worst are chosen of {FEWEST} to {MOST} different images.")
         if self.best == self.worst or not {self.best, self.worst} - {None} <= set(self.candidates):
@@ -94,7 +94,7 @@ def record(connection: sqlite3.Connection, ranking: Ranking, now: str) -> list[V
             {"id": one},
         ).fetchone()
         if not row[0]:  # images of a blind test never train
-            raise StoreError("An image of this answer is not voted on here, so it was dropped. Reload the page.")
+            raise StoreError("An image of this answer is not voted on here, so it was dropped.")
     prompts = {rows.find_candidate(connection, one).prompt for one in ranking.candidates}
     if len(prompts) > 1:
         raise StoreError("Best and worst are chosen of images of one prompt; these have several.")

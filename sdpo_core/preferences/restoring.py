@@ -44,7 +44,7 @@ def restore(workspace: Path, name: str) -> Backup:
     """
     backup = next((backup for backup in backups(workspace) if backup.name == name), None)
     if backup is None:
-        raise StoreError("There is no such backup any more. Reload the page to see those there are.")
+        raise StoreError("There is no such backup any more; it was cleared meanwhile.")
     folder = workspace / "backups"
     draft = folder / f".restoring-{secrets.token_hex(4)}.db"
     try:

@@ -129,7 +129,7 @@ def find_pair(connection: sqlite3.Connection, pair_id: int) -> Pair:
     """The pair with this id; raises `StoreError` when there is none."""
     row: Any = connection.execute(f"{SELECT_PAIR} WHERE pairs.id = ?", (pair_id,)).fetchone()
     if row is None:
-        raise StoreError(f"There is no pair {pair_id} in this workspace. Reload the page to get the pairs there are.")
+        raise StoreError(f"There is no pair {pair_id} in this workspace; it may have been deleted meanwhile.")
     return read_pair(row)
 
 

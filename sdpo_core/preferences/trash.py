@@ -85,7 +85,7 @@ class Trash:
         """The entry of this id."""
         entry = self._read(entry_id) if _ID.fullmatch(entry_id) else None
         if entry is None:
-            raise StoreError("This is not in the trash any more. Reload the page to see what is.")
+            raise StoreError("This is not in the trash any more; it was put back or cleared meanwhile.")
         return entry
 
     def _files(self, entry_id: str) -> Path:

@@ -56,7 +56,7 @@ def record(connection: sqlite3.Connection, cast: Cast, now: str) -> Vote:
     if cast.repeat_of is not None:
         first = find(connection, cast.repeat_of)
         if first.pair_id != cast.pair_id or first.repeat_of is not None:
-            raise StoreError("This answer repeats a vote on another pair, so it was dropped. Reload the page.")
+            raise StoreError("This answer repeats a vote on another pair, so it was dropped.")
     values = (cast.uuid, cast.pair_id, cast.choice, cast.response_ms, now)
     row = (*values, cast.strength, int(cast.swapped), cast.repeat_of, cast.ranking)
     vote_id = connection.execute(
@@ -159,11 +159,8 @@ def consistency(connection: sqlite3.Connection) -> Consistency:
 
 def _check_uuid(uuid: str) -> None:
     if not 0 < len(uuid) <= _LONGEST_UUID:
-        raise StoreError(f"A vote is named by 1 to {_LONGEST_UUID} characters; {len(uuid)} came. Reload the page.")
+        raise StoreError(f"A vote is named by 1 to {_LONGEST_UUID} characters; {len(uuid)} came.")
 
 
 def _uuid_reused(uuid: str) -> StoreError:
-    return StoreError(
-        f"The name {uuid} already belongs to another choice, so this one was not recorded. Reload the page and choose "
-        "again."
-    )
+    return StoreError(f"The name {uuid} already belongs to another choice, so this one was not recorded. Choose again.")

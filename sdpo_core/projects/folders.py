@@ -70,7 +70,7 @@ class Projects:
         """The project with this id."""
         project = next((project for project in self.all() if project.id == project_id), None)
         if project is None:
-            raise ProjectError(f"There is no project {project_id[:80]!r}. Reload the page to see those there are.")
+            raise ProjectError(f"There is no project {project_id[:80]!r} in this workspace (any more).")
         return project
 
     def current(self) -> Project:

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -224,6 +225,8 @@ class RunFolder:
                 f"Run {self.id} is running already, or is just being started. Wait for it, or stop it first."
             ) from error
         try:
+            for half in (self.path / "checkpoints").glob(".step-*.tmp"):  # being written when the job was killed
+                shutil.rmtree(half, ignore_errors=True)
             yield
         finally:
             lock.release()

@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
 from sdpo_core.preferences.store import Store
-from tests.app.helpers import add_pair
+from tests.app.helpers import add_pair, end_processes
 
 ROOT = Path(__file__).resolve().parents[2]
 BROWSER_FLAGS = (
@@ -57,6 +58,7 @@ class RunningStudio:
     process: subprocess.Popen[str] | None = None
     started_in_s: float = 0.0
     environment: dict[str, str] = field(default_factory=dict[str, str])  # beside our own
+    more: tuple[str, ...] = ()  # further options
 
     @property
     def url(self) -> str:
@@ -64,7 +66,7 @@ class RunningStudio:
 
     def command(self) -> list[str]:
         options = ["--no-browser", "--port", str(self.port), "--workspace", str(self.workspace)]
-        return [sys.executable, "-m", "app", *options]
+        return [sys.executable, "-m", "app", *options, *self.more]
 
     def start(self, seconds: float = 120) -> None:
         began = time.monotonic()
@@ -110,8 +112,26 @@ class RunningStudio:
 
 
 @contextmanager
+def running(studio: RunningStudio) -> Iterator[RunningStudio]:
+    """A started studio; afterwards no process is left, and no trouble may have been told in the terminal."""
+    try:
+        studio.start()
+        yield studio
+    finally:
+        studio.kill()
+        end_processes(studio.workspace)
+    assert "Traceback" not in studio.output(), studio.output()
+
+
+@contextmanager
 def watched_page(
-    browser: Browser, url: str, *, away: bool = False, ask_again: bool = False, **options: Any
+    browser: Browser,
+    url: str,
+    *,
+    away: bool = False,
+    ask_again: bool = False,
+    known: tuple[str, ...] = (),
+    **options: Any,
 ) -> Iterator[Page]:
     """A page in a context of its own; afterwards it must have been quiet and have asked nobody but the studio.
 
@@ -125,7 +145,7 @@ def watched_page(
     complaints: list[str] = []
 
     def complain(words: str) -> None:
-        if not (away and any(known in words for known in AWAY)):
+        if not any(one in words for one in (*known, *(AWAY if away else ()))):
             complaints.append(words)
 
     def listen(message: ConsoleMessage) -> None:
@@ -144,6 +164,13 @@ def watched_page(
         assert not complaints, complaints
     finally:
         context.close()
+
+
+def barriers(page: Page) -> list[str]:
+    """What axe-core calls serious or critical on a page, a line each."""
+    found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}).response["violations"]
+    grave = [one for one in found if one["impact"] in ("serious", "critical")]
+    return [f"{one['id']}: {node['html'][:200]}" for one in grave for node in one["nodes"]]
 
 
 def open_tab(page: Page, studio: RunningStudio, tab: str) -> None:

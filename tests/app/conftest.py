@@ -3,14 +3,13 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from app.jobs import Jobs
 from app.studio import Studio
-from tests.app.browsing import BROWSER_FLAGS, RunningStudio, watched_page
-from tests.app.helpers import FAKE_JOB
+from tests.app.browsing import BROWSER_FLAGS, RunningStudio, running, watched_page
+from tests.app.helpers import FAKE_JOB, end_processes
 
 
 @pytest.fixture
@@ -32,15 +31,8 @@ def studio(tmp_path: Path, jobs: Jobs) -> Iterator[Studio]:
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStudio]:
     """A really started studio for all browser tests, with real jobs."""
-    served = RunningStudio(tmp_path_factory.mktemp("served") / "workspace")
-    try:
-        served.start()
+    with running(RunningStudio(tmp_path_factory.mktemp("served") / "workspace")) as served:
         yield served
-    finally:
-        served.kill()
-        end_processes(served.workspace)
-    output = served.output()
-    assert "Traceback" not in output, output
 
 
 @pytest.fixture(scope="session")
@@ -55,14 +47,3 @@ def browser(browser_path: str) -> Iterator[Browser]:
 def page(served: RunningStudio, browser: Browser) -> Iterator[Page]:
     with watched_page(browser, served.url, viewport={"width": 1280, "height": 900}) as page:
         yield page
-
-
-def end_processes(workspace: Path) -> None:
-    """End our own children that work on `workspace`."""
-    for child in psutil.Process().children(recursive=True):
-        try:
-            if str(workspace) in " ".join(child.cmdline()):
-                child.kill()
-                child.wait(5)
-        except psutil.NoSuchProcess:
-            continue

@@ -2,9 +2,12 @@
 
 import sys
 import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import psutil
 from PIL import Image
 
 from sdpo_core.preferences.records import AdapterUse, Pair, Purpose, Recipe
@@ -67,8 +70,26 @@ def make_judge_run(
     return run
 
 
+def answer(shown: dict[str, Any], best: int = 0, worst: int | None = 1) -> dict[str, Any]:
+    """A board's message about a set of images as it was shown; best and worst by their places."""
+    chosen = {"best": shown["candidates"][best], "worst": None if worst is None else shown["candidates"][worst]}
+    named = {name: shown[name] for name in ("candidates", "images")}
+    return {"uuid": str(uuid.uuid4()), **named, **chosen, "ms": 1500}
+
+
 def wait_for(condition: Callable[[], object], seconds: float = 20.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.05)
+
+
+def end_processes(workspace: Path) -> None:
+    """End our own children that work on `workspace`."""
+    for child in psutil.Process().children(recursive=True):
+        try:
+            if str(workspace) in " ".join(child.cmdline()):
+                child.kill()
+                child.wait(5)
+        except psutil.NoSuchProcess:
+            continue

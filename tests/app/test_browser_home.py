@@ -10,8 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from app import text_home as text
 from sdpo_core.preferences.store import Store
 from sdpo_core.projects.folders import FIRST
-from tests.app.browsing import RunningStudio, add_pairs, open_tab, wait_board, watched_page
-from tests.app.conftest import end_processes
+from tests.app.browsing import RunningStudio, add_pairs, open_tab, running, wait_board, watched_page
 
 pytestmark = pytest.mark.browser
 
@@ -21,13 +20,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStudio]:
     """A studio with four pairs in its first project."""
     house = RunningStudio(tmp_path_factory.mktemp("house") / "workspace")
     add_pairs(house, 4)
-    try:
-        house.start()
+    with running(house):
         yield house
-    finally:
-        house.kill()
-        end_processes(house.workspace)
-    assert "Traceback" not in house.output(), house.output()
 
 
 @pytest.fixture

@@ -8,8 +8,7 @@ from playwright.sync_api import Browser, expect
 from safetensors.torch import save_file
 
 from app import text_model
-from tests.app.browsing import RunningStudio, open_tab, wait_job, watched_page
-from tests.app.conftest import end_processes
+from tests.app.browsing import RunningStudio, open_tab, running, wait_job, watched_page
 from tests.hub_server import HubServer, serving
 from tests.original_layout import essentials
 from tests.tiny_model import build_tiny_pipeline
@@ -31,12 +30,8 @@ def studio(tmp_path: Path, hub: HubServer) -> Iterator[RunningStudio]:
     """A studio of its own, because its hub is."""
     environment = {**hub.environment(tmp_path / "cache"), "SDPO_CACHE": str(tmp_path / "own")}
     studio = RunningStudio(tmp_path / "workspace", environment=environment)
-    try:
-        studio.start()
+    with running(studio):
         yield studio
-    finally:
-        studio.kill()
-        end_processes(studio.workspace)
 
 
 def test_a_model_is_downloaded_and_another_asked_about(

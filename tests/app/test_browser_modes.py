@@ -8,8 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from app import text
 from sdpo_core.preferences.store import Store
-from tests.app.browsing import RunningStudio, board, open_tab, reload, wait_board, watched_page
-from tests.app.conftest import end_processes
+from tests.app.browsing import RunningStudio, board, open_tab, reload, running, wait_board, watched_page
 from tests.app.helpers import add_pair
 
 pytestmark = pytest.mark.browser
@@ -25,13 +24,8 @@ def modes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStudio]:
     with Store(modes.workspace) as store:
         for number in range(4):
             add_pair(store, number, MARKUP if number < 2 else "a bay")
-    try:
-        modes.start()
+    with running(modes):
         yield modes
-    finally:
-        modes.kill()
-        end_processes(modes.workspace)
-    assert "Traceback" not in modes.output(), modes.output()
 
 
 @pytest.fixture

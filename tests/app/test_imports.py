@@ -12,11 +12,12 @@ def test_building_the_whole_page_loads_no_model_library(tmp_path: Path) -> None:
     code = f"""
 import sys
 from pathlib import Path
+from app.lan import Lan
 from app.main import build, launch_options
 from app.studio import Studio
-studio = Studio(Path({str(tmp_path)!r}))
-build(studio)
-launch_options(studio)
+studio, lan = Studio(Path({str(tmp_path)!r})), Lan(0)
+build(studio, lan)
+launch_options(studio, lan)
 studio.plan({{}})
 print(*[name for name in {FORBIDDEN!r} if name in sys.modules])
 studio.close()

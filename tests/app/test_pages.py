@@ -15,6 +15,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from app import text, text_model, text_train
+from app.lan import Lan
 from app.main import build
 from app.studio import Studio
 from sdpo_core.config import TrainConfig
@@ -37,7 +38,7 @@ class BuiltPage:
     """The page's components by `elem_id`, and its events."""
 
     def __init__(self, studio: Studio) -> None:
-        self._demo = build(studio)
+        self._demo = build(studio, Lan(0))
 
     def component(self, elem_id: str) -> Block:
         return next(block for block in self._demo.blocks.values() if block.elem_id == elem_id)

@@ -16,7 +16,7 @@ from sdpo_core.preferences.records import Pair
 from sdpo_core.preferences.store import Store
 from sdpo_core.projects.contents import Model
 from sdpo_core.projects.folders import FIRST
-from tests.app.helpers import BASE, add_pair, make_judge_run, wait_for
+from tests.app.helpers import BASE, add_pair, answer, make_judge_run, wait_for
 
 
 def message(pair: Pair, run: str = "") -> dict[str, Any]:
@@ -77,6 +77,25 @@ def test_a_vote_that_waited_in_a_browser_reaches_its_own_project(studio: Studio)
     studio.open_project(FIRST)
     assert studio.store.voted_pairs(purpose="train") == []
     assert len(studio.store.voted_pairs(purpose="judge", run_id=run.id)) == 1
+
+
+def test_an_answer_about_several_images_reaches_its_own_project_too(studio: Studio) -> None:
+    for number in range(2):
+        add_pair(studio.store, number)
+    first = studio.rankings.sets({"size": 4})["sets"][0]
+    second = studio.projects.make("Second")
+    studio.open_project(second.id)
+    for number in range(10, 12):
+        add_pair(studio.store, number)  # with the same ids as those of the first project
+    sent = answer(first)
+    for _ in range(2):  # a retry
+        assert studio.rankings.rank(sent)["ok"]
+    assert studio.rankings.undo({"uuid": str(uuid.uuid4()), "vote": sent["uuid"]})["ok"]
+    assert studio.rankings.rank(answer(first, worst=None))["ok"]
+    assert not studio.rankings.rank({**answer(first), "images": ["0" * 64] * 4})["ok"]
+    assert studio.store.counts().votes == 0
+    studio.open_project(FIRST)
+    assert studio.store.counts().votes == 3
 
 
 def test_a_running_job_keeps_its_project_open(studio: Studio) -> None:

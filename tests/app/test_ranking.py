@@ -8,19 +8,12 @@ import pytest
 
 from app.studio import Studio
 from sdpo_core.preferences.records import Pair
-from tests.app.helpers import add_pair, make_judge_run
+from tests.app.helpers import add_pair, answer, make_judge_run
 
 
 @pytest.fixture
 def pairs(studio: Studio) -> list[Pair]:
     return [add_pair(studio.store, number) for number in range(4)]
-
-
-def answer(shown: dict[str, Any], best: int = 0, worst: int | None = 1) -> dict[str, Any]:
-    """A message about a set as it was shown; best and worst by their places."""
-    chosen = {"best": shown["candidates"][best], "worst": None if worst is None else shown["candidates"][worst]}
-    named = {name: shown[name] for name in ("candidates", "images")}
-    return {"uuid": str(uuid.uuid4()), **named, **chosen, "ms": 1500}
 
 
 def test_sets_rank_undo(studio: Studio, pairs: list[Pair]) -> None:

@@ -59,7 +59,8 @@ def test_all_pairs_train_when_asked_for_whatever_made_them(store: Store) -> None
 
 
 def test_sentence_of_little(store: Store) -> None:
-    assert training_pairs(store, BASE).sentence() == "No pairs can train."
+    sentence = "No pairs can train yet: there are no votes. Vote on some pairs first."
+    assert training_pairs(store, BASE).sentence() == sentence
     vote_on(store, add_pair(store, 0))
     assert training_pairs(store, BASE).sentence() == "1 pair can train."
 

@@ -52,6 +52,19 @@ def test_only_one_process_at_a_time_has_a_run(run: RunFolder) -> None:
         pass
 
 
+def test_half_a_checkpoint_of_a_killed_job_goes(run: RunFolder) -> None:
+    code = (
+        "import os, sys; from pathlib import Path; from sdpo_core.atomic import replacing_folder\n"
+        "with replacing_folder(Path(sys.argv[1])) as folder: (folder / 'half').write_bytes(b'x'); os._exit(9)"
+    )
+    subprocess.run([sys.executable, "-c", code, run.checkpoint_path(5)], check=False)
+    checkpoints = run.path / "checkpoints"
+    assert [path.name.startswith(".step-000005-") for path in checkpoints.iterdir()] == [True]
+    run.checkpoint_path(3).mkdir()
+    with run.held():
+        assert list(checkpoints.iterdir()) == [run.checkpoint_path(3)]
+
+
 def test_metrics_are_read_on_from_where_one_was(run: RunFolder) -> None:
     run.append_metrics({"step": 1, "loss": 0.5})
     rows, end = run.read_metrics()

@@ -133,23 +133,10 @@ async function refill() {
 }
 
 function load(set) {
-  set.elements = set.images.map((sha256) => Object.assign(new Image(), { alt: "", draggable: false, src: `/sdpo/image/${sha256}` }));
-  Promise.all(set.elements.map((image) => image.decode())).then(
-    () => { set.ready = true; if (deck[0] === set) draw(); },
-    () => dismiss(set),
-  );
-  return set;
-}
-
-/** An image did not load: leave the set out if one is gone or damaged, wait if the studio does not answer. */
-async function dismiss(set) {
-  const answers = await Promise.all(set.images.map((sha256) => fetch(`/sdpo/image/${sha256}`).catch(() => null)));
-  if (answers.includes(null)) {
-    setTimeout(() => load(set), 1500);
-    return;
-  }
-  putOff(set);
-  said.textContent = text.gone;
+  return loadImages(set, [], {
+    ready: () => { if (deck[0] === set) draw(); },
+    gone: () => { putOff(set); said.textContent = text.gone; },
+  });
 }
 
 function putOff(set) {
@@ -213,7 +200,7 @@ const outbox = makeOutbox("best", {
   said: (sentence) => { said.textContent = sentence; },
   idle: () => recount().then(refill),
   saved: (op, reply) => {
-    if (op.kind === "rank" && reply.ok) said.textContent = fill(text.choseBest, { n: reply.votes });
+    if (op.kind === "rank" && reply.ok && reply.votes) said.textContent = fill(text.choseBest, { n: reply.votes });
     if (op.kind === "undo" && !history.length) last = reply.last ?? null;
   },
 });

@@ -93,6 +93,11 @@ function around(_, low, high) {
   return low === null ? [0, 1] : [low - 0.05 * (high - low || 1), high + 0.05 * (high - low || 1)];
 }
 
+/** The factor on the loser is a share. */
+function share() {
+  return [0, 1.05];
+}
+
 function rebuild() {
   errorChart?.destroy();
   for (const chart of Object.values(drawn)) chart.destroy();
@@ -102,7 +107,7 @@ function rebuild() {
   drawn = Object.fromEntries(CURVES.map((name) => [name, makeChart(boxes[name], [
     { stroke: color("--sdpo-faint"), width: 1, points: { show: false } },
     { stroke: accent, width: 2.5, points: { show: false } },
-  ], (value) => String(+value.toPrecision(3)), around)]));
+  ], (value) => String(+value.toPrecision(3)), name === "scale" ? share : around)]));
   fillCharts();
 }
 

@@ -174,27 +174,13 @@ async function refill() {
 }
 
 function load(pair) {
-  pair.elements = pair.images.map((sha256, i) => {
-    const image = new Image();
-    image.alt = i === 0 ? text.left : text.right;
-    image.draggable = false;
-    image.src = `/sdpo/image/${sha256}`;
-    return image;
+  return loadImages(pair, [text.left, text.right], {
+    ready: () => { if (deck[0] === pair) draw(); },
+    gone: leaveOut,
   });
-  Promise.all(pair.elements.map((image) => image.decode())).then(
-    () => { pair.ready = true; if (deck[0] === pair) draw(); },
-    () => dismiss(pair),
-  );
-  return pair;
 }
 
-/** An image did not load: leave the pair out if the image is gone or damaged, wait if the studio does not answer. */
-async function dismiss(pair) {
-  const answers = await Promise.all(pair.images.map((sha256) => fetch(`/sdpo/image/${sha256}`).catch(() => null)));
-  if (answers.includes(null)) {
-    setTimeout(() => load(pair), 1500);
-    return;
-  }
+function leaveOut(pair) {
   left_out.add(pair.id);
   deck = deck.filter((other) => other !== pair);
   say(text.gone);

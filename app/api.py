@@ -1,0 +1,163 @@
+"""The studio's actions for programs: Gradio endpoints with names. Every other event of the page is private.
+
+What a program sends is checked as what a browser sends. A refusal is a `gr.Error` whose message is the sentence that a
+person would read. docs/programs.md shows how to call them.
+"""
+
+import dataclasses
+import functools
+import uuid
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+import gradio as gr
+
+from app.adapters import Adapters
+from app.forms import whole
+from app.overview import Overview
+from app.studio import Studio
+from app.text import UNEXPECTED_VALUE
+from app.text_adapters import NOT_JUDGED
+from app.voting import Reply
+from sdpo_core.errors import SdpoError
+from sdpo_core.preferences.records import CHOICES
+from sdpo_core.training.runs import FINISHED, RunFolder
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+_MOST_PAIRS = 500
+
+
+class Api:
+    """The endpoints; the name of a public method is the name of its endpoint, its docstring what `view_api` shows."""
+
+    def __init__(self, studio: Studio, overview: Overview) -> None:
+        self._studio, self._overview = studio, overview
+
+    def status(self) -> dict[str, Any]:
+        """Where the person stands: the open project, counts, the job that runs now, the next step, warnings."""
+        return self._overview.snapshot()
+
+    def generate(
+        self, prompts: list[str], pairs: int = 24, model: str = "", settings: dict[str, Any] | None = None
+    ) -> str:
+        """Draw pairs of images. Settings are those of `generate --help`. Gives the id of the run."""
+        chosen = model or self._studio.model_source()
+        asked = {**_table(settings), "prompts": "\n".join(map(str, prompts)), "pairs": pairs, "model": chosen}
+        return self._studio.generate(asked).id
+
+    def pairs(self, limit: int = 12) -> list[dict[str, Any]]:
+        """Pairs that wait for a vote: id, prompt, and the addresses of the left and the right image."""
+        refused = UNEXPECTED_VALUE.format(name="limit", expected=f"1 to {_MOST_PAIRS}", value=limit)
+        waiting = self._studio.store.open_pairs(purpose="train", limit=whole(limit, 1, _MOST_PAIRS, refused))
+        return [
+            {"pair": pair.id, "prompt": pair.left.prompt, "left": _image(pair.left), "right": _image(pair.right)}
+            for pair in waiting
+        ]
+
+    def vote(self, pair: int, choice: str, vote_id: str = "") -> str:
+        """Vote on a pair: left, right, tie, both-bad or skip. The same vote_id twice is one vote. Gives the vote_id."""
+        if choice not in CHOICES["train"]:
+            expected = ", ".join(CHOICES["train"])
+            raise SdpoError(UNEXPECTED_VALUE.format(name="choice", expected=expected, value=choice))
+        name = vote_id or str(uuid.uuid4())
+        shown = self._studio.store.pair(pair)
+        images = [shown.left.image_sha256, shown.right.image_sha256]
+        _taken(self._studio.votes.vote({"uuid": name, "pair": pair, "images": images, "choice": choice}))
+        return name
+
+    def undo(self, vote_id: str) -> str:
+        """Take a vote back. Gives the id of what was taken back."""
+        _taken(self._studio.votes.undo({"uuid": str(uuid.uuid4()), "vote": vote_id}))
+        return vote_id
+
+    def plan(self, settings: dict[str, Any] | None = None) -> str:
+        """What training would do now, in a sentence."""
+        return self._studio.plan(_table(settings)).sentence
+
+    def train(self, settings: dict[str, Any] | None = None) -> str:
+        """Train an adapter from the votes. Settings are those of `train --help`. Gives the id of the run."""
+        return self._studio.train(_table(settings)).id
+
+    def resume(self, run: str) -> str:
+        """Go on with a stopped or failed training run."""
+        self._studio.resume(run)
+        return run
+
+    def judge(self, adapter: str, comparisons: int = 20) -> str:
+        """Draw blind comparisons of an adapter with its base model. A person votes on them. Gives the id of the run."""
+        return self._studio.judge(adapter, comparisons).id
+
+    def verdict(self, run: str) -> dict[str, Any]:
+        """The verdict of a judge run; `complete` is false until its last vote."""
+        found = self._studio.verdict(self._run(run))
+        return {"complete": False} if found is None else {**dataclasses.asdict(found), "complete": True}
+
+    def run(self, run: str) -> dict[str, Any]:
+        """What a run says of itself: state, step, total, eta_s, message, and whether it has finished its work."""
+        folder = self._run(run)
+        status = self._studio.jobs.status(folder)
+        # A generation that only keeps its model loaded for the next request has nothing left to do.
+        finished = status.state in FINISHED or self._studio.jobs.is_idle(folder, status)
+        return {**status.model_dump(mode="json"), "finished": finished}
+
+    def stop(self, run: str) -> dict[str, Any]:
+        """Ask a run to stop at its next safe point; what it has learned is kept."""
+        return self._studio.stop(run).model_dump(mode="json")
+
+    def adapters(self) -> list[dict[str, Any]]:
+        """The adapters, newest first: name, base, verdict in words, recommended strength, the address of the file."""
+        return [
+            {
+                "name": card.record.name,
+                "base": card.base,
+                "verdict": card.verdict.sentence if card.verdict else NOT_JUDGED,
+                "strength": card.record.strength,
+                "problem": card.problem,
+                "file": f"/sdpo/adapter/{card.record.id}",
+            }
+            for card in Adapters(self._studio).cards()
+        ]
+
+    def _run(self, run_id: str) -> RunFolder:
+        return self._studio.jobs.find(run_id)
+
+
+ENDPOINTS = tuple(name for name in vars(Api) if not name.startswith("_"))
+
+
+def add_api(studio: Studio, overview: Overview) -> None:
+    """Make the endpoints of the page that is being built."""
+    api = Api(studio, overview)
+    for name in ENDPOINTS:
+        gr.api(_told(getattr(api, name)), api_name=name, concurrency_limit=None)
+
+
+def _told(call: Callable[_P, _R]) -> Callable[_P, _R]:
+    """A plain function whose deliberate errors reach the program in words."""
+
+    @functools.wraps(call)
+    def wrapped(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        try:
+            return call(*args, **kwargs)
+        except SdpoError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+
+    return wrapped
+
+
+def _table(settings: Any) -> dict[str, Any]:
+    if settings is None:
+        return {}
+    if not isinstance(settings, dict):
+        raise SdpoError(UNEXPECTED_VALUE.format(name="settings", expected="names with values", value=settings))
+    return settings
+
+
+def _image(candidate: Any) -> str:
+    return f"/sdpo/image/{candidate.image_sha256}"
+
+
+def _taken(reply: Reply) -> None:
+    if not reply["ok"]:
+        raise SdpoError(reply["error"])
