@@ -54,6 +54,7 @@ WORKS_ONLY_HERE = "Works only in the studio: the demo model is too small for oth
 NOT_JUDGED = "Not judged yet"
 UNREADABLE = "This file can't be read: {why}"
 GONE = "The file of this adapter is gone from the workspace's adapters folder."
+NOT_AN_ADAPTER = "This entry of the trash holds no adapter. The page Disk puts it back."
 UNEXPECTED = "The page sent something unexpected. Reload it."
 NOT_PROVEN = "Not proven to load yet: judge it or draw a grid with it once."
 STRENGTH_WRONG = "The recommended strength is a number such as 0.8, or empty; {given!r} is neither."

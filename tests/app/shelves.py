@@ -42,8 +42,9 @@ def add_adapter(
         write_adapter(run.checkpoint_path(step) / "adapter.safetensors", one, **{**facts, "step": step})
     path = studio.workspace / "adapters" / f"{name}.safetensors"
     path.write_bytes(run.checkpoint_adapters()[100].read_bytes())
+    base = studio.inspect("demo").sha256 if model == "demo" else BASE
     return studio.store.add_adapter(
-        name=name, path=path, sha256=sha256_file(path), base_sha256=BASE, run_id=run.id, fit=FIT
+        name=name, path=path, sha256=sha256_file(path), base_sha256=base, run_id=run.id, fit=FIT
     )
 
 
