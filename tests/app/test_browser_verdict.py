@@ -26,7 +26,7 @@ from tests.app.browsing import (
     watched_page,
 )
 from tests.app.helpers import make_judge_run
-from tests.app.shelves import add_adapter
+from tests.app.shelves import add_adapter, judge_all, make_grid
 from tests.models.test_lora import shake
 
 pytestmark = pytest.mark.browser
@@ -34,10 +34,12 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStudio]:
-    """A studio with an adapter for a model that is not here, and a real one for the demo model."""
+    """A studio with a judged adapter for a model that is not here, a grid of it, and one for the demo model."""
     shelf = RunningStudio(tmp_path_factory.mktemp("shelf") / "workspace")
     studio = Studio(shelf.workspace)
-    add_adapter(studio, "lakes")
+    record = add_adapter(studio, "lakes")
+    judge_all(studio, make_judge_run(studio.workspace, 2, "lakes", sha256=record.sha256, first=800), "wl")
+    make_grid(studio, record, (0, 0), (0, 1), (1, 2))
     add_demo_adapter(studio)
     studio.close()
     with running(shelf):
