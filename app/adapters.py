@@ -18,8 +18,9 @@ from sdpo_core.errors import AdapterError, ConfigError, RunError, SdpoError, Sto
 from sdpo_core.evaluation.judge import Verdict
 from sdpo_core.files.adapter_info import AdapterInfo
 from sdpo_core.files.peft_keys import write_peft
-from sdpo_core.preferences.adapters import file_stem
+from sdpo_core.preferences.adapters import THROWN_KIND, file_stem
 from sdpo_core.preferences.records import AdapterRecord
+from sdpo_core.preferences.trash import Trash
 from sdpo_core.training.runs import RunFolder
 
 Reply = dict[str, Any]
@@ -125,6 +126,8 @@ class Adapters:
                 entry = self._studio.store.throw_adapter(wish.id)
                 return {"sentence": text.deleted(record.name), "entry": entry.id}
             case "put_back":
+                if Trash(self._studio.workspace).find(wish.entry).kind != THROWN_KIND:
+                    raise StoreError(text.NOT_AN_ADAPTER)
                 entry = housekeeping.put_back(self._studio.workspace, wish.entry)
                 names = [str(row["name"]) for row in entry.rows.get("adapters", [])]
                 return {"sentence": text.back(", ".join(names))}
@@ -147,7 +150,7 @@ class Adapters:
     def _place(self, wish: AdapterMessage) -> Reply:
         record = self._studio.store.adapter(wish.id)
         fit = record.fit
-        if not self._works_elsewhere(self._studio.base_of(record)):
+        if not self._works_elsewhere(record):
             raise AdapterError(text.NOT_FOR_OTHERS.format(name=record.name))
         if fit is None:
             raise AdapterError(text.NOT_PROVEN_HERE.format(name=record.name))
@@ -170,11 +173,12 @@ class Adapters:
         source = self._studio.base_of(record)
         named = (info.sdpo or {}).get("base_name") if info else None
         base = str(named or Path(source).name or source)
-        return AdapterCard(record, path, info, problem, base, self._works_elsewhere(source), number, verdict)
+        return AdapterCard(record, path, info, problem, base, self._works_elsewhere(record), number, verdict)
 
-    def _works_elsewhere(self, source: str) -> bool:
+    def _works_elsewhere(self, record: AdapterRecord) -> bool:
         try:
-            return self._studio.inspect(source).comfyui
+            base = self._studio.inspect(self._studio.base_of(record))
+            return base.comfyui or base.sha256 != record.base_sha256  # another model than its own tells nothing
         except SdpoError:  # the base model is gone; its adapters may well work where it still is
             return True
 

@@ -8,10 +8,10 @@ from sdpo_core.files.adapter_info import AdapterInfo, read_adapter_info
 
 
 class Headers:
-    """Remembers headers by path, size and time of change. Every method may be called from any thread."""
+    """Remembers headers by path, file, size and time of change. Every method may be called from any thread."""
 
     def __init__(self) -> None:
-        self._known: dict[Path, tuple[tuple[int, int], AdapterInfo]] = {}
+        self._known: dict[Path, tuple[tuple[int, int, int], AdapterInfo]] = {}
         self._lock = threading.Lock()
 
     def read(self, path: Path) -> AdapterInfo:
@@ -20,7 +20,7 @@ class Headers:
             state = path.stat()
         except OSError as error:
             raise AdapterError(f"{path} can't be read. Check that the file and its drive are there.") from error
-        stamp = (state.st_size, state.st_mtime_ns)
+        stamp = (state.st_ino, state.st_size, state.st_mtime_ns)
         with self._lock:
             known = self._known.get(path)
         if known and known[0] == stamp:

@@ -54,6 +54,7 @@ WORKS_ONLY_HERE = "Works only in the studio: the demo model is too small for oth
 NOT_JUDGED = "Not judged yet"
 UNREADABLE = "This file can't be read: {why}"
 GONE = "The file of this adapter is gone from the workspace's adapters folder."
+NOT_AN_ADAPTER = "This entry of the trash holds no adapter. The page Disk puts it back."
 UNEXPECTED = "The page sent something unexpected. Reload it."
 NOT_PROVEN = "Not proven to load yet: judge it or draw a grid with it once."
 STRENGTH_WRONG = "The recommended strength is a number such as 0.8, or empty; {given!r} is neither."
@@ -82,7 +83,7 @@ def fits(matched: int, modules: int) -> str:
 def winner_error(error: float, two_se: float | None, budget: float | None, *, held_out: bool) -> str:
     """The held-out winner error, as far as it is known."""
     where = "held-out pairs" if held_out else "unseen draws of the training pairs (too few to hold any out)"
-    told = f"{100 * error:+.1f} %".replace("-", "−")
+    told = f"{round(100 * error, 1) + 0.0:+.1f} %".replace("-", "−")  # + 0.0: there is no −0
     if two_se is not None:
         told += f" ± {100 * two_se:.1f} %"
     allowed = f", of {100 * budget:.0f} % allowed" if budget is not None else ""

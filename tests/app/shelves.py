@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 
 from app.studio import Studio
+from sdpo_core.evaluation.grid_plan import GridPlan, GridRow, cell_path, write_plan
 from sdpo_core.files.hashing import sha256_file
 from sdpo_core.preferences.records import AdapterRecord, Fit
 from sdpo_core.preferences.store import Store
@@ -42,8 +44,9 @@ def add_adapter(
         write_adapter(run.checkpoint_path(step) / "adapter.safetensors", one, **{**facts, "step": step})
     path = studio.workspace / "adapters" / f"{name}.safetensors"
     path.write_bytes(run.checkpoint_adapters()[100].read_bytes())
+    base = studio.inspect("demo").sha256 if model == "demo" else BASE
     return studio.store.add_adapter(
-        name=name, path=path, sha256=sha256_file(path), base_sha256=BASE, run_id=run.id, fit=FIT
+        name=name, path=path, sha256=sha256_file(path), base_sha256=base, run_id=run.id, fit=FIT
     )
 
 
@@ -56,3 +59,20 @@ def judge_all(studio: Studio, run: RunFolder, outcomes: str) -> None:
             other = "right" if ours == "left" else "left"
             choice: Any = {"w": ours, "l": other, "t": "tie"}[outcome]
             store.vote(str(uuid.uuid4()), pair.id, choice)
+
+
+def make_grid(studio: Studio, record: AdapterRecord, *cells: tuple[int, int]) -> RunFolder:
+    """A grid of an adapter's two checkpoints and three strengths, as far as it is drawn."""
+    run = RunFolder.create(studio.workspace / "runs", "grid", {"adapter": record.name, "prompt": "a lake"})
+    run.write_status(run.status().model_copy(update={"state": "done"}))
+    steps = studio.jobs.open(record.run_id, "train").checkpoint_adapters()
+    rows = tuple(GridRow(step=step, sha256=sha256_file(path)) for step, path in steps.items())
+    plan = GridPlan(
+        adapter=record.name, base_sha256=BASE, prompt="a lake", seed=7, strengths=(0.0, 0.5, 1.0), rows=rows
+    )
+    write_plan(run, plan)
+    for row, column in cells:
+        path = cell_path(run, row, column)
+        path.parent.mkdir(exist_ok=True)
+        Image.new("RGB", (8, 8)).save(path)
+    return run

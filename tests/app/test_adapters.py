@@ -1,5 +1,6 @@
 """Cards of adapters and what can be done with them, as the page asks for it. Without a browser."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from app.adapters import Adapters
 from app.studio import Studio
 from sdpo_core.errors import AdapterError, StoreError
 from sdpo_core.preferences.records import Fit
+from sdpo_core.preferences.trash import Trash
 from tests.app.helpers import BASE, make_judge_run
 from tests.app.shelves import add_adapter, judge_all
 
@@ -54,6 +56,15 @@ def test_adapters_of_the_demo_say_that_they_work_only_here(studio: Studio, shelf
     assert card["warning"] == text.WORKS_ONLY_HERE
     reply = act(shelf, action="place", id=record.id, tool="comfyui")
     assert reply["error"] == text.NOT_FOR_OTHERS.format(name="mine")
+
+
+def test_an_adapter_whose_run_is_gone_is_not_taken_for_the_chosen_models(studio: Studio, shelf: Adapters) -> None:
+    """Of an imported project nobody knows the model's place; the demo model is chosen, and is not its own."""
+    record = add_adapter(studio)
+    shutil.rmtree(studio.workspace / "runs" / record.run_id)
+    assert studio.model_source() == "demo"
+    (card,) = shelf.snapshot()["cards"]
+    assert card["warning"] == ""
 
 
 def test_a_card_says_what_is_wrong_with_its_file(studio: Studio, shelf: Adapters) -> None:
@@ -115,6 +126,9 @@ def test_away_and_back_again(studio: Studio, shelf: Adapters) -> None:
     assert card.info
     assert not act(shelf, action="put_back", entry=reply["entry"])["ok"], "it is not in the trash any more"
     assert not act(shelf, action="put_back", entry="../../..")["ok"]
+    trash = Trash(studio.workspace)
+    other = trash.move_in(trash.begin("unvoted", []))
+    assert act(shelf, action="put_back", entry=other.id)["error"] == text.NOT_AN_ADAPTER
 
 
 WRONG = (None, "x", {}, {"action": "burn"}, {"action": "delete", "id": -1}, {"action": "edit", "x": 1})

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -14,10 +15,18 @@ from sdpo_core.models.adapter import save_adapter
 from sdpo_core.models.lora import Lora
 from sdpo_core.models.registry import load_model
 from sdpo_core.preferences.store import Store
-from tests.app.browsing import JOB_PATIENCE_MS, RunningStudio, open_tab, reload, wait_board, watched_page
-from tests.app.conftest import end_processes
+from tests.app.browsing import (
+    JOB_PATIENCE_MS,
+    RunningStudio,
+    barriers,
+    open_tab,
+    reload,
+    running,
+    wait_board,
+    watched_page,
+)
 from tests.app.helpers import make_judge_run
-from tests.app.shelves import add_adapter
+from tests.app.shelves import add_adapter, judge_all, make_grid
 from tests.models.test_lora import shake
 
 pytestmark = pytest.mark.browser
@@ -25,19 +34,16 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStudio]:
-    """A studio with an adapter for a model that is not here, and a real one for the demo model."""
+    """A studio with a judged adapter for a model that is not here, a grid of it, and one for the demo model."""
     shelf = RunningStudio(tmp_path_factory.mktemp("shelf") / "workspace")
     studio = Studio(shelf.workspace)
-    add_adapter(studio, "lakes")
+    record = add_adapter(studio, "lakes")
+    judge_all(studio, make_judge_run(studio.workspace, 2, "lakes", sha256=record.sha256, first=800), "wl")
+    make_grid(studio, record, (0, 0), (0, 1), (1, 2))
     add_demo_adapter(studio)
     studio.close()
-    try:
-        shelf.start()
+    with running(shelf):
         yield shelf
-    finally:
-        shelf.kill()
-        end_processes(shelf.workspace)
-    assert "Traceback" not in shelf.output(), shelf.output()
 
 
 @pytest.fixture
@@ -172,10 +178,24 @@ def test_round_two_and_judge_start_from_a_card(shelf: RunningStudio, page: Page)
     expect(page.locator("#train-continue_from input")).to_have_value("warm")
 
 
-@pytest.mark.parametrize("tab", ["judge", "adapters"])
-def test_the_pages_fit_a_phone(shelf: RunningStudio, browser: Browser, tab: str) -> None:
-    with watched_page(browser, shelf.url, viewport={"width": 390, "height": 844}, has_touch=True) as page:
-        open_tab(page, shelf, tab)
-        page.wait_for_selector({"judge": ".verdict-table", "adapters": ".card"}[tab])
-        page.wait_for_timeout(500)
+@pytest.mark.parametrize("look", ["light", "dark", "phone"])
+def test_verdict_grid_and_cards_have_no_barrier_and_fit(shelf: RunningStudio, browser: Browser, look: str) -> None:
+    view = {"width": 390, "height": 844} if look == "phone" else {"width": 1280, "height": 900}
+    options: Any = {"viewport": view, "color_scheme": "dark" if look == "dark" else "light"}
+    with watched_page(browser, shelf.url, **options) as page:
+        open_tab(page, shelf, "judge")
+        page.locator(".verdict-details summary").click()
+        page.click("#grid-setup button")
+        page.wait_for_timeout(1000)
+        assert barriers(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
+        page.locator(".strengths button").last.click()
+        page.wait_for_timeout(300)
+        assert barriers(page) == []
+        open_tab(page, shelf, "adapters")
+        page.locator(".card-more summary").first.click()
+        page.get_by_role("button", name=f"{text_adapters.WIDGET['edit']}: warm").click()
+        page.locator("[data-tool=a1111] button").first.click()
+        page.wait_for_timeout(1000)
+        assert barriers(page) == []
         assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0

@@ -3,19 +3,16 @@
 from typing import Any
 
 import pytest
-from PIL import Image
 
 from app import text_judge as text
 from app.grids import Grids
 from app.studio import Studio
 from sdpo_core.config import GridConfig
 from sdpo_core.errors import AdapterError, ConfigError, RunError
-from sdpo_core.evaluation.grid_plan import GridPlan, GridRow, cell_path, write_plan
-from sdpo_core.files.hashing import sha256_file
 from sdpo_core.preferences.records import AdapterRecord
 from sdpo_core.training.runs import RunFolder
-from tests.app.helpers import BASE, wait_for
-from tests.app.shelves import add_adapter
+from tests.app.helpers import wait_for
+from tests.app.shelves import add_adapter, make_grid
 
 FORM = {"strengths": "0, .5; 1", "checkpoints": ["50", "100"], "prompt": " a lake ", "seed": 7.0}
 
@@ -28,23 +25,6 @@ def grids(studio: Studio) -> Grids:
 @pytest.fixture
 def record(studio: Studio) -> AdapterRecord:
     return add_adapter(studio, model="demo")
-
-
-def drawn(studio: Studio, record: AdapterRecord, *cells: tuple[int, int]) -> RunFolder:
-    """A grid of two checkpoints and three strengths, as far as it is drawn."""
-    run = RunFolder.create(studio.workspace / "runs", "grid", {"adapter": record.name, "prompt": "a lake"})
-    run.write_status(run.status().model_copy(update={"state": "done"}))
-    steps = studio.jobs.open(record.run_id, "train").checkpoint_adapters()
-    rows = tuple(GridRow(step=step, sha256=sha256_file(path)) for step, path in steps.items())
-    plan = GridPlan(
-        adapter=record.name, base_sha256=BASE, prompt="a lake", seed=7, strengths=(0.0, 0.5, 1.0), rows=rows
-    )
-    write_plan(run, plan)
-    for row, column in cells:
-        path = cell_path(run, row, column)
-        path.parent.mkdir(exist_ok=True)
-        Image.new("RGB", (8, 8)).save(path)
-    return run
 
 
 def test_a_grid_is_started_as_the_form_says(studio: Studio, grids: Grids, record: AdapterRecord) -> None:
@@ -97,7 +77,7 @@ def test_an_adapter_has_to_be_chosen(grids: Grids) -> None:
 
 
 def test_what_is_drawn_shows_and_the_rest_waits(studio: Studio, grids: Grids, record: AdapterRecord) -> None:
-    run = drawn(studio, record, (0, 0), (0, 1))
+    run = make_grid(studio, record, (0, 0), (0, 1))
     reply = grids.shown({"run": run.id})
     assert reply["ok"]
     assert (reply["prompt"], reply["seed"], list(reply["strengths"])) == ("a lake", 7, [0.0, 0.5, 1.0])
@@ -109,7 +89,7 @@ def test_what_is_drawn_shows_and_the_rest_waits(studio: Studio, grids: Grids, re
 
 
 def test_a_choice_is_recommended_from_then_on(studio: Studio, grids: Grids, record: AdapterRecord) -> None:
-    run = drawn(studio, record, (0, 1), (1, 2))
+    run = make_grid(studio, record, (0, 1), (1, 2))
     reply = grids.pick({"run": run.id, "row": 1, "column": 2})
     assert reply["sentence"] == text.picked("mine", 1.0)
     assert [row["recommended"] for row in reply["rows"]] == [None, 1.0]
@@ -125,7 +105,7 @@ def test_a_choice_is_recommended_from_then_on(studio: Studio, grids: Grids, reco
 def test_impossible_choices_are_refused(
     studio: Studio, grids: Grids, record: AdapterRecord, change: dict[str, Any]
 ) -> None:
-    run = drawn(studio, record, (0, 0))
+    run = make_grid(studio, record, (0, 0))
     reply = grids.pick({"run": run.id, "row": 0, "column": 1, **change})
     assert not reply["ok"]
     assert reply["error"].endswith(".")

@@ -81,8 +81,8 @@ def test_headers_are_read_again_when_the_file_changes(studio: Studio) -> None:
     path = studio.workspace / add_adapter(studio, "warm", 1).path
     first = studio.headers.read(path)
     assert studio.headers.read(path) is first
-    write_adapter(path, 2, pairs=77)
-    assert (studio.headers.read(path).sdpo or {})["pairs"] == 77
+    write_adapter(path, 2, pairs=7777)
+    assert (studio.headers.read(path).sdpo or {})["pairs"] == 7777
     path.unlink()
     with pytest.raises(AdapterError, match="can't be read"):
         studio.headers.read(path)
