@@ -7,7 +7,7 @@
     python launch.py test [--all]             every check: lint, types, imports, tests (--all: the slow ones too)
     python launch.py test -- ARGS             only pytest, with ARGS
     python launch.py doctor                   what this machine has and what is missing
-    python launch.py train | generate | ...   every other word is a verb of the library; `VERB --help` explains it
+    python launch.py train | generate | install-comfy | ...   every other word is a verb of the library; see VERB --help
 
 Before the verb, or with setup:
     --torch NAME    which PyTorch build: cu130, cu126, rocm7.2, cpu, default, or the address of a wheel index;

@@ -67,30 +67,40 @@ def _serve(workspace: Path, here: str, port: int, url: str, host: str, *, open_b
     # Gradio is imported here, after the environment is set and after everything that can be refused was.
     with _no_interface_files():
         from app.housekeeping import keep_copies
+        from app.inbox import watch
         from app.lan import Lan
         from app.main import build, launch_options
         from app.studio import Studio
 
-    studio = Studio(workspace)
-    lan = Lan(port)
+    studio, lan, closing = Studio(workspace), Lan(port), threading.Event()
+    watcher = threading.Thread(target=watch, args=(studio, _tell, closing), daemon=True)
     demo = build(studio, lan)
     try:
         demo.launch(server_name=here, server_port=port, prevent_thread_lock=True, **launch_options(studio, lan))
         print(text.running_at(url, str(workspace)), flush=True)
+        watcher.start()
         if host != here:
             door = lan.open(host)
             print(text_phone.on_the_network(door.url, door.password), flush=True)
         if open_browser:
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+        studio.queue.watch(_tell)
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # asked to end is as good as Ctrl-C
         while not threading.Event().wait(_CARE_EVERY_S):
-            keep_copies(studio, lambda told: print(f"{text.NAME}: {told}", file=sys.stderr, flush=True))
+            keep_copies(studio, _tell)
     except KeyboardInterrupt:
         running = studio.jobs.current()
         print(f"\n{text.CLOSED_WHILE_RUNNING if running else text.CLOSED}", flush=True)
     finally:
+        closing.set()
         demo.close(verbose=False)
+        if watcher.is_alive():
+            watcher.join()
         studio.close()
+
+
+def _tell(sentence: str) -> None:
+    print(f"{text.NAME}: {sentence}", file=sys.stderr, flush=True)
 
 
 def _prepare_environment(workspace: Path) -> None:

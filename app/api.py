@@ -4,6 +4,7 @@ What a program sends is checked as what a browser sends. A refusal is a `gr.Erro
 person would read. docs/programs.md shows how to call them.
 """
 
+import dataclasses
 import functools
 import uuid
 from collections.abc import Callable
@@ -11,10 +12,12 @@ from typing import Any, ParamSpec, TypeVar
 
 import gradio as gr
 
+from app.adapters import Adapters
 from app.forms import whole
 from app.overview import Overview
 from app.studio import Studio
 from app.text import UNEXPECTED_VALUE
+from app.text_adapters import NOT_JUDGED
 from app.voting import Reply
 from sdpo_core.errors import SdpoError
 from sdpo_core.preferences.records import CHOICES
@@ -73,8 +76,12 @@ class Api:
         return self._studio.plan(_table(settings)).sentence
 
     def train(self, settings: dict[str, Any] | None = None) -> str:
-        """Train an adapter from the votes. Settings are those of `train --help`. Gives the id of the run."""
-        return self._studio.train(_table(settings)).id
+        """Train an adapter from the votes. Settings are those of `train --help`.
+
+        Gives the id of the run; nothing when it waits until what runs now has ended.
+        """
+        run = self._studio.train(_table(settings))
+        return run.id if run else ""
 
     def resume(self, run: str) -> str:
         """Go on with a stopped or failed training run."""
@@ -88,7 +95,7 @@ class Api:
     def verdict(self, run: str) -> dict[str, Any]:
         """The verdict of a judge run; `complete` is false until its last vote."""
         found = self._studio.verdict(self._run(run))
-        return {"complete": False} if found is None else {**vars(found), "complete": True, "sentence": found.sentence}
+        return {"complete": False} if found is None else {**dataclasses.asdict(found), "complete": True}
 
     def run(self, run: str) -> dict[str, Any]:
         """What a run says of itself: state, step, total, eta_s, message, and whether it has finished its work."""
@@ -103,16 +110,17 @@ class Api:
         return self._studio.stop(run).model_dump(mode="json")
 
     def adapters(self) -> list[dict[str, Any]]:
-        """The adapters, newest first: name, base model, verdict in words, and the address of the file."""
+        """The adapters, newest first: name, base, verdict in words, recommended strength, the address of the file."""
         return [
             {
                 "name": card.record.name,
                 "base": card.base,
-                "verdict": card.verdict,
+                "verdict": card.verdict.sentence if card.verdict else NOT_JUDGED,
+                "strength": card.record.strength,
                 "problem": card.problem,
                 "file": f"/sdpo/adapter/{card.record.id}",
             }
-            for card in self._studio.adapters()
+            for card in Adapters(self._studio).cards()
         ]
 
     def _run(self, run_id: str) -> RunFolder:

@@ -65,10 +65,10 @@ class Home:
         return len(runs), text.NO_RUN
 
     def _adapters(self, count: int) -> tuple[str, str, bool]:
-        names = self._studio.adapter_names()
-        if not count or not names:
+        adapters = self._studio.store.adapters()
+        if not count or not adapters:
             return text.NO_ADAPTER, "adapters", False
-        judged = names[0] in self._studio.verdicts()
+        judged = adapters[0].sha256 in self._studio.verdicts()
         return (text.JUDGED, "adapters", True) if judged else (text.NOT_JUDGED, "judge", False)
 
     def _strip(self) -> list[Reply]:

@@ -17,7 +17,7 @@ from sdpo_core.preferences import restoring
 from sdpo_core.preferences.backups import keep_daily_copy
 from sdpo_core.preferences.database import Database
 from sdpo_core.preferences.restoring import Backup
-from sdpo_core.preferences.trash import Trash
+from sdpo_core.preferences.trash import Thrown, Trash
 
 Reply = dict[str, Any]
 
@@ -99,7 +99,8 @@ class Housekeeping:
 
         def act() -> Reply:
             self._require_calm()
-            return {"sentence": text.put_back(housekeeping.put_back(self._studio.workspace, _name(message)).kind)}
+            entry = housekeeping.put_back(self._studio.workspace, _name(message))
+            return {"sentence": text.put_back(entry.kind, _adapters(entry))}
 
         return _told(act)
 
@@ -152,7 +153,7 @@ class Housekeeping:
         return [
             {
                 "id": entry.id,
-                "name": text.CLEARINGS.get(entry.kind, entry.kind),
+                "name": text.thrown(entry.kind, _adapters(entry)),
                 "facts": text.in_trash(len(entry.files), entry.size_bytes),
                 "made": _moment(entry.made_at),
             }
@@ -189,6 +190,11 @@ def _copy(backup: Backup) -> Reply:
 
 def _sentence(found: Clearing) -> str:
     return text.would_go(found.kind, len(found.files), found.size_bytes, found.pairs, len(found.runs))
+
+
+def _adapters(entry: Thrown) -> list[str]:
+    """Names of the adapters in an entry of the trash."""
+    return [str(row["name"]) for row in entry.rows.get("adapters", [])]
 
 
 def _name(message: Any) -> str:

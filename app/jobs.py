@@ -104,6 +104,12 @@ class Jobs:
         warm = status.verb == "generate" and status.state == "running"
         return warm and 0 < status.total <= status.step and next(run.requests(), None) is None
 
+    def require_free(self) -> None:
+        """Raise `RunError` in words while a job runs that no other may push aside."""
+        current = self.current()
+        if current and current[1].verb != "generate":
+            raise RunError(text.job_in_the_way(current[1].verb, current[1].step, current[1].total))
+
     # ---------------------------------------------------------------------------------------------------- starting
 
     def start(self, verb: Verb, config: Settings) -> RunFolder:
@@ -154,12 +160,10 @@ class Jobs:
             self._spawn(run, "train")
 
     def _make_room(self) -> None:
+        self.require_free()
         current = self.current()
         if current:
-            run, status = current
-            if status.verb != "generate":
-                raise RunError(text.job_in_the_way(status.verb, status.step, status.total))
-            self._stop_now(run)
+            self._stop_now(current[0])
         for run_id, child in list(self._children.items()):  # said its last word, and is still giving memory back
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(_KILL_WAIT_S)
@@ -250,6 +254,11 @@ def _is_running(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def hidden_window() -> dict[str, Any]:
+    """Popen arguments that keep Windows from opening a console for a child."""
+    return {"creationflags": subprocess.CREATE_NO_WINDOW} if sys.platform == "win32" else {}
 
 
 def _detached() -> dict[str, Any]:

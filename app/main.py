@@ -8,8 +8,10 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from app import text
+from app.adapter_routes import adapter_routes
 from app.api import add_api
 from app.components.status_bar import status_bar
+from app.import_routes import import_routes
 from app.lan import Lan
 from app.overview import Overview
 from app.pages import adapters, disk, generate, home, judge, train, vote
@@ -111,7 +113,12 @@ def launch_options(studio: Studio, lan: Lan) -> dict[str, Any]:
         "head": HEAD,
         "app_kwargs": {
             "middleware": [Middleware(LocalGuard)],
-            "routes": [*routes(studio), *project_routes(studio)],
+            "routes": [
+                *routes(studio),
+                *adapter_routes(studio),
+                *project_routes(studio),
+                *import_routes(studio.imports),
+            ],
             "lifespan": lan.lifespan,
             "openapi_url": None,
         },

@@ -102,13 +102,20 @@ class Overview:
             "eta": text.duration(status.eta_s) if status.eta_s is not None and not idle else "",
             "message": status.message,
             "running": status.state not in FINISHED and not idle,
+            "waiting": idle and self._goes_on(run),  # draws again as soon as somebody votes
         }
+
+    def _goes_on(self, run: RunFolder) -> bool:
+        try:
+            return bool(run.config().get("keep_ahead"))
+        except RunError:  # a broken folder, which the next look passes over
+            return False
 
     def _next_step(self, counts: Counts, current: tuple[RunFolder, Status] | None) -> NextStep | None:
         working = current is not None and not self._studio.jobs.is_idle(*current)
         if working and current and current[1].verb != "generate":
             return None
-        judged = not counts.adapters or self._studio.store.adapters()[0].name in self._studio.verdicts()
+        judged = not counts.adapters or self._studio.store.adapters()[0].sha256 in self._studio.verdicts()
         if not judged and not working:
             return NextStep(*text.NEXT_JUDGE, tab="judge")
         if counts.open_pairs and counts.decided < WANTED_VOTES:

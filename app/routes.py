@@ -3,7 +3,6 @@
 /sdpo/static/<file>                          the studio's own scripts, styles and fonts
 /sdpo/image/<sha256>                         an image of the store
 /sdpo/preview/<run>/<step>/<number>          a preview of a training run
-/sdpo/adapter/<id>  /sdpo/adapter/<id>/preview     an adapter file, and the picture beside it
 """
 
 import mimetypes
@@ -42,27 +41,19 @@ def routes(studio: Studio) -> list[BaseRoute]:
 
     def preview(request: Request) -> Response:
         path = request.path_params
-        return _send(lambda: studio.preview_path(path["run"], path["step"], path["number"]))
-
-    def adapter(request: Request) -> Response:
-        return _send(lambda: studio.adapter_path(request.path_params["id"]), attach=True)
-
-    def adapter_preview(request: Request) -> Response:
-        return _send(lambda: studio.adapter_preview_path(request.path_params["id"]))
+        return send_file(lambda: studio.preview_path(path["run"], path["step"], path["number"]))
 
     return [
         Mount(STATIC_URL, StaticFiles(directory=STATIC)),
         Route("/sdpo/image/{sha256}", image),
         Route("/sdpo/preview/{run}/{step:int}/{number:int}", preview),
-        Route("/sdpo/adapter/{id:int}", adapter),
-        Route("/sdpo/adapter/{id:int}/preview", adapter_preview),
     ]
 
 
-def _send(find: Callable[[], Path], *, attach: bool = False) -> Response:
-    """The file that `find` names, or a plain 404 with the reason in words."""
+def send_file(find: Callable[[], Path], *, name: Callable[[], str] | None = None) -> Response:
+    """The file that `find` names, to be kept under `name` if there is one; a plain 404 in words when it raises."""
     try:
-        path = find()
+        path, kept = find(), name() if name else None
     except SdpoError as error:
         return PlainTextResponse(str(error), status_code=404)
-    return FileResponse(path, headers=_ASK_AGAIN, filename=path.name if attach else None)
+    return FileResponse(path, headers=_ASK_AGAIN, filename=kept)

@@ -11,17 +11,23 @@ from typing import Any, Literal
 
 import psutil
 
-from app import text, text_train
-from app.forms import filled, prompt_lines, whole
+from app import text, text_judge, text_train
+from app.estimate import estimate
+from app.finder import ModelFinder
+from app.forms import filled, whole
+from app.generating import checked_prompts, generate_config, starter_prompts
+from app.headers import Headers
+from app.importing import Imports
 from app.jobs import Jobs
 from app.models import Models
 from app.project_votes import ProjectJudgeVotes, ProjectRankVotes, ProjectTrainVotes
 from app.projects import StudioProjects
 from app.review import Review
-from sdpo_core.config import DownloadConfig, GenerateConfig, JudgeConfig, TrainConfig, repository_root, steps_for_pairs
-from sdpo_core.errors import AdapterError, ConfigError, DataError, RunError, SdpoError, StoreError
+from app.waiting import RunQueue
+from sdpo_core.config import DownloadConfig, JudgeConfig, TrainConfig, steps_for_pairs
+from sdpo_core.errors import AdapterError, DataError, RunError, SdpoError, StoreError
 from sdpo_core.evaluation.judge import Verdict, verdict
-from sdpo_core.files.adapter_info import read_adapter_info
+from sdpo_core.files.hashing import sha256_remembered
 from sdpo_core.files.model_info import ModelInfo
 from sdpo_core.preferences.pairs import TrainingPairs, split_held_out, training_pairs
 from sdpo_core.preferences.records import AdapterRecord
@@ -32,10 +38,6 @@ from sdpo_core.training.runs import FINISHED, RunFolder, Status, Verb, list_runs
 WANTED_VOTES = 30
 """From here on a clear taste was learned reliably in trials; fewer may train too."""
 
-KEEP_WARM_S = 120.0
-"""How long a generation job keeps its model loaded for the next request."""
-
-_MOST_PAIRS = 1000
 _MOST_COMPARISONS = 1000
 
 
@@ -47,25 +49,12 @@ class Plan:
     steps: int
     eta_s: float | None  # None: no run of this model has told its pace yet
     sentence: str
+    measured: bool  # what it needs in memory is known
 
     @property
     def possible(self) -> bool:
         """Whether there is anything to train on."""
         return bool(self.pairs.usable)
-
-
-@dataclass(frozen=True)
-class AdapterCard:
-    """An adapter as the person sees it."""
-
-    record: AdapterRecord
-    path: Path
-    base: str
-    trained_on: str
-    verdict: str
-    note: str
-    problem: str  # why the file can't be used; empty when it can
-    has_preview: bool
 
 
 class Studio:
@@ -81,10 +70,16 @@ class Studio:
         self.review = Review(self.store)
         self.judge_votes = ProjectJudgeVotes(self.store, self.projects)
         self.models = Models(self.workspace)
+        self.finder = ModelFinder(root, self.models)
+        self.queue = RunQueue(self.jobs)
+        self.imports = Imports(self.jobs, self.queue)
+        self.headers = Headers()
         self._verdicts: dict[str, Verdict] = {}
 
     def close(self) -> None:
         """Close the store. Running jobs go on."""
+        self.queue.close()
+        self.finder.close()
         self.store.close()
         self.projects.close()
 
@@ -127,7 +122,7 @@ class Studio:
 
     def newest_download(self) -> tuple[RunFolder, Status] | None:
         """The newest download and what it says; None when there was none."""
-        run = next(iter(self._readable("download")), None)
+        run = next(iter(self.readable("download")), None)
         return (run, self.jobs.status(run)) if run else None
 
     def downloading(self) -> str:
@@ -138,27 +133,16 @@ class Studio:
 
     # ---------------------------------------------------------------------------------------------------- generate
 
-    def starter_prompts(self) -> list[str]:
-        """Prompts to begin with that suit the chosen model."""
-        name = "starter-demo.txt" if self.model().is_demo else "starter-general.txt"
-        try:
-            lines = (repository_root() / "assets" / "prompts" / name).read_text(encoding="utf-8").splitlines()
-        except FileNotFoundError as error:
-            raise DataError(text.NO_STARTERS) from error
-        return [line.strip() for line in lines if line.strip()]
+    def starter_prompts(self, name: str = "") -> list[str]:
+        """A set of prompts to begin with; without a name the one that suits the chosen model."""
+        return starter_prompts(name or ("starter-demo" if self.model().is_demo else "starter-general"))
 
     def generate(self, form: Mapping[str, Any]) -> RunFolder:
-        """Draw pairs. The form holds `prompts` (text, one a line), `pairs`, and fields of `GenerateConfig`."""
-        values = dict(form)
-        prompts = prompt_lines(values.pop("prompts", ""))
-        if not prompts:
-            raise ConfigError(text.NO_PROMPTS)
-        pairs = whole(values.pop("pairs", None), 1, _MOST_PAIRS, text.PAIRS_RANGE)
-        info = self.choose_model(str(values.pop("model", "")))
-        # Listed once per pair and in turn: pairs of one prompt share no image, and every prompt comes early.
-        listed = [prompts[i % len(prompts)] for i in range(pairs)]
-        settings = {"model": info.source, "threads": _threads(info), "keep_warm_s": KEEP_WARM_S, "prompts": listed}
-        return self.jobs.generate(GenerateConfig.parse({**filled(values), **settings}))
+        """Draw pairs. The form holds the model's name and what `generate_config` reads."""
+        checked_prompts(form.get("prompts", ""))  # a slip in a brace is told before a model is looked at
+        info = self.choose_model(str(form.get("model", "")))
+        settings = {name: value for name, value in form.items() if name != "model"}
+        return self.jobs.generate(generate_config(settings, info, _threads(info)))
 
     def newest_images(self, limit: int = 60) -> list[dict[str, str]]:
         """The newest images to vote on. Images of blind tests are not among them: they would give the sides away."""
@@ -172,19 +156,30 @@ class Studio:
         """What `train` would do with this form now; raises `SdpoError` when a setting or the model is impossible."""
         info = self.model()
         config = self._train_config(form, info)
-        pairs = training_pairs(self.store, info.sha256, config.pairs_from)
+        start = sha256_remembered(self.store.adapter_file(config.continue_from)) if config.continue_from else None
+        pairs = training_pairs(self.store, info.sha256, config.pairs_from, start)
         split = split_held_out(pairs.usable, config.held_out_fraction, config.seed)
         steps = config.steps or steps_for_pairs(len(split.train))
-        pace = self._seconds_per_step(info)
+        found = estimate(self.jobs.root, config)
+        pace = self._seconds_per_step(info) or (found.seconds_per_step if found else None)
         eta_s = None if pace is None else pace * steps
         if pairs.usable:
-            sentence = text.plan(pairs.sentence(), steps, eta_s)
+            memory = (found.peak_gib, found.total_gib) if found else None
+            sentence = text_train.plan(pairs.sentence(), steps, eta_s, memory)
+            if config.continue_from:
+                sentence = f"{text_train.GOES_ON.format(name=config.continue_from)} {sentence}"
             if len(pairs.usable) < WANTED_VOTES:
                 sentence = f"{sentence} {text.FEW_VOTES.format(wanted=WANTED_VOTES)}"
         else:
             voted = self.store.counts().votes > 0
             sentence = f"{pairs.sentence()} {text.NONE_USABLE}" if voted else text.NO_VOTES_YET
-        return Plan(pairs, steps, eta_s, sentence)
+        return Plan(pairs, steps, eta_s, sentence, measured=found is not None)
+
+    def measure(self, form: Mapping[str, Any]) -> RunFolder:
+        """Find out what `train` would take with this form, by one dry step."""
+        if not self.plan(form).possible:
+            raise DataError(text.NO_VOTES_YET)
+        return self.jobs.start("measure", self._train_config(form, self.model()))
 
     def train_settings(self, form: Mapping[str, Any]) -> dict[str, Any]:
         """All settings that `train` would use, apart from what belongs to this machine and the model's name."""
@@ -193,10 +188,19 @@ class Studio:
 
     def train(self, form: Mapping[str, Any]) -> RunFolder:
         """Train an adapter from the votes. The form holds fields of `TrainConfig`; empty ones take their default."""
-        plan = self.plan(form)
+        return self.jobs.start("train", self._training(form)[0])
+
+    def train_or_wait(self, form: Mapping[str, Any]) -> RunFolder | None:
+        """The same, but (None) when what runs now has ended."""
+        return self.queue.start_or_wait("train", *self._training(form))
+
+    def _training(self, form: Mapping[str, Any]) -> tuple[TrainConfig, str]:
+        """The settings of a run, and what it is called while it waits."""
+        plan, info = self.plan(form), self.model()
         if not plan.possible:
             raise DataError(plan.sentence)
-        return self.jobs.start("train", self._train_config(form, self.model()))
+        config = self._train_config(form, info)
+        return config, text_train.queue_title(config.adapter_name, info.name, len(plan.pairs.usable), plan.steps)
 
     def resume(self, run_id: str) -> None:
         """Go on with a stopped or failed training run."""
@@ -211,7 +215,7 @@ class Studio:
 
     def training_runs(self) -> list[RunFolder]:
         """All training runs, newest first."""
-        return self._readable("train")
+        return self.readable("train")
 
     def resumable(self, run: RunFolder) -> bool:
         """Whether a training run can go on now."""
@@ -239,19 +243,28 @@ class Studio:
 
     # ------------------------------------------------------------------------------------------------------- judge
 
-    def judge(self, adapter_name: str | None, comparisons: Any) -> RunFolder:
-        """Draw blind comparisons of an adapter with the base model that it was trained on."""
-        if not adapter_name:
-            raise AdapterError(text.CHOOSE_ADAPTER if self.store.adapters() else text.NO_ADAPTER)
-        record = self.store.find_adapter(str(adapter_name))
-        info = self.inspect(self._base_of(record))
-        wanted = whole(comparisons, 1, _MOST_COMPARISONS, text.COMPARISONS_RANGE)
-        values = {"model": info.source, "threads": _threads(info), "adapter": record.name, "comparisons": wanted}
-        return self.jobs.start("judge", JudgeConfig.parse(values))
+    def judge(self, adapter_name: str | None, comparisons: Any, strength: Any = None) -> RunFolder:
+        """Draw blind comparisons of an adapter with its base model, at the strength that is recommended for it or 1."""
+        record = self.require_adapter(adapter_name)
+        wanted = whole(comparisons, 1, _MOST_COMPARISONS, text_judge.COMPARISONS_RANGE)
+        recommended = {} if record.strength is None else {"strength": record.strength}
+        values = {**self.where(record), "adapter": record.name, "comparisons": wanted, **recommended}
+        return self.jobs.start("judge", JudgeConfig.parse({**values, **filled({"strength": strength})}))
+
+    def require_adapter(self, name: Any) -> AdapterRecord:
+        """The adapter that was chosen on a page; raises `AdapterError` when that is none."""
+        if not name:
+            raise AdapterError(text_judge.CHOOSE_ADAPTER if self.store.adapters() else text_judge.NO_ADAPTER)
+        return self.store.find_adapter(str(name))
+
+    def where(self, record: AdapterRecord) -> dict[str, Any]:
+        """The settings of a job that draws with an adapter: its base model, and as many threads as that gains from."""
+        info = self.inspect(self.base_of(record))
+        return {"model": info.source, "threads": _threads(info)}
 
     def judge_runs(self) -> list[RunFolder]:
         """All judge runs, newest first."""
-        return [run for run in self._readable("judge") if {"adapter", "comparisons"} <= run.config().keys()]
+        return [run for run in self.readable("judge") if {"adapter", "comparisons"} <= run.config().keys()]
 
     def verdict(self, run: RunFolder) -> Verdict | None:
         """The verdict of a judge run; None until its last vote. Then it is closed, so it is remembered."""
@@ -263,17 +276,16 @@ class Studio:
         return self._verdicts[run.id]
 
     def verdicts(self) -> dict[str, Verdict]:
-        """The newest verdict of every judged adapter, by name."""
+        """The newest verdict of every judged adapter file, by its SHA-256: a name may belong to another by now."""
         found: dict[str, Verdict] = {}
         for run in self.judge_runs():
-            name = str(run.config().get("adapter"))
             with contextlib.suppress(StoreError, RunError):  # a judgement with a damaged pair or plan tells nothing
-                told = None if name in found else self.verdict(run)
+                told = self.verdict(run)
                 if told:
-                    found[name] = told
+                    found.setdefault(told.adapter_sha256, told)
         return found
 
-    def _readable(self, verb: Verb) -> list[RunFolder]:
+    def readable(self, verb: Verb) -> list[RunFolder]:
         """Runs whose folder can be read; `doctor` names the others."""
 
         def readable(run: RunFolder) -> bool:
@@ -284,51 +296,16 @@ class Studio:
 
         return [run for run in list_runs(self.jobs.root, verb) if readable(run)]
 
-    def _base_of(self, record: AdapterRecord) -> str:
+    def base_of(self, record: AdapterRecord) -> str:
+        """The model that an adapter was trained on, or the best guess."""
         try:
             return str(self.jobs.open(record.run_id, "train").config()["model"])
         except (RunError, KeyError):  # the run folder was cleared away; the chosen model is the best guess
             return self.model_source()
 
-    # ---------------------------------------------------------------------------------------------------- adapters
-
-    def adapters(self) -> list[AdapterCard]:
-        """Every adapter with what is known about it, newest first."""
-        verdicts = self.verdicts()
-        return [self._card(record, verdicts.get(record.name)) for record in self.store.adapters()]
-
     def adapter_names(self) -> list[str]:
         """Names of the adapters, newest first."""
         return [record.name for record in self.store.adapters()]
-
-    def _card(self, record: AdapterRecord, told: Verdict | None) -> AdapterCard:
-        path = self.workspace / record.path
-        pairs, step, problem = None, None, ""
-        try:
-            facts = read_adapter_info(path).sdpo or {} if path.is_file() else None
-            if facts is None:
-                problem = text.ADAPTER_GONE
-            else:
-                pairs, step = facts.get("pairs"), facts.get("step")
-        except AdapterError as error:
-            problem = text.UNREADABLE_ADAPTER.format(why=error)
-        source = self._base_of(record)
-        return AdapterCard(
-            record=record,
-            path=path,
-            base=source,
-            trained_on=text.trained_on(pairs, step),
-            verdict=told.sentence if told else text.NOT_JUDGED,
-            note="" if self._works_elsewhere(source) else text.WORKS_ONLY_HERE,
-            problem=problem,
-            has_preview=path.with_suffix(".png").is_file(),
-        )
-
-    def _works_elsewhere(self, source: str) -> bool:
-        try:
-            return self.inspect(source).comfyui
-        except SdpoError:  # the base model is gone; its adapters may well work where it still is
-            return True
 
     # ------------------------------------------------------------------------------------------------ files by id
 
@@ -342,23 +319,6 @@ class Studio:
         if not 0 <= number < len(previews):
             raise RunError(text.NO_SUCH_PREVIEW)
         return previews[number]
-
-    def adapter_path(self, adapter_id: int) -> Path:
-        """An adapter's file; raises `AdapterError` when there is none."""
-        record = next((record for record in self.store.adapters() if record.id == adapter_id), None)
-        if record is None:
-            raise AdapterError(text.NO_SUCH_ADAPTER)
-        path = self.workspace / record.path
-        if not path.is_file():
-            raise AdapterError(text.ADAPTER_GONE)
-        return path
-
-    def adapter_preview_path(self, adapter_id: int) -> Path:
-        """The picture beside an adapter's file; raises `StoreError` when there is none."""
-        path = self.adapter_path(adapter_id).with_suffix(".png")
-        if not path.is_file():
-            raise StoreError(text.NO_SUCH_PREVIEW)
-        return path
 
 
 def _elapsed_s(run: RunFolder, stepping_s: float) -> float:

@@ -2,7 +2,7 @@
 
 Library errors (`SdpoError`) bring their own sentences.
 
-The pages Home and Disk have theirs in `app.text_home`.
+The pages Home and Disk have theirs in `app.text_home`, Judge and Adapters in `app.text_judge` and `app.text_adapters`.
 
 Plain words first: what happens, then what to do. Widgets get their strings from here as a `text` property.
 """
@@ -95,7 +95,15 @@ def workspace_is_a_file(path: str) -> str:
 RESUMING = "Resuming…"
 LOG_EMPTY = "Its log is empty."
 ALREADY_DRAWING = "Images are being drawn already. Wait for them, or stop the drawing first."
-JOB_NAMES = {"download": "Downloading", "generate": "Drawing", "train": "Training", "judge": "Drawing comparisons"}
+JOB_NAMES = {
+    "download": "Downloading",
+    "generate": "Drawing",
+    "import": "Importing",
+    "measure": "Measuring",
+    "train": "Training",
+    "judge": "Drawing comparisons",
+    "grid": "Drawing the grid",
+}
 
 
 UNEXPECTED_VALUE = "{name} is not what it should be: expected {expected}, got {value!r}."
@@ -108,7 +116,8 @@ def died_at_once(last_line: str) -> str:
 
 def job_in_the_way(verb: str, step: int, total: int) -> str:
     """One heavy job at a time."""
-    where = f" ({step} of {total} {'MB' if verb == 'download' else 'steps'})" if total else ""
+    unit = {"download": "MB", "import": "images"}.get(verb, "steps")
+    where = f" ({step} of {total} {unit})" if total else ""
     return f"{JOB_NAMES[verb]} is still running{where}. One job runs at a time: wait for it, or stop it first."
 
 
@@ -134,20 +143,29 @@ STATUS = {
     "done": {
         "download": "Download done",
         "generate": "Drawing done",
+        "import": "Import done",
+        "measure": "Measured",
         "train": "Training done",
         "judge": "Comparisons ready",
+        "grid": "Grid drawn",
     },
     "stopped": {
         "download": "Download stopped",
         "generate": "Drawing stopped",
+        "import": "Import stopped",
+        "measure": "Measuring stopped",
         "train": "Training stopped",
         "judge": "Comparisons stopped",
+        "grid": "Grid stopped",
     },
     "failed": {
         "download": "Download failed",
         "generate": "Drawing failed",
+        "import": "Import failed",
+        "measure": "Measuring failed",
         "train": "Training failed",
         "judge": "Comparisons failed",
+        "grid": "Grid failed",
     },
     "names": JOB_NAMES,
     "theme": "Switch between light and dark",
@@ -202,15 +220,14 @@ def next_train(votes: int) -> tuple[str, str]:
 
 GENERATE_INTRO = "Write what you like to see. Each pair is one prompt drawn twice, so that you can choose."
 PROMPTS_LABEL = "Prompts"
-PROMPTS_INFO = "One per line."
 PROMPTS_PLACEHOLDER = "mountains at sunset\na quiet lake in the morning"
-USE_STARTERS = "Use starter prompts"
+USE_STARTERS = "Starter prompts"
 PAIRS_LABEL = "Pairs to draw"
 PAIRS_INFO = "Spread over your prompts in turn."
 GENERATE_ADVANCED = "More settings"
 GENERATE_BUTTON = "Generate pairs"
 GENERATING_BUTTON = "Drawing…"
-NO_PROMPTS = "There is no prompt yet. Write at least one, one per line, or press “Use starter prompts”."
+NO_PROMPTS = "There is no prompt yet. Write at least one, one per line, or add “Starter prompts”."
 NO_STARTERS = "The starter prompts are missing from assets/prompts. Write your own, one per line."
 PAIRS_RANGE = "Pairs to draw must be a whole number from 1 to 1000."
 GALLERY = {
@@ -219,14 +236,6 @@ GALLERY = {
     "gone": "This image is gone from disk.",
     "close": "Close",
 }
-
-
-def started_generate(pairs: int, prompts: int) -> str:
-    """Drawing has begun; said too when there are prompts that get no pair."""
-    started = "Drawing has started. You can vote as soon as the first pair is there."
-    left_out = f" There are more prompts ({prompts:,}) than pairs ({pairs:,}), so the last prompts are left out."
-    return started + left_out if prompts > pairs else started
-
 
 # --- train -----------------------------------------------------------------------------------------------------------
 
@@ -287,6 +296,10 @@ FIELD_LABELS = {
     "clip_skip": "Clip skip",
     "negative": "Negative prompt",
     "comparisons": "Comparisons",
+    "strength": "Strength of the adapter",
+    "strengths": "Strengths",
+    "prompt": "Prompt",
+    "checkpoints": "Checkpoints",
 }
 """Names of the settings that stand in forms; the explanation under each is its docstring in `sdpo_core.config`."""
 
@@ -320,67 +333,6 @@ PREVIEWS = {
     "gone": "This preview is gone from disk.",
 }
 
-LOG = {"empty": "The log is empty so far.", "label": "Last lines of the log"}
-
-
-def plan(pairs_sentence: str, steps: int, eta_s: float | None) -> str:
-    """What a training run will do, said before it starts."""
-    time = f", {duration(eta_s)} at the pace of your last run" if eta_s is not None else ""
-    return f"{pairs_sentence} Training takes {number(steps, 'step', 'steps')}{time}."
-
-
-# --- judge -----------------------------------------------------------------------------------------------------------
-
-JUDGE_INTRO = (
-    "A blind test on prompts and seeds that nothing was trained on: one image is by the base model, the other by your "
-    "adapter. The number of comparisons is fixed before the first vote; the verdict comes at the end."
-)
-ADAPTER_LABEL = "Adapter"
-ADAPTER_INFO = "Newest first."
-COMPARISONS_INFO = "20 show a clear taste, 50 a slight one."
-JUDGE_SETUP = "New blind test"
-JUDGE_BUTTON = "Start judging"
-NO_ADAPTER = "There is no adapter yet. Train one first; then it is judged here."
-CHOOSE_ADAPTER = "Choose an adapter to judge."
-STARTED_JUDGE = "The comparisons are being drawn. You can vote as soon as the first one is there."
-COMPARISONS_RANGE = "Comparisons must be a whole number from 1 to 1000."
-JUDGING = "Blind test of {name}"
-VERDICT = {
-    "title": "Verdict",
-    "base": "base preferred",
-    "even": "50 %",
-    "adapter": "adapter preferred",
-    "scale": "Share of comparisons in which you preferred the adapter",
-    "counts": "{wins} for the adapter, {losses} for the base model, {ties} equal",
-    "interval": "95 % interval {low} to {high}",
-}
-
-# --- adapters --------------------------------------------------------------------------------------------------------
-
-ADAPTERS_INTRO = "What your votes became. Each file loads wherever LoRA files of its base model do."
-ADAPTERS = {
-    "label": "Your adapters",
-    "empty": "No adapter yet.",
-    "emptyHint": "Generate, vote and train; the result appears here.",
-    "copy": "Copy path",
-    "copied": "Copied",
-    "copyFailed": "Select the path and copy it by hand.",
-    "download": "Download",
-    "noPreview": "No preview",
-}
-WORKS_ONLY_HERE = "Works only in the studio: the demo model is too small for other tools to recognise."
-NOT_JUDGED = "Not judged yet"
-UNREADABLE_ADAPTER = "This file can't be read: {why}"
-ADAPTER_GONE = "The file of this adapter is gone from the workspace's adapters folder."
-NO_SUCH_ADAPTER = "There is no such adapter in this workspace. Reload the page."
 NO_SUCH_PREVIEW = "There is no such preview."
 
-
-def trained_on(pairs: int | None, step: int | None) -> str:
-    """How an adapter was made."""
-    parts = []
-    if pairs is not None:
-        parts.append(f"{number(pairs, 'pair', 'pairs')}")
-    if step is not None:
-        parts.append(f"step {step}")
-    return ", ".join(parts)
+LOG = {"empty": "The log is empty so far.", "label": "Last lines of the log"}

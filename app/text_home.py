@@ -215,9 +215,14 @@ def cleared(kind: str, size_bytes: int) -> str:
     return f"{size(size_bytes)} are in the trash, from where you can put them back. Emptying it makes the space free."
 
 
-def put_back(kind: str) -> str:
-    """A clearing was undone."""
-    return f"{CLEARINGS[kind]}: back in place."
+def put_back(kind: str, adapters: list[str]) -> str:
+    """A clearing, or the deletion of adapters, was undone."""
+    return f"{thrown(kind, adapters)}: back in place."
+
+
+def thrown(kind: str, adapters: list[str]) -> str:
+    """What an entry of the trash is called: after the adapters in it, or after its kind."""
+    return f"Adapter {', '.join(adapters)}" if adapters else CLEARINGS.get(kind, kind)
 
 
 def in_trash(files: int, size_bytes: int) -> str:

@@ -12,6 +12,27 @@ PREDICTIONS = {
     "v_prediction": "v: a model for 768 px, named like 768-v or v2-1_768",
     "epsilon": "epsilon: a model for 512 px, named like 512-base or v2-1_512",
 }
+FINDER = {
+    "open": "Find models on this machine",
+    "close": "Close the list",
+    "found": "Models that can be used",
+    "filter": "Search the list",
+    "none": "No model was found yet. Add the folder that holds your checkpoints, or type a path above.",
+    "unread": "hash not read yet",
+    "unusable": "Can't be used ({count})",
+    "folders": "Your own folders",
+    "newFolder": "A folder with checkpoints, or ComfyUI's or A1111's own",
+    "add": "Add",
+    "forget": "Remove",
+    "again": "Look again",
+    "halt": "Stop",
+    "lost": "The studio did not answer. Try again.",
+}
+UNEXPECTED = "The page sent something unexpected. Reload it."
+NO_SUCH_MODEL = "This model is not in the list any more. Look again."
+TOO_MANY_FOLDERS = "There are 50 folders already. Remove one first."
+READING_STOPPED = "Reading this model was stopped. Choose it again to go on."
+READING_FAILED = "This model could not be read to its end. Check the drive, then choose it again."
 PREDICTION_UNKNOWN = "One question before this model can be used; it stands where the model is chosen, under Generate."
 PREDICTION_ASKED = "One question before this model can be used:"
 DOWNLOAD_RUNS = "It is being downloaded; the bar above shows how far. You can leave this page."
@@ -32,6 +53,26 @@ def offer(source: str, plan: str) -> str:
 def no_offer(source: str, why: str) -> str:
     """There is nothing under this name here, and the hub has no use for it either."""
     return f"There is no {source} on this machine. {why}"
+
+
+def reading(name: str, share: float) -> str:
+    """A model's bytes are read for its hash."""
+    return f"Reading {name}: {share:.0%}. All of it is read once, to tell it from every other; then it is ready."
+
+
+def looking(names: int, folder: str) -> str:
+    """The search goes on."""
+    return f"Looking… {names:,} names so far. {folder}"
+
+
+def more_found(count: int) -> str:
+    """More than the page shows."""
+    return f"{count:,} more are not shown. Add a folder further in to see them."
+
+
+def no_such_folder(path: str) -> str:
+    """A folder that can't be looked in."""
+    return f"There is no folder {path[:200]} that the studio may enter. Check the spelling, the drive and its rights."
 
 
 def fits(name: str, size_px: int, guidance: float, *, is_demo: bool) -> str:

@@ -1,9 +1,12 @@
 """Every string about settings of a training run beyond the usual ones; `app.text` holds the others."""
 
+from app.text import duration, number
+
 PRESET_LABEL = "Preset"
 PRESET_INFO = "Fills in the fields below; change what you like afterwards."
 NO_PRESET = "defaults"
 ROUND_TWO_INFO = "Leave empty for a new adapter. It learns from pairs that were drawn with it."
+GOES_ON = "It goes on with {name}."
 ALL_SETTINGS = "All settings"
 ALL_SETTINGS_NOTE = "An empty field takes what suits the model. Impossible combinations are refused in words."
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -35,3 +38,54 @@ SAMPLE_NOW = "Draw previews now"
 SAVE_ASKED = "A checkpoint is saved after this step."
 SAMPLE_ASKED = "Previews are drawn after this step."
 NO_TRAINING = "No training is running now."
+
+NOTICES = {
+    "notices": "Notify me when a job ends",
+    "noticesOff": "Notify me when a job ends, also when this page is out of sight",
+    "noticesOn": "You are notified when a job ends. Click to switch it off.",
+    "noticesRefused": (
+        "The browser does not allow notifications for this page; its settings for the site do. The page's title still "
+        "tells when a job ends."
+    ),
+}
+
+QUEUE = {
+    "label": "Runs that wait",
+    "up": "Earlier",
+    "down": "Later",
+    "remove": "Remove",
+    "lost": "The studio did not answer. Try again.",
+}
+QUEUE_BUTTON = "Train after this one"
+QUEUED = "It waits for its turn and starts by itself, also when this page is closed."
+QUEUE_FULL = "50 runs are waiting already. Remove one first."
+WAITS_ALREADY = "This very run has just been started, or waits already. Change a setting to run another."
+NOT_WAITING = "This run does not wait any more. It may have started just now."
+UNEXPECTED = "The page sent something unexpected. Reload it."
+
+
+def queued(count: int) -> str:
+    """How many runs wait."""
+    waits = "1 run waits" if count == 1 else f"{count} runs wait"
+    return f"{waits}. The next one starts when what runs now has ended, with the votes that are there then."
+
+
+def queue_title(name: str | None, model: str, pairs: int, steps: int) -> str:
+    """A training that waits."""
+    return f"Training{f' “{name}”' if name else ''} of {model}: {steps} steps, {pairs} pairs now"
+
+
+MEASURE_BUTTON = "Measure memory and time"
+MEASURING = "One step is being tried with these settings; nothing is trained."
+
+
+def plan(pairs_sentence: str, steps: int, eta_s: float | None, memory: tuple[float, float] | None) -> str:
+    """What a training run will do and take, said before it starts; `memory` is GiB used and GiB there."""
+    parts = [number(steps, "step", "steps")]
+    if eta_s is not None:
+        parts.append(duration(eta_s))
+    if memory is not None:
+        parts.append(f"{memory[0]:.1f} of {memory[1]:.0f} GiB")
+    measured = ", as measured with these settings" if memory else " at the pace of your last run" if eta_s else ""
+    takes = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if memory else ", ".join(parts)
+    return f"{pairs_sentence} Training takes {takes}{measured}."

@@ -1,10 +1,12 @@
 """Whether an adapter belongs to a model, and the sentences about it that a person reads."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .header import AdapterProblem, Header
+from .header import Header
+from .problem import PackProblem
 
 # ComfyUI's model classes (comfy/supported_models.py) by family. A class not listed here is not judged.
 _FAMILY_OF_CLASS = {
@@ -46,11 +48,11 @@ def model_family(class_names: Iterable[str]) -> str | None:
 
 
 def refuse_unusable(path: Path, header: Header) -> None:
-    """Raise `AdapterProblem` for files that can never work here: no LoRA, or trained on the studio's demo model."""
+    """Raise `PackProblem` for files that can never work here: no LoRA, or trained on the studio's demo model."""
     if header.modules == 0:
-        raise AdapterProblem(f"{path.name} holds no LoRA weights. Choose an adapter that SDPO Studio trained.")
+        raise PackProblem(f"{path.name} holds no LoRA weights. Choose an adapter that SDPO Studio trained.")
     if _is_too_narrow(header):
-        raise AdapterProblem(
+        raise PackProblem(
             f"{path.stem} was trained on the studio's demo model and works only in the studio: ComfyUI can't load that "
             "model. Train on your own checkpoint to get an adapter for ComfyUI."
         )
@@ -94,17 +96,32 @@ def count_new_patches(before: Mapping[Any, Sequence[Any]], after: Mapping[Any, S
     return sum(len(patches) - len(before.get(key, ())) for key, patches in after.items())
 
 
-def describe(path: Path, header: Header, *, patched: int, strength: float, model_type: str) -> str:
-    """The info text: what was loaded, and whether all of it."""
-    total = header.modules
-    lines = [f"{path.stem} at strength {strength:g}: {patched} of {total} modules patched."]
-    if patched == 0:
-        lines.append("⚠ Nothing of it fits this model, so it does nothing.")
-    elif patched < total:
-        lines.append("⚠ Only a part of it fits this model. Expect other images than in the studio.")
-    warning = wrong_prediction(header, model_type)
-    if warning:
-        lines.append(f"⚠ {warning}")
+@dataclass(frozen=True)
+class Outcome:
+    """What came of patching."""
+
+    patched: int  # modules that were patched
+    expected: int  # modules of the file that could have been: without a CLIP, those of text encoders could not
+    left_out: int  # modules for text encoders, when no CLIP is connected
+    model_type: str  # what the checkpoint predicts, as ComfyUI calls it
+
+    def complaint(self, header: Header) -> str | None:
+        """What is wrong, as a sentence; None when all is well."""
+        if self.patched == 0 and self.expected:
+            return "Nothing of it fits this model, so it does nothing."
+        if self.patched < self.expected:
+            return "Only a part of it fits this model. Expect other images than in the studio."
+        return wrong_prediction(header, self.model_type)
+
+
+def describe(name: str, header: Header, outcome: Outcome, strength: float) -> str:
+    """The info text: what was loaded, whether all of it, and what it is."""
+    lines = [f"{name} at strength {strength:g}: {outcome.patched} of {outcome.expected} modules patched."]
+    complaint = outcome.complaint(header)
+    if complaint:
+        lines.append(f"⚠ {complaint}")
+    if outcome.left_out:
+        lines.append(f"{outcome.left_out} more are for the text encoder: connect a CLIP to use them.")
     facts = header.sdpo
     if facts is None:
         lines.append("Not made by SDPO Studio: what it was trained for is not known.")

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from .problem import PackProblem
+
 MAX_HEADER_BYTES = 100_000_000  # as in the safetensors library
-_DOWN_SUFFIXES = (".lora_down.weight", ".lora_A.weight")
-
-
-class AdapterProblem(ValueError):
-    """Why an adapter can't be used; `str(problem)` is fit to be shown to a person."""
+_DOWN_SUFFIXES = (".lora_down.weight", ".lora_A.weight", ".lora.down.weight")
+_TEXT_PREFIXES = ("lora_te", "text_encoder")
 
 
 @dataclass(frozen=True)
@@ -30,6 +29,11 @@ class Header:
         return sum(name.endswith(_DOWN_SUFFIXES) for name in self.shapes)
 
     @property
+    def text_modules(self) -> int:
+        """Of them, layers of text encoders."""
+        return sum(name.endswith(_DOWN_SUFFIXES) and name.startswith(_TEXT_PREFIXES) for name in self.shapes)
+
+    @property
     def sdpo(self) -> dict[str, Any] | None:
         """What SDPO Studio wrote about its own adapter; None when another tool made the file."""
         try:
@@ -40,26 +44,26 @@ class Header:
 
 
 def read_header(path: Path) -> Header:
-    """Read the header of `path`; raises `AdapterProblem` for anything that is not a whole safetensors file."""
+    """Read the header of `path`; raises `PackProblem` for anything that is not a whole safetensors file."""
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
             start = file.read(8)
             length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
             if not 0 < length <= min(MAX_HEADER_BYTES, size - 8):
-                raise AdapterProblem(f"{path.name} is no safetensors file, or only a part of one. Copy it again.")
+                raise PackProblem(f"{path.name} is no safetensors file, or only a part of one. Copy it again.")
             text = file.read(length)
     except OSError as error:
-        raise AdapterProblem(f"{path.name} can't be read: {error.strerror or error}.") from error
+        raise PackProblem(f"{path.name} can't be read: {error.strerror or error}.") from error
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise AdapterProblem(f"The header of {path.name} is damaged. Copy the file again.") from error
+        raise PackProblem(f"The header of {path.name} is damaged. Copy the file again.") from error
     return _check(path, content, data_bytes=size - 8 - length)
 
 
 def _check(path: Path, content: Any, data_bytes: int) -> Header:
-    damaged = AdapterProblem(f"The header of {path.name} is damaged. Copy the file again.")
+    damaged = PackProblem(f"The header of {path.name} is damaged. Copy the file again.")
     if not isinstance(content, dict):
         raise damaged
     entries = cast("dict[str, Any]", content)
@@ -72,8 +76,6 @@ def _check(path: Path, content: Any, data_bytes: int) -> Header:
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise damaged from error
     if end != data_bytes:
-        raise AdapterProblem(
-            f"{path.name} is cut off: {end} bytes of weights expected, {data_bytes} came. Copy it again."
-        )
+        raise PackProblem(f"{path.name} is cut off: {end} bytes of weights expected, {data_bytes} came. Copy it again.")
     pairs = cast("dict[Any, Any]", metadata).items()
     return Header(shapes, {str(key): str(value) for key, value in pairs})

@@ -1,8 +1,8 @@
 """The command line: every verb the studio's jobs run, for people and scripts too.
 
-Jobs (download, generate, train, judge) write a run folder and can be watched from anywhere; `--run FOLDER` starts a
-queued folder, or resumes a training run from its last checkpoint. Exit codes stand in `commands.output`, docs in
-docs/cli.md.
+Jobs (download, generate, import, measure, train, judge, grid) write a run folder and can be watched from
+anywhere; `--run FOLDER` starts a queued folder, or resumes a training run from its last checkpoint. Exit codes stand in
+`commands.output`, docs in docs/cli.md.
 """
 
 import argparse
@@ -14,35 +14,46 @@ import signal
 import sys
 import traceback
 import types
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from sdpo_core import __version__
-from sdpo_core.commands import adapter, download, exports, imports, runs
+from sdpo_core.commands import adapter, download, exports, imports, install_comfy, judging, models, runs, vote
 from sdpo_core.commands.flags import add_settings, any_given, settings_from
 from sdpo_core.commands.output import DONE, EXIT_CODES, FAILED, STOPPED, Output, progress
-from sdpo_core.config import DownloadConfig, GenerateConfig, JudgeConfig, Settings, TrainConfig, repository_root
+from sdpo_core.config import (
+    DownloadConfig,
+    GenerateConfig,
+    GridConfig,
+    ImportConfig,
+    JudgeConfig,
+    Settings,
+    TrainConfig,
+    repository_root,
+)
 from sdpo_core.doctor import examine
 from sdpo_core.errors import ConfigError, RunError, SdpoError
-from sdpo_core.evaluation.judge import verdict
 from sdpo_core.hub.plan import required_hub_id
-from sdpo_core.preferences.records import CHOICES
-from sdpo_core.preferences.store import Store
 from sdpo_core.training.runs import FINISHED, Reporter, RunFolder, Status, Verb
 
 JOBS: dict[Verb, type[Settings]] = {
     "download": DownloadConfig,
     "generate": GenerateConfig,
+    "import": ImportConfig,
+    "measure": TrainConfig,
     "train": TrainConfig,
     "judge": JudgeConfig,
+    "grid": GridConfig,
 }
 _ABOUT = {
     "download": download.ABOUT,
     "generate": "make images from prompts and pair them up",
+    "import": imports.ABOUT,
+    "measure": "say what a training run would take: memory and minutes; nothing is trained",
     "train": "train an adapter from the votes, or resume a run",
-    "judge": "make blind same-seed pairs, base against adapter, or tell the verdict on them",
+    "judge": judging.ABOUT,
+    "grid": judging.GRID_ABOUT,
 }
 _EPILOGUES = {
     "download": download.EPILOGUE,
@@ -50,6 +61,10 @@ _EPILOGUES = {
   generate --prompts "a lake at dawn" "a desert"          two images a prompt, one pair each
   generate --model FOLDER --prompts "a lake" --seed 7     from a model of your own, repeatable
   vote                                                    then: what is there to choose between""",
+    "import": imports.EPILOGUE,
+    "measure": """examples:
+  measure                                   one dry step with today's votes and the defaults
+  measure --rank 64 --size-px 768           what would that need?""",
     "train": """the path: generate, vote, train, judge, export. About 60 votes are a good start.
 
 examples:
@@ -62,10 +77,8 @@ examples:
 
 Ctrl-C saves a checkpoint and stops; a second Ctrl-C ends at once. The run's config.json holds
 every setting that was in force.""",
-    "judge": """examples:
-  judge --adapter latest                    20 comparisons on prompts that nothing was trained on
-  vote --judge RUN                          choose, without knowing which is which
-  judge --verdict RUN                       after the last vote""",
+    "judge": judging.EPILOGUE,
+    "grid": judging.GRID_EPILOGUE,
 }
 
 
@@ -142,28 +155,25 @@ def _parser() -> argparse.ArgumentParser:
         )
         verb.add_argument("--run", type=Path, help="a queued run folder to start, or a training run to resume")
         if name == "judge":
-            verb.add_argument("--verdict", metavar="RUN", help="tell the verdict of a judge run instead")
-        if name == "download":
+            judging.add_arguments(verb)
+        if name == "grid":
+            judging.add_grid_arguments(verb)
+        if name == "import":
+            imports.add_arguments(verb)
+        elif name == "download":
             download.add_arguments(verb)
         else:
             add_settings(verb, config)
-    imports.add_arguments(_verb(verbs, "import", imports.ABOUT, imports.call, imports.EPILOGUE))
-    vote = _verb(verbs, "vote", "record a vote, or list the next open pairs", _vote)
-    vote.add_argument("pair", nargs="?", type=int, help="the pair's id; without it the next open pairs are listed")
-    vote.add_argument("choice", nargs="?", choices=["left", "right", "tie", "both-bad", "skip"])
-    vote.add_argument("--judge", metavar="RUN", help="pairs of this judge run instead of training pairs")
-    vote.add_argument("--limit", type=_number_of_pairs, default=10, help="how many pairs to list (10)")
+    models.add_arguments(_verb(verbs, "models", models.ABOUT, models.call, models.EPILOGUE))
+    vote.add_arguments(_verb(verbs, "vote", vote.ABOUT, vote.call))
     exports.add_arguments(_verb(verbs, "export", exports.ABOUT, exports.call, exports.EPILOGUE))
     adapter.add_arguments(_verb(verbs, "adapter", adapter.ABOUT, adapter.call, adapter.EPILOGUE))
     runs.add_arguments(_verb(verbs, "runs", runs.ABOUT, runs.call, runs.EPILOGUE))
+    install_comfy.add_arguments(
+        _verb(verbs, "install-comfy", install_comfy.ABOUT, install_comfy.call, install_comfy.EPILOGUE)
+    )
     _verb(verbs, "doctor", "check the environment, the device, the demo model and the workspace", _doctor)
     return parser
-
-
-def _number_of_pairs(word: str) -> int:
-    if not word.isdecimal() or int(word) < 1:
-        raise argparse.ArgumentTypeError(f"expected a number of pairs from 1 on, not {word!r}")
-    return int(word)
 
 
 def _verb(
@@ -186,8 +196,11 @@ def _verb(
 
 def _job(verb: Verb, options: dict[str, Any], out: Output) -> int:
     workspace: Path = options["workspace"].resolve()
-    if options.get("verdict"):
-        return _verdict(workspace, options["verdict"], out)
+    if verb == "import" and not options["run"]:
+        return imports.call(options, out)  # a person at a terminal needs no run folder for this
+    told = judging.other_than_making(options, workspace, out)
+    if told is not None:
+        return told
     if options.get("plan"):
         return download.tell_plan(settings_from(options, DownloadConfig), out)
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
@@ -299,13 +312,25 @@ def _entry(verb: Verb) -> Callable[..., None]:
 
             return run_download
         case "generate":
-            from sdpo_core.generation import run_generate
+            from sdpo_core.drawing import run_generate
 
             return run_generate
         case "judge":
             from sdpo_core.evaluation.compare import run_judge
 
             return run_judge
+        case "import":
+            from sdpo_core.importing import run_import
+
+            return run_import
+        case "measure":
+            from sdpo_core.training.measure import run_measure
+
+            return run_measure
+        case "grid":
+            from sdpo_core.evaluation.grid import run_grid
+
+            return run_grid
         case "train":
             from sdpo_core.training.job import run_train
 
@@ -341,43 +366,6 @@ def _terminal() -> Iterator[Callable[[Status], None]]:
 
 def _log_line(status: Status) -> None:
     print(f"[{status.state}] {status.step}/{status.total} {status.message}", file=sys.stderr, flush=True)
-
-
-def _verdict(workspace: Path, run_id: str, out: Output) -> int:
-    run = runs.find_run(workspace, run_id)
-    with Store(workspace) as store:
-        found = verdict(store, run)
-    sentence = found.sentence if found else "Not all comparisons are voted on yet; the verdict shows at the end."
-    out.result({"complete": False, "sentence": sentence, **(vars(found) if found else {})}, sentence)
-    return DONE
-
-
-def _vote(options: dict[str, Any], out: Output) -> int:
-    with Store(options["workspace"]) as store:
-        if options["pair"] is not None:
-            if options["choice"] is None:
-                raise ConfigError("A vote needs a choice: left, right, tie, both-bad or skip.")
-            if options["choice"] not in CHOICES[store.pair(options["pair"]).purpose]:
-                raise ConfigError(f"A blind comparison is left, right or a tie, not {options['choice']}.")
-            vote = store.vote(str(uuid.uuid4()), options["pair"], options["choice"])
-            out.result(vote.model_dump(mode="json"), f"Saved: {vote.choice} on pair {vote.pair_id}.")
-            return DONE
-        run_id = runs.find_run(options["workspace"], options["judge"]).id if options["judge"] else None
-        purpose = "judge" if run_id else "train"
-        pairs = [
-            {
-                "pair": pair.id,
-                "prompt": pair.left.prompt,
-                "left": str(store.image_path(pair.left)),
-                "right": str(store.image_path(pair.right)),
-            }
-            for pair in store.open_pairs(purpose=purpose, run_id=run_id, limit=options["limit"])
-        ]
-    cells = [[str(cell) for cell in pair.values()] for pair in pairs]
-    out.table(
-        pairs, ("pair", "prompt", "left", "right"), cells, none="No pair waits for a vote; `generate` makes some."
-    )
-    return DONE
 
 
 def _doctor(options: dict[str, Any], out: Output) -> int:

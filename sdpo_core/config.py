@@ -81,13 +81,17 @@ class GenerateConfig(Sampling):
     """Settings of `generate`: images to choose between."""
 
     prompts: tuple[str, ...] = Field(default=(), max_length=10_000)
-    """Prompts; each gets `candidates_per_prompt` images for every time it is listed."""
+    """Prompts; each gets `candidates_per_prompt` images for every time it is listed. `{a|b}` is a choice: a prompt that
+    is listed again gives another of its wordings, and the images of a pair share one."""
     negative: str = ""
     """Negative prompt shared by all."""
     candidates_per_prompt: int = Field(default=2, ge=2, le=16)
     """Images per prompt; neighbours become pairs (2 images: 1 pair)."""
     seed: int | None = Field(default=None, ge=0, lt=2**32)
     """Seed of the first image; the others follow by one. Unset draws fresh seeds."""
+    keep_ahead: int | None = Field(default=None, ge=1, le=200)
+    """Pairs that are kept waiting for a vote: the prompts are drawn round after round while fewer wait. It ends when
+    nothing was voted on for `keep_warm_s`. Unset: each listed prompt is drawn once."""
     adapter: str | None = None
     """Adapter to generate with: a file, or an adapter's name in the workspace."""
     strength: float = Field(default=1.0, ge=-2.0, le=2.0)
@@ -99,7 +103,7 @@ class GenerateConfig(Sampling):
 
     @model_validator(mode="after")
     def _check_that_there_is_something_to_do(self) -> Self:
-        if not self.prompts and not self.keep_warm_s:
+        if not self.prompts and (self.keep_ahead or not self.keep_warm_s):
             raise ValueError("there is nothing to generate: prompts is empty. Give at least one prompt")
         return self
 
@@ -121,11 +125,50 @@ class JudgeConfig(Sampling):
     """Where the adapter acts: `both` branches of guidance, or only the `conditional` one."""
 
 
+class GridConfig(Sampling):
+    """Settings of `grid`: one prompt and seed, over strengths of an adapter and steps of its training."""
+
+    adapter: str = Field(default="latest", min_length=1)
+    """Adapter to look at: a file, an adapter's name in the workspace, or `latest`."""
+    prompt: str = Field(default="", max_length=10_000)
+    """The prompt of all images; empty takes the first built-in starter prompt for the model."""
+    negative: str = Field(default="", max_length=10_000)
+    """Negative prompt of all images."""
+    seed: int = Field(default=800_000, ge=0, lt=2**32)
+    """The seed of all images."""
+    strengths: tuple[Annotated[float, Field(ge=-2.0, le=2.0)], ...] = Field(
+        default=(0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5), min_length=1, max_length=16
+    )
+    """Strengths of the adapter, one a column; 0 is the base model."""
+    checkpoints: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(), max_length=16)
+    """Steps of the adapter's training run, one a row; unset takes the adapter's file alone."""
+    adapter_branch: Literal["both", "conditional"] = "both"
+    """Where the adapter acts: `both` branches of guidance, or only the `conditional` one."""
+
+    @field_validator("strengths", "checkpoints")
+    @classmethod
+    def _once_and_in_order(cls, values: tuple[float, ...]) -> tuple[float, ...]:
+        return tuple(sorted(set(values)))
+
+
 class DownloadConfig(Settings):
     """Settings of `download`: a model of the Hugging Face hub, into the cache that other tools share."""
 
     model: str = Field(default="", min_length=1, validate_default=True)
     """Hub id of the model: `owner/name`, or `owner/name/file.safetensors` for one of several checkpoints."""
+
+
+class ImportConfig(Settings):
+    """Settings of the job `import`: a folder of what was made elsewhere."""
+
+    folder: str = Field(default="", min_length=1, validate_default=True)
+    """The folder that holds the images or pairs."""
+    layout: str | None = None
+    """How they lie there; unset finds it out."""
+    winners: str | None = None
+    """Layout `two-folders`: the subfolder of the better images."""
+    prompt: str | None = Field(default=None, max_length=20_000)
+    """The prompt of what has none."""
 
 
 class ModelDefaults(TypedDict):
@@ -310,11 +353,16 @@ def _sentences(cls: type[BaseModel], problems: Sequence[Any]) -> Iterator[str]:
     """One sentence a setting. A setting of two kinds (`beta`: a number or `auto`) has a problem for each of them."""
     for place, same in itertools.groupby(problems, key=lambda problem: problem["loc"][:1]):
         first, *others = same
-        kinds = [other["msg"].removeprefix("Input should be ") for other in others if isinstance(other["loc"][1], str)]
+        kinds = [other["msg"].removeprefix("Input should be ") for other in others if _names_a_kind(other)]
         if not kinds:
             yield from (_sentence(cls, problem) for problem in (first, *others))
         else:
             yield f"{place[0]}: {', or '.join((first['msg'], *kinds))} (got {first['input']!r})."
+
+
+def _names_a_kind(problem: Any) -> bool:
+    """Whether a problem is one of several kinds that a setting may have, not one of its elements."""
+    return len(problem["loc"]) > 1 and isinstance(problem["loc"][1], str)
 
 
 def _sentence(cls: type[BaseModel], problem: Any) -> str:

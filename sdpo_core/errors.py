@@ -13,6 +13,7 @@
     ├── AdapterError      an adapter file can't be read, or does not fit the model
     ├── DataError         the votes can't be trained on (none, all ties, …)
     ├── RunError          a run folder is missing, broken, or already in use
+    ├── ComfyUIError      a ComfyUI is not found, does not answer, or refuses what it is asked
     ├── ProjectError      a project can't be made, opened, written out or brought in as asked
     └── DiskError         the disk is full or refuses to write
 
@@ -70,6 +71,10 @@ class DataError(SdpoError):
 
 class RunError(SdpoError):
     """A run folder is missing, broken, or in use by another process."""
+
+
+class ComfyUIError(SdpoError):
+    """A ComfyUI is not found, does not answer, or refuses what it is asked."""
 
 
 class ProjectError(SdpoError):

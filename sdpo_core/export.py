@@ -8,6 +8,8 @@ from sdpo_core.files.adapter_info import read_adapter_info
 from sdpo_core.files.model_info import DEMO, inspect_model
 from sdpo_core.preferences.store import Store
 
+PREVIEW_MODE = 0o644  # as the adapter: a ComfyUI under another user has to read it
+
 
 def export_adapter(adapter: str, target: Path, workspace: Path, base: str | None) -> tuple[Path, str]:
     """Copy `adapter` (a name in the workspace, `latest`, or a file) to `target`, a folder or a .safetensors file name.
@@ -29,7 +31,15 @@ def export_adapter(adapter: str, target: Path, workspace: Path, base: str | None
     if proof.matched < proof.modules:
         raise AdapterError(f"{source.name} was not copied: {proof.sentence()} Name its own base with --base MODEL.")
     write_bytes(path, source.read_bytes(), mode=ADAPTER_MODE)
+    copy_preview(source, path)
     return path, proof.sentence()
+
+
+def copy_preview(source: Path, target: Path) -> None:
+    """The picture beside an adapter, which ComfyUI shows, beside its copy; one that is there already stays."""
+    preview, beside = source.with_suffix(".png"), target.with_suffix(".png")
+    if preview.is_file() and not beside.exists():
+        write_bytes(beside, preview.read_bytes(), mode=PREVIEW_MODE)
 
 
 def known_base(sha256: str | None) -> str:

@@ -1,4 +1,4 @@
-"""Recipe -> image: one function for generating, for previews while training, and for judging; and the job `generate`.
+"""Recipe -> image: one function for generating, for previews while training, and for judging.
 
 The same recipe twice gives the same bytes: the noise comes from a CPU generator in float32 whatever the device, and a
 recipe names everything else that the arithmetic depends on.
@@ -7,12 +7,8 @@ recipe names everything else that the arithmetic depends on.
 import contextlib
 import json
 import math
-import secrets
-import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -20,24 +16,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from sdpo_core.config import GenerateConfig, Sampler, Sampling
-from sdpo_core.errors import AdapterError, ConfigError, ModelError, RunError, SdpoError
-from sdpo_core.files.hashing import sha256_file
-from sdpo_core.models.attach import LoadedAdapter, attach_adapter, find_adapter_file
+from sdpo_core.config import Sampler, Sampling
+from sdpo_core.errors import ModelError
 from sdpo_core.models.family import Conditioning, DiffusionModel, Frame, set_timesteps
 from sdpo_core.models.lora import Lora
-from sdpo_core.models.registry import load_configured
-from sdpo_core.preferences.prompt_text import parse_prompt, prompt_note
 from sdpo_core.preferences.records import AdapterUse, Candidate, Recipe
 from sdpo_core.preferences.store import Store
-from sdpo_core.training.runs import Reporter, RunFolder, list_runs
-
-_POLL_S = 0.1
-_SEEDS = 2**32
-_BATCH = 2  # images sampled together: a pair
-_ONE_ADAPTER = "One adapter acts at a time: several <lora:…> tags, or one beside a chosen adapter, have no effect."
-# What a warm job holds in memory; a request that wants another one needs a job of its own.
-_FIXED_WHILE_WARM = ("model", "device", "precision", "threads", "keep_warm_s")
 
 
 class Stopped(Exception):
@@ -125,199 +109,6 @@ def ensure_candidates(
         return found
     images = sample(model, recipes, lora=lora, on_step=on_step)
     return [store.add_candidate(image, recipe) for image, recipe in zip(images, recipes, strict=True)]
-
-
-def run_generate(config: GenerateConfig, run: RunFolder, workspace: Path, reporter: Reporter) -> None:
-    """The job `generate`: images for every prompt into the store, neighbours as pairs; then serve requests while warm.
-
-    A stop keeps every finished image and ends in state stopped. Errors are `SdpoError`s; the caller reports them.
-    """
-    started = time.time()
-    reporter.say(0, "Loading the model…", force=True)
-    with Store(workspace) as store:
-        job = _Job(run, store, reporter, load_configured(config))
-        try:
-            job.make(config)
-            if config.keep_warm_s:
-                job.serve(config, started)
-        except Stopped:
-            reporter.say(job.step, f"Stopped; {_pairs(job.made)} kept.", state="stopped", force=True)
-            run.answer("stop")
-        else:
-            reporter.say(job.step, f"Made {_pairs(job.made)}. {job.note}".strip(), state="done", force=True)
-
-
-@dataclass
-class _Job:
-    """The state of one `generate` job."""
-
-    run: RunFolder
-    store: Store
-    reporter: Reporter
-    model: DiffusionModel
-    step: int = 0  # sampler steps so far, a batch counting once
-    made: list[int] = field(default_factory=list)  # ids of the pairs, in the order of making
-    note: str = ""  # what the person should know: notation without effect, an adapter of another base
-    adapter: LoadedAdapter | None = None
-
-    def make(self, config: GenerateConfig) -> None:
-        """All images and pairs that `config` asks for; each pair is in the store as soon as it has both images.
-
-        Raises `Stopped` between two sampler steps.
-        """
-        texts = prompt_note([*config.prompts, config.negative], tags_act=True)
-        batches = math.ceil(config.candidates_per_prompt / _BATCH)
-        self.reporter.total = self.step + len(config.prompts) * batches * config.sampling_steps
-        notes = [texts]
-        for i, prompt in enumerate(config.prompts):
-            notes.append(self._prepare(config, prompt))
-            self.note = " ".join(note for note in dict.fromkeys(notes) if note)
-            neighbour: Candidate | None = None
-            for recipes in self._batches(config, prompt, i):
-                for candidate in self._draw(recipes, f"Drawing “{prompt}”. {self.note}".strip()):
-                    if neighbour:
-                        self.made.append(self.store.add_pair(neighbour.id, candidate.id, run_id=self.run.id).id)
-                    neighbour = candidate
-
-    def serve(self, config: GenerateConfig, started: float) -> None:
-        """Answer requests in `control/` until none came for `keep_warm_s`, or a training run wants the memory.
-
-        `started` (seconds since the epoch) is when this job began: a training run queued since then is waited for.
-        """
-        idle_since = time.monotonic()
-        self.reporter.say(self.step, "Ready for more.", force=True)
-        while time.monotonic() - idle_since < config.keep_warm_s and not self._training_waits(started):
-            if self.reporter.stop_requested():
-                raise Stopped
-            request = next(self.run.requests(), None)
-            if request is None:
-                time.sleep(_POLL_S)
-                continue
-            self._answer(*request, config)
-            self.reporter.say(self.step, "Ready for more.", force=True)
-            idle_since = time.monotonic()
-
-    def _answer(self, name: str, content: dict[str, Any], config: GenerateConfig) -> None:
-        first = len(self.made)
-        try:
-            self.make(_requested(config, content))
-        except Stopped:
-            self.run.answer_request(name, {"pairs": self.made[first:]})
-            raise
-        except SdpoError as error:  # the person reads it where they asked; the job goes on serving
-            self.run.answer_request(name, {"error": str(error)})
-        else:
-            self.run.answer_request(name, {"pairs": self.made[first:]})
-
-    def _draw(self, recipes: list[Recipe], message: str) -> list[Candidate]:
-        def tick(steps: int = 1) -> None:
-            self.step += steps
-            if self.reporter.stop_requested():
-                raise Stopped
-            self.reporter.say(self.step, message)
-
-        tick(0)
-        end = self.step + recipes[0].steps
-        lora = self.adapter.lora if self.adapter else None
-        drawn = ensure_candidates(self.store, self.model, recipes, lora=lora, on_step=tick)
-        self.step = end  # also when the images were in the store already
-        return drawn
-
-    def _batches(self, config: GenerateConfig, prompt: str, index: int) -> list[list[Recipe]]:
-        """The recipes of the `index`-th prompt's images, in batches of two."""
-        count = config.candidates_per_prompt
-        sizes = [min(_BATCH, count - start) for start in range(0, count, _BATCH)]
-        adapters = (self.adapter.use,) if self.adapter else ()
-        sampling = self.adapter.taught(config) if self.adapter else config
-        seeds = iter(_seeds(config, index * count, count))
-        return [
-            [
-                build_recipe(
-                    self.model,
-                    sampling,
-                    prompt=prompt,
-                    negative=config.negative,
-                    seed=next(seeds),
-                    batch=size,
-                    adapters=adapters,
-                )
-                for _ in range(size)
-            ]
-            for size in sizes
-        ]
-
-    def _prepare(self, config: GenerateConfig, prompt: str) -> str:
-        """Have exactly the adapter on the model that the settings name, or else the prompt's one <lora:…> tag.
-
-        Returns what the person should know. The settings' adapter has to fit; a tag that was pasted in need not.
-        """
-        tags = parse_prompt(prompt).loras
-        if config.adapter or len(tags) != 1:
-            path = find_adapter_file(self.store, config.adapter) if config.adapter else None
-            self._attach(path, config.strength, config)
-            return " ".join(filter(None, (self.adapter.note if self.adapter else "", _ONE_ADAPTER if tags else "")))
-        (tag,) = tags
-        try:
-            self._attach(find_adapter_file(self.store, tag.name), tag.strength, config)
-        except AdapterError as error:
-            self._attach(None, 0.0, config)
-            return f"<lora:{tag.name}> has no effect: {error}"
-        return self.adapter.note if self.adapter else ""
-
-    def _attach(self, path: Path | None, strength: float, config: GenerateConfig) -> None:
-        """Have the adapter in `path`, or none, on the model; one that is there already is kept."""
-        branch = config.adapter_branch
-        if path and self.adapter and self.adapter.use.sha256 == sha256_file(path):
-            use = self.adapter.use.model_copy(update={"strength": strength, "branch": branch})
-            self.adapter = replace(self.adapter, use=use)
-            return
-        if self.adapter:
-            self.adapter.lora.remove()
-            self.adapter = None
-        if path:
-            self.adapter = attach_adapter(self.model, path, strength=strength, branch=branch)
-
-    def _training_waits(self, since: float) -> bool:
-        runs = list_runs(self.run.path.parent, "train")
-        return any(_touched(run) >= since and _unfinished(run) for run in runs)
-
-
-def _requested(config: GenerateConfig, content: dict[str, Any]) -> GenerateConfig:
-    """The warm job's settings with a request's own; prompts and seed are never inherited."""
-    held = config.model_dump()
-    for name in _FIXED_WHILE_WARM:
-        if content.get(name, held[name]) != held[name]:
-            raise ConfigError(
-                f"This job stays warm with {name} = {held[name]!r}; {content[name]!r} needs a new job. Stop this one."
-            )
-    asked = GenerateConfig.parse({**held, "prompts": (), "seed": None, **content})
-    if not asked.prompts:
-        raise ConfigError("There is nothing to generate: the request's prompts are empty. Give at least one prompt.")
-    return asked
-
-
-def _seeds(config: GenerateConfig, first: int, count: int) -> list[int]:
-    if config.seed is None:
-        return [secrets.randbelow(_SEEDS) for _ in range(count)]
-    return [(config.seed + first + i) % _SEEDS for i in range(count)]
-
-
-def _pairs(made: list[int]) -> str:
-    return "1 pair" if len(made) == 1 else f"{len(made)} pairs"
-
-
-def _touched(run: RunFolder) -> float:
-    try:
-        return (run.path / "status.json").stat().st_mtime
-    except FileNotFoundError:  # removed since it was listed
-        return 0.0
-
-
-def _unfinished(run: RunFolder) -> bool:
-    try:
-        return run.status().state in ("queued", "running", "stopping")
-    except RunError:  # a broken run folder wants nothing
-        return False
 
 
 def _shared(recipe: Recipe) -> dict[str, Any]:

@@ -16,8 +16,7 @@ from typing import Any, Literal, get_args
 from sdpo_core.atomic import disk_errors
 from sdpo_core.errors import RunError, StoreError
 from sdpo_core.files.hashing import sha256_remembered
-from sdpo_core.preferences import unvoted
-from sdpo_core.preferences.adapters import newest_first
+from sdpo_core.preferences import adapters, unvoted
 from sdpo_core.preferences.database import Database
 from sdpo_core.preferences.trash import Rows, Thrown, Trash, size_of
 from sdpo_core.training.runs import RunFolder, list_runs
@@ -115,12 +114,15 @@ def clear(workspace: Path, kind: Kind) -> Thrown | None:
 
 
 def put_back(workspace: Path, entry_id: str) -> Thrown:
-    """Undo a clearing. Raises `StoreError` for an unknown one; may be repeated when it was cut off."""
+    """Undo a clearing, or bring an adapter back. Raises `StoreError` for an unknown entry, `AdapterError` when another
+    adapter has its place; may be repeated when it was cut off."""
     trash = Trash(workspace)
+    adapters.require_free(workspace, trash.find(entry_id))
     entry = trash.move_back(entry_id)
     if any(entry.rows.values()):
         with contextlib.closing(Database(workspace / "studio.db")) as database, database.writing() as connection:
             unvoted.put_in(connection, entry.rows)
+            adapters.put_in(connection, entry.rows)
     trash.forget(entry_id)
     return entry
 
@@ -144,7 +146,7 @@ def _strays(workspace: Path, database: Database) -> Clearing:
 
 def _checkpoints(workspace: Path, database: Database) -> Clearing:
     """Checkpoints of finished runs, but for the one that became an adapter: round two goes on from there."""
-    published = {record.sha256 for record in newest_first(database)}
+    published = {record.sha256 for record in adapters.newest_first(database)}
     files: list[Path] = []
     runs: list[str] = []
     for run in list_runs(workspace / "runs", "train"):

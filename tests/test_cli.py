@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -134,7 +135,37 @@ def test_judging_is_blind_and_ends_in_a_verdict(trained: RunFolder, workspace: P
             left = store.pair(pair["pair"]).left
             adapter_is_left = bool(left.recipe and left.recipe.adapters)
             sdpo("vote", "--workspace", workspace, str(pair["pair"]), "left" if adapter_is_left else "right")
-    assert "3 of 3" in sdpo("judge", "--workspace", workspace, "--verdict", run)
+    told = sdpo("judge", "--workspace", workspace, "--verdict", run)
+    assert "3 of 3" in told
+    assert "  1 of 1  a boat" in told
+    outcomes = result("judge", "--workspace", workspace, "--verdict", run)["outcomes"]
+    assert [outcome["outcome"] for outcome in outcomes] == ["win"] * 3
+    where = ("--workspace", workspace)
+    assert "3 blind comparisons train from the next run on" in sdpo("judge", *where, "--let-train", run)
+    assert result("judge", *where, "--no-longer-train", run) == {"run": run, "pairs": 3, "trains": False}
+
+
+def test_judgements_that_are_not_done_do_not_train(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = RunFolder.create(workspace / "runs", "judge", {"comparisons": 2})
+    assert main(["judge", "--workspace", str(workspace), "--let-train", run.id]) == 1
+    assert "not judged to its end" in capsys.readouterr().err
+    shutil.rmtree(run.path)
+
+
+def test_a_grid_draws_strengths_and_checkpoints(trained: RunFolder, workspace: Path, tiny: Path) -> None:
+    flags = ["--adapter", "mine", "--prompt", "the moon", "--strengths", "0", ".5", "--checkpoints", "3", "6"]
+    end = result("grid", "--workspace", workspace, "--model", tiny, *QUICK, *flags)
+    images = sorted(path.name for path in (Path(end["run"]) / "grid").iterdir())
+    assert images == ["00-00.png", "00-01.png", "01-00.png", "01-01.png"]
+    with Store(workspace) as store:
+        fit = store.find_adapter("mine").fit
+    assert fit
+    assert fit.matched == fit.modules
+    name, where = Path(end["run"]).name, ("--workspace", workspace)
+    assert "mine-step-3 at strength 0.5 is what you recommend" in sdpo("grid", *where, "--pick", name, "0", "1")
+    assert main(["grid", *map(str, where), "--pick", name, "0", "x"]) == 2
+    with Store(workspace) as store:
+        store.throw_adapter(store.find_adapter("mine-step-3").id)
 
 
 def test_judge_prompts_must_be_unseen(
@@ -538,9 +569,21 @@ def test_help_teaches_every_setting() -> None:
 def test_the_page_about_the_command_line_names_every_verb_and_exit_code(repository: Path) -> None:
     page = (repository / "docs" / "cli.md").read_text(encoding="utf-8")
     listed = re.findall(r"^    ([a-z]+)  ", sdpo("--help"), re.MULTILINE)
-    assert {"download", "generate", "import", "vote", "train", "judge", "export", "adapter", "runs", "doctor"} == set(
-        listed
-    )
+    assert {
+        "download",
+        "generate",
+        "models",
+        "import",
+        "measure",
+        "vote",
+        "train",
+        "judge",
+        "grid",
+        "export",
+        "adapter",
+        "runs",
+        "doctor",
+    } == set(listed)
     for verb in listed:
         assert re.search(rf"^    {verb}\b|`{verb}\b", page, re.MULTILINE), verb
     for code in (DONE, FAILED, WRONG_USAGE, STOPPED):
@@ -574,7 +617,7 @@ def test_ctrl_c_in_the_middle_of_an_import_is_a_stop(
     assert "Stopped. What was finished is saved." in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("job", [job for job in JOBS if job != "download"])  # which takes an ID and nothing else
+@pytest.mark.parametrize("job", [job for job in JOBS if job not in ("download", "import")])  # these take a name
 def test_every_setting_has_a_flag(job: Verb, capsys: pytest.CaptureFixture[str]) -> None:
     """A new field of a settings class is also named in `commands.flags.GROUPS`."""
     with pytest.raises(SystemExit):

@@ -13,8 +13,9 @@ import torch
 from PIL import Image
 
 from sdpo_core.config import GenerateConfig, Sampling
-from sdpo_core.errors import AdapterError, ModelError
-from sdpo_core.generation import Stopped, build_recipe, run_generate, sample
+from sdpo_core.drawing import run_generate
+from sdpo_core.errors import AdapterError, ConfigError, ModelError
+from sdpo_core.generation import Stopped, build_recipe, sample
 from sdpo_core.models.adapter import save_adapter
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
@@ -339,7 +340,7 @@ def test_an_adapter_brings_its_clip_skip_unless_the_person_says(
 
 def test_notation_without_effect_is_told(studio: Callable[..., Studio]) -> None:
     message = studio(prompts=("a __place__ {b|c}", "d AND e")).go().message
-    assert "2 × wildcards (__name__ or {a|b}), 1 × combined prompts (AND)" in message
+    assert "1 × wildcards (__name__ or {a|b}), 1 × combined prompts (AND)" in message
 
 
 def test_a_warm_job_answers_requests_until_it_is_stopped(studio: Callable[..., Studio]) -> None:
@@ -376,3 +377,86 @@ def test_a_warm_job_leaves_when_training_waits(studio: Callable[..., Studio]) ->
     started = time.monotonic()
     assert job.go().state == "done"
     assert time.monotonic() - started < 30
+
+
+# ------------------------------------------------------------------------------------------- wildcards, keep ahead
+
+
+def test_choices_in_prompts_are_made_for_each_pair_and_follow_from_the_seed(studio: Callable[..., Studio]) -> None:
+    job = studio(prompts=("a {red|blue|green} bird",) * 3, seed=7)
+    assert job.go().state == "done"
+    drawn = job.prompts_of_pairs()
+    assert sorted(drawn) == ["a blue bird", "a green bird", "a red bird"]
+    pairs = job.store.open_pairs(purpose="train")
+    assert all(pair.left.prompt == pair.right.prompt for pair in pairs), "both images of a pair have one prompt"
+    again = studio(prompts=("a {red|blue|green} bird",) * 3, seed=7)
+    again.go()
+    assert len(again.store.candidates()) == 6, "the same seed gives the same images, so none is new"
+
+
+def test_braces_that_do_not_match_start_nothing(studio: Callable[..., Studio]) -> None:
+    with pytest.raises(ConfigError, match="never closed"):
+        studio(prompts=("a {red|blue bird",)).go()
+
+
+def in_background(job: Studio) -> threading.Thread:
+    worker = threading.Thread(target=job.go, daemon=True)
+    worker.start()
+    return worker
+
+
+def until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def test_pairs_are_kept_waiting_while_the_person_votes(studio: Callable[..., Studio]) -> None:
+    job = studio(prompts=("{a|b} lake", "c"), keep_ahead=3, keep_warm_s=60.0, seed=1)
+    worker = in_background(job)
+    until(lambda: "3 pairs wait for you" in job.run.status().message)
+    status = job.run.status()
+    assert status.step == status.total, "whoever looks sees a job that waits"
+    first = job.store.open_pairs(purpose="train", limit=99)
+    assert len(first) == 3
+    assert [pair.left.prompt for pair in first[1::2]] == ["c"]
+    for number, pair in enumerate(first[:2]):
+        job.store.vote(f"vote-{number}", pair.id, "left")
+    until(lambda: len(job.store.candidates()) == 10)
+    until(lambda: "3 pairs wait for you" in job.run.status().message)
+    assert len({candidate.recipe.seed for candidate in job.store.candidates() if candidate.recipe}) == 10
+    job.run.signal("stop")
+    worker.join(timeout=20)
+    assert job.run.status().state == "stopped"
+    assert "5 pairs kept" in job.run.status().message
+
+
+def test_keeping_ahead_ends_by_itself_when_nobody_votes_or_training_waits(studio: Callable[..., Studio]) -> None:
+    job = studio(prompts=("a",), keep_ahead=2, keep_warm_s=0.3)
+    assert job.go().state == "done"
+    assert len(job.prompts_of_pairs()) == 2
+    job = studio(prompts=("a",), keep_ahead=2, keep_warm_s=60.0)
+    worker = in_background(job)
+    until(lambda: "wait for you" in job.run.status().message)
+    RunFolder.create(job.workspace / "runs", "train", {})
+    worker.join(timeout=20)
+    assert job.run.status().state == "done"
+
+
+def test_pairs_that_wait_already_are_enough(studio: Callable[..., Studio]) -> None:
+    studio(prompts=("a", "b")).go()
+    job = studio(prompts=("c",), keep_ahead=2)
+    job.go()
+    assert job.prompts_of_pairs() == ["a", "b"]
+
+
+def test_a_warm_job_goes_over_to_keeping_ahead_and_back(studio: Callable[..., Studio]) -> None:
+    job = studio(prompts=("a",), keep_warm_s=60.0)
+    worker = in_background(job)
+    assert job.ask(prompts=["b"], keep_ahead=3)["pairs"] == []
+    until(lambda: "3 pairs wait for you" in job.run.status().message)
+    assert len(job.ask(prompts=["c"], keep_ahead=None)["pairs"]) == 1
+    assert job.prompts_of_pairs() == ["a", "b", "b", "c"]
+    job.run.signal("stop")
+    worker.join(timeout=20)

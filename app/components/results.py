@@ -5,11 +5,13 @@ from typing import Any
 
 import gradio as gr
 
-from app import text
+from app import text, text_adapters, text_judge
+from app.adapters import Adapters
 from app.components.widget import widget
-from app.studio import AdapterCard, Studio
+from app.grids import Grids
+from app.judging import Judging
+from app.studio import Studio
 from sdpo_core.errors import SdpoError
-from sdpo_core.evaluation.judge import Verdict
 
 
 def image_grid(studio: Studio) -> gr.HTML:
@@ -26,43 +28,44 @@ def image_grid(studio: Studio) -> gr.HTML:
     )
 
 
-def verdict_card() -> gr.HTML:
+def verdict_card(judging: Judging) -> gr.HTML:
     """The verdict of a blind test; its value is made by `verdict_value`."""
-    return widget("verdict_card.js", role="sdpo-verdict", elem_id="verdict-card", strings=text.VERDICT, value="")
+    return widget(
+        "verdict_card.js",
+        role="sdpo-verdict",
+        elem_id="verdict-card",
+        strings=text_judge.VERDICT,
+        server={"let_train": judging.let_train},
+        value="",
+    )
 
 
-def adapter_list() -> gr.HTML:
-    """One card per adapter; its value is made by `adapters_value`."""
-    return widget("adapter_list.js", role="sdpo-adapters", elem_id="adapter-list", strings=text.ADAPTERS, value="[]")
+def verdict_value(shown: dict[str, Any] | None) -> str:
+    """What `Judging.shown` tells, for `verdict_card`; None hides it."""
+    return json.dumps(shown, ensure_ascii=False) if shown else ""
 
 
-def verdict_value(verdict: Verdict | None) -> str:
-    """A verdict for `verdict_card`; None hides it."""
-    if verdict is None:
-        return ""
-    counts = text.VERDICT["counts"].format(wins=verdict.wins, losses=verdict.losses, ties=verdict.ties)
-    interval = text.VERDICT["interval"].format(low=f"{verdict.low:.0%}", high=f"{verdict.high:.0%}")
-    shown = {"sentence": verdict.sentence, "low": verdict.low, "high": verdict.high, "win_rate": verdict.win_rate}
-    return json.dumps({**shown, "counts": counts, "interval": interval.replace("%", " %").replace("95  %", "95 %")})
+def strength_grid(grids: Grids) -> gr.HTML:
+    """Images of one prompt over strengths and checkpoints, and the choice of one. Value: the run's id."""
+    return widget(
+        "strength_grid.js",
+        role="sdpo-strengths",
+        elem_id="strength-grid",
+        strings=text_judge.GRID,
+        server={"shown": grids.shown, "pick": grids.pick},
+        value="",
+    )
 
 
-def adapters_value(cards: list[AdapterCard]) -> str:
-    """Adapters for `adapter_list`."""
-    return json.dumps(
-        [
-            {
-                "name": card.record.name,
-                "base": card.base,
-                "trained_on": card.trained_on,
-                "made": f"{card.record.created_at.astimezone():%d %b %Y, %H:%M}",
-                "verdict": card.verdict,
-                "note": card.note,
-                "problem": card.problem,
-                "path": str(card.path),
-                "preview": f"/sdpo/adapter/{card.record.id}/preview" if card.has_preview else None,
-                "download": f"/sdpo/adapter/{card.record.id}",
-            }
-            for card in cards
-        ],
-        ensure_ascii=False,
+def adapter_list(adapters: Adapters) -> gr.HTML:
+    """One card per adapter, and the folders of other tools.
+
+    Events `round_two` and `judge`, with the `name` of an adapter: the person wants to go on with it, or to judge it.
+    """
+    return widget(
+        "adapter_list.js",
+        role="sdpo-adapters",
+        elem_id="adapter-list",
+        strings=text_adapters.WIDGET,
+        server={"shelf": adapters.snapshot, "act": adapters.act},
     )

@@ -4,7 +4,7 @@ from typing import Any
 
 import gradio as gr
 
-from app import text
+from app import text, text_train
 from app.components.widget import widget
 from app.overview import Overview
 from app.studio import Studio
@@ -31,10 +31,11 @@ def status_bar(studio: Studio, overview: Overview) -> gr.HTML:
             return {"ok": False, "error": str(error)}
 
     return widget(
+        "notify.js",
         "status_bar.js",
         role="sdpo-top",
         elem_id="status-bar",
-        strings=text.STATUS,
+        strings={**text.STATUS, **text_train.NOTICES},
         server={"snapshot": snapshot, "stop_job": stop_job},
         value=0,
     )

@@ -36,6 +36,8 @@ class Context:
     overview: Overview
     status_bar: gr.HTML
     lan: Lan
+    links: dict[str, Block] = field(default_factory=dict[str, Block])
+    """Fields that another page may fill in, by their `elem_id`; a page that is built later finds them here."""
 
 
 def _nothing(_: Values) -> Updates:

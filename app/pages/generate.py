@@ -1,15 +1,24 @@
 """Generate: prompts in, pairs of images out."""
 
 import gradio as gr
+from gradio.blocks import Block
 
-from app import text
+from app import text, text_import
+from app import text_generate as words
 from app.components.config_form import ConfigForm
+from app.components.note import note, note_value
 from app.components.results import image_grid
+from app.components.widget import widget
 from app.forms import prompt_lines
+from app.generating import prompt_plan
+from app.importing import MOST_FILES, MOST_IMAGE_BYTES, SUFFIXES
 from app.pages import model_choice
-from app.pages.common import BUSY, Context, Page, Updates, Values, now, told
+from app.pages.common import BUSY, QUIET, Context, Page, Updates, Values, choice, now, told
+from app.pages.prompt_list import PromptList
 from app.studio import Studio
 from sdpo_core.config import GenerateConfig
+from sdpo_core.errors import SdpoError
+from sdpo_core.preferences.importers.found import IMAGE_SUFFIXES
 
 _SETTINGS = ("seed", "sampling_steps", "guidance", "sampler", "size_px", "clip_skip", "negative")
 _DEFAULT_PAIRS = 24
@@ -21,43 +30,80 @@ def build(context: Context) -> Page:
     with gr.Row(elem_classes="page-columns"):
         with gr.Column(scale=2, min_width=320, variant="panel"):
             gr.Markdown(text.GENERATE_INTRO, elem_classes="page-intro")
-            prompts = gr.Textbox(
-                label=text.PROMPTS_LABEL,
-                info=text.PROMPTS_INFO,
-                placeholder=text.PROMPTS_PLACEHOLDER,
-                lines=5,
-                max_lines=8,
-                elem_id="prompts",
-            )
-            starters = gr.Button(text.USE_STARTERS, size="sm", elem_id="use-starters", elem_classes="inline-button")
+            prompts = PromptList(studio)
             pairs = gr.Number(_DEFAULT_PAIRS, label=text.PAIRS_LABEL, info=text.PAIRS_INFO, elem_id="pairs")
+            ahead = gr.Checkbox(
+                label=words.AHEAD_LABEL, info=words.AHEAD_INFO, interactive=True, elem_id="generate-ahead"
+            )
+            plan = note("generate-plan")
             model = model_choice.build(context)
+            with gr.Row(elem_classes="form-grid"):
+                adapter = choice(words.ADAPTER_LABEL, "generate-adapter", info=words.ADAPTER_INFO)
+                strength = ConfigForm(GenerateConfig, ("strength",), prefix="generate")
             with gr.Accordion(text.GENERATE_ADVANCED, open=False, elem_id="generate-advanced"):
                 form = ConfigForm(GenerateConfig, _SETTINGS, prefix="generate")
             start = gr.Button(text.GENERATE_BUTTON, variant="primary", elem_id="generate-start")
         with gr.Column(scale=3, min_width=320):
             image_grid(studio)
-
-    def use_starters(_: Values) -> Updates:
-        return {prompts: "\n".join(studio.starter_prompts())}
+    _import_images(studio)
 
     def generate(values: Values) -> Updates:
+        name = values[adapter]
         asked = {
             **form.values(values),
-            "prompts": values[prompts],
+            **strength.values(values),
+            "adapter": None if name == words.NO_ADAPTER else name,
+            "prompts": values[prompts.field],
             "pairs": values[pairs],
+            "ahead": values[ahead],
             "model": values[model.field],
         }
         studio.generate(asked)
-        gr.Info(text.started_generate(int(values[pairs]), len(prompt_lines(values[prompts]))), duration=8)
+        told_prompts = len(prompt_lines(values[prompts.field]))
+        started = words.STARTED_AHEAD if values[ahead] else words.started_generate(int(values[pairs]), told_prompts)
+        gr.Info(started, duration=8)
         return {bar: now(), start: _button(drawing=True)}
 
-    def refresh(values: Values) -> Updates:
-        return {start: _button(drawing=_is_drawing(studio)), **model.refresh(values)}
+    def plan_now(values: Values) -> Updates:
+        try:
+            return {plan: note_value(prompt_plan(values[prompts.field], values[pairs], ahead=values[ahead]))}
+        except SdpoError as error:
+            return {plan: note_value(str(error), "bad")}
 
-    starters.click(told(use_starters), {prompts}, [prompts], **BUSY)
-    start.click(told(generate), {prompts, pairs, model.field, *form.inputs}, [bar, start], **BUSY)
-    return Page(outputs=[start, *model.outputs], inputs={model.field, model.seen}, refresh=refresh)
+    def refresh(values: Values) -> Updates:
+        names = [words.NO_ADAPTER, *studio.adapter_names()]
+        chosen = values[adapter] if values[adapter] in names else words.NO_ADAPTER
+        shown = {adapter: gr.Dropdown(names, value=chosen), start: _button(drawing=_is_drawing(studio))}
+        return {**shown, **model.refresh(values)}
+
+    counted: set[Block] = {prompts.field, pairs, ahead}
+    for field in (prompts.field, pairs, ahead):
+        field.change(plan_now, counted, [plan], trigger_mode="always_last", **QUIET)
+    inputs = {*counted, adapter, model.field, *form.inputs, *strength.inputs}
+    start.click(told(generate), inputs, [bar, start], **BUSY)
+    return Page(outputs=[start, adapter, *model.outputs], inputs={adapter, model.field, model.seen}, refresh=refresh)
+
+
+def _import_images(studio: Studio) -> None:
+    """Images that the person made elsewhere."""
+    imports = studio.imports
+    widget(
+        "import_images.js",
+        role="sdpo-import",
+        elem_id="import-images",
+        strings=text_import.IMPORT,
+        server={
+            "begin": imports.begin,
+            "start": imports.start,
+            "start_folder": imports.start_folder,
+            "with_prompt": imports.with_prompt,
+            "state": imports.state,
+        },
+        suffixes=SUFFIXES,
+        image_suffixes=sorted(IMAGE_SUFFIXES),
+        most_files=MOST_FILES,
+        most_bytes=MOST_IMAGE_BYTES,
+    )
 
 
 def _is_drawing(studio: Studio) -> bool:

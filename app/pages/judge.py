@@ -1,64 +1,103 @@
-"""Judge: a blind test of an adapter against its base model."""
+"""Judge: a blind test of an adapter against its base model, its verdict, and grids of strengths and checkpoints."""
 
 import gradio as gr
 from gradio.blocks import Block
 
 from app import text
+from app import text_judge as words
 from app.components.note import note, note_value
 from app.components.pair_board import pair_board
 from app.components.results import verdict_card, verdict_value
+from app.judging import Judging
 from app.pages.common import BUSY, Context, Page, Updates, Values, choice, now, told
+from app.pages.judge_grid import build_grid
 from sdpo_core.config import JudgeConfig
+from sdpo_core.errors import SdpoError
 
 _COMPARISONS: int = JudgeConfig.model_fields["comparisons"].default
 
 
 def build(context: Context) -> Page:
     """The page and its handlers."""
-    studio, bar = context.studio, context.status_bar
-    with gr.Accordion(text.JUDGE_SETUP, elem_id="judge-setup") as setup:
-        gr.Markdown(text.JUDGE_INTRO, elem_classes="page-intro")
+    studio, bar, judging = context.studio, context.status_bar, Judging(context.studio)
+    with gr.Accordion(words.SETUP, elem_id="judge-setup") as setup:
+        gr.Markdown(words.INTRO, elem_classes="page-intro")
         with gr.Row(elem_classes="form-grid"):
-            adapter = choice(text.ADAPTER_LABEL, "judge-adapter", info=text.ADAPTER_INFO)
+            adapter = choice(words.ADAPTER_LABEL, "judge-adapter", info=words.ADAPTER_INFO)
             comparisons = gr.Number(
                 _COMPARISONS,
                 label=text.FIELD_LABELS["comparisons"],
-                info=text.COMPARISONS_INFO,
+                info=words.COMPARISONS_INFO,
                 elem_id="judge-comparisons",
             )
-        start = gr.Button(text.JUDGE_BUTTON, variant="primary", elem_id="judge-start", elem_classes="wide-button")
+            strength = gr.Textbox(
+                label=text.FIELD_LABELS["strength"],
+                info=words.STRENGTH_INFO,
+                placeholder=text.UNSET,
+                max_lines=1,
+                elem_id="judge-strength",
+            )
+        start = gr.Button(words.BUTTON, variant="primary", elem_id="judge-start", elem_classes="wide-button")
+    context.links["judge-adapter"] = adapter
+    chosen_run = choice(words.RUN_LABEL, "judge-run", visible=False)
     title = note("judge-title")
     board = pair_board(studio.judge_votes)
-    verdict = verdict_card()
-    shown: list[Block] = [setup, adapter, start, title, board, verdict]
+    verdict = verdict_card(judging)
+    shown: list[Block] = [setup, adapter, start, chosen_run, title, board, verdict]
+    grid = build_grid(context)
 
-    def refresh(values: Values) -> Updates:
+    def view(values: Values, run_id: str | None) -> Updates:
         names = studio.adapter_names()
-        chosen = values[adapter] if values[adapter] in names else (names[0] if names else None)
-        runs = studio.judge_runs()
-        run = runs[0] if runs else None
-        told_verdict = studio.verdict(run) if run else None
+        run = judging.find(run_id)
+        verdict_now, problem = None, ""
+        try:
+            verdict_now = judging.shown(run) if run else None
+        except SdpoError as error:  # this one is damaged; another can still be chosen
+            problem = str(error)
         status = studio.jobs.status(run) if run else None
+        listed = judging.choices()
         if run is None:
-            sentence = note_value("" if names else text.NO_ADAPTER)
+            sentence = note_value("" if names else words.NO_ADAPTER)
+        elif problem:
+            sentence = note_value(problem, "bad")
         elif status and status.state == "failed":
             sentence = note_value(status.message, "bad", run.log_tail(12))
         else:
-            sentence = note_value(text.JUDGING.format(name=run.config()["adapter"]))
+            sentence = note_value(judging.title(run))
         return {
-            setup: gr.Accordion(open=status is None or status.state == "failed" or told_verdict is not None),
-            adapter: gr.Dropdown(names, value=chosen),
+            setup: gr.Accordion(open=status is None or status.state == "failed" or verdict_now is not None),
+            adapter: gr.Dropdown(names, value=_kept(values[adapter], names)),
             start: gr.Button(interactive=bool(names)),
+            chosen_run: gr.Dropdown(listed, value=run.id if run else None, visible=len(listed) > 1),
             title: sentence,
             board: run.id if run else "",
-            verdict: verdict_value(told_verdict),
+            verdict: verdict_value(verdict_now),
         }
 
     def judge(values: Values) -> Updates:
-        studio.judge(values[adapter], values[comparisons])
-        gr.Info(text.STARTED_JUDGE, duration=5)
-        return {**refresh(values), bar: now()}
+        run = studio.judge(values[adapter], values[comparisons], values[strength])
+        gr.Info(words.STARTED, duration=5)
+        return {**view(values, run.id), bar: now()}
 
-    start.click(told(judge), {adapter, comparisons}, [*shown, bar], **BUSY)
-    board.complete(told(refresh), {adapter}, shown, **BUSY)
-    return Page(outputs=shown, inputs={adapter}, refresh=refresh)
+    def look(values: Values) -> Updates:
+        return view(values, values[chosen_run])
+
+    def refresh(values: Values) -> Updates:
+        """A blind test that is being drawn is shown, whichever was looked at."""
+        current = studio.jobs.current()
+        drawing = current[0].id if current and current[1].verb == "judge" else values[chosen_run]
+        return {**view(values, drawing), **grid.refresh(values)}
+
+    start.click(told(judge), {adapter, comparisons, strength}, [*shown, bar], **BUSY)
+    chosen_run.input(told(look), {adapter, chosen_run}, shown, **BUSY)
+    board.complete(told(look), {adapter, chosen_run}, shown, **BUSY)
+    return Page(
+        outputs=[*shown, *grid.outputs],
+        inputs={adapter, chosen_run, *grid.inputs},
+        refresh=refresh,
+    )
+
+
+def _kept(chosen: object, names: list[str]) -> str | None:
+    """What was chosen, if it is still there, else the first."""
+    return chosen if isinstance(chosen, str) and chosen in names else next(iter(names), None)

@@ -7,7 +7,10 @@ from gradio.blocks import Block
 
 from app import text_model as text
 from app.components.note import note, note_value
-from app.models import Answer
+from app.components.widget import widget
+from app.finder import ModelFinder
+from app.model_reader import ModelUnread
+from app.models import Answer, written_source
 from app.pages.common import BUSY, Context, Updates, Values, now, told
 from app.studio import Studio
 from sdpo_core.errors import ModelNotHere, PredictionUnknown, SdpoError
@@ -23,6 +26,8 @@ class ModelChoice:
     download: gr.Button
     prediction: gr.Radio
     seen: gr.State  # the name that the others tell of
+    found: gr.HTML  # the list of the models on this machine
+    finder: ModelFinder
 
     @property
     def outputs(self) -> list[Block]:
@@ -34,15 +39,20 @@ class ModelChoice:
 
         A name that is not chosen is left alone, unless its download ran last.
         """
-        written = str(values[self.field]).strip()
+        return {block: update for block, update in self._now(values).items() if block is not self.found}
+
+    def _now(self, values: Values) -> Updates:
+        written = written_source(str(values[self.field]))
         chosen = self.studio.model_source()
-        source = written or self.studio.downloading() or chosen
+        source = written or self.studio.downloading() or self.studio.models.reader.source() or chosen
         filled: Updates = {} if written else {self.field: source}
         if source == chosen:
             shown = self._shown(source, fresh=False)
             if values[self.seen] == source:
                 del shown[self.prediction]  # it shows the answer, or a newer one that is on its way here
             return {**filled, **shown}
+        if self.studio.models.reader.source() == source:
+            return {**filled, **self._shown(source)}
         run, status = self.studio.newest_download() or (None, None)
         if run is None or status is None or run.config().get("model") != source:
             return filled
@@ -50,7 +60,7 @@ class ModelChoice:
 
     def check(self, values: Values) -> Updates:
         """Choose what stands in the field, or say what it needs. An empty field means the one that was chosen."""
-        written = str(values[self.field]).strip()
+        written = written_source(str(values[self.field]))
         source = written or self.studio.model_source()
         filled: Updates = {} if written else {self.field: source}  # who goes on writing meanwhile is not disturbed
         return {**filled, **self._shown(source, ask_hub=True)}
@@ -68,6 +78,17 @@ class ModelChoice:
             return {self.note: note_value(str(error), "bad")}
         return self.check(values)
 
+    def picked(self, values: Values) -> Updates:
+        """Choose a model of the list."""
+        source = self.finder.source_of(values[self.found])
+        return {self.field: source, **self._shown(source)}
+
+    def was_read(self, values: Values) -> Updates:
+        """Reading a model came to its end, good or bad."""
+        source = written_source(str(values[self.field]))
+        trouble = self.studio.models.reader.trouble(source)
+        return {self.note: note_value(trouble, "bad")} if trouble else self.check(values)
+
     def start(self, values: Values) -> Updates:
         """Start the download."""
         self.studio.download(str(values[self.field]))
@@ -81,6 +102,8 @@ class ModelChoice:
             info = self.studio.choose_model(source) if fresh else self.studio.model()
         except ModelNotHere as error:
             sentence, button = self._offer(source, str(error), ask_hub=ask_hub)
+        except ModelUnread:
+            return {self.note: note_value(""), self.found: f"read {now()}", self.seen: source}
         except PredictionUnknown:
             sentence, asks = note_value(text.PREDICTION_ASKED), True
         except SdpoError as error:
@@ -112,8 +135,10 @@ class ModelChoice:
 def build(context: Context) -> ModelChoice:
     """The fields and their handlers."""
     studio, bar = context.studio, context.status_bar
+    finder = studio.finder
     choice = ModelChoice(
         studio=studio,
+        finder=finder,
         field=gr.Textbox(
             label=text.MODEL_LABEL,
             info=text.MODEL_INFO,
@@ -133,12 +158,29 @@ def build(context: Context) -> ModelChoice:
             elem_id="model-prediction",
         ),
         seen=gr.State(""),
+        found=widget(
+            "model_finder.js",
+            role="sdpo-finder",
+            elem_id="model-finder",
+            strings=text.FINDER,
+            server={
+                "finder": finder.state,
+                "find": finder.find,
+                "halt": finder.halt,
+                "stop_reading": finder.stop_reading,
+                "add_folder": finder.add_folder,
+                "forget_folder": finder.forget_folder,
+            },
+            value="",
+        ),
     )
 
     def with_bar(updates: Updates) -> Updates:
         return {**updates, bar: now()}
 
-    outputs = [choice.field, choice.note, choice.download, choice.prediction, choice.seen, bar]
+    outputs = [*choice.outputs, choice.found, bar]
+    choice.found.picked(told(lambda v: with_bar(choice.picked(v))), {choice.found}, outputs, **BUSY)
+    choice.found.read(lambda v: with_bar(choice.was_read(v)), {choice.field}, outputs, **BUSY)
     choice.field.submit(lambda v: with_bar(choice.check(v)), {choice.field}, outputs, **BUSY)
     choice.field.blur(lambda v: with_bar(choice.left(v)), {choice.field, choice.seen}, outputs, **BUSY)
     choice.download.click(told(lambda v: with_bar(choice.start(v))), {choice.field}, outputs, **BUSY)

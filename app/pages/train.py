@@ -9,6 +9,7 @@ from gradio.blocks import Block
 from app import text, text_train
 from app.components.live_chart import live_chart, log_view, previews
 from app.components.note import note, note_value
+from app.components.widget import widget
 from app.pages.common import BUSY, QUIET, Context, Page, Updates, Values, choice, now, told
 from app.pages.train_settings import TrainSettings
 from app.progress import RunProgress
@@ -27,13 +28,16 @@ def build(context: Context) -> Page:
         plan = note("train-plan")
         with gr.Row(elem_classes="actions"):
             start = gr.Button(text.TRAIN_BUTTON, variant="primary", elem_id="train-start")
+            measure = gr.Button(text_train.MEASURE_BUTTON, visible=False, elem_id="train-measure")
             resume = gr.Button(text.RESUME_BUTTON, visible=False, elem_id="train-resume")
             stop = gr.Button(text.STOP_AND_KEEP, visible=False, elem_id="train-stop")
             save = gr.Button(text_train.SAVE_NOW, visible=False, elem_id="train-save")
             sample = gr.Button(text_train.SAMPLE_NOW, visible=False, elem_id="train-sample")
+        queue = _queue(studio)
         with gr.Accordion(text.TRAIN_ADVANCED, open=False, elem_id="train-advanced"):
             gr.Markdown(text.TRAIN_ADVANCED_NOTE)
             settings = TrainSettings(studio)
+    context.links["train-continue_from"] = settings.start
     run = choice(text.RUN_LABEL, "train-run", visible=False)
     outcome = note("train-outcome")
     chart, images = live_chart(progress), previews(progress)
@@ -49,7 +53,7 @@ def build(context: Context) -> Page:
         followed: Updates = dict.fromkeys((chart, images, log), run_id)
         return {
             **followed,
-            start: gr.Button(interactive=not running),
+            start: gr.Button(text_train.QUEUE_BUTTON if running else text.TRAIN_BUTTON),
             **{button: gr.Button(visible=running) for button in (stop, save, sample)},
             settings.start: gr.Dropdown(["", *studio.adapter_names()]),
             resume: gr.Button(visible=bool(folder) and not running and studio.resumable(folder)),
@@ -59,22 +63,22 @@ def build(context: Context) -> Page:
 
     def plan_now(values: Values) -> Updates:
         try:
-            return {plan: note_value(studio.plan(settings.values(values)).sentence)}
+            planned = studio.plan(settings.values(values))
+            unknown = planned.possible and not planned.measured
+            return {plan: note_value(planned.sentence), measure: gr.Button(visible=unknown)}
         except SdpoError as error:
-            return {plan: note_value(str(error), "bad")}
+            return {plan: note_value(str(error), "bad"), measure: gr.Button(visible=False)}
 
     def train(values: Values) -> Updates:
-        return {**view(studio.train(settings.values(values)).id), bar: now()}
+        started = studio.train_or_wait(settings.values(values))
+        if started is None:
+            gr.Info(text_train.QUEUED, duration=8)
+            return {queue: now(), bar: now()}
+        return {**view(started.id), bar: now()}
 
     def go_on(values: Values) -> Updates:
         studio.resume(str(values[run]))
         return {**view(values[run]), bar: now()}
-
-    def stop_now(_: Values) -> Updates:
-        training = _training(studio)  # not the run that is looked at, which may be an earlier one
-        if training:
-            studio.stop(training.id)
-        return {bar: now()}
 
     def refresh(values: Values) -> Updates:
         training = _training(studio)
@@ -83,15 +87,47 @@ def build(context: Context) -> Page:
     def select(values: Values) -> Updates:
         return view(values[run])
 
-    start.click(told(train), settings.fields, [*shown, bar], **BUSY)
+    start.click(told(train), settings.fields, [*shown, queue, bar], **BUSY)
+    measure.click(told(_measuring(context, settings)), settings.fields, [bar], **BUSY)
     resume.click(told(go_on), {run}, [*shown, bar], **BUSY)
-    stop.click(told(stop_now), set(), [bar], **BUSY)
+    stop.click(told(_stopping(context)), set(), [bar], **BUSY)
     save.click(told(_asking(context, "save-now", text_train.SAVE_ASKED)), set(), [bar], **BUSY)
     sample.click(told(_asking(context, "sample-now", text_train.SAMPLE_ASKED)), set(), [bar], **BUSY)
     run.input(told(select), {run}, shown, **BUSY)
     for change in settings.changes:
-        change(plan_now, settings.fields, [plan], trigger_mode="always_last", **QUIET)
-    return Page(outputs=[*shown, plan], inputs={run, *settings.fields}, refresh=refresh)
+        change(plan_now, settings.fields, [plan, measure], trigger_mode="always_last", **QUIET)
+    return Page(outputs=[*shown, plan, measure], inputs={run, *settings.fields}, refresh=refresh)
+
+
+def _queue(studio: Studio) -> gr.HTML:
+    """The runs that wait; a new value makes it look at once."""
+    return widget(
+        "run_queue.js",
+        role="sdpo-queue",
+        elem_id="run-queue",
+        strings=text_train.QUEUE,
+        server={"queue": studio.queue.state, "act": studio.queue.act},
+        value=0,
+    )
+
+
+def _measuring(context: Context, settings: TrainSettings) -> Callable[[Values], Updates]:
+    def measure(values: Values) -> Updates:
+        context.studio.measure(settings.values(values))
+        gr.Info(text_train.MEASURING, duration=6)
+        return {context.status_bar: now()}
+
+    return measure
+
+
+def _stopping(context: Context) -> Callable[[Values], Updates]:
+    def stop(_: Values) -> Updates:
+        training = _training(context.studio)  # not the run that is looked at, which may be an earlier one
+        if training:
+            context.studio.stop(training.id)
+        return {context.status_bar: now()}
+
+    return stop
 
 
 def _asking(context: Context, signal: Literal["save-now", "sample-now"], answer: str) -> Callable[[Values], Updates]:

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from sdpo_core.commands import adapter_files
 from sdpo_core.commands.output import DONE, FAILED, Output
 from sdpo_core.errors import AdapterError, ConfigError
 from sdpo_core.export import known_base
@@ -12,12 +13,16 @@ from sdpo_core.files.hashing import sha256_file
 from sdpo_core.preferences.records import AdapterRecord
 from sdpo_core.preferences.store import Store
 
-ABOUT = "list the adapters, tell what is in one, or prove that it fits a model"
+ABOUT = "list the adapters, tell what is in one, prove where it loads, convert it, or merge several"
 EPILOGUE = """examples:
   adapter                           the workspace's adapters, newest first
   adapter info latest               what the file says about itself; no model is loaded
   adapter info some/lora.safetensors
-  adapter prove latest --base FOLDER    load the model and check every module: N of N"""
+  adapter prove latest --base FOLDER    load the model and check every module: N of N
+  adapter check some/lora.safetensors   what ComfyUI, A1111 and diffusers load of it, by their rules
+  adapter check latest --comfy http://127.0.0.1:8188    and two images of it from a running ComfyUI
+  adapter convert other/lora.safetensors --to mine.safetensors     from any layout into one that all read
+  adapter merge A B --weights 0.7 0.5 --rank 16 --to both.safetensors"""
 
 _COLUMNS = ("name", "base", "rank", "winner error", "made", "problem")
 
@@ -26,25 +31,31 @@ _NONE = "There is no adapter yet. Vote on some pairs and train one first."
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's own arguments."""
-    parser.add_argument("action", nargs="?", default="list", choices=["list", "info", "prove"])
-    parser.add_argument("adapter", nargs="?", help="an adapter's name in the workspace, `latest`, or a file")
+    actions = ["list", "info", "prove", "check", "convert", "merge"]
+    parser.add_argument("action", nargs="?", default="list", choices=actions)
+    parser.add_argument("adapter", nargs="*", help="an adapter's name in the workspace, `latest`, or a file")
     parser.add_argument("--base", default=None, help="model to prove the adapter against (default: as trained)")
+    adapter_files.add_arguments(parser)
 
 
 def call(options: dict[str, Any], out: Output) -> int:
     """Run the verb."""
-    action, name = options["action"], options["adapter"]
+    action, names = options["action"], options["adapter"]
     with Store(options["workspace"]) as store:
         if action == "list":
-            if name:
-                raise ConfigError(f"`adapter list` lists all adapters; for one, write `adapter info {name}`.")
+            if names:
+                raise ConfigError(f"`adapter list` lists all adapters; for one, write `adapter info {names[0]}`.")
             rows = [_row(store.workspace, record) for record in store.adapters()]
             out.table(rows, _COLUMNS, [_cells(row) for row in rows], none=_NONE)
             return DONE
-        if not name:
+        if not names:
             raise ConfigError(f"`adapter {action}` needs an adapter's name, a file, or `latest`. `adapter` lists them.")
-        path = store.adapter_file(name)
-    info = read_adapter_info(path)
+        if len(names) > 1 and action != "merge":
+            raise ConfigError(f"`adapter {action}` takes one adapter; {len(names)} were named.")
+        paths = [store.adapter_file(name) for name in names]
+    if action in adapter_files.ACTIONS:
+        return adapter_files.ACTIONS[action](paths, options, out)
+    info = read_adapter_info(paths[0])
     if action == "info":
         facts = _facts(info)
         out.result(facts, _in_words(facts))

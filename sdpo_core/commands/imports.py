@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from sdpo_core.commands.output import DONE, FAILED, Output, progress
+from sdpo_core.errors import ConfigError
 from sdpo_core.preferences.exchange import import_pairs
 from sdpo_core.preferences.images_in import ImagesReport, import_images
 from sdpo_core.preferences.importers import ABOUT_IMAGES, IMAGES, LAYOUTS, detect, layout_named, open_folder
 from sdpo_core.preferences.importers.found import Folder, Trouble
 from sdpo_core.preferences.importers.metadata import READERS
+from sdpo_core.preferences.inbox import take_in
 from sdpo_core.preferences.store import Store
 
 ABOUT = "bring in images of other tools to vote on, or pairs that were chosen elsewhere, with the choices"
@@ -24,6 +26,7 @@ examples:
   import FOLDER                                 the layout is found out, and told
   import FOLDER --layout two-folders --winners mine
   import FOLDER --prompt "portrait of ohwx"     for what has no caption and no metadata
+  import --inbox                                what ComfyUI's nodes sent; an open studio does this by itself
   train --pairs-from all                        which model made them is unknown, so training asks for this
 
 Nothing outside FOLDER is read. The same import twice adds nothing, and your own votes are never replaced."""
@@ -33,7 +36,8 @@ _TROUBLES_SHOWN = 10
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's own arguments."""
-    parser.add_argument("folder", type=Path, help="the folder that holds the pairs or images")
+    parser.add_argument("folder", type=Path, nargs="?", help="the folder that holds the pairs or images")
+    parser.add_argument("--inbox", action="store_true", help="instead of a folder: what lies in the workspace's inbox")
     parser.add_argument("--layout", metavar="NAME", help="how they lie there (found out)")
     parser.add_argument("--winners", metavar="NAME", help="two-folders: the subfolder of the better images")
     parser.add_argument("--prompt", metavar="TEXT", help="the prompt of what has no caption and no metadata")
@@ -41,6 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def call(options: dict[str, Any], out: Output) -> int:
     """Run the verb."""
+    if options["inbox"] == bool(options["folder"]):
+        raise ConfigError("`import` needs a folder, or --inbox for what ComfyUI's nodes sent; one of the two.")
+    if options["inbox"]:
+        return _inbox(options["workspace"], out)
     folder = open_folder(options["folder"], winners=options["winners"], prompt=options["prompt"])
     name = options["layout"] or detect(folder)
     with Store(options["workspace"]) as store, progress() as show:
@@ -60,6 +68,19 @@ def call(options: dict[str, Any], out: Output) -> int:
         words.append("Nothing could be used. Check the folder, or name its layout with --layout.")
     out.result(value, "\n".join(words))
     return DONE if report.usable else FAILED
+
+
+def _inbox(workspace: Path, out: Output) -> int:
+    with Store(workspace) as store:
+        report = take_in(store)
+    value = {
+        "sendings": report.sendings,
+        "pairs_added": report.added.pairs,
+        "votes_added": report.added.votes,
+        "troubles": [trouble._asdict() for trouble in report.troubles],
+    }
+    out.result(value, report.sentence() if report else "Nothing lies in the inbox.")
+    return FAILED if report.troubles else DONE
 
 
 def _images(store: Store, folder: Folder, show: Callable[[int, int | None, str], None], out: Output) -> int:

@@ -47,6 +47,7 @@ def run_judge(config: JudgeConfig, run: RunFolder, workspace: Path, reporter: Re
         model = load_configured(config)
         prompts = _fresh_prompts(config, model.info, store)
         adapter = attach_adapter(model, path, strength=config.strength, branch=config.adapter_branch)
+        store.record_fit(adapter.use.sha256, model.info.sha256, adapter.fit)
         config = adapter.taught(config)
         run.write_config(config.model_dump(mode="json"))
         painter, made = _Painter(config, store, model, adapter, reporter), 0
@@ -97,7 +98,8 @@ class _Painter:
 
 def _fresh_prompts(config: JudgeConfig, info: ModelInfo, store: Store) -> list[str]:
     """The prompts to judge on; raises `DataError` when one was voted on for training (built-in ones are left out)."""
-    trained = {_plain(voted.pair.left.prompt) for voted in store.voted_pairs(purpose="train")}
+    voted_on = [*store.voted_pairs(purpose="train"), *store.judged_pairs()]
+    trained = {_plain(voted.pair.left.prompt) for voted in voted_on}
     seen = [prompt for prompt in config.prompts if _plain(prompt) in trained]
     if seen:
         quoted = ", ".join(f"“{prompt}”" for prompt in seen[:_SHOWN])

@@ -6,8 +6,9 @@ stops when it suits finds a difference where there is none.
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 from sdpo_core.errors import RunError, StoreError
 from sdpo_core.preferences.records import Candidate, VotedPair
@@ -15,22 +16,66 @@ from sdpo_core.preferences.store import Store
 from sdpo_core.training.runs import FINISHED, RunFolder
 
 Outcome = Literal["win", "loss", "tie"]
+"""Of the adapter."""
+
 _JUDGEMENTS = {"left", "right", "tie"}
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """The outcome of a judge run."""
+class Comparison:
+    """One blind comparison, its sides told."""
+
+    prompt: str
+    seed: int
+    base: str  # hash of the base model's image
+    adapter: str  # hash of the adapter's
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class Share:
+    """How often the adapter's image was preferred among some comparisons; ties count half."""
 
     comparisons: int  # wins + losses + ties
-    wins: int  # the adapter's image was preferred
+    wins: int
     losses: int
     ties: int
     win_rate: float  # (wins + ties / 2) / comparisons
     low: float  # 95 % interval of the win rate (Wilson)
     high: float
+
+    @classmethod
+    def of(cls, outcomes: Sequence[Outcome]) -> Self:
+        """Counted from at least one outcome."""
+        counts, n = Counter(outcomes), len(outcomes)
+        points = counts["win"] + counts["tie"] / 2
+        low, high = wilson_interval(points, n)
+        return cls(n, counts["win"], counts["loss"], counts["tie"], points / n, low, high)
+
+
+@dataclass(frozen=True)
+class PromptShare(Share):
+    """The same of one prompt."""
+
+    prompt: str
+
+
+@dataclass(frozen=True)
+class Verdict(Share):
+    """The outcome of a judge run."""
+
     complete: bool  # as many comparisons as were planned; False when the run ended before making all pairs
     sentence: str
+    adapter_sha256: str  # of the file that was judged
+    strength: float  # at which it was judged
+    outcomes: tuple[Comparison, ...]  # oldest vote first
+
+    def by_prompt(self) -> list[PromptShare]:
+        """The share of every prompt, in the order in which they were first judged."""
+        grouped: dict[str, list[Outcome]] = {}
+        for one in self.outcomes:
+            grouped.setdefault(one.prompt, []).append(one.outcome)
+        return [PromptShare(**vars(Share.of(found)), prompt=prompt) for prompt, found in grouped.items()]
 
 
 def wilson_interval(successes: float, n: int, z: float = 1.959964) -> tuple[float, float]:
@@ -69,46 +114,50 @@ def _something_to_judge(store: Store, run: RunFolder) -> bool:
 
 
 def _count(judged: list[VotedPair], planned: int) -> Verdict:
-    outcomes = Counter(_outcome(voted) for voted in judged)
-    wins, losses, ties = outcomes["win"], outcomes["loss"], outcomes["tie"]
-    n = len(judged)
-    low, high = wilson_interval(wins + ties / 2, n)
+    outcomes = tuple(map(_compared, judged))
+    share = Share.of([one.outcome for one in outcomes])
+    used = next(side.recipe.adapters[0] for side in _sides(judged[-1]) if side.recipe and side.recipe.adapters)
     return Verdict(
-        comparisons=n,
-        wins=wins,
-        losses=losses,
-        ties=ties,
-        win_rate=(wins + ties / 2) / n,
-        low=low,
-        high=high,
-        complete=n >= planned,
-        sentence=_sentence(wins, ties, n, planned, low, high),
+        **vars(share),
+        complete=share.comparisons >= planned,
+        sentence=_sentence(share, planned),
+        adapter_sha256=used.sha256,
+        strength=used.strength,
+        outcomes=outcomes,
     )
 
 
-def _outcome(voted: VotedPair) -> Outcome:
-    left, right = _has_adapter(voted.pair.left), _has_adapter(voted.pair.right)
-    if left == right:
+def _sides(voted: VotedPair) -> tuple[Candidate, Candidate]:
+    return voted.pair.left, voted.pair.right
+
+
+def _compared(voted: VotedPair) -> Comparison:
+    left, right = _sides(voted)
+    if _has_adapter(left) == _has_adapter(right):
         raise StoreError(
             f"Pair {voted.pair.id} is not one image with and one without the adapter, so it can't be judged. Start a "
             "new judge run."
         )
-    if voted.vote.choice == "tie":
-        return "tie"
-    return "win" if (voted.vote.choice == "left") == left else "loss"
+    base, ours = (right, left) if _has_adapter(left) else (left, right)
+    outcome: Outcome = "tie"
+    if voted.vote.choice != "tie":
+        outcome = "win" if (voted.vote.choice == "left") == _has_adapter(left) else "loss"
+    seed = ours.recipe.seed if ours.recipe else 0
+    return Comparison(ours.prompt, seed, base.image_sha256, ours.image_sha256, outcome)
 
 
 def _has_adapter(candidate: Candidate) -> bool:
     return candidate.recipe is not None and bool(candidate.recipe.adapters)
 
 
-def _sentence(wins: int, ties: int, n: int, planned: int, low: float, high: float) -> str:
+def _sentence(share: Share, planned: int) -> str:
+    n, ties, low, high = share.comparisons, share.ties, 100 * share.low, 100 * share.high
     halves = f" ({ties} ties count half)" if ties > 1 else " (1 tie counts half)" if ties else ""
     text = (
-        f"You preferred the adapter in {wins + ties / 2:g} of {n}{halves}, likely between {100 * low:.0f} % and "
-        f"{100 * high:.0f} %."
+        f"You preferred the adapter in {share.wins + ties / 2:g} of {n}{halves}, likely between {low:.0f} % and "
+        f"{high:.0f} %."
     )
-    if low <= 0.5 <= high:
+    if share.low <= 0.5 <= share.high:
         text += " That could still be chance."
     if n < planned:
         text += f" Only {n} of the {planned} planned comparisons were made."

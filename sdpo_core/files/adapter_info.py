@@ -13,7 +13,7 @@ from sdpo_core.files.header import TensorInfo, read_header
 __all__ = ["AdapterInfo", "TensorInfo", "read_adapter_info", "read_header"]
 
 # The first half of a LoRA in the layouts of kohya, PEFT (with or without the adapter's name) and old diffusers.
-LORA_DOWN = re.compile(r"\.(lora_down|lora_A(\.\w+)?|lora\.down)\.weight$")
+LORA_DOWN = re.compile(r"(\.(lora_down|lora_A(\.\w+)?|lora\.down|lora_linear_layer\.down)|_lora\.down)\.weight$")
 _KINDS = {"attention": re.compile(r"[._]attn\d?[._]|self_attn"), "feed-forward": re.compile(r"[._](ff|mlp)[._]")}
 _FAMILY_OF_KOHYA = {"sd_v1": "sd15", "sd_v2": "sd20", "sd_v2_v": "sd20", "sdxl_base_v1-0": "sdxl"}
 _FAMILY_OF_MODELSPEC = {

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,10 +15,19 @@ _COSMETIC = frozenset({"_diffusers_version", "_name_or_path", "transformers_vers
 """Keys of a part's config that say who saved it and how, not what it computes."""
 
 
-def sha256_file(path: Path) -> str:
-    """SHA-256 of the file's content; raises OSError when it can't be read."""
+_PIECE_BYTES = 4 * 2**20
+
+
+def sha256_file(path: Path, on_bytes: Callable[[int], None] | None = None) -> str:
+    """SHA-256 of the file's content; raises OSError when it can't be read. `on_bytes` hears how many came, often."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        if on_bytes is None:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+        digest = hashlib.sha256()
+        while piece := file.read(_PIECE_BYTES):
+            digest.update(piece)
+            on_bytes(len(piece))
+        return digest.hexdigest()
 
 
 def sha256_folder_weights(folder: Path, files: Iterable[Path]) -> str:
@@ -58,25 +67,35 @@ def _content_sha256(path: Path) -> str:
     return sha256_remembered(path)
 
 
-def sha256_remembered(path: Path) -> str:
+def sha256_remembered(path: Path, on_bytes: Callable[[int], None] | None = None) -> str:
     """`sha256_file`, from the cache when path, size and time of change are the same as then."""
+    real, stamp = _stamped(path)
+    known = _known(real, stamp)
+    if known is None:
+        known = sha256_file(real, on_bytes)
+        _remember(real, stamp, known)
+    return known
+
+
+def known_sha256(path: Path) -> str | None:
+    """What `sha256_remembered` would say without reading the file; None when it would have to read it."""
+    return _known(*_stamped(path))
+
+
+def _stamped(path: Path) -> tuple[Path, list[int]]:
     real = path.resolve()
     state = real.stat()
-    stamp = [state.st_size, state.st_mtime_ns]
-    cache = cache_folder() / "weights-sha256.json"
-    entry = _read_cache(cache).get(str(real))
-    if entry is not None and entry[:2] == stamp:
-        return str(entry[2])
-    digest = sha256_file(real)
-    _remember(real, stamp, digest)
-    return digest
+    return real, [state.st_size, state.st_mtime_ns]
+
+
+def _known(real: Path, stamp: list[int]) -> str | None:
+    entry = _read_cache(cache_folder() / "weights-sha256.json").get(str(real))
+    return str(entry[2]) if entry is not None and entry[:2] == stamp else None
 
 
 def remember_sha256(path: Path, digest: str) -> None:
     """Spare `sha256_remembered` the reading of a file whose SHA-256 was just computed; OSError when it is not there."""
-    real = path.resolve()
-    state = real.stat()
-    _remember(real, [state.st_size, state.st_mtime_ns], digest)
+    _remember(*_stamped(path), digest)
 
 
 def _remember(real: Path, stamp: list[int], digest: str) -> None:

@@ -42,11 +42,16 @@ def parse_hub_id(source: str) -> HubId | None:
 
 def repository_folder(hub_id: HubId) -> Path:
     """Where the cache keeps a repository, whether it is there or not."""
+    owner, name = hub_id.repository.split("/")
+    return hub_cache_folder() / f"models--{owner}--{name}"
+
+
+def hub_cache_folder() -> Path:
+    """Where the cache lies, whether there is one or not."""
     # Imported here, because most starts of the studio don't ask the cache; it may also be moved while a test runs.
     from huggingface_hub import constants
 
-    owner, name = hub_id.repository.split("/")
-    return Path(constants.HF_HUB_CACHE).expanduser().resolve() / f"models--{owner}--{name}"
+    return Path(constants.HF_HUB_CACHE).expanduser().resolve()
 
 
 def find_in_cache(hub_id: HubId) -> Path | None:

@@ -57,7 +57,7 @@ def inspect_model(source: str, prediction_type: Literal["auto", "epsilon", "v_pr
     model's weights for their hash takes seconds the first time. Raises `ModelError` saying what was expected, what came
     and what to do.
     """
-    path = _find(source)
+    path = find_model(source)
     if _is_file(path):
         return _inspect_file(source, path, prediction_type)
     info = _inspect_folder(source, path)
@@ -138,7 +138,9 @@ def _inspect_folder(source: str, folder: Path) -> ModelInfo:
     is_xl = family == "sdxl"
     unet, vae, _, scheduler = (_read_json(folder / name) for name in _CONFIGS)
     weights = [
-        path for part, stem in weighted_parts(index["_class_name"]).items() for path in _weights(folder / part, stem)
+        path
+        for part, stem in weighted_parts(index["_class_name"]).items()
+        for path in weight_files(folder / part, stem)
     ]
     for path in weights:
         read_header(path, ModelError)
@@ -186,7 +188,8 @@ def _demo_folder() -> Path:
     return repository_root() / "assets" / "demo"
 
 
-def _find(source: str) -> Path:
+def find_model(source: str) -> Path:
+    """The file or folder that `source` means; raises `ModelError` where there is none that could be a model."""
     if source == DEMO:
         if not _is_file(_demo_folder() / "model_index.json"):
             raise ModelError(f"The demo model is missing from {_demo_folder()}. Download the studio again.")
@@ -218,7 +221,7 @@ def _is_whole(path: Path) -> bool:
     if kind not in _KINDS:
         return True
     try:
-        weights = [file for part, stem in weighted_parts(kind).items() for file in _weights(path / part, stem)]
+        weights = [file for part, stem in weighted_parts(kind).items() for file in weight_files(path / part, stem)]
     except ModelError:  # no weights at all, or only pickles, as older tools left them there
         return False
     return all(_is_file(file) for file in weights)
@@ -304,7 +307,7 @@ def _check_channels(folder: Path, unet: dict[str, Any]) -> bool:
     return _integers(folder / _CONFIGS[0], unet, "block_out_channels")[0] >= _NARROWEST_IN_COMFYUI
 
 
-def _weights(part: Path, stem: str) -> list[Path]:
+def weight_files(part: Path, stem: str) -> list[Path]:
     """The files that hold a part's weights: full precision before half, as `sdpo_core.models` loads them."""
     for variant in ("", ".fp16"):
         single = part / f"{stem}{variant}.safetensors"

@@ -12,7 +12,6 @@ string under `sdpo`; never prompts, because adapters get shared.
 
 import hashlib
 import json
-import math
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,20 +20,33 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+from safetensors.torch import save
 from torch import Tensor
+from transformers import CLIPTextConfig, CLIPTextModel
 
 from sdpo_core.atomic import write_bytes
 from sdpo_core.errors import AdapterError
-from sdpo_core.files.adapter_info import AdapterInfo, read_adapter_info
+from sdpo_core.files.adapter_info import read_adapter_info
+from sdpo_core.files.adapter_targets import Part, Shape, Target, family_targets
+from sdpo_core.files.checkpoint_info import Family
+from sdpo_core.files.load_proof import prove
 from sdpo_core.files.model_info import ModelInfo
+from sdpo_core.models.adapter_weights import Halves, Weights, read_modules, read_weights, suits, write_tensors
 from sdpo_core.models.family import DiffusionModel
+from sdpo_core.models.loading import read_settings, usable_settings
 from sdpo_core.models.lora import Lora, adaptable_modules
 
-_PREFIX = "lora_unet_"
-_DOWN, _UP, _ALPHA = ".lora_down.weight", ".lora_up.weight", ".alpha"
 ADAPTER_MODE = 0o644  # a ComfyUI under another user has to read it, whatever this process's umask is
+
+
+@dataclass(frozen=True)
+class Base:
+    """What a file says about the kind of model that it is for."""
+
+    family: Family
+    prediction_type: str = "epsilon"
+    native_size_px: int = 512
 
 
 @dataclass(frozen=True)
@@ -45,6 +57,7 @@ class LoadProof:
     matched: int  # of them, layers that the network has, in the right shape
     base_matches: bool  # the file says that it was trained on exactly this model
     works_in_comfyui: bool  # ComfyUI can detect the base model at all
+    elsewhere: str = ""  # what other tools load of it, where they can load the base model
 
     def sentence(self) -> str:
         """The proof in words."""
@@ -53,6 +66,8 @@ class LoadProof:
             parts.append("It was trained on another base model, so its effect may differ here.")
         if not self.works_in_comfyui:
             parts.append("It works only in the studio: the base model is too narrow for ComfyUI to detect.")
+        if self.elsewhere:
+            parts.append(self.elsewhere)
         return " ".join(parts)
 
 
@@ -61,88 +76,131 @@ def save_adapter(path: Path, lora: Lora, *, info: ModelInfo, sdpo: dict[str, Any
 
     Raises `AdapterError` when a weight is not finite in float16, `DiskError` when the disk refuses.
     """
-    tensors = _to_file(lora)
-    metadata = _metadata(lora, info, sdpo, title, _weights_hash(tensors))
+    base = Base(info.family, info.prediction_type, info.native_size_px)
+    facts = {**sdpo, "family": info.family, "base_sha256": info.sha256, "base_name": info.name}
+    return save_weights(path, _weights(lora), base=base, facts=facts, title=title)
+
+
+def save_weights(
+    path: Path, weights: Weights, *, base: Base, facts: dict[str, Any], title: str, layout: str = "kohya"
+) -> str:
+    """The same for weights from anywhere; `facts` become the header's `sdpo`."""
+    tensors = write_tensors(weights, layout, family_targets(base.family) if layout == "kohya, original" else None)
+    metadata = _metadata(weights, base, facts, title, _weights_hash(tensors))
     data = save(tensors, metadata)
     write_bytes(path, data, mode=ADAPTER_MODE)
     return hashlib.sha256(data).hexdigest()
 
 
 def load_adapter(path: Path, model: DiffusionModel) -> Lora:
-    """Put the adapter in `path` on `model`'s network, on and at strength 1, and return it.
+    """Put the adapter in `path`, in whatever layout it is written, on `model`'s network, on and at strength 1.
 
-    Raises `AdapterError` when the file is broken, has another layout, or does not fit the network completely. A file
-    trained on another base model of the same shape is let through; `prove_adapter` tells.
+    Raises `AdapterError` when the file is broken, is no plain LoRA for the UNet, or does not fit the network
+    completely. A file trained on another base model of the same shape is let through; `prove_adapter` tells.
     """
-    info, modules = _open(path, model.info)
-    shapes = module_shapes(model.network)
-    proof = _proof(info, modules, shapes, model.info)
-    if not proof.modules or proof.matched < proof.modules:
+    proof = prove_adapter(path, model)
+    if proof.matched < proof.modules:
         raise AdapterError(
             f"{path.name} does not fit {model.info.name}: {proof.matched} of {proof.modules} modules fit. Choose an "
             "adapter that was trained on this kind of model."
         )
-    ranks = {down.shape[0] for down, _ in modules.values()}
-    if len(ranks) > 1:
+    weights = read_weights(path, _targets(model))
+    if len(weights.ranks) > 1:
         raise AdapterError(
-            f"{path.name} mixes the ranks {sorted(ranks)}; adapters of this studio have one. Use it in ComfyUI instead."
+            f"{path.name} mixes the ranks {weights.ranks}; adapters of this studio have one. `adapter merge` with a "
+            "--rank makes one of it."
         )
-    rank = ranks.pop()
-    names = _names_in_files(shapes)
-    lora = Lora(model, [names[key] for key in modules], rank=rank, alpha=rank, seed=0)
+    rank = weights.ranks[0]
+    lora = Lora(model, [target.path for target in weights.modules], rank=rank, alpha=rank, seed=0)
     state: dict[str, Tensor] = {}
-    for key, (down, up) in modules.items():
-        state[f"{names[key]}.lora_A.weight"] = down
-        state[f"{names[key]}.lora_B.weight"] = up
+    for target, (down, up) in weights.modules.items():
+        state[f"{target.path}.lora_A.weight"] = down
+        state[f"{target.path}.lora_B.weight"] = up
     lora.load_state_dict(state)
     return lora
 
 
 def prove_adapter(path: Path, model: DiffusionModel) -> LoadProof:
     """Check every module of the file in `path` against the network; raises `AdapterError` when it can't be read."""
-    info, modules = _open(path, model.info)
-    return _proof(info, modules, module_shapes(model.network), model.info)
+    info = read_adapter_info(path)
+    if info.family not in (None, model.info.family):
+        raise AdapterError(
+            f"{path.name} is an adapter for {info.family}, but {model.info.name} is {model.info.family}. Choose an "
+            "adapter that was trained on this kind of model."
+        )
+    targets = _targets(model)
+    _, modules = read_modules(path, targets)
+    return LoadProof(
+        modules=len(modules),
+        matched=sum(suits(module, halves, targets) for module, halves in modules.items()),
+        base_matches=info.base_sha256 == model.info.sha256,
+        works_in_comfyui=model.info.comfyui,
+        elsewhere=_elsewhere(path, model.info.family, targets) if model.info.comfyui else "",
+    )
 
 
-def module_shapes(network: torch.nn.Module) -> dict[str, tuple[int, ...]]:
+def _elsewhere(path: Path, family: Family, targets: dict[Target, Shape]) -> str:
+    proof = prove(path, family, targets)
+    if proof.whole:
+        return f"{', '.join(tool.tool for tool in proof.tools)} load all of it."
+    return " ".join(tool.sentence() for tool in proof.tools if not tool.whole)
+
+
+def base_targets(info: ModelInfo) -> Mapping[Target, Shape]:
+    """The layers that an adapter can change in a model, from its settings, without its weights.
+
+    Single files have the shape of their family; a folder may hold a model of any size. Raises `ModelError`.
+    """
+    if not info.path.is_dir():
+        return family_targets(info.family)
+    shapes: dict[Target, Shape] = {}
+    with torch.device("meta"):
+        path = info.path / "unet" / "config.json"
+        with usable_settings(path):
+            unet: Any = UNet2DConditionModel.from_config(read_settings(path))
+        shapes |= {Target("unet", name): shape for name, shape in module_shapes(unet).items()}
+        parts: tuple[Part, ...] = ("text_encoder", "text_encoder_2")
+        for part in parts:
+            path = info.path / part / "config.json"
+            if path.is_file():
+                with usable_settings(path):
+                    encoder = CLIPTextModel(CLIPTextConfig(**read_settings(path)))
+                for name, shape in module_shapes(encoder).items():
+                    shapes[Target(part, f"text_model.{name.removeprefix('text_model.')}")] = shape
+    return shapes
+
+
+def module_shapes(network: torch.nn.Module) -> dict[str, Shape]:
     """Weight shapes, (out, in) or (out, in, kh, kw), of the modules that an adapter can change, by module path."""
     return {name: tuple(module.weight.shape) for name, module in adaptable_modules(network).items()}
 
 
-def _names_in_files(shapes: Mapping[str, Any]) -> dict[str, str]:
-    """Module path by its name in files. Made from the network, because underscores can't be turned back into dots."""
-    return {_PREFIX + name.replace(".", "_"): name for name in shapes}
+def _targets(model: DiffusionModel) -> dict[Target, Shape]:
+    return {Target("unet", name): shape for name, shape in module_shapes(model.network).items()}
 
 
-def _to_file(lora: Lora) -> dict[str, Tensor]:
+def _weights(lora: Lora) -> Weights:
     state, scale = lora.state_dict(), lora.alpha / lora.rank
-    tensors: dict[str, Tensor] = {}
-    for module in lora.modules:
-        key = _PREFIX + module.replace(".", "_")
-        tensors[key + _DOWN] = state[f"{module}.lora_A.weight"]
-        tensors[key + _UP] = state[f"{module}.lora_B.weight"] * scale
-        tensors[key + _ALPHA] = torch.tensor(float(lora.rank))
-    halves = {key: tensor.to("cpu", torch.float16).contiguous() for key, tensor in tensors.items()}
-    broken = [key for key, tensor in halves.items() if not bool(tensor.isfinite().all())]
-    if broken:
-        raise AdapterError(
-            f"The adapter can't be saved: {len(broken)} of its tensors, for instance {broken[0]}, hold numbers that "
-            "are not finite in float16. Training has diverged; use an earlier checkpoint or a lower learning rate."
-        )
-    return halves
+    return Weights(
+        {
+            Target("unet", module): Halves(state[f"{module}.lora_A.weight"], state[f"{module}.lora_B.weight"] * scale)
+            for module in lora.modules
+        }
+    )
 
 
-def _metadata(lora: Lora, info: ModelInfo, sdpo: dict[str, Any], title: str, weights_hash: str) -> dict[str, str]:
+def _metadata(weights: Weights, base: Base, facts: dict[str, Any], title: str, weights_hash: str) -> dict[str, str]:
     """Header metadata; the format allows strings only."""
-    version, architecture = _names_of_family(info)
-    convolutions = {"conv_dim": str(lora.rank), "conv_alpha": str(lora.rank)} if lora.adapts_convolutions else {}
-    facts = {**sdpo, "family": info.family, "base_sha256": info.sha256, "base_name": info.name}
+    version, architecture = _names_of_family(base)
+    rank = weights.ranks[-1]
+    wide = any(halves.down.ndim == 4 and halves.down.shape[2:] != (1, 1) for halves in weights.modules.values())
+    convolutions = {"conv_dim": str(rank), "conv_alpha": str(rank)} if wide else {}
     return {
-        "ss_v2": str(info.family == "sd20"),
+        "ss_v2": str(base.family == "sd20"),
         "ss_base_model_version": version,
         "ss_network_module": "networks.lora",
-        "ss_network_dim": str(lora.rank),
-        "ss_network_alpha": str(float(lora.rank)),
+        "ss_network_dim": str(rank),
+        "ss_network_alpha": str(float(rank)),
         "ss_network_args": json.dumps(convolutions),
         "ss_output_name": title,
         "sshs_model_hash": weights_hash,
@@ -150,20 +208,20 @@ def _metadata(lora: Lora, info: ModelInfo, sdpo: dict[str, Any], title: str, wei
         "modelspec.architecture": architecture,
         "modelspec.implementation": "diffusers",
         "modelspec.title": title,
-        "modelspec.resolution": f"{info.native_size_px}x{info.native_size_px}",
+        "modelspec.resolution": f"{base.native_size_px}x{base.native_size_px}",
         "modelspec.date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "modelspec.prediction_type": "v" if info.prediction_type == "v_prediction" else "epsilon",
+        "modelspec.prediction_type": "v" if base.prediction_type == "v_prediction" else "epsilon",
         "sdpo": json.dumps(facts, sort_keys=True, allow_nan=False),
     }
 
 
-def _names_of_family(info: ModelInfo) -> tuple[str, str]:
+def _names_of_family(base: Base) -> tuple[str, str]:
     """kohya's and modelspec's names for the kind of base model."""
-    if info.family == "sdxl":
+    if base.family == "sdxl":
         return "sdxl_base_v1-0", "stable-diffusion-xl-v1-base/lora"
-    if info.family == "sd15":
+    if base.family == "sd15":
         return "sd_v1", "stable-diffusion-v1/lora"
-    if info.prediction_type == "v_prediction":
+    if base.prediction_type == "v_prediction":
         return "sd_v2_v", "stable-diffusion-v2-768-v/lora"
     return "sd_v2", "stable-diffusion-v2-512/lora"
 
@@ -173,88 +231,3 @@ def _weights_hash(tensors: dict[str, Tensor]) -> str:
     data = save(tensors)
     (header_bytes,) = struct.unpack("<Q", data[:8])
     return hashlib.sha256(data[8 + header_bytes :]).hexdigest()
-
-
-def _load(path: Path) -> dict[str, Tensor]:
-    try:
-        return load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise AdapterError(f"Could not read {path}: {error}. Copy or train the adapter again.") from error
-
-
-def _open(path: Path, model: ModelInfo) -> tuple[AdapterInfo, dict[str, tuple[Tensor, Tensor]]]:
-    info = read_adapter_info(path)
-    if info.family not in (None, model.family):
-        raise AdapterError(
-            f"{path.name} is an adapter for {info.family}, but {model.name} is {model.family}. Choose an adapter that "
-            "was trained on this kind of model."
-        )
-    return info, _read_modules(path)
-
-
-def _read_modules(path: Path) -> dict[str, tuple[Tensor, Tensor]]:
-    """(down, up) in float32 by the module's name in the file, with the file's alpha/rank baked into up.
-
-    Raises `AdapterError` when the layout is another one, or a module lacks one of its two halves.
-    """
-    tensors, suffixes = _load(path), (_DOWN, _UP, _ALPHA)
-    foreign = sorted(key for key in tensors if not (key.startswith(_PREFIX) and key.endswith(suffixes)))
-    if foreign:
-        known = [key for key in foreign if key.startswith(_PREFIX)]
-        raise AdapterError(
-            f"{path.name} holds {len(foreign)} tensors that the studio does not read, for instance "
-            f"{(known or foreign)[0]}. Expected a LoRA for the UNet alone, in kohya's layout, as the studio writes it."
-        )
-    stems = sorted({key[: key.rindex(suffix)] for key in tensors for suffix in suffixes if key.endswith(suffix)})
-    modules: dict[str, tuple[Tensor, Tensor]] = {}
-    for stem in stems:
-        if stem + _DOWN not in tensors or stem + _UP not in tensors:
-            raise AdapterError(f"{path.name} holds only half of {stem}. Copy or train the adapter again.")
-        down = _matrix(path, stem + _DOWN, tensors)  # (r, in, …)
-        up = _matrix(path, stem + _UP, tensors)  # (out, r, …)
-        rank = down.shape[0]
-        modules[stem] = (down, up * (_alpha(path, stem + _ALPHA, tensors, rank) / rank))
-    return modules
-
-
-def _matrix(path: Path, key: str, tensors: Mapping[str, Tensor]) -> Tensor:
-    tensor = tensors[key].float()
-    if tensor.ndim < 2 or not tensor.numel():
-        raise AdapterError(
-            f"{path.name}: {key} has the shape {tuple(tensor.shape)}; expected a matrix or a convolution that is not "
-            "empty. Copy or train the adapter again."
-        )
-    return tensor
-
-
-def _alpha(path: Path, key: str, tensors: Mapping[str, Tensor], rank: int) -> float:
-    if key not in tensors:
-        return float(rank)
-    values: list[float] = tensors[key].float().flatten().tolist()
-    if len(values) != 1 or not math.isfinite(values[0]):
-        raise AdapterError(
-            f"{path.name}: {key} holds {values[:4]}; expected one finite number. Copy or train the adapter again."
-        )
-    return values[0]
-
-
-def _proof(
-    info: AdapterInfo,
-    modules: dict[str, tuple[Tensor, Tensor]],
-    shapes: Mapping[str, tuple[int, ...]],
-    model_info: ModelInfo,
-) -> LoadProof:
-    names = _names_in_files(shapes)
-    matched = sum(key in names and _fits(down, up, shapes[names[key]]) for key, (down, up) in modules.items())
-    return LoadProof(
-        modules=len(modules),
-        matched=matched,
-        base_matches=info.base_sha256 == model_info.sha256,
-        works_in_comfyui=model_info.comfyui,
-    )
-
-
-def _fits(down: Tensor, up: Tensor, weight: tuple[int, ...]) -> bool:
-    rank = down.shape[0] if down.ndim else 0
-    out, *rest = weight
-    return tuple(down.shape) == (rank, *rest) and tuple(up.shape) == (out, rank, *(1 for _ in rest[1:]))

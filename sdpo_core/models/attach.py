@@ -10,7 +10,7 @@ from sdpo_core.files.hashing import sha256_file
 from sdpo_core.models.adapter import load_adapter, prove_adapter
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
-from sdpo_core.preferences.records import AdapterUse
+from sdpo_core.preferences.records import AdapterUse, Fit
 from sdpo_core.preferences.store import Store
 
 _Sampling = TypeVar("_Sampling", bound=Sampling)
@@ -24,6 +24,7 @@ class LoadedAdapter:
     use: AdapterUse
     note: str  # what the person should know about the fit; empty when all is well
     clip_skip: int | None  # what it was trained with; None when its file does not say
+    fit: Fit  # the load proof
 
     def taught(self, sampling: _Sampling) -> _Sampling:
         """`sampling` with what it leaves open and the adapter was trained with: the clip skip."""
@@ -38,7 +39,8 @@ def attach_adapter(
     lora = load_adapter(path, model)
     use = AdapterUse(sha256=sha256_file(path), strength=strength, branch=branch)
     note = "" if proof.base_matches else f"{path.name}: {proof.sentence()}"
-    return LoadedAdapter(lora, use, note, read_adapter_info(path).clip_skip)
+    fit = Fit(modules=proof.modules, matched=proof.matched)
+    return LoadedAdapter(lora, use, note, read_adapter_info(path).clip_skip, fit)
 
 
 def find_adapter_file(store: Store, adapter: str) -> Path:

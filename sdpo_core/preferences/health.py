@@ -8,7 +8,7 @@ from pathlib import Path
 from sdpo_core.preferences.backups import lacks_daily_copy
 from sdpo_core.preferences.database import Database
 from sdpo_core.preferences.images import ImageFolder
-from sdpo_core.preferences.location import location_warning
+from sdpo_core.preferences.location import INBOX, REFUSED, location_warning
 from sdpo_core.preferences.migrations import require_current
 from sdpo_core.preferences.records import Purpose
 
@@ -112,7 +112,18 @@ def look(workspace: Path) -> tuple[list[str], Counts]:
 def _findings(workspace: Path, database: Database, images: ImageFolder) -> list[str]:
     findings = _database_findings(database, workspace / "backups")
     warning = location_warning(workspace)
-    return [*findings, *([warning] if warning else []), *_image_findings(database, images)]
+    return [*findings, *([warning] if warning else []), *_image_findings(database, images), *_inbox_findings(workspace)]
+
+
+def _inbox_findings(workspace: Path) -> list[str]:
+    aside = workspace / INBOX / REFUSED
+    found = sum(path.suffix == ".jsonl" for path in aside.iterdir()) if aside.is_dir() else 0
+    if not found:
+        return []
+    return [
+        f"{found} of ComfyUI's sendings could not be used: see {aside}, where the reasons stand in text files. Correct "
+        "them and move them back with their images, or delete them."
+    ]
 
 
 def _image_findings(database: Database, images: ImageFolder) -> list[str]:

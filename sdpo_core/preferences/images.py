@@ -42,10 +42,11 @@ _DECODER_TROUBLE = (
     OverflowError,
     struct.error,
     zlib.error,
-    Image.DecompressionBombError,
-    Image.DecompressionBombWarning,
 )
 """What Pillow's decoders raise on bytes that are not what they claim to be."""
+
+_TOO_LARGE = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+"""What Pillow raises on an image of enormous size, before it decodes anything."""
 
 
 def decode_image(data: bytes | Path) -> Image.Image:
@@ -69,6 +70,10 @@ def decode_image(data: bytes | Path) -> Image.Image:
                 )
             image.load()
             return _on_white(image if turn is None else image.transpose(turn))
+    except _TOO_LARGE as error:
+        raise ImageUnreadable(
+            f"{name} has more pixels than are read: at most {MAX_PIXELS // 10**6} million. Save it smaller."
+        ) from error
     except _DECODER_TROUBLE as error:
         raise ImageUnreadable(
             f"{name} is not a PNG, JPEG or WebP image that can be decoded ({error}). It may be damaged or cut short; "
@@ -95,7 +100,7 @@ def alpha_channel(content: bytes) -> Image.Image | None:
                 return None
             image.load()
             return image.getchannel("A")
-    except _DECODER_TROUBLE:
+    except (*_DECODER_TROUBLE, *_TOO_LARGE):
         return None
 
 

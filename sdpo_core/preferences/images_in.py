@@ -39,6 +39,11 @@ class ImagesReport:
     left_out: Counter[str] = field(default_factory=Counter[str])  # images, by the reason
     troubles: list[Trouble] = field(default_factory=list[Trouble])  # each image that was left out, and why
 
+    @property
+    def without_prompt(self) -> int:
+        """Images that lack nothing but a prompt, which a person could give."""
+        return self.left_out[_NO_PROMPT]
+
     def sentence(self) -> str:
         """The outcome in words."""
         taken = self.added.candidates
@@ -150,7 +155,9 @@ class _Intake:
         negative = made_with.negative if made_with else ""
         if not prompt.strip():
             says = f"{made_with.tool} wrote into it, but no prompt" if made_with else "nothing in it tells its prompt"
-            raise _LeftOut(_NO_PROMPT, name, f"{says}; add a .txt file beside it, or give one with --prompt")
+            raise _LeftOut(
+                _NO_PROMPT, name, f"{says}; add a .txt file beside it, or give one prompt for all such images"
+            )
         if max(len(text.encode("utf-8", "replace")) for text in (prompt, negative)) > MAX_PROMPT_BYTES:
             raise _LeftOut(_TOO_LONG, name, f"its prompt is longer than {MAX_PROMPT_BYTES:,} bytes")
         return prompt, negative

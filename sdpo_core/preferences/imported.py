@@ -31,7 +31,7 @@ class ImportedPair:
     prompt: str
     first: ImportedImage
     second: ImportedImage
-    choice: ImportedChoice
+    choice: ImportedChoice | None  # None: it waits for a vote
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def insert(connection: sqlite3.Connection, pairs: Sequence[ImportedPair]) -> Add
         left, right = (second, first) if swapped else (first, second)
         pair_id, new = _pair(connection, left, right, now)
         voted = connection.execute("SELECT 1 FROM votes WHERE pair_id = ? LIMIT 1", (pair_id,)).fetchone()
-        if not voted:
+        if pair.choice and not voted:
             choice = _as_shown(pair.choice, swapped=swapped)
             # From the content, so that two imports at once can't both add it.
             uuid = hashlib.sha256(f"import {first_key} {second_key} {pair_id}".encode()).hexdigest()
@@ -77,7 +77,7 @@ def insert(connection: sqlite3.Connection, pairs: Sequence[ImportedPair]) -> Add
                 (uuid, pair_id, choice, now),
             ).lastrowid
             connection.execute("UPDATE pairs SET standing_vote_id = ? WHERE id = ?", (vote_id, pair_id))
-        added += Added(pairs=int(new), votes=int(not voted))
+        added += Added(pairs=int(new), votes=int(bool(pair.choice) and not voted))
     return added
 
 

@@ -7,6 +7,9 @@ import psutil
 from sdpo_core.atomic import disk_errors
 from sdpo_core.errors import StoreError
 
+INBOX, REFUSED = "inbox", "refused"
+"""Folders of a workspace: what the ComfyUI pack leaves, and in it what could not be used."""
+
 _SYNCED_FOLDERS = ("onedrive", "dropbox", "google drive", "googledrive", "mobile documents", "icloud", "nextcloud")
 _SYNC_MARKERS = (".dropbox", ".stfolder", ".sync", ".owncloudsync.log")
 _NETWORK_FILESYSTEMS = frozenset(

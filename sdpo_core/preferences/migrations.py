@@ -99,7 +99,18 @@ _VOTES = (
     "CREATE INDEX votes_of_ranking ON votes (ranking) WHERE ranking IS NOT NULL",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _IMAGES_OF_OTHER_TOOLS, _VOTES)
+_ADAPTERS_AND_JUDGEMENTS = (
+    "ALTER TABLE adapters ADD COLUMN note TEXT NOT NULL DEFAULT ''",  # the person's own words
+    # What the person recommends after comparing; NULL: nothing yet.
+    "ALTER TABLE adapters ADD COLUMN strength REAL CHECK (strength BETWEEN -2 AND 2)",
+    # The load proof on its own base model: layers that the file adapts, and of them those that fit. NULL: not tried.
+    "ALTER TABLE adapters ADD COLUMN modules INTEGER CHECK (modules > 0)",
+    "ALTER TABLE adapters ADD COLUMN matched INTEGER CHECK (matched BETWEEN 0 AND modules)",
+    # Since when the person lets the vote on a blind comparison train; NULL: it does not.
+    "ALTER TABLE pairs ADD COLUMN trains_since TEXT CHECK (trains_since IS NULL OR purpose = 'judge')",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _IMAGES_OF_OTHER_TOOLS, _VOTES, _ADAPTERS_AND_JUDGEMENTS)
 """The steps in order; step n takes a database from version n-1 to n."""
 
 

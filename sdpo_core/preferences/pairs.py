@@ -33,11 +33,12 @@ class TrainingPairs:
     damaged: tuple[int, ...]  # ids of pairs with an image that can't be decoded
     without_adapter: int = 0  # kept aside: made without the adapter that is continued
     foreign: int = 0  # usable ones that this base alone did not make; 0 unless `pairs_from` is "all"
+    judged: int = 0  # usable ones from blind tests, whose votes the person lets train
 
     def sentence(self) -> str:
         """What trains and what stays aside, for a person."""
         aside = [
-            (self.ties, "a tie", "ties"),
+            (self.ties, "tie", "ties"),
             (self.both_bad, "with both images bad", "with both images bad"),
             (self.skipped, "skipped", "skipped"),
             (self.other_base, "made by another or an unknown base model", "made by another or an unknown base model"),
@@ -53,6 +54,8 @@ class TrainingPairs:
             return f"{start} yet: there are no votes. Vote on some pairs first."
         if self.foreign:
             start += f", {self.foreign} of them not made by this base model alone"
+        if self.judged:
+            start += f", {self.judged} of them from blind tests"
         return f"{start}; kept aside: {', '.join(reasons)}." if reasons else f"{start}."
 
 
@@ -65,17 +68,19 @@ def training_pairs(
     """The pairs with a standing vote, sorted: decided ones made by this base without adapters can train.
 
     Where an adapter is continued (`adapter_sha256`), they are those made with it, alone and at strength 1.
+    Comparisons of blind tests on this base train where the person asked for it (`Store.train_on_judgement`).
 
     With `pairs_from` "all", decided ones can train whatever made their images. Every image of a pair that could train
     is read once, and again only when its file has changed.
     """
-    voted = sorted(store.voted_pairs(purpose="train"), key=lambda voted: voted.pair.id)
+    voted = [*store.voted_pairs(purpose="train"), *store.judged_pairs()]
     by_kind: defaultdict[_Kind, list[VotedPair]] = defaultdict(list)
-    foreign = 0
-    for pair in voted:
+    foreign = judged = 0
+    for pair in sorted(voted, key=lambda voted: voted.pair.id):
         origin = _origin(pair, base_sha256, adapter_sha256)
         kind = _kind(store, pair, "own" if pairs_from == "all" else origin)
         foreign += kind == "usable" and origin != "own"
+        judged += kind == "usable" and pair.pair.purpose == "judge"
         by_kind[kind].append(pair)
     return TrainingPairs(
         usable=tuple(by_kind["usable"]),
@@ -88,6 +93,7 @@ def training_pairs(
         missing=tuple(voted.pair.id for voted in by_kind["missing"]),
         damaged=tuple(voted.pair.id for voted in by_kind["damaged"]),
         foreign=foreign,
+        judged=judged,
     )
 
 
@@ -122,6 +128,8 @@ def _origin(voted: VotedPair, base_sha256: str, adapter_sha256: str | None) -> _
     recipes = (voted.pair.left.recipe, voted.pair.right.recipe)
     if any(recipe is None or recipe.base_sha256 != base_sha256 for recipe in recipes):
         return "other-base"
+    if voted.pair.purpose == "judge":  # one side is the base's, the other an adapter's, and the person asked for it
+        return "own"
     stacks = [recipe.adapters for recipe in recipes if recipe is not None]
     if adapter_sha256 is None:
         return "with-adapter" if any(stacks) else "own"

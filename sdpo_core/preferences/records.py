@@ -139,6 +139,13 @@ class Consistency(_Record):
     same: int
 
 
+class Fit(_Record):
+    """The load proof of an adapter on its own base model."""
+
+    modules: int  # layers that the file adapts
+    matched: int  # of them, layers that the network has, in the right shape
+
+
 class AdapterRecord(_Record):
     """A trained adapter known to the workspace."""
 
@@ -149,3 +156,6 @@ class AdapterRecord(_Record):
     base_sha256: str
     run_id: str
     created_at: datetime
+    note: str = ""  # the person's own words
+    strength: float | None = None  # what the person recommends; None: nothing yet
+    fit: Fit | None = None  # None: nobody has tried it yet

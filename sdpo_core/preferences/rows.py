@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from sdpo_core.errors import StoreError
-from sdpo_core.preferences.records import AdapterRecord, Candidate, MadeWith, Pair, Recipe, Vote, VotedPair
+from sdpo_core.preferences.records import AdapterRecord, Candidate, Fit, MadeWith, Pair, Recipe, Vote, VotedPair
 
 _CANDIDATE_WIDTH = 10
 
@@ -44,7 +44,9 @@ SELECT_VOTE = f"SELECT {_VOTE_COLUMNS} FROM votes"
 VOTED_PAIR_COLUMNS = f"{_PAIR_COLUMNS}, {_VOTE_COLUMNS}"
 VOTED_PAIR_TABLES = f"{_PAIR_TABLES} JOIN votes ON votes.id = pairs.standing_vote_id"
 SELECT_VOTED_PAIR = f"SELECT {VOTED_PAIR_COLUMNS} FROM {VOTED_PAIR_TABLES}"
-SELECT_ADAPTER = "SELECT id, name, path, sha256, base_sha256, run_id, created_at FROM adapters"
+SELECT_ADAPTER = (
+    "SELECT id, name, path, sha256, base_sha256, run_id, created_at, note, strength, modules, matched FROM adapters"
+)
 
 
 def read_candidate(row: Sequence[Any]) -> Candidate:
@@ -100,7 +102,7 @@ def read_voted_pair(row: Sequence[Any]) -> VotedPair:
 
 def read_adapter(row: Sequence[Any]) -> AdapterRecord:
     """A row of `SELECT_ADAPTER`."""
-    number, name, path, sha256, base_sha256, run_id, created_at = row
+    number, name, path, sha256, base_sha256, run_id, created_at, note, strength, modules, matched = row
     return AdapterRecord(
         id=number,
         name=name,
@@ -109,6 +111,9 @@ def read_adapter(row: Sequence[Any]) -> AdapterRecord:
         base_sha256=base_sha256,
         run_id=run_id,
         created_at=datetime.fromisoformat(created_at),
+        note=note,
+        strength=strength,
+        fit=None if modules is None or matched is None else Fit(modules=modules, matched=matched),
     )
 
 

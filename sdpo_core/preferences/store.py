@@ -14,7 +14,8 @@ from typing import Self
 from PIL import Image
 
 from sdpo_core.errors import StoreError
-from sdpo_core.preferences import adapters, imported, rankings, review, rows, votes
+from sdpo_core.preferences import imported, judged, rankings, review, rows, votes
+from sdpo_core.preferences.adapter_store import AdapterStore
 from sdpo_core.preferences.backups import daily_backup
 from sdpo_core.preferences.database import Database
 from sdpo_core.preferences.health import Counts, check, count
@@ -24,7 +25,6 @@ from sdpo_core.preferences.location import make_folders
 from sdpo_core.preferences.migrations import migrate
 from sdpo_core.preferences.rankings import Ranking
 from sdpo_core.preferences.records import (
-    AdapterRecord,
     Candidate,
     Choice,
     Consistency,
@@ -38,7 +38,7 @@ from sdpo_core.preferences.records import (
 from sdpo_core.preferences.review import ReviewedVote, VoteFilter
 
 
-class Store:
+class Store(AdapterStore):
     """The workspace's database and images. One per process; every method may be called from any thread."""
 
     def __init__(self, workspace: Path) -> None:
@@ -364,25 +364,17 @@ class Store:
             ).fetchall()
         return [rows.read_voted_pair(row) for row in found]
 
-    # --------------------------------------------------------------------------------------------------- adapters
+    # ---------------------------------------------------------------------------------- blind votes that may train
 
-    def add_adapter(self, *, name: str, path: Path, sha256: str, base_sha256: str, run_id: str) -> AdapterRecord:
-        """Record a trained adapter that lies in the workspace; a name that is taken gets a number. The same file of
-        the same run again returns the first record."""
-        relative = adapters.relative_path(self.workspace, path)
-        return adapters.add(self._database, name, relative, sha256=sha256, base_sha256=base_sha256, run_id=run_id)
+    def train_on_judgement(self, run_id: str, *, trains: bool) -> int:
+        """Let the votes on a judge run's comparisons train from now on, or no longer; returns how many there are."""
+        with self._database.writing() as connection:
+            return judged.let_train(connection, run_id, _now() if trains else None)
 
-    def adapters(self) -> list[AdapterRecord]:
-        """All adapters, newest first."""
-        return adapters.newest_first(self._database)
-
-    def find_adapter(self, name: str) -> AdapterRecord:
-        """The adapter of this name, or the newest for `latest`; raises `AdapterError` naming those there are."""
-        return adapters.find(self.adapters(), name)
-
-    def adapter_file(self, adapter: str) -> Path:
-        """The file of an adapter given as a file, a name in the workspace, or `latest`; `AdapterError` in words."""
-        return adapters.locate(self.workspace, self.adapters(), adapter)
+    def judged_pairs(self, run_id: str | None = None) -> list[VotedPair]:
+        """Blind comparisons whose votes the person lets train, oldest vote first, of one judge run or (None) of all."""
+        with self._database.reading() as connection:
+            return judged.training(connection, run_id)
 
     # ----------------------------------------------------------------------------------------------------- health
 

@@ -21,6 +21,7 @@ from typing import Any, cast
 
 from sdpo_core.errors import ProjectError
 from sdpo_core.preferences import rows
+from sdpo_core.preferences.adapters import LONGEST_NOTE
 from sdpo_core.preferences.database import Database
 from sdpo_core.preferences.health import pairs_against_their_history
 from sdpo_core.preferences.migrations import MIGRATIONS, create, migrate, require_current
@@ -254,7 +255,11 @@ def _check_all(connection: sqlite3.Connection, needed: Needed) -> None:
         _check_votes(connection)
         if pairs_against_their_history(connection):
             raise ValueError("a pair shows another vote than its history says")
+        for row in connection.execute("SELECT trains_since FROM pairs WHERE trains_since IS NOT NULL"):
+            datetime.fromisoformat(row[0])
         for record in map(rows.read_adapter, connection.execute(rows.SELECT_ADAPTER)):
+            if len(record.note) > LONGEST_NOTE:
+                raise ValueError("an adapter has a note that is too long")
             if not _SHA256.fullmatch(record.base_sha256) or not _RUN_ID.fullmatch(record.run_id):
                 raise ValueError("an adapter names an impossible model or run")
     except ValueError as error:

@@ -22,7 +22,7 @@ from sdpo_core.models.lora import Lora
 from sdpo_core.models.registry import load_configured
 from sdpo_core.preferences.adapters import free_path
 from sdpo_core.preferences.pairs import training_pairs
-from sdpo_core.preferences.records import AdapterUse
+from sdpo_core.preferences.records import AdapterUse, Fit
 from sdpo_core.preferences.store import Store
 from sdpo_core.training.buckets import pair_sizes, sizes_sentence
 from sdpo_core.training.checkpoint import (
@@ -35,7 +35,7 @@ from sdpo_core.training.checkpoint import (
 )
 from sdpo_core.training.dataset import EncodedPairs, commonest_clip_skip, encode_pairs
 from sdpo_core.training.health import DEFAULT_BUDGET, Bank, bank_pairs
-from sdpo_core.training.preflight import cheaper_way, choose_way, free_memory
+from sdpo_core.training.preflight import PREFLIGHT, cheaper_way, choose_way, free_memory
 from sdpo_core.training.processes import AgreedOutOfMemory, Processes, is_out_of_memory
 from sdpo_core.training.reference import NoiseBank
 from sdpo_core.training.rounds import Start, continued_sha256, keep_start, read_start
@@ -113,7 +113,7 @@ def run_train(config: TrainConfig, run: RunFolder, workspace: Path, reporter: Re
         config, found = choose_way(model, lora, pairs, config, together)
         if together.first:
             run.write_config(config.model_dump(mode="json"))
-            write_json(run.path / "preflight.json", found.content())
+            write_json(run.path / PREFLIGHT, found.content())
         reporter.say(0, found.sentence(), force=True)
         job = _Job(config, run, store, reporter, model, lora, start, data, bank, noise_bank, together)
         job.go_and_retry_once(pairs)
@@ -325,8 +325,8 @@ class _Job:
         health = read_numbers(best)["health"]
         adapter = (best / ADAPTER).read_bytes()
         write_bytes(self.run.adapter_path, adapter, mode=ADAPTER_MODE)
-        published = self._published(adapter, read_numbers(best)["step"])
-        proof = prove_adapter(published, self.model)
+        proof = prove_adapter(best / ADAPTER, self.model)
+        self._published(adapter, read_numbers(best)["step"], Fit(modules=proof.modules, matched=proof.matched))
         stopped = progress.step < self.reporter.total
         message = " ".join(
             part
@@ -341,23 +341,23 @@ class _Job:
         self.run.answer("stop")
         self.reporter.say(progress.step, message, state="stopped" if stopped else "done", force=True)
 
-    def _published(self, adapter: bytes, step: int) -> Path:
-        """Where the adapter lies for the person: written and recorded, unless this run published the same before."""
+    def _published(self, adapter: bytes, step: int, fit: Fit) -> None:
+        """Write and record the adapter where the person finds it, unless this run published the same before."""
         sha256 = hashlib.sha256(adapter).hexdigest()
         known = self.store.adapters()
         for record in known:
             path = self.store.workspace / record.path
             if (record.run_id, record.sha256) == (self.run.id, sha256) and path.is_file():
-                return path
+                return
         path = free_path(self.store.workspace / "adapters", self._name(), [record.name for record in known])
         write_bytes(path, adapter, mode=ADAPTER_MODE)
         previews = self.run.previews().get(step)
         if previews:
             write_bytes(path.with_suffix(".png"), previews[0].read_bytes())
+        base_sha256 = self.model.info.sha256
         self.store.add_adapter(
-            name=path.stem, path=path, sha256=sha256, base_sha256=self.model.info.sha256, run_id=self.run.id
+            name=path.stem, path=path, sha256=sha256, base_sha256=base_sha256, run_id=self.run.id, fit=fit
         )
-        return path
 
 
 def _health_sentence(health: Mapping[str, Any]) -> str:

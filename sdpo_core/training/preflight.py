@@ -24,6 +24,9 @@ from sdpo_core.training.step import side_gradients
 _SPARE = 0.05  # of the device's memory: for previews, fragmentation, and whatever else the person opens
 _GIB = 2**30
 
+PREFLIGHT = "preflight.json"
+"""In the run folder: what the dry step measured."""
+
 WAYS: tuple[dict[str, Any], ...] = (
     {"memory": "joint", "checkpointing": "none"},
     {"memory": "split", "checkpointing": "none"},

@@ -28,7 +28,7 @@ from sdpo_core.atomic import disk_errors, patiently, write_bytes, write_json
 from sdpo_core.errors import RunError
 
 State = Literal["queued", "running", "stopping", "done", "stopped", "failed"]
-Verb = Literal["download", "generate", "train", "judge"]
+Verb = Literal["download", "generate", "import", "measure", "train", "judge", "grid"]
 Signal = Literal["stop", "save-now", "sample-now"]
 FINISHED: frozenset[State] = frozenset({"done", "stopped", "failed"})
 
@@ -190,6 +190,19 @@ class RunFolder:
     def checkpoint_path(self, step: int) -> Path:
         """The folder of the checkpoint after `step`."""
         return self.path / "checkpoints" / f"step-{step:06d}"
+
+    def checkpoint_adapters(self) -> dict[int, Path]:
+        """Adapter files of the complete checkpoints, by step."""
+        files = {path.name.removeprefix("step-"): path / "adapter.safetensors" for path in self.checkpoints()}
+        return {int(step): file for step, file in files.items() if step.isdecimal() and file.is_file()}
+
+    def health_at(self, step: int) -> dict[str, Any] | None:
+        """The health check of the checkpoint after `step`; None when it is gone or can't be read."""
+        try:
+            health = self._read_json(f"checkpoints/{self.checkpoint_path(step).name}/state.json").get("health")
+        except RunError:
+            return None
+        return cast("dict[str, Any]", health) if isinstance(health, dict) else None
 
     def previews(self) -> dict[int, list[Path]]:
         """Preview images by step; step 0 is the base model."""

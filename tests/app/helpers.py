@@ -19,7 +19,7 @@ BASE = "b" * 64
 ADAPTER = "a" * 64
 
 
-def recipe(prompt: str, seed: int, base_sha256: str = BASE, *, adapter: bool = False) -> Recipe:
+def recipe(prompt: str, seed: int, base_sha256: str = BASE, *, adapter: str | None = None) -> Recipe:
     return Recipe(
         prompt=prompt,
         seed=seed,
@@ -29,7 +29,7 @@ def recipe(prompt: str, seed: int, base_sha256: str = BASE, *, adapter: bool = F
         width_px=64,
         height_px=64,
         base_sha256=base_sha256,
-        adapters=(AdapterUse(sha256=ADAPTER),) if adapter else (),
+        adapters=(AdapterUse(sha256=adapter),) if adapter else (),
         device="cpu",
         dtype="float32",
         threads=1,
@@ -45,23 +45,28 @@ def add_pair(
     base_sha256: str = BASE,
     purpose: Purpose = "train",
     run_id: str | None = None,
+    adapter: str = ADAPTER,
 ) -> Pair:
     """One pair of plain images; in a judge pair the second image is the adapter's."""
     candidates = []
     for side in (0, 1):
         image = Image.new("RGB", (64, 64), (40 * number % 256, 120 * side + 60, number * 7 % 256))
-        made = recipe(prompt, 10_000 + 2 * number + side, base_sha256, adapter=purpose == "judge" and side == 1)
+        judged = purpose == "judge" and side == 1
+        made = recipe(prompt, 10_000 + 2 * number + side, base_sha256, adapter=adapter if judged else None)
         candidates.append(store.add_candidate(image, made))
     return store.add_pair(candidates[0].id, candidates[1].id, purpose=purpose, run_id=run_id)
 
 
-def make_judge_run(workspace: Path, comparisons: int, adapter: str = "mine") -> RunFolder:
-    """A judge run whose pairs are all there."""
+def make_judge_run(
+    workspace: Path, comparisons: int, adapter: str = "mine", *, sha256: str = ADAPTER, first: int = 500
+) -> RunFolder:
+    """A judge run whose pairs are all there; another `first` gives other images."""
     run = RunFolder.create(workspace / "runs", "judge", {"comparisons": comparisons, "adapter": adapter})
     run.write_status(run.status().model_copy(update={"state": "done"}))
     with Store(workspace) as store:
         for number in range(comparisons):
-            add_pair(store, 500 + number, f"a judged lake {number}", purpose="judge", run_id=run.id)
+            prompt = f"a judged lake {number}"
+            add_pair(store, first + number, prompt, purpose="judge", run_id=run.id, adapter=sha256)
     return run
 
 

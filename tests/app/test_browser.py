@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import APIResponse, Browser, Page, Route, expect
 
-from app import text
+from app import text, text_adapters
 from sdpo_core.files.adapter_info import read_adapter_info
 from sdpo_core.preferences.store import Store
 from sdpo_core.training.runs import RunFolder
@@ -45,9 +45,10 @@ def test_the_whole_path(served: RunningStudio, page: Page) -> None:
     page.click("#tab-adapters-button")
     card = page.locator('[data-adapter="warm"]')
     expect(card).to_contain_text("You preferred the adapter in")
-    expect(card).to_contain_text(text.WORKS_ONLY_HERE)
+    expect(card).to_contain_text(text_adapters.WORKS_ONLY_HERE)
     with page.expect_download() as download:
-        card.get_by_text(text.ADAPTERS["download"]).click()
+        card.locator(".card-more summary").first.click()
+        card.locator("[data-file=kohya]").click()
     assert download.value.suggested_filename == "warm.safetensors"
 
 

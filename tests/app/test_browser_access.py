@@ -50,6 +50,7 @@ def test_nor_have_the_parts_that_open(lived_in: RunningStudio, browser: Browser)
         for tab, button, shown in (
             ("home", "#phone-open", "#phone-password"),
             ("generate", "#generate-advanced button", "#generate-seed"),
+            ("generate", ".finder-open", ".finder-inside .home-form"),
             ("train", "#train-advanced button", "#train-loss"),
             ("vote", "[data-mode=best]", "#best-board .sdpo-board"),
             ("vote", "[data-mode=review]", ".sdpo-review"),

@@ -13,6 +13,7 @@ from sdpo_core.housekeeping import KINDS
 from sdpo_core.preferences.backups import daily_path, keep_daily_copy
 from sdpo_core.training.runs import RunFolder
 from tests.app.helpers import add_pair, wait_for
+from tests.app.shelves import add_adapter
 
 
 @pytest.fixture
@@ -56,6 +57,15 @@ def test_clearing_is_shown_done_and_undone(studio: Studio, house: Housekeeping) 
     assert house.put_back({"name": entry["id"]})["ok"]
     assert studio.store.counts().open_pairs == 3
     assert house.snapshot()["trash"] == []
+
+
+def test_a_deleted_adapter_is_called_by_its_name(studio: Studio, house: Housekeeping) -> None:
+    record = add_adapter(studio, "warm evenings")
+    studio.store.throw_adapter(record.id)
+    (entry,) = house.snapshot()["trash"]
+    assert (entry["name"], entry["facts"][:6]) == ("Adapter warm evenings", "1 file")
+    assert house.put_back({"name": entry["id"]})["sentence"] == "Adapter warm evenings: back in place."
+    assert [one.name for one in studio.store.adapters()] == ["warm evenings"]
 
 
 def test_votes_go_back_to_a_copy(studio: Studio, house: Housekeeping) -> None:

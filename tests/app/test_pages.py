@@ -1,6 +1,7 @@
 """What buttons and refreshes of the built page do, asked without a browser."""
 
 import asyncio
+import json
 import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,9 +11,10 @@ from typing import Any, cast
 import gradio as gr
 import pytest
 from gradio.blocks import Block
+from PIL import Image
 from safetensors.torch import save_file
 
-from app import text, text_model, text_train
+from app import text_generate, text_model, text_train
 from app.lan import Lan
 from app.main import build
 from app.studio import Studio
@@ -21,7 +23,8 @@ from sdpo_core.errors import ModelNotHere, PredictionUnknown, RunError
 from sdpo_core.hub.fetch import download
 from sdpo_core.hub.plan import plan_download, size_in_words
 from sdpo_core.training.runs import RunFolder
-from tests.app.helpers import add_pair, wait_for
+from tests.app.helpers import add_pair, make_judge_run, wait_for
+from tests.app.shelves import add_adapter, judge_all
 from tests.hub_server import HubServer, serving
 from tests.original_layout import essentials
 from tests.tiny_model import build_tiny_pipeline
@@ -76,12 +79,46 @@ def test_stop_ends_the_running_training_while_an_earlier_one_is_looked_at(page: 
     wait_for(lambda: studio.jobs.status(running).state == "stopped")
 
 
-@pytest.mark.parametrize("elem_id", ["train-run", "judge-adapter"])
+@pytest.mark.parametrize("elem_id", ["train-run", "judge-adapter", "judge-run", "grid-adapter", "grid-run"])
 def test_a_page_that_was_open_before_a_restart_is_understood(page: BuiltPage, elem_id: str) -> None:
     """It sends what it shows; the restarted studio has put nothing into its lists yet."""
     dropdown = cast(gr.Dropdown, page.component(elem_id))
     assert dropdown.choices == []
     assert dropdown.preprocess("of an earlier life") == "of an earlier life"
+
+
+def test_what_is_judged_and_drawn_stays_chosen(page: BuiltPage, studio: Studio) -> None:
+    for number, name in enumerate(("warm", "cool")):
+        add_adapter(studio, name, number + 1, model="demo")
+    shown = page.fire("tab-judge", "select", judge_adapter="warm", grid_adapter="warm", grid_checkpoints=["50", "75"])
+    assert shown[page.component("judge-adapter")].value == shown[page.component("grid-adapter")].value == "warm"
+    assert shown[page.component("grid-checkpoints")].value == ["50"], "75 is none of its checkpoints"
+    assert not shown[page.component("judge-run")].visible
+    made = [make_judge_run(studio.workspace, 1, "warm", first=number) for number in (500, 600)]
+    first, second = sorted(made, key=lambda run: run.id)
+    judge_all(studio, first, "w")
+    shown = page.fire("judge-run", "input", judge_run=first.id)
+    assert shown[page.component("judge-board")] == first.id
+    assert json.loads(shown[page.component("verdict-card")])["run"] == first.id
+    shown = page.fire("tab-judge", "select", judge_run="of an earlier life")
+    assert shown[page.component("judge-board")] == second.id, "the newest"
+    assert shown[page.component("verdict-card")] == ""
+    assert shown[page.component("judge-run")].visible
+    bases = [one.id for one in studio.store.candidates() if one.recipe and not one.recipe.adapters]
+    pair = studio.store.add_pair(bases[0], _same_prompt(studio, bases[0]), purpose="judge", run_id=second.id)
+    studio.store.vote("a vote on two images of the base", pair.id, "left")
+    judge_all(studio, second, "w")
+    shown = page.fire("judge-run", "input", judge_run=second.id)
+    assert "not one image with and one without the adapter" in shown[page.component("judge-title")]
+    assert page.fire("judge-run", "input", judge_run=first.id)[page.component("verdict-card")]
+
+
+def _same_prompt(studio: Studio, candidate_id: int) -> int:
+    """Another image of the base model, of the same prompt."""
+    recipe = studio.store.candidate(candidate_id).recipe
+    assert recipe
+    made = recipe.model_copy(update={"seed": recipe.seed + 77})
+    return studio.store.add_candidate(Image.new("RGB", (64, 64), (1, 2, 3)), made).id
 
 
 def test_the_note_stays_with_what_stands_in_the_model_field(page: BuiltPage) -> None:
@@ -167,8 +204,8 @@ def test_an_error_is_shown_as_text(page: BuiltPage) -> None:
 
 
 def test_prompts_that_get_no_pair_are_mentioned() -> None:
-    assert "left out" not in text.started_generate(24, 24)
-    assert "(60)" in text.started_generate(24, 60)
+    assert "left out" not in text_generate.started_generate(24, 24)
+    assert "(60)" in text_generate.started_generate(24, 60)
 
 
 def test_every_setting_of_a_training_stands_on_its_page(page: BuiltPage) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app import text
+from app.adapters import Adapters
 from app.overview import Overview, gpu_warning
 from app.progress import RunProgress, health
 from app.studio import WANTED_VOTES, Studio
@@ -148,6 +148,48 @@ def test_the_plan_knows_the_pace_of_the_last_run(studio: Studio, demo_sha256: st
     run.write_status(run.status().model_copy(update={"state": "done"}))
     assert studio.plan({"steps": 40}).eta_s == pytest.approx(20.0)
     assert "about 20 s" in studio.plan({"steps": 40}).sentence
+
+
+def measured(studio: Studio, verb: Any, **settings: Any) -> RunFolder:
+    """A run whose dry step told something."""
+    config = TrainConfig(**settings).model_dump(mode="json")
+    run = RunFolder.create(studio.jobs.root, verb, {**config, "memory": "split", "checkpointing": "none"})
+    content = {"seconds_per_step": 2.0, "peak_gib": 6.123, "total_gib": 11.9, "steps": 3}
+    (run.path / "preflight.json").write_text(json.dumps(content), encoding="utf-8")
+    run.write_status(run.status().model_copy(update={"state": "done"}))
+    return run
+
+
+def test_the_plan_tells_memory_and_time_as_a_dry_step_measured_them(studio: Studio, demo_sha256: str) -> None:
+    vote(studio, range(5), demo_sha256)
+    assert not studio.plan({}).measured
+    measured(studio, "measure")
+    plan = studio.plan({"steps": 60})
+    assert plan.measured
+    assert plan.eta_s == pytest.approx(120.0)
+    assert "60 steps, about 2 min and 6.1 of 12 GiB, as measured with these settings." in plan.sentence
+    assert studio.plan({"steps": 60, "memory": "split"}).measured
+    for other in ({"rank": 32}, {"size_px": 128}, {"memory": "joint"}, {"loss": "ipo"}):
+        assert not studio.plan(other).measured, other
+    measured(studio, "train", rank=32)
+    assert studio.plan({"rank": 32}).measured
+
+
+@pytest.mark.parametrize("content", ["[1", "{}", '{"seconds_per_step": "x", "peak_gib": 1, "total_gib": 1}', "[]"])
+def test_a_damaged_measurement_is_none(studio: Studio, demo_sha256: str, content: str) -> None:
+    vote(studio, range(5), demo_sha256)
+    (measured(studio, "measure").path / "preflight.json").write_text(content, encoding="utf-8")
+    assert not studio.plan({}).measured
+
+
+def test_measuring_is_a_job(studio: Studio, demo_sha256: str) -> None:
+    with pytest.raises(DataError, match="nothing to learn from"):
+        studio.measure({})
+    vote(studio, range(5), demo_sha256)
+    run = studio.measure({"rank": 16})
+    assert run.config()["rank"] == 16
+    finish(studio, run)
+    assert studio.training_runs() == [], "it is no training"
 
 
 def test_train_starts_a_run_with_the_forms_settings(studio: Studio, demo_sha256: str) -> None:
@@ -299,22 +341,8 @@ def test_judge_starts_and_its_verdict_lands_on_the_adapter(studio: Studio, tmp_p
     told = studio.verdict(run)
     assert told is not None
     assert (told.wins, told.losses) == (2, 0)
-    (card,) = studio.adapters()
-    assert card.verdict == told.sentence
-
-
-def test_a_card_says_what_is_wrong_with_its_file(studio: Studio) -> None:
-    path = add_adapter(studio)
-    (card,) = studio.adapters()
-    assert card.problem
-    assert card.note == text.WORKS_ONLY_HERE
-    path.unlink()
-    (card,) = studio.adapters()
-    assert card.problem == text.ADAPTER_GONE
-    with pytest.raises(AdapterError):
-        studio.adapter_path(card.record.id)
-    with pytest.raises(AdapterError):
-        studio.adapter_path(999)
+    (card,) = Adapters(studio).cards()
+    assert card.verdict == told
 
 
 def test_files_are_found_by_id_only(studio: Studio) -> None:

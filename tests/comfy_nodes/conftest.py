@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib.util
+import json
 import sys
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -34,6 +35,21 @@ class SDXLFromAnotherPack(SDXL):
     pass
 
 
+class Interrupted(Exception):
+    """ComfyUI's InterruptProcessingException."""
+
+
+@dataclass
+class Clip:
+    """A CLIP object: its patches lie in its patcher."""
+
+    patches: dict[str, list[Any]] = field(default_factory=dict)
+
+    @property
+    def patcher(self) -> Any:
+        return self
+
+
 @dataclass
 class Model:
     """A ModelPatcher: weights by name, patches per weight, clones on change."""
@@ -48,7 +64,7 @@ class Model:
         return SimpleNamespace(model_config=self.config(), model_type=SimpleNamespace(name=self.kind))
 
 
-def _run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
     """Run it in a thread of its own: the browser tests' event loop may still be running in this one."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(asyncio.run, coroutine).result()
@@ -60,36 +76,86 @@ def _load_torch_file(path: str, safe_load: bool = False) -> dict[str, torch.Tens
 
 
 def _load_lora_for_models(
-    model: Model, clip: None, lora: dict[str, torch.Tensor], strength: float, clip_strength: float
+    model: Model, clip: Clip | None, lora: dict[str, torch.Tensor], strength: float, clip_strength: float
 ) -> Any:
     patches = {name: list(has) for name, has in model.patches.items()}
     for name in model.weights:
         if f"lora_unet_{name}.lora_up.weight" in lora:
             patches.setdefault(name, []).append((strength, lora[f"lora_unet_{name}.lora_up.weight"]))
-    return Model(model.config, model.kind, model.weights, patches), clip
+    texts = {name: [(clip_strength, lora[name])] for name in lora if name.startswith("lora_te") and "up" in name}
+    return Model(model.config, model.kind, model.weights, patches), clip and Clip({**clip.patches, **texts})
+
+
+class _Routes:
+    """aiohttp's table of routes, as far as it is used."""
+
+    def __init__(self) -> None:
+        self.handlers: dict[tuple[str, str], Any] = {}
+
+    def get(self, path: str) -> Any:
+        return lambda handler: self.handlers.setdefault(("GET", path), handler)
+
+    def post(self, path: str) -> Any:
+        return lambda handler: self.handlers.setdefault(("POST", path), handler)
+
+
+@dataclass
+class Request:
+    """What a handler reads of a request."""
+
+    match_info: dict[str, str] = field(default_factory=dict)
+    body: str = "{}"
+
+    async def json(self) -> Any:
+        return json.loads(self.body)
 
 
 @dataclass
 class FakeComfy:
-    """What a test looks at: the node class, the lora folders, the texts drawn on nodes."""
+    """What a test looks at: the node classes, the lora folders, the texts drawn on nodes, what pages were told."""
 
     lora_folders: list[str] = field(default_factory=list)
     drawn: list[tuple[str, str]] = field(default_factory=list)
-    node: Any = None
+    told: list[tuple[str, Any]] = field(default_factory=list)
+    routes: _Routes = field(default_factory=_Routes)
+    hidden: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(unique_id="7", prompt=None))
+    interrupted: bool = False
+    pack: Any = None
+    node: Any = None  # Load Preference Adapter
+    send: Any = None
+    choose: Any = None
+
+    def call(self, method: str, path: str, request: Request | None = None) -> Any:
+        """What a route answers."""
+        return run(self.routes.handlers[method, path](request or Request()))
+
+    def check_interrupted(self) -> None:
+        if self.interrupted:
+            self.interrupted = False  # ComfyUI forgets it too, once it was heard
+            raise Interrupted
 
 
 def _install(monkeypatch: pytest.MonkeyPatch, fake: FakeComfy) -> None:
     kind = SimpleNamespace(Input=_Port, Output=_Port)
     io = SimpleNamespace(
-        ComfyNode=type("ComfyNode", (), {"hidden": SimpleNamespace(unique_id="7")}),
+        ComfyNode=type("ComfyNode", (), {"hidden": fake.hidden}),
         Schema=SimpleNamespace,
         NodeOutput=lambda *values: values,
-        Hidden=SimpleNamespace(unique_id="UNIQUE_ID"),
-        **dict.fromkeys(("Model", "Combo", "Float", "String"), kind),
+        Hidden=SimpleNamespace(unique_id="UNIQUE_ID", prompt="PROMPT"),
+        **dict.fromkeys(("Model", "Clip", "Image", "Combo", "Float", "Int", "String"), kind),
     )
-    server = SimpleNamespace(send_progress_text=lambda text, node: fake.drawn.append((text, node)))
+    server = SimpleNamespace(
+        send_progress_text=lambda text, node: fake.drawn.append((text, node)),
+        send_sync=lambda event, data: fake.told.append((event, data)),
+        routes=fake.routes,
+    )
+    web = SimpleNamespace(
+        json_response=lambda data, status=200: (status, data),
+        Response=lambda status=200, **content: (status, content.get("body") or content.get("text")),
+    )
     modules: dict[str, dict[str, Any]] = {
         "comfy": {},
+        "comfy.model_management": {"throw_exception_if_processing_interrupted": fake.check_interrupted},
         "comfy.sd": {"load_lora_for_models": _load_lora_for_models},
         "comfy.utils": {"load_torch_file": _load_torch_file},
         "comfy_api": {},
@@ -99,12 +165,14 @@ def _install(monkeypatch: pytest.MonkeyPatch, fake: FakeComfy) -> None:
             "add_model_folder_path": lambda kind, folder: {"loras": fake.lora_folders}[kind].append(folder),
         },
         "server": {"PromptServer": SimpleNamespace(instance=server)},
+        "aiohttp": {"web": web},
     }
     for name, content in modules.items():
         module = ModuleType(name)
         vars(module).update(content)
         monkeypatch.setitem(sys.modules, name, module)
-    sys.modules["comfy"].__dict__.update(sd=sys.modules["comfy.sd"], utils=sys.modules["comfy.utils"])
+    parts = ("sd", "utils", "model_management")
+    vars(sys.modules["comfy"]).update({part: sys.modules[f"comfy.{part}"] for part in parts})
 
 
 @pytest.fixture
@@ -123,13 +191,14 @@ def comfy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, repository: Path, wor
     assert spec is not None
     assert spec.loader is not None
     pack = importlib.util.module_from_spec(spec)
-    for part in ("", ".nodes", ".fit", ".header", ".workspace"):
+    for part in ("", *(f".{path.stem}" for path in (repository / "comfy_nodes").glob("*.py"))):
         monkeypatch.setitem(sys.modules, name + part, pack)  # so that monkeypatch takes them away again
         del sys.modules[name + part]
     sys.modules[name] = pack
     spec.loader.exec_module(pack)
-    extension = _run(pack.comfy_entrypoint())  # ComfyUI 0.8.0 calls no more than this and get_node_list
-    (fake.node,) = _run(extension.get_node_list())
+    extension = run(pack.comfy_entrypoint())  # ComfyUI 0.8.0 calls no more than this and get_node_list
+    fake.pack = sys.modules[f"{name}.nodes"]
+    fake.node, fake.send, fake.choose = run(extension.get_node_list())
     return fake
 
 

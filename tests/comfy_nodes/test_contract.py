@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from comfy_nodes.fit import adapter_family, describe, refuse_unusable, wrong_family, wrong_prediction
-from comfy_nodes.header import AdapterProblem, Header, read_header
+from comfy_nodes.fit import Outcome, adapter_family, describe, refuse_unusable, wrong_family, wrong_prediction
+from comfy_nodes.header import Header, read_header
+from comfy_nodes.problem import PackProblem
 from sdpo_core.models.adapter import save_adapter
 from sdpo_core.models.lora import Lora
 from sdpo_core.models.registry import load_model
@@ -37,7 +38,7 @@ def test_the_pack_reads_what_the_file_says_about_itself(adapter: tuple[Path, Lor
     assert wrong_family(header, ["SDXL"]) is not None
     assert wrong_prediction(header, "EPS") is None
     assert wrong_prediction(header, "V_PREDICTION") is not None
-    said = describe(adapter[0], header, patched=header.modules, strength=1.0, model_type="EPS")
+    said = describe("my-taste", header, Outcome(header.modules, header.modules, 0, "EPS"), strength=1.0)
     assert f"{header.modules} of {header.modules} modules patched" in said
     assert "Learned from 60 pairs in 100 steps." in said
     assert "⚠" not in said
@@ -45,7 +46,7 @@ def test_the_pack_reads_what_the_file_says_about_itself(adapter: tuple[Path, Lor
 
 def test_an_adapter_of_a_narrow_model_is_refused(adapter: tuple[Path, Lora]) -> None:
     header = read_header(adapter[0])
-    with pytest.raises(AdapterProblem, match="works only in the studio"):
+    with pytest.raises(PackProblem, match="works only in the studio"):
         refuse_unusable(adapter[0], header)
     wide = {name: (320, *shape[1:]) if "to_q.lora_up" in name else shape for name, shape in header.shapes.items()}
     refuse_unusable(adapter[0], Header(wide, header.metadata))

@@ -8,35 +8,19 @@ from PIL import Image
 
 from demo.scenes.captions import claims
 from sdpo_core.config import GenerateConfig, JudgeConfig, repository_root
+from sdpo_core.drawing import run_generate
 from sdpo_core.errors import AdapterError, DataError
 from sdpo_core.evaluation.compare import judge_prompts, run_judge
+from sdpo_core.files.adapter_info import read_adapter_info
+from sdpo_core.files.hashing import sha256_file
 from sdpo_core.files.model_info import inspect_model
-from sdpo_core.generation import run_generate
 from sdpo_core.models.adapter import load_adapter, save_adapter
-from sdpo_core.models.lora import Lora
 from sdpo_core.models.registry import load_model
 from sdpo_core.preferences.records import Candidate, Pair
 from sdpo_core.preferences.store import Store
 from sdpo_core.training.runs import Reporter, RunFolder, Status
-from tests.models.test_lora import shake
-from tests.tiny_model import build_tiny_pipeline
 
 PROMPTS = repository_root() / "assets" / "prompts"
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_tiny_pipeline(tmp_path_factory.mktemp("tiny"))
-
-
-@pytest.fixture(scope="module")
-def adapter(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    model = load_model(str(folder), device="cpu")
-    lora = Lora.create(model, rank=4, alpha=4.0, targets="attention", seed=0)
-    shake(lora)
-    path = tmp_path_factory.mktemp("adapter") / "taste.safetensors"
-    save_adapter(path, lora, info=model.info, sdpo={}, title="taste")
-    return path
 
 
 @pytest.fixture
@@ -137,6 +121,37 @@ def test_built_in_prompts_that_were_voted_on_are_left_out(
     vote_on(folder, tmp_path, built_in[0])
     run, store = judge()
     assert [pair.left.prompt for pair in store.open_pairs(purpose="judge", run_id=run.id)] == built_in[1:4]
+
+
+def test_prompts_of_judgements_that_train_are_left_out(
+    judge: Callable[..., tuple[RunFolder, Store]], folder: Path, tmp_path: Path
+) -> None:
+    run, store = judge(comparisons=2)
+    first, second, third = (PROMPTS / "judge-general.txt").read_text().splitlines()[:3]
+    for pair in store.open_pairs(purpose="judge", run_id=run.id):
+        store.vote(f"vote-{pair.id}", pair.id, "left")
+    again, _ = judge(comparisons=1)
+    assert [pair.left.prompt for pair in store.open_pairs(purpose="judge", run_id=again.id)] == [first]
+    store.train_on_judgement(run.id, trains=True)
+    later, _ = judge(comparisons=1)
+    assert [pair.left.prompt for pair in store.open_pairs(purpose="judge", run_id=later.id)] == [third]
+    with pytest.raises(DataError, match="voted on for training"):
+        judge(comparisons=1, prompts=(second,))
+
+
+def test_judging_proves_that_the_adapter_loads(
+    judge: Callable[..., tuple[RunFolder, Store]], folder: Path, adapter: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "adapters").mkdir()
+    copy = tmp_path / "adapters" / "mine.safetensors"
+    copy.write_bytes(adapter.read_bytes())
+    base_sha256 = inspect_model(str(folder)).sha256
+    with Store(tmp_path) as store:
+        store.add_adapter(name="mine", path=copy, sha256=sha256_file(copy), base_sha256=base_sha256, run_id="r")
+    _, store = judge(adapter="mine", comparisons=1)
+    fit = store.find_adapter("mine").fit
+    assert fit
+    assert fit.matched == fit.modules == read_adapter_info(copy).modules
 
 
 def test_an_adapter_that_does_not_fit_is_refused(

@@ -3,6 +3,7 @@
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -54,10 +55,11 @@ class Judging:
         self.store = Store(folder)
         self.run = RunFolder.create(folder / "runs", "judge", {"comparisons": comparisons})
         self.seed = 0
+        self.prompt = "a lake"
 
     def candidate(self, adapter: bool) -> Candidate:
         recipe = Recipe(
-            prompt="a lake",
+            prompt=self.prompt,
             seed=self.seed,
             sampler="ddim",
             steps=20,
@@ -165,6 +167,32 @@ def test_run_that_ended_early_says_so(judging, state: State) -> None:
         "You preferred the adapter in 6 of 6, likely between 61 % and 100 %. Only 6 of the 20 planned comparisons "
         "were made."
     )
+
+
+def test_the_verdict_tells_every_prompt_and_what_was_judged(judging) -> None:
+    one = judging(4)
+    one.compare("win", 2)
+    one.prompt = "a hill"
+    one.compare("loss")
+    one.compare("tie")
+    found = verdict(one.store, one.run)
+    assert found
+    assert (found.adapter_sha256, found.strength) == ("a" * 64, 1.0)
+    assert [(share.prompt, share.wins, share.losses, share.ties) for share in found.by_prompt()] == [
+        ("a lake", 2, 0, 0),
+        ("a hill", 0, 1, 1),
+    ]
+    hill = found.by_prompt()[1]
+    assert (hill.win_rate, hill.low, hill.high) == (0.25, *wilson_interval(0.5, 2))
+    assert [(told.prompt, told.seed, told.outcome) for told in found.outcomes] == [
+        ("a lake", 1, "win"),
+        ("a lake", 2, "win"),
+        ("a hill", 3, "loss"),
+        ("a hill", 4, "tie"),
+    ]
+    for told in found.outcomes:
+        base, ours = (np.asarray(Image.open(one.store.image_path_by_sha(sha))) for sha in (told.base, told.adapter))
+        assert (base[0, 0, 1], ours[0, 0, 1]) == (0, 255), "the sides are told apart"
 
 
 def test_what_is_no_comparison_is_refused(judging, tmp_path: Path) -> None:

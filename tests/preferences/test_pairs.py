@@ -52,7 +52,7 @@ def test_all_pairs_train_when_asked_for_whatever_made_them(store: Store) -> None
     found = training_pairs(store, BASE, "all")
     assert [v.pair for v in found.usable] == [own, foreign, adapted]
     assert found.sentence() == (
-        "3 pairs can train, 2 of them not made by this base model alone; kept aside: 1 a tie, 1 with an image gone "
+        "3 pairs can train, 2 of them not made by this base model alone; kept aside: 1 tie, 1 with an image gone "
         "from disk."
     )
     assert training_pairs(store, BASE).foreign == 0

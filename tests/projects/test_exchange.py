@@ -16,6 +16,7 @@ from sdpo_core.errors import ProjectError
 from sdpo_core.preferences.database import Database
 from sdpo_core.preferences.images import MAX_PIXELS, encode_png
 from sdpo_core.preferences.imported import ImportedPair
+from sdpo_core.preferences.records import Fit
 from sdpo_core.preferences.store import Store
 from sdpo_core.projects import archive, contents
 from sdpo_core.projects.contents import Model
@@ -54,7 +55,13 @@ def fill(workspace: Path) -> None:
         path = workspace / "adapters" / "warm.safetensors"
         sha256 = write_adapter(path)
         path.with_suffix(".png").write_bytes(encode_png(picture(7)))
-        store.add_adapter(name="warm", path=path, sha256=sha256, base_sha256=BASE, run_id="20261121-100000-train-ab12")
+        fit = Fit(modules=1, matched=1)
+        record = store.add_adapter(
+            name="warm", path=path, sha256=sha256, base_sha256=BASE, run_id="20261121-100000-train-ab12", fit=fit
+        )
+        store.note_on_adapter(record.id, "for evenings")
+        store.recommend(record.id, 0.75)
+        store.train_on_judgement("20261121-100000-judge-ab12", trains=True)
 
 
 def told(workspace: Path) -> dict[str, Any]:
@@ -70,7 +77,8 @@ def told(workspace: Path) -> dict[str, Any]:
             ],
             "open": [(pair.left.key, pair.right.key) for pair in open_pairs],
             "recipes": {c.key: (c.recipe, c.image_sha256, c.negative) for c in store.candidates()},
-            "adapters": [(a.name, a.path, a.sha256, a.run_id) for a in store.adapters()],
+            "adapters": [(a.name, a.path, a.sha256, a.run_id, a.note, a.strength, a.fit) for a in store.adapters()],
+            "judged": [(v.pair.left.key, v.vote.uuid) for v in store.judged_pairs()],
         }
 
 
@@ -344,6 +352,10 @@ def row(lines: list[dict[str, Any]], table: str) -> dict[str, Any]:
     return next(line for line in lines if line.get("table") == table)
 
 
+def judged_row(lines: list[dict[str, Any]]) -> dict[str, Any]:
+    return next(line for line in lines if line.get("purpose") == "judge")
+
+
 CHANGES: list[tuple[Callable[[list[dict[str, Any]]], Any], str]] = [
     (lambda lines: lines.pop(0), "does not say that it is a project"),
     (lambda lines: lines[0]["project"].update(format=2), "newer version of the studio"),
@@ -375,6 +387,11 @@ CHANGES: list[tuple[Callable[[list[dict[str, Any]]], Any], str]] = [
     (lambda lines: row(lines, "adapters").update(name="latest"), "needs a name"),
     (lambda lines: row(lines, "adapters").update(sha256="../../evil"), "named by a hash"),
     (lambda lines: row(lines, "adapters").update(preview="../../evil"), "named by a hash"),
+    (lambda lines: row(lines, "adapters").update(note="x" * 2001), "note that is too long"),
+    (lambda lines: row(lines, "adapters").update(strength=9.0), "strength BETWEEN"),
+    (lambda lines: row(lines, "adapters").update(matched=9), "matched BETWEEN"),
+    (lambda lines: row(lines, "pairs").update(trains_since="2026-11-21T10:00:00+00:00"), "purpose = 'judge'"),
+    (lambda lines: judged_row(lines).update(trains_since="long ago"), "Invalid isoformat"),
     (lambda lines: lines.append(lines[-1]), "stands there twice"),
     (lambda lines: lines.insert(1, {"project": {}}), "names no table"),
 ]

@@ -13,8 +13,8 @@ from PIL import Image
 from torch.testing import assert_close
 
 from sdpo_core.config import GenerateConfig, TrainConfig
+from sdpo_core.drawing import run_generate
 from sdpo_core.files.adapter_info import read_adapter_info
-from sdpo_core.generation import run_generate
 from sdpo_core.models.adapter import prove_adapter
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora

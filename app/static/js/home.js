@@ -102,7 +102,7 @@ function drawNext(status) {
   const job = status.job?.running ? status.job : null;
   next.dataset.kind = status.next ? "step" : job ? "job" : "none";
   nextText.textContent = status.next?.text ?? (job ? fill(text.working, { name: window.sdpoJobNames?.[job.verb] ?? job.verb }) : text.allDone);
-  const tab = status.next?.tab ?? (job ? { generate: "generate", download: "generate", train: "train", judge: "judge" }[job.verb] : "");
+  const tab = status.next?.tab ?? (job ? { generate: "generate", download: "generate", import: "generate", measure: "train", train: "train", judge: "judge", grid: "judge" }[job.verb] : "");
   nextButton.hidden = !tab;
   nextButton.dataset.tab = tab ?? "";
   nextButton.textContent = status.next?.button ?? text.look;

@@ -12,6 +12,7 @@ let phase = null;
 let snapshot = null;
 let stopping = "";
 let notStopped = ""; // why the last wish to stop could not be passed on
+let notNoticed = ""; // why there will be no notifications
 const seen = new Map(); // runs that were watched while they ran -> when they were last seen running
 
 const facts = make("dl", { class: "top-facts", "aria-label": text.factsLabel });
@@ -43,7 +44,7 @@ const theme = make("button", {
 root.replaceChildren(
   make("div", { class: "top-line" },
     make("span", { class: "top-mark", "aria-hidden": "true" }, make("i"), make("i")),
-    make("h1", { text: text.name }), make("p", { class: "top-tagline", text: text.tagline }), facts, theme),
+    make("h1", { text: text.name }), make("p", { class: "top-tagline", text: text.tagline }), facts, bell, theme),
   jobBox, nextBox, warnings,
 );
 
@@ -62,7 +63,8 @@ function draw() {
 function drawJob(job) {
   if (job?.running) seen.set(job.id, Date.now());
   else notStopped = "";
-  jobBox.hidden = !job || !(job.running || worthShowing(job));
+  const on = job?.running || job?.waiting; // drawing ahead of the votes comes and goes: the bar stays, or the page would jump
+  jobBox.hidden = !job || !(on || worthShowing(job));
   root.dataset.run = job?.id ?? "";
   root.dataset.verb = job?.verb ?? "";
   root.dataset.state = job?.state ?? "none";
@@ -70,19 +72,19 @@ function drawJob(job) {
   if (jobBox.hidden) return;
   const share = job.total ? Math.min(100, Math.round((100 * job.step) / job.total)) : 0;
   jobBox.dataset.state = job.state;
-  jobName.textContent = job.running ? text.names[job.verb] : text[job.state][job.verb];
+  jobName.textContent = on ? text.names[job.verb] : text[job.state][job.verb];
   jobMessage.textContent = job.message;
   jobMessage.title = job.message;
   jobTime.textContent = job.running && job.eta ? `${share} % · ${job.eta} ${text.left}` : job.running && job.total ? `${share} %` : "";
-  jobBar.hidden = !job.running;
+  jobBar.hidden = !on;
   jobBar.classList.toggle("unknown", !job.total);
   jobBar.setAttribute("aria-valuenow", share);
   jobBar.firstChild.style.width = job.total ? `${share}%` : "";
   const asked = stopping === job.id || job.state === "stopping";
-  stopButton.hidden = !job.running;
+  stopButton.hidden = !on;
   stopButton.disabled = asked;
   stopButton.textContent = asked ? text.stopping : job.verb === "train" ? text.stopAndKeep : text.stop;
-  dismissButton.hidden = job.running;
+  dismissButton.hidden = on;
 }
 
 function isOpen(tab) {
@@ -99,7 +101,7 @@ function worthShowing(job) {
 }
 
 function drawWarnings(told) {
-  const sentences = [...told, notStopped, others.size >= MOST_OTHER_TABS ? text.manyTabs : ""].filter(Boolean);
+  const sentences = [...told, notStopped, notNoticed, others.size >= MOST_OTHER_TABS ? text.manyTabs : ""].filter(Boolean);
   const shown = [...warnings.children].map((item) => item.textContent);
   if (shown.join("\n") === sentences.join("\n")) return; // an alert that is written again is read out again
   warnings.hidden = sentences.length === 0;
@@ -141,9 +143,11 @@ async function poll() {
       if (snapshot && snapshot.project !== reply.project) window.location.reload(); // every widget shows the other one
       snapshot = reply;
       draw();
+      announce(reply.job);
       window.sdpoStatus = reply;
       window.dispatchEvent(new CustomEvent("sdpo:status", { detail: reply }));
-      const now = `${reply.job?.id} ${reply.job?.state} ${reply.job?.running}`;
+      const waiting = reply.job?.waiting;
+      const now = `${reply.job?.id} ${waiting ? "running" : reply.job?.state} ${waiting || reply.job?.running}`;
       if (phase !== null && phase !== now) trigger("job_changed");
       phase = now;
     } else {
@@ -175,7 +179,12 @@ function pause(ms) {
   });
 }
 
-listen(document, "visibilitychange", () => { if (!document.hidden) wake?.(); });
+listen(document, "visibilitychange", () => { if (!document.hidden) { wake?.(); if (!wasRunning) drawEnd(); } });
+listen(window, "focus", () => { if (!wasRunning) drawEnd(); });
+listen(window, "sdpo:notice-refused", () => {
+  notNoticed = text.noticesRefused;
+  if (snapshot) drawWarnings(snapshot.warnings);
+});
 listen(document, "click", (event) => {
   const tab = event.target.closest?.("[role=tab]");
   if (!tab) return;

@@ -1,0 +1,161 @@
+"""What the page Judge does with grids: one prompt at several strengths and steps of training, and the choice from it.
+
+Messages may be anything; replies are plain JSON.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from app import text_judge as text
+from app.forms import filled
+from app.judging import moment
+from app.studio import Studio
+from sdpo_core.config import GridConfig
+from sdpo_core.errors import ConfigError, RunError, SdpoError
+from sdpo_core.evaluation.grid_plan import GridPlan, cell_path, pick, read_plan
+from sdpo_core.preferences.records import AdapterRecord
+from sdpo_core.training.runs import FINISHED, RunFolder
+
+Reply = dict[str, Any]
+
+
+class GridRequest(BaseModel):
+    """A grid by its run's id."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    run: str = Field(max_length=120)
+
+
+class Pick(GridRequest):
+    """An image of a grid."""
+
+    row: int
+    column: int
+
+
+class Grids:
+    """The grids of a `Studio`'s open project."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+
+    def runs(self) -> list[RunFolder]:
+        """All grids, newest first."""
+        return [run for run in self._studio.readable("grid") if {"adapter", "prompt"} <= run.config().keys()]
+
+    def find(self, run_id: Any) -> RunFolder | None:
+        """The grid of this id, which may be anything; else the newest one, else None."""
+        runs = self.runs()
+        return next((run for run in runs if run.id == run_id), runs[0] if runs else None)
+
+    def choices(self) -> list[tuple[str, str]]:
+        """All grids for a list: what they are called, and their id. Newest first."""
+        return [(_listed(run), run.id) for run in self.runs()]
+
+    def steps(self, adapter_name: Any) -> list[int]:
+        """Steps of whose checkpoints an adapter's grid can have rows; empty for an unknown one."""
+        try:
+            return [*self._trained(self._studio.store.find_adapter(str(adapter_name))).checkpoint_adapters()]
+        except SdpoError:
+            return []
+
+    def start(self, adapter_name: Any, form: Mapping[str, Any]) -> RunFolder:
+        """Draw a grid of an adapter. The form holds fields of `GridConfig`; `strengths` may be text."""
+        record = self._studio.require_adapter(adapter_name)
+        values = filled({name: value for name, value in form.items() if value != []})
+        if isinstance(values.get("strengths"), str):
+            values["strengths"] = _numbers(values["strengths"])
+        config = GridConfig.parse({**self._studio.where(record), **values, "adapter": record.name})
+        return self._studio.jobs.start("grid", config)
+
+    def shown(self, message: Any) -> Reply:
+        """A grid as far as it is drawn."""
+        return _told(lambda: self._shown(self._open(GridRequest.model_validate(message).run)))
+
+    def pick(self, message: Any) -> Reply:
+        """Make the checkpoint and strength of an image the recommended ones."""
+
+        def act() -> Reply:
+            wish = Pick.model_validate(message)
+            run = self._open(wish.run)
+            if not _is_cell(read_plan(run), wish.row, wish.column):
+                raise RunError(text.NO_SUCH_IMAGE)
+            record = pick(self._studio.store, run, wish.row, wish.column)
+            return {**self._shown(run), "sentence": text.picked(record.name, record.strength or 0.0)}
+
+        return _told(act)
+
+    def image_path(self, run_id: str, row: int, column: int) -> Path:
+        """An image of a grid; raises `RunError` when there is none. `run_id` may be hostile."""
+        path = cell_path(self._open(run_id), row, column)
+        if not path.is_file():
+            raise RunError(text.NO_SUCH_IMAGE)
+        return path
+
+    # ------------------------------------------------------------------------------------------------------ helpers
+
+    def _open(self, run_id: str) -> RunFolder:
+        run = next((run for run in self.runs() if run.id == run_id), None)
+        if run is None:
+            raise RunError(text.NO_SUCH_GRID)
+        return run
+
+    def _trained(self, record: AdapterRecord) -> RunFolder:
+        return self._studio.jobs.open(record.run_id, "train")
+
+    def _shown(self, run: RunFolder) -> Reply:
+        plan, status = read_plan(run), self._studio.jobs.status(run)
+        running = status.state not in FINISHED
+        if plan is None:
+            failed = status.message if status.state == "failed" else ""
+            return {"run": run.id, "rows": [], "running": running, "error": failed, "ok": not failed}
+        columns = range(len(plan.strengths))
+        recommended = {record.sha256: record.strength for record in self._studio.store.adapters()}
+        return {
+            "run": run.id,
+            "prompt": plan.prompt,
+            "seed": plan.seed,
+            "strengths": plan.strengths,
+            "running": running,
+            "rows": [
+                {
+                    "step": row.step,
+                    "drawn": [cell_path(run, number, column).is_file() for column in columns],
+                    "recommended": recommended.get(row.sha256),
+                }
+                for number, row in enumerate(plan.rows)
+            ],
+        }
+
+
+def _is_cell(plan: GridPlan | None, row: int, column: int) -> bool:
+    return plan is not None and 0 <= row < len(plan.rows) and 0 <= column < len(plan.strengths)
+
+
+def _numbers(written: str) -> list[float]:
+    """Numbers that somebody typed, parted by commas, semicolons or spaces."""
+    found: list[float] = []
+    for word in written.replace(",", " ").replace(";", " ").replace("−", "-").split():
+        try:
+            found.append(float(word))
+        except ValueError as error:
+            raise ConfigError(text.STRENGTHS_WRONG.format(given=word[:40])) from error
+    return found
+
+
+def _listed(run: RunFolder) -> str:
+    config = run.config()
+    return text.grid_listed(str(config["adapter"]), str(config["prompt"]), moment(run))
+
+
+def _told(act: Callable[[], Reply]) -> Reply:
+    try:
+        return {"ok": True, **act()}
+    except ValidationError:
+        return {"ok": False, "error": text.UNEXPECTED}
+    except SdpoError as error:
+        return {"ok": False, "error": str(error)}

@@ -1,0 +1,160 @@
+"""What the page Judge shows of blind tests: the verdict with its prompts and rounds, and whether its votes train.
+
+Messages may be anything; replies are plain JSON. Nothing here speaks of a blind test that has no verdict yet.
+"""
+
+import contextlib
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from app import text_judge as text
+from app.studio import Studio
+from sdpo_core.errors import AdapterError, RunError, SdpoError
+from sdpo_core.evaluation.judge import Comparison, Share, Verdict
+from sdpo_core.training.runs import RunFolder
+
+Reply = dict[str, Any]
+
+
+class LetTrain(BaseModel):
+    """Whether the votes of a blind test should train."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    run: str = Field(max_length=120)
+    trains: bool
+
+
+class Judging:
+    """The blind tests of a `Studio`'s open project."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+
+    def find(self, run_id: Any) -> RunFolder | None:
+        """The blind test of this id, which may be anything; else the newest one, else None."""
+        runs = self._studio.judge_runs()
+        return next((run for run in runs if run.id == run_id), runs[0] if runs else None)
+
+    def choices(self) -> list[tuple[str, str]]:
+        """All blind tests for a list: what they are called, and their id. Newest first."""
+        return [(self._listed(run), run.id) for run in self._studio.judge_runs()]
+
+    def title(self, run: RunFolder) -> str:
+        """What a blind test is about."""
+        config = run.config()
+        return text.judging(self._name(run), float(config.get("strength", 1.0)))
+
+    def shown(self, run: RunFolder) -> Reply | None:
+        """Everything that the verdict shows; None before the last vote."""
+        verdict = self._studio.verdict(run)
+        if verdict is None:
+            return None
+        return {
+            "run": run.id,
+            "sentence": verdict.sentence,
+            **_interval(verdict),
+            "counts": text.counts(verdict.wins, verdict.losses, verdict.ties),
+            "prompts": [self._prompt(share.prompt, share, verdict) for share in verdict.by_prompt()],
+            "rounds": self._rounds(run),
+            "comparisons": [self._comparison(one) for one in verdict.outcomes],
+            **self._trains(run, verdict),
+        }
+
+    def let_train(self, message: Any) -> Reply:
+        """Let the votes of a finished blind test train, or no longer; the reply holds what is shown now."""
+        try:
+            wish = LetTrain.model_validate(message)
+            run = self._studio.jobs.open(wish.run, "judge")
+            verdict = self._studio.verdict(run)
+            if verdict is None:
+                raise RunError(text.NOT_DONE)
+            self._studio.store.train_on_judgement(run.id, trains=wish.trains)
+            return {"ok": True, **self._trains(run, verdict)}
+        except ValidationError:
+            return {"ok": False, "error": text.UNEXPECTED}
+        except SdpoError as error:
+            return {"ok": False, "error": str(error)}
+
+    # ------------------------------------------------------------------------------------------------------ helpers
+
+    def _listed(self, run: RunFolder) -> str:
+        with contextlib.suppress(SdpoError):  # one with a damaged pair has no verdict and never will
+            told = self._studio.verdict(run)
+            if told:
+                return text.listed(self._name(run), moment(run), _score(told))
+        return text.listed(self._name(run), moment(run), text.UNFINISHED)
+
+    def _name(self, run: RunFolder) -> str:
+        """The adapter's name: as it is called now, where that is known."""
+        with contextlib.suppress(SdpoError):
+            told = self._studio.verdict(run)
+            for record in self._studio.store.adapters():
+                if told and record.sha256 == told.adapter_sha256:
+                    return record.name
+        return str(run.config().get("adapter"))
+
+    def _prompt(self, prompt: str, share: Share, verdict: Verdict) -> Reply:
+        marks = [one.outcome for one in verdict.outcomes if one.prompt == prompt]
+        return {"prompt": prompt, "score": _score(share), "marks": marks}
+
+    def _comparison(self, one: Comparison) -> Reply:
+        return {"prompt": one.prompt, "base": one.base, "adapter": one.adapter, "outcome": one.outcome}
+
+    def _rounds(self, shown: RunFolder) -> list[Reply]:
+        """All blind tests with a verdict, oldest first, so that rounds can be compared."""
+        found: list[Reply] = []
+        numbers = rounds_of(self._studio)
+        for run in reversed(self._studio.judge_runs()):
+            with contextlib.suppress(SdpoError):
+                told = self._studio.verdict(run)
+                if told:
+                    number = numbers.get(told.adapter_sha256, 1)
+                    name = text.round_name(number, self._name(run), told.strength, moment(run))
+                    found.append({"name": name, "score": _score(told), **_interval(told), "now": run.id == shown.id})
+        return found
+
+    def _trains(self, run: RunFolder, verdict: Verdict) -> Reply:
+        trains = bool(self._studio.store.judged_pairs(run.id))
+        return {"trains": trains, "trainsSentence": text.trains(verdict.comparisons, on=trains)}
+
+
+def rounds_of(studio: Studio) -> dict[str, int]:
+    """The round of every adapter file by its SHA-256: 1, and one more than that of the adapter that it continues."""
+    parents: dict[str, str] = {}
+    adapters = studio.store.adapters()
+    for record in adapters:
+        with contextlib.suppress(AdapterError):  # a file that is gone or damaged tells nothing
+            parent = (studio.headers.read(studio.workspace / record.path).sdpo or {}).get("continued_from")
+            if isinstance(parent, str):
+                parents[record.sha256] = parent
+
+    def round_of(sha256: str, seen: frozenset[str] = frozenset()) -> int:
+        parent = parents.get(sha256)
+        if parent is None or parent in seen:
+            return 1
+        return 1 + round_of(parent, seen | {sha256})
+
+    return {record.sha256: round_of(record.sha256) for record in adapters}
+
+
+def moment(run: RunFolder) -> str:
+    """When a run was begun, for a person."""
+    began = datetime.strptime(f"{run.id[:15]}+0000", "%Y%m%d-%H%M%S%z")
+    return f"{began.astimezone():%d %b, %H:%M}"
+
+
+def _score(share: Share) -> str:
+    return text.score(share.wins + share.ties / 2, share.comparisons)
+
+
+def _interval(share: Share) -> Reply:
+    return {
+        "win_rate": share.win_rate,
+        "low": share.low,
+        "high": share.high,
+        "interval": text.interval(share.low, share.high),
+        "plot": text.plot_in_words(share.win_rate, share.low, share.high),
+    }

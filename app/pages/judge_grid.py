@@ -1,0 +1,80 @@
+"""The part of the page Judge that draws grids: strengths of an adapter, and steps of its training."""
+
+import gradio as gr
+from gradio.blocks import Block
+
+from app import text
+from app import text_judge as words
+from app.components.results import strength_grid
+from app.grids import Grids
+from app.pages.common import BUSY, Context, Page, Updates, Values, choice, now, told
+from sdpo_core.config import GridConfig
+
+_STRENGTHS = ", ".join(f"{strength:g}" for strength in GridConfig.model_fields["strengths"].default)
+_SEED: int = GridConfig.model_fields["seed"].default
+
+
+def build_grid(context: Context) -> Page:
+    """The form, the list of grids, and the grid that is looked at."""
+    studio, bar, grids = context.studio, context.status_bar, Grids(context.studio)
+    with gr.Accordion(words.GRID_SETUP, open=False, elem_id="grid-setup"):
+        gr.Markdown(words.GRID_INTRO, elem_classes="page-intro")
+        with gr.Row(elem_classes="form-grid"):
+            adapter = choice(words.ADAPTER_LABEL, "grid-adapter", info=words.ADAPTER_INFO)
+            strengths = _field("strengths", _STRENGTHS, words.STRENGTHS_INFO)
+            checkpoints = choice(
+                text.FIELD_LABELS["checkpoints"], "grid-checkpoints", info=words.CHECKPOINTS_INFO, multiselect=True
+            )
+            prompt = _field("prompt", "", words.PROMPT_INFO)
+            seed = gr.Number(_SEED, label=text.FIELD_LABELS["seed"], info=words.SEED_INFO, elem_id="grid-seed")
+        start = gr.Button(words.GRID_BUTTON, elem_id="grid-start", elem_classes="wide-button")
+    chosen = choice(words.GRID_RUN_LABEL, "grid-run", visible=False)
+    grid = strength_grid(grids)
+    shown: list[Block] = [adapter, checkpoints, start, chosen, grid]
+
+    def view(values: Values, run_id: str | None) -> Updates:
+        names = studio.adapter_names()
+        kept = values[adapter] if values[adapter] in names else next(iter(names), None)
+        steps = [str(step) for step in grids.steps(kept)]
+        run, listed = grids.find(run_id), grids.choices()
+        return {
+            adapter: gr.Dropdown(names, value=kept),
+            checkpoints: gr.Dropdown(steps, value=_among(steps, values[checkpoints]), multiselect=True),
+            start: gr.Button(interactive=bool(names)),
+            chosen: gr.Dropdown(listed, value=run.id if run else None, visible=len(listed) > 1),
+            grid: run.id if run else "",
+        }
+
+    def draw(values: Values) -> Updates:
+        form = {
+            "strengths": values[strengths],
+            "checkpoints": values[checkpoints] or [],
+            "prompt": values[prompt],
+            "seed": values[seed],
+        }
+        run = grids.start(values[adapter], form)
+        gr.Info(words.STARTED_GRID, duration=5)
+        return {**view(values, run.id), bar: now()}
+
+    def look(values: Values) -> Updates:
+        return view(values, values[chosen])
+
+    def refresh(values: Values) -> Updates:
+        current = studio.jobs.current()
+        return view(values, current[0].id if current and current[1].verb == "grid" else values[chosen])
+
+    fields: set[Block] = {adapter, checkpoints, chosen}
+    start.click(told(draw), {*fields, strengths, prompt, seed}, [*shown, bar], **BUSY)
+    adapter.input(told(look), fields, shown, **BUSY)
+    chosen.input(told(look), fields, shown, **BUSY)
+    return Page(outputs=shown, inputs=fields, refresh=refresh)
+
+
+def _among(steps: list[str], chosen: object) -> list[str]:
+    """What is still there of the chosen steps; a page may have sent anything."""
+    return [step for step in steps if step in chosen] if isinstance(chosen, list) else []
+
+
+def _field(name: str, value: str, info: str) -> gr.Textbox:
+    label = text.FIELD_LABELS[name]
+    return gr.Textbox(value, label=label, info=info, max_lines=1, max_length=10_000, elem_id=f"grid-{name}")

@@ -1,0 +1,285 @@
+"""Asking a running ComfyUI over its HTTP API: what it has, and an image from a graph. Only the standard library.
+
+Nothing is sent but the graph, and only to the address that a person gave.
+"""
+
+import json
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any, cast
+
+from PIL import ImageChops, ImageStat
+
+from sdpo_core.atomic import write_bytes
+from sdpo_core.errors import ComfyUIError
+from sdpo_core.files.adapter_info import read_adapter_info
+from sdpo_core.preferences.images import decode_image
+
+_ANSWER_S = 30.0
+_LOOK_EVERY_S = 0.5
+_MOST_BYTES = 64 * 2**20
+_SIZE_PX = {"sd15": 512, "sd20": 768, "sdxl": 1024}
+_PROMPT = "a lighthouse on a cliff at dawn, oil painting"
+_SEED, _STEPS, _GUIDANCE = 20261121, 12, 6.0
+
+Graph = dict[str, dict[str, Any]]
+
+
+class Client:
+    """A ComfyUI at an address. Every method raises `ComfyUIError` in words."""
+
+    def __init__(self, url: str) -> None:
+        parts = urllib.parse.urlsplit(url if "://" in url else f"http://{url}")
+        if parts.scheme not in ("http", "https") or not parts.netloc:
+            raise ComfyUIError(f"{url} is no address of a ComfyUI. Expected one such as http://127.0.0.1:8188.")
+        self.url = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+
+    def choices(self, node: str, name: str) -> list[str]:
+        """The values that an input of a node offers, such as the LoRAs that there are."""
+        told = self._json("GET", f"/object_info/{node}")
+        match told.get(node):
+            case {"input": {"required": {**inputs}}}:
+                entry: Any = inputs.get(name)
+            case _:
+                entry = None
+        match entry:
+            case [[*names], *_] | ["COMBO", {"options": [*names]}, *_]:
+                return [value for value in names if isinstance(value, str)]
+            case _:
+                raise ComfyUIError(f"{self.url} does not tell what {node} offers as {name}. Is it a ComfyUI?")
+
+    def lora_metadata(self, name: str) -> dict[str, Any]:
+        """What the header of a LoRA says, as ComfyUI reads it; empty when it says nothing."""
+        query = urllib.parse.urlencode({"filename": name})
+        try:
+            return self._json("GET", f"/view_metadata/loras?{query}")
+        except _NotFound:
+            return {}
+
+    def image(self, graph: Graph, timeout_s: float, on_wait: Callable[[float], None] = lambda _: None) -> bytes:
+        """Run `graph` and return the first image that comes out; `on_wait` hears the seconds gone by."""
+        prompt_id = str(self._json("POST", "/prompt", {"prompt": graph}).get("prompt_id"))
+        started = time.monotonic()
+        while (waited_s := time.monotonic() - started) < timeout_s:
+            told = self._json("GET", f"/history/{urllib.parse.quote(prompt_id)}").get(prompt_id)
+            if isinstance(told, dict):
+                return self._first_image(cast("dict[str, Any]", told))
+            on_wait(waited_s)
+            time.sleep(_LOOK_EVERY_S)
+        raise ComfyUIError(
+            f"{self.url} gave no image within {timeout_s:.0f} s. It may be busy with other jobs; look at its queue, "
+            "then try again."
+        )
+
+    def _first_image(self, told: Mapping[str, Any]) -> bytes:
+        for output in cast("dict[str, Any]", told.get("outputs") or {}).values():
+            match output:
+                case {"images": [{"filename": str(name), "subfolder": str(folder), "type": str(kind)}, *_]}:
+                    query = urllib.parse.urlencode({"filename": name, "subfolder": folder, "type": kind})
+                    return self._ask("GET", f"/view?{query}")
+                case _:
+                    continue
+        raise ComfyUIError(f"{self.url} ended the job without an image: {_reason(told)}.")
+
+    def _json(self, method: str, path: str, value: Any = None) -> dict[str, Any]:
+        data = self._ask(method, path, value)
+        try:
+            told: Any = json.loads(data)
+        except (ValueError, RecursionError) as error:
+            raise ComfyUIError(f"{self.url}{path} does not answer as a ComfyUI does. Check the address.") from error
+        if not isinstance(told, dict):
+            raise ComfyUIError(f"{self.url}{path} does not answer as a ComfyUI does. Check the address.")
+        return cast("dict[str, Any]", told)
+
+    def _ask(self, method: str, path: str, value: Any = None) -> bytes:
+        body = None if value is None else json.dumps(value).encode()
+        request = urllib.request.Request(
+            self.url + path, body, {"Content-Type": "application/json"} if body else {}, method=method
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=_ANSWER_S) as reply:
+                data = reply.read(_MOST_BYTES + 1)
+        except urllib.error.HTTPError as error:
+            with error:  # it is the reply, and holds the connection
+                if error.code == 404:
+                    raise _NotFound(f"{self.url} has nothing at {path}. Is it a ComfyUI, and new enough?") from error
+                raise ComfyUIError(f"{self.url} refuses: {_refusal(error)}.") from error
+        except (urllib.error.URLError, HTTPException, OSError) as error:
+            why = getattr(error, "reason", None) or error
+            raise ComfyUIError(f"No ComfyUI answers at {self.url} ({why}). Start it, or check the address.") from error
+        if len(data) > _MOST_BYTES:
+            raise ComfyUIError(f"{self.url}{path} answers with more than {_MOST_BYTES >> 20} MiB; that is no ComfyUI.")
+        return data
+
+
+class _NotFound(ComfyUIError):
+    """The address has nothing there."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Two images of one seed, without and with an adapter."""
+
+    without: Path
+    with_it: Path
+    difference: float  # mean over pixels and channels, of 255
+
+    @property
+    def acts(self) -> bool:
+        """Whether the adapter changed anything."""
+        return self.difference > 0
+
+    def sentence(self) -> str:
+        """In words."""
+        files = f"strength 0: {self.without}\n  strength 1: {self.with_it}"
+        if not self.acts:
+            return f"In ComfyUI it changes nothing: both images are the same.\n  {files}"
+        return f"In ComfyUI it changes the image, by {self.difference:.1f} of 255 levels on average.\n  {files}"
+
+
+def compare(
+    client: Client,
+    adapter: Path,
+    folder: Path,
+    *,
+    checkpoint: str | None = None,
+    size_px: int | None = None,
+    timeout_s: float = 1800.0,
+    on_wait: Callable[[float], None] = lambda _: None,
+) -> Compared:
+    """Have `client` draw one seed with ComfyUI's own LoraLoader at strength 0 and 1, and write both to `folder`.
+
+    `size_px` is the images' side; without it, that of the adapter's family. Raises `ComfyUIError`, `DiskError`.
+    """
+    lora = _listed(client, adapter)
+    info = read_adapter_info(adapter)
+    name = _checkpoint(client, checkpoint, str((info.sdpo or {}).get("base_name") or ""))
+    written: list[Path] = []
+    for strength in (0.0, 1.0):
+        graph = _graph(name, lora, strength, size_px or _SIZE_PX.get(info.family or "", 512))
+        path = folder / f"{adapter.stem}-strength-{strength:.0f}.png"
+        write_bytes(path, client.image(graph, timeout_s, on_wait))
+        written.append(path)
+    one, other = (decode_image(path) for path in written)
+    means = ImageStat.Stat(ImageChops.difference(one, other)).mean
+    return Compared(written[0], written[1], sum(means) / len(means))
+
+
+def _listed(client: Client, adapter: Path) -> str:
+    """The name under which this very file is among ComfyUI's LoRAs."""
+    named = [name for name in client.choices("LoraLoader", "lora_name") if _stem(name) == adapter.stem]
+    if not named:
+        raise ComfyUIError(
+            f"The ComfyUI at {client.url} has no LoRA named {adapter.name}. Copy the file into its models/loras, or "
+            "put the studio's nodes into it (install-comfy) and restart it."
+        )
+    own = read_adapter_info(adapter).metadata.get("sshs_model_hash")
+    for name in named:
+        if client.lora_metadata(name).get("sshs_model_hash") == own:
+            return name
+    raise ComfyUIError(
+        f"The LoRA named {named[0]} of the ComfyUI at {client.url} is another file than {adapter}. Copy this one there "
+        "under a name of its own."
+    )
+
+
+def _checkpoint(client: Client, wanted: str | None, trained_on: str) -> str:
+    names = client.choices("CheckpointLoaderSimple", "ckpt_name")
+    if wanted:
+        if wanted not in names:
+            raise ComfyUIError(f"The ComfyUI at {client.url} has no checkpoint {wanted}. It has: {_some(names)}.")
+        return wanted
+    fitting = [name for name in names if trained_on and _stem(name).casefold() == _stem(trained_on).casefold()]
+    if len(fitting) == 1 or len(names) == 1:
+        return (fitting or names)[0]
+    raise ComfyUIError(
+        f"Which of its checkpoints the ComfyUI at {client.url} should use is not clear. Name one with --checkpoint: "
+        f"{_some(names)}."
+    )
+
+
+def _graph(checkpoint: str, lora: str, strength: float, size_px: int) -> Graph:
+    """ComfyUI's default workflow with its own LoRA loader."""
+
+    def node(kind: str, **inputs: Any) -> dict[str, Any]:
+        return {"class_type": kind, "inputs": inputs}
+
+    strengths = {"strength_model": strength, "strength_clip": strength}
+    return {
+        "1": node("CheckpointLoaderSimple", ckpt_name=checkpoint),
+        "2": node("LoraLoader", model=["1", 0], clip=["1", 1], lora_name=lora, **strengths),
+        "3": node("CLIPTextEncode", clip=["2", 1], text=_PROMPT),
+        "4": node("CLIPTextEncode", clip=["2", 1], text=""),
+        "5": node("EmptyLatentImage", width=size_px, height=size_px, batch_size=1),
+        "6": node(
+            "KSampler",
+            model=["2", 0],
+            positive=["3", 0],
+            negative=["4", 0],
+            latent_image=["5", 0],
+            seed=_SEED,
+            steps=_STEPS,
+            cfg=_GUIDANCE,
+            sampler_name="euler",
+            scheduler="normal",
+            denoise=1.0,
+        ),
+        "7": node("VAEDecode", samples=["6", 0], vae=["1", 2]),
+        "8": node("PreviewImage", images=["7", 0]),
+    }
+
+
+def _stem(name: str) -> str:
+    return name.replace("\\", "/").rsplit("/", 1)[-1].removesuffix(".safetensors")
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "") if names else "none"
+
+
+def _reason(told: Mapping[str, Any]) -> str:
+    """Why a job failed, from its history."""
+    match told.get("status"):
+        case {"messages": [*messages]}:
+            for message in messages:
+                match message:
+                    case ["execution_error", {"exception_message": str(words)}]:
+                        return " ".join(words.split())
+                    case ["execution_interrupted", *_]:
+                        return "it was cancelled there"
+                    case _:
+                        continue
+        case _:
+            pass
+    return "it gives no reason"
+
+
+def _refusal(error: urllib.error.HTTPError) -> str:
+    """ComfyUI's own words about a graph that it does not take."""
+    try:
+        told: Any = json.loads(error.read(_MOST_BYTES))
+    except (ValueError, OSError, RecursionError):
+        return f"{error.code} {error.reason}"
+    words: list[str] = []
+    match told:
+        case {"error": {"message": str(message)}}:
+            words.append(message)
+        case _:
+            words.append(f"{error.code} {error.reason}")
+    match told:
+        case {"node_errors": {**nodes}}:
+            for node in nodes.values():
+                match node:
+                    case {"class_type": str(kind), "errors": [{"message": str(message), "details": str(details)}, *_]}:
+                        words.append(f"{kind}: {message} {details}".strip())
+                    case _:
+                        continue
+        case _:
+            pass
+    return "; ".join(words)

@@ -1,0 +1,287 @@
+"""The job `generate`: images for prompts, paired up to be voted on; and more of them while the person votes."""
+
+import itertools
+import math
+import secrets
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from sdpo_core.config import GenerateConfig
+from sdpo_core.errors import AdapterError, ConfigError, RunError, SdpoError
+from sdpo_core.files.hashing import sha256_file
+from sdpo_core.generation import Stopped, build_recipe, ensure_candidates
+from sdpo_core.models.attach import LoadedAdapter, attach_adapter, find_adapter_file
+from sdpo_core.models.family import DiffusionModel
+from sdpo_core.models.registry import load_configured
+from sdpo_core.preferences.prompt_text import parse_prompt, prompt_note
+from sdpo_core.preferences.records import Candidate, Recipe
+from sdpo_core.preferences.store import Store
+from sdpo_core.preferences.wildcards import Wordings
+from sdpo_core.training.runs import Reporter, RunFolder, list_runs
+
+_POLL_S = 0.1
+_LOOK_S = 0.5  # how often the pairs that wait are counted
+_SEEDS = 2**32
+_BATCH = 2  # images sampled together: a pair
+_ONE_ADAPTER = "One adapter acts at a time: several <lora:…> tags, or one beside a chosen adapter, have no effect."
+# What a warm job holds in memory; a request that wants another one needs a job of its own.
+_FIXED_WHILE_WARM = ("model", "device", "precision", "threads", "keep_warm_s")
+
+
+def run_generate(config: GenerateConfig, run: RunFolder, workspace: Path, reporter: Reporter) -> None:
+    """The job `generate`: images for every prompt into the store, neighbours as pairs; then serve requests while warm.
+
+    A stop keeps every finished image and ends in state stopped. Errors are `SdpoError`s; the caller reports them.
+    """
+    started = time.time()
+    reporter.say(0, "Loading the model…", force=True)
+    with Store(workspace) as store:
+        job = _Job(run, store, reporter, load_configured(config))
+        try:
+            stays = job.keep_ahead(config, started) if config.keep_ahead else job.make(config)
+            if config.keep_warm_s and stays:
+                job.serve(config, started)
+        except Stopped:
+            reporter.say(job.step, f"Stopped; {_pairs(job.made)} kept.", state="stopped", force=True)
+            run.answer("stop")
+        else:
+            reporter.say(job.step, f"Made {_pairs(job.made)}. {job.note}".strip(), state="done", force=True)
+
+
+@dataclass
+class _Job:
+    """The state of one `generate` job."""
+
+    run: RunFolder
+    store: Store
+    reporter: Reporter
+    model: DiffusionModel
+    step: int = 0  # sampler steps so far, a batch counting once
+    made: list[int] = field(default_factory=list)  # ids of the pairs, in the order of making
+    note: str = ""  # what the person should know: notation without effect, an adapter of another base
+    adapter: LoadedAdapter | None = None
+
+    def make(self, config: GenerateConfig) -> bool:
+        """All images and pairs that `config` asks for; each pair is in the store as soon as it has both images.
+
+        Raises `Stopped` between two sampler steps. Returns True: the job may stay for more.
+        """
+        prompts = Wordings(_wording_seed(config))
+        worded = [prompts.next(prompt) for prompt in config.prompts]
+        self.reporter.total = self.step + len(worded) * _steps(config)
+        notes = [prompt_note([*worded, config.negative], tags_act=True)]
+        for i, prompt in enumerate(worded):
+            self._make_one(config, prompt, i, notes)
+        return True
+
+    def keep_ahead(self, config: GenerateConfig, started: float) -> bool:
+        """Draw pair after pair while fewer than `keep_ahead` wait for a vote; returns whether the job may stay.
+
+        It ends when nothing was voted on for `keep_warm_s`, when a training run wants the memory (False for both), or
+        when a request came (True). `started` is as for `serve`.
+        """
+        assert config.keep_ahead is not None
+        prompts, notes = Wordings(_wording_seed(config)), list[str]()
+        for i, listed in enumerate(itertools.cycle(config.prompts)):
+            if (more := self._until_wanted(config, started)) is not None:
+                return more
+            prompt = prompts.next(listed)
+            notes[:1] = [prompt_note([prompt, config.negative], tags_act=True)]
+            missing = config.keep_ahead - self._waiting(config.keep_ahead)
+            self.reporter.total = self.step + max(1, missing) * _steps(config)
+            self._make_one(config, prompt, i, notes)
+        raise AssertionError("the prompts are never at their end")
+
+    def _until_wanted(self, config: GenerateConfig, started: float) -> bool | None:
+        """Wait until another pair is wanted (None), or the job is over (False), or there is a request (True)."""
+        assert config.keep_ahead is not None
+        idle_since = time.monotonic()
+        while (waiting := self._waiting(config.keep_ahead)) >= config.keep_ahead:
+            self.reporter.total = self.step
+            self.reporter.say(
+                self.step, f"{waiting} pairs wait for you. More are drawn as you vote. {self.note}".strip()
+            )
+            pause = time.monotonic() + _LOOK_S
+            while time.monotonic() < pause:
+                if self.reporter.stop_requested():
+                    raise Stopped
+                if next(self.run.requests(), None) is not None:
+                    return True
+                time.sleep(_POLL_S)
+            if time.monotonic() - idle_since >= config.keep_warm_s or self._training_waits(started):
+                return False
+        return None
+
+    def _waiting(self, enough: int) -> int:
+        """How many pairs wait for a vote, counted up to `enough`."""
+        return len(self.store.open_pairs(purpose="train", limit=enough))
+
+    def _make_one(self, config: GenerateConfig, prompt: str, index: int, notes: list[str]) -> None:
+        """The images and pairs of the `index`-th prompt; what a person should know is added to `notes`."""
+        notes.append(self._prepare(config, prompt))
+        self.note = " ".join(note for note in dict.fromkeys(notes) if note)
+        neighbour: Candidate | None = None
+        for recipes in self._batches(config, prompt, index):
+            for candidate in self._draw(recipes, f"Drawing “{prompt}”. {self.note}".strip()):
+                if neighbour:
+                    self.made.append(self.store.add_pair(neighbour.id, candidate.id, run_id=self.run.id).id)
+                neighbour = candidate
+
+    def serve(self, config: GenerateConfig, started: float) -> None:
+        """Answer requests in `control/` until none came for `keep_warm_s`, or a training run wants the memory.
+
+        `started` (seconds since the epoch) is when this job began: a training run queued since then is waited for.
+        """
+        idle_since = time.monotonic()
+        self.reporter.say(self.step, "Ready for more.", force=True)
+        while time.monotonic() - idle_since < config.keep_warm_s and not self._training_waits(started):
+            if self.reporter.stop_requested():
+                raise Stopped
+            request = next(self.run.requests(), None)
+            if request is None:
+                time.sleep(_POLL_S)
+                continue
+            if not self._answer(*request, config, started):
+                return
+            self.reporter.say(self.step, "Ready for more.", force=True)
+            idle_since = time.monotonic()
+
+    def _answer(self, name: str, content: dict[str, Any], config: GenerateConfig, started: float) -> bool:
+        """Do what a request asks for; returns whether the job may stay for more."""
+        first = len(self.made)
+        try:
+            asked = _requested(config, content)
+            if asked.keep_ahead:  # has no end to wait for
+                self.run.answer_request(name, {"pairs": []})
+                return self.keep_ahead(asked, started)
+            self.make(asked)
+        except Stopped:
+            self.run.answer_request(name, {"pairs": self.made[first:]})
+            raise
+        except SdpoError as error:  # the person reads it where they asked; the job goes on serving
+            self.run.answer_request(name, {"error": str(error)})
+        else:
+            self.run.answer_request(name, {"pairs": self.made[first:]})
+        return True
+
+    def _draw(self, recipes: list[Recipe], message: str) -> list[Candidate]:
+        def tick(steps: int = 1) -> None:
+            self.step += steps
+            if self.reporter.stop_requested():
+                raise Stopped
+            self.reporter.say(self.step, message)
+
+        tick(0)
+        end = self.step + recipes[0].steps
+        lora = self.adapter.lora if self.adapter else None
+        drawn = ensure_candidates(self.store, self.model, recipes, lora=lora, on_step=tick)
+        self.step = end  # also when the images were in the store already
+        return drawn
+
+    def _batches(self, config: GenerateConfig, prompt: str, index: int) -> list[list[Recipe]]:
+        """The recipes of the `index`-th prompt's images, in batches of two."""
+        count = config.candidates_per_prompt
+        sizes = [min(_BATCH, count - start) for start in range(0, count, _BATCH)]
+        adapters = (self.adapter.use,) if self.adapter else ()
+        sampling = self.adapter.taught(config) if self.adapter else config
+        seeds = iter(_seeds(config, index * count, count))
+        return [
+            [
+                build_recipe(
+                    self.model,
+                    sampling,
+                    prompt=prompt,
+                    negative=config.negative,
+                    seed=next(seeds),
+                    batch=size,
+                    adapters=adapters,
+                )
+                for _ in range(size)
+            ]
+            for size in sizes
+        ]
+
+    def _prepare(self, config: GenerateConfig, prompt: str) -> str:
+        """Have exactly the adapter on the model that the settings name, or else the prompt's one <lora:…> tag.
+
+        Returns what the person should know. The settings' adapter has to fit; a tag that was pasted in need not.
+        """
+        tags = parse_prompt(prompt).loras
+        if config.adapter or len(tags) != 1:
+            path = find_adapter_file(self.store, config.adapter) if config.adapter else None
+            self._attach(path, config.strength, config)
+            return " ".join(filter(None, (self.adapter.note if self.adapter else "", _ONE_ADAPTER if tags else "")))
+        (tag,) = tags
+        try:
+            self._attach(find_adapter_file(self.store, tag.name), tag.strength, config)
+        except AdapterError as error:
+            self._attach(None, 0.0, config)
+            return f"<lora:{tag.name}> has no effect: {error}"
+        return self.adapter.note if self.adapter else ""
+
+    def _attach(self, path: Path | None, strength: float, config: GenerateConfig) -> None:
+        """Have the adapter in `path`, or none, on the model; one that is there already is kept."""
+        branch = config.adapter_branch
+        if path and self.adapter and self.adapter.use.sha256 == sha256_file(path):
+            use = self.adapter.use.model_copy(update={"strength": strength, "branch": branch})
+            self.adapter = replace(self.adapter, use=use)
+            return
+        if self.adapter:
+            self.adapter.lora.remove()
+            self.adapter = None
+        if path:
+            self.adapter = attach_adapter(self.model, path, strength=strength, branch=branch)
+
+    def _training_waits(self, since: float) -> bool:
+        runs = list_runs(self.run.path.parent, "train")
+        return any(_touched(run) >= since and _unfinished(run) for run in runs)
+
+
+def _requested(config: GenerateConfig, content: dict[str, Any]) -> GenerateConfig:
+    """The warm job's settings with a request's own; prompts and seed are never inherited."""
+    held = config.model_dump()
+    for name in _FIXED_WHILE_WARM:
+        if content.get(name, held[name]) != held[name]:
+            raise ConfigError(
+                f"This job stays warm with {name} = {held[name]!r}; {content[name]!r} needs a new job. Stop this one."
+            )
+    asked = GenerateConfig.parse({**held, "prompts": (), "seed": None, **content})
+    if not asked.prompts:
+        raise ConfigError("There is nothing to generate: the request's prompts are empty. Give at least one prompt.")
+    return asked
+
+
+def _wording_seed(config: GenerateConfig) -> int:
+    """What the wordings of prompts follow from."""
+    return secrets.randbelow(_SEEDS) if config.seed is None else config.seed
+
+
+def _steps(config: GenerateConfig) -> int:
+    """Sampler steps that one listed prompt takes."""
+    return math.ceil(config.candidates_per_prompt / _BATCH) * config.sampling_steps
+
+
+def _seeds(config: GenerateConfig, first: int, count: int) -> list[int]:
+    if config.seed is None:
+        return [secrets.randbelow(_SEEDS) for _ in range(count)]
+    return [(config.seed + first + i) % _SEEDS for i in range(count)]
+
+
+def _pairs(made: list[int]) -> str:
+    return "1 pair" if len(made) == 1 else f"{len(made)} pairs"
+
+
+def _touched(run: RunFolder) -> float:
+    try:
+        return (run.path / "status.json").stat().st_mtime
+    except FileNotFoundError:  # removed since it was listed
+        return 0.0
+
+
+def _unfinished(run: RunFolder) -> bool:
+    try:
+        return run.status().state in ("queued", "running", "stopping")
+    except RunError:  # a broken run folder wants nothing
+        return False

@@ -1,0 +1,135 @@
+"""The job `grid`: one prompt and one seed, over an adapter's strengths and the checkpoints of its training.
+
+Its images are for looking, not for votes, so they lie in the run folder and not in the store.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+from sdpo_core.atomic import replacing, write_bytes
+from sdpo_core.config import GridConfig, repository_root
+from sdpo_core.errors import AdapterError
+from sdpo_core.evaluation.grid_plan import GridPlan, GridRow, cell_path, write_plan
+from sdpo_core.files.hashing import sha256_file
+from sdpo_core.files.model_info import ModelInfo
+from sdpo_core.generation import Stopped, build_recipe, sample
+from sdpo_core.models.attach import LoadedAdapter, attach_adapter, find_adapter_file
+from sdpo_core.models.family import DiffusionModel
+from sdpo_core.models.registry import load_configured
+from sdpo_core.preferences.store import Store
+from sdpo_core.training.runs import Reporter, RunFolder
+
+_NAMED = 12  # steps named in an error
+
+
+def run_grid(config: GridConfig, run: RunFolder, workspace: Path, reporter: Reporter) -> None:
+    """Draw every cell of the grid; each can be seen as soon as it is there.
+
+    A stop keeps the finished images and ends in state stopped. Raises `AdapterError` when an adapter does not fit the
+    model, or a checkpoint is not there.
+    """
+    zero = 0.0 in config.strengths
+    images = max(1, len(config.checkpoints)) * (len(config.strengths) - zero) + zero
+    reporter.total = images * config.sampling_steps
+    reporter.say(0, "Loading the model…", force=True)
+    with Store(workspace) as store:
+        if config.adapter == "latest":  # by name from here on: the next training must not change what was drawn
+            config = config.model_copy(update={"adapter": store.find_adapter("latest").name})
+        rows = _rows(store, config)
+        model = load_configured(config)
+        plan = GridPlan(
+            adapter=config.adapter,
+            base_sha256=model.info.sha256,
+            prompt=config.prompt.strip() or _starter_prompt(model.info),
+            seed=config.seed,
+            strengths=config.strengths,
+            rows=tuple(GridRow(step=step, sha256=sha256_file(path)) for step, path in rows),
+        )
+        run.write_config(config.model_copy(update={"prompt": plan.prompt}).model_dump(mode="json"))
+        write_plan(run, plan)
+        painter = _Painter(config, plan, run, model, reporter, images)
+        try:
+            for row, (_, path) in enumerate(rows):
+                adapter = attach_adapter(model, path, strength=1.0, branch=config.adapter_branch)
+                store.record_fit(adapter.use.sha256, model.info.sha256, adapter.fit)
+                painter.paint_row(row, adapter)
+                adapter.lora.remove()
+        except Stopped:
+            message = f"Stopped after {painter.drawn} of {images} images."
+            reporter.say(painter.drawn * config.sampling_steps, message, state="stopped", force=True)
+            run.answer("stop")
+        else:
+            reporter.say(reporter.total, f"The grid is drawn: {images} images.", state="done", force=True)
+
+
+@dataclass
+class _Painter:
+    """What every image of a grid shares."""
+
+    config: GridConfig
+    plan: GridPlan
+    run: RunFolder
+    model: DiffusionModel
+    reporter: Reporter
+    images: int
+    drawn: int = 0
+
+    def paint_row(self, row: int, adapter: LoadedAdapter) -> None:
+        """The images of one adapter file. The base model's, at strength 0, is drawn for the first row only."""
+        for column, strength in enumerate(self.plan.strengths):
+            target = cell_path(self.run, row, column)
+            if strength == 0 and row:
+                write_bytes(target, cell_path(self.run, 0, column).read_bytes())
+            else:
+                self._paint(target, adapter, strength)
+
+    def _paint(self, target: Path, adapter: LoadedAdapter, strength: float) -> None:
+        """One image; raises `Stopped` between two sampler steps."""
+        steps = count(self.drawn * self.config.sampling_steps)
+        message = f"Image {self.drawn + 1} of {self.images}."
+
+        def tick() -> None:
+            if self.reporter.stop_requested():
+                raise Stopped
+            self.reporter.say(next(steps), message)
+
+        tick()
+        recipe = build_recipe(
+            self.model,
+            adapter.taught(self.config),
+            prompt=self.plan.prompt,
+            negative=self.config.negative,
+            seed=self.plan.seed,
+            batch=1,
+            adapters=(adapter.use.model_copy(update={"strength": strength}),) if strength else (),
+        )
+        (image,) = sample(self.model, [recipe], lora=adapter.lora, on_step=tick)
+        with replacing(target) as temporary:
+            image.save(temporary)
+        self.drawn += 1
+
+
+def _rows(store: Store, config: GridConfig) -> list[tuple[int | None, Path]]:
+    """Step and file of every row; raises `AdapterError` when a checkpoint is not there."""
+    if not config.checkpoints:
+        return [(None, find_adapter_file(store, config.adapter))]
+    record = store.find_adapter(config.adapter)
+    there = RunFolder(store.workspace / "runs" / record.run_id).checkpoint_adapters()
+    missing = [str(step) for step in config.checkpoints if step not in there]
+    if missing:
+        known = ", ".join(str(step) for step in [*there][:_NAMED])
+        hint = f"There are: {known}." if known else "They were cleared away, or it was trained on another machine."
+        raise AdapterError(f"{record.name} has no checkpoint of step {', '.join(missing)}. {hint}")
+    return [(step, there[step]) for step in config.checkpoints]
+
+
+def _starter_prompt(info: ModelInfo) -> str:
+    """The first built-in starter prompt: judge prompts stay unseen."""
+    name = "starter-demo.txt" if info.is_demo else "starter-general.txt"
+    return next(_lines(repository_root() / "assets" / "prompts" / name))
+
+
+def _lines(path: Path) -> Iterator[str]:
+    return (line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())

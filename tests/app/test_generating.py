@@ -1,0 +1,148 @@
+"""What may be typed, pasted or opened as prompts, and what is asked of a job with it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app import text_generate
+from app.generating import checked_prompts, generate_config, prompt_plan, prompts_of_file, starter_prompts
+from app.overview import Overview
+from app.studio import Studio
+from sdpo_core.config import repository_root
+from sdpo_core.errors import ConfigError, DataError
+from sdpo_core.preferences.wildcards import count_wordings
+from tests.app.helpers import wait_for
+
+PROMPTS = repository_root() / "assets" / "prompts"
+
+
+@pytest.fixture
+def asked(studio: Studio) -> Any:
+    info = studio.model()
+    return lambda **form: generate_config({"prompts": "a lake\na {red|blue} sea", "pairs": 3, **form}, info, 1)
+
+
+def test_pairs_are_listed_in_turn_and_choices_are_left_to_the_library(asked: Any) -> None:
+    config = asked()
+    assert config.prompts == ("a lake", "a {red|blue} sea", "a lake")
+    assert config.keep_ahead is None
+
+
+def test_drawing_ahead_lists_each_prompt_once_and_waits_longer(asked: Any) -> None:
+    config = asked(ahead=True, pairs=12.0)
+    assert (config.prompts, config.keep_ahead, config.keep_warm_s) == (("a lake", "a {red|blue} sea"), 12, 600.0)
+    for pairs in (0, 201, 1.5, None):
+        with pytest.raises(ConfigError, match="from 1 to 200"):
+            asked(ahead=True, pairs=pairs)
+
+
+def test_an_adapter_comes_with_its_strength(asked: Any) -> None:
+    config = asked(adapter="warm", strength=0.5)
+    assert (config.adapter, config.strength) == ("warm", 0.5)
+    assert asked(adapter=None, strength=1).adapter is None
+    with pytest.raises(ConfigError, match="strength"):
+        asked(adapter="warm", strength=9)
+
+
+@pytest.mark.parametrize("prompt", ["x" * 2000, "a 🦊 in the 雪", "غروب الشمس فوق البحر", "<b>${x}</b>", "a\tb"])
+def test_any_prompt_arrives_as_it_was_written(asked: Any, prompt: str) -> None:
+    assert asked(prompts=prompt, pairs=1).prompts == (prompt,)
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("a {red|blue bird", "never closed"),
+        ("x" * 20_001, "20,001 characters; at most 20,000"),
+        ("\n".join(map(str, range(10_001))), "At most 10,000 prompts"),
+    ],
+)
+def test_prompts_that_nobody_could_draw_are_refused(studio: Studio, written: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        checked_prompts(written)
+    with pytest.raises(ConfigError, match=words):
+        studio.generate({"prompts": written, "pairs": 1})
+    assert studio.jobs.current() is None
+
+
+def test_the_plan_counts_before_the_start() -> None:
+    assert prompt_plan("a\nb", 4, ahead=False) == "2 prompts. 4 pairs: 8 images."
+    assert prompt_plan("a\nb\nc", 2, ahead=False) == "3 prompts. 2 pairs: 4 images. The last 1 get none."
+    assert prompt_plan("{a|b} {c|{d|e}}\nx", 1, ahead=False).startswith("2 prompts with choices in them, 7 wordings")
+    assert "more than a million wordings" in prompt_plan("{a|b|c}" * 50, 1, ahead=False)
+    assert prompt_plan("a", 8, ahead=True) == "1 prompt. 8 pairs are kept waiting for you, in turn."
+    for written, pairs in (("", 4), (None, 4), ("a", None), ("a", "x"), ("a", -1)):
+        assert prompt_plan(written, pairs, ahead=False) == ""
+    with pytest.raises(ConfigError, match="never opened"):
+        prompt_plan("a}", 4, ahead=False)
+
+
+def test_every_set_of_starter_prompts_is_there_and_none_is_judged_on() -> None:
+    assert {path.stem for path in PROMPTS.glob("starter-*.txt")} == text_generate.STARTERS.keys()
+    judged = {line for path in PROMPTS.glob("judge-*.txt") for line in path.read_text(encoding="utf-8").splitlines()}
+    for name in text_generate.STARTERS:
+        prompts = starter_prompts(name)
+        assert len(prompts) == len(set(prompts)) >= 10
+        assert all(count_wordings(prompt) >= 1 for prompt in prompts)
+        assert not judged & set(prompts)
+    for name in ("../judge-demo", "judge-demo", "x"):
+        with pytest.raises(DataError):
+            starter_prompts(name)
+
+
+@pytest.mark.parametrize(
+    ("data", "prompts"),
+    [
+        (b"a lake\r\n\r\n a sea \n", ["a lake", "a sea"]),
+        ("\ufeffein See".encode(), ["ein See"]),
+        ("a 🦊".encode("utf-16"), ["a 🦊"]),
+    ],
+)
+def test_prompts_are_read_from_a_file(tmp_path: Path, data: bytes, prompts: list[str]) -> None:
+    (tmp_path / "prompts.txt").write_bytes(data)
+    assert prompts_of_file(tmp_path / "prompts.txt") == prompts
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "no prompt in this file"),
+        (b" \n\n", "no prompt in this file"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00", "no text that can be read"),
+        (b"a\0b", "no text that can be read"),
+        (b"a" * (2**20 + 1), "more than a megabyte"),
+        (b"{a|b", "never closed"),
+    ],
+)
+def test_a_file_that_holds_no_prompts_is_refused_in_words(tmp_path: Path, data: bytes, words: str) -> None:
+    (tmp_path / "prompts.txt").write_bytes(data)
+    with pytest.raises(ConfigError, match=words):
+        prompts_of_file(tmp_path / "prompts.txt")
+
+
+def test_a_file_that_did_not_arrive_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="did not arrive"):
+        prompts_of_file(tmp_path / "gone.txt")
+
+
+def test_drawing_ahead_starts_a_job(studio: Studio) -> None:
+    run = studio.generate({"prompts": "a lake", "pairs": 5, "ahead": True})
+    assert run.config()["keep_ahead"] == 5
+    studio.jobs.stop(run)
+    wait_for(lambda: studio.jobs.current() is None)
+
+
+@pytest.mark.parametrize("ahead", [True, False])
+def test_a_job_that_waits_for_votes_stays_in_the_bar(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch, ahead: bool
+) -> None:
+    """One that only stays warm does not: nothing more comes from it."""
+    monkeypatch.setenv("SDPO_FAKE_JOB", "warm")
+    run = studio.generate({"prompts": "a lake", "pairs": 5, "ahead": ahead})
+    wait_for(lambda: studio.jobs.is_idle(run, studio.jobs.status(run)))
+    job = Overview(studio).snapshot()["job"]
+    assert (job["running"], job["waiting"], job["state"]) == (False, ahead, "done")
+    studio.jobs.stop(run)
+    wait_for(lambda: studio.jobs.current() is None)
+    assert not Overview(studio).snapshot()["job"]["waiting"]

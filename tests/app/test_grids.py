@@ -1,0 +1,126 @@
+"""Grids as the page Judge sees them: started, watched while they grow, and chosen from. Without a browser."""
+
+from typing import Any
+
+import pytest
+
+from app import text_judge as text
+from app.grids import Grids
+from app.studio import Studio
+from sdpo_core.config import GridConfig
+from sdpo_core.errors import AdapterError, ConfigError, RunError
+from sdpo_core.preferences.records import AdapterRecord
+from sdpo_core.training.runs import RunFolder
+from tests.app.helpers import wait_for
+from tests.app.shelves import add_adapter, make_grid
+
+FORM = {"strengths": "0, .5; 1", "checkpoints": ["50", "100"], "prompt": " a lake ", "seed": 7.0}
+
+
+@pytest.fixture
+def grids(studio: Studio) -> Grids:
+    return Grids(studio)
+
+
+@pytest.fixture
+def record(studio: Studio) -> AdapterRecord:
+    return add_adapter(studio, model="demo")
+
+
+def test_a_grid_is_started_as_the_form_says(studio: Studio, grids: Grids, record: AdapterRecord) -> None:
+    assert grids.steps("mine") == [50, 100]
+    run = grids.start("mine", FORM)
+    config = GridConfig.parse(run.config())
+    assert (config.strengths, config.checkpoints, config.prompt, config.seed) == (
+        (0.0, 0.5, 1.0),
+        (50, 100),
+        "a lake",
+        7,
+    )
+    assert (config.model, config.adapter) == ("demo", "mine")
+    assert grids.find(None) == grids.find(run.id) == run
+    assert grids.choices()[0][0].startswith("mine: “a lake”, ")
+    assert grids.shown({"run": run.id})["running"]
+    studio.jobs.stop(run)
+    wait_for(lambda: studio.jobs.current() is None)
+
+
+def test_empty_fields_take_the_defaults(studio: Studio, grids: Grids, record: AdapterRecord) -> None:
+    run = grids.start("mine", {"strengths": "", "checkpoints": [], "prompt": "", "seed": None})
+    assert GridConfig.parse(run.config()).strengths == GridConfig.parse({}).strengths
+    studio.jobs.stop(run)
+    wait_for(lambda: studio.jobs.current() is None)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"strengths": "0 to 1"}, "'to' is none"),
+        ({"strengths": "5"}, "strengths"),
+        ({"strengths": "nan"}, "strengths"),
+        ({"strengths": " ".join(str(i / 20) for i in range(20))}, "strengths"),
+        ({"checkpoints": ["fifty"]}, "checkpoints"),
+        ({"prompt": "x" * 10_001}, "prompt"),
+        ({"seed": -1}, "seed"),
+    ],
+)
+def test_impossible_wishes_are_told(grids: Grids, record: AdapterRecord, change: dict[str, Any], why: str) -> None:
+    with pytest.raises(ConfigError, match=why):
+        grids.start("mine", {**FORM, **change})
+
+
+def test_an_adapter_has_to_be_chosen(grids: Grids) -> None:
+    with pytest.raises(AdapterError, match="no adapter yet"):
+        grids.start(None, FORM)
+    assert grids.steps("nobody") == []
+    assert grids.find("anything") is None
+
+
+def test_what_is_drawn_shows_and_the_rest_waits(studio: Studio, grids: Grids, record: AdapterRecord) -> None:
+    run = make_grid(studio, record, (0, 0), (0, 1))
+    reply = grids.shown({"run": run.id})
+    assert reply["ok"]
+    assert (reply["prompt"], reply["seed"], list(reply["strengths"])) == ("a lake", 7, [0.0, 0.5, 1.0])
+    assert [(row["step"], row["drawn"]) for row in reply["rows"]] == [(50, [True, True, False]), (100, [False] * 3)]
+    assert grids.image_path(run.id, 0, 1).is_file()
+    for cell in ((0, 2), (9, 9), (-1, 0)):
+        with pytest.raises(RunError, match="not drawn"):
+            grids.image_path(run.id, *cell)
+
+
+def test_a_choice_is_recommended_from_then_on(studio: Studio, grids: Grids, record: AdapterRecord) -> None:
+    run = make_grid(studio, record, (0, 1), (1, 2))
+    reply = grids.pick({"run": run.id, "row": 1, "column": 2})
+    assert reply["sentence"] == text.picked("mine", 1.0)
+    assert [row["recommended"] for row in reply["rows"]] == [None, 1.0]
+    reply = grids.pick({"run": run.id, "row": 0, "column": 1})
+    assert reply["sentence"] == text.picked("mine-step-50", 0.5)
+    assert [row["recommended"] for row in reply["rows"]] == [0.5, 1.0]
+    assert sorted(one.name for one in studio.store.adapters()) == ["mine", "mine-step-50"]
+
+
+@pytest.mark.parametrize(
+    "change", [{"row": 5}, {"column": 9}, {"column": 0}, {"run": "../.."}, {"row": "x"}, {"more": 1}]
+)
+def test_impossible_choices_are_refused(
+    studio: Studio, grids: Grids, record: AdapterRecord, change: dict[str, Any]
+) -> None:
+    run = make_grid(studio, record, (0, 0))
+    reply = grids.pick({"run": run.id, "row": 0, "column": 1, **change})
+    assert not reply["ok"]
+    assert reply["error"].endswith(".")
+    assert [one.strength for one in studio.store.adapters()] == [None]
+
+
+def test_a_grid_that_failed_says_why(studio: Studio, grids: Grids) -> None:
+    run = RunFolder.create(studio.workspace / "runs", "grid", {"adapter": "mine", "prompt": ""})
+    run.write_status(run.status().model_copy(update={"state": "failed", "message": "It does not fit."}))
+    assert grids.shown({"run": run.id}) == {
+        "ok": False,
+        "run": run.id,
+        "rows": [],
+        "running": False,
+        "error": "It does not fit.",
+    }
+    for hostile in ("../../etc/passwd", "", 5, None):
+        assert not grids.shown({"run": hostile})["ok"]
