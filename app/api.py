@@ -80,7 +80,7 @@ class Api:
 
         Gives the id of the run; nothing when it waits until what runs now has ended.
         """
-        run = self._studio.train(_table(settings))
+        run = self._studio.train_or_wait(_table(settings))
         return run.id if run else ""
 
     def resume(self, run: str) -> str:
