@@ -5,8 +5,11 @@ from typing import Any
 import gradio as gr
 
 from app import text_adapters as text
+from app import text_comfy
 from app.adapters import Adapters
+from app.comfy_pack import ComfyPack
 from app.components.results import adapter_list
+from app.components.widget import widget
 from app.pages.common import QUIET, Context, Page, Updates, Values
 
 _OPEN = "() => document.getElementById('tab-%s-button')?.click()"
@@ -33,4 +36,17 @@ def build(context: Context) -> Page:
 
     cards.round_two(round_two, set(), [start], **QUIET).then(None, js=_OPEN % "train")
     cards.judge(judge, set(), [judged], **QUIET).then(None, js=_OPEN % "judge")
+    _comfy_pack(context)
     return Page()
+
+
+def _comfy_pack(context: Context) -> None:
+    """The studio's nodes in ComfyUI."""
+    pack = ComfyPack(context.studio.projects.root)
+    widget(
+        "comfy_pack.js",
+        role="sdpo-comfy",
+        elem_id="comfy-pack",
+        strings=text_comfy.COMFY,
+        server={"look": pack.look, "act": pack.act},
+    )

@@ -28,24 +28,25 @@ def build(context: Context) -> Page:
     """The page and its handlers."""
     studio, bar = context.studio, context.status_bar
     with gr.Row(elem_classes="page-columns"):
-        with gr.Column(scale=2, min_width=320, variant="panel"):
-            gr.Markdown(text.GENERATE_INTRO, elem_classes="page-intro")
-            prompts = PromptList(studio)
-            pairs = gr.Number(_DEFAULT_PAIRS, label=text.PAIRS_LABEL, info=text.PAIRS_INFO, elem_id="pairs")
-            ahead = gr.Checkbox(
-                label=words.AHEAD_LABEL, info=words.AHEAD_INFO, interactive=True, elem_id="generate-ahead"
-            )
-            plan = note("generate-plan")
-            model = model_choice.build(context)
-            with gr.Row(elem_classes="form-grid"):
-                adapter = choice(words.ADAPTER_LABEL, "generate-adapter", info=words.ADAPTER_INFO)
-                strength = ConfigForm(GenerateConfig, ("strength",), prefix="generate")
-            with gr.Accordion(text.GENERATE_ADVANCED, open=False, elem_id="generate-advanced"):
-                form = ConfigForm(GenerateConfig, _SETTINGS, prefix="generate")
-            start = gr.Button(text.GENERATE_BUTTON, variant="primary", elem_id="generate-start")
+        with gr.Column(scale=2, min_width=320):
+            with gr.Column(variant="panel"):
+                gr.Markdown(text.GENERATE_INTRO, elem_classes="page-intro")
+                prompts = PromptList(studio)
+                pairs = gr.Number(_DEFAULT_PAIRS, label=text.PAIRS_LABEL, info=text.PAIRS_INFO, elem_id="pairs")
+                ahead = gr.Checkbox(
+                    label=words.AHEAD_LABEL, info=words.AHEAD_INFO, interactive=True, elem_id="generate-ahead"
+                )
+                plan = note("generate-plan")
+                model = model_choice.build(context)
+                with gr.Row(elem_classes="form-grid"):
+                    adapter = choice(words.ADAPTER_LABEL, "generate-adapter", info=words.ADAPTER_INFO)
+                    strength = ConfigForm(GenerateConfig, ("strength",), prefix="generate")
+                with gr.Accordion(text.GENERATE_ADVANCED, open=False, elem_id="generate-advanced"):
+                    form = ConfigForm(GenerateConfig, _SETTINGS, prefix="generate")
+                start = gr.Button(text.GENERATE_BUTTON, variant="primary", elem_id="generate-start")
+            _import_images(studio)
         with gr.Column(scale=3, min_width=320):
             image_grid(studio)
-    _import_images(studio)
 
     def generate(values: Values) -> Updates:
         name = values[adapter]

@@ -18,6 +18,8 @@ function scale() {
 }
 
 /** A table whose last column is drawn and told. */
+const SHOWN_PROMPTS = 8;
+
 function table(title, hint, columns, rows) {
   return make("section", { class: "verdict-part" },
     make("h4", { text: title }), make("p", { class: "verdict-hint", text: hint }),
@@ -64,6 +66,13 @@ function comparisons(items) {
   return details;
 }
 
+/** Many prompts would push away what comes after; they wait behind their title. */
+function byPrompt(prompts) {
+  const rows = table(text.prompts, text.promptsHint, [text.promptColumn, text.resultColumn], prompts.map(promptRow));
+  if (prompts.length <= SHOWN_PROMPTS) return rows;
+  return make("details", { class: "verdict-details" }, make("summary", { text: `${text.prompts} (${prompts.length})` }), rows);
+}
+
 function training(verdict) {
   const sentence = make("p", { text: verdict.trainsSentence, role: "status" });
   const button = make("button", { type: "button", class: "sdpo-button quiet", "data-trains": String(verdict.trains), text: verdict.trains ? text.takeBack : text.let });
@@ -94,7 +103,7 @@ function draw() {
     intervalBar(verdict, verdict.plot), scale(),
     make("p", { class: "verdict-counts", text: `${verdict.counts} · ${verdict.interval}` }),
     ...(verdict.rounds.length > 1 ? [table(text.rounds, text.roundsHint, [text.roundColumn, text.resultColumn], verdict.rounds.map(roundRow))] : []),
-    table(text.prompts, text.promptsHint, [text.promptColumn, text.resultColumn], verdict.prompts.map(promptRow)),
+    byPrompt(verdict.prompts),
     comparisons(verdict.comparisons),
     training(verdict));
 }
