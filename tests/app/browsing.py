@@ -175,7 +175,7 @@ def barriers(page: Page) -> list[str]:
 
 def open_tab(page: Page, studio: RunningStudio, tab: str) -> None:
     page.goto(f"{studio.url}?tab={tab}", wait_until="domcontentloaded")
-    page.wait_for_selector(".top-facts dd")
+    page.wait_for_selector(".top-facts dd", state="attached")
     page.wait_for_selector(f"#tab-{tab}-button[aria-selected=true]")
 
 

@@ -26,6 +26,7 @@ from sdpo_core.preferences.store import Store
 from tests.app.browsing import BROWSER_FLAGS, RunningStudio, open_tab, running, watched_page
 from tests.browsers import find_browser
 
+MOST_HEIGHT_PX = 2100  # a page may be as long as its images
 SETTLE_MS = 2500  # images fade in and charts are drawn
 LOOKS: dict[str, dict[str, Any]] = {
     "light": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "light"},
@@ -67,7 +68,9 @@ def take(browser: Browser, studio: RunningStudio, page_name: str, look: str, fol
         taken = page.screenshot(full_page=True)
     picture = BytesIO()
     with Image.open(BytesIO(taken)) as image:
-        image.convert("RGB").save(picture, "WEBP", quality=80, method=6)
+        tallest = MOST_HEIGHT_PX * LOOKS[look].get("device_scale_factor", 1)
+        shown = image.convert("RGB").crop((0, 0, image.width, min(image.height, tallest)))
+        shown.save(picture, "WEBP", quality=80, method=6)
     write_bytes(path, picture.getvalue())
     return path
 
