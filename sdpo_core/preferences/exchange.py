@@ -94,7 +94,8 @@ def _save(store: Store, pair: FoundPair, image: FoundImage) -> ImportedImage:
     if recipe and (recipe.prompt != pair.prompt or decoded.size != (recipe.width_px, recipe.height_px)):
         raise StoreError(f"{image.name} has a recipe that speaks of another prompt or size; leave the recipe out")
     saved = store.save_image(decoded)
-    return replace(saved, negative=recipe.negative if recipe else image.negative, recipe=recipe)
+    negative = recipe.negative if recipe else image.negative
+    return replace(saved, negative=negative, recipe=recipe, made_with=image.made_with)
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,9 @@ def _copy(store: Store, candidate: Candidate, folder: Path) -> str:
 
 def _row(voted: VotedPair, names: Sequence[str]) -> dict[str, Any]:
     pair, vote = voted.pair, voted.vote
-    recipes = [side.recipe.model_dump(mode="json") if side.recipe else None for side in (pair.left, pair.right)]
+    sides = (pair.left, pair.right)
+    recipes = [side.recipe.model_dump(mode="json") if side.recipe else None for side in sides]
+    made_with = [side.made_with.model_dump(mode="json") if side.made_with else None for side in sides]
     return {
         "image_0": names[0],
         "image_1": names[1],
@@ -166,5 +169,7 @@ def _row(voted: VotedPair, names: Sequence[str]) -> dict[str, Any]:
             "negative": pair.left.negative,
             "recipe_0": recipes[0],
             "recipe_1": recipes[1],
+            "made_with_0": made_with[0],
+            "made_with_1": made_with[1],
         },
     }
