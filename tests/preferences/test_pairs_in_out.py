@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
+from sdpo_core.errors import ConfigError
 from sdpo_core.preferences.exchange import export_pairs
 from sdpo_core.preferences.imported import Added, ImportedImage, ImportedPair
 from sdpo_core.preferences.importers import detect, open_folder
-from sdpo_core.preferences.records import MadeWith
+from sdpo_core.preferences.records import CHOICES, MadeWith
 from sdpo_core.preferences.store import Store
-from tests.preferences.helpers import picture
+from tests.preferences.helpers import add_pair, picture, vote_on
 from tests.preferences.test_importers import LOSER, WINNER, bring_in, paint, winner_is_red
 
 MADE_WITH = MadeWith(tool="A1111", prompt="a lake", seed=7, model="dream")
@@ -143,3 +144,65 @@ def test_what_another_tools_image_says_of_its_making_comes_back(store: Store, tm
     assert sorted(side.made_with is not None for side in sides) == [False, True]
     assert MADE_WITH in [side.made_with for side in sides]
     assert {side.negative for side in sides} == {"blurry"}
+
+
+def decided(store: Store) -> list[tuple[object, ...]]:
+    """What a layout without ties has to bring back: prompt, better and worse image, and how they were made."""
+    found: list[tuple[object, ...]] = []
+    for voted in store.voted_pairs(purpose="train"):
+        if voted.vote.choice in ("left", "right"):
+            sides = (voted.pair.left, voted.pair.right)
+            better, worse = sides if voted.vote.choice == "left" else sides[::-1]
+            made = [(side.negative, side.recipe, side.made_with) for side in (better, worse)]
+            found.append((better.prompt, better.image_sha256, worse.image_sha256, made))
+    return sorted(found, key=lambda row: str(row[1]))
+
+
+def fill(store: Store) -> None:
+    """A pair of every choice, and one of another tool's images."""
+    for seed, choice in enumerate(CHOICES["train"]):
+        vote_on(store, add_pair(store, seed, f"a  prompt\nof {seed}", run_id="some run"), choice)
+    add_foreign(store, 40)
+
+
+@pytest.mark.parametrize(("layout", "keeps"), [("onetrainer", True), ("kohya", False)])
+def test_layouts_of_other_trainers_come_back_and_what_they_cannot_say_is_told(
+    store: Store, tmp_path: Path, layout: str, keeps: bool
+) -> None:
+    fill(store)
+    report = export_pairs(store, tmp_path / "out", layout=layout)
+    assert (report.pairs, report.undecided) == (3, {"tie": 1, "both-bad": 1, "skip": 1})
+    assert "can only say which image is better: 1 tied, 1 both bad, 1 skipped." in report.sentence()
+    assert detect(open_folder(tmp_path / "out")) == layout
+    with Store(tmp_path / "other") as other:
+        assert bring_in(other, tmp_path / "out").added == Added(pairs=3, votes=3)
+        if keeps:
+            assert decided(other) == decided(store)
+        else:
+            assert [row[1:3] for row in decided(other)] == [row[1:3] for row in decided(store)]
+            assert {row[0] for row in decided(other)} == {"a prompt of 0", "a prompt of 1", "a lake"}
+
+
+def test_a_manifest_speaks_only_of_what_was_not_changed(store: Store, tmp_path: Path) -> None:
+    fill(store)
+    export_pairs(store, tmp_path / "out", layout="onetrainer")
+    (tmp_path / "out/chosen/pair_0001.txt").write_text("another prompt", encoding="utf-8")
+    picture(99).save(tmp_path / "out/rejected/pair_0002.png")
+    with Store(tmp_path / "other") as other:
+        assert bring_in(other, tmp_path / "out").troubles == []
+        sides = [voted.pair.left for voted in other.voted_pairs(purpose="train")]
+        assert [side.recipe for side in sides] == [None, None, None]
+        assert sides[0].prompt == "another prompt"
+    (tmp_path / "out/manifest.json").write_text("{", encoding="utf-8")
+    with Store(tmp_path / "third") as third:
+        report = bring_in(third, tmp_path / "out")
+    assert report.added.votes == 3
+    assert [tuple(t) for t in report.troubles] == [
+        ("manifest.json", "is not JSON; the pairs come without what it says")
+    ]
+
+
+def test_a_misspelt_layout_is_refused_before_anything_is_written(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"No layout to export to is named koya. Did you mean kohya\?"):
+        export_pairs(store, tmp_path / "out", layout="koya")
+    assert not (tmp_path / "out").exists()
