@@ -1,19 +1,22 @@
 """Pairs of public sets and for other trainers: read entry by entry, and written so that they come back."""
 
+import io
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
-from sdpo_core.errors import ConfigError
+from sdpo_core.errors import ConfigError, StoreError
 from sdpo_core.preferences.exchange import export_pairs
 from sdpo_core.preferences.imported import Added, ImportedImage, ImportedPair
 from sdpo_core.preferences.importers import detect, open_folder
 from sdpo_core.preferences.records import CHOICES, MadeWith
 from sdpo_core.preferences.store import Store
 from tests.preferences.helpers import add_pair, picture, vote_on
-from tests.preferences.test_importers import LOSER, WINNER, bring_in, paint, winner_is_red
+from tests.preferences.test_importers import LOSER, WINNER, bring_in, facts, paint, winner_is_red
 
 MADE_WITH = MadeWith(tool="A1111", prompt="a lake", seed=7, model="dream")
 
@@ -205,4 +208,37 @@ def test_a_manifest_speaks_only_of_what_was_not_changed(store: Store, tmp_path: 
 def test_a_misspelt_layout_is_refused_before_anything_is_written(store: Store, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"No layout to export to is named koya. Did you mean kohya\?"):
         export_pairs(store, tmp_path / "out", layout="koya")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_datasets_folder_comes_back_as_it_was(store: Store, tmp_path: Path) -> None:
+    """Runs where pyarrow is installed, as reading Parquet does."""
+    pytest.importorskip("pyarrow", reason="pyarrow is no requirement of the studio")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    fill(store)
+    for layout, written in (("pick-a-pic", 6), ("trl", 3)):
+        out = tmp_path / layout
+        report = export_pairs(store, out, layout=layout)
+        assert report.pairs == written
+        assert detect(open_folder(out)) == "parquet"
+        assert f"{written} pairs of images" in (out / "README.md").read_text(encoding="utf-8")
+        with Store(tmp_path / f"other-{layout}") as other:
+            added = bring_in(other, out).added
+            assert (added.pairs, added.votes) == (written, written)
+            assert decided(other) == decided(store)
+            assert layout == "trl" or facts(other) == facts(store)
+    rows = parquet.read_table(tmp_path / "pick-a-pic/data").to_pylist()
+    assert {(row["label_0"], row["label_1"], row["has_label"]) for row in rows if row["label_0"] == 0.5} == {
+        (0.5, 0.5, True),
+        (0.5, 0.5, False),
+    }
+    assert all(Image.open(io.BytesIO(row[side])).size == (8, 8) for row in rows for side in ("jpg_0", "jpg_1"))
+
+
+def test_a_datasets_folder_without_pyarrow_says_what_to_install(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(StoreError, match="need the package pyarrow"):
+        export_pairs(store, tmp_path / "out", layout="pick-a-pic")
     assert not (tmp_path / "out").exists()

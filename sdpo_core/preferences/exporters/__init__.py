@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sdpo_core.errors import ConfigError
-from sdpo_core.preferences.exporters import folders
+from sdpo_core.preferences.exporters import datasets, folders
 from sdpo_core.preferences.exporters.outgoing import Outgoing
 
 
@@ -26,6 +26,12 @@ OUT_LAYOUTS: dict[str, OutLayout] = {
     OWN: OutLayout("images/ and metadata.jsonl; keeps everything (invoke-training)", folders.write_jsonl, False),
     "onetrainer": OutLayout("chosen/, rejected/, manifest.json", folders.write_onetrainer, True),
     "kohya": OutLayout("1_pairs/w/ and 1_pairs/l/, captions beside w", folders.write_kohya, True),
+    "pick-a-pic": OutLayout(
+        "a datasets folder with Pick-a-Pic's columns (diffusers' DPO scripts); needs pyarrow",
+        datasets.write_pick_a_pic,
+        False,
+    ),
+    "trl": OutLayout("a datasets folder with prompt, chosen, rejected; needs pyarrow", datasets.write_trl, True),
 }
 
 
