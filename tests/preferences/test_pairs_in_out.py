@@ -242,3 +242,17 @@ def test_a_datasets_folder_without_pyarrow_says_what_to_install(
     with pytest.raises(StoreError, match="need the package pyarrow"):
         export_pairs(store, tmp_path / "out", layout="pick-a-pic")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_row_group_that_would_fill_the_memory_is_told(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The limit is lowered, as a file of 4 GiB is none for a test."""
+    pytest.importorskip("pyarrow", reason="pyarrow is no requirement of the studio")
+    fill(store)
+    export_pairs(store, tmp_path / "out", layout="trl")
+    monkeypatch.setattr("sdpo_core.preferences.importers.parquet._MAX_GROUP_BYTES", 100)
+    with Store(tmp_path / "other") as other:
+        ((name, told),) = bring_in(other, tmp_path / "out").troubles
+    assert name == "train-00000-of-00001.parquet"
+    assert told.startswith("has a row group that takes too much memory")

@@ -20,6 +20,7 @@ ABOUT = "Parquet files with Pick-a-Pic's columns or with prompt, chosen, rejecte
 
 _ROWS = 16  # read at once: rows hold images
 _BUFFER_BYTES = 2**20
+_MAX_GROUP_BYTES = 2**32  # unpacked; a page, which is read whole, may be as large, and reading takes about twice that
 _PICK_A_PIC = ("caption", "jpg_0", "jpg_1", "label_0")
 _TRL = ("prompt", "chosen", "rejected")
 
@@ -53,7 +54,7 @@ def _read(folder: Folder, parquet: Any, trouble: type[Exception]) -> Iterator[Fo
         try:
             file: Any = parquet.ParquetFile(
                 folder.file(path.relative_to(folder.root).as_posix()),
-                buffer_size=_BUFFER_BYTES,  # else a column's part of a whole row group is read at once
+                buffer_size=_BUFFER_BYTES,  # a page at a time, not a column's whole part of a row group
                 pre_buffer=False,
             )
             names = set(file.schema_arrow.names)
@@ -61,6 +62,11 @@ def _read(folder: Folder, parquet: Any, trouble: type[Exception]) -> Iterator[Fo
             if not names.issuperset(wanted):
                 expected = f"expected {', '.join(_PICK_A_PIC)} or {', '.join(_TRL)}"
                 yield Trouble(path.name, f"has the columns {', '.join(sorted(names))}; {expected}")
+                continue
+            groups = (file.metadata.row_group(n).total_byte_size for n in range(file.num_row_groups))
+            if max(groups, default=0) > _MAX_GROUP_BYTES:
+                most = f"at most {_MAX_GROUP_BYTES >> 20:,} MiB are read"
+                yield Trouble(path.name, f"has a row group that takes too much memory: {most}; write smaller ones")
                 continue
             columns = [*wanted, *sorted({"has_label", "model_0", "model_1", KEY} & names)]
             number = 0
