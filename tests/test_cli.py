@@ -672,3 +672,15 @@ def _wait_for(workspace: Path, pid: int, happened: Callable[[RunFolder], bool]) 
                 return run
         time.sleep(0.02)
     raise AssertionError(f"process {pid} did not get there within two minutes")
+
+
+def test_pairs_go_out_in_a_layout_by_name_and_a_layout_without_pairs_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = ["--workspace", str(tmp_path / "workspace")]
+    assert main(["import", str(theirs(tmp_path / "theirs", 1)), *place]) == 0
+    assert main(["export", "--pairs", str(tmp_path / "out"), "--layout", "kohya", *place]) == 0
+    assert (tmp_path / "out/1_pairs/w/000001.png").is_file()
+    capsys.readouterr()
+    assert main(["export", "latest", "--to", str(tmp_path), "--layout", "kohya", *place]) == 2
+    assert "--layout says how pairs are written" in capsys.readouterr().err

@@ -8,12 +8,17 @@ from sdpo_core.commands.output import DONE, Output, progress
 from sdpo_core.errors import ConfigError
 from sdpo_core.export import export_adapter
 from sdpo_core.preferences.exchange import export_pairs
+from sdpo_core.preferences.exporters import OUT_LAYOUTS, OWN
 from sdpo_core.preferences.store import Store
 
 ABOUT = "copy an adapter to where other tools find it, or write the voted pairs to a folder"
-EPILOGUE = """examples:
+EPILOGUE = f"""layouts of pairs:
+{chr(10).join(f"  {name:12} {layout.about}" for name, layout in OUT_LAYOUTS.items())}
+
+examples:
   export latest --to ComfyUI/models/loras       copied, and proven to fit its base
-  export --pairs FOLDER                         images and metadata.jsonl; `import FOLDER` reads them back"""
+  export --pairs FOLDER                         images and metadata.jsonl; `import FOLDER` reads them back
+  export --pairs FOLDER --layout onetrainer     for another trainer; what it can't hold is counted and left out"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,17 +27,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", type=Path, metavar="PLACE", help="a folder (ComfyUI's models/loras) or a file name")
     parser.add_argument("--base", metavar="MODEL", help="model to prove the adapter against (default: as trained)")
     parser.add_argument("--pairs", type=Path, metavar="FOLDER", help="a new folder for the voted pairs")
+    parser.add_argument("--layout", metavar="NAME", help=f"with --pairs: how they are written ({OWN})")
 
 
 def call(options: dict[str, Any], out: Output) -> int:
     """Run the verb."""
     adapter, pairs, to = options["adapter"], options["pairs"], options["to"]
+    if options["layout"] is not None and pairs is None:
+        raise ConfigError("--layout says how pairs are written; name their folder with --pairs FOLDER.")
     if pairs is not None:
         if adapter is not None or to is not None:
             raise ConfigError("Export either an adapter (NAME --to PLACE) or the pairs (--pairs FOLDER).")
         with Store(options["workspace"]) as store, progress() as show:
-            report = export_pairs(store, pairs, lambda done: show(done, None, "pairs"))
-        value = {"file": str(report.file), "pairs": report.pairs, "missing": list(report.missing)}
+            report = export_pairs(store, pairs, lambda done: show(done, None, "pairs"), layout=options["layout"] or OWN)
+        value = {
+            "file": str(report.file),
+            "pairs": report.pairs,
+            "missing": list(report.missing),
+            "undecided": dict(report.undecided),
+        }
         out.result(value, report.sentence())
         return DONE
     if adapter is None or to is None:

@@ -1,18 +1,18 @@
 """Pairs in from a folder, and out to one. Images are decoded before anything is recorded; failures are told by name."""
 
-import json
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-from sdpo_core.atomic import disk_errors, write_bytes
+from sdpo_core.atomic import disk_errors
 from sdpo_core.errors import StoreError
+from sdpo_core.preferences.exporters import OWN, out_layout_named
+from sdpo_core.preferences.exporters.outgoing import OutgoingPair
 from sdpo_core.preferences.images import decode_image
 from sdpo_core.preferences.imported import Added, ImportedImage, ImportedPair
-from sdpo_core.preferences.importers import jsonl
 from sdpo_core.preferences.importers.found import FoundImage, FoundPair, Trouble
-from sdpo_core.preferences.records import Candidate, VotedPair
+from sdpo_core.preferences.records import Choice
 from sdpo_core.preferences.store import Store
 
 _PAIRS_PER_TRANSACTION = 100
@@ -94,7 +94,11 @@ def _save(store: Store, pair: FoundPair, image: FoundImage) -> ImportedImage:
     if recipe and (recipe.prompt != pair.prompt or decoded.size != (recipe.width_px, recipe.height_px)):
         raise StoreError(f"{image.name} has a recipe that speaks of another prompt or size; leave the recipe out")
     saved = store.save_image(decoded)
-    return replace(saved, negative=recipe.negative if recipe else image.negative, recipe=recipe)
+    negative = recipe.negative if recipe else image.negative
+    return replace(saved, negative=negative, recipe=recipe, made_with=image.made_with)
+
+
+_LEFT_OUT_WORDS: dict[str, str] = {"tie": "tied", "both-bad": "both bad", "skip": "skipped"}
 
 
 @dataclass(frozen=True)
@@ -104,67 +108,54 @@ class ExportReport:
     file: Path
     pairs: int
     missing: tuple[int, ...]  # ids of pairs that were left out, because an image is gone or damaged
+    undecided: Mapping[Choice, int] = field(
+        default_factory=dict[Choice, int]
+    )  # left out: the layout has no word for it
 
     def sentence(self) -> str:
         """The outcome in words."""
         text = f"{self.pairs} {'pair was' if self.pairs == 1 else 'pairs were'} written to {self.file}."
+        if self.undecided:
+            counted = ", ".join(f"{count} {_LEFT_OUT_WORDS[choice]}" for choice, count in self.undecided.items())
+            text += f" Left out, because this layout can only say which image is better: {counted}."
         if self.missing:
             text += f" Left out, because an image is gone or damaged: {len(self.missing)}. `doctor` tells which."
         return text
 
 
-def export_pairs(store: Store, folder: Path, on_pair: Callable[[int], None] = lambda _: None) -> ExportReport:
-    """Write every pair with a standing vote, ties and skips too, to `folder`: images/ and metadata.jsonl.
+def export_pairs(
+    store: Store, folder: Path, on_pair: Callable[[int], None] = lambda _: None, *, layout: str = OWN
+) -> ExportReport:
+    """Write every pair with a standing vote to `folder`, in a layout of `exporters.OUT_LAYOUTS`.
 
-    invoke-training reads the file as it is; `importers.jsonl` reads all of it. Pairs of blind judgements stay out.
-    Raises `StoreError` when the folder holds anything already, `DiskError` when the disk refuses.
+    The usual one holds ties and skips too; some layouts can't. Pairs of blind judgements stay out.
+    Raises `ConfigError` for an unknown layout, `StoreError` when the folder holds anything already, `DiskError` when
+    the disk refuses.
     """
+    out = out_layout_named(layout)
     _require_empty(folder)
-    lines: list[str] = []
+    written = 0
     missing: list[int] = []
-    voted_pairs = store.voted_pairs(purpose="train")
-    for number, voted in enumerate(voted_pairs, start=1):
-        sides = (voted.pair.left, voted.pair.right)
-        if not all(store.has_intact_image(side) for side in sides):
-            missing.append(voted.pair.id)
-            continue
-        names = [_copy(store, side, folder) for side in sides]
-        lines.append(json.dumps(_row(voted, names), ensure_ascii=False, allow_nan=False))
-        on_pair(number)
-    file = folder / jsonl.FILE  # last: a folder without it is no export
-    write_bytes(file, "".join(f"{line}\n" for line in lines).encode())
-    return ExportReport(file, len(lines), tuple(missing))
+    undecided: Counter[Choice] = Counter()
+
+    def outgoing() -> Iterator[OutgoingPair]:
+        nonlocal written
+        for number, voted in enumerate(store.voted_pairs(purpose="train"), start=1):
+            sides = (voted.pair.left, voted.pair.right)
+            if out.decided_only and voted.vote.choice not in ("left", "right"):
+                undecided[voted.vote.choice] += 1
+            elif not all(store.has_intact_image(side) for side in sides):
+                missing.append(voted.pair.id)
+            else:
+                yield OutgoingPair(voted, (store.image_path(sides[0]), store.image_path(sides[1])))
+                written += 1
+            on_pair(number)
+
+    file = out.write(folder, outgoing())
+    return ExportReport(file, written, tuple(missing), undecided)
 
 
 def _require_empty(folder: Path) -> None:
     with disk_errors(folder):
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise StoreError(f"{folder} is there already and not empty. Choose a new folder for the pairs.")
-
-
-def _copy(store: Store, candidate: Candidate, folder: Path) -> str:
-    name = f"images/{candidate.image_sha256}.png"
-    if not (folder / name).is_file():
-        write_bytes(folder / name, store.image_path(candidate).read_bytes())
-    return name
-
-
-def _row(voted: VotedPair, names: Sequence[str]) -> dict[str, Any]:
-    pair, vote = voted.pair, voted.vote
-    recipes = [side.recipe.model_dump(mode="json") if side.recipe else None for side in (pair.left, pair.right)]
-    return {
-        "image_0": names[0],
-        "image_1": names[1],
-        "prompt": pair.left.prompt,
-        "prefer_0": vote.choice == "left",
-        "prefer_1": vote.choice == "right",
-        "sdpo": {
-            "choice": vote.choice,
-            "voted_at": vote.created_at.isoformat(),
-            "response_ms": vote.response_ms,
-            "strength": vote.strength,
-            "negative": pair.left.negative,
-            "recipe_0": recipes[0],
-            "recipe_1": recipes[1],
-        },
-    }

@@ -329,7 +329,7 @@ def test_parquet_without_pyarrow_says_what_to_install(
 ) -> None:
     (tmp_path / "pairs.parquet").write_bytes(b"PAR1")
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
-    with pytest.raises(StoreError, match="needs the package pyarrow"):
+    with pytest.raises(StoreError, match="need the package pyarrow"):
         bring_in(store, tmp_path)
 
 

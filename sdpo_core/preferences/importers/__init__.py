@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sdpo_core.errors import ConfigError, StoreError
-from sdpo_core.preferences.importers import jsonl, kohya, onetrainer, parquet, two_folders
+from sdpo_core.preferences.importers import json_lists, jsonl, kohya, onetrainer, parquet, two_folders
 from sdpo_core.preferences.importers.found import Folder, FoundPair, Trouble
 
 
@@ -26,6 +26,7 @@ LAYOUTS: dict[str, Layout] = {
     "jsonl": Layout(jsonl.ABOUT, jsonl.is_here, jsonl.read),
     "onetrainer": Layout(onetrainer.ABOUT, onetrainer.is_here, onetrainer.read),
     "kohya": Layout(kohya.ABOUT, kohya.is_here, kohya.read),
+    "json": Layout(json_lists.ABOUT, json_lists.is_here, json_lists.read),
     "parquet": Layout(parquet.ABOUT, parquet.is_here, parquet.read),
     "two-folders": Layout(two_folders.ABOUT, two_folders.is_here, two_folders.read),
 }

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from sdpo_core.errors import StoreError
-from sdpo_core.preferences.records import Recipe
+from sdpo_core.preferences.records import MadeWith, Recipe
 
 ImportedChoice = Literal["first", "second", "tie", "both-bad", "skip"]
 
@@ -25,6 +25,7 @@ class FoundImage:
     content: Path | bytes
     negative: str = ""
     recipe: Recipe | None = None  # only our own export knows it
+    made_with: MadeWith | None = None
 
 
 @dataclass(frozen=True)

@@ -2,22 +2,23 @@
 
     {"image_0": "images/a.png", "image_1": "images/b.png", "prompt": "a lake", "prefer_0": true, "prefer_1": false}
 
-Our export adds `sdpo`: {choice, negative, recipe_0, recipe_1}, which other readers pass over.
+Our export adds `sdpo`: {choice, negative, recipe_0, recipe_1, made_with_0, made_with_1}, which other readers pass over.
+For TRL the names are prompt, chosen, rejected.
 """
 
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
-
-from pydantic import ValidationError
+from typing import Any, BinaryIO, cast
 
 from sdpo_core.errors import StoreError
 from sdpo_core.preferences.importers.found import Folder, FoundImage, FoundPair, ImportedChoice, Trouble
-from sdpo_core.preferences.records import Recipe
+from sdpo_core.preferences.importers.own import own_choice, with_own
 
-ABOUT = "metadata.jsonl with image_0, image_1, prompt, prefer_0, prefer_1 a line (invoke-training, and our own export)"
+ABOUT = "metadata.jsonl with image_0, image_1, prompt, prefer_0, prefer_1 a line (invoke-training, our own export)"
 FILE = "metadata.jsonl"
+
+_MAX_LINE_BYTES = 2**20
 
 
 def is_here(folder: Folder) -> bool:
@@ -31,7 +32,7 @@ def read(folder: Folder) -> Iterator[FoundPair | Trouble]:
     if path is None:
         raise StoreError(f"{folder.root} has no {FILE}. Expected one JSON object a line in it.")
     with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
+        for number, line in enumerate(_lines(file), start=1):
             if not line.strip():
                 continue
             try:
@@ -45,7 +46,17 @@ def _file(folder: Folder) -> Path | None:
     return folder.file(files[0].name) if len(files) == 1 else None
 
 
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    """The lines of the file; of one that is too long, one byte more than is read."""
+    while line := file.readline(_MAX_LINE_BYTES + 1):
+        yield line
+        while len(line) > _MAX_LINE_BYTES and not line.endswith(b"\n"):
+            line = file.readline(_MAX_LINE_BYTES + 1)
+
+
 def _object(line: bytes) -> dict[str, Any]:
+    if len(line) > _MAX_LINE_BYTES:
+        raise StoreError(f"is longer than {_MAX_LINE_BYTES:,} bytes")
     try:
         value: Any = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -60,31 +71,20 @@ def _pair(folder: Folder, row: dict[str, Any]) -> FoundPair:
     if not isinstance(prompt, str) or not prompt.strip():
         raise StoreError("has no prompt; add one, or give one prompt for all with --prompt")
     own: dict[str, Any] = row["sdpo"] if isinstance(row.get("sdpo"), dict) else {}
-    first, second = (_image(folder, row, own, side) for side in ("0", "1"))
-    return FoundPair(prompt, first, second, _choice(row, own))
+    keys = ("chosen", "rejected") if "chosen" in row else ("image_0", "image_1")
+    first, second = (_image(folder, row.get(key), own, n) for n, key in enumerate(keys))
+    return FoundPair(prompt, first, second, "first" if "chosen" in row else _choice(row, own))
 
 
-def _image(folder: Folder, row: dict[str, Any], own: dict[str, Any], side: str) -> FoundImage:
-    name = row.get(f"image_{side}")
-    path = folder.file(name)
-    try:
-        recipe = Recipe.model_validate(own[f"recipe_{side}"]) if own.get(f"recipe_{side}") else None
-    except ValidationError as error:
-        raise StoreError(f"has a recipe_{side} that this version can't read") from error
-    return FoundImage(str(name), path, str(own.get("negative") or ""), recipe)
+def _image(folder: Folder, name: Any, own: dict[str, Any], side: int) -> FoundImage:
+    return with_own(FoundImage(str(name), folder.file(name)), own, side)
 
 
 def _choice(row: dict[str, Any], own: dict[str, Any]) -> ImportedChoice:
     """Our own word when there is one; else who is preferred. Both or neither is a tie."""
-    match own.get("choice"):
-        case "left":
-            return "first"
-        case "right":
-            return "second"
-        case "tie" | "both-bad" | "skip" as chosen:
-            return chosen
-        case _:
-            pass
+    chosen = own_choice(own)
+    if chosen is not None:
+        return chosen
     sides = (row.get("prefer_0"), row.get("prefer_1"))
     if not all(isinstance(side, bool | int | float) for side in sides):
         raise StoreError("does not say which image is better; expected prefer_0 and prefer_1 as true or false")

@@ -13,10 +13,14 @@ from typing import Any, cast
 
 from sdpo_core.errors import StoreError
 from sdpo_core.preferences.importers.found import Folder, FoundImage, FoundPair, ImportedChoice, Trouble
+from sdpo_core.preferences.importers.own import KEY, own_choice, parsed, with_own
+from sdpo_core.preferences.records import MadeWith
 
 ABOUT = "Parquet files with Pick-a-Pic's columns or with prompt, chosen, rejected; needs the package pyarrow"
 
 _ROWS = 16  # read at once: rows hold images
+_BUFFER_BYTES = 2**20
+_MAX_GROUP_BYTES = 2**32  # unpacked; a page, which is read whole, may be as large, and reading takes about twice that
 _PICK_A_PIC = ("caption", "jpg_0", "jpg_1", "label_0")
 _TRL = ("prompt", "chosen", "rejected")
 
@@ -28,28 +32,43 @@ def is_here(folder: Folder) -> bool:
 
 def read(folder: Folder) -> Iterator[FoundPair | Trouble]:
     """The pairs, row by row; raises `StoreError` when pyarrow is missing or no file has the columns."""
+    arrow, parquet = load_arrow()
+    return _read(folder, parquet, arrow.ArrowException)
+
+
+def load_arrow() -> tuple[Any, Any]:
+    """The modules pyarrow and pyarrow.parquet; raises `StoreError` where they are not installed."""
     try:
         parquet: Any = importlib.import_module("pyarrow.parquet")
         arrow: Any = importlib.import_module("pyarrow")
     except ImportError as error:
         raise StoreError(
-            "Reading Parquet files needs the package pyarrow, which the studio does not install by itself. Install it "
-            "into the studio's environment (`pip install pyarrow`), then import again."
+            "Parquet files need the package pyarrow, which the studio does not install by itself. Install it "
+            "into the studio's environment (`pip install pyarrow`), then try again."
         ) from error
-    return _read(folder, parquet, arrow.ArrowException)
+    return arrow, parquet
 
 
 def _read(folder: Folder, parquet: Any, trouble: type[Exception]) -> Iterator[FoundPair | Trouble]:
     for path in _files(folder):
         try:
-            file: Any = parquet.ParquetFile(folder.file(path.relative_to(folder.root).as_posix()))
+            file: Any = parquet.ParquetFile(
+                folder.file(path.relative_to(folder.root).as_posix()),
+                buffer_size=_BUFFER_BYTES,  # a page at a time, not a column's whole part of a row group
+                pre_buffer=False,
+            )
             names = set(file.schema_arrow.names)
             wanted = _PICK_A_PIC if names.issuperset(_PICK_A_PIC) else _TRL
             if not names.issuperset(wanted):
                 expected = f"expected {', '.join(_PICK_A_PIC)} or {', '.join(_TRL)}"
                 yield Trouble(path.name, f"has the columns {', '.join(sorted(names))}; {expected}")
                 continue
-            columns = [*wanted, *({"has_label"} & names)]
+            groups = (file.metadata.row_group(n).total_byte_size for n in range(file.num_row_groups))
+            if max(groups, default=0) > _MAX_GROUP_BYTES:
+                most = f"at most {_MAX_GROUP_BYTES >> 20:,} MiB are read"
+                yield Trouble(path.name, f"has a row group that takes too much memory: {most}; write smaller ones")
+                continue
+            columns = [*wanted, *sorted({"has_label", "model_0", "model_1", KEY} & names)]
             number = 0
             for batch in file.iter_batches(batch_size=_ROWS, columns=columns):
                 for row in batch.to_pylist():
@@ -71,8 +90,19 @@ def _pair(name: str, number: int, row: dict[str, Any]) -> FoundPair:
     if not isinstance(prompt, str) or not prompt.strip():
         raise StoreError("has no prompt")
     sides = ("jpg_0", "jpg_1") if "jpg_0" in row else ("chosen", "rejected")
-    first, second = (FoundImage(f"{name} row {number} {side}", _bytes(row[side], side)) for side in sides)
-    return FoundPair(prompt, first, second, "first" if "chosen" in row else _choice(row))
+    own = parsed(row.get(KEY))
+    found = (
+        FoundImage(f"{name} row {number} {side}", _bytes(row[side], side), made_with=_made_with(row, n))
+        for n, side in enumerate(sides)
+    )
+    first, second = (with_own(image, own, n) if own else image for n, image in enumerate(found))
+    return FoundPair(prompt, first, second, "first" if "chosen" in row else own_choice(own) or _choice(row))
+
+
+def _made_with(row: dict[str, Any], side: int) -> MadeWith | None:
+    """What Pick-a-Pic says about the image's making: its model. Our own export says it better, in its own column."""
+    model = row.get(f"model_{side}")
+    return MadeWith(tool="Pick-a-Pic", model=model) if isinstance(model, str) and model and not row.get(KEY) else None
 
 
 def _bytes(value: Any, side: str) -> bytes:
