@@ -8,9 +8,10 @@ import dataclasses
 import functools
 import uuid
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 import gradio as gr
+from pydantic import ConfigDict, ValidationError, validate_call
 
 from app.adapters import Adapters
 from app.forms import whole
@@ -61,6 +62,7 @@ class Api:
             expected = ", ".join(CHOICES["train"])
             raise SdpoError(UNEXPECTED_VALUE.format(name="choice", expected=expected, value=choice))
         name = vote_id or str(uuid.uuid4())
+        whole(pair, 1, 2**63 - 1, UNEXPECTED_VALUE.format(name="pair", expected="the id of a pair", value=pair))
         shown = self._studio.store.pair(pair)
         images = [shown.left.image_sha256, shown.right.image_sha256]
         _taken(self._studio.votes.vote({"uuid": name, "pair": pair, "images": images, "choice": choice}))
@@ -140,10 +142,16 @@ def add_api(studio: Studio, overview: Overview) -> None:
 def _told(call: Callable[_P, _R]) -> Callable[_P, _R]:
     """A plain function whose deliberate errors reach the program in words."""
 
+    checked = cast("Callable[_P, _R]", validate_call(config=ConfigDict(strict=True))(cast("Any", call)))
+
     @functools.wraps(call)
     def wrapped(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         try:
-            return call(*args, **kwargs)
+            return checked(*args, **kwargs)
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            words = UNEXPECTED_VALUE.format(name=wrong["loc"][0], expected=wrong["msg"], value=wrong["input"])
+            raise gr.Error(words, print_exception=False) from error
         except SdpoError as error:
             raise gr.Error(str(error), print_exception=False) from error
 

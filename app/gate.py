@@ -9,7 +9,6 @@ import html
 import secrets
 import time
 from collections import deque
-from http.cookies import CookieError, SimpleCookie
 from string import Template
 from urllib.parse import parse_qs
 
@@ -23,6 +22,7 @@ from app.security import NETWORK_HOST
 ENTER = "/sdpo/enter"
 COOKIE = "sdpo_login"
 MOST_WRONG, WRONG_WITHIN_S = 10, 60.0
+BODY_WITHIN_S = 10.0
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # without what looks alike
 _MOST_BODY = 1000
 
@@ -103,7 +103,12 @@ class Gate:
         if headers.get("origin") != f"http://{self._host}":
             await _answer(send, 403, text.LOGIN_FIRST)
             return
-        given = parse_qs((await _body(receive)).decode("utf-8", "replace")).get("password", [""])[0]
+        try:
+            body = await asyncio.wait_for(_body(receive), BODY_WITHIN_S)
+        except TimeoutError:
+            await _answer(send, 408, text.LOGIN_FIRST)
+            return
+        given = parse_qs(body.decode("utf-8", "replace")).get("password", [""])[0]
         now = time.monotonic()
         if len(self._wrong) == MOST_WRONG and now - self._wrong[0] < WRONG_WITHIN_S:
             await _show(send, 429, text.TOO_MANY)
@@ -123,10 +128,9 @@ def _plain(password: str) -> str:
 
 
 def _cookies(headers: Headers) -> list[str]:
-    try:
-        return [morsel.value for name, morsel in SimpleCookie(headers.get("cookie", "")).items() if name == COOKIE]
-    except CookieError:
-        return []
+    """The logins that a browser sends. Read by hand: other programs on this machine set cookies too, and any form."""
+    pieces = [piece.strip().partition("=") for piece in headers.get("cookie", "").split(";")]
+    return [value for name, _, value in pieces if name == COOKIE]
 
 
 async def _body(receive: Receive) -> bytes:

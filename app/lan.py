@@ -16,11 +16,13 @@ from dataclasses import dataclass
 import psutil
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from app import text_phone as text
 from app.gate import Gate, make_password
 from sdpo_core.errors import SdpoError
 
+MOST_CONNECTIONS, REQUEST_WITHIN_S = 100, 10.0
 _PATIENCE_S = 10.0
 _ADDRESS_FOR_DOCUMENTS = "192.0.2.1"  # RFC 5737: nobody has it; asking for the way there sends nothing
 
@@ -111,7 +113,9 @@ class Lan:
         door = Door(address, port, make_password())
         assert self._app is not None
         gate = self._gate = Gate(self._app, door.host, door.password)
-        settings = uvicorn.Config(gate, lifespan="off", log_config=None, timeout_graceful_shutdown=2)
+        settings = uvicorn.Config(
+            gate, http=_BoundedConnection, lifespan="off", log_config=None, timeout_graceful_shutdown=2
+        )
         self._server = uvicorn.Server(settings)
         self._serving = asyncio.create_task(self._server.serve(sockets=[listener]))
         while not self._server.started and not self._serving.done():
@@ -126,6 +130,28 @@ class Lan:
             self._server.should_exit = True
             await self._serving
         self._gate = self._server = self._serving = None
+
+
+class _BoundedConnection(H11Protocol):
+    """A connection that a stranger can't hold: there are so many at once, and none lasts without a request.
+
+    They share the files that this process may open with the listener for this machine.
+    """
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > MOST_CONNECTIONS:
+            transport.abort()
+        else:
+            self.loop.call_later(REQUEST_WITHIN_S, self._end_if_nothing_is_asked)
+
+    def _end_if_nothing_is_asked(self) -> None:
+        if self.transport.is_closing():
+            return
+        if not self.cycle or self.cycle.response_complete:
+            self.transport.abort()
+        else:
+            self.loop.call_later(REQUEST_WITHIN_S, self._end_if_nothing_is_asked)
 
 
 def addresses() -> list[str]:

@@ -18,6 +18,7 @@ _T = TypeVar("_T")
 _DISK_TROUBLE = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO),
     *(errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG),
+    *(errno.ENOENT, errno.ENOTDIR, errno.EEXIST),  # a folder that can't be made: its drive is gone, a file is there
 }
 _SHARING_PATIENCE_S = 1.0
 _SHARING_PAUSE_S = 0.01

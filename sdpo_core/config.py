@@ -192,7 +192,6 @@ MODEL_DEFAULTS: dict[str, ModelDefaults] = {
 _DEMO = MODEL_DEFAULTS["demo"]
 # Settings that do nothing but with one choice of another. No preset sets one, so that a flag can change the choice.
 _BELONGS = (
-    ("smoothing", "loss", "diffusion-dpo"),
     ("alpha", "loss", "dmpo"),
     ("tau", "loss", "ipo"),
     ("loser_weight", "safeguard", "constant"),
@@ -299,10 +298,14 @@ class TrainConfig(Sampling):
             )
         return values
 
-    def _refuse_what_does_nothing(self) -> None:
+    def refuse_what_does_nothing(self) -> None:
+        """Raise `ConfigError` for a setting that does nothing with these others; for settings that a person just gave.
+
+        A run folder may hold such a one from earlier, and its run goes on.
+        """
         for name, choice, only in _BELONGS:
             if getattr(self, name) != TrainConfig.model_fields[name].default and getattr(self, choice) != only:
-                raise ValueError(f"{name} belongs to {choice} '{only}', not to '{getattr(self, choice)}'")
+                raise ConfigError(f"{name} belongs to {choice} '{only}', not to '{getattr(self, choice)}'.")
 
     @model_validator(mode="after")
     def _check_combinations(self) -> Self:
@@ -310,7 +313,8 @@ class TrainConfig(Sampling):
             raise ValueError("scope 'batch' belongs to safeguard 'output'; the safeguard 'lora' always acts per step")
         if self.loss == "sft" and self.safeguard not in ("none", "lora"):
             raise ValueError("loss 'sft' has no loser, so safeguard 'output' or 'constant' can't act; use 'none'")
-        self._refuse_what_does_nothing()
+        if self.smoothing and self.loss != "diffusion-dpo":
+            raise ValueError(f"smoothing belongs to loss 'diffusion-dpo', not to '{self.loss}'")
         if self.loss in ("sft", "dspo") and self.anchor:
             raise ValueError(f"anchor adds the winner's own error, which is what loss '{self.loss}' consists of; use 0")
         if self.loss == "dspo" and self.memory == "split":

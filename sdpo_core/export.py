@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sdpo_core.atomic import write_bytes
+from sdpo_core.atomic import disk_errors, write_bytes
 from sdpo_core.errors import AdapterError
 from sdpo_core.files.adapter_info import read_adapter_info
 from sdpo_core.files.model_info import DEMO, inspect_model
@@ -24,9 +24,10 @@ def export_adapter(adapter: str, target: Path, workspace: Path, base: str | None
     with Store(workspace) as store:
         source = store.adapter_file(adapter)
     info = read_adapter_info(source)
-    path = target / source.name if target.is_dir() or target.suffix != ".safetensors" else target
-    if path.exists() and not path.samefile(source) and path.read_bytes() != source.read_bytes():
-        raise AdapterError(f"{path} exists and is another file. Choose another name, or remove it first.")
+    with disk_errors(target):
+        path = target / source.name if target.is_dir() or target.suffix != ".safetensors" else target
+        if path.exists() and not path.samefile(source) and path.read_bytes() != source.read_bytes():
+            raise AdapterError(f"{path} exists and is another file. Choose another name, or remove it first.")
     proof = prove_adapter(source, load_model(base or known_base(info.base_sha256)))
     if proof.matched < proof.modules:
         raise AdapterError(f"{source.name} was not copied: {proof.sentence()} Name its own base with --base MODEL.")

@@ -81,7 +81,10 @@ def resolve(
     if file is not None:
         values |= read_settings_file(file, settings)
     values |= flags
-    return settings.parse(_completed(values) if issubclass(settings, TrainConfig) else values)
+    found = settings.parse(_completed(values) if issubclass(settings, TrainConfig) else values)
+    if isinstance(found, TrainConfig):
+        found.refuse_what_does_nothing()
+    return found
 
 
 def train_config(values: Mapping[str, Any], info: ModelInfo) -> TrainConfig:
@@ -89,7 +92,9 @@ def train_config(values: Mapping[str, Any], info: ModelInfo) -> TrainConfig:
 
     Raises `ConfigError` in words.
     """
-    return TrainConfig.parse({**_defaults(info), "model": info.source, **values})
+    found = TrainConfig.parse({**_defaults(info), "model": info.source, **values})
+    found.refuse_what_does_nothing()
+    return found
 
 
 def _completed(values: Mapping[str, Any]) -> dict[str, Any]:

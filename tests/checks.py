@@ -18,6 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent
 BROWSER_DOWNLOAD_S = 240
 LINT_IMPORTS = "import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())"
 SIDE_BY_SIDE = ["-n", "auto", "--maxprocesses", "8", "--dist", "loadfile"]  # a file's tests share what they set up
+# Each has a studio, a browser and perhaps a job; and some time what a person would see.
+TWO_AT_ONCE = ["-n", "2", "--dist", "loadfile"]
 CHECKS: list[tuple[str, list[str]]] = [
     ("ruff check", ["-m", "ruff", "check", "."]),
     ("ruff format", ["-m", "ruff", "format", "--check", "."]),
@@ -74,11 +76,10 @@ def main(arguments: list[str]) -> int:
         return 2
     results: list[tuple[str, int, float]] = []
     which = "" if arguments else " and not slow"
-    # Some browser tests time what a person would see, so nothing else runs beside them.
     stages = [
         *CHECKS,
         ("pytest", ["-m", f"not browser{which}", *SIDE_BY_SIDE]),
-        ("pytest, browser", ["-m", f"browser{which}"]),
+        ("pytest, browser", ["-m", f"browser{which}", *TWO_AT_ONCE]),
     ]
     for name, command in stages:
         print(f"\n=== {name}", flush=True)

@@ -8,6 +8,7 @@ import pytest
 from sdpo_core.config import MODEL_DEFAULTS, GenerateConfig, JudgeConfig, Settings, TrainConfig
 from sdpo_core.errors import ConfigError
 from sdpo_core.files.checkpoint_info import Family
+from sdpo_core.presets import resolve
 
 
 @pytest.mark.parametrize(
@@ -25,7 +26,6 @@ from sdpo_core.files.checkpoint_info import Family
         ({"safeguard": "lora", "scope": "batch"}, "scope 'batch' belongs to safeguard 'output'"),
         ({"loss": "sft", "safeguard": "output"}, "loss 'sft' has no loser"),
         ({"loss": "ipo", "smoothing": 0.1}, "smoothing belongs to loss 'diffusion-dpo'"),
-        ({"loss": "diffusion-dpo", "tau": 2.0}, "tau belongs to loss 'ipo', not to 'diffusion-dpo'"),
         ({"pairs_per_step": 8, "pairs_per_micro_step": 3}, "must be a multiple of"),
     ],
 )
@@ -55,6 +55,14 @@ def test_the_demo_models_defaults_are_those_that_were_measured_on_it() -> None:
     demo = TrainConfig()
     assert (demo.rank, demo.lora_alpha, demo.learning_rate) == (8, 8.0, 2e-3)
     assert (demo.pairs_per_step, demo.pairs_per_micro_step) == (8, None)
+
+
+def test_what_does_nothing_is_refused_when_it_is_given_and_not_when_it_was() -> None:
+    config = TrainConfig.parse({"loss": "diffusion-dpo", "tau": 2.0})  # a run folder from earlier
+    with pytest.raises(ConfigError, match="tau belongs to loss 'ipo', not to 'diffusion-dpo'"):
+        config.refuse_what_does_nothing()
+    with pytest.raises(ConfigError, match="tau belongs to loss 'ipo'"):
+        resolve(TrainConfig, {"tau": 2.0})
 
 
 def test_one_prompt_is_a_list_too() -> None:

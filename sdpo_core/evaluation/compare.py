@@ -4,12 +4,15 @@ The number of comparisons is fixed beforehand, and the prompts are none that was
 verdict would only tell how well the adapter remembers.
 """
 
+import contextlib
+import json
 from dataclasses import dataclass
 from itertools import count, cycle, islice
 from pathlib import Path
 
 from sdpo_core.config import JudgeConfig, repository_root
 from sdpo_core.errors import DataError
+from sdpo_core.files.hashing import sha256_file
 from sdpo_core.files.model_info import ModelInfo
 from sdpo_core.generation import Stopped, build_recipe, ensure_candidates
 from sdpo_core.models.attach import LoadedAdapter, attach_adapter, find_adapter_file
@@ -45,7 +48,7 @@ def run_judge(config: JudgeConfig, run: RunFolder, workspace: Path, reporter: Re
             run.write_config(config.model_dump(mode="json"))
         path = find_adapter_file(store, config.adapter)
         model = load_configured(config)
-        prompts = _fresh_prompts(config, model.info, store)
+        prompts = _fresh_prompts(config, model.info, store, _own_prompts(store, path))
         adapter = attach_adapter(model, path, strength=config.strength, branch=config.adapter_branch)
         store.record_fit(adapter.use.sha256, model.info.sha256, adapter.fit)
         config = adapter.taught(config)
@@ -96,10 +99,23 @@ class _Painter:
         return drawn
 
 
-def _fresh_prompts(config: JudgeConfig, info: ModelInfo, store: Store) -> list[str]:
+def _own_prompts(store: Store, adapter: Path) -> set[str]:
+    """The prompts that the adapter's own run trained on, whatever became of the votes since; none where it is gone."""
+    sha256 = sha256_file(adapter)
+    found: set[str] = set()
+    for record in store.adapters():
+        frozen = store.workspace / "runs" / record.run_id / "data.json"
+        if record.sha256 == sha256 and frozen.is_file():
+            with contextlib.suppress(ValueError, OSError, KeyError, TypeError):  # a damaged copy; the votes remain
+                data = json.loads(frozen.read_text(encoding="utf-8"))
+                found |= {str(voted["pair"]["left"]["prompt"]) for voted in (*data["train"], *data["held_out"])}
+    return found
+
+
+def _fresh_prompts(config: JudgeConfig, info: ModelInfo, store: Store, own: set[str]) -> list[str]:
     """The prompts to judge on; raises `DataError` when one was voted on for training (built-in ones are left out)."""
     voted_on = [*store.voted_pairs(purpose="train"), *store.judged_pairs()]
-    trained = {_plain(voted.pair.left.prompt) for voted in voted_on}
+    trained = {_plain(prompt) for prompt in (*own, *(voted.pair.left.prompt for voted in voted_on))}
     seen = [prompt for prompt in config.prompts if _plain(prompt) in trained]
     if seen:
         quoted = ", ".join(f"“{prompt}”" for prompt in seen[:_SHOWN])

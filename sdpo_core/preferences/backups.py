@@ -34,11 +34,22 @@ def daily_path(folder: Path) -> Path:
 
 
 def lacks_daily_copy(database: Database, folder: Path) -> bool:
-    """Whether there is something to lose and no copy of today."""
-    if daily_path(folder).exists():
-        return False
+    """Whether there is something to lose and no copy of today. One without a vote counts only while there is none."""
     with database.reading() as connection:
-        return bool(connection.execute("SELECT EXISTS (SELECT 1 FROM candidates)").fetchone()[0])
+        images, votes = connection.execute(
+            "SELECT EXISTS (SELECT 1 FROM candidates), EXISTS (SELECT 1 FROM votes)"
+        ).fetchone()
+    path = daily_path(folder)
+    return bool(images) and (not path.exists() or (bool(votes) and not _has_votes(path)))
+
+
+def _has_votes(copy: Path) -> bool:
+    """Whether a copy holds any; one that can't be read holds none."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"{copy.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            return bool(connection.execute("SELECT EXISTS (SELECT 1 FROM votes)").fetchone()[0])
+    except sqlite3.Error:
+        return False
 
 
 def daily_backup(database: Database, folder: Path) -> None:

@@ -76,7 +76,7 @@ def decode_image(data: bytes | Path) -> Image.Image:
         ) from error
     except _DECODER_TROUBLE as error:
         raise ImageUnreadable(
-            f"{name} is not a PNG, JPEG or WebP image that can be decoded ({error}). It may be damaged or cut short; "
+            f"{name} is not a PNG, JPEG or WebP image that can be decoded. It may be damaged or cut short; "
             "use another copy."
         ) from error
 

@@ -52,9 +52,9 @@ from sdpo_core.training.train import Progress, make_optimizer, train
 
 PREVIEW_SEED = 700_000
 _NO_MEMORY = (
-    "The memory of {device} ran out, also in a cheaper way. Nothing is lost: the run can be resumed from its last "
-    "checkpoint. Close other programs that use it, or start again with memory and checkpointing on auto, a smaller "
-    "size_px, or a smaller rank."
+    "The memory of {device} ran out, and there is no cheaper way left. Nothing is lost: the run can be resumed from "
+    "its last checkpoint. Close other programs that use it, or start again with memory and checkpointing on auto, a "
+    "smaller size_px, or a smaller rank."
 )
 
 

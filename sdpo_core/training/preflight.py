@@ -5,7 +5,7 @@ From the fastest way to the one that needs least memory; each gives the same gra
 
 import gc
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -98,10 +98,14 @@ def choose_way(
 
 
 def cheaper_way(config: TrainConfig) -> dict[str, Any] | None:
-    """The next way after the one of `config`; None when there is none."""
+    """The next way after the one of `config`, where it stands or would stand among them; None when there is none."""
     ways = _ways_of_the_loss(config)
-    now = {"memory": config.memory, "checkpointing": config.checkpointing}
-    return next((ways[i + 1] for i, way in enumerate(ways[:-1]) if way == now), None)
+
+    def thrift(way: Mapping[str, Any]) -> tuple[bool, int]:
+        return way["memory"] == "split", ("none", "selective", "all").index(way["checkpointing"])
+
+    now = thrift({"memory": config.memory, "checkpointing": config.checkpointing})
+    return next((way for way in ways if thrift(way) > now), None)
 
 
 def _ways_of_the_loss(config: TrainConfig) -> list[dict[str, Any]]:

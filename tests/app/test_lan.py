@@ -1,12 +1,15 @@
 """The door to the local network: what the gate lets in, and the whole way on a really started studio."""
 
+import contextlib
 import http.client
 import re
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+import psutil
 import pytest
 from playwright.sync_api import Browser, expect
 from starlette.applications import Starlette
@@ -17,7 +20,7 @@ from starlette.testclient import TestClient
 
 from app import text_phone as text
 from app.gate import COOKIE, ENTER, MOST_WRONG, Gate, make_password
-from app.lan import Door, Lan, LanError, _bound, addresses
+from app.lan import MOST_CONNECTIONS, REQUEST_WITHIN_S, Door, Lan, LanError, _bound, addresses
 from app.security import NETWORK_HOST
 from tests.app.browsing import RunningStudio, open_tab, running, watched_page
 from tests.app.helpers import wait_for
@@ -67,7 +70,7 @@ def test_the_password_lets_in_until_the_gate_is_gone(ask: Ask) -> None:
         status, headers, _ = enter(ask, typed)
         assert (status, headers["location"]) == (303, "/")
         assert {"HttpOnly", "SameSite=Strict"} <= {part.strip() for part in headers["set-cookie"].split(";")}
-        cookie = headers["set-cookie"].split(";")[0]
+        cookie = f'a={{"b":1}}; bad[key]=1; x; c=d e; {headers["set-cookie"].split(";")[0]}; y'
         assert ask("GET", "/sdpo/image/abc", cookie=cookie)[2] == "inside as 192.168.7.7"
 
 
@@ -179,3 +182,20 @@ def test_host_opens_it_from_the_start(tmp_path: Path) -> None:
         wait_for(lambda: "On the network: " in studio.output())
         assert (status_of(studio.url), status_of(away, "/config")) == (200, 401)
         assert re.search(rf"On the network: {re.escape(away)}   password: \S{{14}}\n", studio.output())
+
+
+@pytest.mark.browser
+def test_strangers_who_hold_connections_do_not_stop_the_studio(tmp_path: Path) -> None:
+    studio = RunningStudio(tmp_path / "workspace", more=("--host", "127.0.0.2"))
+    with running(studio), contextlib.ExitStack() as held:
+        wait_for(lambda: "On the network: " in studio.output())
+        for _ in range(3 * MOST_CONNECTIONS):
+            stranger = held.enter_context(socket.create_connection(("127.0.0.2", studio.port), timeout=20))
+            with contextlib.suppress(OSError):
+                stranger.sendall(b"GET / HTTP/1.1\r\nHost: ")
+        assert studio.process
+        connections = psutil.Process(studio.process.pid).net_connections()
+        strangers = [one for one in connections if one.laddr.ip == "127.0.0.2" and one.status == "ESTABLISHED"]
+        assert len(strangers) <= MOST_CONNECTIONS
+        assert status_of(studio.url) == 200
+        wait_for(lambda: status_of(f"http://127.0.0.2:{studio.port}/", "/config") == 401, REQUEST_WITHIN_S + 20)
