@@ -1,6 +1,7 @@
 """`adapter check`, `convert` and `merge`: adapter files of any tool, and where they load."""
 
 import argparse
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -92,6 +93,8 @@ def merge(paths: Sequence[Path], options: Mapping[str, Any], out: Output) -> int
         raise ConfigError(
             f"--weights needs one number for each adapter: {len(paths)} adapters, {len(factors)} numbers."
         )
+    if not all(map(math.isfinite, factors)):
+        raise ConfigError("--weights are finite numbers, such as 0.7.")
     if options["rank"] is not None and options["rank"] < 1:
         raise ConfigError(f"--rank is a number from 1 on; {options['rank']} came.")
     target = _target(options)

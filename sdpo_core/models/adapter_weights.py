@@ -100,6 +100,8 @@ def read_weights(path: Path, targets: Mapping[Target, Shape]) -> Weights:
             raise AdapterError(
                 f"{path.name} changes one layer twice, the second time as {module.stem}. Use another copy."
             )
+        if not (bool(halves.down.isfinite().all()) and bool(halves.up.isfinite().all())):
+            raise AdapterError(f"{path.name} holds numbers that are not finite, in {module.stem}. Use another copy.")
         modules[module.target] = _shaped(halves, targets[module.target])
     return Weights(modules, read_header(path)[1], layout)
 

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,22 @@ def test_prompts_of_judgements_that_train_are_left_out(
     assert [pair.left.prompt for pair in store.open_pairs(purpose="judge", run_id=later.id)] == [third]
     with pytest.raises(DataError, match="voted on for training"):
         judge(comparisons=1, prompts=(second,))
+
+
+def test_prompts_that_the_adapter_trained_on_are_left_out_whatever_became_of_the_votes(
+    judge: Callable[..., tuple[RunFolder, Store]], adapter: Path, tmp_path: Path
+) -> None:
+    first, second = (PROMPTS / "judge-general.txt").read_text().splitlines()[:2]
+    trained = RunFolder.create(tmp_path / "runs", "train", {})
+    frozen = {"train": [{"pair": {"left": {"prompt": first}}}], "held_out": []}
+    (trained.path / "data.json").write_text(json.dumps(frozen), encoding="utf-8")
+    with Store(tmp_path) as store:
+        copy = store.workspace / "adapters" / "mine.safetensors"
+        copy.write_bytes(adapter.read_bytes())
+        sha256 = sha256_file(copy)
+        store.add_adapter(name="mine", path=copy, sha256=sha256, base_sha256="b" * 64, run_id=trained.id)
+    run, store = judge(comparisons=1)
+    assert [pair.left.prompt for pair in store.open_pairs(purpose="judge", run_id=run.id)] == [second]
 
 
 def test_judging_proves_that_the_adapter_loads(

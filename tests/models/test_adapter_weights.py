@@ -314,6 +314,7 @@ def test_convert_check_and_merge_on_the_command_line(tmp_path: Path, capsys: pyt
         (["convert", "A", "--to", "B", "--base", "demo"], 1, "works only in the studio"),
         (["convert", "A", "--to", "B", "--family", "sdxl"], 1, "does not fit"),
         (["merge", "A", "A", "--to", "B", "--weights", "1"], 2, "one number for each adapter"),
+        (["merge", "A", "A", "--to", "B", "--weights", "nan", "1"], 2, "are finite numbers"),
         (["merge", "A", "--to", "B", "--rank", "0"], 2, "from 1 on"),
         (["check", "A", "A"], 2, "takes one adapter"),
         (["check"], 2, "needs an adapter's name"),

@@ -1,5 +1,6 @@
 """Kill -9, full disks, damaged files, second processes, newer and older versions: nothing that was saved is lost."""
 
+import contextlib
 import errno
 import os
 import shutil
@@ -291,6 +292,22 @@ def test_daily_copy_holds_the_votes_and_seven_are_kept(tmp_path: Path) -> None:
     (restored / "studio.db").write_bytes(today.read_bytes())
     with Store(restored) as store:
         assert store.counts().votes == 1
+
+
+def test_a_copy_from_before_the_first_vote_of_the_day_does_not_keep_another_from_being_made(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        pair = add_pair(store, 0)
+    with Store(tmp_path) as store:  # copies the images' records
+        vote_on(store, pair)
+    today = backups.daily_path(tmp_path / "backups")
+    assert today.is_file()
+    with Store(tmp_path):
+        pass
+    with contextlib.closing(sqlite3.connect(today)) as copy:
+        assert copy.execute("SELECT count(*) FROM votes").fetchone() == (1,)
+    made = today.stat().st_mtime_ns
+    with Store(tmp_path):
+        assert today.stat().st_mtime_ns == made, "one with votes is enough for a day"
 
 
 def test_full_disk_does_not_lock_out_for_want_of_a_copy(

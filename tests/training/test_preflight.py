@@ -153,6 +153,9 @@ def test_the_next_cheaper_way() -> None:
         seen.append(way)
         config = config.model_copy(update=way)
     assert tuple(seen) == WAYS
+    chosen = CONFIG.model_copy(update={"memory": "joint", "checkpointing": "all"})  # by hand; it is none of them
+    assert cheaper_way(chosen) == next(way for way in WAYS if way["memory"] == "split")
+    assert cheaper_way(CONFIG.model_copy(update=WAYS[-1])) is None
 
 
 @pytest.mark.parametrize(
