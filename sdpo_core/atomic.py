@@ -18,7 +18,6 @@ _T = TypeVar("_T")
 _DISK_TROUBLE = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO),
     *(errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG),
-    *(errno.ENOENT, errno.ENOTDIR, errno.EEXIST),  # a folder that can't be made: its drive is gone, a file is there
 }
 _SHARING_PATIENCE_S = 1.0
 _SHARING_PAUSE_S = 0.01
@@ -48,8 +47,8 @@ def replacing(path: Path) -> Iterator[Path]:
     # The suffix stays last, because image libraries choose the format by it.
     temporary = path.with_name(f".{path.stem}-{secrets.token_hex(4)}.tmp{path.suffix}")
     with disk_errors(path):
+        _make_folder(path.parent)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
             with temporary.open("rb+") as file:
                 os.fsync(file.fileno())
@@ -93,6 +92,13 @@ def write_bytes(path: Path, data: bytes, *, mode: int | None = None) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented JSON to `path` in one atomic step. NaN is refused (ValueError): it is not JSON."""
     write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError, FileNotFoundError) as error:  # a file is there, or its drive is gone
+        raise DiskError(f"{folder} can't be made ({error.strerror}). Check the path, then try again.") from error
 
 
 def patiently(act: Callable[[], _T]) -> _T:

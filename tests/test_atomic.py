@@ -74,6 +74,13 @@ def test_a_name_that_is_too_long_is_told_in_words(tmp_path: Path) -> None:
         atomic.write_bytes(tmp_path / ("x" * 300), b"")
 
 
+def test_a_folder_below_a_file_is_told_in_words(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(DiskError, match="can't be made"):
+            atomic.write_bytes(folder / "a.json", b"")
+
+
 def test_a_mode_is_set_before_the_file_appears(tmp_path: Path) -> None:
     atomic.write_bytes(tmp_path / "a", b"1", mode=0o644)
     assert (tmp_path / "a").read_bytes() == b"1"
