@@ -6,6 +6,7 @@ person would read. docs/programs.md shows how to call them.
 
 import dataclasses
 import functools
+import inspect
 import uuid
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, cast
@@ -150,7 +151,9 @@ def _told(call: Callable[_P, _R]) -> Callable[_P, _R]:
             return checked(*args, **kwargs)
         except ValidationError as error:
             wrong = error.errors()[0]
-            words = UNEXPECTED_VALUE.format(name=wrong["loc"][0], expected=wrong["msg"], value=wrong["input"])
+            place = wrong["loc"][0]  # a number for what is told by its position
+            name = [*inspect.signature(call).parameters][place] if isinstance(place, int) else place
+            words = UNEXPECTED_VALUE.format(name=name, expected=wrong["msg"], value=wrong["input"])
             raise gr.Error(words, print_exception=False) from error
         except SdpoError as error:
             raise gr.Error(str(error), print_exception=False) from error
