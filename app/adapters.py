@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from app import text_adapters as text
 from app import text_judge
 from app.judging import rounds_of
 from app.lora_folders import LoraFolders
 from app.model_card import Known, model_card, winner_error
+from app.replies import Reply, answered
 from app.studio import Studio
 from app.text import NO_SUCH_PREVIEW
 from sdpo_core import housekeeping
@@ -22,8 +23,6 @@ from sdpo_core.preferences.adapters import THROWN_KIND, file_stem
 from sdpo_core.preferences.records import AdapterRecord
 from sdpo_core.preferences.trash import Trash
 from sdpo_core.training.runs import RunFolder
-
-Reply = dict[str, Any]
 
 
 class AdapterMessage(BaseModel):
@@ -71,11 +70,11 @@ class Adapters:
 
     def snapshot(self, _: Any = None) -> Reply:
         """All cards, and the folders of other tools."""
-        return _told(lambda: {"cards": [self._shown(card) for card in self.cards()], "tools": self._tools()})
+        return answered(lambda: {"cards": [self._shown(card) for card in self.cards()], "tools": self._tools()})
 
     def act(self, message: Any) -> Reply:
         """Do what is wished; the reply holds a sentence."""
-        return _told(lambda: self._do(AdapterMessage.model_validate(message)))
+        return answered(lambda: self._do(AdapterMessage.model_validate(message)))
 
     # -------------------------------------------------------------------------------------------------- files by id
 
@@ -267,12 +266,3 @@ def _strength(written: str) -> float | None:
         return float(written.replace(",", ".").replace("−", "-"))
     except ValueError as error:
         raise ConfigError(text.STRENGTH_WRONG.format(given=written)) from error
-
-
-def _told(act: Any) -> Reply:
-    try:
-        return {"ok": True, **act()}
-    except ValidationError:
-        return {"ok": False, "error": text.UNEXPECTED}
-    except SdpoError as error:
-        return {"ok": False, "error": str(error)}

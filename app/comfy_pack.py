@@ -5,13 +5,12 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from app import text_comfy as text
+from app.replies import Reply, answered
 from sdpo_core.comfyui import find_comfyui, install, installed, remove
 from sdpo_core.errors import ComfyUIError, SdpoError
-
-Reply = dict[str, Any]
 
 
 class PackMessage(BaseModel):
@@ -37,17 +36,16 @@ class ComfyPack:
 
     def act(self, message: Any) -> Reply:
         """Install or remove; the reply holds a sentence and the new state."""
-        try:
+
+        def act() -> Reply:
             wish = PackMessage.model_validate(message)
             place = self._place(wish)
             done = install(place, self._root) if wish.action == "install" else remove(place)
-        except ValidationError:
-            return {"ok": False, "error": text.UNEXPECTED}
-        except SdpoError as error:
-            return {"ok": False, "error": str(error)}
-        if wish.folder and place not in self._places():
-            self._typed.append(place)
-        return {**self.look(), "sentence": done.sentence}
+            if wish.folder and place not in self._places():
+                self._typed.append(place)
+            return {**self.look(), "sentence": done.sentence}
+
+        return answered(act)
 
     def _places(self) -> list[Path]:
         return list(dict.fromkeys([*find_comfyui(Path.home(), os.environ), *self._typed]))

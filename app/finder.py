@@ -7,16 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from app import text_model as text
 from app.children import COMMAND, Child, Line
 from app.models import Models, written_source
+from app.replies import Reply, answered
 from app.text_home import FAMILIES, size
 from sdpo_core.atomic import write_json
 from sdpo_core.errors import ConfigError, SdpoError
-
-Reply = dict[str, Any]
 
 FOLDERS = "model-folders.json"
 """In the studio's root: {"folders": [...]}, where the person keeps checkpoints besides."""
@@ -75,15 +74,13 @@ class ModelFinder:
 
     def state(self, message: Any = None) -> Reply:
         """How far the search is; the lists too when they changed since `version`."""
-        try:
-            wish = StateWish.model_validate(message or {})
-        except ValidationError:
-            return {"ok": False, "error": text.UNEXPECTED}
+        return answered(lambda: self._state(StateWish.model_validate(message or {})))
+
+    def _state(self, wish: StateWish) -> Reply:
         reading, chosen = self._models.reader.source(), self._models.source()
         with self._lock:
             self._note_hash(chosen)
             told: Reply = {
-                "ok": True,
                 "version": self._version,
                 "looking": text.looking(self._names, self._place) if self._child else "",
                 "reading": text.reading(Path(reading).stem, self._models.reader.share(reading) or 0) if reading else "",
@@ -152,31 +149,26 @@ class ModelFinder:
 
     def add_folder(self, message: Any) -> Reply:
         """Look in one more folder from now on."""
-        try:
-            path = Path(written_source(FolderWish.model_validate(message).path)).expanduser()
-            if not path.is_dir():
-                raise ConfigError(text.no_such_folder(str(path)))
+
+        def act() -> Reply:
+            folder = _resolved(FolderWish.model_validate(message).path)
             known = self._folders()
             if len(known) >= _MOST_FOLDERS:
                 raise ConfigError(text.TOO_MANY_FOLDERS)
-            self._keep([*known, str(path.resolve())])
-        except ValidationError:
-            return {"ok": False, "error": text.UNEXPECTED}
-        except (SdpoError, OSError, ValueError, RuntimeError) as error:
-            told = isinstance(error, SdpoError)
-            return {"ok": False, "error": str(error) if told else text.no_such_folder(str(error))}
-        return self.find()
+            self._keep([*known, folder])
+            return self.find()
+
+        return answered(act)
 
     def forget_folder(self, message: Any) -> Reply:
         """Look in a folder no more."""
-        try:
+
+        def act() -> Reply:
             folder_id = IdWish.model_validate(message).id
             self._keep([folder for folder in self._folders() if _id(folder) != folder_id])
-        except ValidationError:
-            return {"ok": False, "error": text.UNEXPECTED}
-        except SdpoError as error:
-            return {"ok": False, "error": str(error)}
-        return self.find()
+            return self.find()
+
+        return answered(act)
 
     # ------------------------------------------------------------------------------------------------------ helpers
 
@@ -234,6 +226,17 @@ def _row(line: Line) -> Reply:
         "tool": line["tool"],
         "place": line["place"],
     }
+
+
+def _resolved(written: str) -> str:
+    """The folder that a person typed; raises `ConfigError` when it is none."""
+    try:
+        path = Path(written_source(written)).expanduser()
+        if path.is_dir():
+            return str(path.resolve())
+    except (OSError, ValueError, RuntimeError) as error:  # no right to look, or no path at all
+        raise ConfigError(text.no_such_folder(str(error))) from error
+    raise ConfigError(text.no_such_folder(str(path)))
 
 
 def _id(source: str) -> str:

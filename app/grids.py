@@ -3,23 +3,22 @@
 Messages may be anything; replies are plain JSON.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from app import text_judge as text
 from app.forms import filled
 from app.judging import moment
+from app.replies import Reply, answered
 from app.studio import Studio
 from sdpo_core.config import GridConfig
 from sdpo_core.errors import ConfigError, RunError, SdpoError
 from sdpo_core.evaluation.grid_plan import GridPlan, cell_path, pick, read_plan
 from sdpo_core.preferences.records import AdapterRecord
 from sdpo_core.training.runs import FINISHED, RunFolder
-
-Reply = dict[str, Any]
 
 
 class GridRequest(BaseModel):
@@ -74,7 +73,7 @@ class Grids:
 
     def shown(self, message: Any) -> Reply:
         """A grid as far as it is drawn."""
-        return _told(lambda: self._shown(self._open(GridRequest.model_validate(message).run)))
+        return answered(lambda: self._shown(self._open(GridRequest.model_validate(message).run)))
 
     def pick(self, message: Any) -> Reply:
         """Make the checkpoint and strength of an image the recommended ones."""
@@ -87,7 +86,7 @@ class Grids:
             record = pick(self._studio.store, run, wish.row, wish.column)
             return {**self._shown(run), "sentence": text.picked(record.name, record.strength or 0.0)}
 
-        return _told(act)
+        return answered(act)
 
     def image_path(self, run_id: str, row: int, column: int) -> Path:
         """An image of a grid; raises `RunError` when there is none. `run_id` may be hostile."""
@@ -150,12 +149,3 @@ def _numbers(written: str) -> list[float]:
 def _listed(run: RunFolder) -> str:
     config = run.config()
     return text.grid_listed(str(config["adapter"]), str(config["prompt"]), moment(run))
-
-
-def _told(act: Callable[[], Reply]) -> Reply:
-    try:
-        return {"ok": True, **act()}
-    except ValidationError:
-        return {"ok": False, "error": text.UNEXPECTED}
-    except SdpoError as error:
-        return {"ok": False, "error": str(error)}

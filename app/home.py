@@ -6,11 +6,10 @@ from typing import Any
 from app import text_home as text
 from app.machine import Machine, disk
 from app.overview import Overview
+from app.replies import Reply
 from app.studio import WANTED_VOTES, Studio
 from sdpo_core.errors import RunError, SdpoError
 from sdpo_core.projects.folders import Project
-
-Reply = dict[str, Any]
 
 
 class Home:

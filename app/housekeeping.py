@@ -5,10 +5,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from app import text_home as text
 from app.machine import disk
+from app.replies import Reply, answered
 from app.studio import Studio
 from sdpo_core import housekeeping
 from sdpo_core.errors import RunError, SdpoError
@@ -18,8 +19,6 @@ from sdpo_core.preferences.backups import keep_daily_copy
 from sdpo_core.preferences.database import Database
 from sdpo_core.preferences.restoring import Backup
 from sdpo_core.preferences.trash import Thrown, Trash
-
-Reply = dict[str, Any]
 
 _SAMPLE = 24
 _OF_PART: dict[str, tuple[Kind, ...]] = {
@@ -49,7 +48,7 @@ class Housekeeping:
 
     def snapshot(self, _: Any = None) -> Reply:
         """What everything takes, what is in the trash, which copies there are."""
-        return _told(lambda: {**self._shares(), "trash": self._trash(), "backups": self._backups()})
+        return answered(lambda: {**self._shares(), "trash": self._trash(), "backups": self._backups()})
 
     def preview(self, message: Any) -> Reply:
         """What a kind of clearing would take away."""
@@ -66,7 +65,7 @@ class Housekeeping:
                 "final": kind in FINAL,
             }
 
-        return _told(look)
+        return answered(look)
 
     def preview_restore(self, message: Any) -> Reply:
         """What going back to a copy would mean."""
@@ -78,7 +77,7 @@ class Housekeeping:
             made = _moment(backup.made_at) if backup else name
             return {"title": text.DISK["backups"], "sentence": text.restore_question(made, votes, self._votes())}
 
-        return _told(look)
+        return answered(look)
 
     # ------------------------------------------------------------------------------------------------------ actions
 
@@ -92,7 +91,7 @@ class Housekeeping:
             entry = housekeeping.clear(self._studio.workspace, kind)
             return {"sentence": text.cleared(kind, size_bytes), "entry": entry.id if entry else ""}
 
-        return _told(act)
+        return answered(act)
 
     def put_back(self, message: Any) -> Reply:
         """Undo a clearing."""
@@ -102,7 +101,7 @@ class Housekeeping:
             entry = housekeeping.put_back(self._studio.workspace, _name(message))
             return {"sentence": text.put_back(entry.kind, _adapters(entry))}
 
-        return _told(act)
+        return answered(act)
 
     def restore(self, message: Any) -> Reply:
         """Go back to a copy of the votes."""
@@ -112,7 +111,7 @@ class Housekeeping:
             backup = restoring.restore(self._studio.workspace, _name(message))
             return {"sentence": text.restored(_moment(backup.made_at))}
 
-        return _told(act)
+        return answered(act)
 
     # ------------------------------------------------------------------------------------------------------ helpers
 
@@ -199,15 +198,6 @@ def _adapters(entry: Thrown) -> list[str]:
 
 def _name(message: Any) -> str:
     return Wish.model_validate(message).name
-
-
-def _told(act: Callable[[], Reply]) -> Reply:
-    try:
-        return {"ok": True, **act()}
-    except ValidationError:
-        return {"ok": False, "error": text.UNEXPECTED}
-    except SdpoError as error:
-        return {"ok": False, "error": str(error)}
 
 
 def _moment(moment: datetime) -> str:

@@ -16,20 +16,19 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from app import text_import as text
 from app.jobs import Jobs
 from app.models import written_source
+from app.replies import Reply, answered
 from app.waiting import RunQueue
 from sdpo_core.atomic import disk_errors
 from sdpo_core.config import ImportConfig
-from sdpo_core.errors import DiskError, RunError, SdpoError, StoreError
+from sdpo_core.errors import DiskError, StoreError
 from sdpo_core.importing import REPORT
 from sdpo_core.preferences.importers.found import CAPTION_SUFFIXES, IMAGE_SUFFIXES
 from sdpo_core.training.runs import FINISHED, RunFolder, list_runs
-
-Reply = dict[str, Any]
 
 MOST_IMAGE_BYTES = 64 * 2**20
 MOST_TEXT_BYTES = 256 * 2**10
@@ -90,7 +89,7 @@ class Imports:
             self._counts[draft] = 0
             return {"id": draft}
 
-        return _told(act)
+        return answered(act)
 
     async def receive(self, draft: str, name: str, pieces: AsyncIterator[bytes]) -> None:
         """Write one file of a draft; raises `StoreError` or `DiskError` in words, and then nothing of it is left."""
@@ -139,7 +138,7 @@ class Imports:
                 raise StoreError(text.NO_DRAFT)
             return self._go(folder)
 
-        return _told(act)
+        return answered(act)
 
     def start_folder(self, message: Any) -> Reply:
         """Take in a folder on this machine; it is only read."""
@@ -154,7 +153,7 @@ class Imports:
                 raise StoreError(text.no_such_folder(written)) from error
             return self._go(folder)
 
-        return _told(act)
+        return answered(act)
 
     def with_prompt(self, message: Any) -> Reply:
         """Once more, with the prompt of what came without one."""
@@ -168,7 +167,7 @@ class Imports:
                 raise StoreError(text.FOLDER_GONE)
             return self._go(folder, wish.prompt.strip())
 
-        return _told(act)
+        return answered(act)
 
     def _go(self, folder: Path, prompt: str | None = None) -> Reply:
         config = ImportConfig(folder=str(folder), prompt=prompt)
@@ -200,7 +199,7 @@ class Imports:
                 "question": text.which_prompt(asks) if asks and folder.is_dir() else "",
             }
 
-        return _told(look)
+        return answered(look)
 
     # -------------------------------------------------------------------------------------------------------- helpers
 
@@ -248,12 +247,3 @@ def _report(run: RunFolder) -> dict[str, Any]:
     except (OSError, ValueError):  # it failed before it had one
         return {}
     return content if isinstance(content, dict) else {}
-
-
-def _told(act: Any) -> Reply:
-    try:
-        return {"ok": True, **act()}
-    except ValidationError:
-        return {"ok": False, "error": text.UNEXPECTED}
-    except (SdpoError, RunError) as error:
-        return {"ok": False, "error": str(error)}

@@ -7,15 +7,14 @@ import contextlib
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from app import text_judge as text
+from app.replies import Reply, answered
 from app.studio import Studio
 from sdpo_core.errors import AdapterError, RunError, SdpoError
 from sdpo_core.evaluation.judge import Comparison, Share, Verdict
 from sdpo_core.training.runs import RunFolder
-
-Reply = dict[str, Any]
 
 
 class LetTrain(BaseModel):
@@ -65,18 +64,17 @@ class Judging:
 
     def let_train(self, message: Any) -> Reply:
         """Let the votes of a finished blind test train, or no longer; the reply holds what is shown now."""
-        try:
+
+        def act() -> Reply:
             wish = LetTrain.model_validate(message)
             run = self._studio.jobs.open(wish.run, "judge")
             verdict = self._studio.verdict(run)
             if verdict is None:
                 raise RunError(text.NOT_DONE)
             self._studio.store.train_on_judgement(run.id, trains=wish.trains)
-            return {"ok": True, **self._trains(run, verdict)}
-        except ValidationError:
-            return {"ok": False, "error": text.UNEXPECTED}
-        except SdpoError as error:
-            return {"ok": False, "error": str(error)}
+            return self._trains(run, verdict)
+
+        return answered(act)
 
     # ------------------------------------------------------------------------------------------------------ helpers
 

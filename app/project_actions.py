@@ -4,17 +4,16 @@ import contextlib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from app import text_home as text
 from app.models import chosen_in
+from app.replies import Reply, answered
 from app.studio import Studio
 from sdpo_core.errors import SdpoError
 from sdpo_core.projects.contents import Model
 from sdpo_core.projects.exchange import Imported
 from sdpo_core.projects.folders import Project
-
-Reply = dict[str, Any]
 
 
 class ProjectMessage(BaseModel):
@@ -35,13 +34,7 @@ class ProjectActions:
 
     def act(self, message: Any) -> Reply:
         """Do something with a project; the reply holds `ok` and a sentence, and for an export its address."""
-        try:
-            wish = ProjectMessage.model_validate(message)
-            return {"ok": True, **self._do(wish)}
-        except ValidationError:
-            return {"ok": False, "error": text.UNEXPECTED}
-        except SdpoError as error:
-            return {"ok": False, "error": str(error)}
+        return answered(lambda: self._do(ProjectMessage.model_validate(message)))
 
     def import_zip(self, path: Path) -> Reply:
         """Make a project of an uploaded zip."""

@@ -10,7 +10,6 @@ WIDGET = {
     "loading": "Looking…",
     "noPreview": "No preview",
     "lost": "The studio did not answer. Try again.",
-    "verdictScale": "Share of blind comparisons in which you preferred the adapter",
     "strengthChip": "best at {strength}",
     "path": "Where it lies",
     "copy": "Copy path",
@@ -55,7 +54,6 @@ NOT_JUDGED = "Not judged yet"
 UNREADABLE = "This file can't be read: {why}"
 GONE = "The file of this adapter is gone from the workspace's adapters folder."
 NOT_AN_ADAPTER = "This entry of the trash holds no adapter. The page Disk puts it back."
-UNEXPECTED = "The page sent something unexpected. Reload it."
 NOT_PROVEN = "Not proven to load yet: judge it or draw a grid with it once."
 STRENGTH_WRONG = "The recommended strength is a number such as 0.8, or empty; {given!r} is neither."
 

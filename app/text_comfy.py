@@ -20,4 +20,3 @@ COMFY: dict[str, Any] = {
 GONE = "This ComfyUI is not there any more. Look again, or type its folder."
 EMPTY = "Type the folder of your ComfyUI, the one that holds custom_nodes."
 RELATIVE = "Type the whole path of the folder, from the root or the drive on; {given} is only a part of one."
-UNEXPECTED = "The page sent something unexpected. Reload it."

@@ -105,7 +105,6 @@ NOTHING_TO_EXPORT = "{name} is empty, so there is nothing to export. Draw some i
 NO_SUCH_EXPORT = "There is no such export any more. Export the project again."
 IMPORTING_ALREADY = "Another zip is being imported. Wait until it is done."
 TOO_LARGE = "The zip is larger than what is free on the disk. Free some space, then try again."
-UNEXPECTED = "The page sent something unexpected. Reload it."
 MODEL_KNOWN = "Its base model, {name}, is on this machine and chosen."
 MODEL_UNKNOWN = "It was made with {name}. Choose that model on the Generate page before you go on."
 

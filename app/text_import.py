@@ -18,7 +18,6 @@ IMPORT = {
     "cancel": "Cancel",
     "cancelled": "Cancelled. Nothing was taken in.",
     "nothing": "There is no PNG, JPEG or WebP image in what you chose.",
-    "notSent": "{count} files were not sent",
     "wrongKind": "{name}: neither PNG, JPEG, WebP nor a text beside an image",
     "tooLarge": "{name}: larger than {most} MiB",
     "tooMany": "More than {most} files: take a folder on this machine instead, below.",
@@ -28,7 +27,6 @@ IMPORT = {
     "lost": "The studio did not answer. Try again.",
 }
 QUEUED = "Another job is running. The import waits for its turn and starts by itself."
-UNEXPECTED = "The page sent something unexpected. Reload it."
 NO_DRAFT = "What was sent is gone. Choose the images again."
 DISK_FULL = "The disk is nearly full. Free some space, then try again."
 EMPTY_PROMPT = "Write the prompt that these images were made with, or what they show."

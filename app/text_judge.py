@@ -18,9 +18,7 @@ STARTED = "The comparisons are being drawn. You can vote as soon as the first on
 COMPARISONS_RANGE = "Comparisons must be a whole number from 1 to 1000."
 RUN_LABEL = "Blind tests"
 UNFINISHED = "not finished"
-NO_SUCH_RUN = "There is no such blind test in this project. Reload the page."
 NOT_DONE = "This blind test has no verdict yet. Vote on all its comparisons first."
-UNEXPECTED = "The page sent something unexpected. Reload it."
 
 
 def judging(name: str, strength: float) -> str:

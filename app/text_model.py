@@ -28,7 +28,6 @@ FINDER = {
     "halt": "Stop",
     "lost": "The studio did not answer. Try again.",
 }
-UNEXPECTED = "The page sent something unexpected. Reload it."
 NO_SUCH_MODEL = "This model is not in the list any more. Look again."
 TOO_MANY_FOLDERS = "There are 50 folders already. Remove one first."
 READING_STOPPED = "Reading this model was stopped. Choose it again to go on."

@@ -37,7 +37,6 @@ NO_ADDRESS = (
     "again."
 )
 STILL_STARTING = "The studio is still starting. Try again in a moment."
-UNEXPECTED = "The page sent something unexpected. Reload it."
 
 
 def unknown_address(address: str, known: list[str]) -> str:

@@ -30,7 +30,6 @@ TOML_LABEL = "Settings as text (TOML)"
 TOML_INFO = "To keep or to share. The command line reads the same with --config."
 TOML_WRITE = "Write the fields down"
 TOML_READ = "Fill the fields from it"
-TOML_FILE = "Open a file…"
 TOML_FILLED = "The fields are filled in."
 
 SAVE_NOW = "Save now"
@@ -61,7 +60,6 @@ QUEUED = "It waits for its turn and starts by itself, also when this page is clo
 QUEUE_FULL = "50 runs are waiting already. Remove one first."
 WAITS_ALREADY = "This very run has just been started, or waits already. Change a setting to run another."
 NOT_WAITING = "This run does not wait any more. It may have started just now."
-UNEXPECTED = "The page sent something unexpected. Reload it."
 
 
 def queued(count: int) -> str:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Protocol
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app import text
+from app.replies import Reply
 from sdpo_core.errors import DiskError, RunError, SdpoError
 from sdpo_core.evaluation.judge import verdict
 from sdpo_core.preferences.records import CHOICES, Choice, Pair, Purpose, Strength, Vote
@@ -61,9 +62,6 @@ class UndoMessage(Message):
 
     uuid: str = Field(min_length=8, max_length=_LONGEST_ID)
     vote: str = Field(min_length=8, max_length=_LONGEST_ID)
-
-
-Reply = dict[str, Any]
 
 
 class VotingService(Protocol):

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app import text_train as text
 from app.jobs import Jobs
+from app.replies import Reply, answered
 from sdpo_core.atomic import write_json
 from sdpo_core.config import ImportConfig, Settings, TrainConfig
 from sdpo_core.errors import RunError, SdpoError
@@ -29,7 +30,6 @@ _LOOK_EVERY_S = 2.0
 _MOST_WAITING = 50
 _SECOND_CLICK_S = 5.0
 
-Reply = dict[str, Any]
 Waits = Literal["train", "import"]
 _SETTINGS: dict[Waits, type[Settings]] = {"train": TrainConfig, "import": ImportConfig}
 
@@ -148,15 +148,14 @@ class RunQueue:
 
     def act(self, message: Any) -> Reply:
         """Reorder the queue, or take a run out of it."""
-        try:
+
+        def act() -> Reply:
             wish = QueueWish.model_validate(message)
             with self._lock:
                 self._change(wish)
-        except ValidationError:
-            return {"ok": False, "error": text.UNEXPECTED}
-        except SdpoError as error:
-            return {"ok": False, "error": str(error)}
-        return self.state()
+            return self.state()
+
+        return answered(act)
 
     def _change(self, wish: QueueWish) -> None:
         waiting = self.waiting()

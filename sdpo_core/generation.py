@@ -5,6 +5,7 @@ recipe names everything else that the arithmetic depends on.
 """
 
 import contextlib
+import itertools
 import json
 import math
 from collections.abc import Callable, Sequence
@@ -22,10 +23,24 @@ from sdpo_core.models.family import Conditioning, DiffusionModel, Frame, set_tim
 from sdpo_core.models.lora import Lora
 from sdpo_core.preferences.records import AdapterUse, Candidate, Recipe
 from sdpo_core.preferences.store import Store
+from sdpo_core.training.runs import Reporter
 
 
 class Stopped(Exception):
     """Raised between two sampler steps, because a person asked the job to stop."""
+
+
+def ticking(reporter: Reporter, first: int, message: str) -> Callable[[], None]:
+    """Report step `first`, and give an `on_step` that reports those after it. Both raise `Stopped` once asked to."""
+    steps = itertools.count(first)
+
+    def tick() -> None:
+        if reporter.stop_requested():
+            raise Stopped
+        reporter.say(next(steps), message)
+
+    tick()
+    return tick
 
 
 def build_recipe(

@@ -4,32 +4,41 @@ from typing import Any
 
 import gradio as gr
 import segno
+from pydantic import BaseModel, ConfigDict, Field
 
 from app import text_phone as text
 from app.components.widget import widget
 from app.lan import Door, Lan, addresses
-from sdpo_core.errors import SdpoError
+from app.replies import Reply, answered
 
 _QR_SCALE = 6
+
+
+class DoorWish(BaseModel):
+    """Open the door, at an address or at the first one, or close it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    on: bool
+    address: str = Field(default="", max_length=80)
 
 
 def phone_panel(lan: Lan) -> gr.HTML:
     """The button, and once pressed the code to scan, the address and the password."""
 
-    def look(_: Any = None) -> dict[str, Any]:
+    def look(_: Any = None) -> Reply:
         return {"ok": True, "addresses": addresses(), "door": _shown(lan.door)}
 
-    def turn(message: Any) -> dict[str, Any]:
-        if not isinstance(message, dict) or not isinstance(message.get("address", ""), str):
-            return {"ok": False, "error": text.UNEXPECTED}
-        try:
-            if message.get("on"):
-                lan.open(message.get("address") or None)
+    def turn(message: Any) -> Reply:
+        def act() -> Reply:
+            wish = DoorWish.model_validate(message)
+            if wish.on:
+                lan.open(wish.address or None)
             else:
                 lan.close()
-        except SdpoError as error:
-            return {**look(), "ok": False, "error": str(error)}
-        return look()
+            return look()
+
+        return answered(act)
 
     return widget(
         "phone.js",

@@ -7,14 +7,14 @@ verdict would only tell how well the adapter remembers.
 import contextlib
 import json
 from dataclasses import dataclass
-from itertools import count, cycle, islice
+from itertools import cycle, islice
 from pathlib import Path
 
 from sdpo_core.config import JudgeConfig, repository_root
 from sdpo_core.errors import DataError
 from sdpo_core.files.hashing import sha256_file
 from sdpo_core.files.model_info import ModelInfo
-from sdpo_core.generation import Stopped, build_recipe, ensure_candidates
+from sdpo_core.generation import Stopped, build_recipe, ensure_candidates, ticking
 from sdpo_core.models.attach import LoadedAdapter, attach_adapter, find_adapter_file
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.registry import load_configured
@@ -84,14 +84,7 @@ class _Painter:
 
     def draw(self, prompt: str, seed: int, adapters: tuple[AdapterUse, ...], step: int, message: str) -> Candidate:
         """One image, sampled alone so that its pair is complete early; raises `Stopped` between two sampler steps."""
-        steps = count(step)
-
-        def tick() -> None:
-            if self.reporter.stop_requested():
-                raise Stopped
-            self.reporter.say(next(steps), message)
-
-        tick()
+        tick = ticking(self.reporter, step, message)
         recipe = build_recipe(
             self.model, self.config, prompt=prompt, negative="", seed=seed, batch=1, adapters=adapters
         )

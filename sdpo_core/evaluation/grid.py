@@ -5,7 +5,6 @@ Its images are for looking, not for votes, so they lie in the run folder and not
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 
 from sdpo_core.atomic import replacing, write_bytes
@@ -14,7 +13,7 @@ from sdpo_core.errors import AdapterError
 from sdpo_core.evaluation.grid_plan import GridPlan, GridRow, cell_path, write_plan
 from sdpo_core.files.hashing import sha256_file
 from sdpo_core.files.model_info import ModelInfo
-from sdpo_core.generation import Stopped, build_recipe, sample
+from sdpo_core.generation import Stopped, build_recipe, sample, ticking
 from sdpo_core.models.attach import LoadedAdapter, attach_adapter, find_adapter_file
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.registry import load_configured
@@ -87,15 +86,8 @@ class _Painter:
 
     def _paint(self, target: Path, adapter: LoadedAdapter, strength: float) -> None:
         """One image; raises `Stopped` between two sampler steps."""
-        steps = count(self.drawn * self.config.sampling_steps)
-        message = f"Image {self.drawn + 1} of {self.images}."
-
-        def tick() -> None:
-            if self.reporter.stop_requested():
-                raise Stopped
-            self.reporter.say(next(steps), message)
-
-        tick()
+        first = self.drawn * self.config.sampling_steps
+        tick = ticking(self.reporter, first, f"Image {self.drawn + 1} of {self.images}.")
         recipe = build_recipe(
             self.model,
             adapter.taught(self.config),

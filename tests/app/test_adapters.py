@@ -13,6 +13,7 @@ from app import text_adapters as text
 from app.adapter_routes import adapter_routes
 from app.adapters import Adapters
 from app.studio import Studio
+from app.text import UNEXPECTED_MESSAGE
 from sdpo_core.errors import AdapterError, StoreError
 from sdpo_core.preferences.records import Fit
 from sdpo_core.preferences.trash import Trash
@@ -136,7 +137,7 @@ WRONG = (None, "x", {}, {"action": "burn"}, {"action": "delete", "id": -1}, {"ac
 
 @pytest.mark.parametrize("message", WRONG)
 def test_what_no_page_sends_is_refused(shelf: Adapters, message: Any) -> None:
-    assert shelf.act(message) == {"ok": False, "error": text.UNEXPECTED}
+    assert shelf.act(message) == {"ok": False, "error": UNEXPECTED_MESSAGE}
 
 
 # --- other tools -----------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import pytest
 
 from app import text_comfy as text
 from app.comfy_pack import ComfyPack
+from app.text import UNEXPECTED_MESSAGE
 from sdpo_core import comfyui
 
 
@@ -59,9 +60,9 @@ def test_a_typed_folder_is_known_from_then_on(place: Path, tmp_path: Path, monke
         ({"action": "install", "folder": "ComfyUI"}, "only a part of one"),
         ({"action": "install", "folder": "/"}, "ComfyUI"),
         ({"action": "install", "folder": "/nowhere/at/all"}, "/nowhere/at/all"),
-        ({"action": "delete", "id": "x"}, text.UNEXPECTED),
-        ({"action": "install", "folder": "x" * 10_000}, text.UNEXPECTED),
-        (None, text.UNEXPECTED),
+        ({"action": "delete", "id": "x"}, UNEXPECTED_MESSAGE),
+        ({"action": "install", "folder": "x" * 10_000}, UNEXPECTED_MESSAGE),
+        (None, UNEXPECTED_MESSAGE),
     ],
 )
 def test_what_cannot_be_done_is_a_sentence(place: Path, tmp_path: Path, message: Any, sentence: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 from app import text_judge as text
 from app.judging import Judging, rounds_of
 from app.studio import Studio
+from app.text import UNEXPECTED_MESSAGE
 from sdpo_core.errors import AdapterError, ConfigError, StoreError
 from sdpo_core.preferences.pairs import training_pairs
 from tests.app.helpers import BASE, make_judge_run, wait_for
@@ -114,7 +115,7 @@ def test_votes_train_when_they_are_let_and_no_longer_when_it_is_taken_back(studi
 
 @pytest.mark.parametrize("message", [None, {}, {"run": "x"}, {"run": "x", "trains": True, "all": 1}, {"run": 5}])
 def test_what_no_page_sends_is_refused(judging: Judging, message: Any) -> None:
-    assert judging.let_train(message) == {"ok": False, "error": text.UNEXPECTED}
+    assert judging.let_train(message) == {"ok": False, "error": UNEXPECTED_MESSAGE}
 
 
 def test_another_run_is_no_blind_test(judging: Judging) -> None:

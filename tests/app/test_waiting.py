@@ -10,6 +10,7 @@ import pytest
 from app import text_train
 from app.jobs import Jobs
 from app.studio import Studio
+from app.text import UNEXPECTED_MESSAGE
 from app.waiting import QUEUE, RunQueue
 from sdpo_core.config import GenerateConfig, TrainConfig
 from sdpo_core.errors import RunError
@@ -102,7 +103,7 @@ def test_runs_are_reordered_and_removed(queue: RunQueue) -> None:
     "message", [{}, "x", None, {"action": "up"}, {"action": "start", "id": "x"}, {"action": "up", "id": "x" * 99}]
 )
 def test_anything_may_come_from_a_page(queue: RunQueue, message: Any) -> None:
-    assert queue.act(message)["error"] == text_train.UNEXPECTED
+    assert queue.act(message)["error"] == UNEXPECTED_MESSAGE
     assert queue.act({"action": "up", "id": "nobody"})["error"] == text_train.NOT_WAITING
 
 
