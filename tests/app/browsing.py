@@ -234,11 +234,12 @@ def add_pairs(studio: RunningStudio, count: int) -> list[int]:
 
 
 def vote_left_until_nothing_waits(page: Page) -> None:
-    wait_board(page, "d.pair !== '' || d.done !== '0'")
+    """Vote on every pair; one that is still being loaded is waited for."""
+    nothing = "d.fetching === 'false' && !node.querySelector('.board-empty').hidden"
     for _ in range(60):
+        wait_board(page, f"d.pair !== '' || {nothing}")
         if not board(page)["pair"]:
             break
         page.keyboard.press("ArrowLeft")
         page.wait_for_timeout(60)
-    assert not board(page)["pair"]
-    wait_board(page, "d.pending === '0'")
+    wait_board(page, f"d.pair === '' && d.pending === '0' && {nothing}")

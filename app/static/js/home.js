@@ -138,9 +138,14 @@ function say(sentence, kind = "plain", link = null) {
 
 async function act(message) {
   const reply = await ask("act", message);
+  await heard(reply);
+  return reply?.ok ? reply : null;
+}
+
+/** Tell what came of an action, and show what is so now. */
+async function heard(reply) {
   say(reply ? reply.error ?? reply.sentence ?? "" : text.lost, reply?.ok ? "good" : "bad", reply?.download);
   await refresh();
-  return reply?.ok ? reply : null;
 }
 
 function showNew(open) {
@@ -158,8 +163,11 @@ async function makeProject(event) {
 async function openProject(item, pressed) {
   pressed.disabled = true;
   pressed.textContent = text.opening;
-  // The bar sees that another project is open and loads every open page anew.
-  if (!(await act({ action: "open", id: item.id }))) { shownProjects = ""; await refresh(); }
+  const reply = await ask("act", { action: "open", id: item.id });
+  // Now, not when the bar sees it: what is done until then would be lost. The bar loads the other open pages anew.
+  if (reply?.ok) return window.location.reload();
+  shownProjects = "";
+  await heard(reply);
 }
 
 async function exportProject(item, pressed) {
