@@ -48,6 +48,8 @@ def call(options: dict[str, Any], out: Output) -> int:
     if options["inbox"] == bool(options["folder"]):
         raise ConfigError("`import` needs a folder, or --inbox for what ComfyUI's nodes sent; one of the two.")
     if options["inbox"]:
+        if any(options[name] for name in ("layout", "winners", "prompt")):
+            raise ConfigError("--inbox takes what ComfyUI's nodes sent, as it is: no --layout, --winners or --prompt.")
         return _inbox(options["workspace"], out)
     folder = open_folder(options["folder"], winners=options["winners"], prompt=options["prompt"])
     name = options["layout"] or detect(folder)
