@@ -51,7 +51,9 @@ def call(options: dict[str, Any], out: Output) -> int:
         if any(options[name] for name in ("layout", "winners", "prompt")):
             raise ConfigError("--inbox takes what ComfyUI's nodes sent, as it is: no --layout, --winners or --prompt.")
         return _inbox(options["workspace"], out)
-    folder = open_folder(options["folder"], winners=options["winners"], prompt=options["prompt"])
+    folder = open_folder(
+        options["folder"], winners=options["winners"], prompt=options["prompt"], workspace=options["workspace"]
+    )
     name = options["layout"] or detect(folder)
     with Store(options["workspace"]) as store, progress() as show:
         if name == IMAGES:
