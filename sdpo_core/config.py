@@ -281,8 +281,8 @@ class TrainConfig(Sampling):
     seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of the run: initial LoRA, order of the pairs, noise and timesteps."""
     pairs_from: Literal["own", "all"] = "own"
-    """Pairs to train on: `own` ones, made by this model without an adapter, or `all`: also imported ones and those made
-    by other models or with an adapter. They say what you like, but less about how this model goes wrong."""
+    """Pairs to train on: `own` ones, made by this model without an adapter, or `all`: also imported ones of unknown
+    models and those made by others or with an adapter. They say what you like, but less about how this model errs."""
     continue_from: str | None = Field(default=None, min_length=1)
     """Adapter to go on with (round two): a name in the workspace, `latest`, or a file. It trains on pairs made with it;
     the reference is a frozen copy of it, and rank, α and layers are its own."""
