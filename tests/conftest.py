@@ -26,11 +26,20 @@ os.environ.pop("SDPO_TORCH_INDEX", None)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Files that take minutes begin, so that at the end no process waits for another's (`checks.py` keeps the order).
+_LONGEST = (
+    *("cli/test_jobs.py", "test_equivalence.py", "cli/test_stopping.py", "training/test_train.py"),
+    *("app/test_browser_again.py", "app/test_browser.py", "app/test_browser_verdict.py", "app/test_api.py"),
+)
+
 _skipped_for_want_of_a_browser: list[str] = []
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip the browser tests where there is no browser, and remember them for the summary."""
+    """Begin with the longest; skip the browser tests where there is no browser, and remember them for the summary."""
+    tests = Path(__file__).parent
+    place = {tests / name: n for n, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
     asking = [item for item in items if item.get_closest_marker("browser")]
     if not asking or find_browser():
         return
