@@ -37,7 +37,9 @@ Graph = dict[str, dict[str, Any]]
 class Client:
     """A ComfyUI at an address. Every method raises `ComfyUIError` in words."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, answer_s: float = _ANSWER_S) -> None:
+        """`answer_s` is how long an answer may take."""
+        self._answer_s = answer_s
         parts = urllib.parse.urlsplit(url if "://" in url else f"http://{url}")
         if parts.scheme not in ("http", "https") or not _has_host(parts) or "@" in parts.netloc:
             raise ComfyUIError(f"{url} is no address of a ComfyUI. Expected one such as http://127.0.0.1:8188.")
@@ -118,7 +120,7 @@ class Client:
             self.url + path, body, {"Content-Type": "application/json"} if body else {}, method=method
         )
         try:
-            with _OPENER.open(request, timeout=_ANSWER_S) as reply:
+            with _OPENER.open(request, timeout=self._answer_s) as reply:
                 data = reply.read(_MOST_BYTES + 1)
         except urllib.error.HTTPError as error:
             with error:  # it is the reply, and holds the connection

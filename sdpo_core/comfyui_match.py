@@ -63,7 +63,7 @@ def _none(why: str) -> CountsFor:
     return CountsFor(
         "",
         f"{why}. Training needs the model that made the images: choose it in the studio if it is on this machine, or "
-        "train with pairs_from = all.",
+        "train with pairs_from = all (Train, All settings, Pairs to learn from).",
     )
 
 

@@ -120,7 +120,7 @@ def test_images_come_with_their_recipes_and_wait_as_pairs(
     assert (recipe.negative, recipe.steps, recipe.guidance, recipe.sampler) == ("watermark", 4, 8.0, "euler")
     assert (recipe.workflow.model, recipe.width_px, recipe.base_sha256) == ("v1-5-pruned-emaonly", 64, "")
     assert job.run.status().state == "done"
-    assert "train with pairs_from = all" in job.run.status().message
+    assert "train with pairs_from = all (" in job.run.status().message
     assert (job.run.status().step, job.run.status().total) == (16, 16)
 
 
