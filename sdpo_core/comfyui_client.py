@@ -64,14 +64,14 @@ class Client:
         query = urllib.parse.urlencode({"filename": name})
         try:
             return self.ask_json("GET", f"/view_metadata/{folder}?{query}")
-        except _NotFound:
+        except NotFound:
             return {}
 
     def missing_nodes(self, kinds: Iterable[str]) -> list[str]:
         """Those of `kinds` of nodes that it does not have, as far as it tells."""
         missing = list[str]()
         for kind in sorted(set(kinds)):
-            with contextlib.suppress(_NotFound):  # a name that no address can hold
+            with contextlib.suppress(NotFound):  # a name that no address can hold
                 missing += (
                     [] if kind in self.ask_json("GET", f"/object_info/{urllib.parse.quote(kind, safe='')}") else [kind]
                 )
@@ -131,7 +131,7 @@ class Client:
                         f"{self.url} sends on to another address. Give that one, if it is yours."
                     ) from error
                 if error.code == 404:
-                    raise _NotFound(f"{self.url} has nothing at {path}. Is it a ComfyUI, and new enough?") from error
+                    raise NotFound(f"{self.url} has nothing at {path}. Is it a ComfyUI, and new enough?") from error
                 raise ComfyUIError(f"{self.url} refuses: {_refusal(error)}.") from error
         except (urllib.error.URLError, HTTPException, OSError) as error:
             why = getattr(error, "reason", None) or error
@@ -145,7 +145,7 @@ class Unreachable(ComfyUIError):
     """Nobody answers there now; it may be starting."""
 
 
-class _NotFound(ComfyUIError):
+class NotFound(ComfyUIError):
     """The address has nothing there."""
 
 

@@ -4,6 +4,7 @@ Each run of the workflow is one job in ComfyUI's queue, beside other people's. A
 has come, so whatever happens there, what came is kept, and the same run folder goes on with what is missing.
 """
 
+import contextlib
 import itertools
 import json
 import secrets
@@ -18,7 +19,7 @@ from PIL import Image
 
 from sdpo_core.ahead import SEEDS, Wanted, pairs_in_words
 from sdpo_core.atomic import write_json
-from sdpo_core.comfyui_client import Client, Unreachable
+from sdpo_core.comfyui_client import Client, NotFound, Unreachable
 from sdpo_core.comfyui_match import CountsFor, adapters_of, clip_skip_of, counts_for
 from sdpo_core.comfyui_queue import Heard, Queue
 from sdpo_core.comfyui_slots import Pointed, find_slots
@@ -134,8 +135,9 @@ class _Job:
 
     def note(self) -> str:
         """What the person should know."""
-        surplus = [f"{self.surplus} more images than were asked for came in batches, and are left out."]
-        return " ".join(dict.fromkeys(filter(None, [*self.notes, self.base.sentence, *surplus[: self.surplus]])))
+        images = "1 image" if self.surplus == 1 else f"{self.surplus} images"
+        surplus = f"{images} beyond those asked for came in batches, and are left out." if self.surplus else ""
+        return " ".join(dict.fromkeys(filter(None, [*self.notes, self.base.sentence, surplus])))
 
     def kept(self) -> str:
         """What a failure did not cost."""
@@ -174,8 +176,8 @@ class _Job:
         told = self.workflow.read(graph)
         text = told.prompt if prompt.strip() in told.prompt else prompt  # with what the workflow adds to it
         negative = told.negative or self.config.negative
-        known = self.store.drawn_by(self.workflow.sha256, text, negative, seed)
-        if known and all(self.store.has_intact_image(candidate) for candidate in known):
+        known = self._known(text, negative, seed)
+        if known:
             self.step += self._steps
             return known
         first = self.step
@@ -185,6 +187,18 @@ class _Job:
             self._recipe(told, text, negative, seed, place, len(images), image) for place, image in enumerate(images)
         ]
         return [self.store.add_candidate(image, recipe) for image, recipe in zip(images, recipes, strict=True)]
+
+    def _known(self, prompt: str, negative: str, seed: int) -> list[Candidate]:
+        """The images of an earlier run, if all of them are there and count for the same model."""
+        found = [
+            candidate
+            for candidate in self.store.drawn_by(self.workflow.sha256, prompt, negative, seed)
+            if candidate.recipe
+            and (candidate.recipe.base_sha256, candidate.recipe.adapters) == (self.base.sha256, self.adapters)
+            and self.store.has_intact_image(candidate)
+        ]
+        whole = found and found[0].recipe and len(found) >= found[0].recipe.batch
+        return found if whole else []
 
     def _recipe(
         self, told: MadeWith, prompt: str, negative: str, seed: int, place: int, batch: int, image: Image.Image
@@ -224,7 +238,8 @@ class _Job:
             told = self._ended(job, f"ComfyUI draws “{prompt}”.")
             if told is not None:
                 pictures = self.queue.pictures(told, self.workflow.image)
-                return [decode_image(self._patiently(lambda one=one: self.queue.fetch(one))) for one in pictures]
+                with contextlib.suppress(NotFound):  # restarted meanwhile, which clears what is only shown
+                    return [decode_image(self._patiently(lambda one=one: self.queue.fetch(one))) for one in pictures]
         raise ComfyUIError(
             f"ComfyUI forgot the job {_ATTEMPTS} times: it was restarted, or its queue was cleared. Look at its window."
         )

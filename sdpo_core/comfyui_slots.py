@@ -1,8 +1,8 @@
 """Where prompt, negative prompt, seed and size stand in a ComfyUI workflow.
 
 There is no list of node classes. A slot is a value of the graph that the reading of the graph follows when it is
-changed: each text, and each whole number that could be the seed, is exchanged for a mark, and the graph is read again
-as the importer reads the graphs in images. What can't be told is said, and a person can point at it.
+changed: texts, and whole numbers that could be the seed, are exchanged for marks, and the graph is read again as the
+importer reads the graphs in images. What can't be told is said, and a person can point at it.
 """
 
 import json
@@ -16,8 +16,9 @@ from sdpo_core.preferences.importers.metadata.comfyui import samples
 from sdpo_core.preferences.importers.metadata.graph import Node, as_link, of_prompt
 from sdpo_core.preferences.importers.metadata.graph_walk import ENCODED, SEEDS, STRINGS, Side, Walk
 
-_MARK = "sdpo\x1fslot"  # a text that no workflow holds
-_SEED_MARK, _SIDE_MARK = 7_310_578_237_403, 999_331
+_MARK = "⟦sdpo {}⟧"  # a text that no workflow holds
+_SEED_MARK, _SIDE_MARK = 7_310_578_237_403, 900_001
+_MOST_SAMPLERS, _MOST_SLOTS = 50, 50
 _BETWEEN = ("delimiter", "separator", "delim")  # what stands between texts that are joined
 _SHOWN = 60  # characters of a value in a sentence
 _MOST_NAMED = 8
@@ -43,7 +44,7 @@ def find_slots(graph: Graph, pointed: Pointed | None = None) -> Workflow:
     nodes, problems = of_prompt(graph), list[str]()
     image = _pointed_node(graph, pointed.image) if pointed.image else _image_node(nodes, problems)
     upstream = _upstream(nodes, image)
-    samplers = [number for number in upstream if samples(nodes[number])]
+    samplers = [number for number in upstream if samples(nodes[number])][:_MOST_SAMPLERS]
     finder = _Finder(graph, nodes, upstream, samplers)
     prompt, problem = finder.texts("positive", pointed.prompt)
     negative, negative_problem = finder.texts("negative", pointed.negative)
@@ -101,8 +102,9 @@ class _Finder:
 
     def main(self, prompt: tuple[Slot, ...]) -> str:
         """The nearest sampler that aims at the prompt, else the nearest one at all."""
-        marked = _exchanged(self._nodes, dict.fromkeys(prompt, _MARK))
-        aiming = [number for number in self._samplers if _MARK in _aim(marked, number, "positive")]
+        mark = _MARK.format(0)
+        marked = _exchanged(self._nodes, dict.fromkeys(prompt, mark))
+        aiming = [number for number in self._samplers if mark in _aim(marked, number, "positive")]
         return next(iter([*aiming, *self._samplers]), "")
 
     def _seeds_of(self, number: str) -> list[Slot]:
@@ -110,9 +112,7 @@ class _Finder:
             return Walk(nodes).seed(nodes[number])
 
         now = seed(self._nodes)
-        return self._followed(
-            lambda value: _is_whole(value) and value == now, _SEED_MARK, lambda nodes: seed(nodes) == _SEED_MARK
-        )
+        return self._followed(lambda value: _is_whole(value) and value == now, seed, lambda i: _SEED_MARK + i)
 
     def _side(self, side: Literal[0, 1]) -> Slot | None:
         """Where the width (0) or the height (1) stands."""
@@ -122,30 +122,34 @@ class _Finder:
             return found[side] if found else None
 
         now = pixels(self._nodes)
-        found = self._followed(
-            lambda value: _is_whole(value) and value == now, _SIDE_MARK, lambda nodes: pixels(nodes) == _SIDE_MARK
-        )
+        found = self._followed(lambda value: _is_whole(value) and value == now, pixels, lambda i: _SIDE_MARK + i)
         return found[0] if found else None
 
     def _aimed_at(self, sampler: str, side: Side) -> list[Slot]:
         now = _aim(self._nodes, sampler, side)
         return self._followed(
             lambda value: isinstance(value, str) and value.strip() in now,
-            _MARK,
-            lambda nodes: _MARK in _aim(nodes, sampler, side),
+            lambda nodes: _aim(nodes, sampler, side),
+            _MARK.format,
         )
 
     def _followed(
-        self, fits: Callable[[Any], bool], mark: Any, follows: Callable[[dict[str, Node]], bool]
+        self, fits: Callable[[Any], bool], read: Callable[[dict[str, Node]], Any], mark: Callable[[int], Any]
     ) -> list[Slot]:
-        """The values that `fits`, and for which `follows` is true of the nodes with `mark` in their place."""
+        """The values that `fits`, and which arrive in what is `read` when each has a mark of its own in its place.
+
+        All are marked at once, since there may be thousands; those that arrive are looked at alone once more.
+        """
         literals = (
             Slot(number, name)
             for number in self._upstream
             for name, value in self._nodes[number].inputs.items()
             if fits(value) and name not in _BETWEEN
         )
-        return [slot for slot in literals if follows(_exchanged(self._nodes, {slot: mark}))]
+        marks = {slot: mark(i) for i, slot in enumerate(literals)}
+        found = read(_exchanged(self._nodes, marks))
+        arrived = [slot for slot, one in marks.items() if _holds(found, one)][:_MOST_SLOTS]
+        return [slot for slot in arrived if _holds(read(_exchanged(self._nodes, {slot: marks[slot]})), marks[slot])]
 
     def _seed_input(self, number: str) -> list[Slot]:
         """The input that a seed comes in by, where the number behind it can't be read."""
@@ -206,6 +210,11 @@ def _upstream(nodes: Mapping[str, Node], start: str) -> list[str]:
 def _aim(nodes: dict[str, Node], sampler: str, side: Side) -> str:
     walk, node = Walk(nodes), nodes[sampler]
     return walk.conditioning(walk.node(node.link("guider")) or node, side)
+
+
+def _holds(found: Any, mark: Any) -> bool:
+    """Whether a mark is in a text, or is the number."""
+    return mark in found if isinstance(found, str) else found == mark
 
 
 def _exchanged(nodes: dict[str, Node], marks: Mapping[Slot, Any]) -> dict[str, Node]:

@@ -53,6 +53,7 @@ class ComfyServer:
     answer_body: bytes = b""
     same_image: bool = False  # whatever the seed
     no_images: bool = False
+    cleared: int = 0  # images that are gone when they are asked for
     forget: int = 0  # jobs that vanish instead of being drawn
     own_ids: bool = False  # as older versions: they choose the job's id, and interrupt whatever runs
     port: int = 0
@@ -206,6 +207,7 @@ class ComfyServer:
             return None
         messages: list[Any] = [["execution_start", {"prompt_id": job.id}]]
         self._tell(job, "execution_start", {})
+        self._babble(job)
         key = json.dumps(job.graph, sort_keys=True)
         cached = self.cache.get(key)
         self._tell(job, "execution_cached", {"nodes": sorted(job.graph) if cached else []})
@@ -242,12 +244,32 @@ class ComfyServer:
             images.append({"filename": name, "subfolder": "", "type": "output"})
         return {"9": {"images": images}}
 
+    def _babble(self, job: Job) -> None:
+        with self.lock:
+            listener = self.listeners.get(job.client or "")
+        if listener:
+            for message in _BABBLE:
+                listener.tell(message, 1)
+
     def _tell(self, job: Job, kind: str, data: dict[str, Any]) -> None:
         with self.lock:
             listener = self.listeners.get(job.client or "")
         if listener:
             listener.tell(json.dumps({"type": kind, "data": {**data, "prompt_id": job.id}}).encode(), 1)
             listener.tell(b"\0\0\0\1\0\0\0\1preview", 2)  # as it sends previews of the image
+
+
+_BABBLE = (
+    b"",
+    b"[1, 2",
+    b"[1, 2]",
+    b'{"type": 5, "data": 6}',
+    b'{"type": "progress", "data": {"value": "x", "max": 0}}',
+    b'{"type": "progress", "data": {"value": 1, "max": 2, "prompt_id": "somebody else"}}',
+    b'{"type": "progress", "data": {"value": [], "max": {}}}',
+    b"[" * 20_000,
+)
+"""Messages that mean nothing to us."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -283,6 +305,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self.answer({name: {"input": {}}} if name in comfy.nodes else {})
             case ["view_metadata", folder] if f"{folder}/{query['filename']}" in comfy.metadata:
                 self.answer(comfy.metadata[f"{folder}/{query['filename']}"])
+            case ["view"] if comfy.cleared:
+                comfy.cleared -= 1
+                self.answer(b"", 404)
             case ["view"] if query["filename"] in comfy.files:
                 self.answer(comfy.files[query["filename"]])
             case _:

@@ -143,7 +143,7 @@ def test_progress_is_heard_over_the_websocket(comfy: ComfyServer) -> None:
 def test_a_batch_is_used_and_what_is_too_much_is_counted(comfy: ComfyServer, drawing: Callable[..., Drawing]) -> None:
     job = drawing(small(batch_size=3), prompts=("a lake",), candidates_per_prompt=2).start().end()
     assert (job.error, len(comfy.queued), job.pairs()) == (None, 1, 1)
-    assert "1 more images than were asked for" in job.run.status().message
+    assert "1 image beyond those asked for" in job.run.status().message
     other = drawing(small(batch_size=3), prompts=("a lake",), candidates_per_prompt=5, seed=100).start().end()
     assert (other.error, len(comfy.queued), other.pairs()) == (None, 3, 1 + 4)
 
@@ -278,6 +278,9 @@ def test_a_job_that_is_forgotten_is_queued_again_and_not_for_ever(
     comfy.forget = 1
     job = drawing(prompts=("a lake",)).start().end()
     assert (job.error, len(comfy.queued), job.pairs()) == (None, 3, 1)
+    comfy.cleared = 1
+    job = drawing(seed=30, prompts=("a lake",)).start().end()
+    assert (job.error, len(comfy.queued)) == (None, 6)
     comfy.forget = 10
     assert "forgot the job 3 times" in drawing(seed=50).start().end().words()
 

@@ -3,6 +3,7 @@
 import io
 import json
 import random
+import time
 from typing import Any
 
 import pytest
@@ -310,3 +311,14 @@ def test_any_graph_is_a_workflow_or_a_sentence(nodes: dict[str, Any]) -> None:
     assert workflow.filled("a", "b", 1)
     assert workflow.sha256
     assert workflow.found()
+
+
+def test_a_graph_of_thousands_of_equal_values_is_read_in_seconds() -> None:
+    graph = simple()
+    for step in range(600):
+        before = graph["3"]["inputs"]["positive"]
+        graph[f"9:{step}"] = node("X", conditioning=before, extra="", seed=graph["3"]["inputs"]["seed"])
+        graph["3"]["inputs"]["positive"] = [f"9:{step}", 0]
+    started = time.monotonic()
+    found(graph)
+    assert time.monotonic() - started < 20
