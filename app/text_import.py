@@ -6,8 +6,8 @@ IMPORT = {
     "title": "Import your own images",
     "hint": (
         "From ComfyUI, A1111, Forge, InvokeAI, Fooocus, SwarmUI or NovelAI, prompts included. Images of one prompt "
-        "become pairs to vote on; of near duplicates one is kept. Which model made them is not known for sure, so they "
-        "train only when you ask for it (Train, All settings, Pairs to learn from)."
+        "become pairs to vote on; of near duplicates one is kept. Those whose files name the hash of your model "
+        "(A1111, Forge) train like your own; the others when you ask for it (Train, All settings, Pairs to learn from)."
     ),
     "drop": "Drop images or a folder here",
     "files": "Choose images…",

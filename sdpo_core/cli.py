@@ -31,6 +31,7 @@ from sdpo_core.commands import (
     runs,
     vote,
 )
+from sdpo_core.commands.early import refuse_early
 from sdpo_core.commands.flags import add_settings, any_given, settings_from
 from sdpo_core.commands.output import DONE, EXIT_CODES, FAILED, STOPPED, Output, progress
 from sdpo_core.config import (
@@ -45,7 +46,6 @@ from sdpo_core.config import (
 )
 from sdpo_core.doctor import examine
 from sdpo_core.errors import ConfigError, RunError, SdpoError
-from sdpo_core.hub.plan import required_hub_id
 from sdpo_core.training.runs import FINISHED, Reporter, RunFolder, Status, Verb
 
 JOBS: dict[Verb, type[Settings]] = {
@@ -244,10 +244,7 @@ def _job_folder(verb: Verb, options: dict[str, Any], workspace: Path) -> Iterato
     """The run folder to start, the one that --run names or a new one; within it nobody else can start it."""
     if not options["run"]:
         settings = settings_from(options, JOBS[verb])
-        if isinstance(settings, DownloadConfig):
-            required_hub_id(settings.model)  # what is none begins no run
-        if isinstance(settings, GenerateConfig) and settings.comfy is not None:
-            generating.check(settings)
+        refuse_early(settings, workspace)
         run = RunFolder.create(workspace / "runs", verb, settings.model_dump(mode="json"))
         print(f"Run folder: {run.path}", file=sys.stderr)
         with run.held():

@@ -5,7 +5,7 @@ Unknown keys and impossible combinations are refused with a `ConfigError`; the r
 
 import difflib
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypedDict
 
@@ -196,6 +196,7 @@ _BELONGS = (
     ("alpha", "loss", "dmpo"),
     ("tau", "loss", "ipo"),
     ("loser_weight", "safeguard", "constant"),
+    ("scope", "safeguard", "output"),
 )
 
 
@@ -218,7 +219,8 @@ class TrainConfig(Sampling):
     """How the loser's gradient is held back: `lora` (exact, on the adapter's own parameters), `output` (the
     paper's approximation), `constant` (a fixed weight) or `none` (plain DPO)."""
     mu: float = Field(default=0.5, ge=0.0, lt=1.0)
-    """Safety margin μ of the safeguards `lora` and `output`: 0 forbids only a first-order rise of the error."""
+    """Safety margin μ of the safeguards `lora` and `output`: 0 forbids only a first-order rise of the error. With
+    `lora` it hardly acts by default: nothing is held back up to half the drift budget, then μ rises to .9."""
     scope: Literal["pair", "batch"] = "pair"
     """Scope of λ for the safeguard `output`: one per `pair`, or one per micro-`batch` as in the official code."""
     loser_weight: float = Field(default=0.25, ge=0.0, le=1.0)
@@ -280,8 +282,8 @@ class TrainConfig(Sampling):
     seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of the run: initial LoRA, order of the pairs, noise and timesteps."""
     pairs_from: Literal["own", "all"] = "own"
-    """Pairs to train on: `own` ones, made by this model without an adapter, or `all`: also imported ones and those made
-    by other models or with an adapter. They say what you like, but less about how this model goes wrong."""
+    """Pairs to train on: `own` ones, made by this model without an adapter, or `all`: also imported ones of unknown
+    models and those made by others or with an adapter. They say what you like, but less about how this model errs."""
     continue_from: str | None = Field(default=None, min_length=1)
     """Adapter to go on with (round two): a name in the workspace, `latest`, or a file. It trains on pairs made with it;
     the reference is a frozen copy of it, and rank, α and layers are its own."""
@@ -299,12 +301,14 @@ class TrainConfig(Sampling):
             )
         return values
 
-    def refuse_what_does_nothing(self) -> None:
-        """Raise `ConfigError` for a setting that does nothing with these others; for settings that a person just gave.
+    def refuse_what_does_nothing(self, given: Container[str]) -> None:
+        """Raise `ConfigError` for a setting, of those that a person just gave, that does nothing with the others.
 
-        A run folder may hold such a one from earlier, and its run goes on.
+        A run folder may hold such a one from earlier, and its run goes on; so may a preset, whose choice was overruled.
         """
         for name, choice, only in _BELONGS:
+            if name not in given:
+                continue
             if getattr(self, name) != TrainConfig.model_fields[name].default and getattr(self, choice) != only:
                 raise ConfigError(f"{name} belongs to {choice} '{only}', not to '{getattr(self, choice)}'.")
 

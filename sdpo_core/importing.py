@@ -23,7 +23,7 @@ _MOST_NAMED = 1000  # troubles that the report names
 def run_import(config: ImportConfig, run: RunFolder, workspace: Path, reporter: Reporter) -> None:
     """Take in a folder; a stop keeps what was taken in. Ends with `report.json`; errors are `SdpoError`s."""
     reporter.say(0, "Looking what there is…", force=True)
-    folder = open_folder(Path(config.folder), winners=config.winners, prompt=config.prompt)
+    folder = open_folder(Path(config.folder), winners=config.winners, prompt=config.prompt, workspace=workspace)
     layout = config.layout or detect(folder)
     with Store(workspace) as store:
         take = _take_images if layout == IMAGES else _take_pairs

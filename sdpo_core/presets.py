@@ -18,6 +18,7 @@ from sdpo_core.errors import ConfigError
 from sdpo_core.files.model_info import DEMO, ModelInfo, inspect_model
 
 _DESCRIPTION = "description"
+_SHAPE = ("rank", "lora_alpha", "targets")  # a continued adapter brings its own
 _Settings = TypeVar("_Settings", bound=Settings)
 
 
@@ -78,12 +79,14 @@ def resolve(
     if preset is not None:
         values |= read_preset(preset).values
         _refuse_unknown(f"preset {preset}", values, settings)
-    if file is not None:
-        values |= read_settings_file(file, settings)
-    values |= flags
+    given = {**(read_settings_file(file, settings) if file else {}), **flags}
+    values |= given
     found = settings.parse(_completed(values) if issubclass(settings, TrainConfig) else values)
     if isinstance(found, TrainConfig):
-        found.refuse_what_does_nothing()
+        found.refuse_what_does_nothing(given)
+        shape = [name for name in _SHAPE if name in given]
+        if found.continue_from and shape:
+            raise ConfigError(f"{shape[0]} is that of the adapter that continue_from names; leave it out.")
     return found
 
 
@@ -93,7 +96,7 @@ def train_config(values: Mapping[str, Any], info: ModelInfo) -> TrainConfig:
     Raises `ConfigError` in words.
     """
     found = TrainConfig.parse({**_defaults(info), "model": info.source, **values})
-    found.refuse_what_does_nothing()
+    found.refuse_what_does_nothing(values)
     return found
 
 

@@ -265,6 +265,22 @@ def test_stopped_while_loading_nothing_is_published_and_it_can_be_resumed(
         (["runs", "halt", "x"], 2, "invalid choice: 'halt'"),
         (["vote", "--judge", "nobody"], 1, "There is no run nobody."),
         (["judge", "--verdict", "nobody"], 1, "There is no run nobody."),
+        (["judge", "--verdict", "x", "--let-train", "x"], 2, "not allowed with argument --verdict"),
+        (["judge", "--verdict", "x", "--comparisons", "4"], 2, "--verdict draws nothing, so it takes no settings"),
+        (["judge", "--adapter", "min"], 1, "No adapter is named min. Did you mean mine?"),
+        (["grid", "--adapter", "mine", "--checkpoints", "7"], 1, "mine has no checkpoint of step 7. There are: 3, 6."),
+        (["generate", "--prompts", "a {lake|sea"], 2, "brace"),
+        (["generate", "--prompts", "a lake", "--adapter", "min"], 1, "Did you mean mine?"),
+        (["train", "--continue-from", "min"], 1, "Did you mean mine?"),
+        (
+            ["train", "--continue-from", "mine", "--rank", "4"],
+            2,
+            "rank is that of the adapter that continue_from names",
+        ),
+        (["import", "--inbox", "--layout", "kohya"], 2, "--inbox takes what ComfyUI's nodes sent, as it is"),
+        (["adapter", "convert", "mine", "--weights", "1"], 2, "--weights belongs to `adapter merge`"),
+        (["adapter", "info", "mine", "--to", "x"], 2, "--to belongs to `adapter convert and merge`"),
+        (["runs", "--limit", "-3"], 2, "--limit is a number from 1 on; -3 came."),
     ],
 )
 def test_mistakes_are_told_in_a_sentence(

@@ -60,9 +60,19 @@ def test_the_demo_models_defaults_are_those_that_were_measured_on_it() -> None:
 def test_what_does_nothing_is_refused_when_it_is_given_and_not_when_it_was() -> None:
     config = TrainConfig.parse({"loss": "diffusion-dpo", "tau": 2.0})  # a run folder from earlier
     with pytest.raises(ConfigError, match="tau belongs to loss 'ipo', not to 'diffusion-dpo'"):
-        config.refuse_what_does_nothing()
+        config.refuse_what_does_nothing(["tau"])
     with pytest.raises(ConfigError, match="tau belongs to loss 'ipo'"):
         resolve(TrainConfig, {"tau": 2.0})
+    with pytest.raises(ConfigError, match="scope belongs to safeguard 'output', not to 'none'"):
+        resolve(TrainConfig, {"safeguard": "none", "scope": "batch"})
+    overruled = resolve(TrainConfig, {"safeguard": "none", "learning_rate": 1e-3}, preset="faithful-sd15")
+    assert (overruled.safeguard, overruled.scope) == ("none", "batch")
+
+
+def test_a_continued_adapters_shape_is_not_set() -> None:
+    assert resolve(TrainConfig, {"continue_from": "mine"}, preset="balanced").continue_from == "mine"
+    with pytest.raises(ConfigError, match="rank is that of the adapter that continue_from names; leave it out"):
+        resolve(TrainConfig, {"continue_from": "mine", "rank": 4})
 
 
 def test_one_prompt_is_a_list_too() -> None:

@@ -41,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def call(options: dict[str, Any], out: Output) -> int:
     """Run the verb."""
     action, names = options["action"], options["adapter"]
+    adapter_files.refuse_foreign_flags(action, options)
     with Store(options["workspace"]) as store:
         if action == "list":
             if names:

@@ -19,6 +19,16 @@ from sdpo_core.files.load_proof import fitting_family, prove, told_family
 from sdpo_core.files.model_info import DEMO, ModelInfo, inspect_model
 
 LAYOUTS = {"kohya": "kohya", "kohya-original": "kohya, original", "diffusers": "diffusers"}
+_BELONG_TO = {
+    "base": ("prove", "check", "convert", "merge"),
+    "family": ("check", "convert", "merge"),
+    "comfy": ("check",),
+    "checkpoint": ("check",),
+    "to": ("convert", "merge"),
+    "layout": ("convert", "merge"),
+    "weights": ("merge",),
+    "rank": ("merge",),
+}
 _ONLY_HERE = (
     "It works only in the studio: the base model is too narrow for other tools to detect. Train on your own checkpoint."
 )
@@ -30,11 +40,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--comfy", metavar="URL", help="check: two images of one seed from a running ComfyUI as well")
     parser.add_argument("--checkpoint", metavar="NAME", help="check: which of that ComfyUI's checkpoints (found out)")
     parser.add_argument("--to", type=Path, metavar="FILE", help="convert, merge: the file to write")
-    parser.add_argument(
-        "--layout", choices=list(LAYOUTS), default="kohya", help="convert, merge: names in the file (kohya)"
-    )
+    parser.add_argument("--layout", choices=list(LAYOUTS), help="convert, merge: names in the file (kohya)")
     parser.add_argument("--weights", type=float, nargs="+", metavar="W", help="merge: a weight for each adapter (1)")
     parser.add_argument("--rank", type=int, metavar="R", help="merge: the rank of the result (the ranks' sum: exact)")
+
+
+def refuse_foreign_flags(action: str, options: Mapping[str, Any]) -> None:
+    """Raise `ConfigError` for a flag that `action` would not look at."""
+    for flag, actions in _BELONG_TO.items():
+        if options[flag] is not None and action not in actions:
+            raise ConfigError(f"--{flag} belongs to `adapter {' and '.join(actions)}`, not to `adapter {action}`.")
 
 
 def check(paths: Sequence[Path], options: Mapping[str, Any], out: Output) -> int:
@@ -42,6 +57,8 @@ def check(paths: Sequence[Path], options: Mapping[str, Any], out: Output) -> int
     base = options["base"] or _demo(paths[0])
     info = inspect_model(base) if base else None
     if base and info and not info.comfyui:
+        if options["comfy"]:
+            raise AdapterError(f"--comfy has nothing to show for this adapter. {_ONLY_HERE}")
         from sdpo_core.models.adapter import prove_adapter  # loads torch
         from sdpo_core.models.registry import load_model
 
@@ -75,7 +92,7 @@ def convert(paths: Sequence[Path], options: Mapping[str, Any], out: Output) -> i
     family, layers = _layers(source, options)
     weights = read_weights(source, layers)
     facts = {**(read_adapter_info(source).sdpo or {}), "converted_from": weights.layout}
-    layout = LAYOUTS[options["layout"]]
+    layout = LAYOUTS[options["layout"] or "kohya"]
     save_weights(target, weights, base=_base(weights.metadata, family), facts=facts, title=target.stem, layout=layout)
     copy_preview(source, target)
     sentence = f"{len(weights.modules)} layers of {source.name} ({weights.layout}) were written to {target} ({layout})."
@@ -104,7 +121,9 @@ def merge(paths: Sequence[Path], options: Mapping[str, Any], out: Output) -> int
     used = [{"name": path.stem, "weight": factor} for path, factor in zip(paths, factors, strict=True)]
     base = _base(parts[0][0].metadata, family)
     facts = {"family": family, "merged_from": used, "rank": weights.ranks[-1]}
-    save_weights(target, weights, base=base, facts=facts, title=target.stem, layout=LAYOUTS[options["layout"]])
+    save_weights(
+        target, weights, base=base, facts=facts, title=target.stem, layout=LAYOUTS[options["layout"] or "kohya"]
+    )
     rank = weights.ranks[-1]
     sentence = f"{len(paths)} adapters were merged into {target}, rank {rank}; {lost:.1%} of the change was lost."
     return _told(target, family, layers, sentence, out)

@@ -27,7 +27,7 @@ examples:
   import FOLDER --layout two-folders --winners mine
   import FOLDER --prompt "portrait of ohwx"     for what has no caption and no metadata
   import --inbox                                what ComfyUI's nodes sent; an open studio does this by itself
-  train --pairs-from all                        which model made them is unknown, so training asks for this
+  train --pairs-from all                        also images of which nobody knows which model made them
 
 Nothing outside FOLDER is read. The same import twice adds nothing, and your own votes are never replaced."""
 
@@ -48,8 +48,12 @@ def call(options: dict[str, Any], out: Output) -> int:
     if options["inbox"] == bool(options["folder"]):
         raise ConfigError("`import` needs a folder, or --inbox for what ComfyUI's nodes sent; one of the two.")
     if options["inbox"]:
+        if any(options[name] for name in ("layout", "winners", "prompt")):
+            raise ConfigError("--inbox takes what ComfyUI's nodes sent, as it is: no --layout, --winners or --prompt.")
         return _inbox(options["workspace"], out)
-    folder = open_folder(options["folder"], winners=options["winners"], prompt=options["prompt"])
+    folder = open_folder(
+        options["folder"], winners=options["winners"], prompt=options["prompt"], workspace=options["workspace"]
+    )
     name = options["layout"] or detect(folder)
     with Store(options["workspace"]) as store, progress() as show:
         if name == IMAGES:
@@ -110,7 +114,8 @@ def _next(report: ImagesReport) -> list[str]:
     if not report.added.candidates and not report.known:
         return ["Nothing could be used. Check the folder, or give the images' prompt with --prompt."]
     return [
-        "`vote` shows the pairs; `train --pairs-from all` takes them, as which model made them is not known for sure."
+        "`vote` shows the pairs. Those whose files name the hash of the model that you train are used like your own; "
+        "`train --pairs-from all` takes the others too."
     ]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sdpo_core.commands import runs
+from sdpo_core.commands.flags import any_given
 from sdpo_core.commands.output import DONE, Output
 from sdpo_core.errors import ConfigError, RunError
 from sdpo_core.evaluation.grid_plan import pick
@@ -30,9 +31,10 @@ The images lie in the run's folder, grid/ROW-COLUMN.png; grid.json beside it say
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's own arguments."""
-    parser.add_argument("--verdict", metavar="RUN", help="tell the verdict of a judge run instead")
-    parser.add_argument("--let-train", metavar="RUN", help="let the votes of a judged run train from now on, instead")
-    parser.add_argument("--no-longer-train", metavar="RUN", help="take that back")
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument("--verdict", metavar="RUN", help="tell the verdict of a judge run instead")
+    instead.add_argument("--let-train", metavar="RUN", help="let the votes of a judged run train from now on, instead")
+    instead.add_argument("--no-longer-train", metavar="RUN", help="take that back")
 
 
 def add_grid_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +48,10 @@ def add_grid_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def other_than_making(options: dict[str, Any], workspace: Path, out: Output) -> int | None:
-    """Do what was asked for instead of making images; None when nothing was."""
+    """Do what was asked for instead of making images; None when nothing was. Raises `ConfigError` for settings too."""
+    asked = next((name for name in ("pick", "verdict", "let_train", "no_longer_train") if options.get(name)), None)
+    if asked and (options["run"] or any_given(options)):
+        raise ConfigError(f"--{asked.replace('_', '-')} draws nothing, so it takes no settings and no --run.")
     if options.get("pick"):
         return _pick(workspace, options["pick"], out)
     if options.get("verdict"):

@@ -43,11 +43,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def call(options: dict[str, Any], out: Output) -> int:
     """Run the verb."""
     workspace, action = Path(options["workspace"]), options["action"]
+    for name, least in (("limit", 1), ("log", 0)):
+        if options[name] < least:
+            raise ConfigError(f"--{name} is a number from {least} on; {options[name]} came.")
     if action == "list":
         if options["run"]:
             raise ConfigError(f"`runs list` lists all runs; for one, write `runs show {options['run']}`.")
         adapters = _adapters(workspace)
-        rows = [_row(run, adapters) for run in list_runs(workspace / "runs")[: max(0, options["limit"])]]
+        rows = [_row(run, adapters) for run in list_runs(workspace / "runs")[: options["limit"]]]
         out.table(rows, _COLUMNS, [_cells(row) for row in rows], none=_NONE)
         return DONE
     if not options["run"]:
@@ -166,7 +169,7 @@ def _details(run: RunFolder, log_lines: int) -> dict[str, Any]:
         "settings": run.config(),
         "checks": _checks(run),
         "checkpoints": [path.name for path in run.checkpoints()],
-        "log": run.log_tail(max(0, log_lines)) if log_lines > 0 else "",
+        "log": run.log_tail(log_lines) if log_lines else "",
     }
 
 

@@ -9,18 +9,16 @@ from pathlib import Path
 
 from sdpo_core.atomic import replacing, write_bytes
 from sdpo_core.config import GridConfig, repository_root
-from sdpo_core.errors import AdapterError
-from sdpo_core.evaluation.grid_plan import GridPlan, GridRow, cell_path, write_plan
+from sdpo_core.evaluation.grid_plan import GridPlan, GridRow, cell_path, rows_of, write_plan
 from sdpo_core.files.hashing import sha256_file
 from sdpo_core.files.model_info import ModelInfo
 from sdpo_core.generation import Stopped, build_recipe, sample, ticking
-from sdpo_core.models.attach import LoadedAdapter, attach_adapter, find_adapter_file
+from sdpo_core.models.attach import LoadedAdapter, attach_adapter
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.registry import load_configured
+from sdpo_core.preferences.prompt_text import prompt_note
 from sdpo_core.preferences.store import Store
 from sdpo_core.training.runs import Reporter, RunFolder
-
-_NAMED = 12  # steps named in an error
 
 
 def run_grid(config: GridConfig, run: RunFolder, workspace: Path, reporter: Reporter) -> None:
@@ -36,7 +34,7 @@ def run_grid(config: GridConfig, run: RunFolder, workspace: Path, reporter: Repo
     with Store(workspace) as store:
         if config.adapter == "latest":  # by name from here on: the next training must not change what was drawn
             config = config.model_copy(update={"adapter": store.find_adapter("latest").name})
-        rows = _rows(store, config)
+        rows = rows_of(store, config.adapter, config.checkpoints)
         model = load_configured(config)
         plan = GridPlan(
             adapter=config.adapter,
@@ -48,7 +46,8 @@ def run_grid(config: GridConfig, run: RunFolder, workspace: Path, reporter: Repo
         )
         run.write_config(config.model_copy(update={"prompt": plan.prompt}).model_dump(mode="json"))
         write_plan(run, plan)
-        painter = _Painter(config, plan, run, model, reporter, images)
+        note = prompt_note([plan.prompt, config.negative], tags_act=False)
+        painter = _Painter(config, plan, run, model, reporter, images, note)
         try:
             for row, (_, path) in enumerate(rows):
                 adapter = attach_adapter(model, path, strength=1.0, branch=config.adapter_branch)
@@ -60,7 +59,8 @@ def run_grid(config: GridConfig, run: RunFolder, workspace: Path, reporter: Repo
             reporter.say(painter.drawn * config.sampling_steps, message, state="stopped", force=True)
             run.answer("stop")
         else:
-            reporter.say(reporter.total, f"The grid is drawn: {images} images.", state="done", force=True)
+            message = f"The grid is drawn: {images} images. {note}".strip()
+            reporter.say(reporter.total, message, state="done", force=True)
 
 
 @dataclass
@@ -73,6 +73,7 @@ class _Painter:
     model: DiffusionModel
     reporter: Reporter
     images: int
+    note: str  # what the person should know
     drawn: int = 0
 
     def paint_row(self, row: int, adapter: LoadedAdapter) -> None:
@@ -87,7 +88,8 @@ class _Painter:
     def _paint(self, target: Path, adapter: LoadedAdapter, strength: float) -> None:
         """One image; raises `Stopped` between two sampler steps."""
         first = self.drawn * self.config.sampling_steps
-        tick = ticking(self.reporter, first, f"Image {self.drawn + 1} of {self.images}.")
+        message = f"Image {self.drawn + 1} of {self.images}. {self.note}".strip()
+        tick = ticking(self.reporter, first, message)
         recipe = build_recipe(
             self.model,
             adapter.taught(self.config),
@@ -101,20 +103,6 @@ class _Painter:
         with replacing(target) as temporary:
             image.save(temporary)
         self.drawn += 1
-
-
-def _rows(store: Store, config: GridConfig) -> list[tuple[int | None, Path]]:
-    """Step and file of every row; raises `AdapterError` when a checkpoint is not there."""
-    if not config.checkpoints:
-        return [(None, find_adapter_file(store, config.adapter))]
-    record = store.find_adapter(config.adapter)
-    there = RunFolder(store.workspace / "runs" / record.run_id).checkpoint_adapters()
-    missing = [str(step) for step in config.checkpoints if step not in there]
-    if missing:
-        known = ", ".join(str(step) for step in [*there][:_NAMED])
-        hint = f"There are: {known}." if known else "They were cleared away, or it was trained on another machine."
-        raise AdapterError(f"{record.name} has no checkpoint of step {', '.join(missing)}. {hint}")
-    return [(step, there[step]) for step in config.checkpoints]
 
 
 def _starter_prompt(info: ModelInfo) -> str:

@@ -5,6 +5,7 @@ runs/<id>/grid/<row>-<column>.png    the images, each as soon as it is drawn
 """
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -19,6 +20,7 @@ from sdpo_core.preferences.store import Store
 from sdpo_core.training.runs import RunFolder
 
 _PLAN = "grid.json"
+_NAMED = 12  # steps named in an error
 _ADAPTER_MODE = 0o644  # other tools read it under other users
 
 
@@ -63,6 +65,20 @@ def read_plan(run: RunFolder) -> GridPlan | None:
 def cell_path(run: RunFolder, row: int, column: int) -> Path:
     """Where the image of a cell lies, or will lie."""
     return run.path / "grid" / f"{row:02d}-{column:02d}.png"
+
+
+def rows_of(store: Store, adapter: str, checkpoints: Sequence[int]) -> list[tuple[int | None, Path]]:
+    """Step and file of every row of a grid; raises `AdapterError` when a checkpoint, or the adapter, is not there."""
+    if not checkpoints:
+        return [(None, store.adapter_file(adapter))]
+    record = store.find_adapter(adapter)
+    there = RunFolder(store.workspace / "runs" / record.run_id).checkpoint_adapters()
+    missing = [str(step) for step in checkpoints if step not in there]
+    if missing:
+        known = ", ".join(str(step) for step in [*there][:_NAMED])
+        hint = f"There are: {known}." if known else "They were cleared away, or it was trained on another machine."
+        raise AdapterError(f"{record.name} has no checkpoint of step {', '.join(missing)}. {hint}")
+    return [(step, there[step]) for step in checkpoints]
 
 
 def pick(store: Store, run: RunFolder, row: int, column: int) -> AdapterRecord:

@@ -11,6 +11,7 @@ from sdpo_core.preferences.exporters import OWN, out_layout_named
 from sdpo_core.preferences.exporters.outgoing import OutgoingPair
 from sdpo_core.preferences.images import decode_image
 from sdpo_core.preferences.imported import Added, ImportedImage, ImportedPair
+from sdpo_core.preferences.importers.bookmarks import Bookmark
 from sdpo_core.preferences.importers.found import FoundImage, FoundPair, Trouble
 from sdpo_core.preferences.records import Choice
 from sdpo_core.preferences.store import Store
@@ -25,6 +26,7 @@ class ImportReport:
 
     found: int = 0
     usable: int = 0
+    passed: int = 0  # rows of large files that an interrupted import had brought in; not among the `found`
     added: Added = field(default_factory=Added)
     troubles: list[Trouble] = field(default_factory=list)
 
@@ -32,6 +34,8 @@ class ImportReport:
         """The outcome in words."""
         known = self.usable - self.added.votes
         parts = [f"{self.added.votes} of {self.found} pairs were added with their votes"]
+        if self.passed:
+            parts.append(f"{self.passed} had been looked at before the import was interrupted")
         if known:
             parts.append(f"{known} had been voted on here before and stay as they are")
         if self.troubles:
@@ -48,12 +52,16 @@ def import_pairs(
     """
     report = ImportReport()
     waiting: list[ImportedPair] = []
+    place: tuple[Bookmark, int] | None = None
     for pair in pairs:
         report.found += 1
         on_pair(report.found)
         if isinstance(pair, Trouble):
             report.troubles.append(pair)
             continue
+        if pair.place and (place is None or pair.place[0] is not place[0]):
+            report.passed += pair.place[0].rows
+        place = pair.place
         try:
             waiting.append(_saved(store, pair))
         except StoreError as error:
@@ -63,8 +71,16 @@ def import_pairs(
         if len(waiting) == _PAIRS_PER_TRANSACTION:
             report.added += store.add_imported(waiting)
             waiting = []
+            _keep(place)
     report.added += store.add_imported(waiting)
+    _keep(place)
     return report
+
+
+def _keep(place: tuple[Bookmark, int] | None) -> None:
+    if place:
+        bookmark, rows = place
+        bookmark.keep(rows)
 
 
 def _saved(store: Store, pair: FoundPair) -> ImportedPair:

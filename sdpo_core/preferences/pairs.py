@@ -1,6 +1,7 @@
 """Which voted pairs train, and which of them are held out to measure health."""
 
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ FEWEST_PAIRS_TO_SPLIT = 40
 
 FEWEST_PROMPTS_TO_SPLIT = 5
 """Below this, holding out whole prompts would take too much of what the person cares about."""
+
+_CHECKPOINT_HASH = re.compile(r"[0-9a-f]{10,64}")
 
 _Origin = Literal["own", "other-base", "with-adapter", "without-adapter"]
 _Kind = Literal["usable", "tie", "both-bad", "skip", "missing", "damaged"] | _Origin
@@ -125,17 +128,35 @@ def split_held_out(pairs: Sequence[VotedPair], fraction: float, seed: int) -> Sp
 
 
 def _origin(voted: VotedPair, base_sha256: str, adapter_sha256: str | None) -> _Origin:
-    recipes = (voted.pair.left.recipe, voted.pair.right.recipe)
-    if any(recipe is None or recipe.base_sha256 != base_sha256 for recipe in recipes):
+    sides = (voted.pair.left, voted.pair.right)
+    if not all(_made_by(side, base_sha256) for side in sides):
         return "other-base"
     if voted.pair.purpose == "judge":  # one side is the base's, the other an adapter's, and the person asked for it
         return "own"
-    stacks = [recipe.adapters for recipe in recipes if recipe is not None]
+    stacks = [_adapters(side) for side in sides]
     if adapter_sha256 is None:
         return "with-adapter" if any(stacks) else "own"
-    if all([(use.sha256, use.strength) for use in stack] == [(adapter_sha256, 1.0)] for stack in stacks):
+    if all(stack == [(adapter_sha256, 1.0)] for stack in stacks):
         return "own"
     return "with-adapter" if any(stacks) else "without-adapter"
+
+
+def _made_by(side: Candidate, base_sha256: str) -> bool:
+    """Whether this base model made the image: by our recipe, or by the hash in another tool's metadata.
+
+    A1111, Forge and others write the first ten digits of the checkpoint's SHA-256, which ours of a single file is too.
+    """
+    if side.recipe:
+        return side.recipe.base_sha256 == base_sha256
+    told = side.made_with.model_hash.lower() if side.made_with else ""
+    return bool(_CHECKPOINT_HASH.fullmatch(told)) and base_sha256.startswith(told)
+
+
+def _adapters(side: Candidate) -> list[tuple[str, float]]:
+    """Hash and strength of the adapters that were on; other tools' hashes are not of the whole file."""
+    if side.recipe:
+        return [(use.sha256, use.strength) for use in side.recipe.adapters]
+    return [(lora.hash, lora.strength) for lora in side.made_with.loras] if side.made_with else []
 
 
 def _kind(store: Store, voted: VotedPair, origin: _Origin) -> _Kind:

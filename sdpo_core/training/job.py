@@ -335,6 +335,7 @@ class _Job:
                 f"Kept step {read_numbers(best)['step']}:",
                 _health_sentence(health),
                 proof.sentence(),
+                self.start.note if self.start else "",
             )
             if part
         )

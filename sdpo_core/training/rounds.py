@@ -15,6 +15,7 @@ from torch import Tensor
 from sdpo_core.atomic import write_bytes
 from sdpo_core.config import TrainConfig
 from sdpo_core.errors import AdapterError, RunError
+from sdpo_core.files.adapter_info import read_adapter_info
 from sdpo_core.files.hashing import sha256_file
 from sdpo_core.models.adapter import load_adapter
 from sdpo_core.models.family import DiffusionModel
@@ -91,18 +92,22 @@ def _find(store: Store, path: Path, model: DiffusionModel) -> Start:
         run = RunFolder(store.workspace / "runs" / record.run_id)
         state = read_published(run.checkpoints(), sha256)
         if state is not None:
-            return Start(state, TrainConfig.parse(run.config()).lora_alpha, sha256, "")
+            told = {name: value for name, value in run.config().items() if name == "lora_alpha"}  # nothing else of it
+            return Start(state, TrainConfig.parse(told).lora_alpha, sha256, "")
     return _rounded(path, sha256, model)
 
 
 def _rounded(path: Path, sha256: str, model: DiffusionModel) -> Start:
     """The adapter file itself, for want of a checkpoint."""
     lora = load_adapter(path, model)
+    trained_on = read_adapter_info(path).base_sha256
+    other = trained_on and trained_on != model.info.sha256
     start = Start(
         lora.state_dict(),
         lora.alpha,
         sha256,
-        f"The checkpoint behind {path.name} is not here, so the run starts from the file's rounded numbers.",
+        f"The checkpoint behind {path.name} is not here, so the run starts from the file's rounded numbers."
+        + (f" It was trained on another model than {model.info.name}, so look closely." if other else ""),
     )
     lora.remove()
     return start

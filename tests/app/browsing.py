@@ -16,6 +16,7 @@ from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from sdpo_core.preferences.store import Store
 from tests.app.helpers import add_pair, end_processes
@@ -206,7 +207,11 @@ def wait_board(page: Page, condition: str, name: str = "train", timeout: float =
       const d = node?.dataset;
       return Boolean(d) && ({condition});
     }}"""
-    page.wait_for_function(expression, timeout=timeout)
+    try:
+        page.wait_for_function(expression, timeout=timeout)
+    except PlaywrightTimeout as error:
+        words = page.locator(f"#{name}-board").inner_text()
+        raise AssertionError(f"not {condition} after {timeout / 1000:.0f} s: {board(page, name)} {words!r}") from error
 
 
 def wait_job(page: Page, verb: str, *states: str) -> None:

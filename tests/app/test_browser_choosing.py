@@ -1,9 +1,7 @@
 """How a person chooses, in a real browser: keys, fingers, strength, looking closer.
 
-Runs between test_browser.py and test_browser_trouble.py, on the same studio.
+Runs on a studio that other files' tests have used too.
 """
-
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -21,12 +19,12 @@ MARKUP = "<img src=x onerror=alert(1)> ${1 + 1} {{value}}"
 
 
 @pytest.fixture
-def votable(served: RunningStudio) -> Iterator[RunningStudio]:
-    """The studio; whatever a test leaves open is skipped, so that the next test begins with its own pairs."""
-    yield served
+def votable(served: RunningStudio) -> RunningStudio:
+    """The studio; whatever an earlier test left open is skipped, so that every test begins with its own pairs."""
     with Store(served.workspace) as store:
         for pair in store.open_pairs(purpose="train", limit=1000):
             store.vote(f"left over {pair.id}", pair.id, "skip")
+    return served
 
 
 def votes(studio: RunningStudio) -> list[Vote]:

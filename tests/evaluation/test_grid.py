@@ -96,6 +96,8 @@ def test_without_checkpoints_the_adapter_itself_and_a_starter_prompt_are_drawn(d
     assert [row.step for row in plan.rows] == [None]
     assert plan.prompt == run.config()["prompt"] != ""
     assert run.status().total == 2
+    noted = draw(prompt="a [cat|dog:0.5] lake", strengths=(0.5,))
+    assert "Not supported, so read as plain words" in noted.status().message
 
 
 def test_the_same_grid_again_is_the_same(draw: Draw) -> None:

@@ -1,5 +1,7 @@
 """Pairs from elsewhere: every layout that people have, what is refused, and that nothing is added twice."""
 
+import importlib
+import itertools
 import json
 import os
 import sys
@@ -13,13 +15,16 @@ from PIL import Image
 
 from sdpo_core.errors import ConfigError, StoreError
 from sdpo_core.preferences.exchange import ImportReport, export_pairs, import_pairs
-from sdpo_core.preferences.images import encode_png
+from sdpo_core.preferences.images import decode_image, encode_png
 from sdpo_core.preferences.imported import Added, ImportedImage, ImportedPair
 from sdpo_core.preferences.importers import LAYOUTS, detect, layout_named, open_folder
 from sdpo_core.preferences.pairs import split_held_out, training_pairs
 from sdpo_core.preferences.records import VotedPair
 from sdpo_core.preferences.store import Store
 from tests.preferences.helpers import BASE, add_pair, picture, vote_on
+
+arrow: Any = importlib.import_module("pyarrow")  # untyped
+parquet: Any = importlib.import_module("pyarrow.parquet")
 
 WINNER, LOSER = (250, 0, 0), (0, 0, 250)
 
@@ -65,7 +70,7 @@ def two_folders(root: Path) -> None:
 
 
 def bring_in(store: Store, root: Path, **options: str) -> ImportReport:
-    folder = open_folder(root, **options)
+    folder = open_folder(root, workspace=store.workspace, **options)
     return import_pairs(store, LAYOUTS[detect(folder)].read(folder))
 
 
@@ -340,9 +345,6 @@ def png(seed: int, colour: tuple[int, int, int]) -> bytes:
 
 
 def test_parquet_as_pick_a_pic_and_trl_write_it(store: Store, tmp_path: Path) -> None:
-    """Runs where pyarrow is installed; the studio itself does without it."""
-    arrow = pytest.importorskip("pyarrow", reason="pyarrow is no requirement of the studio")
-    parquet = pytest.importorskip("pyarrow.parquet")
     rows: list[dict[str, Any]] = [
         {"caption": "prompt 0", "jpg_0": png(0, WINNER), "jpg_1": png(0, LOSER), "label_0": 1.0, "has_label": True},
         {"caption": "prompt 1", "jpg_0": png(1, LOSER), "jpg_1": png(1, WINNER), "label_0": 0.0, "has_label": True},
@@ -366,3 +368,38 @@ def test_parquet_as_pick_a_pic_and_trl_write_it(store: Store, tmp_path: Path) ->
     decided = [v for v in store.voted_pairs(purpose="train") if v.vote.choice != "tie"]
     assert len(decided) == 3
     assert all(winner_is_red(store, voted) for voted in decided)
+
+
+def test_an_interrupted_parquet_file_goes_on_where_it_was(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [
+        {"caption": f"prompt {n}", "jpg_0": png(n, WINNER), "jpg_1": png(n, LOSER), "label_0": 1.0} for n in range(6)
+    ]
+    parquet.write_table(arrow.Table.from_pylist(rows), tmp_path / "a.parquet", row_group_size=2)
+    monkeypatch.setattr("sdpo_core.preferences.exchange._PAIRS_PER_TRANSACTION", 2)
+    folder = open_folder(tmp_path, workspace=store.workspace)
+    seen = itertools.islice(LAYOUTS["parquet"].read(folder), 3)  # stopped by a person after the third
+    assert import_pairs(store, seen).added.votes == 3
+    kept = store.workspace / "imports.json"
+    assert [*json.loads(kept.read_text("utf-8")).values()] == [3]
+
+    decoded: list[int] = []
+    monkeypatch.setattr("sdpo_core.preferences.exchange.decode_image", counting(decode_image, decoded))
+    report = bring_in(store, tmp_path)
+    assert (report.found, report.passed, report.added.votes, len(decoded)) == (3, 3, 3, 6)
+    assert "3 had been looked at before the import was interrupted" in report.sentence()
+    assert json.loads(kept.read_text("utf-8")) == {}
+
+    again = bring_in(store, tmp_path)  # at its end there is no place any more: all is looked at
+    assert (again.found, again.passed, again.added.votes) == (6, 0, 0)
+    kept.write_text("[broken", "utf-8")
+    assert bring_in(store, tmp_path).found == 6
+
+
+def counting(function: Callable[..., Any], calls: list[int]) -> Callable[..., Any]:
+    def counted(*arguments: Any) -> Any:
+        calls.append(1)
+        return function(*arguments)
+
+    return counted

@@ -1,14 +1,16 @@
 """Which pairs train, and that what is held out shares no image with what trains."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
 from sdpo_core.preferences.images import decode_image
+from sdpo_core.preferences.imported import ImportedPair
 from sdpo_core.preferences.pairs import Split, split_held_out, training_pairs
-from sdpo_core.preferences.records import VotedPair
+from sdpo_core.preferences.records import MadeWith, NamedLora, VotedPair
 from sdpo_core.preferences.store import Store
-from tests.preferences.helpers import BASE, add, add_pair, cut_short, imagined, vote_on
+from tests.preferences.helpers import BASE, add, add_pair, cut_short, imagined, picture, vote_on
 
 
 def test_only_decided_pairs_of_this_base_train(store: Store) -> None:
@@ -56,6 +58,29 @@ def test_all_pairs_train_when_asked_for_whatever_made_them(store: Store) -> None
         "from disk."
     )
     assert training_pairs(store, BASE).foreign == 0
+
+
+@pytest.mark.parametrize(
+    ("model_hash", "loras", "trains", "sentence"),
+    [
+        (BASE[:10], (), 1, "1 pair can train."),
+        (BASE[:10].upper(), (), 1, "1 pair can train."),
+        (BASE[:8], (), 0, "1 made by another or an unknown base model"),  # A1111's old hash is of something else
+        ("c" * 10, (), 0, "1 made by another or an unknown base model"),
+        ("", (), 0, "1 made by another or an unknown base model"),
+        (BASE, (NamedLora(name="style"),), 0, "1 made with an adapter on"),
+    ],
+)
+def test_an_imported_image_that_names_the_models_hash_is_its_own(
+    store: Store, model_hash: str, loras: tuple[NamedLora, ...], trains: int, sentence: str
+) -> None:
+    told = MadeWith(tool="A1111", model_hash=model_hash, loras=loras)
+    sides = [replace(store.save_image(picture(seed)), made_with=told) for seed in (0, 1)]
+    store.add_imported([ImportedPair("a lake", sides[0], sides[1], "first")])
+    found = training_pairs(store, BASE)
+    assert len(found.usable) == trains
+    assert sentence in found.sentence()
+    assert training_pairs(store, BASE, "all").foreign == 1 - trains
 
 
 def test_sentence_of_little(store: Store) -> None:

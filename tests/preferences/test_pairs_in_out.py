@@ -16,7 +16,7 @@ from sdpo_core.preferences.importers import detect, open_folder
 from sdpo_core.preferences.records import CHOICES, MadeWith
 from sdpo_core.preferences.store import Store
 from tests.preferences.helpers import add_pair, picture, vote_on
-from tests.preferences.test_importers import LOSER, WINNER, bring_in, facts, paint, winner_is_red
+from tests.preferences.test_importers import LOSER, WINNER, bring_in, facts, paint, parquet, winner_is_red
 
 MADE_WITH = MadeWith(tool="A1111", prompt="a lake", seed=7, model="dream")
 
@@ -212,9 +212,6 @@ def test_a_misspelt_layout_is_refused_before_anything_is_written(store: Store, t
 
 
 def test_a_datasets_folder_comes_back_as_it_was(store: Store, tmp_path: Path) -> None:
-    """Runs where pyarrow is installed, as reading Parquet does."""
-    pytest.importorskip("pyarrow", reason="pyarrow is no requirement of the studio")
-    parquet = pytest.importorskip("pyarrow.parquet")
     fill(store)
     for layout, written in (("pick-a-pic", 6), ("trl", 3)):
         out = tmp_path / layout
@@ -248,7 +245,6 @@ def test_a_row_group_that_would_fill_the_memory_is_told(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The limit is lowered, as a file of 4 GiB is none for a test."""
-    pytest.importorskip("pyarrow", reason="pyarrow is no requirement of the studio")
     fill(store)
     export_pairs(store, tmp_path / "out", layout="trl")
     monkeypatch.setattr("sdpo_core.preferences.importers.parquet._MAX_GROUP_BYTES", 100)

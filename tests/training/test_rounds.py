@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch.testing import assert_close
 
 from sdpo_core.config import TrainConfig
@@ -69,8 +69,8 @@ def test_a_second_round(tiny_folder: Path, voted_workspace: Path, tmp_path: Path
         go(voted_workspace, tiny_folder, continue_from="mine")
     vote_on_pairs_made_with(voted_workspace, record.sha256, record.base_sha256)
 
-    second = go(voted_workspace, tiny_folder, continue_from="mine", rank=7, adapter_name="mine-2")
-    assert (second.config()["rank"], second.config()["lora_alpha"]) == (2, 6.0)  # its own, whatever was asked
+    second = go(voted_workspace, tiny_folder, continue_from="mine", adapter_name="mine-2")
+    assert (second.config()["rank"], second.config()["lora_alpha"]) == (2, 6.0)  # its own, not the model's defaults
     start = load_file(second.path / "reference.safetensors")
     kept = next(path for path in first.checkpoints() if sha(path / "adapter.safetensors") == record.sha256)
     state = load_file(kept / "state.safetensors")
@@ -103,6 +103,12 @@ def test_an_adapter_of_another_base_is_refused(tiny_folder: Path, voted_workspac
     folder = build_tiny_pipeline(tmp_path / "stranger", seed=1)
     with Store(voted_workspace) as store, pytest.raises(AdapterError, match="trained on another model than stranger"):
         keep_start(RunFolder(tmp_path), store, "other", load_model(str(folder), device="cpu"))
+        # A file that this workspace doesn't know may be of a relative of the model: told, not refused.
+        tensors, metadata = load_file(run.adapter_path), read_header(run.adapter_path)[1]
+        save_file(tensors, tmp_path / "foreign.safetensors", {**metadata, "made": "elsewhere"})
+        foreign = RunFolder.create(tmp_path / "runs", "train", run.config())
+        keep_start(foreign, store, str(tmp_path / "foreign.safetensors"), load_model(str(folder), device="cpu"))
+        assert "It was trained on another model than stranger" in read_start(foreign).note
     keep = RunFolder.create(tmp_path / "runs", "train", run.config())
     with Store(voted_workspace) as store:
         keep_start(keep, store, "other", load_model(str(tiny_folder), device="cpu"))
@@ -112,7 +118,10 @@ def test_an_adapter_of_another_base_is_refused(tiny_folder: Path, voted_workspac
 
 
 def go(workspace: Path, model: Path, said: list[str] | None = None, **settings: Any) -> RunFolder:
-    config = resolve(TrainConfig, {"model": str(model), **QUICK, **settings})
+    asked = {"model": str(model), **QUICK, **settings}
+    if "continue_from" in asked:  # whose rank it is
+        del asked["rank"], asked["lora_alpha"]
+    config = resolve(TrainConfig, asked)
     run = RunFolder.create(workspace / "runs", "train", config.model_dump(mode="json"))
     heard = said if said is not None else []
     run_train(config, run, workspace, Reporter(run, "train", 0, lambda status: heard.append(status.message)))

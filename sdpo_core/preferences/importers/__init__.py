@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sdpo_core.errors import ConfigError, StoreError
 from sdpo_core.preferences.importers import json_lists, jsonl, kohya, onetrainer, parquet, two_folders
+from sdpo_core.preferences.importers.bookmarks import Bookmarks
 from sdpo_core.preferences.importers.found import Folder, FoundPair, Trouble
 
 
@@ -52,11 +53,16 @@ def detect(folder: Folder) -> str:
     raise StoreError(f"{folder.root} has none of the layouts that are known. Looked for {looked_for}.")
 
 
-def open_folder(root: Path, *, winners: str | None = None, prompt: str | None = None) -> Folder:
-    """The folder `root` to import from; raises `StoreError` when it is none."""
+def open_folder(
+    root: Path, *, winners: str | None = None, prompt: str | None = None, workspace: Path | None = None
+) -> Folder:
+    """The folder `root` to import from; raises `StoreError` when it is none.
+
+    With `workspace` an import that was interrupted goes on where it was.
+    """
     if not root.is_dir():
         raise StoreError(f"{root} is not a folder. Give the folder that holds the pairs.")
-    return Folder(root, winners, prompt)
+    return Folder(root, winners, prompt, Bookmarks(workspace))
 
 
 def layout_named(name: str) -> Layout:

@@ -2,11 +2,12 @@
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from sdpo_core.errors import StoreError
+from sdpo_core.preferences.importers.bookmarks import Bookmark, Bookmarks
 from sdpo_core.preferences.records import MadeWith, Recipe
 
 ImportedChoice = Literal["first", "second", "tie", "both-bad", "skip"]
@@ -36,6 +37,7 @@ class FoundPair:
     first: FoundImage
     second: FoundImage
     choice: ImportedChoice
+    place: tuple[Bookmark, int] | None = None  # of a large file: how many rows of it end with this pair
 
 
 class Trouble(NamedTuple):
@@ -52,6 +54,7 @@ class Folder:
     root: Path
     winners: str | None = None  # layout two-folders: the subfolder of the better images
     prompt: str | None = None  # for pairs without a caption
+    bookmarks: Bookmarks = field(default_factory=Bookmarks)  # where an interrupted import goes on
 
     def file(self, name: Any) -> Path:
         """The file that `name` means inside this folder; raises `StoreError` when it leads out of it or nowhere."""

@@ -8,6 +8,7 @@ Needs pyarrow, which the studio doesn't install: few people have such files, and
 
 import importlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -69,16 +70,32 @@ def _read(folder: Folder, parquet: Any, trouble: type[Exception]) -> Iterator[Fo
                 yield Trouble(path.name, f"has a row group that takes too much memory: {most}; write smaller ones")
                 continue
             columns = [*wanted, *sorted({"has_label", "model_0", "model_1", KEY} & names)]
-            number = 0
-            for batch in file.iter_batches(batch_size=_ROWS, columns=columns):
-                for row in batch.to_pylist():
-                    number += 1
+            with folder.bookmarks.reading(path) as bookmark:
+                for number, row in _rows(file, columns, bookmark.rows):
                     try:
-                        yield _pair(path.name, number, row)
+                        yield replace(_pair(path.name, number, row), place=(bookmark, number))
                     except StoreError as error:
                         yield Trouble(f"{path.name} row {number}", str(error))
         except (trouble, OSError) as error:
             yield Trouble(path.name, f"can't be read as Parquet ({error})")
+
+
+def _rows(file: Any, columns: list[str], passed: int) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The rows after the first `passed`, numbered from 1; row groups that lie before are not read."""
+    number = 0
+    for group in range(file.num_row_groups):
+        rows: int = file.metadata.row_group(group).num_rows
+        if number + rows <= passed:
+            number += rows
+            continue
+        for batch in file.iter_batches(batch_size=_ROWS, columns=columns, row_groups=[group]):
+            if number + batch.num_rows <= passed:
+                number += batch.num_rows
+                continue
+            for row in batch.to_pylist():
+                number += 1
+                if number > passed:
+                    yield number, row
 
 
 def _files(folder: Folder) -> list[Path]:

@@ -1,0 +1,36 @@
+"""What a job would refuse after its model has loaded, refused before there is even a run folder."""
+
+from pathlib import Path
+
+from sdpo_core.commands import generating
+from sdpo_core.config import DownloadConfig, GenerateConfig, GridConfig, JudgeConfig, Settings, TrainConfig
+from sdpo_core.evaluation.grid_plan import rows_of
+from sdpo_core.hub.plan import required_hub_id
+from sdpo_core.preferences.store import Store
+from sdpo_core.preferences.wildcards import count_wordings
+
+
+def refuse_early(settings: Settings, workspace: Path) -> None:
+    """Raise an `SdpoError` for a hub id, an adapter, a checkpoint, braces or a ComfyUI workflow that can't be meant."""
+    adapter = None
+    match settings:
+        case DownloadConfig():
+            required_hub_id(settings.model)
+        case GenerateConfig():
+            for prompt in settings.prompts:
+                count_wordings(prompt)
+            if settings.comfy is not None:
+                generating.check(settings)
+            adapter = settings.adapter
+        case JudgeConfig() | GridConfig():
+            adapter = settings.adapter
+        case TrainConfig():
+            adapter = settings.continue_from
+        case _:
+            pass
+    if adapter is None:
+        return
+    with Store(workspace) as store:
+        store.adapter_file(adapter)
+        if isinstance(settings, GridConfig):
+            rows_of(store, settings.adapter, settings.checkpoints)
