@@ -25,6 +25,7 @@ from app.project_votes import ProjectJudgeVotes, ProjectRankVotes, ProjectTrainV
 from app.projects import StudioProjects
 from app.review import Review
 from app.waiting import RunQueue
+from sdpo_core.comfyui_client import Client
 from sdpo_core.comfyui_drawing import workflow_of
 from sdpo_core.config import DownloadConfig, JudgeConfig, TrainConfig, steps_for_pairs
 from sdpo_core.errors import AdapterError, ConfigError, DataError, RunError, SdpoError, StoreError
@@ -156,6 +157,7 @@ class Studio:
         settings = {name: value for name, value in form.items() if name != "model"}
         config = generate_config(settings, info, _threads(info))
         if config.comfy:
+            Client(config.comfy)  # checks the address; nobody is asked yet
             workflow_of(config).require(negative=bool(config.negative))
         return self.jobs.generate(config)
 

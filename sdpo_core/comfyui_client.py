@@ -23,6 +23,7 @@ from sdpo_core.files.adapter_info import read_adapter_info
 from sdpo_core.preferences.images import decode_image
 
 _ANSWER_S = 30.0
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _AWAY = (502, 503, 504)  # what stands before a server that is not there
 _LOOK_EVERY_S = 0.5
 _MOST_BYTES = 64 * 2**20
@@ -43,6 +44,9 @@ class Client:
         parts = urllib.parse.urlsplit(url if "://" in url else f"http://{url}")
         if parts.scheme not in ("http", "https") or not _has_host(parts) or "@" in parts.netloc:
             raise ComfyUIError(f"{url} is no address of a ComfyUI. Expected one such as http://127.0.0.1:8188.")
+        # No proxy reaches this machine itself.
+        direct = [urllib.request.ProxyHandler({})] if parts.hostname in _LOOPBACK else []
+        self._opener = urllib.request.build_opener(_StayHere, *direct)
         self.url = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
 
     def choices(self, node: str, name: str) -> list[str]:
@@ -120,7 +124,7 @@ class Client:
             self.url + path, body, {"Content-Type": "application/json"} if body else {}, method=method
         )
         try:
-            with _OPENER.open(request, timeout=self._answer_s) as reply:
+            with self._opener.open(request, timeout=self._answer_s) as reply:
                 data = reply.read(_MOST_BYTES + 1)
         except urllib.error.HTTPError as error:
             with error:  # it is the reply, and holds the connection
@@ -154,9 +158,6 @@ class _StayHere(urllib.request.HTTPRedirectHandler):
 
     def redirect_request(self, *args: Any, **kwargs: Any) -> None:
         """Follow nothing."""
-
-
-_OPENER = urllib.request.build_opener(_StayHere)
 
 
 @dataclass(frozen=True)

@@ -163,7 +163,9 @@ class Queue:
             self._tried_at = time.monotonic()
             address = f"ws{self._client.url.removeprefix('http')}/ws?clientId={self._client_id}"
             with contextlib.suppress(websocket.WebSocketException, OSError, ValueError):
-                self._socket = websocket.create_connection(address, timeout=_CONNECT_S, suppress_origin=True)
+                self._socket = websocket.create_connection(
+                    address, timeout=_CONNECT_S, suppress_origin=True, redirect_limit=0
+                )
         return self._socket
 
     def _refused(self, told: Mapping[str, Any], image: str) -> bool:

@@ -52,6 +52,7 @@ class ComfyServer:
     answers: int | None = None  # a status that everything is answered with instead
     answer_body: bytes = b""
     same_image: bool = False  # whatever the seed
+    half_bad: bool = False  # takes the graph without the node that saves
     no_images: bool = False
     cleared: int = 0  # images that are gone when they are asked for
     forget: int = 0  # jobs that vanish instead of being drawn
@@ -150,7 +151,10 @@ class ComfyServer:
             self.queued.append(graph)
             chosen = str(uuid.uuid4()) if self.own_ids else str(asked.get("prompt_id", uuid.uuid4()))
             job = Job(self._next(), chosen, graph, asked.get("client_id"))
-            return {"prompt_id": self._put(job), "number": job.number, "node_errors": {}}, 200
+            errors = [{"type": "required_input_missing", "message": "Required input is missing", "details": "images"}]
+            bad = {"9": {"errors": errors, "dependent_outputs": ["9"], "class_type": "SaveImage"}}
+            told = {"prompt_id": self._put(job), "number": job.number, "node_errors": bad if self.half_bad else {}}
+            return told, 200
 
     def queue(self) -> dict[str, Any]:
         with self.lock:

@@ -290,6 +290,7 @@ def test_a_job_that_is_forgotten_is_queued_again_and_not_for_ever(
     [
         ({"nodes": {"KSampler"}}, "lacks nodes of this workflow: CLIPTextEncode, CheckpointLoaderSimple, Empty"),
         ({"bad_value": "sampler_name: 'x' not in ['euler']"}, "node 3 (KSampler): Value not in list sampler_name: 'x'"),
+        ({"half_bad": True}, "refuses: node 9 (SaveImage): Required input is missing images"),
         ({"fails": "CUDA out of\nmemory"}, "without an image: node 3 (KSampler): CUDA out of memory"),
         ({"no_images": True}, "node 9 gave no image"),
         ({"same_image": True}, "Two seeds gave the same image, so 3.seed is not"),
@@ -376,6 +377,12 @@ def test_a_workflow_that_can_not_be_used_begins_no_run(
 def test_settings_that_do_not_go_together_are_refused(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         GenerateConfig.parse({"prompts": ["a"], **settings})
+
+
+def test_this_machine_is_asked_without_a_proxy(comfy: ComfyServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "" if "no" in name.lower() else "http://127.0.0.1:9")
+    assert Queue(Client(comfy.url)).length() == 0
 
 
 def test_only_addresses_of_the_persons_own_kind_are_asked() -> None:

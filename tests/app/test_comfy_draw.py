@@ -102,6 +102,10 @@ def test_drawing_starts_a_job_with_the_workflow(studio: Studio) -> None:
     with pytest.raises(ConfigError, match="there is no workflow yet"):
         studio.draw(FORM)
     studio.comfy.take(sent(simple()))
+    studio.comfy.choose(wish(url="ftp://x"))
+    with pytest.raises(ComfyUIError, match="is no address"):
+        studio.draw(FORM)
+    studio.comfy.choose(wish())
     with pytest.raises(ConfigError, match="guidance is the workflow's own"):
         studio.draw({**FORM, "guidance": "5"})
     run = studio.draw({**FORM, "negative": "fog", "seed": "3"})
