@@ -126,7 +126,7 @@ class _Job:
         wordings = Wordings(self.seed)
         wanted = Wanted(self.config, self.run, self.store, self.reporter, time.time())
         for index, listed in enumerate(itertools.cycle(self.config.prompts)):
-            if wanted.wait(self.step, self.note()) is not None:
+            if wanted.wait(self.step, " ".join(self.notes)) is not None:
                 return
             self.reporter.total = self.step + max(1, wanted.missing) * self.config.candidates_per_prompt * self._steps
             end = self.step + self.config.candidates_per_prompt * self._steps
@@ -276,7 +276,7 @@ class _Job:
     def _tell(self, first: int, heard: Heard, message: str) -> None:
         """Report how far a run is; a second sampler begins at 0 again, and the bar stays."""
         self.step = max(self.step, first + min(self._steps, heard.done * self._steps // heard.total))
-        self.reporter.say(self.step, f"{message} {self.note()}".strip())
+        self.reporter.say(self.step, message)
 
     def _patiently(self, ask: Callable[[], _T], wait_s: float | None = None) -> _T:
         """What `ask` gives; while nobody answers it is asked again, for `wait_s` or as long as the settings say."""
