@@ -30,7 +30,7 @@ class ComfySettings(BaseModel):
     """Where the seed goes, as NODE.INPUT; unset finds those of all samplers."""
     image_node: str | None = Field(default=None, max_length=500)
     """The node whose images are taken; unset takes the one that saves or shows them."""
-    comfy_wait_s: float = Field(default=60.0, ge=0.0, le=86_400.0)
+    comfy_wait_s: float = Field(default=120.0, ge=0.0, le=86_400.0)
     """Seconds for which a ComfyUI that stops answering is tried again before the job ends; what it drew is kept."""
 
     @model_validator(mode="after")
