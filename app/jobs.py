@@ -126,7 +126,21 @@ class Jobs:
                     return current[0]
             elif current and current[1].verb == "generate":
                 raise RunError(text.ALREADY_DRAWING)
-            return self._start("generate", config)
+            broken_off = self._broken_off(config)
+            if broken_off is None:
+                return self._start("generate", config)
+            self._go_on(broken_off, "generate", text.GOING_ON)
+            return broken_off
+
+    def _broken_off(self, config: GenerateConfig) -> RunFolder | None:
+        """The newest drawing, if its ComfyUI failed and the same is asked for: then only the rest is missing."""
+        run = next(iter(list_runs(self.root, "generate")), None)
+        if run is None or config.comfy is None:
+            return None
+        with contextlib.suppress(RunError):  # a broken folder; a new one is made
+            if self.status(run).state == "failed" and run.config() == config.model_dump(mode="json"):
+                return run
+        return None
 
     def _start(self, verb: Verb, config: Settings) -> RunFolder:
         self._make_room()
@@ -153,11 +167,14 @@ class Jobs:
             state = self.status(run).state
             if state not in ("stopped", "failed"):
                 raise RunError(text.not_resumable(state))
-            self._make_room()
-            run.answer("stop")
-            (run.path / "process.json").unlink(missing_ok=True)  # it names the earlier process, which is gone
-            run.write_status(Status(state="queued", verb="train", message=text.RESUMING))
-            self._spawn(run, "train")
+            self._go_on(run, "train", text.RESUMING)
+
+    def _go_on(self, run: RunFolder, verb: Verb, message: str) -> None:
+        self._make_room()
+        run.answer("stop")
+        (run.path / "process.json").unlink(missing_ok=True)  # it names the earlier process, which is gone
+        run.write_status(Status(state="queued", verb=verb, message=message))
+        self._spawn(run, verb)
 
     def _make_room(self) -> None:
         self.require_free()
@@ -237,6 +254,8 @@ class Jobs:
 
 def _fits(run: RunFolder, config: GenerateConfig) -> bool:
     held = GenerateConfig.parse(run.config())
+    if held.comfy or config.comfy:  # a ComfyUI draws; nothing stays warm for it
+        return False
     return all(getattr(held, name) == getattr(config, name) for name in _WARM_FIELDS)
 
 

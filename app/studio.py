@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 import psutil
 
-from app import text, text_judge, text_train
+from app import text, text_comfy, text_judge, text_train
+from app.comfy_draw import ComfyDraw
 from app.estimate import estimate
 from app.finder import ModelFinder
 from app.forms import filled, whole
@@ -24,8 +25,10 @@ from app.project_votes import ProjectJudgeVotes, ProjectRankVotes, ProjectTrainV
 from app.projects import StudioProjects
 from app.review import Review
 from app.waiting import RunQueue
+from sdpo_core.comfyui_client import Client
+from sdpo_core.comfyui_drawing import workflow_of
 from sdpo_core.config import DownloadConfig, JudgeConfig, TrainConfig, steps_for_pairs
-from sdpo_core.errors import AdapterError, DataError, RunError, SdpoError, StoreError
+from sdpo_core.errors import AdapterError, ConfigError, DataError, RunError, SdpoError, StoreError
 from sdpo_core.evaluation.judge import Verdict, verdict
 from sdpo_core.files.hashing import sha256_remembered
 from sdpo_core.files.model_info import ModelInfo
@@ -74,6 +77,7 @@ class Studio:
         self.queue = RunQueue(self.jobs)
         self.imports = Imports(self.jobs, self.queue)
         self.headers = Headers()
+        self.comfy = ComfyDraw(self.jobs, self.models)
         self._verdicts: dict[str, Verdict] = {}
 
     def close(self) -> None:
@@ -138,11 +142,24 @@ class Studio:
         return starter_prompts(name or ("starter-demo" if self.model().is_demo else "starter-general"))
 
     def generate(self, form: Mapping[str, Any]) -> RunFolder:
-        """Draw pairs. The form holds the model's name and what `generate_config` reads."""
+        """Draw pairs with a model. The form holds the model's name and what `generate_config` reads."""
+        if "comfy" in form or "workflow" in form:  # an address and a path, which nobody gives from outside
+            raise ConfigError(text_comfy.ON_THE_PAGE)
+        return self._generate(form)
+
+    def draw(self, form: Mapping[str, Any]) -> RunFolder:
+        """The same, or with a ComfyUI, as was chosen on the page; its images count for the model."""
+        return self._generate({**form, **(self.comfy.settings() or {})})
+
+    def _generate(self, form: Mapping[str, Any]) -> RunFolder:
         checked_prompts(form.get("prompts", ""))  # a slip in a brace is told before a model is looked at
         info = self.choose_model(str(form.get("model", "")))
         settings = {name: value for name, value in form.items() if name != "model"}
-        return self.jobs.generate(generate_config(settings, info, _threads(info)))
+        config = generate_config(settings, info, _threads(info))
+        if config.comfy:
+            Client(config.comfy)  # checks the address; nobody is asked yet
+            workflow_of(config).require(negative=bool(config.negative))
+        return self.jobs.generate(config)
 
     def newest_images(self, limit: int = 60) -> list[dict[str, str]]:
         """The newest images to vote on. Images of blind tests are not among them: they would give the sides away."""

@@ -94,6 +94,7 @@ def workspace_is_a_file(path: str) -> str:
 
 RESUMING = "Resuming…"
 LOG_EMPTY = "Its log is empty."
+GOING_ON = "Going on with what is missing…"
 ALREADY_DRAWING = "Images are being drawn already. Wait for them, or stop the drawing first."
 JOB_NAMES = {
     "download": "Downloading",

@@ -19,7 +19,18 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from sdpo_core import __version__
-from sdpo_core.commands import adapter, download, exports, imports, install_comfy, judging, models, runs, vote
+from sdpo_core.commands import (
+    adapter,
+    download,
+    exports,
+    generating,
+    imports,
+    install_comfy,
+    judging,
+    models,
+    runs,
+    vote,
+)
 from sdpo_core.commands.early import refuse_early
 from sdpo_core.commands.flags import add_settings, any_given, settings_from
 from sdpo_core.commands.output import DONE, EXIT_CODES, FAILED, STOPPED, Output, progress
@@ -48,7 +59,7 @@ JOBS: dict[Verb, type[Settings]] = {
 }
 _ABOUT = {
     "download": download.ABOUT,
-    "generate": "make images from prompts and pair them up",
+    "generate": generating.ABOUT,
     "import": imports.ABOUT,
     "measure": "say what a training run would take: memory and minutes; nothing is trained",
     "train": "train an adapter from the votes, or resume a run",
@@ -57,10 +68,7 @@ _ABOUT = {
 }
 _EPILOGUES = {
     "download": download.EPILOGUE,
-    "generate": """examples:
-  generate --prompts "a lake at dawn" "a desert"          two images a prompt, one pair each
-  generate --model FOLDER --prompts "a lake" --seed 7     from a model of your own, repeatable
-  vote                                                    then: what is there to choose between""",
+    "generate": generating.EPILOGUE,
     "import": imports.EPILOGUE,
     "measure": """examples:
   measure                                   one dry step with today's votes and the defaults
@@ -154,6 +162,8 @@ def _parser() -> argparse.ArgumentParser:
             verbs, name, _ABOUT[name], lambda options, out, name=name: _job(name, options, out), _EPILOGUES[name]
         )
         verb.add_argument("--run", type=Path, help="a queued run folder to start, or a training run to resume")
+        if name == "generate":
+            generating.add_arguments(verb)
         if name == "judge":
             judging.add_arguments(verb)
         if name == "grid":
@@ -201,6 +211,8 @@ def _job(verb: Verb, options: dict[str, Any], out: Output) -> int:
     told = judging.other_than_making(options, workspace, out)
     if told is not None:
         return told
+    if options.get("plan") and verb == "generate":
+        return generating.tell_plan(settings_from(options, GenerateConfig), out)
     if options.get("plan"):
         return download.tell_plan(settings_from(options, DownloadConfig), out)
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
@@ -254,7 +266,8 @@ def _refuse_running(run: RunFolder, verb: Verb) -> None:
         raise RunError(f"Run {run.id} is a {status.verb} run; start it with the verb {status.verb}.")
     if status.state in ("running", "stopping"):
         raise RunError(f"Run {run.id} is running already (process {status.pid}). Wait for it, or stop it first.")
-    if status.state == "done" or (verb != "train" and status.state in FINISHED):
+    goes_on = verb == "train" or run.config().get("comfy")  # with what a ComfyUI has not drawn yet
+    if status.state == "done" or (not goes_on and status.state in FINISHED):
         raise RunError(f"Run {run.id} is {status.state} already. Start a new run.")
 
 
@@ -268,7 +281,8 @@ def _run_job(verb: Verb, run: RunFolder, workspace: Path, out: Output, *, speaks
         reporter.say(0, "Starting…", force=True)
         try:
             config = JOBS[verb].parse(run.config())
-            _entry(verb)(config, run, workspace, reporter)
+            elsewhere = isinstance(config, GenerateConfig) and config.comfy is not None
+            _entry(verb, draws_elsewhere=elsewhere)(config, run, workspace, reporter)
         except SdpoError as error:
             _fail(run, verb, str(error))
             return out.error(error, run=str(run.path))
@@ -303,9 +317,13 @@ def _stopping_gently(run: RunFolder) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _entry(verb: Verb) -> Callable[..., None]:
+def _entry(verb: Verb, *, draws_elsewhere: bool) -> Callable[..., None]:
     """The job's function. Imported late: these modules load torch, and a typing error should not take seconds."""
     match verb:
+        case "generate" if draws_elsewhere:
+            from sdpo_core.comfyui_drawing import run_comfy
+
+            return run_comfy
         case "download":
             from sdpo_core.hub.fetch import run_download
 

@@ -3,12 +3,13 @@
 Nothing is sent but the graph, and only to the address that a person gave.
 """
 
+import contextlib
 import json
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -22,9 +23,12 @@ from sdpo_core.files.adapter_info import read_adapter_info
 from sdpo_core.preferences.images import decode_image
 
 _ANSWER_S = 30.0
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_AWAY = (502, 503, 504)  # what stands before a server that is not there
 _LOOK_EVERY_S = 0.5
 _MOST_BYTES = 64 * 2**20
 _SIZE_PX = {"sd15": 512, "sd20": 768, "sdxl": 1024}
+CANCELLED = "it was cancelled there"
 _PROMPT = "a lighthouse on a cliff at dawn, oil painting"
 _SEED, _STEPS, _GUIDANCE = 20261121, 12, 6.0
 
@@ -34,15 +38,20 @@ Graph = dict[str, dict[str, Any]]
 class Client:
     """A ComfyUI at an address. Every method raises `ComfyUIError` in words."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, answer_s: float = _ANSWER_S) -> None:
+        """`answer_s` is how long an answer may take."""
+        self._answer_s = answer_s
         parts = urllib.parse.urlsplit(url if "://" in url else f"http://{url}")
-        if parts.scheme not in ("http", "https") or not parts.netloc:
+        if parts.scheme not in ("http", "https") or not _has_host(parts) or "@" in parts.netloc:
             raise ComfyUIError(f"{url} is no address of a ComfyUI. Expected one such as http://127.0.0.1:8188.")
+        # No proxy reaches this machine itself.
+        direct = [urllib.request.ProxyHandler({})] if parts.hostname in _LOOPBACK else []
+        self._opener = urllib.request.build_opener(_StayHere, *direct)
         self.url = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
 
     def choices(self, node: str, name: str) -> list[str]:
         """The values that an input of a node offers, such as the LoRAs that there are."""
-        told = self._json("GET", f"/object_info/{node}")
+        told = self.ask_json("GET", f"/object_info/{node}")
         match told.get(node):
             case {"input": {"required": {**inputs}}}:
                 entry: Any = inputs.get(name)
@@ -54,20 +63,30 @@ class Client:
             case _:
                 raise ComfyUIError(f"{self.url} does not tell what {node} offers as {name}. Is it a ComfyUI?")
 
-    def lora_metadata(self, name: str) -> dict[str, Any]:
-        """What the header of a LoRA says, as ComfyUI reads it; empty when it says nothing."""
+    def metadata(self, folder: str, name: str) -> dict[str, Any]:
+        """What the header of a model file says, as ComfyUI reads it; empty when it says nothing or is not there."""
         query = urllib.parse.urlencode({"filename": name})
         try:
-            return self._json("GET", f"/view_metadata/loras?{query}")
-        except _NotFound:
+            return self.ask_json("GET", f"/view_metadata/{folder}?{query}")
+        except NotFound:
             return {}
+
+    def missing_nodes(self, kinds: Iterable[str]) -> list[str]:
+        """Those of `kinds` of nodes that it does not have, as far as it tells."""
+        missing = list[str]()
+        for kind in sorted(set(kinds)):
+            with contextlib.suppress(NotFound):  # a name that no address can hold
+                missing += (
+                    [] if kind in self.ask_json("GET", f"/object_info/{urllib.parse.quote(kind, safe='')}") else [kind]
+                )
+        return missing
 
     def image(self, graph: Graph, timeout_s: float, on_wait: Callable[[float], None] = lambda _: None) -> bytes:
         """Run `graph` and return the first image that comes out; `on_wait` hears the seconds gone by."""
-        prompt_id = str(self._json("POST", "/prompt", {"prompt": graph}).get("prompt_id"))
+        prompt_id = str(self.ask_json("POST", "/prompt", {"prompt": graph}).get("prompt_id"))
         started = time.monotonic()
         while (waited_s := time.monotonic() - started) < timeout_s:
-            told = self._json("GET", f"/history/{urllib.parse.quote(prompt_id)}").get(prompt_id)
+            told = self.ask_json("GET", f"/history/{urllib.parse.quote(prompt_id)}").get(prompt_id)
             if isinstance(told, dict):
                 return self._first_image(cast("dict[str, Any]", told))
             on_wait(waited_s)
@@ -82,13 +101,14 @@ class Client:
             match output:
                 case {"images": [{"filename": str(name), "subfolder": str(folder), "type": str(kind)}, *_]}:
                     query = urllib.parse.urlencode({"filename": name, "subfolder": folder, "type": kind})
-                    return self._ask("GET", f"/view?{query}")
+                    return self.ask("GET", f"/view?{query}")
                 case _:
                     continue
-        raise ComfyUIError(f"{self.url} ended the job without an image: {_reason(told)}.")
+        raise ComfyUIError(f"{self.url} ended the job without an image: {reason(told)}.")
 
-    def _json(self, method: str, path: str, value: Any = None) -> dict[str, Any]:
-        data = self._ask(method, path, value)
+    def ask_json(self, method: str, path: str, value: Any = None) -> dict[str, Any]:
+        """The JSON object that it answers with."""
+        data = self.ask(method, path, value)
         try:
             told: Any = json.loads(data)
         except (ValueError, RecursionError) as error:
@@ -97,29 +117,47 @@ class Client:
             raise ComfyUIError(f"{self.url}{path} does not answer as a ComfyUI does. Check the address.")
         return cast("dict[str, Any]", told)
 
-    def _ask(self, method: str, path: str, value: Any = None) -> bytes:
+    def ask(self, method: str, path: str, value: Any = None) -> bytes:
+        """What it answers to a request, with `value` as JSON in its body."""
         body = None if value is None else json.dumps(value).encode()
         request = urllib.request.Request(
             self.url + path, body, {"Content-Type": "application/json"} if body else {}, method=method
         )
         try:
-            with urllib.request.urlopen(request, timeout=_ANSWER_S) as reply:
+            with self._opener.open(request, timeout=self._answer_s) as reply:
                 data = reply.read(_MOST_BYTES + 1)
         except urllib.error.HTTPError as error:
             with error:  # it is the reply, and holds the connection
+                if error.code in _AWAY:
+                    raise Unreachable(f"{self.url} answers {error.code} ({error.reason}).") from error
+                if 300 <= error.code < 400:
+                    raise ComfyUIError(
+                        f"{self.url} sends on to another address. Give that one, if it is yours."
+                    ) from error
                 if error.code == 404:
-                    raise _NotFound(f"{self.url} has nothing at {path}. Is it a ComfyUI, and new enough?") from error
+                    raise NotFound(f"{self.url} has nothing at {path}. Is it a ComfyUI, and new enough?") from error
                 raise ComfyUIError(f"{self.url} refuses: {_refusal(error)}.") from error
         except (urllib.error.URLError, HTTPException, OSError) as error:
             why = getattr(error, "reason", None) or error
-            raise ComfyUIError(f"No ComfyUI answers at {self.url} ({why}). Start it, or check the address.") from error
+            raise Unreachable(f"No ComfyUI answers at {self.url} ({why}). Start it, or check the address.") from error
         if len(data) > _MOST_BYTES:
             raise ComfyUIError(f"{self.url}{path} answers with more than {_MOST_BYTES >> 20} MiB; that is no ComfyUI.")
         return data
 
 
-class _NotFound(ComfyUIError):
+class Unreachable(ComfyUIError):
+    """Nobody answers there now; it may be starting."""
+
+
+class NotFound(ComfyUIError):
     """The address has nothing there."""
+
+
+class _StayHere(urllib.request.HTTPRedirectHandler):
+    """Asks nobody but the address that the person gave."""
+
+    def redirect_request(self, *args: Any, **kwargs: Any) -> None:
+        """Follow nothing."""
 
 
 @dataclass(frozen=True)
@@ -171,6 +209,13 @@ def compare(
     return Compared(written[0], written[1], sum(means) / len(means))
 
 
+def _has_host(parts: urllib.parse.SplitResult) -> bool:
+    try:
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number
+        return False
+
+
 def _listed(client: Client, adapter: Path) -> str:
     """The name under which this very file is among ComfyUI's LoRAs."""
     named = [name for name in client.choices("LoraLoader", "lora_name") if _stem(name) == adapter.stem]
@@ -181,7 +226,7 @@ def _listed(client: Client, adapter: Path) -> str:
         )
     own = read_adapter_info(adapter).metadata.get("sshs_model_hash")
     for name in named:
-        if client.lora_metadata(name).get("sshs_model_hash") == own:
+        if client.metadata("loras", name).get("sshs_model_hash") == own:
             return name
     raise ComfyUIError(
         f"The LoRA named {named[0]} of the ComfyUI at {client.url} is another file than {adapter}. Copy this one there "
@@ -243,16 +288,17 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "") if names else "none"
 
 
-def _reason(told: Mapping[str, Any]) -> str:
-    """Why a job failed, from its history."""
+def reason(told: Mapping[str, Any]) -> str:
+    """Why a job failed, from its history: which node, and ComfyUI's own words."""
     match told.get("status"):
         case {"messages": [*messages]}:
             for message in messages:
                 match message:
-                    case ["execution_error", {"exception_message": str(words)}]:
-                        return " ".join(words.split())
+                    case ["execution_error", {"exception_message": str(words), **at}]:
+                        node = f"node {at['node_id']} ({at.get('node_type')}): " if at.get("node_id") else ""
+                        return node + " ".join(words.split())
                     case ["execution_interrupted", *_]:
-                        return "it was cancelled there"
+                        return CANCELLED
                     case _:
                         continue
         case _:
@@ -266,20 +312,26 @@ def _refusal(error: urllib.error.HTTPError) -> str:
         told: Any = json.loads(error.read(_MOST_BYTES))
     except (ValueError, OSError, RecursionError):
         return f"{error.code} {error.reason}"
-    words: list[str] = []
     match told:
-        case {"error": {"message": str(message)}}:
-            words.append(message)
+        case {"error": {"message": str(message), **more}}:
+            details = str(more.get("details") or "")
+            first = f"{message.rstrip('.')} ({details})" if details.startswith("Node ID") else message
         case _:
-            words.append(f"{error.code} {error.reason}")
+            first = f"{error.code} {error.reason}"
+    return "; ".join([first, *complaints(told)])
+
+
+def complaints(told: Any) -> list[str]:
+    """What ComfyUI has against single nodes of a graph: which node, which input, and why."""
+    words = list[str]()
     match told:
         case {"node_errors": {**nodes}}:
-            for node in nodes.values():
+            for number, node in nodes.items():
                 match node:
                     case {"class_type": str(kind), "errors": [{"message": str(message), "details": str(details)}, *_]}:
-                        words.append(f"{kind}: {message} {details}".strip())
+                        words.append(f"node {number} ({kind}): {message} {details}".strip())
                     case _:
                         continue
         case _:
             pass
-    return "; ".join(words)
+    return words

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from sdpo_core.comfyui_config import ComfySettings
 from sdpo_core.errors import ConfigError
 
 Sampler = Literal["ddim", "euler", "dpm++2m"]
@@ -77,7 +78,7 @@ class Sampling(Runtime):
     """Side of the square image in pixels; unset takes the size the model was made for."""
 
 
-class GenerateConfig(Sampling):
+class GenerateConfig(Sampling, ComfySettings):
     """Settings of `generate`: images to choose between."""
 
     prompts: tuple[str, ...] = Field(default=(), max_length=10_000)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from sdpo_core.ahead import POLL_S, SEEDS, Wanted, pairs_in_words, training_waits, wording_seed
 from sdpo_core.config import GenerateConfig
-from sdpo_core.errors import AdapterError, ConfigError, RunError, SdpoError
+from sdpo_core.errors import AdapterError, ConfigError, SdpoError
 from sdpo_core.files.hashing import sha256_file
 from sdpo_core.generation import Stopped, build_recipe, ensure_candidates
 from sdpo_core.models.attach import LoadedAdapter, attach_adapter, find_adapter_file
@@ -19,11 +20,8 @@ from sdpo_core.preferences.prompt_text import parse_prompt, prompt_note
 from sdpo_core.preferences.records import Candidate, Recipe
 from sdpo_core.preferences.store import Store
 from sdpo_core.preferences.wildcards import Wordings
-from sdpo_core.training.runs import Reporter, RunFolder, list_runs
+from sdpo_core.training.runs import Reporter, RunFolder
 
-_POLL_S = 0.1
-_LOOK_S = 0.5  # how often the pairs that wait are counted
-_SEEDS = 2**32
 _BATCH = 2  # images sampled together: a pair
 _ONE_ADAPTER = "One adapter acts at a time: several <lora:…> tags, or one beside a chosen adapter, have no effect."
 # What a warm job holds in memory; a request that wants another one needs a job of its own.
@@ -44,10 +42,10 @@ def run_generate(config: GenerateConfig, run: RunFolder, workspace: Path, report
             if config.keep_warm_s and stays:
                 job.serve(config, started)
         except Stopped:
-            reporter.say(job.step, f"Stopped; {_pairs(job.made)} kept.", state="stopped", force=True)
+            reporter.say(job.step, f"Stopped; {pairs_in_words(job.made)} kept.", state="stopped", force=True)
             run.answer("stop")
         else:
-            reporter.say(job.step, f"Made {_pairs(job.made)}. {job.note}".strip(), state="done", force=True)
+            reporter.say(job.step, f"Made {pairs_in_words(job.made)}. {job.note}".strip(), state="done", force=True)
 
 
 @dataclass
@@ -68,7 +66,7 @@ class _Job:
 
         Raises `Stopped` between two sampler steps. Returns True: the job may stay for more.
         """
-        prompts = Wordings(_wording_seed(config))
+        prompts = Wordings(wording_seed(config))
         worded = [prompts.next(prompt) for prompt in config.prompts]
         self.reporter.total = self.step + len(worded) * _steps(config)
         notes = [prompt_note([*worded, config.negative], tags_act=True)]
@@ -79,44 +77,18 @@ class _Job:
     def keep_ahead(self, config: GenerateConfig, started: float) -> bool:
         """Draw pair after pair while fewer than `keep_ahead` wait for a vote; returns whether the job may stay.
 
-        It ends when nothing was voted on for `keep_warm_s`, when a training run wants the memory (False for both), or
-        when a request came (True). `started` is as for `serve`.
+        It ends as `Wanted.wait` says: when it is over (False), or when a request came (True).
         """
-        assert config.keep_ahead is not None
-        prompts, notes = Wordings(_wording_seed(config)), list[str]()
+        prompts, notes = Wordings(wording_seed(config)), list[str]()
+        wanted = Wanted(config, self.run, self.store, self.reporter, started)
         for i, listed in enumerate(itertools.cycle(config.prompts)):
-            if (more := self._until_wanted(config, started)) is not None:
+            if (more := wanted.wait(self.step, self.note)) is not None:
                 return more
             prompt = prompts.next(listed)
             notes[:1] = [prompt_note([prompt, config.negative], tags_act=True)]
-            missing = config.keep_ahead - self._waiting(config.keep_ahead)
-            self.reporter.total = self.step + max(1, missing) * _steps(config)
+            self.reporter.total = self.step + max(1, wanted.missing) * _steps(config)
             self._make_one(config, prompt, i, notes)
         raise AssertionError("the prompts are never at their end")
-
-    def _until_wanted(self, config: GenerateConfig, started: float) -> bool | None:
-        """Wait until another pair is wanted (None), or the job is over (False), or there is a request (True)."""
-        assert config.keep_ahead is not None
-        idle_since = time.monotonic()
-        while (waiting := self._waiting(config.keep_ahead)) >= config.keep_ahead:
-            self.reporter.total = self.step
-            self.reporter.say(
-                self.step, f"{waiting} pairs wait for you. More are drawn as you vote. {self.note}".strip()
-            )
-            pause = time.monotonic() + _LOOK_S
-            while time.monotonic() < pause:
-                if self.reporter.stop_requested():
-                    raise Stopped
-                if next(self.run.requests(), None) is not None:
-                    return True
-                time.sleep(_POLL_S)
-            if time.monotonic() - idle_since >= config.keep_warm_s or self._training_waits(started):
-                return False
-        return None
-
-    def _waiting(self, enough: int) -> int:
-        """How many pairs wait for a vote, counted up to `enough`."""
-        return len(self.store.open_pairs(purpose="train", limit=enough))
 
     def _make_one(self, config: GenerateConfig, prompt: str, index: int, notes: list[str]) -> None:
         """The images and pairs of the `index`-th prompt; what a person should know is added to `notes`."""
@@ -136,12 +108,12 @@ class _Job:
         """
         idle_since = time.monotonic()
         self.reporter.say(self.step, "Ready for more.", force=True)
-        while time.monotonic() - idle_since < config.keep_warm_s and not self._training_waits(started):
+        while time.monotonic() - idle_since < config.keep_warm_s and not training_waits(self.run, started):
             if self.reporter.stop_requested():
                 raise Stopped
             request = next(self.run.requests(), None)
             if request is None:
-                time.sleep(_POLL_S)
+                time.sleep(POLL_S)
                 continue
             if not self._answer(*request, config, started):
                 return
@@ -234,10 +206,6 @@ class _Job:
         if path:
             self.adapter = attach_adapter(self.model, path, strength=strength, branch=branch)
 
-    def _training_waits(self, since: float) -> bool:
-        runs = list_runs(self.run.path.parent, "train")
-        return any(_touched(run) >= since and _unfinished(run) for run in runs)
-
 
 def _requested(config: GenerateConfig, content: dict[str, Any]) -> GenerateConfig:
     """The warm job's settings with a request's own; prompts and seed are never inherited."""
@@ -253,11 +221,6 @@ def _requested(config: GenerateConfig, content: dict[str, Any]) -> GenerateConfi
     return asked
 
 
-def _wording_seed(config: GenerateConfig) -> int:
-    """What the wordings of prompts follow from."""
-    return secrets.randbelow(_SEEDS) if config.seed is None else config.seed
-
-
 def _steps(config: GenerateConfig) -> int:
     """Sampler steps that one listed prompt takes."""
     return math.ceil(config.candidates_per_prompt / _BATCH) * config.sampling_steps
@@ -265,23 +228,5 @@ def _steps(config: GenerateConfig) -> int:
 
 def _seeds(config: GenerateConfig, first: int, count: int) -> list[int]:
     if config.seed is None:
-        return [secrets.randbelow(_SEEDS) for _ in range(count)]
-    return [(config.seed + first + i) % _SEEDS for i in range(count)]
-
-
-def _pairs(made: list[int]) -> str:
-    return "1 pair" if len(made) == 1 else f"{len(made)} pairs"
-
-
-def _touched(run: RunFolder) -> float:
-    try:
-        return (run.path / "status.json").stat().st_mtime
-    except FileNotFoundError:  # removed since it was listed
-        return 0.0
-
-
-def _unfinished(run: RunFolder) -> bool:
-    try:
-        return run.status().state in ("queued", "running", "stopping")
-    except RunError:  # a broken run folder wants nothing
-        return False
+        return [secrets.randbelow(SEEDS) for _ in range(count)]
+    return [(config.seed + first + i) % SEEDS for i in range(count)]

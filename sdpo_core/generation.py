@@ -23,11 +23,7 @@ from sdpo_core.models.family import Conditioning, DiffusionModel, Frame, set_tim
 from sdpo_core.models.lora import Lora
 from sdpo_core.preferences.records import AdapterUse, Candidate, Recipe
 from sdpo_core.preferences.store import Store
-from sdpo_core.training.runs import Reporter
-
-
-class Stopped(Exception):
-    """Raised between two sampler steps, because a person asked the job to stop."""
+from sdpo_core.training.runs import Reporter, Stopped
 
 
 def ticking(reporter: Reporter, first: int, message: str) -> Callable[[], None]:

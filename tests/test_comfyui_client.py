@@ -140,7 +140,7 @@ def test_images_that_are_the_same_say_that_it_does_nothing(
                     },
                 }
             },
-            "refuses: bad; LoraLoader: Value x",
+            "refuses: bad; node 2 (LoraLoader): Value x",
         ),
         ({"refuses": "no JSON object"}, "refuses: 400"),
         (

@@ -3,8 +3,9 @@
 import gradio as gr
 from gradio.blocks import Block
 
-from app import text, text_import
+from app import text, text_comfy, text_import
 from app import text_generate as words
+from app.comfy_draw import MOST_FILE_BYTES
 from app.components.config_form import ConfigForm
 from app.components.note import note, note_value
 from app.components.results import image_grid
@@ -38,6 +39,7 @@ def build(context: Context) -> Page:
                 )
                 plan = note("generate-plan")
                 model = model_choice.build(context)
+                _with_comfyui(studio)
                 with gr.Row(elem_classes="form-grid"):
                     adapter = choice(words.ADAPTER_LABEL, "generate-adapter", info=words.ADAPTER_INFO)
                     strength = ConfigForm(GenerateConfig, ("strength",), prefix="generate")
@@ -59,7 +61,7 @@ def build(context: Context) -> Page:
             "ahead": values[ahead],
             "model": values[model.field],
         }
-        studio.generate(asked)
+        studio.draw(asked)
         told_prompts = len(prompt_lines(values[prompts.field]))
         started = words.STARTED_AHEAD if values[ahead] else words.started_generate(int(values[pairs]), told_prompts)
         gr.Info(started, duration=8)
@@ -83,6 +85,19 @@ def build(context: Context) -> Page:
     inputs = {*counted, adapter, model.field, *form.inputs, *strength.inputs}
     start.click(told(generate), inputs, [bar, start], **BUSY)
     return Page(outputs=[start, adapter, *model.outputs], inputs={adapter, model.field, model.seen}, refresh=refresh)
+
+
+def _with_comfyui(studio: Studio) -> None:
+    """Another program that may draw instead."""
+    comfy = studio.comfy
+    widget(
+        "comfy_draw.js",
+        role="sdpo-comfy-draw",
+        elem_id="comfy-draw",
+        strings=text_comfy.DRAW,
+        server={"state": comfy.state, "choose": comfy.choose, "look": comfy.look, "take": comfy.take},
+        most_bytes=MOST_FILE_BYTES,
+    )
 
 
 def _import_images(studio: Studio) -> None:

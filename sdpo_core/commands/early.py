@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from sdpo_core.commands import generating
 from sdpo_core.config import DownloadConfig, GenerateConfig, GridConfig, JudgeConfig, Settings, TrainConfig
 from sdpo_core.evaluation.grid_plan import rows_of
 from sdpo_core.hub.plan import required_hub_id
@@ -10,7 +11,7 @@ from sdpo_core.preferences.wildcards import count_wordings
 
 
 def refuse_early(settings: Settings, workspace: Path) -> None:
-    """Raise `ConfigError` or `AdapterError` for a hub id, an adapter, a checkpoint or braces that can't be meant."""
+    """Raise an `SdpoError` for a hub id, an adapter, a checkpoint, braces or a ComfyUI workflow that can't be meant."""
     adapter = None
     match settings:
         case DownloadConfig():
@@ -18,6 +19,8 @@ def refuse_early(settings: Settings, workspace: Path) -> None:
         case GenerateConfig():
             for prompt in settings.prompts:
                 count_wordings(prompt)
+            if settings.comfy is not None:
+                generating.check(settings)
             adapter = settings.adapter
         case JudgeConfig() | GridConfig():
             adapter = settings.adapter

@@ -27,6 +27,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "keep_ahead",
         "pairs_from",
     ),
+    "ComfyUI: another program draws, with a workflow of yours": (
+        *("comfy", "workflow", "prompt_slot", "negative_slot", "seed_slot", "image_node", "comfy_wait_s"),
+    ),
     "comparison": ("comparisons", "strength", "strengths", "checkpoints", "adapter_branch"),
     "objective: what is learned from a pair": (
         *("loss", "beta", "alpha", "tau", "smoothing", "anchor", "caption_dropout", "hold_unconditional"),

@@ -27,14 +27,34 @@ class _Record(BaseModel):
 class AdapterUse(_Record):
     """One adapter in a recipe."""
 
-    sha256: str  # of the adapter file
+    sha256: str  # of the adapter file; empty: not known
     strength: float = 1.0
     # "both": as every other tool samples; "conditional": adapter off in the empty-prompt branch of guidance
     branch: Literal["both", "conditional"] = "both"
 
 
+class NamedLora(_Record):
+    """A LoRA by the name under which another tool knew it."""
+
+    name: str  # without folder and suffix
+    strength: float = 1.0
+    hash: str = ""  # as that tool computes it
+
+
+class WorkflowUse(_Record):
+    """The ComfyUI workflow that drew an image, and how it names what it drew with."""
+
+    sha256: str  # of the workflow without the texts and the seed that are put into it
+    image: int  # which of the images that one run of it gave, counted from 0
+    model: str = ""  # without folder and suffix
+    loras: tuple[NamedLora, ...] = ()
+
+
 class Recipe(_Record):
-    """Everything that decides an image's pixels: the same recipe gives the same image."""
+    """Everything that decides an image's pixels: the same recipe gives the same image.
+
+    Of an image that a ComfyUI drew (`workflow`), what the workflow does not tell is empty or 0.
+    """
 
     prompt: str
     negative: str = ""
@@ -45,26 +65,20 @@ class Recipe(_Record):
     guidance: float
     width_px: int
     height_px: int
-    base_sha256: str  # `ModelInfo.sha256` of the base model
+    base_sha256: str  # `ModelInfo.sha256` of the base model; empty: not known
     adapters: tuple[AdapterUse, ...] = ()
-    clip_skip: int = 1  # which hidden state of the text encoder, counted from the last
+    clip_skip: int = 1  # which hidden state of the text encoder, counted from the last; 0: not known
     device: str
     dtype: str
     threads: int
     batch: int  # images sampled together: arithmetic, hence the last bits, depend on it
-    scheduler: str  # canonical JSON of the scheduler's config
+    scheduler: str  # canonical JSON of the scheduler's config; of a workflow the scheduler's name
+    workflow: WorkflowUse | None = None
 
     def key(self) -> str:
         """SHA-256 of the recipe's canonical JSON: a generated candidate's identity."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
-
-
-class NamedLora(_Record):
-    """A LoRA by the name under which another tool knew it."""
-
-    name: str  # without folder and suffix
-    strength: float = 1.0
-    hash: str = ""  # as that tool computes it
+        unused = None if self.workflow else {"workflow"}  # so that it changes no key that was there before it
+        return hashlib.sha256(self.model_dump_json(exclude=unused).encode()).hexdigest()
 
 
 class MadeWith(_Record):

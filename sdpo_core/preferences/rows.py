@@ -125,6 +125,19 @@ def find_candidate(connection: sqlite3.Connection, candidate_id: int) -> Candida
     return read_candidate(row)
 
 
+def drawn_by(
+    connection: sqlite3.Connection, workflow_sha256: str, prompt: str, negative: str, seed: int
+) -> list[Candidate]:
+    """The images of one run of a ComfyUI workflow, in their order."""
+    query = (
+        f"{SELECT_CANDIDATE} WHERE candidate_prompt.text = ? AND candidate.negative = ?"
+        " AND json_extract(recipe, '$.workflow.sha256') = ? AND json_extract(recipe, '$.seed') = ?"
+        " ORDER BY json_extract(recipe, '$.workflow.image'), candidate.id"
+    )
+    found: list[Any] = connection.execute(query, (prompt, negative, workflow_sha256, seed)).fetchall()
+    return [read_candidate(row) for row in found]
+
+
 def find_pair(connection: sqlite3.Connection, pair_id: int) -> Pair:
     """The pair with this id; raises `StoreError` when there is none."""
     row: Any = connection.execute(f"{SELECT_PAIR} WHERE pairs.id = ?", (pair_id,)).fetchone()

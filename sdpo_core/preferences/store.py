@@ -115,6 +115,11 @@ class Store(AdapterStore):
             row = connection.execute(f"{rows.SELECT_CANDIDATE} WHERE candidate.key = ?", (key,)).fetchone()
         return rows.read_candidate(row) if row else None
 
+    def drawn_by(self, workflow_sha256: str, prompt: str, negative: str, seed: int) -> list[Candidate]:
+        """The images that a workflow drew in one run with these texts and this seed, in their order."""
+        with self._database.reading() as connection:
+            return rows.drawn_by(connection, workflow_sha256, prompt, negative, seed)
+
     def candidate(self, candidate_id: int) -> Candidate:
         """The candidate with this id; raises `StoreError` when there is none."""
         with self._database.reading() as connection:

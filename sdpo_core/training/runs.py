@@ -39,6 +39,10 @@ METRICS_DAMAGED = (
 _CLOCK_SLACK_S = 2.0  # a process's start time is known to about a clock tick; boot time may be adjusted by a little
 
 
+class Stopped(Exception):
+    """Raised between two steps of a job, because a person asked it to stop."""
+
+
 class Status(BaseModel):
     """What a job is doing, for a person who watches."""
 

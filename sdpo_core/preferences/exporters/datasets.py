@@ -139,5 +139,6 @@ def _trl_row(pair: OutgoingPair) -> dict[str, Any]:
 def _model(side: Candidate) -> str:
     """The model's name as far as known: the hash of ours, the name in another tool's metadata."""
     if side.recipe:
-        return side.recipe.base_sha256
+        drawn_with = side.recipe.workflow.model if side.recipe.workflow else ""
+        return side.recipe.base_sha256 or drawn_with
     return side.made_with.model if side.made_with else ""

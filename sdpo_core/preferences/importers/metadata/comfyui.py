@@ -32,10 +32,15 @@ def read(texts: Mapping[str, str]) -> MadeWith | None:
 
 
 def _made_with(nodes: dict[str, Node], saved_as: str) -> MadeWith:
-    walk = Walk(nodes)
     sampler = _sampler(nodes, saved_as)
     if sampler is None:
         return MadeWith(tool="ComfyUI", prompt=values.text(_lone_text(nodes)))
+    return told_by(nodes, sampler)
+
+
+def told_by(nodes: dict[str, Node], sampler: Node) -> MadeWith:
+    """What is aimed at and drawn by a sampler of a graph."""
+    walk = Walk(nodes)
     guider = walk.node(sampler.link("guider")) or sampler
     steps = walk.node(sampler.link("sigmas"))
     chosen = walk.node(sampler.link("sampler"))
@@ -70,7 +75,7 @@ def _nearest_sampler(nodes: Mapping[str, Node], start: str, seen: set[str]) -> N
     queue = deque([start] if start in nodes else [])
     while queue:
         node = nodes[queue.popleft()]
-        if _samples(node):
+        if samples(node):
             return node
         for _, link in node.links():
             if link.node in nodes and link.node not in seen:
@@ -91,7 +96,7 @@ def _drawer(nodes: Mapping[str, Node], sampler: Node) -> Node:
     return sampler
 
 
-def _samples(node: Node) -> bool:
+def samples(node: Node) -> bool:
     """Whether the node draws an image: a guider, or a seed and something to aim at."""
     seeded = any(node.inputs.get(name) is not None for name in SEEDS)
     return node.link("guider") is not None or (seeded and node.link(*CONDITIONINGS) is not None)

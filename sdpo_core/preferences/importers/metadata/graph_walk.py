@@ -26,8 +26,8 @@ _OWN_TEXTS: dict[Side, tuple[str, ...]] = {
     "positive": ("positive", "text_positive", "positive_prompt", "prompt_positive", "positive_text"),
     "negative": ("negative", "text_negative", "negative_prompt", "prompt_negative", "negative_text"),
 }
-_ENCODED = ("populated_text", "text", "text_g", "text_l", "clip_g", "clip_l", "t5xxl", "llama", "prompt")
-_STRINGS = ("populated_text", "text", "string", "value", "prompt", "result", "wildcard_text", "text_0")
+ENCODED = ("populated_text", "text", "text_g", "text_l", "clip_g", "clip_l", "t5xxl", "llama", "prompt")
+STRINGS = ("populated_text", "text", "string", "value", "prompt", "result", "wildcard_text", "text_0")
 _JOINED = re.compile(r"(string|text|prompt)[ _]?([a-z]|\d{1,2})")
 _NO_TEXT = frozenset(
     {
@@ -112,7 +112,7 @@ class Walk:
         own = node.words(*_OWN_TEXTS[side])
         if own is not None:
             return own
-        encoded = [self._string(node.inputs[name], side, depth) for name in _ENCODED if name in node.inputs]
+        encoded = [self._string(node.inputs[name], side, depth) for name in ENCODED if name in node.inputs]
         if "populated_text" in node.inputs:
             encoded = encoded[:1]
         return _joined(encoded) if any(text is not None for text in encoded) else None
@@ -133,7 +133,7 @@ class Walk:
             texts = [self._string(node.inputs[name], side, depth + 1) for name in parts]
             between = node.words("delimiter", "separator", "delim")
             return _joined(texts, ", " if between is None else between.replace("\\n", "\n"), each=True)
-        for name in (*_STRINGS, *_OWN_TEXTS[side], *parts, *(name for name, _ in node.links())):
+        for name in (*STRINGS, *_OWN_TEXTS[side], *parts, *(name for name, _ in node.links())):
             found = self._string(node.inputs.get(name), side, depth + 1) if name.lower() not in _NO_TEXT else None
             if found is not None:
                 return found

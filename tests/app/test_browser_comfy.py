@@ -1,0 +1,45 @@
+"""Drawing with a ComfyUI in a real browser, with a small ComfyUI on a port of its own."""
+
+import json
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from sdpo_core.preferences.store import Store
+from tests.app.browsing import RunningStudio, barriers, open_tab, wait_job
+from tests.comfy_server import running
+from tests.test_comfyui_drawing import small
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_pair_is_drawn_with_a_workflow_that_was_pasted(page: Page, served: RunningStudio) -> None:
+    with running() as comfy:
+        open_tab(page, served, "generate")
+        panel = page.locator("#comfy-draw")
+        panel.locator(".comfy-panel > summary").click()
+        panel.locator("textarea").fill(json.dumps({"nodes": [], "links": []}))
+        expect(panel.locator(".comfy-said")).to_contain_text("Workflow > Export (API)")
+        panel.locator("textarea").fill(json.dumps(small()))
+        expect(panel.locator(".comfy-found")).to_contain_text("6.text")
+        panel.locator("#comfy-url").fill("http://127.0.0.1:1")
+        panel.locator("#comfy-use").check()
+        panel.get_by_role("button", name="Look what it says").click()
+        expect(panel.locator(".comfy-said")).to_contain_text("No ComfyUI answers at http://127.0.0.1:1")
+        panel.locator("#comfy-url").fill(comfy.url)
+        panel.get_by_role("button", name="Look what it says").click()
+        expect(panel.locator(".comfy-said")).to_contain_text("the chosen model is demo")
+        expect(panel.locator(".comfy-panel > summary .chip")).to_be_visible()
+        assert barriers(page) == []
+        page.fill("#prompts textarea", "a paper boat")
+        page.fill("#pairs input", "1")
+        page.click("#generate-start")
+        wait_job(page, "generate", "done")
+        assert comfy.texts() == ["a paper boat"] * 2
+        with Store(served.workspace) as store:
+            assert "a paper boat" in {candidate.prompt for candidate in store.candidates(limit=2)}
+        page.reload(wait_until="domcontentloaded")  # what was chosen is still there
+        expect(panel.locator(".comfy-name")).to_contain_text("pasted workflow")
+        expect(panel.locator("#comfy-use")).to_be_checked()
+        panel.locator("#comfy-use").uncheck()  # other tests share this studio
+        expect(panel.locator(".comfy-panel > summary .chip")).to_be_hidden()
