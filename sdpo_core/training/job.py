@@ -49,6 +49,7 @@ from sdpo_core.training.run_data import (
 )
 from sdpo_core.training.runs import Reporter, RunFolder
 from sdpo_core.training.train import Progress, make_optimizer, train
+from sdpo_core.wording import change
 
 PREVIEW_SEED = 700_000
 _NO_MEMORY = (
@@ -234,7 +235,7 @@ class _Job:
         self.reporter.say(progress.step, message, state="stopped", force=True)
 
     def _where(self, progress: Progress) -> str:
-        return f"Step {progress.step} of {self.reporter.total}; winner error {progress.drift:+.1%} on unseen draws."
+        return f"Step {progress.step} of {self.reporter.total}; winner error {change(progress.drift)} on unseen draws."
 
     def _checkpoint(self, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
         health = {
@@ -362,10 +363,11 @@ class _Job:
 
 def _health_sentence(health: Mapping[str, Any]) -> str:
     where = "held-out pairs" if health["held_out"] else "unseen draws of the training pairs (too few to hold any out)"
-    error = f"the winner error on {where} is {health['winner_error']:+.1%} ± {2 * health['winner_error_se']:.1%}"
+    error = f"the winner error on {where} is {change(health['winner_error'], 2 * health['winner_error_se'])}"
+    budget = f"the budget of {100 * health['budget']:.0f} %"
     if health["healthy"]:
-        return f"{error}, inside the budget of {health['budget']:.0%}."
-    return f"{error}, outside the budget of {health['budget']:.0%}: no checkpoint was healthy, so look at it closely."
+        return f"{error}, inside {budget}."
+    return f"{error}, outside {budget}: no checkpoint was healthy, so look at it closely."
 
 
 def _make_lora(

@@ -1,0 +1,30 @@
+"""Numbers as a person reads them."""
+
+import pytest
+
+from sdpo_core.training.job import _health_sentence
+from sdpo_core.wording import NOT_CHANGED, change, signed_percent
+
+
+@pytest.mark.parametrize(
+    ("share", "told"),
+    [(0.0123, "+1.2 %"), (-0.0042, "−0.4 %"), (0.0, "0.0 %"), (-0.0, "0.0 %"), (-0.0004, "0.0 %"), (0.176, "+17.6 %")],
+)
+def test_there_is_no_minus_zero(share: float, told: str) -> None:
+    assert signed_percent(share) == told
+
+
+def test_what_rounds_to_nothing_is_told_in_words() -> None:
+    assert change(-0.0001, 0.0) == change(0.0) == NOT_CHANGED
+    assert change(-0.0001, 0.002) == "0.0 % ± 0.2 %"
+    assert change(-0.0042, 0.0) == "−0.4 % ± 0.0 %"
+    assert change(0.0123) == "+1.2 %"
+
+
+def test_a_run_that_changed_nothing_says_so() -> None:
+    health = {"winner_error": -1e-5, "winner_error_se": 0.0, "held_out": True, "healthy": True, "budget": 0.02}
+    told = "the winner error on held-out pairs is not measurably changed, inside the budget of 2 %."
+    assert _health_sentence(health) == told
+    assert "is +4.0 % ± 1.0 %, outside" in _health_sentence(
+        {**health, "winner_error": 0.04, "winner_error_se": 0.005, "healthy": False}
+    )
