@@ -49,11 +49,6 @@ def duration(seconds: float) -> str:
     return f"about {minutes / 60:.1f} h"
 
 
-def percent(share: float) -> str:
-    """`+1.2 %`."""
-    return f"{share:+.1%}".replace("%", " %").replace("-", "−")
-
-
 # --- starting --------------------------------------------------------------------------------------------------------
 
 CLI_ABOUT = f"{NAME}: {TAGLINE}"
@@ -309,9 +304,15 @@ CHARTS = {
     "scale": "Weight of the loser",
     "scaleHint": "1: images you did not choose push with all their force. Below 1 the safeguard holds them back.",
     "error": "Winner error",
-    "errorHint": "How much worse the adapter has become at the images you preferred, against the base model.",
+    "errorHint": (
+        "How much worse the adapter has become at the images you preferred, against the base model. The band is twice "
+        "the standard error: where the true value likely is."
+    ),
     "loss": "Loss",
     "lossHint": "How far your choices are from being learned. It jumps from step to step; the thick line is the trend.",
+    "memory": "Memory in GiB",
+    "memoryHint": "The most that training took so far on the graphics card; without one, what it takes now.",
+    "memorySummary": "{gib} GiB after {step} steps.",
     "step": "step",
     "budget": "budget",
     "waiting": "The first numbers come in a moment…",
