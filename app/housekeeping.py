@@ -16,8 +16,7 @@ from sdpo_core.errors import RunError, SdpoError
 from sdpo_core.housekeeping import FINAL, Clearing, Kind, Share, require_kind
 from sdpo_core.preferences import restoring
 from sdpo_core.preferences.backups import keep_daily_copy
-from sdpo_core.preferences.database import Database
-from sdpo_core.preferences.restoring import Backup
+from sdpo_core.preferences.restoring import Backup, Voted
 from sdpo_core.preferences.trash import Thrown, Trash
 
 _SAMPLE = 24
@@ -73,9 +72,9 @@ class Housekeeping:
         def look() -> Reply:
             name = _name(message)
             backup = next((one for one in restoring.backups(self._studio.workspace) if one.name == name), None)
-            votes = backup.votes if backup else 0
+            there = backup.voted if backup else Voted(0, 0)
             made = _moment(backup.made_at) if backup else name
-            return {"title": text.DISK["backups"], "sentence": text.restore_question(made, votes, self._votes())}
+            return {"title": text.DISK["backups"], "sentence": text.restore_question(made, there, self._voted())}
 
         return answered(look)
 
@@ -162,10 +161,8 @@ class Housekeeping:
     def _backups(self) -> list[Reply]:
         return [_copy(backup) for backup in restoring.backups(self._studio.workspace)]
 
-    def _votes(self) -> int:
-        file = self._studio.workspace / "studio.db"
-        with contextlib.closing(Database(file, read_only=True)) as database, database.reading() as connection:
-            return int(connection.execute("SELECT count(*) FROM votes WHERE choice IS NOT NULL").fetchone()[0])
+    def _voted(self) -> Voted:
+        return restoring.voted(self._studio.workspace / "studio.db")
 
 
 def keep_copies(studio: Studio, tell: Callable[[str], None]) -> None:
@@ -177,7 +174,7 @@ def keep_copies(studio: Studio, tell: Callable[[str], None]) -> None:
 
 
 def _copy(backup: Backup) -> Reply:
-    facts = text.UNREADABLE_BACKUP if backup.problem else text.backup_facts(backup.votes, backup.size_bytes)
+    facts = text.UNREADABLE_BACKUP if backup.problem else text.backup_facts(backup.voted, backup.size_bytes)
     return {
         "name": backup.name,
         "title": next(title for start, title in text.BACKUP_NAMES.items() if backup.name.startswith(start)),

@@ -1,6 +1,7 @@
 """Strings of the pages Home and Disk: where the person stands, projects, keeping house. The others stand in `text`."""
 
 from app.text import number
+from sdpo_core.preferences.restoring import Voted
 
 GIB, MIB, KIB = 2**30, 2**20, 2**10
 
@@ -229,15 +230,20 @@ def in_trash(files: int, size_bytes: int) -> str:
     return f"{number(files, 'file', 'files')}, {size(size_bytes)}"
 
 
-def backup_facts(votes: int, size_bytes: int) -> str:
+def voted(there: Voted) -> str:
+    """Votes, and those of blind tests, which are counted apart everywhere."""
+    return number(there.votes, "vote", "votes") + (f" and {there.blind:,} in blind tests" if there.blind else "")
+
+
+def backup_facts(there: Voted, size_bytes: int) -> str:
     """What a copy holds."""
-    return f"{number(votes, 'vote', 'votes')}, {size(size_bytes)}"
+    return f"{voted(there)}, {size(size_bytes)}"
 
 
-def restore_question(made: str, votes: int, now: int) -> str:
+def restore_question(made: str, there: Voted, now: Voted) -> str:
     """What restoring means."""
     return (
-        f"The copy of {made} holds {number(votes, 'vote', 'votes')}; there are {now:,} now. Everything goes back to "
+        f"The copy of {made} holds {voted(there)}; now there are {voted(now)}. Everything goes back to "
         "how it was then. What is there now is copied first, so you can come back."
     )
 

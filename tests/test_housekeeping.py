@@ -255,14 +255,14 @@ def test_a_backup_is_restored_while_the_store_is_open_and_now_is_kept(store: Sto
     vote_on(store, first, "left")
     keep_daily_copy(workspace)
     (copy,) = backups(workspace)
-    assert (copy.votes, copy.problem) == (1, "")
+    assert (copy.voted.votes, copy.problem) == (1, "")
     second = add_pair(store, 2)
     vote_on(store, second, "right")
     restore(workspace, copy.name)
     assert [v.pair.id for v in store.voted_pairs(purpose="train")] == [first.id]
     assert sound(store)
     before = next(backup for backup in backups(workspace) if backup.name.startswith("before-restore"))
-    assert before.votes == 2
+    assert before.voted.votes == 2
     restore(workspace, before.name)
     assert [v.pair.id for v in store.voted_pairs(purpose="train")] == [first.id, second.id]
     vote_on(store, first, "tie")  # and the store goes on
