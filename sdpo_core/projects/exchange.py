@@ -131,13 +131,13 @@ def _files(workspace: Path, tables: dict[str, list[Row]]) -> tuple[dict[str, Pat
     return images, adapters, left_out
 
 
-def import_project(projects: Projects, path: Path, on_file: Progress = _unheard) -> Imported:
-    """Make a new project from a zip. Either all of it is there afterwards, or nothing.
+def import_project(projects: Projects, path: Path, on_file: Progress = _unheard, *, name: str = "") -> Imported:
+    """Make a new project from a zip, that the person calls `name`. Either all of it is there afterwards, or nothing.
 
     The zip may come from anywhere: raises `ProjectError` naming what is refused and why, `DiskError` when the disk
     refuses.
     """
-    with archive.opened(path) as file, contextlib.closing(file.lines()) as lines:
+    with archive.opened(path, name) as file, contextlib.closing(file.lines()) as lines:
         heading = contents.parse_heading(next(lines, b""))
         archive.require_space(file, projects.root)
         with projects.adding(heading.name) as (project_id, folder):
