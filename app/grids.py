@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app import text_judge as text
 from app.forms import filled
-from app.judging import moment
 from app.replies import Reply, answered
 from app.studio import Studio
+from app.text import moment
 from sdpo_core.config import GridConfig
 from sdpo_core.errors import ConfigError, RunError, SdpoError
 from sdpo_core.evaluation.grid_plan import GridPlan, cell_path, pick, read_plan
@@ -148,4 +148,4 @@ def _numbers(written: str) -> list[float]:
 
 def _listed(run: RunFolder) -> str:
     config = run.config()
-    return text.grid_listed(str(config["adapter"]), str(config["prompt"]), moment(run))
+    return text.grid_listed(str(config["adapter"]), str(config["prompt"]), moment(run.began_at))

@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,6 +10,7 @@ from app import text_home as text
 from app.machine import disk
 from app.replies import Reply, answered
 from app.studio import Studio
+from app.text import moment
 from sdpo_core import housekeeping
 from sdpo_core.errors import RunError, SdpoError
 from sdpo_core.housekeeping import FINAL, Clearing, Kind, Share, require_kind
@@ -73,7 +73,7 @@ class Housekeeping:
             name = _name(message)
             backup = next((one for one in restoring.backups(self._studio.workspace) if one.name == name), None)
             there = backup.voted if backup else Voted(0, 0)
-            made = _moment(backup.made_at) if backup else name
+            made = moment(backup.made_at) if backup else name
             return {"title": text.DISK["backups"], "sentence": text.restore_question(made, there, self._voted())}
 
         return answered(look)
@@ -108,7 +108,7 @@ class Housekeeping:
         def act() -> Reply:
             self._require_calm()
             backup = restoring.restore(self._studio.workspace, _name(message))
-            return {"sentence": text.restored(_moment(backup.made_at))}
+            return {"sentence": text.restored(moment(backup.made_at))}
 
         return answered(act)
 
@@ -153,7 +153,7 @@ class Housekeeping:
                 "id": entry.id,
                 "name": text.thrown(entry.kind, _adapters(entry)),
                 "facts": text.in_trash(len(entry.files), entry.size_bytes),
-                "made": _moment(entry.made_at),
+                "made": moment(entry.made_at),
             }
             for entry in Trash(self._studio.workspace).entries()
         ]
@@ -178,7 +178,7 @@ def _copy(backup: Backup) -> Reply:
     return {
         "name": backup.name,
         "title": next(title for start, title in text.BACKUP_NAMES.items() if backup.name.startswith(start)),
-        "made": _moment(backup.made_at),
+        "made": moment(backup.made_at),
         "facts": facts,
         "usable": not backup.problem,
     }
@@ -195,7 +195,3 @@ def _adapters(entry: Thrown) -> list[str]:
 
 def _name(message: Any) -> str:
     return Wish.model_validate(message).name
-
-
-def _moment(moment: datetime) -> str:
-    return f"{moment.astimezone():%d %b %Y, %H:%M}"

@@ -7,6 +7,8 @@ The pages Home and Disk have theirs in `app.text_home`, Judge and Adapters in `a
 Plain words first: what happens, then what to do. Widgets get their strings from here as a `text` property.
 """
 
+from datetime import datetime
+
 from app.text_vote import BOARD as BOARD
 from app.text_vote import FOREIGN_PAIR as FOREIGN_PAIR
 from app.text_vote import JUDGEMENT_CLOSED as JUDGEMENT_CLOSED
@@ -35,6 +37,11 @@ TABS = {
 def number(count: int, one: str, many: str) -> str:
     """`1 pair`, `12 pairs`."""
     return f"{count:,} {one if count == 1 else many}"
+
+
+def moment(at: datetime) -> str:
+    """`21 Nov 2026, 20:44`, in this machine's time; the one form of a date on all pages."""
+    return f"{at.astimezone():%d %b %Y, %H:%M}"
 
 
 def duration(seconds: float) -> str:

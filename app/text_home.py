@@ -71,7 +71,6 @@ NOT_JUDGED = "the newest is not judged yet"
 MODEL_TROUBLE = "can't be used"
 RUNNING = "running: step {step} of {total}"
 NEWEST = "newest: {state}"
-STATES = {"done": "done", "stopped": "stopped", "failed": "failed", "queued": "starting", "running": "running"}
 NO_GPU = "No NVIDIA card answers"
 NO_GPU_HINT = "Everything works on the processor too, only slower."
 GPU_HINT = "{used} of {total} in use"

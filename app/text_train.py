@@ -38,6 +38,16 @@ SAVE_ASKED = "A checkpoint is saved after this step."
 SAMPLE_ASKED = "Previews are drawn after this step."
 NO_TRAINING = "No training is running now."
 
+UNNAMED_RUN = "Training"
+RUN_STATES = {
+    "done": "done",
+    "stopped": "stopped",
+    "failed": "failed",
+    "queued": "starting",
+    "running": "running",
+    "stopping": "stopping",
+}
+
 NOTICES = {
     "notices": "Notify me when a job ends",
     "noticesOff": "Notify me when a job ends, also when this page is out of sight",
@@ -71,6 +81,11 @@ def queued(count: int) -> str:
 def queue_title(name: str | None, model: str, pairs: int, steps: int) -> str:
     """A training that waits."""
     return f"Training{f' “{name}”' if name else ''} of {model}: {steps} steps, {pairs} pairs now"
+
+
+def run_listed(name: str | None, moment: str, state: str) -> str:
+    """A training run in the list of all."""
+    return f"{name or UNNAMED_RUN}, {moment}: {RUN_STATES[state]}"
 
 
 MEASURE_BUTTON = "Measure memory and time"

@@ -285,7 +285,7 @@ class TrainConfig(Sampling):
     """Adapter to go on with (round two): a name in the workspace, `latest`, or a file. It trains on pairs made with it;
     the reference is a frozen copy of it, and rank, α and layers are its own."""
     adapter_name: str | None = Field(default=None, max_length=80)
-    """Name of the adapter; unset takes the run's id."""
+    """Name of the adapter; unset takes the model's name and the day."""
 
     @model_validator(mode="before")
     @classmethod

@@ -27,6 +27,7 @@ from sdpo_core.preferences.importers import IMAGES, LAYOUTS
 from sdpo_core.preferences.store import Store
 from sdpo_core.presets import preset_names, resolve
 from sdpo_core.training.runs import RunFolder, Status, Verb, list_runs
+from sdpo_core.wording import signed_percent
 from tests.preferences.image_files import scene
 from tests.tiny_model import build_tiny_pipeline
 
@@ -338,7 +339,7 @@ def test_runs_are_listed_with_what_became_of_them(trained: RunFolder, workspace:
     assert facts is not None
     assert row["winner_error"] == facts["winner_error"]
     told = sdpo("runs", "--workspace", workspace)
-    assert f"{trained.id}\tdone\t6/6\t{facts['winner_error']:+.1%}\t" in told
+    assert f"{trained.id}\tdone\t6/6\t{signed_percent(facts['winner_error'])}\t" in told
     shown = sdpo("runs", "show", trained.id, "--workspace", workspace)
     assert "  rank = 2" in shown
     assert "  step 6: " in shown

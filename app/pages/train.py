@@ -57,7 +57,7 @@ def build(context: Context) -> Page:
             **{button: gr.Button(visible=running) for button in (stop, save, sample)},
             settings.start: gr.Dropdown(["", *studio.adapter_names()]),
             resume: gr.Button(visible=bool(folder) and not running and studio.resumable(folder)),
-            run: gr.Dropdown([folder.id for folder in runs], value=run_id or None, visible=len(runs) > 1),
+            run: gr.Dropdown(_listed(studio, runs), value=run_id or None, visible=len(runs) > 1),
             outcome: _outcome(studio, folder) if folder else note_value(""),
         }
 
@@ -143,6 +143,22 @@ def _training(studio: Studio) -> RunFolder | None:
     """The training run that is going on."""
     current = studio.jobs.current()
     return current[0] if current and current[1].verb == "train" else None
+
+
+def _listed(studio: Studio, runs: list[RunFolder]) -> list[tuple[str, str]]:
+    """The runs for a list: what they are called, and their id."""
+    adapters = {record.run_id: record.name for record in reversed(studio.store.adapters())}
+    return [
+        (
+            text_train.run_listed(
+                adapters.get(run.id) or run.config().get("adapter_name"),
+                text.moment(run.began_at),
+                studio.jobs.status(run).state,
+            ),
+            run.id,
+        )
+        for run in runs
+    ]
 
 
 def _outcome(studio: Studio, run: RunFolder) -> str:

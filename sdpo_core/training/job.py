@@ -52,6 +52,7 @@ from sdpo_core.training.train import Progress, make_optimizer, train
 from sdpo_core.wording import change
 
 PREVIEW_SEED = 700_000
+_MODEL_NAME_CHARS = 60  # in the name of an adapter that nobody named
 _NO_MEMORY = (
     "The memory of {device} ran out, and there is no cheaper way left. Nothing is lost: the run can be resumed from "
     "its last checkpoint. Close other programs that use it, or start again with memory and checkpointing on auto, a "
@@ -298,7 +299,7 @@ class _Job:
         }
 
     def _name(self) -> str:
-        return self.config.adapter_name or self.run.id.replace("-train-", "-")
+        return self.config.adapter_name or _unnamed(self.model.info.name, self.run)
 
     def _previews(self, step: int) -> None:
         """The same prompts and seeds at every checkpoint; step 0 shows the reference."""
@@ -359,6 +360,11 @@ class _Job:
         self.store.add_adapter(
             name=path.stem, path=path, sha256=sha256, base_sha256=base_sha256, run_id=self.run.id, fit=fit
         )
+
+
+def _unnamed(model: str, run: RunFolder) -> str:
+    """What an adapter is called that nobody named: after its model and the day."""
+    return f"{model[:_MODEL_NAME_CHARS]}-{run.began_at.astimezone():%Y-%m-%d}"
 
 
 def _health_sentence(health: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,9 @@ from gradio.blocks import Block
 from PIL import Image
 from safetensors.torch import save_file
 
-from app import text_generate, text_model, text_train
+import app
+from app import text, text_generate, text_model, text_train
+from app.adapters import Adapters
 from app.lan import Lan
 from app.main import build
 from app.studio import Studio
@@ -77,6 +80,35 @@ def test_stop_ends_the_running_training_while_an_earlier_one_is_looked_at(page: 
     page.fire("train-run", "input", train_run=earlier.id)
     page.fire("train-stop", "click", train_run=earlier.id)
     wait_for(lambda: studio.jobs.status(running).state == "stopped")
+
+
+def test_runs_are_listed_by_name_and_date(page: BuiltPage, studio: Studio) -> None:
+    """Nobody reads an id: it is called after its adapter, as that is called now, or after what it was to be called."""
+    unnamed, named = (RunFolder.create(studio.jobs.root, "train", {"adapter_name": name}) for name in (None, "a"))
+    for run, state in ((unnamed, "failed"), (named, "stopped")):
+        run.write_status(run.status().model_copy(update={"state": state}))
+    record = add_adapter(studio, "lakes")
+    studio.store.rename_adapter(record.id, "warm evenings")
+    listed = cast(Any, page.fire("tab-train", "select")[page.component("train-run")]).choices
+    made = studio.jobs.open(record.run_id, "train")
+    assert {run_id: name for name, run_id in listed} == {
+        made.id: f"warm evenings, {text.moment(made.began_at)}: done",
+        named.id: f"a, {text.moment(named.began_at)}: stopped",
+        unnamed.id: f"Training, {text.moment(unnamed.began_at)}: failed",
+    }
+
+
+def test_a_date_has_one_form_on_all_pages(studio: Studio) -> None:
+    record = add_adapter(studio)
+    (card,) = Adapters(studio).snapshot()["cards"]
+    told = text.moment(record.created_at)
+    assert re.fullmatch(r"\d\d \w+ 20\d\d, \d\d:\d\d", told)
+    assert told in card["chips"]
+    pair = add_pair(studio.store, 1)
+    studio.store.vote("one", pair.id, "left")
+    assert re.fullmatch(r"\d\d \w+ 20\d\d, \d\d:\d\d", studio.review.page({})["votes"][0]["when"])
+    written = [path.name for path in Path(app.__file__).parent.rglob("*.py") if "%b" in path.read_text("utf-8")]
+    assert written == ["text.py"]
 
 
 @pytest.mark.parametrize("elem_id", ["train-run", "judge-adapter", "judge-run", "grid-adapter", "grid-run"])
