@@ -28,6 +28,12 @@ GROUPS: dict[str, tuple[str, ...]] = {
 
 TOML_LABEL = "Settings as text (TOML)"
 TOML_INFO = "To keep or to share. The command line reads the same with --config."
+TOML_FILE = {
+    "choose": "Choose a settings file",
+    "drop": "or drop one here",
+    "tooLarge": "{name} is too large for settings, which take a few lines. Choose a TOML file.",
+    "noText": "{name} is no text, or can't be read. Settings come as a TOML file.",
+}
 TOML_WRITE = "Write the fields down"
 TOML_READ = "Fill the fields from it"
 TOML_FILLED = "The fields are filled in."

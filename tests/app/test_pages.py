@@ -59,6 +59,12 @@ class BuiltPage:
             updates |= function.fn(values)
         return updates
 
+    def after(self, elem_id: str, event: str) -> list[Any]:
+        """The functions that run after the event's own."""
+        target = (self.component(elem_id)._id, event)
+        first = [number for number, function in self._demo.fns.items() if target in function.targets]
+        return [function for function in self._demo.fns.values() if function.trigger_after in first]
+
 
 @pytest.fixture
 def page(studio: Studio) -> BuiltPage:
@@ -268,6 +274,16 @@ def test_settings_go_out_as_text_and_come_back(page: BuiltPage, studio: Studio) 
     assert studio.train_settings(again) == studio.train_settings({"steps": 40, "loss": "ipo", "tau": 2.0}) | {
         "adapter_name": 'a "quoted" näme'
     }
+
+
+def test_a_chosen_file_of_settings_is_shown_and_understood(page: BuiltPage) -> None:
+    written = 'steps = 40\nloss = "ipo"\n'
+    shown = page.fire("train-toml-file", "chosen", train_toml_file=written)
+    assert shown[page.component("train-toml")] == written
+    (then,) = [one for one in page.after("train-toml-file", "chosen") if one.fn]
+    found = then.fn({page.component("train-toml"): written})
+    assert (found[page.component("train-steps")], found[page.component("train-loss")]) == (40, "ipo")
+    assert len(page.fire("train-toml-file", "chosen", train_toml_file="x" * 30_000).popitem()[1]) == 20_000
 
 
 def test_save_now_reaches_the_running_training_and_nothing_else(page: BuiltPage, studio: Studio) -> None:
