@@ -274,6 +274,11 @@ class Store(AdapterStore):
         with self._database.reading() as connection:
             return rows.find_pair(connection, votes.find(connection, vote_uuid).pair_id)
 
+    def replaced_by(self, vote_uuid: str) -> str | None:
+        """The vote whose place a vote took; None when its pair was open."""
+        with self._database.reading() as connection:
+            return votes.replaced_by(connection, vote_uuid)
+
     def find_vote(self, vote_uuid: str) -> Vote:
         """The vote of this name, even one that was undone since; raises `StoreError` when there is none."""
         with self._database.reading() as connection:
