@@ -96,8 +96,12 @@ class Api:
         return run
 
     def judge(self, adapter: str, comparisons: int = 20) -> str:
-        """Draw blind comparisons of an adapter with its base model. A person votes on them. Gives the id of the run."""
-        return self._studio.judge(adapter, comparisons).id
+        """Draw blind comparisons of an adapter with its base model. A person votes on them.
+
+        Gives the id of the run; nothing when it waits until what runs now has ended.
+        """
+        run = self._studio.judge(adapter, comparisons)
+        return run.id if run else ""
 
     def verdict(self, run: str) -> dict[str, Any]:
         """The verdict of a judge run; `complete` is false until its last vote."""

@@ -62,14 +62,17 @@ class Grids:
         except SdpoError:
             return []
 
-    def start(self, adapter_name: Any, form: Mapping[str, Any]) -> RunFolder:
-        """Draw a grid of an adapter. The form holds fields of `GridConfig`; `strengths` may be text."""
+    def start(self, adapter_name: Any, form: Mapping[str, Any]) -> RunFolder | None:
+        """Draw a grid of an adapter, now or (None) when what runs has ended.
+
+        The form holds fields of `GridConfig`; `strengths` may be text.
+        """
         record = self._studio.require_adapter(adapter_name)
         values = filled({name: value for name, value in form.items() if value != []})
         if isinstance(values.get("strengths"), str):
             values["strengths"] = _numbers(values["strengths"])
         config = GridConfig.parse({**self._studio.where(record), **values, "adapter": record.name})
-        return self._studio.jobs.start("grid", config)
+        return self._studio.queue.start_or_wait("grid", config, text.grid_title(record.name))
 
     def shown(self, message: Any) -> Reply:
         """A grid as far as it is drawn."""

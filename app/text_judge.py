@@ -21,6 +21,16 @@ UNFINISHED = "not finished"
 NOT_DONE = "This blind test has no verdict yet. Vote on all its comparisons first."
 
 
+def queue_title(name: str, comparisons: int) -> str:
+    """A blind test that waits to be drawn."""
+    return f"Blind test of {name}: {comparisons} comparisons"
+
+
+def grid_title(name: str) -> str:
+    """A grid that waits to be drawn."""
+    return f"Grid of {name}"
+
+
 def judging(name: str, strength: float) -> str:
     """The title over a blind test."""
     return f"Blind test of {name}" if strength == 1 else f"Blind test of {name} at strength {strength:g}"

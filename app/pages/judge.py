@@ -8,6 +8,7 @@ from app import text_judge as words
 from app.components.note import note, note_value
 from app.components.pair_board import pair_board
 from app.components.results import verdict_card, verdict_value
+from app.components.run_queue import queued, run_queue
 from app.judging import Judging
 from app.pages.common import BUSY, Context, Page, Updates, Values, choice, now, told
 from app.pages.judge_grid import build_grid
@@ -38,13 +39,14 @@ def build(context: Context) -> Page:
                 elem_id="judge-strength",
             )
         start = gr.Button(words.BUTTON, variant="primary", elem_id="judge-start", elem_classes="wide-button")
+    queue = run_queue(studio, "judge-queue")
     context.links["judge-adapter"] = adapter
     chosen_run = choice(words.RUN_LABEL, "judge-run", visible=False)
     title = note("judge-title")
     board = pair_board(studio.judge_votes)
     verdict = verdict_card(judging)
     shown: list[Block] = [setup, adapter, start, chosen_run, title, board, verdict]
-    grid = build_grid(context)
+    grid = build_grid(context, queue)
 
     def view(values: Values, run_id: str | None) -> Updates:
         names = studio.adapter_names()
@@ -76,6 +78,8 @@ def build(context: Context) -> Page:
 
     def judge(values: Values) -> Updates:
         run = studio.judge(values[adapter], values[comparisons], values[strength])
+        if run is None:
+            return queued(queue, bar)
         gr.Info(words.STARTED, duration=5)
         return {**view(values, run.id), bar: now()}
 
@@ -88,7 +92,7 @@ def build(context: Context) -> Page:
         drawing = current[0].id if current and current[1].verb == "judge" else values[chosen_run]
         return {**view(values, drawing), **grid.refresh(values)}
 
-    start.click(told(judge), {adapter, comparisons, strength}, [*shown, bar], **BUSY)
+    start.click(told(judge), {adapter, comparisons, strength}, [*shown, queue, bar], **BUSY)
     chosen_run.input(told(look), {adapter, chosen_run}, shown, **BUSY)
     board.complete(told(look), {adapter, chosen_run}, shown, **BUSY)
     return Page(

@@ -9,7 +9,7 @@ from gradio.blocks import Block
 from app import text, text_train
 from app.components.live_chart import live_chart, log_view, previews
 from app.components.note import note, note_value
-from app.components.widget import widget
+from app.components.run_queue import queued, run_queue
 from app.pages.common import BUSY, QUIET, Context, Page, Updates, Values, choice, now, told
 from app.pages.train_settings import TrainSettings
 from app.progress import RunProgress
@@ -33,7 +33,7 @@ def build(context: Context) -> Page:
             stop = gr.Button(text.STOP_AND_KEEP, visible=False, elem_id="train-stop")
             save = gr.Button(text_train.SAVE_NOW, visible=False, elem_id="train-save")
             sample = gr.Button(text_train.SAMPLE_NOW, visible=False, elem_id="train-sample")
-        queue = _queue(studio)
+        queue = run_queue(studio, "run-queue")
         with gr.Accordion(text.TRAIN_ADVANCED, open=False, elem_id="train-advanced"):
             gr.Markdown(text.TRAIN_ADVANCED_NOTE)
             settings = TrainSettings(studio)
@@ -72,8 +72,7 @@ def build(context: Context) -> Page:
     def train(values: Values) -> Updates:
         started = studio.train_or_wait(settings.values(values))
         if started is None:
-            gr.Info(text_train.QUEUED, duration=8)
-            return {queue: now(), bar: now()}
+            return queued(queue, bar)
         return {**view(started.id), bar: now()}
 
     def go_on(values: Values) -> Updates:
@@ -97,18 +96,6 @@ def build(context: Context) -> Page:
     for change in settings.changes:
         change(plan_now, settings.fields, [plan, measure], trigger_mode="always_last", **QUIET)
     return Page(outputs=[*shown, plan, measure], inputs={run, *settings.fields}, refresh=refresh)
-
-
-def _queue(studio: Studio) -> gr.HTML:
-    """The runs that wait; a new value makes it look at once."""
-    return widget(
-        "run_queue.js",
-        role="sdpo-queue",
-        elem_id="run-queue",
-        strings=text_train.QUEUE,
-        server={"queue": studio.queue.state, "act": studio.queue.act},
-        value=0,
-    )
 
 
 def _measuring(context: Context, settings: TrainSettings) -> Callable[[Values], Updates]:

@@ -30,6 +30,7 @@ def record(studio: Studio) -> AdapterRecord:
 def test_a_grid_is_started_as_the_form_says(studio: Studio, grids: Grids, record: AdapterRecord) -> None:
     assert grids.steps("mine") == [50, 100]
     run = grids.start("mine", FORM)
+    assert run
     config = GridConfig.parse(run.config())
     assert (config.strengths, config.checkpoints, config.prompt, config.seed) == (
         (0.0, 0.5, 1.0),
@@ -47,6 +48,7 @@ def test_a_grid_is_started_as_the_form_says(studio: Studio, grids: Grids, record
 
 def test_empty_fields_take_the_defaults(studio: Studio, grids: Grids, record: AdapterRecord) -> None:
     run = grids.start("mine", {"strengths": "", "checkpoints": [], "prompt": "", "seed": None})
+    assert run
     assert GridConfig.parse(run.config()).strengths == GridConfig.parse({}).strengths
     studio.jobs.stop(run)
     wait_for(lambda: studio.jobs.current() is None)

@@ -128,6 +128,7 @@ def test_a_judgement_takes_the_recommended_strength_unless_told(studio: Studio) 
     for recommended, typed, expected in ((None, "", 1.0), (0.75, "", 0.75), (0.75, "0.5", 0.5)):
         studio.store.recommend(record.id, recommended)
         run = studio.judge("mine", 2, typed)
+        assert run
         assert run.config()["strength"] == expected
         studio.jobs.stop(run)
         wait_for(lambda: studio.jobs.current() is None)

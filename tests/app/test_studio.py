@@ -340,6 +340,7 @@ def test_judge_needs_an_adapter(studio: Studio) -> None:
 def test_judge_starts_and_its_verdict_lands_on_the_adapter(studio: Studio, tmp_path: Path) -> None:
     add_adapter(studio)
     started = studio.judge("mine", 3.0)
+    assert started
     assert started.config()["comparisons"] == 3
     finish(studio, started)
     run = make_judge_run(tmp_path, 2)
