@@ -89,10 +89,21 @@ class Judging:
         """The adapter's name: as it is called now, where that is known."""
         with contextlib.suppress(SdpoError):
             told = self._studio.verdict(run)
+            judged = told.adapter_sha256 if told else self._judged(run)
             for record in self._studio.store.adapters():
-                if told and record.sha256 == told.adapter_sha256:
+                if record.sha256 == judged:
                     return record.name
         return str(run.config().get("adapter"))
+
+    def _judged(self, run: RunFolder) -> str:
+        """The adapter file that a comparison was drawn with: the command line may have called it `latest`."""
+        store = self._studio.store
+        voted = [one.pair for one in store.voted_pairs(purpose="judge", run_id=run.id)]
+        for pair in voted or store.open_pairs(purpose="judge", run_id=run.id, limit=1):
+            for side in (pair.left, pair.right):
+                if side.recipe and side.recipe.adapters:
+                    return side.recipe.adapters[0].sha256
+        return ""
 
     def _prompt(self, prompt: str, share: Share, verdict: Verdict) -> Reply:
         marks = [one.outcome for one in verdict.outcomes if one.prompt == prompt]

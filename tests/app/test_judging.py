@@ -137,6 +137,12 @@ def test_a_judgement_takes_the_recommended_strength_unless_told(studio: Studio) 
             studio.judge("mine", 2, wrong)
 
 
+def test_a_blind_test_is_called_after_its_adapter_before_the_verdict_too(studio: Studio, judging: Judging) -> None:
+    record = add_adapter(studio, "warm evenings")
+    run = make_judge_run(studio.workspace, 2, "latest", sha256=record.sha256)  # as the command line calls it
+    assert judging.title(run) == "Blind test of warm evenings"
+
+
 def test_a_damaged_judgement_hides_no_other(studio: Studio, judging: Judging) -> None:
     record = add_adapter(studio)
     good = make_judge_run(studio.workspace, 1, sha256=record.sha256)
