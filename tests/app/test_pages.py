@@ -59,6 +59,9 @@ class BuiltPage:
             updates |= function.fn(values)
         return updates
 
+    def blocks(self) -> list[Block]:
+        return list(self._demo.blocks.values())
+
     def after(self, elem_id: str, event: str) -> list[Any]:
         """The functions that run after the event's own."""
         target = (self.component(elem_id)._id, event)
@@ -102,6 +105,12 @@ def test_runs_are_listed_by_name_and_date(page: BuiltPage, studio: Studio) -> No
         named.id: f"a, {text.moment(named.began_at)}: stopped",
         unnamed.id: f"Training, {text.moment(unnamed.began_at)}: failed",
     }
+
+
+def test_no_field_is_explained_by_its_own_name(page: BuiltPage) -> None:
+    said = [(one.label, one.info) for one in page.blocks() if isinstance(one, gr.Textbox | gr.Number | gr.Dropdown)]
+    assert len(said) > 40
+    assert not [label for label, info in said if str(label).casefold().rstrip(".") == str(info).casefold().rstrip(".")]
 
 
 def test_a_date_has_one_form_on_all_pages(studio: Studio) -> None:
