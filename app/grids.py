@@ -17,6 +17,7 @@ from app.text import moment
 from sdpo_core.config import GridConfig
 from sdpo_core.errors import ConfigError, RunError, SdpoError
 from sdpo_core.evaluation.grid_plan import GridPlan, cell_path, pick, read_plan
+from sdpo_core.housekeeping import throw_grid
 from sdpo_core.preferences.records import AdapterRecord
 from sdpo_core.training.runs import FINISHED, RunFolder
 
@@ -88,6 +89,16 @@ class Grids:
                 raise RunError(text.NO_SUCH_IMAGE)
             record = pick(self._studio.store, run, wish.row, wish.column)
             return {**self._shown(run), "sentence": text.picked(record.name, record.strength or 0.0)}
+
+        return answered(act)
+
+    def remove(self, message: Any) -> Reply:
+        """Move a grid to the trash."""
+
+        def act() -> Reply:
+            run = self._open(GridRequest.model_validate(message).run)
+            throw_grid(self._studio.workspace, run)
+            return {"sentence": text.GRID_REMOVED}
 
         return answered(act)
 

@@ -164,6 +164,7 @@ CLEARINGS = {
     "unvoted": "Images without a vote",
     "strays": "Image files that belong to nothing",
     "checkpoints": "Checkpoints that nothing needs",
+    "grids": "Grids",
     "exports": "Exported zips",
     "cache": "Cache",
     "trash": "Everything in the trash",
@@ -172,11 +173,12 @@ CLEAR_LABELS = {
     "unvoted": "Clear images without a vote",
     "strays": "Clear stray image files",
     "checkpoints": "Clear what nothing needs",
+    "grids": "Clear finished grids",
     "exports": "Remove exported zips",
     "cache": "Clear the cache",
     "trash": "Empty the trash",
 }
-CLEAR_BUTTONS = dict.fromkeys(("unvoted", "strays", "checkpoints"), "Move to the trash") | {
+CLEAR_BUTTONS = dict.fromkeys(("unvoted", "strays", "checkpoints", "grids"), "Move to the trash") | {
     "exports": "Remove",
     "cache": "Remove",
     "trash": "Remove for good",
@@ -200,6 +202,9 @@ def would_go(kind: str, files: int, size_bytes: int, pairs: int, runs: int) -> s
         case "checkpoints":
             of_runs = number(runs, "finished run", "finished runs")
             return f"{takes} They are earlier steps of {of_runs}. The steps that became adapters stay, for round two."
+        case "grids":
+            told = f"{number(runs, 'grid', 'grids')}, {size(size_bytes)}."
+            return f"{told} What you recommended after one stays: the adapter and its strength."
         case "exports":
             return f"{takes} Their projects stay, and can be exported again."
         case "cache":

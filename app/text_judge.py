@@ -128,7 +128,8 @@ CHECKPOINTS_INFO = "Steps of its training, one a row. Empty: the adapter alone."
 SEED_INFO = "The same for all images."
 STARTED_GRID = "The grid is being drawn. Each image appears as soon as it is done."
 STRENGTHS_WRONG = "Strengths are numbers such as 0, 0.5, 1; {given!r} is none."
-NO_SUCH_GRID = "There is no such grid in this project. Reload the page."
+NO_SUCH_GRID = "There is no such grid in this project any more. Choose another, or draw one."
+GRID_REMOVED = "The grid is in the trash. The page Disk puts it back, or removes it for good."
 NO_SUCH_IMAGE = "This image is not drawn, or gone from disk."
 GRID = {
     "label": "Grid of strengths and checkpoints",
@@ -145,6 +146,7 @@ GRID = {
     "open": "Show large: {row}, {column}",
     "alt": "{row}, {column}",
     "missing": "Not drawn",
+    "remove": "Move this grid to the trash",
     "lost": "The studio did not answer. Try again.",
 }
 

@@ -70,6 +70,7 @@ def build_grid(context: Context, queue: gr.HTML) -> Page:
     start.click(told(draw), {*fields, strengths, prompt, seed}, [*shown, queue, bar], **BUSY)
     adapter.input(told(look), fields, shown, **BUSY)
     chosen.input(told(look), fields, shown, **BUSY)
+    grid.removed(told(look), fields, shown, **BUSY)
     return Page(outputs=shown, inputs=fields, refresh=refresh)
 
 
