@@ -76,10 +76,12 @@ function drawBand(u) {
   ctx.textBaseline = "bottom";
   ctx.font = `${11 * devicePixelRatio}px Inter, sans-serif`;
   ctx.fillText(`${text.budget} ${signed(budget).slice(1)}`, bbox.left + 6, top - 3);
-  const measured = error.filter((point) => point[2] !== null);
+  const checks = error.filter((point) => point[2] !== null);
+  const measured = checks.length ? [[0, 0, 0], ...checks] : []; // before the first step there is no difference
   const edge = (sign) => ([step, value, spread]) => [u.valToPos(step, "x", true), u.valToPos(value + sign * spread, "y", true)];
   const [upper, lower] = [measured.map(edge(1)), measured.map(edge(-1))];
   ctx.fillStyle = ctx.strokeStyle = color("--sdpo-faint");
+  ctx.globalAlpha = 0.7;
   ctx.setLineDash([]);
   ctx.lineWidth = 2 * devicePixelRatio;
   ctx.beginPath();
