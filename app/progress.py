@@ -110,10 +110,10 @@ def _memory(rows: list[dict[str, Any]]) -> list[list[float]]:
     return [[step, round(mib / 1024, 3)] for step, mib in taken if mib is not None]
 
 
-def _bank_check(row: dict[str, Any]) -> list[list[float | None]]:
+def _bank_check(row: dict[str, Any]) -> list[tuple[int, float, float | None]]:
     """The winner error on the bank that a row tells, as [step, error, ±]: the full check, or the one before a step."""
     if row["kind"] == "health":
         error = row.get("winner_error_se")
-        return [[row["step"], row["winner_error"], None if error is None else 2 * error]]
+        return [(row["step"], row["winner_error"], None if error is None else 2 * error)]
     before = row["step"] - 1
-    return [[before, row["drift"], None]] if before % _DRIFT_EVERY_STEPS == 0 and "drift" in row else []
+    return [(before, row["drift"], None)] if before % _DRIFT_EVERY_STEPS == 0 and "drift" in row else []

@@ -1,8 +1,10 @@
 """What waits for its turn, wherever something can be put to it."""
 
 import time
+from typing import Any
 
 import gradio as gr
+from gradio.blocks import Block
 
 from app import text_train
 from app.components.widget import widget
@@ -21,7 +23,7 @@ def run_queue(studio: Studio, elem_id: str) -> gr.HTML:
     )
 
 
-def queued(*shown: gr.HTML) -> dict[gr.HTML, float]:
+def queued(*shown: Block) -> dict[Block, Any]:
     """Say that a job waits, and let what shows it look."""
     gr.Info(text_train.QUEUED, duration=8)
     return dict.fromkeys(shown, time.time())

@@ -125,7 +125,7 @@ def test_an_adapter_is_renamed_thrown_away_and_brought_back(shelf: RunningStudio
     form = page.locator(".card-form")
     form.locator("[name=name]").fill("lakes")
     form.locator("[name=name]").press("Enter")
-    expect(page.locator("#adapter-list > * [role=status]").first).to_contain_text("Another adapter is named lakes")
+    expect(form.get_by_role("alert")).to_contain_text("Another adapter is named lakes")
     form.locator("[name=name]").fill("evenings <b>")
     form.locator("[name=note]").fill("for ${evenings}")
     form.get_by_role("button", name=str(text_adapters.WIDGET["save"])).click()

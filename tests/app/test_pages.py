@@ -98,7 +98,7 @@ def test_runs_are_listed_by_name_and_date(page: BuiltPage, studio: Studio) -> No
         run.write_status(run.status().model_copy(update={"state": state}))
     record = add_adapter(studio, "lakes")
     studio.store.rename_adapter(record.id, "warm evenings")
-    listed = cast(Any, page.fire("tab-train", "select")[page.component("train-run")]).choices
+    listed = page.fire("tab-train", "select")[page.component("train-run")].choices
     made = studio.jobs.open(record.run_id, "train")
     assert {run_id: name for name, run_id in listed} == {
         made.id: f"warm evenings, {text.moment(made.began_at)}: done",

@@ -247,11 +247,11 @@ def test_metrics_come_incrementally_and_restart_after_a_resume(studio: Studio) -
     first = progress.metrics({"run": run.id})
     assert first["loss"][0] == [1, pytest.approx(0.69)]
     assert len(first["loss"]) == 12
-    assert first["error"] == [[0, 0.0, None], [10, 0.03, None]]
+    assert first["error"] == [(0, 0.0, None), (10, 0.03, None)]
     assert first["health"]["level"] == "drifting"
     run.append_metrics({"step": 12, "kind": "health", "winner_error": 0.05, "winner_error_se": 0.01, "loss": 0.6})
     later = progress.metrics({"run": run.id, "offset": first["offset"], "file": first["file"]})
-    assert (later["loss"], later["error"], later["restart"]) == ([], [[12, 0.05, 0.02]], False)
+    assert (later["loss"], later["error"], later["restart"]) == ([], [(12, 0.05, 0.02)], False)
     assert later["health"]["level"] == "damaged"
     assert "+5.0 % ± 2.0 %" in later["health"]["sentence"]
     run.truncate_metrics(10)
