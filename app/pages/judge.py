@@ -25,19 +25,7 @@ def build(context: Context) -> Page:
         gr.Markdown(words.INTRO, elem_classes="page-intro")
         with gr.Row(elem_classes="form-grid"):
             adapter = choice(words.ADAPTER_LABEL, "judge-adapter", info=words.ADAPTER_INFO)
-            comparisons = gr.Number(
-                _COMPARISONS,
-                label=text.FIELD_LABELS["comparisons"],
-                info=words.COMPARISONS_INFO,
-                elem_id="judge-comparisons",
-            )
-            strength = gr.Textbox(
-                label=text.FIELD_LABELS["strength"],
-                info=words.STRENGTH_INFO,
-                placeholder=text.UNSET,
-                max_lines=1,
-                elem_id="judge-strength",
-            )
+            comparisons, strength = _numbers()
         start = gr.Button(words.BUTTON, variant="primary", elem_id="judge-start", elem_classes="wide-button")
     queue = run_queue(studio, "judge-queue")
     context.links["judge-adapter"] = adapter
@@ -100,6 +88,24 @@ def build(context: Context) -> Page:
         inputs={adapter, chosen_run, *grid.inputs},
         refresh=refresh,
     )
+
+
+def _numbers() -> tuple[gr.Number, gr.Textbox]:
+    """How many comparisons, and the adapter's strength in them."""
+    comparisons = gr.Number(
+        _COMPARISONS,
+        label=text.FIELD_LABELS["comparisons"],
+        info=words.COMPARISONS_INFO,
+        elem_id="judge-comparisons",
+    )
+    strength = gr.Textbox(
+        label=text.FIELD_LABELS["strength"],
+        info=words.STRENGTH_INFO,
+        placeholder=text.UNSET,
+        max_lines=1,
+        elem_id="judge-strength",
+    )
+    return comparisons, strength
 
 
 def _kept(chosen: object, names: list[str]) -> str | None:
