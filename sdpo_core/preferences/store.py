@@ -299,8 +299,7 @@ class Store(AdapterStore):
             if votes.any_voted(connection, shown):
                 return None
             found = votes.to_ask_again(connection, ahead)
-        there = (one for one in found if self.has_image(one.pair.left) and self.has_image(one.pair.right))
-        return next(there, None)
+        return next((one for one in found if self.has_image(one.pair.left) and self.has_image(one.pair.right)), None)
 
     def sets(self, size: int, *, limit: int = 4, exclude: Collection[int] = ()) -> list[list[Candidate]]:
         """Up to `limit` groups of `rankings.FEWEST` to `size` images of one prompt, to choose best and worst of.
