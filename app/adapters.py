@@ -13,7 +13,7 @@ from app.lora_folders import LoraFolders
 from app.model_card import Known, model_card, winner_error
 from app.replies import Reply, answered
 from app.studio import Studio
-from app.text import NO_SUCH_PREVIEW
+from app.text import NO_SUCH_PREVIEW, moment
 from sdpo_core import housekeeping
 from sdpo_core.errors import AdapterError, ConfigError, RunError, SdpoError, StoreError
 from sdpo_core.evaluation.judge import Verdict
@@ -191,7 +191,7 @@ class Adapters:
         record, facts = card.record, (card.info.sdpo or {}) if card.info else {}
         address = f"/sdpo/adapter/{record.id}"
         chips = [card.base, text.round_chip(card.round) if card.round > 1 else ""]
-        chips += [text.trained_on(facts.get("pairs"), facts.get("step")), _moment(record)]
+        chips += [text.trained_on(facts.get("pairs"), facts.get("step")), moment(record.created_at)]
         return {
             "id": record.id,
             "name": record.name,
@@ -253,10 +253,6 @@ def _verdict(verdict: Verdict | None) -> Reply | None:
 
 def _fit(record: AdapterRecord) -> str:
     return text.fits(record.fit.matched, record.fit.modules) if record.fit else text.NOT_PROVEN
-
-
-def _moment(record: AdapterRecord) -> str:
-    return f"{record.created_at.astimezone():%d %b %Y, %H:%M}"
 
 
 def _strength(written: str) -> float | None:

@@ -57,8 +57,12 @@ class Api:
             for pair in waiting
         ]
 
-    def vote(self, pair: int, choice: str, vote_id: str = "") -> str:
-        """Vote on a pair: left, right, tie, both-bad or skip. The same vote_id twice is one vote. Gives the vote_id."""
+    def vote(self, pair: int, choice: str, vote_id: str = "") -> dict[str, Any]:
+        """Vote on a pair: left, right, tie, both-bad or skip. The same vote_id twice is one vote.
+
+        On a pair that was voted on, it takes the earlier vote's place. Gives the vote_id, and under `replaced` the one
+        whose place it took, or null.
+        """
         if choice not in CHOICES["train"]:
             expected = ", ".join(CHOICES["train"])
             raise SdpoError(UNEXPECTED_VALUE.format(name="choice", expected=expected, value=choice))
@@ -67,7 +71,7 @@ class Api:
         shown = self._studio.store.pair(pair)
         images = [shown.left.image_sha256, shown.right.image_sha256]
         _taken(self._studio.votes.vote({"uuid": name, "pair": pair, "images": images, "choice": choice}))
-        return name
+        return {"vote_id": name, "replaced": self._studio.store.replaced_by(name)}
 
     def undo(self, vote_id: str) -> str:
         """Take a vote back. Gives the id of what was taken back."""
@@ -92,8 +96,12 @@ class Api:
         return run
 
     def judge(self, adapter: str, comparisons: int = 20) -> str:
-        """Draw blind comparisons of an adapter with its base model. A person votes on them. Gives the id of the run."""
-        return self._studio.judge(adapter, comparisons).id
+        """Draw blind comparisons of an adapter with its base model. A person votes on them.
+
+        Gives the id of the run; nothing when it waits until what runs now has ended.
+        """
+        run = self._studio.judge(adapter, comparisons)
+        return run.id if run else ""
 
     def verdict(self, run: str) -> dict[str, Any]:
         """The verdict of a judge run; `complete` is false until its last vote."""

@@ -59,6 +59,7 @@ class ModelFinder:
         self._lock = threading.Lock()
         self._child: Child | None = None
         self._version = 0
+        self._looked = False  # to the end, or until it was stopped
         self._names, self._place = 0, ""
         self._found: dict[str, Line] = {}
         self._unusable: dict[str, Line] = {}
@@ -83,6 +84,7 @@ class ModelFinder:
             told: Reply = {
                 "version": self._version,
                 "looking": text.looking(self._names, self._place) if self._child else "",
+                "looked": self._looked,
                 "reading": text.reading(Path(reading).stem, self._models.reader.share(reading) or 0) if reading else "",
                 "chosen": _id(chosen),
             }
@@ -131,7 +133,7 @@ class ModelFinder:
             def ended(_: int) -> None:
                 with self._lock:
                     if mine():
-                        self._child = None
+                        self._child, self._looked = None, True
                         self._version += 1
 
             self._child = child = Child(arguments, heard, ended, self._command)
@@ -140,6 +142,7 @@ class ModelFinder:
     def halt(self, _: Any = None) -> Reply:
         """Stop looking; what was found stays."""
         self._end()
+        self._looked = True
         return {"ok": True}
 
     def stop_reading(self, _: Any = None) -> Reply:

@@ -21,6 +21,7 @@ _MOST_PAIRS = 1000
 _MOST_AHEAD = 200
 _MOST_PROMPTS = 10_000
 _LONGEST_PROMPT = 20_000
+_LONG_PROMPT = 2000  # from here on it is asked whether it is meant: a slip of the clipboard is as long
 _MOST_BYTES = 2**20
 
 
@@ -66,7 +67,9 @@ def prompt_plan(written: Any, pairs: Any, *, ahead: bool) -> str:
     if not prompts or not is_number:
         return ""
     wordings = sum(count_wordings(prompt) for prompt in prompts)
-    return text_generate.prompt_plan(len(prompts), wordings, int(pairs), ahead=ahead)
+    plan = text_generate.prompt_plan(len(prompts), wordings, int(pairs), ahead=ahead)
+    longest = max(prompts, key=len)
+    return plan if len(longest) <= _LONG_PROMPT else f"{plan} {text_generate.long_prompt(longest, _LONGEST_PROMPT)}"
 
 
 def starter_prompts(name: str) -> list[str]:

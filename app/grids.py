@@ -11,12 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app import text_judge as text
 from app.forms import filled
-from app.judging import moment
 from app.replies import Reply, answered
 from app.studio import Studio
+from app.text import moment
 from sdpo_core.config import GridConfig
 from sdpo_core.errors import ConfigError, RunError, SdpoError
 from sdpo_core.evaluation.grid_plan import GridPlan, cell_path, pick, read_plan
+from sdpo_core.housekeeping import throw_grid
 from sdpo_core.preferences.records import AdapterRecord
 from sdpo_core.training.runs import FINISHED, RunFolder
 
@@ -62,14 +63,17 @@ class Grids:
         except SdpoError:
             return []
 
-    def start(self, adapter_name: Any, form: Mapping[str, Any]) -> RunFolder:
-        """Draw a grid of an adapter. The form holds fields of `GridConfig`; `strengths` may be text."""
+    def start(self, adapter_name: Any, form: Mapping[str, Any]) -> RunFolder | None:
+        """Draw a grid of an adapter, now or (None) when what runs has ended.
+
+        The form holds fields of `GridConfig`; `strengths` may be text.
+        """
         record = self._studio.require_adapter(adapter_name)
         values = filled({name: value for name, value in form.items() if value != []})
         if isinstance(values.get("strengths"), str):
             values["strengths"] = _numbers(values["strengths"])
         config = GridConfig.parse({**self._studio.where(record), **values, "adapter": record.name})
-        return self._studio.jobs.start("grid", config)
+        return self._studio.queue.start_or_wait("grid", config, text.grid_title(record.name))
 
     def shown(self, message: Any) -> Reply:
         """A grid as far as it is drawn."""
@@ -85,6 +89,16 @@ class Grids:
                 raise RunError(text.NO_SUCH_IMAGE)
             record = pick(self._studio.store, run, wish.row, wish.column)
             return {**self._shown(run), "sentence": text.picked(record.name, record.strength or 0.0)}
+
+        return answered(act)
+
+    def remove(self, message: Any) -> Reply:
+        """Move a grid to the trash."""
+
+        def act() -> Reply:
+            run = self._open(GridRequest.model_validate(message).run)
+            throw_grid(self._studio.workspace, run)
+            return {"sentence": text.GRID_REMOVED}
 
         return answered(act)
 
@@ -148,4 +162,4 @@ def _numbers(written: str) -> list[float]:
 
 def _listed(run: RunFolder) -> str:
     config = run.config()
-    return text.grid_listed(str(config["adapter"]), str(config["prompt"]), moment(run))
+    return text.grid_listed(str(config["adapter"]), str(config["prompt"]), moment(run.began_at))

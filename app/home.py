@@ -8,6 +8,7 @@ from app.machine import Machine, disk
 from app.overview import Overview
 from app.replies import Reply
 from app.studio import WANTED_VOTES, Studio
+from app.text_train import RUN_STATES
 from sdpo_core.errors import RunError, SdpoError
 from sdpo_core.projects.folders import Project
 
@@ -60,7 +61,7 @@ class Home:
                 status = self._studio.jobs.status(run)
                 if status.state in ("running", "stopping"):
                     return len(runs), text.RUNNING.format(step=status.step, total=status.total)
-                return len(runs), text.NEWEST.format(state=text.STATES[status.state])
+                return len(runs), text.NEWEST.format(state=RUN_STATES[status.state])
         return len(runs), text.NO_RUN
 
     def _adapters(self, count: int) -> tuple[str, str, bool]:

@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,19 +10,20 @@ from app import text_home as text
 from app.machine import disk
 from app.replies import Reply, answered
 from app.studio import Studio
+from app.text import moment
 from sdpo_core import housekeeping
 from sdpo_core.errors import RunError, SdpoError
 from sdpo_core.housekeeping import FINAL, Clearing, Kind, Share, require_kind
 from sdpo_core.preferences import restoring
 from sdpo_core.preferences.backups import keep_daily_copy
-from sdpo_core.preferences.database import Database
-from sdpo_core.preferences.restoring import Backup
+from sdpo_core.preferences.restoring import Backup, Voted
 from sdpo_core.preferences.trash import Thrown, Trash
 
 _SAMPLE = 24
 _OF_PART: dict[str, tuple[Kind, ...]] = {
     "images": ("unvoted", "strays"),
     "checkpoints": ("checkpoints",),
+    "runs": ("grids",),
     "exports": ("exports",),
     "cache": ("cache",),
     "trash": ("trash",),
@@ -73,9 +73,9 @@ class Housekeeping:
         def look() -> Reply:
             name = _name(message)
             backup = next((one for one in restoring.backups(self._studio.workspace) if one.name == name), None)
-            votes = backup.votes if backup else 0
-            made = _moment(backup.made_at) if backup else name
-            return {"title": text.DISK["backups"], "sentence": text.restore_question(made, votes, self._votes())}
+            there = backup.voted if backup else Voted(0, 0)
+            made = moment(backup.made_at) if backup else name
+            return {"title": text.DISK["backups"], "sentence": text.restore_question(made, there, self._voted())}
 
         return answered(look)
 
@@ -109,7 +109,7 @@ class Housekeeping:
         def act() -> Reply:
             self._require_calm()
             backup = restoring.restore(self._studio.workspace, _name(message))
-            return {"sentence": text.restored(_moment(backup.made_at))}
+            return {"sentence": text.restored(moment(backup.made_at))}
 
         return answered(act)
 
@@ -154,7 +154,7 @@ class Housekeeping:
                 "id": entry.id,
                 "name": text.thrown(entry.kind, _adapters(entry)),
                 "facts": text.in_trash(len(entry.files), entry.size_bytes),
-                "made": _moment(entry.made_at),
+                "made": moment(entry.made_at),
             }
             for entry in Trash(self._studio.workspace).entries()
         ]
@@ -162,10 +162,8 @@ class Housekeeping:
     def _backups(self) -> list[Reply]:
         return [_copy(backup) for backup in restoring.backups(self._studio.workspace)]
 
-    def _votes(self) -> int:
-        file = self._studio.workspace / "studio.db"
-        with contextlib.closing(Database(file, read_only=True)) as database, database.reading() as connection:
-            return int(connection.execute("SELECT count(*) FROM votes WHERE choice IS NOT NULL").fetchone()[0])
+    def _voted(self) -> Voted:
+        return restoring.voted(self._studio.workspace / "studio.db")
 
 
 def keep_copies(studio: Studio, tell: Callable[[str], None]) -> None:
@@ -177,11 +175,11 @@ def keep_copies(studio: Studio, tell: Callable[[str], None]) -> None:
 
 
 def _copy(backup: Backup) -> Reply:
-    facts = text.UNREADABLE_BACKUP if backup.problem else text.backup_facts(backup.votes, backup.size_bytes)
+    facts = text.UNREADABLE_BACKUP if backup.problem else text.backup_facts(backup.voted, backup.size_bytes)
     return {
         "name": backup.name,
         "title": next(title for start, title in text.BACKUP_NAMES.items() if backup.name.startswith(start)),
-        "made": _moment(backup.made_at),
+        "made": moment(backup.made_at),
         "facts": facts,
         "usable": not backup.problem,
     }
@@ -198,7 +196,3 @@ def _adapters(entry: Thrown) -> list[str]:
 
 def _name(message: Any) -> str:
     return Wish.model_validate(message).name
-
-
-def _moment(moment: datetime) -> str:
-    return f"{moment.astimezone():%d %b %Y, %H:%M}"

@@ -4,7 +4,6 @@ Messages may be anything; replies are plain JSON. Nothing here speaks of a blind
 """
 
 import contextlib
-from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app import text_judge as text
 from app.replies import Reply, answered
 from app.studio import Studio
+from app.text import moment
 from sdpo_core.errors import AdapterError, RunError, SdpoError
 from sdpo_core.evaluation.judge import Comparison, Share, Verdict
 from sdpo_core.training.runs import RunFolder
@@ -82,17 +82,28 @@ class Judging:
         with contextlib.suppress(SdpoError):  # one with a damaged pair has no verdict and never will
             told = self._studio.verdict(run)
             if told:
-                return text.listed(self._name(run), moment(run), _score(told))
-        return text.listed(self._name(run), moment(run), text.UNFINISHED)
+                return text.listed(self._name(run), moment(run.began_at), _score(told))
+        return text.listed(self._name(run), moment(run.began_at), text.UNFINISHED)
 
     def _name(self, run: RunFolder) -> str:
         """The adapter's name: as it is called now, where that is known."""
         with contextlib.suppress(SdpoError):
             told = self._studio.verdict(run)
+            judged = told.adapter_sha256 if told else self._judged(run)
             for record in self._studio.store.adapters():
-                if told and record.sha256 == told.adapter_sha256:
+                if record.sha256 == judged:
                     return record.name
         return str(run.config().get("adapter"))
+
+    def _judged(self, run: RunFolder) -> str:
+        """The adapter file that a comparison was drawn with: the command line may have called it `latest`."""
+        store = self._studio.store
+        voted = [one.pair for one in store.voted_pairs(purpose="judge", run_id=run.id)]
+        for pair in voted or store.open_pairs(purpose="judge", run_id=run.id, limit=1):
+            for side in (pair.left, pair.right):
+                if side.recipe and side.recipe.adapters:
+                    return side.recipe.adapters[0].sha256
+        return ""
 
     def _prompt(self, prompt: str, share: Share, verdict: Verdict) -> Reply:
         marks = [one.outcome for one in verdict.outcomes if one.prompt == prompt]
@@ -110,7 +121,7 @@ class Judging:
                 told = self._studio.verdict(run)
                 if told:
                     number = numbers.get(told.adapter_sha256, 1)
-                    name = text.round_name(number, self._name(run), told.strength, moment(run))
+                    name = text.round_name(number, self._name(run), told.strength, moment(run.began_at))
                     found.append({"name": name, "score": _score(told), **_interval(told), "now": run.id == shown.id})
         return found
 
@@ -136,12 +147,6 @@ def rounds_of(studio: Studio) -> dict[str, int]:
         return 1 + round_of(parent, seen | {sha256})
 
     return {record.sha256: round_of(record.sha256) for record in adapters}
-
-
-def moment(run: RunFolder) -> str:
-    """When a run was begun, for a person."""
-    began = datetime.strptime(f"{run.id[:15]}+0000", "%Y%m%d-%H%M%S%z")
-    return f"{began.astimezone():%d %b, %H:%M}"
 
 
 def _score(share: Share) -> str:

@@ -73,7 +73,7 @@ def _wire(demo: gr.Blocks, steps: gr.Tabs, tabs: dict[str, gr.Tab], pages: dict[
         return gr.Tabs(selected=wanted if wanted in PAGES else next(iter(PAGES)))
 
     demo.load(open_page, None, steps, **QUIET).then(None, js="() => { window.sdpoTabsReady = true; }")
-    demo.load(refresh_all, inputs, outputs, **QUIET)
+    demo.load(refresh_all, inputs, outputs, **QUIET).then(None, js="() => { window.sdpoPagesReady = true; }")
     bar.job_changed(refresh_all, inputs, outputs, trigger_mode="always_last", **QUIET)
     for name, tab in tabs.items():
         page = pages[name]

@@ -8,6 +8,7 @@ from app import text
 from app.studio import Studio
 from sdpo_core.errors import SdpoError
 from sdpo_core.training.runs import Position, RunFolder
+from sdpo_core.wording import change
 
 _LOG_LINES = 60
 _DRIFT_EVERY_STEPS = 10  # a step row repeats the last check in between
@@ -38,7 +39,10 @@ class RunProgress:
         self._studio = studio
 
     def metrics(self, message: Any) -> dict[str, Any]:
-        """New points of each curve as [step, value], and the last health in words."""
+        """New points of each curve as [step, value], and the last health in words.
+
+        A point of the winner error has a third number: half the width of its band, or None where nobody measured it.
+        """
         try:
             asked = MetricsRequest.model_validate(message)
             run = self._studio.jobs.open(asked.run, "train")
@@ -58,8 +62,9 @@ class RunProgress:
             "loss": _curve(rows, "loss"),
             "margin": _curve(rows, "margin"),
             "scale": _curve(rows, "loser_scale"),
+            "memory": _memory(rows),
             "error": errors,
-            "health": health(errors[-1][1], budget) if errors else None,
+            "health": health(errors[-1][1], budget, errors[-1][2]) if errors else None,
         }
 
     def previews(self, message: Any) -> dict[str, Any]:
@@ -83,10 +88,10 @@ class RunProgress:
         return {"ok": True, "log": run.log_tail(_LOG_LINES)}
 
 
-def health(error: float, budget: float) -> dict[str, str]:
+def health(error: float, budget: float, spread: float | None = None) -> dict[str, str]:
     """The gauge: a level and a sentence in plain words. `error` is relative to the reference (0.012 = +1.2 %)."""
     level = "healthy" if error <= budget else "drifting" if error <= 2 * budget else "damaged"
-    sentence = text.CHARTS[level].format(error=text.percent(error), budget=text.percent(budget).lstrip("+"))
+    sentence = text.CHARTS[level].format(error=change(error, spread), budget=f"{100 * budget:.1f} %")
     return {"level": level, "sentence": sentence}
 
 
@@ -99,9 +104,16 @@ def _curve(rows: list[dict[str, Any]], name: str) -> list[list[float]]:
     return [[row["step"], row[name]] for row in rows if row["kind"] == "step" and name in row]
 
 
-def _bank_check(row: dict[str, Any]) -> list[list[float]]:
-    """The winner error on the bank that a row tells, as [step, error]: the full check, or the one before a step."""
+def _memory(rows: list[dict[str, Any]]) -> list[list[float]]:
+    """What training took, in GiB: of the graphics card where there is one, else of the machine's memory."""
+    taken = ((row["step"], row.get("cuda_mib", row.get("rss_mib"))) for row in rows if row["kind"] == "step")
+    return [[step, round(mib / 1024, 3)] for step, mib in taken if mib is not None]
+
+
+def _bank_check(row: dict[str, Any]) -> list[tuple[int, float, float | None]]:
+    """The winner error on the bank that a row tells, as [step, error, ±]: the full check, or the one before a step."""
     if row["kind"] == "health":
-        return [[row["step"], row["winner_error"]]]
+        error = row.get("winner_error_se")
+        return [(row["step"], row["winner_error"], None if error is None else 2 * error)]
     before = row["step"] - 1
-    return [[before, row["drift"]]] if before % _DRIFT_EVERY_STEPS == 0 and "drift" in row else []
+    return [(before, row["drift"], None)] if before % _DRIFT_EVERY_STEPS == 0 and "drift" in row else []

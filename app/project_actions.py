@@ -36,10 +36,10 @@ class ProjectActions:
         """Do something with a project; the reply holds `ok` and a sentence, and for an export its address."""
         return answered(lambda: self._do(ProjectMessage.model_validate(message)))
 
-    def import_zip(self, path: Path) -> Reply:
-        """Make a project of an uploaded zip."""
+    def import_zip(self, path: Path, name: str = "") -> Reply:
+        """Make a project of an uploaded zip; `name` is what the person calls it."""
         try:
-            made = self._studio.projects.import_zip(path)
+            made = self._studio.projects.import_zip(path, name)
         except SdpoError as error:
             return {"ok": False, "error": str(error)}
         told = text.imported(made.project.name, made.images, made.votes, made.adapters)

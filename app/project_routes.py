@@ -1,10 +1,12 @@
 """Projects over HTTP: a zip is sent as it is, piece by piece, because it may be larger than any form takes.
 
-POST /sdpo/project            the body is a project's zip; answers {"ok", "sentence"} or {"ok", "error"}
+POST /sdpo/project            the body is a project's zip; answers {"ok", "sentence"} or {"ok", "error"};
+                              X-File-Name, where given, is its name, percent-encoded
 GET  /sdpo/export/<name>      a zip that was exported
 """
 
 import shutil
+from urllib.parse import unquote
 
 import anyio.to_thread
 from starlette.requests import ClientDisconnect, Request
@@ -17,6 +19,7 @@ from app.studio import Studio
 from sdpo_core.atomic import disk_errors
 from sdpo_core.errors import DiskError, ProjectError, SdpoError
 
+_LONGEST_NAME = 1000
 _RESERVE_BYTES = 2**28  # what an upload leaves free on the disk
 
 
@@ -36,7 +39,8 @@ def project_routes(studio: Studio) -> list[BaseRoute]:
                         if room < 0:
                             raise ProjectError(text.TOO_LARGE)
                         file.write(piece)
-            return JSONResponse(await anyio.to_thread.run_sync(actions.import_zip, path))
+            name = unquote(request.headers.get("x-file-name", "")[:_LONGEST_NAME]) or text.SENT_ZIP
+            return JSONResponse(await anyio.to_thread.run_sync(actions.import_zip, path, name))
         except (ProjectError, DiskError) as error:
             return JSONResponse({"ok": False, "error": str(error)})
         except ClientDisconnect:  # the page was closed; nobody reads an answer

@@ -108,12 +108,12 @@ class StudioProjects:
             raise ProjectError(text.NO_SUCH_EXPORT)
         return path
 
-    def import_zip(self, path: Path) -> Imported:
-        """Make a project of a zip that nobody vouches for; one at a time."""
+    def import_zip(self, path: Path, name: str = "") -> Imported:
+        """Make a project of a zip that nobody vouches for, and that the person calls `name`; one at a time."""
         if not self._importing.acquire(blocking=False):
             raise ProjectError(text.IMPORTING_ALREADY)
         try:
-            return import_project(self._projects, path)
+            return import_project(self._projects, path, name=name)
         finally:
             self._importing.release()
 

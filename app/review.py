@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, Field, ValidationError
 
+from app.text import moment
 from app.voting import Message, Reply, refusal
 from sdpo_core.errors import SdpoError
 from sdpo_core.preferences.records import Choice
@@ -63,7 +64,7 @@ def _shown(one: ReviewedVote) -> Reply:
         "images": [pair.left.image_sha256, pair.right.image_sha256],
         "choice": vote.choice,
         "strength": vote.strength,
-        "at": vote.created_at.isoformat(),
+        "when": moment(vote.created_at),
         "again": one.again,
         "ranked": vote.ranking is not None,
     }

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import psutil
 
-from app import text, text_comfy, text_judge, text_train
+from app import text, text_comfy, text_judge, text_model, text_train
 from app.comfy_draw import ComfyDraw
 from app.estimate import estimate
 from app.finder import ModelFinder
@@ -119,15 +119,20 @@ class Studio:
         """What a model is, remembered."""
         return self.models.inspect(source)
 
-    def download(self, source: str) -> RunFolder:
-        """Fetch a model of the hub."""
+    def download(self, source: str) -> RunFolder | None:
+        """Fetch a model of the hub, now or (None) when what runs has ended."""
         self.models.forget_offer(source.strip())
-        return self.jobs.start("download", DownloadConfig.parse({"model": source.strip()}))
+        config = DownloadConfig.parse({"model": source.strip()})
+        return self.queue.start_or_wait("download", config, text_model.queue_title(config.model))
 
     def newest_download(self) -> tuple[RunFolder, Status] | None:
         """The newest download and what it says; None when there was none."""
         run = next(iter(self.readable("download")), None)
         return (run, self.jobs.status(run)) if run else None
+
+    def download_waits(self, source: str) -> bool:
+        """Whether a model's download waits for its turn."""
+        return any(one.verb == "download" and one.config.get("model") == source for one in self.queue.waiting())
 
     def downloading(self) -> str:
         """The model that is being downloaded now; empty when there is none."""
@@ -260,13 +265,17 @@ class Studio:
 
     # ------------------------------------------------------------------------------------------------------- judge
 
-    def judge(self, adapter_name: str | None, comparisons: Any, strength: Any = None) -> RunFolder:
-        """Draw blind comparisons of an adapter with its base model, at the strength that is recommended for it or 1."""
+    def judge(self, adapter_name: str | None, comparisons: Any, strength: Any = None) -> RunFolder | None:
+        """Draw blind comparisons of an adapter with its base model, at the strength that is recommended for it or 1.
+
+        Now, or (None) when what runs has ended.
+        """
         record = self.require_adapter(adapter_name)
         wanted = whole(comparisons, 1, _MOST_COMPARISONS, text_judge.COMPARISONS_RANGE)
         recommended = {} if record.strength is None else {"strength": record.strength}
         values = {**self.where(record), "adapter": record.name, "comparisons": wanted, **recommended}
-        return self.jobs.start("judge", JudgeConfig.parse({**values, **filled({"strength": strength})}))
+        config = JudgeConfig.parse({**values, **filled({"strength": strength})})
+        return self.queue.start_or_wait("judge", config, text_judge.queue_title(record.name, wanted))
 
     def require_adapter(self, name: Any) -> AdapterRecord:
         """The adapter that was chosen on a page; raises `AdapterError` when that is none."""

@@ -7,6 +7,8 @@ The pages Home and Disk have theirs in `app.text_home`, Judge and Adapters in `a
 Plain words first: what happens, then what to do. Widgets get their strings from here as a `text` property.
 """
 
+from datetime import datetime
+
 from app.text_vote import BOARD as BOARD
 from app.text_vote import FOREIGN_PAIR as FOREIGN_PAIR
 from app.text_vote import JUDGEMENT_CLOSED as JUDGEMENT_CLOSED
@@ -37,6 +39,11 @@ def number(count: int, one: str, many: str) -> str:
     return f"{count:,} {one if count == 1 else many}"
 
 
+def moment(at: datetime) -> str:
+    """`21 Nov 2026, 20:44`, in this machine's time; the one form of a date on all pages."""
+    return f"{at.astimezone():%d %b %Y, %H:%M}"
+
+
 def duration(seconds: float) -> str:
     """A time left, no more precise than it is known."""
     if seconds < 10:
@@ -47,11 +54,6 @@ def duration(seconds: float) -> str:
     if minutes < 60:
         return f"about {round(minutes)} min"
     return f"about {minutes / 60:.1f} h"
-
-
-def percent(share: float) -> str:
-    """`+1.2 %`."""
-    return f"{share:+.1%}".replace("%", " %").replace("-", "−")
 
 
 # --- starting --------------------------------------------------------------------------------------------------------
@@ -310,9 +312,15 @@ CHARTS = {
     "scale": "Weight of the loser",
     "scaleHint": "1: images you did not choose push with all their force. Below 1 the safeguard holds them back.",
     "error": "Winner error",
-    "errorHint": "How much worse the adapter has become at the images you preferred, against the base model.",
+    "errorHint": (
+        "How much worse the adapter has become at the images you preferred, against the base model. The band is twice "
+        "the standard error: where the true value likely is."
+    ),
     "loss": "Loss",
     "lossHint": "How far your choices are from being learned. It jumps from step to step; the thick line is the trend.",
+    "memory": "Memory in GiB",
+    "memoryHint": "The most that training took so far on the graphics card; without one, what it takes now.",
+    "memorySummary": "{gib} GiB after {step} steps.",
     "step": "step",
     "budget": "budget",
     "waiting": "The first numbers come in a moment…",

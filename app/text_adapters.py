@@ -1,6 +1,7 @@
 """Strings of the page Adapters: cards, other tools' folders, the model card. The others stand in `app.text`."""
 
 from app.text import number
+from sdpo_core.wording import change
 
 INTRO = "What your votes became. Each file loads wherever LoRA files of its base model do."
 WIDGET = {
@@ -81,11 +82,8 @@ def fits(matched: int, modules: int) -> str:
 def winner_error(error: float, two_se: float | None, budget: float | None, *, held_out: bool) -> str:
     """The held-out winner error, as far as it is known."""
     where = "held-out pairs" if held_out else "unseen draws of the training pairs (too few to hold any out)"
-    told = f"{round(100 * error, 1) + 0.0:+.1f} %".replace("-", "−")  # + 0.0: there is no −0
-    if two_se is not None:
-        told += f" ± {100 * two_se:.1f} %"
     allowed = f", of {100 * budget:.0f} % allowed" if budget is not None else ""
-    return f"{told} on {where}{allowed}"
+    return f"{change(error, two_se)} on {where}{allowed}"
 
 
 def saved(name: str) -> str:

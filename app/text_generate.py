@@ -35,6 +35,14 @@ def prompt_too_long(prompt: str, most: int) -> str:
     return f"The prompt that begins “{prompt[:50]}…” has {len(prompt):,} characters; at most {most:,} are taken."
 
 
+def long_prompt(prompt: str, most: int) -> str:
+    """One prompt is much longer than people write them, and is taken all the same."""
+    return (
+        f"The prompt that begins “{prompt[:50]}…” has {len(prompt):,} characters; is it meant as one prompt? It "
+        f"is taken whole (up to {most:,}), and read in parts of 75 tokens (some 300 characters)."
+    )
+
+
 def started_generate(pairs: int, prompts: int) -> str:
     """Drawing has begun; said too when there are prompts that get no pair."""
     started = "Drawing has started. You can vote as soon as the first pair is there."

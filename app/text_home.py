@@ -1,6 +1,7 @@
 """Strings of the pages Home and Disk: where the person stands, projects, keeping house. The others stand in `text`."""
 
 from app.text import number
+from sdpo_core.preferences.restoring import Voted
 
 GIB, MIB, KIB = 2**30, 2**20, 2**10
 
@@ -70,7 +71,6 @@ NOT_JUDGED = "the newest is not judged yet"
 MODEL_TROUBLE = "can't be used"
 RUNNING = "running: step {step} of {total}"
 NEWEST = "newest: {state}"
-STATES = {"done": "done", "stopped": "stopped", "failed": "failed", "queued": "starting", "running": "running"}
 NO_GPU = "No NVIDIA card answers"
 NO_GPU_HINT = "Everything works on the processor too, only slower."
 GPU_HINT = "{used} of {total} in use"
@@ -104,6 +104,7 @@ UNREADABLE_PROJECT = "This project can't be read: {why}"
 NOTHING_TO_EXPORT = "{name} is empty, so there is nothing to export. Draw some images in it first."
 NO_SUCH_EXPORT = "There is no such export any more. Export the project again."
 IMPORTING_ALREADY = "Another zip is being imported. Wait until it is done."
+SENT_ZIP = "The file"
 TOO_LARGE = "The zip is larger than what is free on the disk. Free some space, then try again."
 MODEL_KNOWN = "Its base model, {name}, is on this machine and chosen."
 MODEL_UNKNOWN = "It was made with {name}. Choose that model on the Generate page before you go on."
@@ -163,6 +164,7 @@ CLEARINGS = {
     "unvoted": "Images without a vote",
     "strays": "Image files that belong to nothing",
     "checkpoints": "Checkpoints that nothing needs",
+    "grids": "Grids",
     "exports": "Exported zips",
     "cache": "Cache",
     "trash": "Everything in the trash",
@@ -171,11 +173,12 @@ CLEAR_LABELS = {
     "unvoted": "Clear images without a vote",
     "strays": "Clear stray image files",
     "checkpoints": "Clear what nothing needs",
+    "grids": "Clear finished grids",
     "exports": "Remove exported zips",
     "cache": "Clear the cache",
     "trash": "Empty the trash",
 }
-CLEAR_BUTTONS = dict.fromkeys(("unvoted", "strays", "checkpoints"), "Move to the trash") | {
+CLEAR_BUTTONS = dict.fromkeys(("unvoted", "strays", "checkpoints", "grids"), "Move to the trash") | {
     "exports": "Remove",
     "cache": "Remove",
     "trash": "Remove for good",
@@ -199,6 +202,9 @@ def would_go(kind: str, files: int, size_bytes: int, pairs: int, runs: int) -> s
         case "checkpoints":
             of_runs = number(runs, "finished run", "finished runs")
             return f"{takes} They are earlier steps of {of_runs}. The steps that became adapters stay, for round two."
+        case "grids":
+            told = f"{number(runs, 'grid', 'grids')}, {size(size_bytes)}."
+            return f"{told} What you recommended after one stays: the adapter and its strength."
         case "exports":
             return f"{takes} Their projects stay, and can be exported again."
         case "cache":
@@ -229,15 +235,20 @@ def in_trash(files: int, size_bytes: int) -> str:
     return f"{number(files, 'file', 'files')}, {size(size_bytes)}"
 
 
-def backup_facts(votes: int, size_bytes: int) -> str:
+def voted(there: Voted) -> str:
+    """Votes, and those of blind tests, which are counted apart everywhere."""
+    return number(there.votes, "vote", "votes") + (f" and {there.blind:,} in blind tests" if there.blind else "")
+
+
+def backup_facts(there: Voted, size_bytes: int) -> str:
     """What a copy holds."""
-    return f"{number(votes, 'vote', 'votes')}, {size(size_bytes)}"
+    return f"{voted(there)}, {size(size_bytes)}"
 
 
-def restore_question(made: str, votes: int, now: int) -> str:
+def restore_question(made: str, there: Voted, now: Voted) -> str:
     """What restoring means."""
     return (
-        f"The copy of {made} holds {number(votes, 'vote', 'votes')}; there are {now:,} now. Everything goes back to "
+        f"The copy of {made} holds {voted(there)}; now there are {voted(now)}. Everything goes back to "
         "how it was then. What is there now is copied first, so you can come back."
     )
 

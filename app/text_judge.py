@@ -21,6 +21,16 @@ UNFINISHED = "not finished"
 NOT_DONE = "This blind test has no verdict yet. Vote on all its comparisons first."
 
 
+def queue_title(name: str, comparisons: int) -> str:
+    """A blind test that waits to be drawn."""
+    return f"Blind test of {name}: {comparisons} comparisons"
+
+
+def grid_title(name: str) -> str:
+    """A grid that waits to be drawn."""
+    return f"Grid of {name}"
+
+
 def judging(name: str, strength: float) -> str:
     """The title over a blind test."""
     return f"Blind test of {name}" if strength == 1 else f"Blind test of {name} at strength {strength:g}"
@@ -118,7 +128,8 @@ CHECKPOINTS_INFO = "Steps of its training, one a row. Empty: the adapter alone."
 SEED_INFO = "The same for all images."
 STARTED_GRID = "The grid is being drawn. Each image appears as soon as it is done."
 STRENGTHS_WRONG = "Strengths are numbers such as 0, 0.5, 1; {given!r} is none."
-NO_SUCH_GRID = "There is no such grid in this project. Reload the page."
+NO_SUCH_GRID = "There is no such grid in this project any more. Choose another, or draw one."
+GRID_REMOVED = "The grid is in the trash. The page Disk puts it back, or removes it for good."
 NO_SUCH_IMAGE = "This image is not drawn, or gone from disk."
 GRID = {
     "label": "Grid of strengths and checkpoints",
@@ -135,6 +146,7 @@ GRID = {
     "open": "Show large: {row}, {column}",
     "alt": "{row}, {column}",
     "missing": "Not drawn",
+    "remove": "Move this grid to the trash",
     "lost": "The studio did not answer. Try again.",
 }
 

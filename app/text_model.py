@@ -34,6 +34,7 @@ READING_STOPPED = "Reading this model was stopped. Choose it again to go on."
 READING_FAILED = "This model could not be read to its end. Check the drive, then choose it again."
 PREDICTION_UNKNOWN = "One question before this model can be used; it stands where the model is chosen, under Generate."
 PREDICTION_ASKED = "One question before this model can be used:"
+DOWNLOAD_WAITS = "Its download waits for its turn and starts by itself."
 DOWNLOAD_RUNS = "It is being downloaded; the bar above shows how far. You can leave this page."
 STARTED_DOWNLOAD = "The download has started. The bar above shows how far it is, and stops it."
 
@@ -57,6 +58,11 @@ def no_offer(source: str, why: str) -> str:
 def reading(name: str, share: float) -> str:
     """A model's bytes are read for its hash."""
     return f"Reading {name}: {share:.0%}. All of it is read once, to tell it from every other; then it is ready."
+
+
+def queue_title(model: str) -> str:
+    """A download that waits."""
+    return f"Download of {model}"
 
 
 def looking(names: int, folder: str) -> str:

@@ -28,6 +28,12 @@ GROUPS: dict[str, tuple[str, ...]] = {
 
 TOML_LABEL = "Settings as text (TOML)"
 TOML_INFO = "To keep or to share. The command line reads the same with --config."
+TOML_FILE = {
+    "choose": "Choose a settings file",
+    "drop": "or drop one here",
+    "tooLarge": "{name} is too large for settings, which take a few lines. Choose a TOML file.",
+    "noText": "{name} is no text, or can't be read. Settings come as a TOML file.",
+}
 TOML_WRITE = "Write the fields down"
 TOML_READ = "Fill the fields from it"
 TOML_FILLED = "The fields are filled in."
@@ -37,6 +43,16 @@ SAMPLE_NOW = "Draw previews now"
 SAVE_ASKED = "A checkpoint is saved after this step."
 SAMPLE_ASKED = "Previews are drawn after this step."
 NO_TRAINING = "No training is running now."
+
+UNNAMED_RUN = "Training"
+RUN_STATES = {
+    "done": "done",
+    "stopped": "stopped",
+    "failed": "failed",
+    "queued": "starting",
+    "running": "running",
+    "stopping": "stopping",
+}
 
 NOTICES = {
     "notices": "Notify me when a job ends",
@@ -71,6 +87,11 @@ def queued(count: int) -> str:
 def queue_title(name: str | None, model: str, pairs: int, steps: int) -> str:
     """A training that waits."""
     return f"Training{f' “{name}”' if name else ''} of {model}: {steps} steps, {pairs} pairs now"
+
+
+def run_listed(name: str | None, moment: str, state: str) -> str:
+    """A training run in the list of all."""
+    return f"{name or UNNAMED_RUN}, {moment}: {RUN_STATES[state]}"
 
 
 MEASURE_BUTTON = "Measure memory and time"

@@ -20,7 +20,7 @@ from app import text_train as text
 from app.jobs import Jobs
 from app.replies import Reply, answered
 from sdpo_core.atomic import write_json
-from sdpo_core.config import ImportConfig, Settings, TrainConfig
+from sdpo_core.config import DownloadConfig, GridConfig, ImportConfig, JudgeConfig, Settings, TrainConfig
 from sdpo_core.errors import RunError, SdpoError
 from sdpo_core.training.runs import RunFolder, Status
 
@@ -30,8 +30,14 @@ _LOOK_EVERY_S = 2.0
 _MOST_WAITING = 50
 _SECOND_CLICK_S = 5.0
 
-Waits = Literal["train", "import"]
-_SETTINGS: dict[Waits, type[Settings]] = {"train": TrainConfig, "import": ImportConfig}
+Waits = Literal["train", "import", "judge", "grid", "download"]
+_SETTINGS: dict[Waits, type[Settings]] = {
+    "train": TrainConfig,
+    "import": ImportConfig,
+    "judge": JudgeConfig,
+    "grid": GridConfig,
+    "download": DownloadConfig,
+}
 
 
 class Waiting(BaseModel):

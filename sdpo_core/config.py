@@ -96,7 +96,7 @@ class GenerateConfig(Sampling, ComfySettings):
     adapter: str | None = None
     """Adapter to generate with: a file, or an adapter's name in the workspace."""
     strength: float = Field(default=1.0, ge=-2.0, le=2.0)
-    """Strength of the adapter."""
+    """0 is the base model alone, 1 the adapter as it was trained; from −2 to 2."""
     adapter_branch: Literal["both", "conditional"] = "both"
     """Where the adapter acts: `both` branches of guidance as in every other tool, or only the `conditional` one."""
     keep_warm_s: float = Field(default=0.0, ge=0.0, le=3600.0)
@@ -121,7 +121,7 @@ class JudgeConfig(Sampling):
     seed: int = Field(default=900_000, ge=0, lt=2**32)
     """Seed of the first comparison; the others follow by one."""
     strength: float = Field(default=1.0, ge=-2.0, le=2.0)
-    """Strength of the adapter."""
+    """0 is the base model alone, 1 the adapter as it was trained; from −2 to 2."""
     adapter_branch: Literal["both", "conditional"] = "both"
     """Where the adapter acts: `both` branches of guidance, or only the `conditional` one."""
 
@@ -240,7 +240,7 @@ class TrainConfig(Sampling):
     anchor: float = Field(default=0.0, ge=0.0)
     """Weight of the winner's own error added to the loss (in units of β/2), holding it down."""
     rank: int = Field(default=_DEMO["rank"], ge=1, le=256)
-    """LoRA rank."""
+    """How many directions each layer may change in; the file and what training takes grow with it."""
     lora_alpha: float = Field(default=_DEMO["lora_alpha"], gt=0.0)
     """LoRA α; the update is scaled by α/rank."""
     targets: Literal["attention", "wide"] = "attention"
@@ -288,7 +288,7 @@ class TrainConfig(Sampling):
     """Adapter to go on with (round two): a name in the workspace, `latest`, or a file. It trains on pairs made with it;
     the reference is a frozen copy of it, and rank, α and layers are its own."""
     adapter_name: str | None = Field(default=None, max_length=80)
-    """Name of the adapter; unset takes the run's id."""
+    """Name of the adapter; unset takes the model's name and the day."""
 
     @model_validator(mode="before")
     @classmethod

@@ -8,7 +8,7 @@ import contextlib
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -19,9 +19,9 @@ from sdpo_core.files.hashing import sha256_remembered
 from sdpo_core.preferences import adapters, unvoted
 from sdpo_core.preferences.database import Database
 from sdpo_core.preferences.trash import Rows, Thrown, Trash, size_of
-from sdpo_core.training.runs import RunFolder, list_runs
+from sdpo_core.training.runs import FINISHED, RunFolder, list_runs
 
-Kind = Literal["unvoted", "strays", "checkpoints", "exports", "cache", "trash"]
+Kind = Literal["unvoted", "strays", "checkpoints", "grids", "exports", "cache", "trash"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 FINAL: frozenset[Kind] = frozenset({"exports", "cache", "trash"})
 """Kinds that can't be put back."""
@@ -41,7 +41,7 @@ class Clearing:
     size_bytes: int
     images: tuple[str, ...] = ()  # hashes, where the files are images
     pairs: int = 0  # that wait for a vote and go with their images
-    runs: tuple[str, ...] = ()  # ids of runs whose checkpoints go
+    runs: tuple[str, ...] = ()  # ids of runs whose checkpoints, or which themselves, go
     rows: Rows = field(default_factory=dict[str, list[dict[str, Any]]])
 
 
@@ -79,6 +79,8 @@ def preview(workspace: Path, kind: Kind) -> Clearing:
     if kind == "exports":
         zips = tuple((workspace / "exports").glob("*.zip"))
         return Clearing(kind, zips, size_of(zips))
+    if kind == "grids":
+        return _grids(list_runs(workspace / "runs", "grid"))
     if kind == "trash":
         files = tuple(workspace / "trash" / entry.id for entry in Trash(workspace).entries())
         return Clearing(kind, files, size_of(files))
@@ -99,7 +101,7 @@ def clear(workspace: Path, kind: Kind) -> Thrown | None:
                 shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         return None
     trash = Trash(workspace)
-    if kind == "checkpoints":
+    if kind in ("checkpoints", "grids"):
         found = preview(workspace, kind)
         return trash.move_in(trash.begin(kind, found.files)) if found.files else None
     # A vote either comes before, and its images stay, or after, and finds its pair gone.
@@ -111,6 +113,15 @@ def clear(workspace: Path, kind: Kind) -> Thrown | None:
         if found.rows:
             unvoted.take_out(connection, found.rows)
     return trash.move_in(entry)
+
+
+def throw_grid(workspace: Path, run: RunFolder) -> Thrown:
+    """Move one grid to the trash; raises `RunError` while it is being drawn."""
+    found = _grids([run])
+    if not found.files:
+        raise RunError("This grid is still being drawn. Stop it first, then throw it away.")
+    trash = Trash(workspace)
+    return trash.move_in(trash.begin("grids", found.files))
 
 
 def put_back(workspace: Path, entry_id: str) -> Thrown:
@@ -154,6 +165,16 @@ def _checkpoints(workspace: Path, database: Database) -> Clearing:
         files += going
         runs += [run.id] if going else []
     return Clearing("checkpoints", tuple(files), size_of(files), runs=tuple(runs))
+
+
+def _grids(runs: Iterable[RunFolder]) -> Clearing:
+    """Whole runs of finished grids: what was picked from one is an adapter, or a strength, of its own."""
+    done: list[RunFolder] = []
+    for run in runs:
+        with contextlib.suppress(RunError):  # a broken folder; `doctor` names it
+            done += [run] if run.status().state in FINISHED else []
+    files = tuple(run.path for run in done)
+    return Clearing("grids", files, size_of(files), runs=tuple(run.id for run in done))
 
 
 def _finished_checkpoints(run: RunFolder) -> list[Path]:

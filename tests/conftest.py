@@ -29,7 +29,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # Files that take minutes begin, so that at the end no process waits for another's (`checks.py` keeps the order).
 _LONGEST = (
     *("cli/test_jobs.py", "test_equivalence.py", "cli/test_stopping.py", "training/test_train.py"),
-    *("app/test_browser_again.py", "app/test_browser.py", "app/test_browser_verdict.py", "app/test_api.py"),
+    *("app/test_browser.py", "app/test_browser_again.py", "app/test_browser_verdict.py", "app/test_browser_access.py"),
 )
 
 _skipped_for_want_of_a_browser: list[str] = []

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from sdpo_core import housekeeping
-from sdpo_core.errors import StoreError, StoreTooNew
-from sdpo_core.housekeeping import clear, measure, preview, put_back, require_kind
+from sdpo_core.errors import RunError, StoreError, StoreTooNew
+from sdpo_core.housekeeping import clear, measure, preview, put_back, require_kind, throw_grid
 from sdpo_core.preferences.backups import daily_path, keep_daily_copy
 from sdpo_core.preferences.restoring import backups, restore
 from sdpo_core.preferences.store import Store
 from sdpo_core.preferences.trash import Trash, size_of
-from sdpo_core.training.runs import RunFolder, Verb
+from sdpo_core.training.runs import RunFolder, Verb, this_process
 from tests.preferences.helpers import add, add_pair, picture, vote_on
 
 
@@ -178,6 +178,27 @@ def test_checkpoints_that_something_needs_stay(store: Store, workspace: Path) ->
     assert done.checkpoints() == steps
 
 
+def test_finished_grids_go_with_their_folders_and_come_back(store: Store, workspace: Path) -> None:
+    done, drawing, judged = (RunFolder.create(workspace / "runs", verb, {}) for verb in ("grid", "grid", "judge"))
+    for run, state in ((done, "done"), (drawing, "running"), (judged, "done")):
+        run.write_status(run.status().model_copy(update={"state": state, **this_process()}))
+    (done.path / "grid").mkdir()
+    (done.path / "grid" / "00-00.png").write_bytes(b"an image")
+    found = preview(workspace, "grids")
+    assert (found.files, found.runs) == ((done.path,), (done.id,))
+    entry = clear(workspace, "grids")
+    assert entry
+    assert not done.path.exists()
+    assert drawing.path.exists()
+    assert judged.path.exists()
+    put_back(workspace, entry.id)
+    assert (done.path / "grid" / "00-00.png").read_bytes() == b"an image"
+    with pytest.raises(RunError, match="still being drawn"):
+        throw_grid(workspace, drawing)
+    assert throw_grid(workspace, done).kind == "grids"
+    assert preview(workspace, "grids").files == ()
+
+
 def test_caches_and_trash_go_for_good(store: Store, workspace: Path) -> None:
     add_pair(store, 1)
     (workspace / "cache" / "upload").mkdir(parents=True)
@@ -255,14 +276,14 @@ def test_a_backup_is_restored_while_the_store_is_open_and_now_is_kept(store: Sto
     vote_on(store, first, "left")
     keep_daily_copy(workspace)
     (copy,) = backups(workspace)
-    assert (copy.votes, copy.problem) == (1, "")
+    assert (copy.voted.votes, copy.problem) == (1, "")
     second = add_pair(store, 2)
     vote_on(store, second, "right")
     restore(workspace, copy.name)
     assert [v.pair.id for v in store.voted_pairs(purpose="train")] == [first.id]
     assert sound(store)
     before = next(backup for backup in backups(workspace) if backup.name.startswith("before-restore"))
-    assert before.votes == 2
+    assert before.voted.votes == 2
     restore(workspace, before.name)
     assert [v.pair.id for v in store.voted_pairs(purpose="train")] == [first.id, second.id]
     vote_on(store, first, "tie")  # and the store goes on

@@ -46,13 +46,16 @@ def verdict_value(shown: dict[str, Any] | None) -> str:
 
 
 def strength_grid(grids: Grids) -> gr.HTML:
-    """Images of one prompt over strengths and checkpoints, and the choice of one. Value: the run's id."""
+    """Images of one prompt over strengths and checkpoints, and the choice of one. Value: the run's id.
+
+    Event `removed`: the grid is in the trash.
+    """
     return widget(
         "strength_grid.js",
         role="sdpo-strengths",
         elem_id="strength-grid",
         strings=text_judge.GRID,
-        server={"shown": grids.shown, "pick": grids.pick},
+        server={"shown": grids.shown, "pick": grids.pick, "remove": grids.remove},
         value="",
     )
 

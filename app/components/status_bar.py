@@ -33,6 +33,7 @@ def status_bar(studio: Studio, overview: Overview) -> gr.HTML:
     return widget(
         "notify.js",
         "status_bar.js",
+        "arrive.js",
         role="sdpo-top",
         elem_id="status-bar",
         strings={**text.STATUS, **text_train.NOTICES},

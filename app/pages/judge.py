@@ -8,6 +8,7 @@ from app import text_judge as words
 from app.components.note import note, note_value
 from app.components.pair_board import pair_board
 from app.components.results import verdict_card, verdict_value
+from app.components.run_queue import queued, run_queue
 from app.judging import Judging
 from app.pages.common import BUSY, Context, Page, Updates, Values, choice, now, told
 from app.pages.judge_grid import build_grid
@@ -24,27 +25,16 @@ def build(context: Context) -> Page:
         gr.Markdown(words.INTRO, elem_classes="page-intro")
         with gr.Row(elem_classes="form-grid"):
             adapter = choice(words.ADAPTER_LABEL, "judge-adapter", info=words.ADAPTER_INFO)
-            comparisons = gr.Number(
-                _COMPARISONS,
-                label=text.FIELD_LABELS["comparisons"],
-                info=words.COMPARISONS_INFO,
-                elem_id="judge-comparisons",
-            )
-            strength = gr.Textbox(
-                label=text.FIELD_LABELS["strength"],
-                info=words.STRENGTH_INFO,
-                placeholder=text.UNSET,
-                max_lines=1,
-                elem_id="judge-strength",
-            )
+            comparisons, strength = _numbers()
         start = gr.Button(words.BUTTON, variant="primary", elem_id="judge-start", elem_classes="wide-button")
+    queue = run_queue(studio, "judge-queue")
     context.links["judge-adapter"] = adapter
     chosen_run = choice(words.RUN_LABEL, "judge-run", visible=False)
     title = note("judge-title")
     board = pair_board(studio.judge_votes)
     verdict = verdict_card(judging)
     shown: list[Block] = [setup, adapter, start, chosen_run, title, board, verdict]
-    grid = build_grid(context)
+    grid = build_grid(context, queue)
 
     def view(values: Values, run_id: str | None) -> Updates:
         names = studio.adapter_names()
@@ -76,6 +66,8 @@ def build(context: Context) -> Page:
 
     def judge(values: Values) -> Updates:
         run = studio.judge(values[adapter], values[comparisons], values[strength])
+        if run is None:
+            return queued(queue, bar)
         gr.Info(words.STARTED, duration=5)
         return {**view(values, run.id), bar: now()}
 
@@ -88,7 +80,7 @@ def build(context: Context) -> Page:
         drawing = current[0].id if current and current[1].verb == "judge" else values[chosen_run]
         return {**view(values, drawing), **grid.refresh(values)}
 
-    start.click(told(judge), {adapter, comparisons, strength}, [*shown, bar], **BUSY)
+    start.click(told(judge), {adapter, comparisons, strength}, [*shown, queue, bar], **BUSY)
     chosen_run.input(told(look), {adapter, chosen_run}, shown, **BUSY)
     board.complete(told(look), {adapter, chosen_run}, shown, **BUSY)
     return Page(
@@ -96,6 +88,24 @@ def build(context: Context) -> Page:
         inputs={adapter, chosen_run, *grid.inputs},
         refresh=refresh,
     )
+
+
+def _numbers() -> tuple[gr.Number, gr.Textbox]:
+    """How many comparisons, and the adapter's strength in them."""
+    comparisons = gr.Number(
+        _COMPARISONS,
+        label=text.FIELD_LABELS["comparisons"],
+        info=words.COMPARISONS_INFO,
+        elem_id="judge-comparisons",
+    )
+    strength = gr.Textbox(
+        label=text.FIELD_LABELS["strength"],
+        info=words.STRENGTH_INFO,
+        placeholder=text.UNSET,
+        max_lines=1,
+        elem_id="judge-strength",
+    )
+    return comparisons, strength
 
 
 def _kept(chosen: object, names: list[str]) -> str | None:

@@ -6,6 +6,7 @@ from gradio.blocks import Block
 from app import text
 from app import text_judge as words
 from app.components.results import strength_grid
+from app.components.run_queue import queued
 from app.grids import Grids
 from app.pages.common import BUSY, Context, Page, Updates, Values, choice, now, told
 from sdpo_core.config import GridConfig
@@ -14,8 +15,8 @@ _STRENGTHS = ", ".join(f"{strength:g}" for strength in GridConfig.model_fields["
 _SEED: int = GridConfig.model_fields["seed"].default
 
 
-def build_grid(context: Context) -> Page:
-    """The form, the list of grids, and the grid that is looked at."""
+def build_grid(context: Context, queue: gr.HTML) -> Page:
+    """The form, the list of grids, and the grid that is looked at. `queue` shows what waits."""
     studio, bar, grids = context.studio, context.status_bar, Grids(context.studio)
     with gr.Accordion(words.GRID_SETUP, open=False, elem_id="grid-setup"):
         gr.Markdown(words.GRID_INTRO, elem_classes="page-intro")
@@ -53,6 +54,8 @@ def build_grid(context: Context) -> Page:
             "seed": values[seed],
         }
         run = grids.start(values[adapter], form)
+        if run is None:
+            return queued(queue, bar)
         gr.Info(words.STARTED_GRID, duration=5)
         return {**view(values, run.id), bar: now()}
 
@@ -64,9 +67,10 @@ def build_grid(context: Context) -> Page:
         return view(values, current[0].id if current and current[1].verb == "grid" else values[chosen])
 
     fields: set[Block] = {adapter, checkpoints, chosen}
-    start.click(told(draw), {*fields, strengths, prompt, seed}, [*shown, bar], **BUSY)
+    start.click(told(draw), {*fields, strengths, prompt, seed}, [*shown, queue, bar], **BUSY)
     adapter.input(told(look), fields, shown, **BUSY)
     chosen.input(told(look), fields, shown, **BUSY)
+    grid.removed(told(look), fields, shown, **BUSY)
     return Page(outputs=shown, inputs=fields, refresh=refresh)
 
 

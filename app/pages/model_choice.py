@@ -7,6 +7,7 @@ from gradio.blocks import Block
 
 from app import text_model as text
 from app.components.note import note, note_value
+from app.components.run_queue import queued, run_queue
 from app.components.widget import widget
 from app.finder import ModelFinder
 from app.model_reader import ModelUnread
@@ -26,6 +27,7 @@ class ModelChoice:
     download: gr.Button
     prediction: gr.Radio
     seen: gr.State  # the name that the others tell of
+    queue: gr.HTML  # what waits for its turn
     found: gr.HTML  # the list of the models on this machine
     finder: ModelFinder
 
@@ -91,7 +93,8 @@ class ModelChoice:
 
     def start(self, values: Values) -> Updates:
         """Start the download."""
-        self.studio.download(str(values[self.field]))
+        if self.studio.download(str(values[self.field])) is None:
+            return {**self.check(values), **queued(self.queue)}
         gr.Info(text.STARTED_DOWNLOAD, duration=8)
         return self.check(values)
 
@@ -121,6 +124,8 @@ class ModelChoice:
 
     def _offer(self, source: str, why: str, *, ask_hub: bool) -> tuple[str, bool]:
         """The sentence about a model of the hub that is not here, and whether it can be downloaded now."""
+        if self.studio.download_waits(source):
+            return note_value(text.DOWNLOAD_WAITS), False
         if self.studio.downloading() == source:
             return note_value(text.DOWNLOAD_RUNS), False
         if not ask_hub:
@@ -158,6 +163,7 @@ def build(context: Context) -> ModelChoice:
             elem_id="model-prediction",
         ),
         seen=gr.State(""),
+        queue=run_queue(studio, "model-queue"),
         found=widget(
             "model_finder.js",
             role="sdpo-finder",
@@ -178,7 +184,7 @@ def build(context: Context) -> ModelChoice:
     def with_bar(updates: Updates) -> Updates:
         return {**updates, bar: now()}
 
-    outputs = [*choice.outputs, choice.found, bar]
+    outputs = [*choice.outputs, choice.queue, choice.found, bar]
     choice.found.picked(told(lambda v: with_bar(choice.picked(v))), {choice.found}, outputs, **BUSY)
     choice.found.read(lambda v: with_bar(choice.was_read(v)), {choice.field}, outputs, **BUSY)
     choice.field.submit(lambda v: with_bar(choice.check(v)), {choice.field}, outputs, **BUSY)

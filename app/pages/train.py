@@ -9,7 +9,7 @@ from gradio.blocks import Block
 from app import text, text_train
 from app.components.live_chart import live_chart, log_view, previews
 from app.components.note import note, note_value
-from app.components.widget import widget
+from app.components.run_queue import queued, run_queue
 from app.pages.common import BUSY, QUIET, Context, Page, Updates, Values, choice, now, told
 from app.pages.train_settings import TrainSettings
 from app.progress import RunProgress
@@ -33,7 +33,7 @@ def build(context: Context) -> Page:
             stop = gr.Button(text.STOP_AND_KEEP, visible=False, elem_id="train-stop")
             save = gr.Button(text_train.SAVE_NOW, visible=False, elem_id="train-save")
             sample = gr.Button(text_train.SAMPLE_NOW, visible=False, elem_id="train-sample")
-        queue = _queue(studio)
+        queue = run_queue(studio, "run-queue")
         with gr.Accordion(text.TRAIN_ADVANCED, open=False, elem_id="train-advanced"):
             gr.Markdown(text.TRAIN_ADVANCED_NOTE)
             settings = TrainSettings(studio)
@@ -57,7 +57,7 @@ def build(context: Context) -> Page:
             **{button: gr.Button(visible=running) for button in (stop, save, sample)},
             settings.start: gr.Dropdown(["", *studio.adapter_names()]),
             resume: gr.Button(visible=bool(folder) and not running and studio.resumable(folder)),
-            run: gr.Dropdown([folder.id for folder in runs], value=run_id or None, visible=len(runs) > 1),
+            run: gr.Dropdown(_listed(studio, runs), value=run_id or None, visible=len(runs) > 1),
             outcome: _outcome(studio, folder) if folder else note_value(""),
         }
 
@@ -72,8 +72,7 @@ def build(context: Context) -> Page:
     def train(values: Values) -> Updates:
         started = studio.train_or_wait(settings.values(values))
         if started is None:
-            gr.Info(text_train.QUEUED, duration=8)
-            return {queue: now(), bar: now()}
+            return queued(queue, bar)
         return {**view(started.id), bar: now()}
 
     def go_on(values: Values) -> Updates:
@@ -97,18 +96,6 @@ def build(context: Context) -> Page:
     for change in settings.changes:
         change(plan_now, settings.fields, [plan, measure], trigger_mode="always_last", **QUIET)
     return Page(outputs=[*shown, plan, measure], inputs={run, *settings.fields}, refresh=refresh)
-
-
-def _queue(studio: Studio) -> gr.HTML:
-    """The runs that wait; a new value makes it look at once."""
-    return widget(
-        "run_queue.js",
-        role="sdpo-queue",
-        elem_id="run-queue",
-        strings=text_train.QUEUE,
-        server={"queue": studio.queue.state, "act": studio.queue.act},
-        value=0,
-    )
 
 
 def _measuring(context: Context, settings: TrainSettings) -> Callable[[Values], Updates]:
@@ -143,6 +130,22 @@ def _training(studio: Studio) -> RunFolder | None:
     """The training run that is going on."""
     current = studio.jobs.current()
     return current[0] if current and current[1].verb == "train" else None
+
+
+def _listed(studio: Studio, runs: list[RunFolder]) -> list[tuple[str, str]]:
+    """The runs for a list: what they are called, and their id."""
+    adapters = {record.run_id: record.name for record in reversed(studio.store.adapters())}
+    return [
+        (
+            text_train.run_listed(
+                adapters.get(run.id) or run.config().get("adapter_name"),
+                text.moment(run.began_at),
+                studio.jobs.status(run).state,
+            ),
+            run.id,
+        )
+        for run in runs
+    ]
 
 
 def _outcome(studio: Studio, run: RunFolder) -> str:

@@ -8,11 +8,13 @@ from gradio.blocks import Block
 
 from app import text, text_train
 from app.components.config_form import ConfigForm
-from app.pages.common import BUSY, Updates, Values, choice, told
+from app.components.widget import widget
+from app.pages.common import BUSY, QUIET, Updates, Values, choice, told
 from app.studio import Studio
 from sdpo_core.config import MODEL_DEFAULTS, TrainConfig
 from sdpo_core.presets import preset_names, read_preset, read_settings_text, settings_text
 
+_LONGEST_TOML = 20_000
 _USUAL = ("adapter_name", "steps", "loss", "safeguard", "mu", "drift_budget", "learning_rate", "rank", "seed")
 
 
@@ -41,9 +43,17 @@ class TrainSettings:
                 info=text_train.TOML_INFO,
                 lines=4,
                 max_lines=16,
-                max_length=20_000,
+                max_length=_LONGEST_TOML,
                 buttons=["copy"],
                 elem_id="train-toml",
+            )
+            file = widget(
+                "settings_file.js",
+                role="sdpo-settings-file",
+                elem_id="train-toml-file",
+                strings=text_train.TOML_FILE,
+                value="",
+                most_bytes=_LONGEST_TOML,
             )
             with gr.Row(elem_classes="actions"):
                 write = gr.Button(text_train.TOML_WRITE, elem_id="train-toml-write")
@@ -61,10 +71,15 @@ class TrainSettings:
             gr.Info(text_train.TOML_FILLED, duration=5)
             return self.fill(found)
 
+        def take_file(values: Values) -> Updates:
+            return {toml: str(values[file] or "")[:_LONGEST_TOML]}
+
         filled = [*self.fields]
         preset.input(told(take_preset), {preset}, filled, **BUSY)
         write.click(told(write_down), self.fields, [toml], **BUSY)
         read.click(told(read_back), {toml}, filled, **BUSY)
+        # What a file says is shown before it is understood, so that a slip in it can be put right.
+        file.chosen(take_file, {file}, [toml], **QUIET).then(told(read_back), {toml}, filled, **BUSY)
 
     @property
     def fields(self) -> set[Block]:

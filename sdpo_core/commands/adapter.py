@@ -12,6 +12,7 @@ from sdpo_core.files.adapter_info import AdapterInfo, read_adapter_info
 from sdpo_core.files.hashing import sha256_file
 from sdpo_core.preferences.records import AdapterRecord
 from sdpo_core.preferences.store import Store
+from sdpo_core.wording import signed_percent
 
 ABOUT = "list the adapters, tell what is in one, prove where it loads, convert it, or merge several"
 EPILOGUE = """examples:
@@ -108,7 +109,7 @@ def _cells(row: dict[str, Any]) -> list[str]:
         row["name"],
         str(base),
         "" if row.get("rank") is None else str(row["rank"]),
-        f"{error:+.1%}" if isinstance(error, int | float) else "",
+        signed_percent(error) if isinstance(error, int | float) else "",
         row["made"][:10],
         row["problem"] or "",
     ]
@@ -125,7 +126,7 @@ def _in_words(facts: dict[str, Any]) -> str:
         "base": f"{facts['base']} ({facts['base_sha256']})" if facts["base_sha256"] else "not told by the file",
         "rank": "mixed" if facts["rank"] is None else facts["rank"],
         "layers": f"{facts['modules']} ({targets})",
-        "winner error": f"{error:+.1%} over the reference" if isinstance(error, int | float) else None,
+        "winner error": f"{signed_percent(error)} over the reference" if isinstance(error, int | float) else None,
     }
     lines |= {
         name.replace("_", " "): sdpo.get(name) for name in ("objective", "run", "step", "pairs", "held_out_pairs")

@@ -14,6 +14,7 @@ from sdpo_core.errors import AdapterError, ConfigError, RunError
 from sdpo_core.files.adapter_info import read_adapter_info
 from sdpo_core.preferences.store import Store
 from sdpo_core.training.runs import FINISHED, RunFolder, Signal, Status, list_runs
+from sdpo_core.wording import change, signed_percent
 
 ABOUT = "list the runs, look at one, or ask a running one to stop, to save or to draw"
 EPILOGUE = """examples:
@@ -158,7 +159,7 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
         row["run"],
         row["state"] + (" (resumable)" if row["resumable"] else ""),
         f"{row['step']}/{row['total']}" if "step" in row else "",
-        "" if error is None else f"{error:+.1%}",
+        "" if error is None else signed_percent(error),
         f"{when:%Y-%m-%d %H:%M}",
         row.get("adapter") or "",
     ]
@@ -180,9 +181,7 @@ def _in_words(row: Mapping[str, Any]) -> str:
     lines += ["", "settings:", *(f"  {name} = {json.dumps(value)}" for name, value in row["settings"].items())]
     if row["checks"]:
         lines += ["", "checks (winner error over the reference):"]
-        lines += [
-            f"  step {c['step']}: {c['winner_error']:+.1%} ± {2 * c['winner_error_se']:.1%}" for c in row["checks"]
-        ]
+        lines += [f"  step {c['step']}: {change(c['winner_error'], 2 * c['winner_error_se'])}" for c in row["checks"]]
     if row["log"]:
         lines += ["", "end of the log:", *(f"  {line}" for line in row["log"].splitlines())]
     return "\n".join(lines)

@@ -89,7 +89,7 @@ def pick(store: Store, run: RunFolder, row: int, column: int) -> AdapterRecord:
     """
     plan = read_plan(run)
     if plan is None or not 0 <= row < len(plan.rows) or not 0 <= column < len(plan.strengths):
-        raise RunError("There is no such image in this grid. Reload the page.")
+        raise RunError("There is no such image in this grid. Choose one of those that it shows.")
     chosen = plan.rows[row]
     strength = plan.strengths[column]
     if strength == 0:

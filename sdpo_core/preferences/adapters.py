@@ -197,7 +197,7 @@ def _update(database: Database, adapter_id: int, change: str, values: tuple[Any,
 def _one(connection: sqlite3.Connection, adapter_id: int | None) -> AdapterRecord:
     row = connection.execute(f"{rows.SELECT_ADAPTER} WHERE id = ?", (adapter_id,)).fetchone()
     if row is None:
-        raise AdapterError("There is no such adapter in this workspace. Reload the page.")
+        raise AdapterError("There is no such adapter in this workspace any more; it was deleted meanwhile.")
     return rows.read_adapter(row)
 
 

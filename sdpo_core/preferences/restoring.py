@@ -7,6 +7,7 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from sdpo_core.errors import SdpoError, StoreError
 from sdpo_core.preferences.backups import write_backup
@@ -17,6 +18,13 @@ _NAME = re.compile(r"(day|before-version|before-restore)-[0-9T-]+\.db")
 _KEEP_BEFORE_RESTORE = 5
 
 
+class Voted(NamedTuple):
+    """Votes that stand: ties and skips included, those that were replaced or taken back not."""
+
+    votes: int  # on pairs to train on: what the pages call votes
+    blind: int  # in blind tests
+
+
 @dataclass(frozen=True)
 class Backup:
     """A copy of the database."""
@@ -25,7 +33,7 @@ class Backup:
     path: Path
     made_at: datetime
     size_bytes: int
-    votes: int  # rows, undone ones too
+    voted: Voted
     problem: str  # why it can't be restored; empty when it can
 
 
@@ -33,6 +41,16 @@ def backups(workspace: Path) -> list[Backup]:
     """All copies, newest first."""
     paths = [path for path in (workspace / "backups").glob("*.db") if _NAME.fullmatch(path.name)]
     return sorted(map(_read, paths), key=lambda backup: (backup.made_at, backup.name), reverse=True)
+
+
+def voted(path: Path) -> Voted:
+    """The votes that stand in a database, which is only read; raises `StoreError`s."""
+    with contextlib.closing(Database(path, read_only=True)) as database, database.reading() as connection:
+        found = connection.execute(
+            "SELECT purpose, count(*) FROM pairs WHERE standing_vote_id IS NOT NULL GROUP BY purpose"
+        )
+        by_purpose = dict(found.fetchall())
+    return Voted(by_purpose.get("train", 0), by_purpose.get("judge", 0))
 
 
 def restore(workspace: Path, name: str) -> Backup:
@@ -84,11 +102,10 @@ def _copy_over(source: Database, target: Database) -> None:
 
 def _read(path: Path) -> Backup:
     state = path.stat()
-    votes, problem = 0, ""
+    there, problem = Voted(0, 0), ""
     try:
-        with contextlib.closing(Database(path, read_only=True)) as database, database.reading() as connection:
-            votes = int(connection.execute("SELECT count(*) FROM votes WHERE choice IS NOT NULL").fetchone()[0])
+        there = voted(path)
     except (SdpoError, sqlite3.OperationalError):
         problem = f"{path.name} can't be read; it may be damaged."
     made_at = datetime.fromtimestamp(state.st_mtime, UTC)
-    return Backup(path.name, path, made_at, state.st_size, votes, problem)
+    return Backup(path.name, path, made_at, state.st_size, there, problem)

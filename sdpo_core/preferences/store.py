@@ -279,6 +279,11 @@ class Store(AdapterStore):
         with self._database.reading() as connection:
             return rows.find_pair(connection, votes.find(connection, vote_uuid).pair_id)
 
+    def replaced_by(self, vote_uuid: str) -> str | None:
+        """The vote whose place a vote took; None when its pair was open."""
+        with self._database.reading() as connection:
+            return votes.replaced_by(connection, vote_uuid)
+
     def find_vote(self, vote_uuid: str) -> Vote:
         """The vote of this name, even one that was undone since; raises `StoreError` when there is none."""
         with self._database.reading() as connection:
@@ -299,8 +304,7 @@ class Store(AdapterStore):
             if votes.any_voted(connection, shown):
                 return None
             found = votes.to_ask_again(connection, ahead)
-        there = (one for one in found if self.has_image(one.pair.left) and self.has_image(one.pair.right))
-        return next(there, None)
+        return next((one for one in found if self.has_image(one.pair.left) and self.has_image(one.pair.right)), None)
 
     def sets(self, size: int, *, limit: int = 4, exclude: Collection[int] = ()) -> list[list[Candidate]]:
         """Up to `limit` groups of `rankings.FEWEST` to `size` images of one prompt, to choose best and worst of.

@@ -69,6 +69,19 @@ def record(connection: sqlite3.Connection, cast: Cast, now: str) -> Vote:
     return rows.read_vote(row)
 
 
+def replaced_by(connection: sqlite3.Connection, uuid: str) -> str | None:
+    """The vote that stood when the vote `uuid` was cast, and whose place it took; None on an open pair."""
+    row = connection.execute(
+        "SELECT earlier.uuid, undo.id < vote.id FROM votes vote"
+        " JOIN votes earlier ON earlier.pair_id = vote.pair_id AND earlier.id < vote.id"
+        " LEFT JOIN votes undo ON undo.undoes = earlier.id"
+        " WHERE vote.uuid = ? AND earlier.choice IS NOT NULL AND earlier.repeat_of IS NULL"
+        " ORDER BY earlier.id DESC LIMIT 1",
+        (uuid,),
+    ).fetchone()
+    return None if row is None or row[1] else str(row[0])
+
+
 def undo(connection: sqlite3.Connection, uuid: str, vote_uuid: str, now: str) -> Pair:
     """Take a vote back inside the caller's transaction. See `Store.undo`."""
     _check_uuid(uuid)

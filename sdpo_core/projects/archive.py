@@ -52,7 +52,7 @@ _BROKEN = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib
 class Archive:
     """A project's zip that was looked through. Use it inside `opened`."""
 
-    def __init__(self, file: zipfile.ZipFile, path: Path) -> None:
+    def __init__(self, file: zipfile.ZipFile, path: Path, name: str) -> None:
         self._zip = file
         self._members: dict[str, zipfile.ZipInfo] = {}
         for info in file.infolist():
@@ -62,10 +62,10 @@ class Archive:
                     raise _refused(info.filename, "it stands there twice")
                 self._members[info.filename] = info
         if LINES not in self._members:
-            raise ProjectError(f"{path.name} holds no {LINES}, so it is no project. Choose a zip that a studio wrote.")
+            raise ProjectError(f"{name} holds no {LINES}, so it is no project. Choose a zip that a studio wrote.")
         packed = sum(info.compress_size for info in self._members.values())
         if packed > path.stat().st_size:
-            raise ProjectError(f"{path.name} claims more content than it has (a zip bomb). Nothing was unpacked.")
+            raise ProjectError(f"{name} claims more content than it has (a zip bomb). Nothing was unpacked.")
 
     @property
     def unpacked_bytes(self) -> int:
@@ -117,20 +117,24 @@ class Archive:
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[Archive]:
-    """Look a zip through and hand it out; raises `ProjectError` in words, before anything is unpacked."""
+def opened(path: Path, name: str = "") -> Iterator[Archive]:
+    """Look a zip through and hand it out; raises `ProjectError` in words, before anything is unpacked.
+
+    `name` is what the person calls the file, where it lies under another name by now.
+    """
+    name = printable(name) or path.name
     try:
         with path.open("rb") as file:
             if file.read(16) == b"SQLite format 3\x00":
-                raise ProjectError(f"{path.name} is a database. A project comes as a zip that a studio wrote.")
-            _check_directory(file, path)
+                raise ProjectError(f"{name} is a database. A project comes as a zip that a studio wrote.")
+            _check_directory(file, name)
         archive = zipfile.ZipFile(path)
     except OSError as error:
-        raise ProjectError(f"{path} can't be read ({error.strerror}). Check the name and the permissions.") from error
+        raise ProjectError(f"{name} can't be read ({error.strerror}). Check the name and the permissions.") from error
     except _BROKEN as error:
-        raise ProjectError(f"{path.name} is no zip, or is damaged ({error}). Copy or export it again.") from error
+        raise ProjectError(f"{name} is no zip, or is damaged ({error}). Copy or export it again.") from error
     with archive:
-        yield Archive(archive, path)
+        yield Archive(archive, path, name)
 
 
 def require_space(archive: Archive, folder: Path) -> None:
@@ -158,24 +162,24 @@ def check_png(sha256: str, data: bytes, size: tuple[int, int] | None = None) -> 
         raise _refused(name, f"it has {found[0]} x {found[1]} pixels, and its record says {size[0]} x {size[1]}")
 
 
-def _check_directory(file: BinaryIO, path: Path) -> None:
+def _check_directory(file: BinaryIO, name: str) -> None:
     """Bound the zip's own list before Python reads it into memory as a whole."""
     size = file.seek(0, io.SEEK_END)
     file.seek(max(0, size - _END_BYTES - _COMMENT_BYTES - _ZIP64_LOCATOR_BYTES))
     tail = file.read()
     at = tail.rfind(_END)
     if at < 0 or len(tail) - at < _END_BYTES:
-        raise ProjectError(f"{path.name} is no zip, or is cut short. Copy or export it again.")
+        raise ProjectError(f"{name} is no zip, or is cut short. Copy or export it again.")
     count, directory_bytes = struct.unpack_from("<HI", tail, at + 10)
     locator = tail[max(0, at - _ZIP64_LOCATOR_BYTES) : at]
     if locator.startswith(b"PK\x06\x07"):
         file.seek(min(size, struct.unpack_from("<Q", locator, 8)[0]))
         record = file.read(56)
         if not record.startswith(b"PK\x06\x06") or len(record) < 56:
-            raise ProjectError(f"{path.name} is no zip, or is damaged. Copy or export it again.")
+            raise ProjectError(f"{name} is no zip, or is damaged. Copy or export it again.")
         count, directory_bytes = struct.unpack_from("<QQ", record, 32)
     if count > MAX_MEMBERS or directory_bytes > _MAX_DIRECTORY_BYTES:
-        raise ProjectError(f"{path.name} lists more than {MAX_MEMBERS:,} files, so it is not unpacked.")
+        raise ProjectError(f"{name} lists more than {MAX_MEMBERS:,} files, so it is not unpacked.")
 
 
 def _check_member(info: zipfile.ZipInfo) -> None:
@@ -214,5 +218,9 @@ def _check_name(name: str) -> None:
 
 
 def _refused(name: str, why: str) -> ProjectError:
-    shown = "".join(sign if sign.isprintable() else "�" for sign in name[:100])
-    return ProjectError(f"{shown} in the zip is refused: {why}. Nothing was imported.")
+    return ProjectError(f"{printable(name)} in the zip is refused: {why}. Nothing was imported.")
+
+
+def printable(name: str) -> str:
+    """A name that may hold anything, as it can be shown."""
+    return "".join(sign if sign.isprintable() else "�" for sign in name[:100])

@@ -47,7 +47,7 @@ class Exported:
     file: Path
     size_bytes: int
     images: int
-    votes: int  # rows, with those that were replaced or taken back
+    votes: int  # that stand, on pairs to train on
     adapters: int
     left_out: int  # pairs and adapters whose files are gone or damaged
 
@@ -94,7 +94,8 @@ def export_project(
             with path.open("rb") as source, file.open(_member(name), "w", force_zip64=True) as target_file:
                 shutil.copyfileobj(source, target_file, _CHUNK_BYTES)
             on_file(number, total)
-    return Exported(target, target.stat().st_size, len(images), len(tables["votes"]), len(tables["adapters"]), left_out)
+    votes = sum(row["purpose"] == "train" and row["standing_vote_id"] is not None for row in tables["pairs"])
+    return Exported(target, target.stat().st_size, len(images), votes, len(tables["adapters"]), left_out)
 
 
 def _member(name: str, compression: int = zipfile.ZIP_STORED) -> zipfile.ZipInfo:
@@ -130,13 +131,13 @@ def _files(workspace: Path, tables: dict[str, list[Row]]) -> tuple[dict[str, Pat
     return images, adapters, left_out
 
 
-def import_project(projects: Projects, path: Path, on_file: Progress = _unheard) -> Imported:
-    """Make a new project from a zip. Either all of it is there afterwards, or nothing.
+def import_project(projects: Projects, path: Path, on_file: Progress = _unheard, *, name: str = "") -> Imported:
+    """Make a new project from a zip, that the person calls `name`. Either all of it is there afterwards, or nothing.
 
     The zip may come from anywhere: raises `ProjectError` naming what is refused and why, `DiskError` when the disk
     refuses.
     """
-    with archive.opened(path) as file, contextlib.closing(file.lines()) as lines:
+    with archive.opened(path, name) as file, contextlib.closing(file.lines()) as lines:
         heading = contents.parse_heading(next(lines, b""))
         archive.require_space(file, projects.root)
         with projects.adding(heading.name) as (project_id, folder):

@@ -49,8 +49,10 @@ from sdpo_core.training.run_data import (
 )
 from sdpo_core.training.runs import Reporter, RunFolder
 from sdpo_core.training.train import Progress, make_optimizer, train
+from sdpo_core.wording import change
 
 PREVIEW_SEED = 700_000
+_MODEL_NAME_CHARS = 60  # in the name of an adapter that nobody named
 _NO_MEMORY = (
     "The memory of {device} ran out, and there is no cheaper way left. Nothing is lost: the run can be resumed from "
     "its last checkpoint. Close other programs that use it, or start again with memory and checkpointing on auto, a "
@@ -234,7 +236,7 @@ class _Job:
         self.reporter.say(progress.step, message, state="stopped", force=True)
 
     def _where(self, progress: Progress) -> str:
-        return f"Step {progress.step} of {self.reporter.total}; winner error {progress.drift:+.1%} on unseen draws."
+        return f"Step {progress.step} of {self.reporter.total}; winner error {change(progress.drift)} on unseen draws."
 
     def _checkpoint(self, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
         health = {
@@ -297,7 +299,7 @@ class _Job:
         }
 
     def _name(self) -> str:
-        return self.config.adapter_name or self.run.id.replace("-train-", "-")
+        return self.config.adapter_name or _unnamed(self.model.info.name, self.run)
 
     def _previews(self, step: int) -> None:
         """The same prompts and seeds at every checkpoint; step 0 shows the reference."""
@@ -361,12 +363,18 @@ class _Job:
         )
 
 
+def _unnamed(model: str, run: RunFolder) -> str:
+    """What an adapter is called that nobody named: after its model and the day."""
+    return f"{model[:_MODEL_NAME_CHARS]}-{run.began_at.astimezone():%Y-%m-%d}"
+
+
 def _health_sentence(health: Mapping[str, Any]) -> str:
     where = "held-out pairs" if health["held_out"] else "unseen draws of the training pairs (too few to hold any out)"
-    error = f"the winner error on {where} is {health['winner_error']:+.1%} ± {2 * health['winner_error_se']:.1%}"
+    error = f"the winner error on {where} is {change(health['winner_error'], 2 * health['winner_error_se'])}"
+    budget = f"the budget of {100 * health['budget']:.0f} %"
     if health["healthy"]:
-        return f"{error}, inside the budget of {health['budget']:.0%}."
-    return f"{error}, outside the budget of {health['budget']:.0%}: no checkpoint was healthy, so look at it closely."
+        return f"{error}, inside {budget}."
+    return f"{error}, outside {budget}: no checkpoint was healthy, so look at it closely."
 
 
 def _make_lora(

@@ -102,6 +102,14 @@ class RunFolder:
         return self.path.name
 
     @property
+    def began_at(self) -> datetime:
+        """When it was made, by its name; where a person gave the folder another one, when it was last heard of."""
+        try:
+            return datetime.strptime(f"{self.id[:15]}+0000", "%Y%m%d-%H%M%S%z")
+        except ValueError:
+            return datetime.fromtimestamp((self.path / "status.json").stat().st_mtime, UTC)
+
+    @property
     def log_path(self) -> Path:
         """Standard output and error of the job."""
         return self.path / "log.txt"

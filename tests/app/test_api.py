@@ -53,10 +53,17 @@ def test_a_vote_counts_once_and_can_be_taken_back(served: RunningStudio, client:
         blind = store.open_pairs(purpose="judge", run_id=run)[0].id
     before = client.predict(api_name="/status")["counts"]
     for _ in range(2):  # a retry
-        assert client.predict(pair, "left", "a vote of a program", api_name="/vote") == "a vote of a program"
+        told = client.predict(pair, "left", "a vote of a program", api_name="/vote")
+        assert told == {"vote_id": "a vote of a program", "replaced": None}
     with Store(served.workspace) as store:
         assert [one.vote.choice for one in store.voted_pairs(purpose="train") if one.pair.id == pair] == ["left"]
     assert client.predict("a vote of a program", api_name="/undo") == "a vote of a program"
+    again = client.predict(pair, "right", api_name="/vote")
+    assert again["replaced"] is None, "what was taken back stood no more"
+    for _ in range(2):
+        told = client.predict(pair, "tie", "a change of mind", api_name="/vote")
+        assert told == {"vote_id": "a change of mind", "replaced": again["vote_id"]}
+    client.predict("a change of mind", api_name="/undo")
     assert pair in [waiting["pair"] for waiting in client.predict(500, api_name="/pairs")]
     assert client.predict(api_name="/status")["counts"]["pairs"] >= before["pairs"]
     assert "is not voted on here" in refusal(client, blind, "left", api_name="/vote")

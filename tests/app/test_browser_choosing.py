@@ -151,6 +151,10 @@ def test_the_images_are_as_large_as_the_screen_allows(
         assert left
         assert right
         assert left["width"] >= least
+        buttons = page.locator(f"{BOARD} .board-buttons").first.bounding_box()
+        assert buttons
+        assert left["y"] >= 0
+        assert buttons["y"] + buttons["height"] <= height, "all that is needed to choose is in sight"
         stacked = left["x"] == right["x"]
         assert stacked == (width < 700)
         assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -125,7 +125,7 @@ def test_an_adapter_is_renamed_thrown_away_and_brought_back(shelf: RunningStudio
     form = page.locator(".card-form")
     form.locator("[name=name]").fill("lakes")
     form.locator("[name=name]").press("Enter")
-    expect(page.locator("#adapter-list > * [role=status]").first).to_contain_text("Another adapter is named lakes")
+    expect(form.get_by_role("alert")).to_contain_text("Another adapter is named lakes")
     form.locator("[name=name]").fill("evenings <b>")
     form.locator("[name=note]").fill("for ${evenings}")
     form.get_by_role("button", name=str(text_adapters.WIDGET["save"])).click()
@@ -149,7 +149,10 @@ def test_an_adapter_goes_to_comfyui_and_out_as_a_file(shelf: RunningStudio, page
     tool.get_by_role("button", name="Choose").click()
     tool.locator("input").fill("/no/such/place")
     tool.locator("input").press("Enter")
-    expect(page.locator(".sdpo-adapters > [role=status]")).to_contain_text("no folder /no/such/place")
+    expect(tool.get_by_role("alert")).to_contain_text("no folder /no/such/place")  # beside the field
+    page.locator("[data-tool=a1111]").get_by_role("button", name="Choose").click()
+    page.locator("[data-tool=comfyui]").get_by_role("button", name="Choose").click()
+    expect(tool.locator("input")).to_have_value("/no/such/place")  # and what was typed is still there
     tool.locator("input").fill(str(tmp_path / "ComfyUI"))
     tool.locator("input").press("Enter")
     expect(tool).to_contain_text(str(loras))

@@ -61,6 +61,15 @@ def found(finder: ModelFinder) -> dict[str, Any]:
     return finder.state({"version": -1})
 
 
+def test_nothing_is_said_of_what_was_not_looked_for(finder: ModelFinder) -> None:
+    """Reading a chosen model asks for the state, too; the list must not say then that there is no model."""
+    assert not finder.state()["looked"]
+    finder.find()
+    assert finder.state()["looking"]
+    assert not finder.state()["looked"]
+    assert found(finder)["looked"]
+
+
 def test_a_folder_is_added_looked_through_and_forgotten(finder: ModelFinder, checkpoints: Path, tmp_path: Path) -> None:
     assert finder.add_folder({"path": f'"{checkpoints}"'}) == {"ok": True}  # as Windows copies a path
     told = found(finder)

@@ -78,6 +78,13 @@ def test_the_plan_counts_before_the_start() -> None:
         prompt_plan("a}", 4, ahead=False)
 
 
+def test_a_very_long_prompt_is_asked_about_and_taken() -> None:
+    assert "characters" not in prompt_plan("x" * 2000, 1, ahead=False)
+    plan = prompt_plan("a\n" + "x" * 2001, 2, ahead=False)
+    assert "has 2,001 characters; is it meant as one prompt? It is taken whole (up to 20,000)" in plan
+    assert checked_prompts("x" * 2001) == ["x" * 2001]
+
+
 def test_every_set_of_starter_prompts_is_there_and_none_is_judged_on() -> None:
     assert {path.stem for path in PROMPTS.glob("starter-*.txt")} == text_generate.STARTERS.keys()
     judged = {line for path in PROMPTS.glob("judge-*.txt") for line in path.read_text(encoding="utf-8").splitlines()}

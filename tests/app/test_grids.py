@@ -6,6 +6,7 @@ import pytest
 
 from app import text_judge as text
 from app.grids import Grids
+from app.housekeeping import Housekeeping
 from app.studio import Studio
 from sdpo_core.config import GridConfig
 from sdpo_core.errors import AdapterError, ConfigError, RunError
@@ -30,6 +31,7 @@ def record(studio: Studio) -> AdapterRecord:
 def test_a_grid_is_started_as_the_form_says(studio: Studio, grids: Grids, record: AdapterRecord) -> None:
     assert grids.steps("mine") == [50, 100]
     run = grids.start("mine", FORM)
+    assert run
     config = GridConfig.parse(run.config())
     assert (config.strengths, config.checkpoints, config.prompt, config.seed) == (
         (0.0, 0.5, 1.0),
@@ -47,6 +49,7 @@ def test_a_grid_is_started_as_the_form_says(studio: Studio, grids: Grids, record
 
 def test_empty_fields_take_the_defaults(studio: Studio, grids: Grids, record: AdapterRecord) -> None:
     run = grids.start("mine", {"strengths": "", "checkpoints": [], "prompt": "", "seed": None})
+    assert run
     assert GridConfig.parse(run.config()).strengths == GridConfig.parse({}).strengths
     studio.jobs.stop(run)
     wait_for(lambda: studio.jobs.current() is None)
@@ -110,6 +113,24 @@ def test_impossible_choices_are_refused(
     assert not reply["ok"]
     assert reply["error"].endswith(".")
     assert [one.strength for one in studio.store.adapters()] == [None]
+
+
+def test_a_grid_goes_to_the_trash_and_comes_back(studio: Studio, grids: Grids, record: AdapterRecord) -> None:
+    run = make_grid(studio, record, (0, 0))
+    for hostile in ({}, {"run": "../../adapters"}, {"run": record.run_id}):
+        assert not grids.remove(hostile)["ok"]
+    assert "Disk puts it back" in grids.remove({"run": run.id})["sentence"]
+    assert grids.find(run.id) is None
+    assert not grids.shown({"run": run.id})["ok"]
+    house = Housekeeping(studio)
+    (entry,) = house.snapshot()["trash"]
+    assert entry["name"] == "Grids"
+    assert house.put_back({"name": entry["id"]})["ok"]
+    assert grids.find(run.id) == run
+    told = house.preview({"name": "grids"})
+    assert told["sentence"].startswith("1 grid, ")
+    assert house.clear({"name": "grids"})["ok"]
+    assert grids.runs() == []
 
 
 def test_a_grid_that_failed_says_why(studio: Studio, grids: Grids) -> None:

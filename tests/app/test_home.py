@@ -141,6 +141,15 @@ def test_an_upload_that_is_no_project_leaves_nothing(studio: Studio, client: Tes
     assert not list((studio.projects.root / "projects").iterdir())
 
 
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [("my%20b%C3%A4r.zip", "my bär.zip is no zip"), ("%E2%80%AE%0Ax", "��x is no zip"), ("", "The file is no zip")],
+)
+def test_a_refused_zip_is_called_as_the_person_calls_it(client: TestClient, named: str, told: str) -> None:
+    reply = client.post("/sdpo/project", content=b"not a zip", headers={"x-file-name": named}).json()
+    assert reply["error"].startswith(told), reply
+
+
 def test_an_upload_ends_where_the_disk_does(
     studio: Studio, client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -74,10 +74,29 @@ def test_votes_go_back_to_a_copy(studio: Studio, house: Housekeeping) -> None:
     assert copy["facts"].startswith("1 vote")
     pair = studio.store.open_pairs(purpose="train")[0]
     studio.store.vote("a later vote", pair.id, "right")
-    assert "1 vote; there are 2 now" in house.preview_restore({"name": copy["name"]})["sentence"]
+    assert "1 vote; now there are 2 votes." in house.preview_restore({"name": copy["name"]})["sentence"]
     assert house.restore({"name": copy["name"]})["ok"]
     assert studio.store.counts().votes == 1
     assert {one["title"] for one in house.snapshot()["backups"]} == {"Daily copy", "Before a restore"}
+
+
+def test_a_vote_counts_once_wherever_votes_are_counted(studio: Studio, house: Housekeeping) -> None:
+    """The bar said 44 where this page said 64: what was changed, taken back or cast blind is no further vote."""
+    store = studio.store
+    first, second, _ = store.open_pairs(purpose="train")
+    store.vote("one", first.id, "left")
+    store.vote("one changed", first.id, "right")
+    store.vote("two", second.id, "left")
+    store.undo("taken back", "two")
+    blind = add_pair(store, 20, purpose="judge", run_id="20261121-120000-judge-abcdef")
+    store.vote("blind", blind.id, "tie")
+    keep_daily_copy(studio.workspace)
+    counted = store.counts().votes
+    (copy,) = house.snapshot()["backups"]
+    assert counted == 2
+    assert copy["facts"].startswith("2 votes and 1 in blind tests, ")
+    assert "holds 2 votes and 1 in blind tests; now" in house.preview_restore({"name": copy["name"]})["sentence"]
+    assert studio.projects.export(studio.projects.current.id, None).votes == counted
 
 
 def test_nothing_goes_while_a_job_works(studio: Studio, house: Housekeeping) -> None:

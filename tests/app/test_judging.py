@@ -128,12 +128,19 @@ def test_a_judgement_takes_the_recommended_strength_unless_told(studio: Studio) 
     for recommended, typed, expected in ((None, "", 1.0), (0.75, "", 0.75), (0.75, "0.5", 0.5)):
         studio.store.recommend(record.id, recommended)
         run = studio.judge("mine", 2, typed)
+        assert run
         assert run.config()["strength"] == expected
         studio.jobs.stop(run)
         wait_for(lambda: studio.jobs.current() is None)
     for wrong in ("much", "3", "nan"):
         with pytest.raises(ConfigError, match="strength"):
             studio.judge("mine", 2, wrong)
+
+
+def test_a_blind_test_is_called_after_its_adapter_before_the_verdict_too(studio: Studio, judging: Judging) -> None:
+    record = add_adapter(studio, "warm evenings")
+    run = make_judge_run(studio.workspace, 2, "latest", sha256=record.sha256)  # as the command line calls it
+    assert judging.title(run) == "Blind test of warm evenings"
 
 
 def test_a_damaged_judgement_hides_no_other(studio: Studio, judging: Judging) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,9 @@ from gradio.blocks import Block
 from PIL import Image
 from safetensors.torch import save_file
 
-from app import text_generate, text_model, text_train
+import app
+from app import text, text_generate, text_model, text_train
+from app.adapters import Adapters
 from app.lan import Lan
 from app.main import build
 from app.studio import Studio
@@ -56,6 +59,15 @@ class BuiltPage:
             updates |= function.fn(values)
         return updates
 
+    def blocks(self) -> list[Block]:
+        return list(self._demo.blocks.values())
+
+    def after(self, elem_id: str, event: str) -> list[Any]:
+        """The functions that run after the event's own."""
+        target = (self.component(elem_id)._id, event)
+        first = [number for number, function in self._demo.fns.items() if target in function.targets]
+        return [function for function in self._demo.fns.values() if function.trigger_after in first]
+
 
 @pytest.fixture
 def page(studio: Studio) -> BuiltPage:
@@ -77,6 +89,41 @@ def test_stop_ends_the_running_training_while_an_earlier_one_is_looked_at(page: 
     page.fire("train-run", "input", train_run=earlier.id)
     page.fire("train-stop", "click", train_run=earlier.id)
     wait_for(lambda: studio.jobs.status(running).state == "stopped")
+
+
+def test_runs_are_listed_by_name_and_date(page: BuiltPage, studio: Studio) -> None:
+    """Nobody reads an id: it is called after its adapter, as that is called now, or after what it was to be called."""
+    unnamed, named = (RunFolder.create(studio.jobs.root, "train", {"adapter_name": name}) for name in (None, "a"))
+    for run, state in ((unnamed, "failed"), (named, "stopped")):
+        run.write_status(run.status().model_copy(update={"state": state}))
+    record = add_adapter(studio, "lakes")
+    studio.store.rename_adapter(record.id, "warm evenings")
+    listed = page.fire("tab-train", "select")[page.component("train-run")].choices
+    made = studio.jobs.open(record.run_id, "train")
+    assert {run_id: name for name, run_id in listed} == {
+        made.id: f"warm evenings, {text.moment(made.began_at)}: done",
+        named.id: f"a, {text.moment(named.began_at)}: stopped",
+        unnamed.id: f"Training, {text.moment(unnamed.began_at)}: failed",
+    }
+
+
+def test_no_field_is_explained_by_its_own_name(page: BuiltPage) -> None:
+    said = [(one.label, one.info) for one in page.blocks() if isinstance(one, gr.Textbox | gr.Number | gr.Dropdown)]
+    assert len(said) > 40
+    assert not [label for label, info in said if str(label).casefold().rstrip(".") == str(info).casefold().rstrip(".")]
+
+
+def test_a_date_has_one_form_on_all_pages(studio: Studio) -> None:
+    record = add_adapter(studio)
+    (card,) = Adapters(studio).snapshot()["cards"]
+    told = text.moment(record.created_at)
+    assert re.fullmatch(r"\d\d \w+ 20\d\d, \d\d:\d\d", told)
+    assert told in card["chips"]
+    pair = add_pair(studio.store, 1)
+    studio.store.vote("one", pair.id, "left")
+    assert re.fullmatch(r"\d\d \w+ 20\d\d, \d\d:\d\d", studio.review.page({})["votes"][0]["when"])
+    written = [path.name for path in Path(app.__file__).parent.rglob("*.py") if "%b" in path.read_text("utf-8")]
+    assert written == ["text.py"]
 
 
 @pytest.mark.parametrize("elem_id", ["train-run", "judge-adapter", "judge-run", "grid-adapter", "grid-run"])
@@ -236,6 +283,16 @@ def test_settings_go_out_as_text_and_come_back(page: BuiltPage, studio: Studio) 
     assert studio.train_settings(again) == studio.train_settings({"steps": 40, "loss": "ipo", "tau": 2.0}) | {
         "adapter_name": 'a "quoted" näme'
     }
+
+
+def test_a_chosen_file_of_settings_is_shown_and_understood(page: BuiltPage) -> None:
+    written = 'steps = 40\nloss = "ipo"\n'
+    shown = page.fire("train-toml-file", "chosen", train_toml_file=written)
+    assert shown[page.component("train-toml")] == written
+    (then,) = [one for one in page.after("train-toml-file", "chosen") if one.fn]
+    found = then.fn({page.component("train-toml"): written})
+    assert (found[page.component("train-steps")], found[page.component("train-loss")]) == (40, "ipo")
+    assert len(page.fire("train-toml-file", "chosen", train_toml_file="x" * 30_000).popitem()[1]) == 20_000
 
 
 def test_save_now_reaches_the_running_training_and_nothing_else(page: BuiltPage, studio: Studio) -> None:

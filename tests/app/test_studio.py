@@ -247,16 +247,24 @@ def test_metrics_come_incrementally_and_restart_after_a_resume(studio: Studio) -
     first = progress.metrics({"run": run.id})
     assert first["loss"][0] == [1, pytest.approx(0.69)]
     assert len(first["loss"]) == 12
-    assert first["error"] == [[0, 0.0], [10, 0.03]]
+    assert first["error"] == [(0, 0.0, None), (10, 0.03, None)]
     assert first["health"]["level"] == "drifting"
-    run.append_metrics({"step": 12, "kind": "health", "winner_error": 0.05, "loss": 0.6})
+    run.append_metrics({"step": 12, "kind": "health", "winner_error": 0.05, "winner_error_se": 0.01, "loss": 0.6})
     later = progress.metrics({"run": run.id, "offset": first["offset"], "file": first["file"]})
-    assert (later["loss"], later["error"], later["restart"]) == ([], [[12, 0.05]], False)
+    assert (later["loss"], later["error"], later["restart"]) == ([], [(12, 0.05, 0.02)], False)
     assert later["health"]["level"] == "damaged"
+    assert "+5.0 % ± 2.0 %" in later["health"]["sentence"]
     run.truncate_metrics(10)
     resumed = progress.metrics({"run": run.id, "offset": later["offset"], "file": later["file"]})
     assert resumed["restart"]
     assert len(resumed["loss"]) == 10
+
+
+def test_memory_is_that_of_the_graphics_card_where_there_is_one(studio: Studio) -> None:
+    run = RunFolder.create(studio.jobs.root, "train", TrainConfig(drift_budget=0.02).model_dump(mode="json"))
+    for step, taken in enumerate(({"rss_mib": 2048.0, "cuda_mib": 6144.0}, {"rss_mib": 1536.0}, {}), start=1):
+        run.append_metrics({"step": step, "kind": "step", "loss": 0.7, **taken})
+    assert RunProgress(studio).metrics({"run": run.id})["memory"] == [[1, 6.0], [2, 1.5]]
 
 
 def test_damaged_numbers_are_told_in_words_and_hinder_no_plan(studio: Studio) -> None:
@@ -281,6 +289,7 @@ def test_health_is_told_in_plain_words() -> None:
     assert "+0.4 %" in health(0.004, 0.02)["sentence"]
     assert "2.0 %" in health(0.004, 0.02)["sentence"]
     assert health(-0.01, 0.02)["level"] == "healthy"
+    assert "is not measurably changed, inside" in health(-0.0001, 0.02, 0.0)["sentence"]
 
 
 @pytest.mark.parametrize("hostile", [None, {}, {"run": "../.."}, {"run": 3}, {"run": "x" * 500}])
@@ -331,6 +340,7 @@ def test_judge_needs_an_adapter(studio: Studio) -> None:
 def test_judge_starts_and_its_verdict_lands_on_the_adapter(studio: Studio, tmp_path: Path) -> None:
     add_adapter(studio)
     started = studio.judge("mine", 3.0)
+    assert started
     assert started.config()["comparisons"] == 3
     finish(studio, started)
     run = make_judge_run(tmp_path, 2)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from app import text_train
+from app.grids import Grids
 from app.jobs import Jobs
 from app.studio import Studio
 from app.text import UNEXPECTED_MESSAGE
@@ -16,6 +17,7 @@ from sdpo_core.config import GenerateConfig, TrainConfig
 from sdpo_core.errors import RunError
 from sdpo_core.training.runs import list_runs
 from tests.app.helpers import add_pair, wait_for
+from tests.app.shelves import add_adapter
 
 
 @pytest.fixture
@@ -172,3 +174,33 @@ def test_a_second_training_waits(studio: Studio) -> None:
     (waiting,) = studio.queue.waiting()
     assert waiting.title == "Training “warm” of demo: 8 steps, 5 pairs now"
     assert waiting.config["steps"] == 8
+
+
+def test_judging_a_grid_and_a_download_wait_as_training_does(studio: Studio) -> None:
+    record = add_adapter(studio, "warm", model="demo")
+    grids, running = Grids(studio), studio.jobs.start("train", config())
+    assert studio.judge("warm", 5) is None
+    assert grids.start("warm", {"prompt": "a lake", "strengths": "0, 1"}) is None
+    assert studio.download("someone/a-model") is None
+    assert [(row["verb"], row["title"]) for row in studio.queue.state()["waiting"]] == [
+        ("judge", "Blind test of warm: 5 comparisons"),
+        ("grid", "Grid of warm"),
+        ("download", "Download of someone/a-model"),
+    ]
+    assert studio.download_waits("someone/a-model")
+    assert not studio.download_waits("someone/another")
+    studio.jobs.stop(running)
+    for verb, setting in (
+        ("judge", ("comparisons", 5)),
+        ("grid", ("adapter", record.name)),
+        ("download", ("model", "someone/a-model")),
+    ):
+        wait_for(lambda: studio.jobs.current() is None)
+        run = studio.queue.start_next()
+        assert run is not None
+        assert (run.status().verb, run.config()[setting[0]]) == (verb, setting[1])
+        studio.jobs.stop(run)
+    wait_for(lambda: studio.jobs.current() is None)
+    assert studio.queue.waiting() == []
+    assert studio.judge("warm", 5) is not None, "nothing runs, so it begins at once"
+    end_current(studio.jobs)

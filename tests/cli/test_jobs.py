@@ -17,6 +17,7 @@ from sdpo_core.config import TrainConfig
 from sdpo_core.files.adapter_info import read_adapter_info
 from sdpo_core.preferences.store import Store
 from sdpo_core.training.runs import RunFolder, Status, list_runs
+from sdpo_core.wording import signed_percent
 from tests.cli.helpers import PROMPTS, QUICK, command, lines, result, sdpo
 
 
@@ -234,7 +235,7 @@ def test_runs_are_listed_with_what_became_of_them(trained: RunFolder, workspace:
     assert facts is not None
     assert row["winner_error"] == facts["winner_error"]
     told = sdpo("runs", "--workspace", workspace)
-    assert f"{trained.id}\tdone\t6/6\t{facts['winner_error']:+.1%}\t" in told
+    assert f"{trained.id}\tdone\t6/6\t{signed_percent(facts['winner_error'])}\t" in told
     shown = sdpo("runs", "show", trained.id, "--workspace", workspace)
     assert "  rank = 2" in shown
     assert "  step 6: " in shown

@@ -6,6 +6,7 @@ let asked = 0;
 let shown = "";
 let editing = 0; // id of the adapter whose form is open
 let choosing = ""; // tool whose folder is being chosen
+const typed = {}; // by tool: what was written into its folder's field and not taken yet
 
 const list = make("div", { class: "cards-place" }, make("p", { class: "sdpo-empty", text: text.loading }));
 const said = make("p", { class: "home-said", role: "status", hidden: true });
@@ -96,15 +97,22 @@ function field(label, name, value, hint = "", tag = "input") {
   return make("label", { class: "card-field" }, make("span", { text: label }), input, hint ? make("span", { class: "card-hint", text: hint }) : null);
 }
 
+/** A place in a form for why it was refused: there the person looks. */
+function problemLine(id) {
+  return make("p", { class: "form-problem", id, role: "alert", hidden: true });
+}
+
 function form(card) {
+  const problem = problemLine("card-problem");
   const node = make("form", { class: "card-form", onsubmit: async (event) => {
     event.preventDefault();
     const [name, strength, note] = ["name", "strength", "note"].map((one) => node.elements[one].value);
-    if (await act({ action: "edit", id: card.id, name, strength, note }, event.submitter)) edit(0);
+    if (await act({ action: "edit", id: card.id, name, strength, note }, event.submitter, problem)) edit(0);
   } },
   field(text.editName, "name", card.name),
   field(text.editStrength, "strength", card.strength ?? "", text.editStrengthHint),
   field(text.editNote, "note", card.note, "", "textarea"),
+  problem,
   make("div", { class: "home-buttons" }, make("button", { type: "submit", class: "sdpo-button", text: text.save }), button(text.cancel, () => edit(0))));
   requestAnimationFrame(() => node.elements.name.focus());
   return node;
@@ -157,15 +165,23 @@ function tool(one) {
 function folderForm(one) {
   const label = fill(text.folderLabel, { tool: one.label });
   const suggested = `folders-${one.id}`;
-  const input = make("input", { type: "text", "aria-label": label, placeholder: text.folderPlaceholder, list: suggested, maxlength: 4000 });
-  input.value = one.folder || one.suggestions[0] || "";
+  const problem = problemLine(`folder-problem-${one.id}`);
+  const input = make("input", {
+    type: "text", "aria-label": label, "aria-describedby": problem.id, placeholder: text.folderPlaceholder, list: suggested, maxlength: 4000,
+    oninput: () => { typed[one.id] = input.value; },
+  });
+  input.value = typed[one.id] ?? (one.folder || one.suggestions[0] || "");
   requestAnimationFrame(() => { input.focus(); input.select(); });
   return make("li", { class: "home-project", "data-tool": one.id },
     make("form", { class: "home-form", onsubmit: async (event) => {
       event.preventDefault();
-      if (await act({ action: "folder", tool: one.id, folder: input.value }, event.submitter)) open("");
+      const reply = await act({ action: "folder", tool: one.id, folder: input.value }, event.submitter, problem);
+      input.setAttribute("aria-invalid", String(!reply));
+      if (!reply) return input.focus();
+      delete typed[one.id];
+      open("");
     } }, input, make("datalist", { id: suggested }, ...one.suggestions.map((value) => make("option", { value }))),
-    make("button", { type: "submit", class: "sdpo-button", text: text.save }), button(text.cancel, () => open(""))));
+    make("button", { type: "submit", class: "sdpo-button", text: text.save }), button(text.cancel, () => { delete typed[one.id]; open(""); }), problem));
 }
 
 function open(id) {
@@ -181,10 +197,17 @@ function say(sentence, kind) {
   said.replaceChildren(sentence);
 }
 
-async function act(message, pressed) {
+/** Do something. Why it was refused is told in `problem`, where that is given, else above the cards. */
+async function act(message, pressed, problem = null) {
   if (pressed) pressed.disabled = true;
   const reply = await ask("act", message);
-  say(reply?.sentence ?? reply?.error ?? text.lost, reply?.ok ? "good" : "bad");
+  const refused = reply?.ok ? "" : reply?.error ?? text.lost;
+  if (problem) {
+    problem.hidden = !refused;
+    problem.textContent = refused;
+  }
+  if (problem && refused) say("");
+  else say(reply?.sentence ?? refused, reply?.ok ? "good" : "bad");
   if (pressed) pressed.disabled = false;
   if (!reply?.ok) return null;
   await refresh();

@@ -7,7 +7,9 @@
 function loadImages(item, alts, on) {
   item.elements = item.images.map((sha256, i) =>
     Object.assign(new Image(), { alt: alts[i] ?? "", draggable: false, src: `/sdpo/image/${sha256}` }));
-  Promise.all(item.elements.map((image) => image.decode())).then(
+  const loaded = Promise.all(item.elements.map((image) => image.decode()));
+  (window.sdpoFirstImages ??= during(loaded).catch(() => {})); // the first are waited for, the others come behind them
+  loaded.then(
     () => { item.ready = true; on.ready(item); },
     () => lookWhy(item, alts, on),
   );

@@ -194,6 +194,7 @@ function upload() {
     await refresh();
   };
   request.open("POST", "/sdpo/project");
+  request.setRequestHeader("X-File-Name", encodeURIComponent(chosen.name));
   request.send(chosen);
 }
 

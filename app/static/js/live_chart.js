@@ -1,7 +1,7 @@
 // Curves of a training run and the gauge "Still healthy?". Points come incrementally while the run goes on.
 
 const POINTS = 400;
-const CURVES = ["loss", "margin", "scale"]; // one number a step, drawn with its trend
+const CURVES = ["loss", "margin", "scale", "memory"]; // one number a step, drawn with its trend
 let curves = Object.fromEntries(CURVES.map((name) => [name, []]));
 let error = [], offset = 0, file = "", total = 0, budget = 0.02, busy = false, last = "";
 let problem = ""; // why the run's numbers can't be shown
@@ -12,7 +12,7 @@ const gauge = make("section", { class: "gauge", "data-level": "unknown" },
   make("h3", { text: text.gauge }), make("div", { class: "gauge-bar", "aria-hidden": "true" }, gaugeMark), gaugeSentence);
 const errorBox = make("div", { class: "chart-canvas" });
 const boxes = Object.fromEntries(CURVES.map((name) => [name, make("div", { class: "chart-canvas" })]));
-const lossSummary = make("p", { class: "visually-hidden" });
+const summaries = { loss: make("p", { class: "visually-hidden" }), memory: make("p", { class: "visually-hidden" }) };
 const empty = make("p", { class: "sdpo-empty" });
 
 function figure(name, box, more = null) {
@@ -21,7 +21,7 @@ function figure(name, box, more = null) {
 }
 
 const charts = make("div", { class: "charts" }, figure("error", errorBox),
-  ...CURVES.map((name) => figure(name, boxes[name], name === "loss" ? lossSummary : null)));
+  ...CURVES.map((name) => figure(name, boxes[name], summaries[name])));
 root.replaceChildren(empty, gauge, charts);
 
 function color(name) {
@@ -47,7 +47,8 @@ function trend(values) {
 }
 
 function signed(share) {
-  return `${share > 0 ? "+" : share < 0 ? "−" : ""}${(Math.abs(share) * 100).toFixed(1)} %`;
+  const told = (Math.abs(share) * 100).toFixed(1);
+  return `${Number(told) === 0 ? "" : share > 0 ? "+" : "−"}${told} %`; // there is no −0
 }
 
 function axes(format) {
@@ -56,6 +57,7 @@ function axes(format) {
   return [{ ...common, space: 60, size: 28 }, { ...common, size: 62, space: 32, values: (_, ticks) => ticks.map(format) }];
 }
 
+/** The budget, and the band of the checks that were measured with one. */
 function drawBand(u) {
   const { ctx, bbox } = u;
   const top = Math.max(bbox.top, u.valToPos(budget, "y", true));
@@ -74,6 +76,20 @@ function drawBand(u) {
   ctx.textBaseline = "bottom";
   ctx.font = `${11 * devicePixelRatio}px Inter, sans-serif`;
   ctx.fillText(`${text.budget} ${signed(budget).slice(1)}`, bbox.left + 6, top - 3);
+  const checks = error.filter((point) => point[2] !== null);
+  const measured = checks.length ? [[0, 0, 0], ...checks] : []; // before the first step there is no difference
+  const edge = (sign) => ([step, value, spread]) => [u.valToPos(step, "x", true), u.valToPos(value + sign * spread, "y", true)];
+  const [upper, lower] = [measured.map(edge(1)), measured.map(edge(-1))];
+  ctx.fillStyle = ctx.strokeStyle = color("--sdpo-faint");
+  ctx.globalAlpha = 0.7;
+  ctx.setLineDash([]);
+  ctx.lineWidth = 2 * devicePixelRatio;
+  ctx.beginPath();
+  for (const [x, y] of [...upper, ...[...lower].reverse()]) ctx.lineTo(x, y);
+  ctx.fill();
+  ctx.beginPath();
+  upper.forEach(([x, y], i) => { ctx.moveTo(x, y); ctx.lineTo(x, lower[i][1]); });
+  ctx.stroke();
   ctx.restore();
 }
 
@@ -98,16 +114,29 @@ function share() {
   return [0, 1.05];
 }
 
+/** The budget is always seen, and every band as a whole. */
+function errorRange() {
+  const ends = error.flatMap(([, value, spread]) => [value - (spread ?? 0), value + (spread ?? 0)]);
+  return [Math.min(-budget / 2, 1.1 * Math.min(0, ...ends)), Math.max(1.5 * budget, 1.1 * Math.max(0, ...ends))];
+}
+
+/** Memory is shown from nothing on: its jumps are small beside what it is. */
+function fromNothing(_, low, high) {
+  return [0, 1.15 * (high || 1)];
+}
+
+const RANGES = { scale: share, memory: fromNothing };
+
 function rebuild() {
   errorChart?.destroy();
   for (const chart of Object.values(drawn)) chart.destroy();
   const accent = color("--color-accent");
   errorChart = makeChart(errorBox, [{ stroke: accent, width: 2, points: { show: true, size: 6, fill: accent } }], signed,
-    (_, low, high) => [Math.min(-budget / 2, low ?? 0), Math.max(1.5 * budget, (high ?? 0) * 1.15)], { drawClear: [drawBand] });
+    errorRange, { drawClear: [drawBand] });
   drawn = Object.fromEntries(CURVES.map((name) => [name, makeChart(boxes[name], [
     { stroke: color("--sdpo-faint"), width: 1, points: { show: false } },
     { stroke: accent, width: 2.5, points: { show: false } },
-  ], (value) => String(+value.toPrecision(3)), name === "scale" ? share : around)]));
+  ], (value) => String(+value.toPrecision(3)), RANGES[name] ?? around)]));
   fillCharts();
 }
 
@@ -118,8 +147,9 @@ function fillCharts() {
     drawn[name].setData([points.map((point) => point[0]), values, values.length ? trend(values) : []]);
   }
   errorChart.setData([error.map((point) => point[0]), error.map((point) => point[1])]);
-  const latest = curves.loss.at(-1);
-  lossSummary.textContent = latest ? fill(text.lossSummary, { step: latest[0], loss: latest[1].toPrecision(3) }) : "";
+  const [loss, memory] = [curves.loss.at(-1), curves.memory.at(-1)];
+  summaries.loss.textContent = loss ? fill(text.lossSummary, { step: loss[0], loss: loss[1].toPrecision(3) }) : "";
+  summaries.memory.textContent = memory ? fill(text.memorySummary, { step: memory[0], gib: memory[1].toFixed(1) }) : "";
 }
 
 function drawGauge(health) {

@@ -5,6 +5,7 @@ let open = false;
 let reading = "";
 let models = [];
 let chosen = "";
+let looked = false;
 
 const said = make("p", { class: "home-said", role: "status", hidden: true });
 const readingText = make("span", { role: "status" });
@@ -33,8 +34,8 @@ async function toggle() {
   inside.hidden = !open;
   opener.setAttribute("aria-expanded", String(open));
   opener.firstChild.textContent = open ? text.close : text.open;
-  if (open && version < 0) await tell("find");
-  if (open) refresh();
+  if (open) await refresh();
+  if (open && !looked && looking.hidden) await tell("find");
 }
 
 async function tell(action, message = {}) {
@@ -74,6 +75,7 @@ function drawModels() {
 async function refresh() {
   const reply = await ask("finder", { version });
   if (!reply?.ok) return; // asked again with the next status
+  looked = reply.looked;
   looking.hidden = !reply.looking;
   lookingLine.textContent = reply.looking;
   root.dataset.looking = reply.looking ? "yes" : "no";
@@ -97,7 +99,7 @@ async function refresh() {
     chosen = reply.chosen;
     drawModels();
   }
-  empty.hidden = models.length > 0 || Boolean(reply.looking);
+  empty.hidden = models.length > 0 || Boolean(reply.looking) || !looked;
 }
 
 listen(window, "sdpo:status", () => { if (visible() && (open || reading)) refresh(); });

@@ -12,6 +12,7 @@ const LOOKS = ["peek", "flicker"];
 const ASK_AGAIN = "sdpo.ask-again";
 
 let deck = [];
+let inSight = false; // the board was brought into sight since the page was opened
 let history = [];
 let left_out = new Set(); // ids of pairs with an image that can't be shown
 let progress = noProgress();
@@ -87,6 +88,7 @@ function draw() {
   prompt.textContent = pair && !stage.node.hidden ? pair.prompt : "";
   if (shown && shownPair !== pair) {
     stage.show(pair.elements);
+    bringIntoSight();
     shownAt = performance.now();
   }
   if (!shown) stage.clear();
@@ -94,6 +96,13 @@ function draw() {
   root.dataset.pair = shown ? pair.id : "";
   drawHint();
   drawState();
+}
+
+/** A phone takes both images and the buttons, and no more: when the page is opened, what is above is scrolled away. */
+function bringIntoSight() {
+  if (inSight || !visible()) return;
+  inSight = true;
+  if (scrollY === 0 && root.clientWidth < PHONE_PX) root.scrollIntoView({ block: "start" });
 }
 
 function drawHint() {
@@ -284,7 +293,8 @@ function back() {
 
 function onStatus(event) {
   job = event.detail.job;
-  if (!visible()) return;
+  if (!visible()) return void (inSight = false);
+  if (shownPair) bringIntoSight();
   if (deck.length < REFILL_BELOW && (deck.length === 0 || event.detail.counts.open > deck.length)) refill();
   else drawHint();
 }

@@ -107,8 +107,7 @@ function add(vote) {
     type: "button", class: "board-button", text: text.strong, onclick: () => cast(card, vote.choice, 3 - vote.strength),
   });
   const remove = make("button", { type: "button", class: "board-button", onclick: () => (vote.gone ? restore(card) : take(card)) });
-  const when = new Date(vote.at).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
-  const facts = [when, vote.ranked ? text.ranked : "", vote.again ? fill(text.again, { choice: text[vote.again] }) : ""];
+  const facts = [vote.when, vote.ranked ? text.ranked : "", vote.again ? fill(text.again, { choice: text[vote.again] }) : ""];
   const card = { vote, sides, choice, strong, remove };
   card.node = make("li", { class: "review-card" }, make("div", { class: "review-images" }, ...sides),
     make("p", { class: "review-prompt", text: vote.prompt, title: vote.prompt }),

@@ -44,6 +44,6 @@ async function refresh() {
   if (reply?.ok) draw(reply);
 }
 
-listen(window, "sdpo:status", () => { if (visible() || root.hidden) refresh(); });
+listen(window, "sdpo:status", () => { if (element.closest("[role=tabpanel]")?.getClientRects().length) refresh(); }); // hidden while empty
 watch("value", refresh);
 refresh();

@@ -18,9 +18,19 @@ function make(tag, attributes = {}, ...children) {
 /** Call a server function. Gradio resolves to undefined when the network or the server fails; so does this. */
 async function ask(name, message = {}) {
   try {
-    return await server[name](message);
+    return await during(server[name](message));
   } catch {
     return undefined;
+  }
+}
+
+/** Count a promise among what is under way; a page that is still being built is shown when nothing is (arrive.js). */
+async function during(promise) {
+  window.sdpoUnderWay = (window.sdpoUnderWay ?? 0) + 1;
+  try {
+    return await promise;
+  } finally {
+    window.sdpoUnderWay -= 1;
   }
 }
 

@@ -137,6 +137,7 @@ async function poll() {
   const mine = (window.sdpoPoll = Symbol("poll")); // a second run of this script ends the first one's loop
   while (window.sdpoPoll === mine) {
     const reply = await ask("snapshot");
+    root.dataset.answered = "yes";
     if (reply?.error) {
       drawWarnings([reply.error]);
     } else if (reply) {

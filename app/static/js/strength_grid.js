@@ -4,6 +4,7 @@
 let run = "";
 let shown = "";
 let last = null;
+let farewell = ""; // what is said of a grid that was removed, once the next one is shown
 
 const empty = make("p", { class: "sdpo-empty", text: text.empty });
 const caption = make("p", { class: "strengths-caption" });
@@ -15,7 +16,15 @@ const choose = make("button", { type: "button", class: "sdpo-button strengths-ch
 const dialog = make("dialog", { class: "grid-dialog strengths-dialog", "aria-label": text.label, onclick: (event) => { if (event.target === dialog) dialog.close(); } },
   large, largeCaption, make("div", { class: "home-buttons" }, choose,
     make("button", { type: "button", class: "sdpo-button quiet", text: text.close, onclick: () => dialog.close() })));
-root.replaceChildren(empty, caption, said, body, dialog);
+const remove = make("button", { type: "button", class: "sdpo-button quiet strengths-remove", text: text.remove, hidden: true, onclick: async () => {
+  remove.disabled = true;
+  const reply = await ask("remove", { run });
+  remove.disabled = false;
+  farewell = reply?.ok ? reply.sentence : "";
+  say(reply?.sentence ?? reply?.error ?? text.lost, reply?.ok ? "good" : "bad");
+  if (reply?.ok) trigger("removed");
+} });
+root.replaceChildren(empty, caption, said, body, remove, dialog);
 
 function rowName(row) {
   return row.step === null ? text.adapter : fill(text.step, { step: row.step });
@@ -86,6 +95,7 @@ function draw(reply) {
   empty.hidden = reply.rows.length > 0 || Boolean(reply.error);
   empty.textContent = reply.running ? text.waiting : text.empty;
   caption.hidden = body.hidden = reply.rows.length === 0;
+  remove.hidden = !run || reply.running;
   if (!reply.rows.length) return;
   caption.textContent = fill(text.caption, reply);
   body.replaceChildren(table(reply));
@@ -95,7 +105,8 @@ async function refresh() {
   const asked = props.value ?? "";
   if (asked !== run) {
     [run, shown] = [asked, ""];
-    say("");
+    say(farewell, "good");
+    farewell = "";
   }
   if (!asked) return draw({ rows: [], running: false });
   const reply = await ask("shown", { run: asked });

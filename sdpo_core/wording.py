@@ -1,0 +1,19 @@
+"""Numbers as a person reads them, the same on the pages, in a run's messages and in the terminal."""
+
+NOT_CHANGED = "not measurably changed"
+
+
+def signed_percent(share: float) -> str:
+    """`+1.2 %`, `−0.4 %`, and `0.0 %` for what rounds to nothing: there is no −0."""
+    tenths = round(1000 * share)
+    return f"{tenths / 10:+.1f} %".replace("-", "−") if tenths else "0.0 %"
+
+
+def change(share: float, spread: float | None = None) -> str:
+    """A relative change with its uncertainty, as far as that is known: `+1.2 % ± 0.3 %`.
+
+    Where both round to nothing it says so in words: `0.0 % ± 0.0 %` looks like an error of the program.
+    """
+    if round(1000 * share) == 0 and round(1000 * (spread or 0.0)) == 0:
+        return NOT_CHANGED
+    return signed_percent(share) if spread is None else f"{signed_percent(share)} ± {100 * spread:.1f} %"

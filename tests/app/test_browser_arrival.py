@@ -1,0 +1,46 @@
+"""How a page arrives: it stands when it is first seen, and nothing in it jumps afterwards."""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser
+
+from app.main import PAGES
+from tests.app.browsing import RunningStudio, add_pairs, watched_page
+
+pytestmark = pytest.mark.browser
+
+GOOD = 0.1
+"""The layout shift that is counted as good (web.dev/cls)."""
+
+_WATCH = """
+window.shifts = [];
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifts.push(entry.value);
+}).observe({ type: "layout-shift", buffered: true });
+"""
+_SETTLE_MS = 300  # what comes late would come now
+
+
+@pytest.mark.parametrize(
+    ("screen", "tabs"),
+    [
+        ({"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}, [*PAGES]),
+        ({"viewport": {"width": 1280, "height": 900}}, ["vote", "train", "disk"]),
+    ],
+    ids=["phone", "desktop"],
+)
+def test_no_page_jumps_while_it_loads(
+    served: RunningStudio, browser: Browser, screen: dict[str, Any], tabs: list[str]
+) -> None:
+    add_pairs(served, 1)
+    shifts: dict[str, float] = {}
+    with watched_page(browser, served.url, away=True, **screen) as page:
+        page.add_init_script(_WATCH)
+        for tab in tabs:
+            page.goto(f"{served.url}?tab={tab}", wait_until="commit")
+            page.wait_for_selector("html[data-shown]", state="attached")
+            assert page.locator(f"#tab-{tab}-button").get_attribute("aria-selected") == "true"
+            page.wait_for_timeout(_SETTLE_MS)
+            shifts[tab] = page.evaluate("window.shifts.reduce((sum, one) => sum + one, 0)")
+    assert max(shifts.values()) < GOOD, shifts
