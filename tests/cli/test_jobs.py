@@ -283,7 +283,7 @@ def test_adapters_are_listed_described_and_proven(
     assert info["sdpo"]["pairs"] == 5
     told = sdpo("adapter", "info", trained.adapter_path, "--workspace", workspace)
     assert "32 (32 attention)" in told
-    assert f"{info['winner_error']:+.1%} over the reference" in told
+    assert f"{signed_percent(info['winner_error'])} over the reference" in told
     proof = result("adapter", "prove", "mine", "--base", tiny, "--workspace", workspace)
     assert (proof["modules"], proof["matched"], proof["base_matches"]) == (32, 32, True)
     assert main(["adapter", "prove", "mine", "--workspace", str(workspace)]) == 1
