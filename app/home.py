@@ -9,7 +9,7 @@ from app.overview import Overview
 from app.replies import Reply
 from app.studio import WANTED_VOTES, Studio
 from app.text_train import RUN_STATES
-from sdpo_core.errors import RunError, SdpoError
+from sdpo_core.errors import DiskError, RunError, SdpoError
 from sdpo_core.projects.folders import Project
 
 
@@ -83,10 +83,15 @@ class Home:
             for gpu in self._machine.gpus()
         ]
         none = [{"label": text.NO_GPU, "hint": text.NO_GPU_HINT, "share": None}]
-        left = disk(self._studio.workspace)
+        return [*(cards or none), {"label": text.DISK_LABEL, **self._room(), "tab": "disk"}]
+
+    def _room(self) -> Reply:
+        try:
+            left = disk(self._studio.workspace)
+        except DiskError as error:
+            return {"hint": str(error), "share": None}
         hint = text.DISK_HINT.format(free=text.size(left.free_bytes), total=text.size(left.total_bytes))
-        room = {"label": text.DISK_LABEL, "hint": hint, "share": 1 - left.free_bytes / left.total_bytes}
-        return [*(cards or none), {**room, "tab": "disk"}]
+        return {"hint": hint, "share": 1 - left.free_bytes / left.total_bytes}
 
     def _projects(self) -> list[Reply]:
         current = self._studio.projects.current.id

@@ -122,9 +122,9 @@ class Housekeeping:
             raise RunError(text.BUSY)
 
     def _shares(self) -> Reply:
+        free = disk(self._studio.workspace).free_bytes  # first: it says when the workspace is gone
         shares = housekeeping.measure(self._studio.workspace)
         whole = sum(share.size_bytes for share in shares)
-        free = disk(self._studio.workspace).free_bytes
         return {
             "total": text.DISK["total"].format(size=text.size(whole), free=text.size(free)),
             "parts": [self._part(share, share.size_bytes / whole) for share in shares if share.size_bytes],

@@ -20,7 +20,7 @@ import psutil
 from app import text
 from sdpo_core.atomic import disk_errors, write_json
 from sdpo_core.config import GenerateConfig, Settings, repository_root
-from sdpo_core.errors import RunError
+from sdpo_core.errors import DiskError, RunError
 from sdpo_core.training.runs import FINISHED, RunFolder, Status, Verb, list_runs
 
 STOP_WAIT_S = 30.0
@@ -144,6 +144,8 @@ class Jobs:
 
     def _start(self, verb: Verb, config: Settings) -> RunFolder:
         self._make_room()
+        if not self.root.parent.is_dir():  # else the folder of a drive that was taken out would be made anew, elsewhere
+            raise DiskError(text.folder_gone(self.root.parent))
         run = RunFolder.create(self.root, verb, config.model_dump(mode="json"))
         self._spawn(run, verb)
         return run

@@ -7,6 +7,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from app import text
+from sdpo_core.errors import DiskError
+
 _QUERY = ("--query-gpu=name,memory.used,memory.total,utilization.gpu", "--format=csv,noheader,nounits")
 _PATIENCE_S = 5.0
 _AGE_S = 4.0
@@ -50,8 +53,11 @@ class Machine:
 
 
 def disk(folder: Path) -> Disk:
-    """The disk of an existing folder."""
-    usage = shutil.disk_usage(folder)
+    """The disk of a folder; raises `DiskError` when it can't be looked at, as on a drive that was taken out."""
+    try:
+        usage = shutil.disk_usage(folder)
+    except OSError as error:
+        raise DiskError(text.folder_gone(folder)) from error
     return Disk(usage.free, usage.total)
 
 

@@ -69,7 +69,9 @@ class Overview:
     def warnings(self, counts: Counts) -> list[str]:
         """What the person should know before going on."""
         found = [message for message in (gpu_warning(Path(sys.prefix) / "sdpo-setup.json"),) if message]
-        if counts.missing_images:
+        if not self._studio.workspace.is_dir():
+            found.append(text.folder_gone(self._studio.workspace))
+        elif counts.missing_images:
             found.append(text.missing_images(counts.missing_images))
         try:
             self._studio.model()

@@ -8,6 +8,7 @@ Plain words first: what happens, then what to do. Widgets get their strings from
 """
 
 from datetime import datetime
+from pathlib import Path
 
 from app.text_vote import BOARD as BOARD
 from app.text_vote import FOREIGN_PAIR as FOREIGN_PAIR
@@ -192,6 +193,14 @@ def facts(model: str, pairs: int, votes: int, runs: int, adapters: int) -> list[
         ("Runs", f"{runs:,}"),
         ("Adapters", f"{adapters:,}"),
     ]
+
+
+def folder_gone(folder: Path) -> str:
+    """A folder that was there when it was opened."""
+    return (
+        f"The folder {folder} can't be reached: it was moved or deleted, or its drive was taken out. Nothing is "
+        "written elsewhere; bring it back, and everything goes on."
+    )
 
 
 def missing_images(count: int) -> str:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import uuid
 import zipfile
 from pathlib import Path
@@ -15,12 +16,15 @@ from starlette.testclient import TestClient
 from app import project_routes as routes
 from app import text_home as text
 from app.home import Home
+from app.housekeeping import Housekeeping
 from app.machine import Gpu, parse_gpus
 from app.models import chosen_in
 from app.overview import Overview
 from app.project_actions import ProjectActions
 from app.security import LocalGuard
 from app.studio import Studio
+from sdpo_core.config import GenerateConfig
+from sdpo_core.errors import DiskError
 from sdpo_core.projects.folders import FIRST
 from tests.app.helpers import add_pair, wait_for
 
@@ -164,3 +168,24 @@ def test_a_foreign_page_can_send_no_zip(studio: Studio, client: TestClient) -> N
     assert client.get("/sdpo/export/..%2Fstudio.db").status_code == 404
     assert client.get("/sdpo/export/x.zip").status_code == 404
     assert Path(studio.workspace, "studio.db").is_file()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="an open database holds its folder")
+def test_a_workspace_whose_drive_is_taken_out_is_told_and_made_nowhere_else(
+    studio: Studio, home: Home, tmp_path: Path
+) -> None:
+    workspace = studio.workspace
+    away = tmp_path.with_name(f"{tmp_path.name}-away")
+    workspace.rename(away)
+    try:
+        strip = home.snapshot(None)["machine"]
+        assert "its drive was taken out" in strip[-1]["hint"]
+        assert "its drive was taken out" in Housekeeping(studio).snapshot()["error"]
+        (warning,) = Overview(studio).warnings(studio.store.counts())
+        assert warning.startswith(f"The folder {workspace} can't be reached")
+        with pytest.raises(DiskError, match="bring it back, and everything goes on"):
+            studio.jobs.start("generate", GenerateConfig(prompts=("a lake",)))
+        assert not workspace.exists(), "nothing was written where the drive was"
+    finally:
+        away.rename(workspace)
+    assert "free of" in home.snapshot(None)["machine"][-1]["hint"]
