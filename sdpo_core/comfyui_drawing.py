@@ -21,12 +21,13 @@ from sdpo_core.ahead import SEEDS, Wanted, pairs_in_words
 from sdpo_core.atomic import write_json
 from sdpo_core.comfyui_client import Client, NotFound, Unreachable
 from sdpo_core.comfyui_match import CountsFor, adapters_of, clip_skip_of, counts_for
-from sdpo_core.comfyui_queue import Heard, Queue
+from sdpo_core.comfyui_queue import Heard, Picture, Queue
 from sdpo_core.comfyui_slots import Pointed, find_slots
 from sdpo_core.comfyui_workflow import MOST_BYTES, Graph, Workflow, read_graph
 from sdpo_core.config import GenerateConfig
-from sdpo_core.errors import ComfyUIError, SdpoError
+from sdpo_core.errors import ComfyUIError, ImageUnreadable, SdpoError
 from sdpo_core.preferences.images import decode_image
+from sdpo_core.preferences.importers.metadata import values
 from sdpo_core.preferences.prompt_text import prompt_note
 from sdpo_core.preferences.records import AdapterUse, Candidate, MadeWith, Recipe, WorkflowUse
 from sdpo_core.preferences.store import Store
@@ -239,10 +240,17 @@ class _Job:
             if told is not None:
                 pictures = self.queue.pictures(told, self.workflow.image)
                 with contextlib.suppress(NotFound):  # restarted meanwhile, which clears what is only shown
-                    return [decode_image(self._patiently(lambda one=one: self.queue.fetch(one))) for one in pictures]
+                    return [self._decoded(picture) for picture in pictures]
         raise ComfyUIError(
             f"ComfyUI forgot the job {_ATTEMPTS} times: it was restarted, or its queue was cleared. Look at its window."
         )
+
+    def _decoded(self, picture: Picture) -> Image.Image:
+        data = self._patiently(lambda: self.queue.fetch(picture))
+        try:
+            return decode_image(data)
+        except ImageUnreadable as error:
+            raise ComfyUIError(f"ComfyUI drew {values.name(picture.filename)}, which can't be used: {error}") from error
 
     def _ended(self, job: str, message: str) -> dict[str, Any] | None:
         """What became of the job, as its history says; None when it is gone. Takes it out when a stop is asked for."""

@@ -67,9 +67,9 @@ class Queue:
         asked = {"prompt": graph, "client_id": self._client_id, "prompt_id": job}
         told = self._client.ask_json("POST", "/prompt", asked)
         if self._refused(told, image):  # what else the graph gives would still be drawn
-            self.cancel(str(told.get("prompt_id") or job))
+            self.cancel(values.name(told.get("prompt_id")) or job)
             raise ComfyUIError(f"{self._client.url} refuses: {'; '.join(complaints(told))}.")
-        return str(told.get("prompt_id") or job)  # older ones choose the id themselves
+        return values.name(told.get("prompt_id")) or job  # older ones choose the id themselves
 
     def place(self, job: str) -> Place | None:
         """Where the job is in the queue; None when it is not there (any more)."""
@@ -95,7 +95,8 @@ class Queue:
         if values.mapping(told.get("status")).get("status_str") == "error" or (why := reason(told)) == CANCELLED:
             raise ComfyUIError(f"The ComfyUI at {self._client.url} ended the job without an image: {reason(told)}.")
         found = [values.mapping(one) for one in values.items(values.mapping(outputs.get(image)).get("images"))]
-        pictures = [Picture(*(str(one.get(name, "")) for name in Picture._fields)) for one in found]
+        named = [one for one in found if values.text(one.get("filename"))]
+        pictures = [Picture(*(values.text(one.get(name)) for name in Picture._fields)) for one in named]
         if not pictures:
             raise ComfyUIError(
                 f"The ComfyUI at {self._client.url} ended the job, but node {image} gave no image ({why}). Point at "
@@ -177,7 +178,7 @@ class Queue:
 def _entries(listed: Any) -> list[tuple[float, str]]:
     """Number and id of the jobs in a list of the queue."""
     entries = [values.items(entry) for entry in values.items(listed)]
-    return [(values.number(entry[0]) or 0.0, str(entry[1])) for entry in entries if len(entry) > 1]
+    return [(values.number(entry[0]) or 0.0, values.name(entry[1])) for entry in entries if len(entry) > 1]
 
 
 def _heard(message: Mapping[str, Any], job: str) -> Heard | None:

@@ -55,6 +55,8 @@ class ComfyServer:
     half_bad: bool = False  # takes the graph without the node that saves
     no_images: bool = False
     cleared: int = 0  # images that are gone when they are asked for
+    cut: int = 0  # images whose answer breaks off in the middle
+    damaged: int = 0  # images that are none
     forget: int = 0  # jobs that vanish instead of being drawn
     own_ids: bool = False  # as older versions: they choose the job's id, and interrupt whatever runs
     port: int = 0
@@ -312,6 +314,16 @@ class _Handler(BaseHTTPRequestHandler):
             case ["view"] if comfy.cleared:
                 comfy.cleared -= 1
                 self.answer(b"", 404)
+            case ["view"] if comfy.cut:
+                comfy.cut -= 1
+                data = comfy.files[query["filename"]]
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data[:40])
+            case ["view"] if comfy.damaged:
+                comfy.damaged -= 1
+                self.answer(comfy.files[query["filename"]][:40])
             case ["view"] if query["filename"] in comfy.files:
                 self.answer(comfy.files[query["filename"]])
             case _:
