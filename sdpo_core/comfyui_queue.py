@@ -21,6 +21,7 @@ from sdpo_core.preferences.importers.metadata import values
 
 _CONNECT_S = 5.0
 _AGAIN_AFTER_S = 5.0  # until the next attempt to listen
+_MOST_BYTES = 32 * 2**20  # of one message; the largest are previews
 
 
 class Picture(NamedTuple):
@@ -52,7 +53,7 @@ class Queue:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._client_id = uuid.uuid4().hex
-        self._socket: websocket.WebSocket | None = None
+        self._socket: _Listener | None = None
         self._tried_at = -_AGAIN_AFTER_S
 
     # ---------------------------------------------------------------------------------------------------- the job
@@ -143,7 +144,7 @@ class Queue:
         if socket is None:
             return None
         try:
-            socket.settimeout(seconds)
+            socket.allow(seconds)
             data = socket.recv()
         except websocket.WebSocketTimeoutException:
             return None
@@ -159,20 +160,47 @@ class Queue:
         except (ValueError, RecursionError):
             return {}
 
-    def _connected(self) -> websocket.WebSocket | None:
+    def _connected(self) -> "_Listener | None":
         if self._socket is None and time.monotonic() - self._tried_at >= _AGAIN_AFTER_S:
             self._tried_at = time.monotonic()
             address = f"ws{self._client.url.removeprefix('http')}/ws?clientId={self._client_id}"
             with contextlib.suppress(websocket.WebSocketException, OSError, ValueError):
-                self._socket = websocket.create_connection(
-                    address, timeout=_CONNECT_S, suppress_origin=True, redirect_limit=0
-                )
+                listener = _Listener()
+                listener.connect(address, timeout=_CONNECT_S, suppress_origin=True, redirect_limit=0)
+                self._socket = listener
         return self._socket
 
     def _refused(self, told: Mapping[str, Any], image: str) -> bool:
         """Whether the graph was taken without the node whose images are wanted."""
         errors = values.mapping(told.get("node_errors")).values()
         return any(image in values.items(values.mapping(error).get("dependent_outputs")) for error in errors)
+
+
+class _Listener(websocket.WebSocket):
+    """A websocket that neither many small parts nor one endless message can hold up."""
+
+    _until = float("inf")  # on the monotonic clock
+    _bytes_left = _MOST_BYTES
+
+    def allow(self, seconds: float) -> None:
+        """Let the next message take so long; what has come of it by then is kept for the time after."""
+        self.settimeout(seconds)
+        self._until = time.monotonic() + seconds
+
+    def recv(self) -> str | bytes:
+        """The next message."""
+        data = super().recv()
+        self._bytes_left = _MOST_BYTES
+        return data
+
+    def _recv(self, bufsize: int) -> bytes:
+        if time.monotonic() > self._until:
+            raise websocket.WebSocketTimeoutException("time is up")
+        if self._bytes_left <= 0:
+            raise websocket.WebSocketPayloadException("the message is too long")
+        data = super()._recv(bufsize)
+        self._bytes_left -= len(data)
+        return data
 
 
 def _entries(listed: Any) -> list[tuple[float, str]]:

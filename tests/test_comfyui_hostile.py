@@ -1,8 +1,10 @@
 """A ComfyUI that answers badly: wrong kinds, too much, half of it, for ever."""
 
+import contextlib
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -51,6 +53,38 @@ def test_a_refusal_that_breaks_off_is_said() -> None:
         with pytest.raises(ComfyUIError, match="refuses: 400 Bad"):
             Queue(Client(f"http://127.0.0.1:{server.getsockname()[1]}")).length()
         thread.join()
+
+
+@pytest.mark.parametrize(
+    ("first", "part"),
+    [(b"", b"\x89\x01a"), (b"\x81\x7e\xff\xff", b"a"), (b"\x82\x7f" + (1 << 40).to_bytes(8, "big"), b"a" * 2**20)],
+    ids=["pings", "drop by drop", "without an end"],
+)
+def test_a_websocket_that_never_comes_to_an_end_holds_nothing_up(comfy: ComfyServer, first: bytes, part: bytes) -> None:
+    queue = Queue(Client(comfy.url))
+    queue.listen("nobody", 0.1)
+    (listener,) = comfy.listeners.values()
+    enough, sent = threading.Event(), list[int]()
+
+    def flood() -> None:
+        with contextlib.suppress(OSError):
+            listener.wfile.write(first)
+            while not enough.wait(0.005) and sum(sent) < 100 * 2**20:
+                sent.append(listener.wfile.write(part))
+
+    thread = threading.Thread(target=flood)
+    thread.start()
+    started = time.monotonic()
+    timer = threading.Timer(4, enough.set)  # so that it fails, and does not hang
+    timer.start()
+    for _ in range(3):
+        assert queue.listen("nobody", 0.3) is None
+    assert time.monotonic() - started < 3
+    enough.set()
+    timer.cancel()
+    queue.close()
+    thread.join()
+    assert sum(sent) < 60 * 2**20
 
 
 def test_only_addresses_of_the_persons_own_kind_are_asked() -> None:
