@@ -75,8 +75,9 @@ def workflow_of(config: GenerateConfig, run: RunFolder | None = None) -> Workflo
     try:
         with path.open("rb") as file:
             graph = read_graph(file.read(MOST_BYTES + 1))
-    except OSError as error:
-        raise ComfyUIError(f"The workflow {path} can't be read ({error.strerror}). Check the name.") from error
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        why = error.strerror if isinstance(error, OSError) else error
+        raise ComfyUIError(f"The workflow {path} can't be read ({why}). Check the name.") from error
     if kept and path != kept:
         write_json(kept, graph)
     pointed = Pointed(config.prompt_slot, config.negative_slot, config.seed_slot, config.image_node)

@@ -218,11 +218,12 @@ def _holds(found: Any, mark: Any) -> bool:
 
 
 def _exchanged(nodes: dict[str, Node], marks: Mapping[Slot, Any]) -> dict[str, Node]:
-    changed = dict(nodes)
-    for slot, mark in marks.items():
-        node = changed[slot.node]
-        changed[slot.node] = node._replace(inputs={**node.inputs, slot.input: mark})
-    return changed
+    inputs = dict[str, dict[str, Any]]()
+    for slot, mark in marks.items():  # thousands may be of one node, so that each is copied once
+        if slot.node not in inputs:
+            inputs[slot.node] = dict(nodes[slot.node].inputs)
+        inputs[slot.node][slot.input] = mark
+    return {**nodes, **{number: nodes[number]._replace(inputs=changed) for number, changed in inputs.items()}}
 
 
 def _pointed_node(graph: Graph, written: str) -> str:

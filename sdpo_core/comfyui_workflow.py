@@ -21,6 +21,7 @@ MOST_BYTES = 16 * 2**20
 """Largest file that is read as a workflow."""
 
 _MOST_NODES = 3000
+_DEEPEST = 50
 _SHOWN = 60  # characters of a text in a sentence
 _PICTURES = (b"\x89PNG\r\n\x1a\n", b"RIFF")
 
@@ -209,11 +210,23 @@ def _checked(number: str, found: Any) -> dict[str, Any]:
             "ComfyUI choose Workflow > Export (API)."
         )
     try:
-        json.dumps(inputs, allow_nan=False)
+        json.dumps([number, kind, inputs], allow_nan=False, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise ComfyUIError("This workflow holds half a character. Export it from ComfyUI again.") from error
     except ValueError as error:
         raise ComfyUIError(f"Node {number} ({kind}) holds a number that is none (NaN or infinity). Mend it.") from error
+    if _is_deep(inputs):
+        raise ComfyUIError(f"Node {number} ({kind}) holds lists in lists, more than {_DEEPEST} deep. Mend it.")
     title = values.name(values.mapping(node.get("_meta")).get("title"))
     return {"class_type": kind, "inputs": inputs, **({"_meta": {"title": title}} if title else {})}
+
+
+def _is_deep(found: Any) -> bool:
+    """Whether lists and objects lie in each other deeper than any workflow has them."""
+    layer = [found]
+    for _ in range(_DEEPEST):
+        layer = [one for each in layer for one in (*values.mapping(each).values(), *values.items(each))]
+    return bool(layer)
 
 
 def _listed(slots: Iterable[Slot]) -> str:

@@ -363,6 +363,7 @@ def test_a_plan_says_what_was_found_and_draws_nothing(
         (None, ["--prompt-slot", "99.text"], "has no 99.text"),
         (None, ["--seed-slot", "6.text"], "6.text holds"),
         (None, ["--image-node", "99"], "has no node 99"),
+        (None, ["--workflow", "a\0b"], "can't be read (embedded null byte)"),
     ],
 )
 def test_a_workflow_that_can_not_be_used_begins_no_run(
