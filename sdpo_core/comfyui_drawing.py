@@ -176,8 +176,9 @@ class _Job:
         """The images of one run of the workflow, out of the store where they came before."""
         graph = self.workflow.filled(prompt, self.config.negative, seed)
         told = self.workflow.read(graph)
-        text = told.prompt if prompt.strip() in told.prompt else prompt  # with what the workflow adds to it
-        negative = told.negative or self.config.negative
+        found, own = self.workflow.read_texts, self.config.negative
+        text = told.prompt if found[0] and prompt.strip() in told.prompt else prompt  # with what the workflow adds
+        negative = told.negative if not own or (found[1] and own.strip() in told.negative) else own
         known = self._known(text, negative, seed)
         if known:
             self.step += self._steps

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sdpo_core.comfyui_workflow import Graph, Slot, Workflow, quoted
+from sdpo_core.comfyui_workflow import Graph, Slot, Workflow, quoted, upstream_of
 from sdpo_core.errors import ComfyUIError
 from sdpo_core.preferences.importers.metadata.comfyui import samples
 from sdpo_core.preferences.importers.metadata.graph import Node, as_link, of_prompt
@@ -43,7 +43,7 @@ def find_slots(graph: Graph, pointed: Pointed | None = None) -> Workflow:
     pointed = pointed or Pointed()
     nodes, problems = of_prompt(graph), list[str]()
     image = _pointed_node(graph, pointed.image) if pointed.image else _image_node(nodes, problems)
-    upstream = _upstream(nodes, image)
+    upstream = upstream_of(nodes, image)
     samplers = [number for number in upstream if samples(nodes[number])][:_MOST_SAMPLERS]
     finder = _Finder(graph, nodes, upstream, samplers)
     prompt, problem = finder.texts("positive", pointed.prompt)
@@ -193,18 +193,6 @@ def _image_node(nodes: Mapping[str, Node], problems: list[str]) -> str:
         named = ", ".join(f"{number} ({nodes[number].kind})" for number in savers[:_MOST_NAMED])
         problems.append(f"This workflow gives images in several places. Point at one node: {named}.")
     return ""
-
-
-def _upstream(nodes: Mapping[str, Node], start: str) -> list[str]:
-    """`start` and all nodes on the ways up from it, the nearest first."""
-    found = [start] if start in nodes else []
-    seen = set(found)
-    for number in found:  # grows on the way
-        for _, link in nodes[number].links():
-            if link.node in nodes and link.node not in seen:
-                seen.add(link.node)
-                found.append(link.node)
-    return found
 
 
 def _aim(nodes: dict[str, Node], sampler: str, side: Side) -> str:
