@@ -237,7 +237,11 @@ class _Job:
             def put(job: str = job, tries: Any = tries) -> str:
                 return self.queue.put(graph, self.workflow.image, job, again=next(tries) > 0)
 
-            job = self._patiently(put)
+            try:
+                job = self._patiently(put)
+            except Stopped:  # it may be there, although no answer came
+                self._take_out(job)
+                raise
             told = self._ended(job, f"ComfyUI draws “{prompt}”.")
             if told is not None:
                 pictures = self.queue.pictures(told, self.workflow.image)

@@ -57,6 +57,7 @@ class ComfyServer:
     cleared: int = 0  # images that are gone when they are asked for
     cut: int = 0  # images whose answer breaks off in the middle
     damaged: int = 0  # images that are none
+    lost: bool = False  # takes a job, and answers no more
     forget: int = 0  # jobs that vanish instead of being drawn
     own_ids: bool = False  # as older versions: they choose the job's id, and interrupt whatever runs
     port: int = 0
@@ -334,7 +335,10 @@ class _Handler(BaseHTTPRequestHandler):
         if self.comfy.answers:
             self.answer(self.comfy.answer_body, self.comfy.answers)
         elif self.path == "/prompt":
-            self.answer(*self.comfy.take(asked))
+            told = self.comfy.take(asked)
+            if self.comfy.lost:
+                self.comfy.answers = 503
+            self.answer(*(told if not self.comfy.lost else ({}, 503)))
         elif self.path == "/queue":
             self.comfy.delete(asked.get("delete", []))
             self.answer(b"")

@@ -1,7 +1,7 @@
 """What is recorded of images that a ComfyUI drew: the texts that drew them, also where the graph's reader is lost."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from sdpo_core.comfyui_drawing import run_comfy
 from sdpo_core.config import GenerateConfig
 from sdpo_core.preferences.records import Candidate
 from sdpo_core.preferences.store import Store
-from sdpo_core.training.runs import Reporter, RunFolder
+from sdpo_core.training.runs import Reporter, RunFolder, Status
 from tests.comfy_server import ComfyServer, running
 from tests.preferences.comfy_graphs import Graph, node, sampling, simple
 
@@ -23,16 +23,35 @@ def comfy() -> Iterator[ComfyServer]:
         yield server
 
 
-def draw(comfy: ComfyServer, folder: Path, graph: Graph, **settings: Any) -> list[Candidate]:
+def draw(
+    comfy: ComfyServer,
+    folder: Path,
+    graph: Graph,
+    on_status: Callable[[Status], None] = lambda _: None,
+    **settings: Any,
+) -> list[Candidate]:
     """All images that are in the store after a drawing, the newest first."""
     file = folder / "mine.json"
     file.write_text(json.dumps(graph))
     asked = {"prompts": ("a lake",), "seed": 7, "comfy": comfy.url, "workflow": str(file), **settings}
     config = GenerateConfig.parse(asked)
     run = RunFolder.create(folder / "w" / "runs", "generate", config.model_dump(mode="json"))
-    run_comfy(config, run, folder / "w", Reporter(run, "generate", 0))
+    run_comfy(config, run, folder / "w", Reporter(run, "generate", 0, on_status))
     with Store(folder / "w") as store:
         return store.candidates()
+
+
+def test_a_job_whose_answer_was_lost_is_taken_out_by_a_stop(comfy: ComfyServer, tmp_path: Path) -> None:
+    comfy.lost = True
+    comfy.occupy()
+
+    def stop(status: Status) -> None:
+        if comfy.answers:
+            next(RunFolder.open(path) for path in (tmp_path / "w" / "runs").iterdir()).signal("stop")
+            comfy.answers = None
+
+    draw(comfy, tmp_path, simple(), on_status=stop)
+    assert (len(comfy.queued), len(comfy.deleted)) == (1, 1)
 
 
 def mixed(side: str) -> Graph:
