@@ -230,7 +230,7 @@ def _pointed_slot(graph: Graph, written: str, kind: type[str] | type[int]) -> Sl
     splits = (Slot(".".join(parts[:i]), ".".join(parts[i:])) for i in range(1, len(parts)))
     slot = next((one for one in splits if one.node in graph and one.input in graph[one.node]["inputs"]), None)
     if slot is None:
-        here = next((number for number in graph if written.startswith((f"{number}.", number))), None)
+        here = next((number for number in graph if f"{written}.".startswith(f"{number}.")), None)
         inputs = f" Node {here} has: {', '.join(graph[here]['inputs'])}." if here else ""
         raise ComfyUIError(f"The workflow has no {written}. Expected a node and its input, such as 6.text.{inputs}")
     value = graph[slot.node]["inputs"][slot.input]

@@ -382,6 +382,7 @@ def test_a_workflow_that_can_not_be_used_begins_no_run(
     [
         ({"comfy": "http://x"}, "comfy needs workflow"),
         ({"workflow": "x"}, "workflow belongs to comfy"),
+        ({"comfy": "http://x", "workflow": "y", "seed_slot": [""]}, "seed_slot.0 is missing. Expected: Where the seed"),
         ({"comfy": "http://x", "workflow": "y", "sampler": "euler"}, "sampler is the workflow's own"),
         ({"comfy": "http://x", "workflow": "y", "adapter": "mine"}, "adapter is the workflow's own"),
     ],

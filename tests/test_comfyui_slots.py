@@ -325,6 +325,13 @@ def test_a_graph_of_thousands_of_equal_values_is_read_in_seconds() -> None:
     assert time.monotonic() - started < 20
 
 
+@pytest.mark.parametrize("written", ["6", "6.txet"])
+def test_a_node_without_its_input_is_told_what_it_has(written: str) -> None:
+    graph = {"61": node("X", other=1), **simple(), "6.": node("Y", more=1)}
+    with pytest.raises(ComfyUIError, match=re.escape(f"has no {written}. Expected") + ".* Node 6 has: text, clip"):
+        find_slots(graph, Pointed(prompt=(written,)))
+
+
 def test_a_node_of_thousands_of_equal_values_is_read_in_seconds() -> None:
     graph = simple()
     graph["6"]["inputs"].update({f"text_{i}": graph["6"]["inputs"]["text"] for i in range(30_000)})
