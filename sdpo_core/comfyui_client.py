@@ -51,7 +51,7 @@ class Client:
             parts.netloc.encode("idna")  # as it will be when it is asked
         except ValueError as error:
             raise ComfyUIError(
-                f"{url} is no address of a ComfyUI. Expected one such as http://127.0.0.1:8188."
+                f"“{url}” is no address of a ComfyUI. Expected one such as http://127.0.0.1:8188."
             ) from error
         # No proxy reaches this machine itself.
         direct = [urllib.request.ProxyHandler({})] if parts.hostname in _LOOPBACK else []
