@@ -73,12 +73,16 @@ class ComfyDraw:
         self._lock = threading.Lock()
 
     def settings(self) -> dict[str, Any] | None:
-        """Settings of `GenerateConfig` that let a ComfyUI draw; None where this machine does. Raises `ConfigError`."""
+        """Settings of `GenerateConfig` that let a ComfyUI draw; None where this machine does.
+
+        Raises `ConfigError` without a workflow and `ComfyUIError` without an address.
+        """
         choice = self._choice()
         if not choice.on:
             return None
         if not choice.workflow:
             raise ConfigError(text.NO_WORKFLOW)
+        Client(choice.url)
         return self._settings_of(choice)
 
     # ------------------------------------------------------------------------------------------------------ the page
@@ -121,13 +125,14 @@ class ComfyDraw:
             return told
         try:
             settings = self._settings_of(choice)
+            client = Client(choice.url, _ANSWER_S)
             config = GenerateConfig.parse({"prompts": ("x",), "model": self._models.source(), **settings})
             workflow = workflow_of(config)
         except SdpoError as error:
             return {**told, "problems": [str(error)]}
         notes, problems = list[str](), list(workflow.problems)
         if ask:
-            there = look(Client(choice.url, _ANSWER_S), workflow, config)
+            there = look(client, workflow, config)
             notes, problems = list(there.notes), [*problems, *there.problems]
         return {**told, "found": _rows(workflow), "notes": notes, "problems": problems}
 

@@ -21,6 +21,7 @@ from sdpo_core.atomic import write_bytes
 from sdpo_core.errors import ComfyUIError
 from sdpo_core.files.adapter_info import read_adapter_info
 from sdpo_core.preferences.images import decode_image
+from sdpo_core.preferences.importers.metadata import values
 
 _ANSWER_S = 30.0
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -28,6 +29,7 @@ _AWAY = (502, 503, 504)  # what stands before a server that is not there
 _LOOK_EVERY_S = 0.5
 _MOST_BYTES = 64 * 2**20
 _SIZE_PX = {"sd15": 512, "sd20": 768, "sdxl": 1024}
+_MOST_COMPLAINTS = 8
 CANCELLED = "it was cancelled there"
 _PROMPT = "a lighthouse on a cliff at dawn, oil painting"
 _SEED, _STEPS, _GUIDANCE = 20261121, 12, 6.0
@@ -41,9 +43,16 @@ class Client:
     def __init__(self, url: str, answer_s: float = _ANSWER_S) -> None:
         """`answer_s` is how long an answer may take."""
         self._answer_s = answer_s
-        parts = urllib.parse.urlsplit(url if "://" in url else f"http://{url}")
-        if parts.scheme not in ("http", "https") or not _has_host(parts) or "@" in parts.netloc:
-            raise ComfyUIError(f"{url} is no address of a ComfyUI. Expected one such as http://127.0.0.1:8188.")
+        try:
+            parts = urllib.parse.urlsplit(url if "://" in url else f"http://{url}")
+            if parts.scheme not in ("http", "https") or not _has_host(parts) or "@" in parts.netloc:
+                raise ValueError
+            parts.path.encode("ascii")
+            parts.netloc.encode("idna")  # as it will be when it is asked
+        except ValueError as error:
+            raise ComfyUIError(
+                f"“{url}” is no address of a ComfyUI. Expected one such as http://127.0.0.1:8188."
+            ) from error
         # No proxy reaches this machine itself.
         direct = [urllib.request.ProxyHandler({})] if parts.hostname in _LOOPBACK else []
         self._opener = urllib.request.build_opener(_StayHere, *direct)
@@ -126,6 +135,8 @@ class Client:
         try:
             with self._opener.open(request, timeout=self._answer_s) as reply:
                 data = reply.read(_MOST_BYTES + 1)
+                if reply.length and len(data) <= _MOST_BYTES:
+                    raise Unreachable(f"{self.url} broke off in the middle of an answer.")
         except urllib.error.HTTPError as error:
             with error:  # it is the reply, and holds the connection
                 if error.code in _AWAY:
@@ -295,8 +306,8 @@ def reason(told: Mapping[str, Any]) -> str:
             for message in messages:
                 match message:
                     case ["execution_error", {"exception_message": str(words), **at}]:
-                        node = f"node {at['node_id']} ({at.get('node_type')}): " if at.get("node_id") else ""
-                        return node + " ".join(words.split())
+                        number, kind = values.name(at.get("node_id")), values.name(at.get("node_type"))
+                        return _words(f"node {number} ({kind}): {words}" if number else words)
                     case ["execution_interrupted", *_]:
                         return CANCELLED
                     case _:
@@ -310,15 +321,15 @@ def _refusal(error: urllib.error.HTTPError) -> str:
     """ComfyUI's own words about a graph that it does not take."""
     try:
         told: Any = json.loads(error.read(_MOST_BYTES))
-    except (ValueError, OSError, RecursionError):
-        return f"{error.code} {error.reason}"
+    except (ValueError, OSError, RecursionError, HTTPException):
+        return _words(f"{error.code} {error.reason}")
     match told:
         case {"error": {"message": str(message), **more}}:
             details = str(more.get("details") or "")
             first = f"{message.rstrip('.')} ({details})" if details.startswith("Node ID") else message
         case _:
             first = f"{error.code} {error.reason}"
-    return "; ".join([first, *complaints(told)])
+    return "; ".join([_words(first), *complaints(told)])
 
 
 def complaints(told: Any) -> list[str]:
@@ -329,9 +340,15 @@ def complaints(told: Any) -> list[str]:
             for number, node in nodes.items():
                 match node:
                     case {"class_type": str(kind), "errors": [{"message": str(message), "details": str(details)}, *_]}:
-                        words.append(f"node {number} ({kind}): {message} {details}".strip())
+                        words.append(_words(f"node {number} ({kind}): {message} {details}"))
                     case _:
                         continue
         case _:
             pass
-    return words
+    more = [f"and {len(words) - _MOST_COMPLAINTS} more nodes"] if len(words) > _MOST_COMPLAINTS else []
+    return words[:_MOST_COMPLAINTS] + more
+
+
+def _words(told: str) -> str:
+    """What a server says, as it is shown: one line of at most 500 characters, all of which can be printed."""
+    return "".join(letter for letter in values.name(told) if letter.isprintable())

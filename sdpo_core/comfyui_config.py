@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-_Slots = tuple[Annotated[str, Field(min_length=3, max_length=500)], ...]
+_Slots = tuple[Annotated[str, Field(min_length=1, max_length=500)], ...]
 _NOT_WITH_COMFY = (
     *("sampler", "sampling_steps", "guidance", "clip_skip", "adapter", "strength", "adapter_branch"),
     *("device", "precision", "prediction_type"),

@@ -21,12 +21,13 @@ from sdpo_core.ahead import SEEDS, Wanted, pairs_in_words
 from sdpo_core.atomic import write_json
 from sdpo_core.comfyui_client import Client, NotFound, Unreachable
 from sdpo_core.comfyui_match import CountsFor, adapters_of, clip_skip_of, counts_for
-from sdpo_core.comfyui_queue import Heard, Queue
+from sdpo_core.comfyui_queue import Heard, Picture, Queue
 from sdpo_core.comfyui_slots import Pointed, find_slots
 from sdpo_core.comfyui_workflow import MOST_BYTES, Graph, Workflow, read_graph
 from sdpo_core.config import GenerateConfig
-from sdpo_core.errors import ComfyUIError, SdpoError
+from sdpo_core.errors import ComfyUIError, ImageUnreadable, SdpoError
 from sdpo_core.preferences.images import decode_image
+from sdpo_core.preferences.importers.metadata import values
 from sdpo_core.preferences.prompt_text import prompt_note
 from sdpo_core.preferences.records import AdapterUse, Candidate, MadeWith, Recipe, WorkflowUse
 from sdpo_core.preferences.store import Store
@@ -74,8 +75,9 @@ def workflow_of(config: GenerateConfig, run: RunFolder | None = None) -> Workflo
     try:
         with path.open("rb") as file:
             graph = read_graph(file.read(MOST_BYTES + 1))
-    except OSError as error:
-        raise ComfyUIError(f"The workflow {path} can't be read ({error.strerror}). Check the name.") from error
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        why = error.strerror if isinstance(error, OSError) else error
+        raise ComfyUIError(f"The workflow {path} can't be read ({why}). Check the name.") from error
     if kept and path != kept:
         write_json(kept, graph)
     pointed = Pointed(config.prompt_slot, config.negative_slot, config.seed_slot, config.image_node)
@@ -174,8 +176,9 @@ class _Job:
         """The images of one run of the workflow, out of the store where they came before."""
         graph = self.workflow.filled(prompt, self.config.negative, seed)
         told = self.workflow.read(graph)
-        text = told.prompt if prompt.strip() in told.prompt else prompt  # with what the workflow adds to it
-        negative = told.negative or self.config.negative
+        found, own = self.workflow.read_texts, self.config.negative
+        text = told.prompt if found[0] and prompt.strip() in told.prompt else prompt  # with what the workflow adds
+        negative = told.negative if not own or (found[1] and own.strip() in told.negative) else own
         known = self._known(text, negative, seed)
         if known:
             self.step += self._steps
@@ -234,15 +237,26 @@ class _Job:
             def put(job: str = job, tries: Any = tries) -> str:
                 return self.queue.put(graph, self.workflow.image, job, again=next(tries) > 0)
 
-            job = self._patiently(put)
+            try:
+                job = self._patiently(put)
+            except Stopped:  # it may be there, although no answer came
+                self._take_out(job)
+                raise
             told = self._ended(job, f"ComfyUI draws “{prompt}”.")
             if told is not None:
                 pictures = self.queue.pictures(told, self.workflow.image)
                 with contextlib.suppress(NotFound):  # restarted meanwhile, which clears what is only shown
-                    return [decode_image(self._patiently(lambda one=one: self.queue.fetch(one))) for one in pictures]
+                    return [self._decoded(picture) for picture in pictures]
         raise ComfyUIError(
             f"ComfyUI forgot the job {_ATTEMPTS} times: it was restarted, or its queue was cleared. Look at its window."
         )
+
+    def _decoded(self, picture: Picture) -> Image.Image:
+        data = self._patiently(lambda: self.queue.fetch(picture))
+        try:
+            return decode_image(data)
+        except ImageUnreadable as error:
+            raise ComfyUIError(f"ComfyUI drew {values.name(picture.filename)}, which can't be used: {error}") from error
 
     def _ended(self, job: str, message: str) -> dict[str, Any] | None:
         """What became of the job, as its history says; None when it is gone. Takes it out when a stop is asked for."""

@@ -38,10 +38,12 @@ def counts_for(client: Client, workflow: Workflow, source: str) -> CountsFor:
         known = read_header(info.path, ModelError)[1] if info.path.is_file() else {}
     except ModelError as error:
         return _none(f"The workflow draws with {drawn_with}, and the chosen model can't be read ({error})")
-    if info.is_demo or info.path.stem.casefold() != drawn_with.casefold():
+    if info.is_demo or values.file_name(info.path.name).casefold() != drawn_with.casefold():
         return _none(f"The workflow draws with {drawn_with}, and the chosen model is {info.name}")
+    if len(workflow.models) > 1:
+        return _none(f"The workflow draws with several models, {', '.join(workflow.models)}")
     told = _header(client, workflow)
-    if known and told and known != told:
+    if info.path.is_file() and told and known != told:
         return _none(f"The workflow's {drawn_with} has the chosen model's name, and is another file")
     return CountsFor(info.sha256, f"Its images count for {info.name}, the chosen model: the workflow draws with it.")
 

@@ -21,6 +21,7 @@ from sdpo_core.preferences.importers.metadata import values
 
 _CONNECT_S = 5.0
 _AGAIN_AFTER_S = 5.0  # until the next attempt to listen
+_MOST_BYTES = 32 * 2**20  # of one message; the largest are previews
 
 
 class Picture(NamedTuple):
@@ -52,7 +53,7 @@ class Queue:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._client_id = uuid.uuid4().hex
-        self._socket: websocket.WebSocket | None = None
+        self._socket: _Listener | None = None
         self._tried_at = -_AGAIN_AFTER_S
 
     # ---------------------------------------------------------------------------------------------------- the job
@@ -67,9 +68,9 @@ class Queue:
         asked = {"prompt": graph, "client_id": self._client_id, "prompt_id": job}
         told = self._client.ask_json("POST", "/prompt", asked)
         if self._refused(told, image):  # what else the graph gives would still be drawn
-            self.cancel(str(told.get("prompt_id") or job))
+            self.cancel(values.name(told.get("prompt_id")) or job)
             raise ComfyUIError(f"{self._client.url} refuses: {'; '.join(complaints(told))}.")
-        return str(told.get("prompt_id") or job)  # older ones choose the id themselves
+        return values.name(told.get("prompt_id")) or job  # older ones choose the id themselves
 
     def place(self, job: str) -> Place | None:
         """Where the job is in the queue; None when it is not there (any more)."""
@@ -95,7 +96,8 @@ class Queue:
         if values.mapping(told.get("status")).get("status_str") == "error" or (why := reason(told)) == CANCELLED:
             raise ComfyUIError(f"The ComfyUI at {self._client.url} ended the job without an image: {reason(told)}.")
         found = [values.mapping(one) for one in values.items(values.mapping(outputs.get(image)).get("images"))]
-        pictures = [Picture(*(str(one.get(name, "")) for name in Picture._fields)) for one in found]
+        named = [one for one in found if values.text(one.get("filename"))]
+        pictures = [Picture(*(values.text(one.get(name)) for name in Picture._fields)) for one in named]
         if not pictures:
             raise ComfyUIError(
                 f"The ComfyUI at {self._client.url} ended the job, but node {image} gave no image ({why}). Point at "
@@ -142,7 +144,7 @@ class Queue:
         if socket is None:
             return None
         try:
-            socket.settimeout(seconds)
+            socket.allow(seconds)
             data = socket.recv()
         except websocket.WebSocketTimeoutException:
             return None
@@ -158,14 +160,14 @@ class Queue:
         except (ValueError, RecursionError):
             return {}
 
-    def _connected(self) -> websocket.WebSocket | None:
+    def _connected(self) -> "_Listener | None":
         if self._socket is None and time.monotonic() - self._tried_at >= _AGAIN_AFTER_S:
             self._tried_at = time.monotonic()
             address = f"ws{self._client.url.removeprefix('http')}/ws?clientId={self._client_id}"
             with contextlib.suppress(websocket.WebSocketException, OSError, ValueError):
-                self._socket = websocket.create_connection(
-                    address, timeout=_CONNECT_S, suppress_origin=True, redirect_limit=0
-                )
+                listener = _Listener()
+                listener.connect(address, timeout=_CONNECT_S, suppress_origin=True, redirect_limit=0)
+                self._socket = listener
         return self._socket
 
     def _refused(self, told: Mapping[str, Any], image: str) -> bool:
@@ -174,10 +176,37 @@ class Queue:
         return any(image in values.items(values.mapping(error).get("dependent_outputs")) for error in errors)
 
 
+class _Listener(websocket.WebSocket):
+    """A websocket that neither many small parts nor one endless message can hold up."""
+
+    _until = float("inf")  # on the monotonic clock
+    _bytes_left = _MOST_BYTES
+
+    def allow(self, seconds: float) -> None:
+        """Let the next message take so long; what has come of it by then is kept for the time after."""
+        self.settimeout(seconds)
+        self._until = time.monotonic() + seconds
+
+    def recv(self) -> str | bytes:
+        """The next message."""
+        data = super().recv()
+        self._bytes_left = _MOST_BYTES
+        return data
+
+    def _recv(self, bufsize: int) -> bytes:
+        if time.monotonic() > self._until:
+            raise websocket.WebSocketTimeoutException("time is up")
+        if self._bytes_left <= 0:
+            raise websocket.WebSocketPayloadException("the message is too long")
+        data = super()._recv(bufsize)
+        self._bytes_left -= len(data)
+        return data
+
+
 def _entries(listed: Any) -> list[tuple[float, str]]:
     """Number and id of the jobs in a list of the queue."""
     entries = [values.items(entry) for entry in values.items(listed)]
-    return [(values.number(entry[0]) or 0.0, str(entry[1])) for entry in entries if len(entry) > 1]
+    return [(values.number(entry[0]) or 0.0, values.name(entry[1])) for entry in entries if len(entry) > 1]
 
 
 def _heard(message: Mapping[str, Any], job: str) -> Heard | None:

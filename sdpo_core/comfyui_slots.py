@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sdpo_core.comfyui_workflow import Graph, Slot, Workflow, quoted
+from sdpo_core.comfyui_workflow import Graph, Slot, Workflow, quoted, upstream_of
 from sdpo_core.errors import ComfyUIError
 from sdpo_core.preferences.importers.metadata.comfyui import samples
 from sdpo_core.preferences.importers.metadata.graph import Node, as_link, of_prompt
@@ -43,7 +43,7 @@ def find_slots(graph: Graph, pointed: Pointed | None = None) -> Workflow:
     pointed = pointed or Pointed()
     nodes, problems = of_prompt(graph), list[str]()
     image = _pointed_node(graph, pointed.image) if pointed.image else _image_node(nodes, problems)
-    upstream = _upstream(nodes, image)
+    upstream = upstream_of(nodes, image)
     samplers = [number for number in upstream if samples(nodes[number])][:_MOST_SAMPLERS]
     finder = _Finder(graph, nodes, upstream, samplers)
     prompt, problem = finder.texts("positive", pointed.prompt)
@@ -195,18 +195,6 @@ def _image_node(nodes: Mapping[str, Node], problems: list[str]) -> str:
     return ""
 
 
-def _upstream(nodes: Mapping[str, Node], start: str) -> list[str]:
-    """`start` and all nodes on the ways up from it, the nearest first."""
-    found = [start] if start in nodes else []
-    seen = set(found)
-    for number in found:  # grows on the way
-        for _, link in nodes[number].links():
-            if link.node in nodes and link.node not in seen:
-                seen.add(link.node)
-                found.append(link.node)
-    return found
-
-
 def _aim(nodes: dict[str, Node], sampler: str, side: Side) -> str:
     walk, node = Walk(nodes), nodes[sampler]
     return walk.conditioning(walk.node(node.link("guider")) or node, side)
@@ -218,11 +206,12 @@ def _holds(found: Any, mark: Any) -> bool:
 
 
 def _exchanged(nodes: dict[str, Node], marks: Mapping[Slot, Any]) -> dict[str, Node]:
-    changed = dict(nodes)
-    for slot, mark in marks.items():
-        node = changed[slot.node]
-        changed[slot.node] = node._replace(inputs={**node.inputs, slot.input: mark})
-    return changed
+    inputs = dict[str, dict[str, Any]]()
+    for slot, mark in marks.items():  # thousands may be of one node, so that each is copied once
+        if slot.node not in inputs:
+            inputs[slot.node] = dict(nodes[slot.node].inputs)
+        inputs[slot.node][slot.input] = mark
+    return {**nodes, **{number: nodes[number]._replace(inputs=changed) for number, changed in inputs.items()}}
 
 
 def _pointed_node(graph: Graph, written: str) -> str:
@@ -241,7 +230,7 @@ def _pointed_slot(graph: Graph, written: str, kind: type[str] | type[int]) -> Sl
     splits = (Slot(".".join(parts[:i]), ".".join(parts[i:])) for i in range(1, len(parts)))
     slot = next((one for one in splits if one.node in graph and one.input in graph[one.node]["inputs"]), None)
     if slot is None:
-        here = next((number for number in graph if written.startswith((f"{number}.", number))), None)
+        here = next((number for number in graph if f"{written}.".startswith(f"{number}.")), None)
         inputs = f" Node {here} has: {', '.join(graph[here]['inputs'])}." if here else ""
         raise ComfyUIError(f"The workflow has no {written}. Expected a node and its input, such as 6.text.{inputs}")
     value = graph[slot.node]["inputs"][slot.input]

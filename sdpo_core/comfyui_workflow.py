@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 from sdpo_core.errors import ComfyUIError
 from sdpo_core.preferences.containers import read_texts
 from sdpo_core.preferences.importers.metadata import values
-from sdpo_core.preferences.importers.metadata.comfyui import told_by
-from sdpo_core.preferences.importers.metadata.graph import of_prompt
+from sdpo_core.preferences.importers.metadata.comfyui import samples, told_by
+from sdpo_core.preferences.importers.metadata.graph import Node, of_prompt
+from sdpo_core.preferences.importers.metadata.graph_walk import Walk
 from sdpo_core.preferences.records import MadeWith
 
 Graph = dict[str, dict[str, Any]]
@@ -21,6 +22,9 @@ MOST_BYTES = 16 * 2**20
 """Largest file that is read as a workflow."""
 
 _MOST_NODES = 3000
+_DEEPEST = 50
+_MOST_SAMPLERS = 50
+_MARKS = "⟦sdpo prompt⟧", "⟦sdpo negative⟧"  # texts that no workflow holds
 _SHOWN = 60  # characters of a text in a sentence
 _PICTURES = (b"\x89PNG\r\n\x1a\n", b"RIFF")
 
@@ -66,6 +70,14 @@ class Workflow:
     def model(self) -> Slot | None:
         """Where the name of the model stands that it draws with."""
         return self._named(self.told.model) if self.told.model else None
+
+    @cached_property
+    def models(self) -> tuple[str, ...]:
+        """The names of all models that the samplers on the ways to the image draw with."""
+        nodes = of_prompt(self.graph)
+        walk, samplers = Walk(nodes), [nodes[one] for one in upstream_of(nodes, self.image) if samples(nodes[one])]
+        starts = [node for one in samplers[:_MOST_SAMPLERS] for node in (one, walk.node(one.link("guider"))) if node]
+        return tuple(dict.fromkeys(name for start in starts for name in walk.models(start)[0]))
 
     def lora(self, name: str) -> str:
         """A LoRA's name as the workflow writes it, with folder and suffix."""
@@ -113,14 +125,22 @@ class Workflow:
         return _read(graph, self.sampler)
 
     @cached_property
+    def read_texts(self) -> tuple[bool, bool]:
+        """Whether `read` finds the prompt, and the negative prompt, that were filled in: where a person pointed at a
+        text that no link seems to lead to, it tells another one.
+        """
+        told = self.read(self.filled(_MARKS[0], _MARKS[1], 0))
+        return _MARKS[0] in told.prompt, _MARKS[1] in told.negative
+
+    @cached_property
     def sha256(self) -> str:
         """Hash of everything that is not filled in: the same for the same workflow, whatever stands in its slots."""
+        filled = (*self.prompt, *(self.negative if self.read_texts[1] else ()), *self.seed)
         bare = {
             number: {
                 "class_type": node["class_type"],
                 "inputs": {
-                    name: None if Slot(number, name) in (*self.prompt, *self.negative, *self.seed) else value
-                    for name, value in node["inputs"].items()
+                    name: None if Slot(number, name) in filled else value for name, value in node["inputs"].items()
                 },
             }
             for number, node in self.graph.items()
@@ -209,11 +229,35 @@ def _checked(number: str, found: Any) -> dict[str, Any]:
             "ComfyUI choose Workflow > Export (API)."
         )
     try:
-        json.dumps(inputs, allow_nan=False)
+        json.dumps([number, kind, inputs], allow_nan=False, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise ComfyUIError("This workflow holds half a character. Export it from ComfyUI again.") from error
     except ValueError as error:
         raise ComfyUIError(f"Node {number} ({kind}) holds a number that is none (NaN or infinity). Mend it.") from error
+    if _is_deep(inputs):
+        raise ComfyUIError(f"Node {number} ({kind}) holds lists in lists, more than {_DEEPEST} deep. Mend it.")
     title = values.name(values.mapping(node.get("_meta")).get("title"))
     return {"class_type": kind, "inputs": inputs, **({"_meta": {"title": title}} if title else {})}
+
+
+def _is_deep(found: Any) -> bool:
+    """Whether lists and objects lie in each other deeper than any workflow has them."""
+    layer = [found]
+    for _ in range(_DEEPEST):
+        layer = [one for each in layer for one in (*values.mapping(each).values(), *values.items(each))]
+    return bool(layer)
+
+
+def upstream_of(nodes: Mapping[str, Node], start: str) -> list[str]:
+    """`start` and all nodes on the ways up from it, the nearest first."""
+    found = [start] if start in nodes else []
+    seen = set(found)
+    for number in found:  # grows on the way
+        for _, link in nodes[number].links():
+            if link.node in nodes and link.node not in seen:
+                seen.add(link.node)
+                found.append(link.node)
+    return found
 
 
 def _listed(slots: Iterable[Slot]) -> str:

@@ -384,5 +384,5 @@ def _sentence(cls: type[BaseModel], problem: Any) -> str:
     if problem["type"] == "tuple_type":
         message = "Input should be a list, even of one"
     elif problem["type"] == "string_too_short":
-        return f"{name} is missing. Expected: {cls.model_fields[name].description}".replace("\n", " ")
+        return f"{name} is missing. Expected: {cls.model_fields[problem['loc'][0]].description}".replace("\n", " ")
     return f"{name}: {message} (got {problem['input']!r})."

@@ -55,6 +55,9 @@ class ComfyServer:
     half_bad: bool = False  # takes the graph without the node that saves
     no_images: bool = False
     cleared: int = 0  # images that are gone when they are asked for
+    cut: int = 0  # images whose answer breaks off in the middle
+    damaged: int = 0  # images that are none
+    lost: bool = False  # takes a job, and answers no more
     forget: int = 0  # jobs that vanish instead of being drawn
     own_ids: bool = False  # as older versions: they choose the job's id, and interrupt whatever runs
     port: int = 0
@@ -312,6 +315,16 @@ class _Handler(BaseHTTPRequestHandler):
             case ["view"] if comfy.cleared:
                 comfy.cleared -= 1
                 self.answer(b"", 404)
+            case ["view"] if comfy.cut:
+                comfy.cut -= 1
+                data = comfy.files[query["filename"]]
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data[:40])
+            case ["view"] if comfy.damaged:
+                comfy.damaged -= 1
+                self.answer(comfy.files[query["filename"]][:40])
             case ["view"] if query["filename"] in comfy.files:
                 self.answer(comfy.files[query["filename"]])
             case _:
@@ -322,7 +335,10 @@ class _Handler(BaseHTTPRequestHandler):
         if self.comfy.answers:
             self.answer(self.comfy.answer_body, self.comfy.answers)
         elif self.path == "/prompt":
-            self.answer(*self.comfy.take(asked))
+            told = self.comfy.take(asked)
+            if self.comfy.lost:
+                self.comfy.answers = 503
+            self.answer(*(told if not self.comfy.lost else ({}, 503)))
         elif self.path == "/queue":
             self.comfy.delete(asked.get("delete", []))
             self.answer(b"")

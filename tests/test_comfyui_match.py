@@ -19,6 +19,7 @@ from tests.comfy_server import ComfyServer, running
 from tests.files.test_load_proof import attention, write
 from tests.original_layout import essentials
 from tests.preferences.comfy_graphs import node, sampling, simple
+from tests.tiny_model import build_tiny_pipeline
 
 HASH = {"sshs_model_hash": "abc"}
 
@@ -57,6 +58,33 @@ def test_a_model_counts_by_its_name_unless_the_headers_contradict(comfy: ComfySe
     comfy.metadata["checkpoints/sd15\\dream.safetensors"] = {"modelspec.title": "Nightmare"}
     found = counts_for(client, workflow, str(checkpoint))
     assert (found.sha256, "is another file" in found.sentence) == ("", True)
+    save_file(essentials("sd15"), checkpoint)
+    assert counts_for(client, workflow, str(checkpoint)).sha256 == "", "ours has no header, and ComfyUI's has"
+
+
+def test_a_folder_with_dots_in_its_name_is_that_model_and_no_other(comfy: ComfyServer, tmp_path: Path) -> None:
+    client, model = Client(comfy.url), build_tiny_pipeline(tmp_path / "dream-v1.5")
+    assert counts_for(client, drawing_with("dream-v1.5.safetensors"), str(model)).sha256
+    assert not counts_for(client, drawing_with("dream-v1.safetensors"), str(model)).sha256
+
+
+def test_images_of_several_models_count_for_none(comfy: ComfyServer, checkpoint: Path) -> None:
+    other = node("CheckpointLoaderSimple", ckpt_name="other.safetensors")
+    unused = drawing_with("dream.safetensors", **{"40": other})
+    assert counts_for(Client(comfy.url), unused, str(checkpoint)).sha256
+    merged = simple()
+    merged["4"]["inputs"]["ckpt_name"] = "dream.safetensors"
+    merged |= {"40": other, "41": node("ModelMergeSimple", model1=["4", 0], model2=["40", 0], ratio=0.5)}
+    sampling(merged, model=["41", 0])
+    second = simple()
+    second["4"]["inputs"]["ckpt_name"] = "dream.safetensors"
+    refiner = {**second["3"]["inputs"], "model": ["40", 0], "latent_image": ["3", 0], "denoise": 0.5}
+    second |= {"40": other, "42": node("KSampler", **refiner)}
+    second["8"]["inputs"]["samples"] = ["42", 0]
+    for graph in (merged, second):
+        found = counts_for(Client(comfy.url), find_slots(graph), str(checkpoint))
+        assert found.sha256 == ""
+        assert "other" in found.sentence, found.sentence
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import io
 import json
 import random
+import re
 import time
 from typing import Any
 
@@ -322,3 +323,33 @@ def test_a_graph_of_thousands_of_equal_values_is_read_in_seconds() -> None:
     started = time.monotonic()
     found(graph)
     assert time.monotonic() - started < 20
+
+
+@pytest.mark.parametrize("written", ["6", "6.txet"])
+def test_a_node_without_its_input_is_told_what_it_has(written: str) -> None:
+    graph = {"61": node("X", other=1), **simple(), "6.": node("Y", more=1)}
+    with pytest.raises(ComfyUIError, match=re.escape(f"has no {written}. Expected") + ".* Node 6 has: text, clip"):
+        find_slots(graph, Pointed(prompt=(written,)))
+
+
+def test_a_node_of_thousands_of_equal_values_is_read_in_seconds() -> None:
+    graph = simple()
+    graph["6"]["inputs"].update({f"text_{i}": graph["6"]["inputs"]["text"] for i in range(30_000)})
+    started = time.process_time()
+    found(graph)
+    assert time.process_time() - started < 3
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (json.loads("[" * 900 + "]" * 900), "Node 6 (CLIPTextEncode) holds lists in lists"),
+        ("a \ud800 lake", "holds half a character"),
+        (float("nan"), "Node 6 (CLIPTextEncode) holds a number that is none"),
+    ],
+)
+def test_a_node_that_can_not_be_sent_is_refused(value: Any, words: str) -> None:
+    graph = simple()
+    graph["6"]["inputs"]["more"] = value
+    with pytest.raises(ComfyUIError, match=re.escape(words)):
+        read_graph(json.dumps(graph).encode())

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,16 @@ def test_what_comfyui_says_is_asked_for_on_a_button(studio: Studio) -> None:
         comfy.nodes.discard("VAEDecode")
         assert "lacks nodes of this workflow: VAEDecode" in studio.comfy.look(wish(url=comfy.url))["problems"][0]
     assert "No ComfyUI answers" in studio.comfy.look(wish(url=comfy.url))["problems"][0]
-    assert "is no address" in studio.comfy.look(wish(url="file:///etc/passwd"))["error"]
+    assert "is no address" in studio.comfy.look(wish(url="file:///etc/passwd"))["problems"][0]
+
+
+@pytest.mark.parametrize("url", ["", "http://[::1", "ftp://x"])
+def test_an_address_that_is_none_is_told_at_once(studio: Studio, url: str) -> None:
+    studio.comfy.take(sent(small()))
+    words = f"“{url}” is no address of a ComfyUI"
+    assert words in studio.comfy.choose(wish(url=url))["problems"][0]
+    with pytest.raises(ComfyUIError, match=re.escape(words)):
+        studio.draw(FORM)
 
 
 def test_what_is_not_clear_is_pointed_at(studio: Studio) -> None:

@@ -201,20 +201,25 @@ class Walk:
 
     def model(self, start: Node) -> tuple[str, tuple[NamedLora, ...]]:
         """The name of the model that `start` samples with, and the LoRAs that it passes through, nearest first."""
+        models, loras = self.models(start)
+        return (models[0] if models else ""), loras
+
+    def models(self, start: Node) -> tuple[tuple[str, ...], tuple[NamedLora, ...]]:
+        """The same with the names of all models, which may be merged on the way."""
         self._visits_left = _MOST_VISITS
-        model, found = "", list[NamedLora | None]()
+        models, found = list[str](), list[NamedLora | None]()
         waiting, seen = [start], set[str]()
         while waiting:
             node = waiting.pop(0)
             found += _loras(node)
-            model = model or _model_name(node)
+            models.append(_model_name(node))
             for name, link in node.links():
                 leads = name in PIPES or name in ("unet", "ckpt", "") or "lora" in name or _MODELS.fullmatch(name)
                 above = self._visit(link, 0) if leads and link.node not in seen else None
                 if above:
                     seen.add(link.node)
                     waiting.append(above)
-        return model, values.loras(*found)
+        return tuple(dict.fromkeys(filter(None, models))), values.loras(*found)
 
     def _visit(self, link: Link, depth: int) -> Node | None:
         """The node behind a link, while the budget lasts."""
