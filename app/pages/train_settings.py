@@ -30,6 +30,7 @@ class TrainSettings:
                 elem_id="train-preset",
                 interactive=True,
             )
+            taken = gr.State(text_train.NO_PRESET)  # the preset that the fields were filled from last
             info = text_train.ROUND_TWO_INFO
             self.start = choice(text.FIELD_LABELS["continue_from"], "train-continue_from", info=info)
         self._forms = [_form(_USUAL)]
@@ -61,7 +62,9 @@ class TrainSettings:
 
         def take_preset(values: Values) -> Updates:
             name = values[preset]
-            return self.fill({} if name == text_train.NO_PRESET else read_preset(name).values)
+            if name == values[taken]:  # Tab only went past; an answer now would empty what was typed since
+                return {}
+            return {taken: name} | self.fill({} if name == text_train.NO_PRESET else read_preset(name).values)
 
         def write_down(values: Values) -> Updates:
             return {toml: settings_text(studio.train_settings(self.values(values)))}
@@ -75,7 +78,7 @@ class TrainSettings:
             return {toml: str(values[file] or "")[:_LONGEST_TOML]}
 
         filled = [*self.fields]
-        preset.input(told(take_preset), {preset}, filled, **BUSY)
+        preset.input(told(take_preset), {preset, taken}, [*filled, taken], **BUSY)
         write.click(told(write_down), self.fields, [toml], **BUSY)
         read.click(told(read_back), {toml}, filled, **BUSY)
         # What a file says is shown before it is understood, so that a slip in it can be put right.

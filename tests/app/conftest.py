@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from app.jobs import Jobs
 from app.studio import Studio
+from sdpo_core.preferences.store import Store
 from tests.app.browsing import BROWSER_FLAGS, RunningStudio, running, watched_page
 from tests.app.helpers import FAKE_JOB, end_processes
 
@@ -47,3 +48,12 @@ def browser(browser_path: str) -> Iterator[Browser]:
 def page(served: RunningStudio, browser: Browser) -> Iterator[Page]:
     with watched_page(browser, served.url, viewport={"width": 1280, "height": 900}) as page:
         yield page
+
+
+@pytest.fixture
+def votable(served: RunningStudio) -> RunningStudio:
+    """The studio; what an earlier test left open is skipped, so that the next pair is the test's own first one."""
+    with Store(served.workspace) as store:
+        for pair in store.open_pairs(purpose="train", limit=1000):
+            store.vote(f"left over {pair.id}", pair.id, "skip")
+    return served

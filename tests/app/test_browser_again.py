@@ -140,7 +140,7 @@ def test_the_whole_path_with_keys_alone(studio: RunningStudio, browser: Browser)
         wait_board(page, "d.done === '3' && d.pending === '0'")
         press_on(page, "#tab-train-button")
         press_on(page, "#train-advanced button")
-        page.wait_for_timeout(500)
+        page.wait_for_timeout(1500)  # see `open_settings`; a busy machine mounts the fields late
         type_into(page, "#train-steps input", "3")
         expect(page.locator("#train-plan")).to_contain_text("3 steps")
         tab_to(page, "#tab-train-button")  # once round the page

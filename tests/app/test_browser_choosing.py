@@ -18,15 +18,6 @@ BOARD = "#train-board .sdpo-board"
 MARKUP = "<img src=x onerror=alert(1)> ${1 + 1} {{value}}"
 
 
-@pytest.fixture
-def votable(served: RunningStudio) -> RunningStudio:
-    """The studio; whatever an earlier test left open is skipped, so that every test begins with its own pairs."""
-    with Store(served.workspace) as store:
-        for pair in store.open_pairs(purpose="train", limit=1000):
-            store.vote(f"left over {pair.id}", pair.id, "skip")
-    return served
-
-
 def votes(studio: RunningStudio) -> list[Vote]:
     """The standing votes, oldest first."""
     with Store(studio.workspace) as store:

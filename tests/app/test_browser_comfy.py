@@ -1,21 +1,26 @@
 """Drawing with a ComfyUI in a real browser, with a small ComfyUI on a port of its own."""
 
 import json
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, expect
 
 from sdpo_core.preferences.store import Store
-from tests.app.browsing import RunningStudio, barriers, open_tab, wait_job
-from tests.comfy_server import running
+from tests.app.browsing import RunningStudio, barriers, open_tab, running, wait_job, watched_page
+from tests.comfy_server import running as running_comfy
 from tests.test_comfyui_drawing import small
 
 pytestmark = pytest.mark.browser
 
 
-def test_a_pair_is_drawn_with_a_workflow_that_was_pasted(page: Page, served: RunningStudio) -> None:
-    with running() as comfy:
-        open_tab(page, served, "generate")
+def test_a_pair_is_drawn_with_a_workflow_that_was_pasted(browser: Browser, tmp_path: Path) -> None:
+    with (
+        running(RunningStudio(tmp_path / "workspace")) as studio,
+        running_comfy() as comfy,
+        watched_page(browser, studio.url) as page,
+    ):
+        open_tab(page, studio, "generate")
         panel = page.locator("#comfy-draw")
         panel.locator(".comfy-panel > summary").click()
         panel.locator("textarea").fill(json.dumps({"nodes": [], "links": []}))
@@ -36,10 +41,10 @@ def test_a_pair_is_drawn_with_a_workflow_that_was_pasted(page: Page, served: Run
         page.click("#generate-start")
         wait_job(page, "generate", "done")
         assert comfy.texts() == ["a paper boat"] * 2
-        with Store(served.workspace) as store:
+        with Store(studio.workspace) as store:
             assert "a paper boat" in {candidate.prompt for candidate in store.candidates(limit=2)}
         page.reload(wait_until="domcontentloaded")  # what was chosen is still there
         expect(panel.locator(".comfy-name")).to_contain_text("pasted workflow")
         expect(panel.locator("#comfy-use")).to_be_checked()
-        panel.locator("#comfy-use").uncheck()  # other tests share this studio
+        panel.locator("#comfy-use").uncheck()
         expect(panel.locator(".comfy-panel > summary .chip")).to_be_hidden()

@@ -1,6 +1,6 @@
 """The studio in a real browser, with what is missing, broken or hostile. The last test ends the studio.
 
-Runs after test_browser.py, on the same studio.
+Runs on a studio that other files' tests have used too.
 """
 
 import re
@@ -33,14 +33,14 @@ pytestmark = pytest.mark.browser
 # --- what is missing or broken ---------------------------------------------------------------------------------------
 
 
-def test_deleted_and_corrupt_images_are_left_out(served: RunningStudio, page: Page) -> None:
-    ids = add_pairs(served, 3)
-    with Store(served.workspace) as store:
+def test_deleted_and_corrupt_images_are_left_out(votable: RunningStudio, page: Page) -> None:
+    ids = add_pairs(votable, 3)
+    with Store(votable.workspace) as store:
         store.image_path(store.pair(ids[0]).left).unlink()
         corrupt = store.image_path(store.pair(ids[1]).right)
         kept = corrupt.read_bytes()
         corrupt.write_bytes(b"this is no image")
-    open_tab(page, served, "vote")
+    open_tab(page, votable, "vote")
     wait_board(page, f"d.pair === '{ids[2]}'")
     expect(page.locator(".board-said").first).to_have_text(str(text.BOARD["gone"]))
     expect(page.locator(".top-warnings")).to_contain_text("1 image is gone")
@@ -49,7 +49,7 @@ def test_deleted_and_corrupt_images_are_left_out(served: RunningStudio, page: Pa
     corrupt.write_bytes(kept)
     page.reload(wait_until="domcontentloaded")
     vote_left_until_nothing_waits(page)
-    with Store(served.workspace) as store:  # an image that a vote names goes too; the plan says so
+    with Store(votable.workspace) as store:  # an image that a vote names goes too; the plan says so
         store.image_path(store.pair(ids[2]).left).unlink()
     page.click("#tab-train-button")
     expect(page.locator("#train-plan")).to_contain_text("pairs can train")
