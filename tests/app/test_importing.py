@@ -27,6 +27,7 @@ from tests.test_importing import parameters
 @pytest.fixture
 def real_jobs(tmp_path: Path) -> Jobs:
     """The real job `import`, which is quick."""
+    (tmp_path / "workspace").mkdir()  # as the open project's is
     return Jobs(tmp_path / "workspace")
 
 
