@@ -63,7 +63,7 @@ class TrainSettings:
         def take_preset(values: Values) -> Updates:
             name = values[preset]
             if name == values[taken]:  # Tab only went past; an answer now would empty what was typed since
-                return {}
+                return {taken: name}
             return {taken: name} | self.fill({} if name == text_train.NO_PRESET else read_preset(name).values)
 
         def write_down(values: Values) -> Updates:

@@ -268,10 +268,11 @@ def test_a_preset_fills_the_fields_and_the_next_one_starts_afresh(page: BuiltPag
     found = page.fire("train-preset", "input", train_preset="quick")
     assert found[page.component("train-steps")] == 40
     assert found[page.component("train-scope")] == "pair"
-    assert page.fire("train-preset", "input") == {}, "Tab went past it: what was typed in the fields stays"
-    filled = [block for block in found if isinstance(block, gr.State)]
-    assert [found[block] for block in filled] == ["quick"]
-    filled[0].value = "quick"
+    (taken,) = (block for block in found if isinstance(block, gr.State))
+    assert found[taken] == "quick"
+    past = page.fire("train-preset", "input", train_preset=text_train.NO_PRESET)
+    assert past == {taken: text_train.NO_PRESET}, "Tab went past it: what was typed in the fields stays"
+    taken.value = "quick"
     found = page.fire("train-preset", "input", train_preset=text_train.NO_PRESET)
     assert found[page.component("train-steps")] == ""
 
