@@ -82,7 +82,7 @@ class ComfyDraw:
             return None
         if not choice.workflow:
             raise ConfigError(text.NO_WORKFLOW)
-        Client(choice.url)
+        Client(choice.url)  # an empty address would be left out of the settings as one that was not given
         return self._settings_of(choice)
 
     # ------------------------------------------------------------------------------------------------------ the page

@@ -25,8 +25,7 @@ from app.project_votes import ProjectJudgeVotes, ProjectRankVotes, ProjectTrainV
 from app.projects import StudioProjects
 from app.review import Review
 from app.waiting import RunQueue
-from sdpo_core.comfyui_client import Client
-from sdpo_core.comfyui_drawing import workflow_of
+from sdpo_core.comfyui_drawing import require_usable
 from sdpo_core.config import DownloadConfig, JudgeConfig, TrainConfig, steps_for_pairs
 from sdpo_core.errors import AdapterError, ConfigError, DataError, RunError, SdpoError, StoreError
 from sdpo_core.evaluation.judge import Verdict, verdict
@@ -162,8 +161,7 @@ class Studio:
         settings = {name: value for name, value in form.items() if name != "model"}
         config = generate_config(settings, info, _threads(info))
         if config.comfy:
-            Client(config.comfy)  # checks the address; nobody is asked yet
-            workflow_of(config).require(negative=bool(config.negative))
+            require_usable(config)
         return self.jobs.generate(config)
 
     def newest_images(self, limit: int = 60) -> list[dict[str, str]]:

@@ -12,7 +12,7 @@ POLL_S = 0.1
 """How often a job that waits looks whether it should stop."""
 
 _LOOK_S = 0.5  # how often the pairs that wait are counted
-SEEDS = 2**32
+SEED_COUNT = 2**32
 
 
 class Wanted:
@@ -38,10 +38,9 @@ class Wanted:
         `Stopped`.
         """
         idle_since = time.monotonic()
-        while self.missing <= 0:
-            waiting = self._ahead - self.missing
+        while self.missing == 0:
             self._reporter.total = step
-            self._reporter.say(step, f"{waiting} pairs wait for you. More are drawn as you vote. {note}".strip())
+            self._reporter.say(step, f"{self._ahead} pairs wait for you. More are drawn as you vote. {note}".strip())
             pause = time.monotonic() + _LOOK_S
             while time.monotonic() < pause:
                 if self._reporter.stop_requested():
@@ -61,7 +60,7 @@ def training_waits(run: RunFolder, since: float) -> bool:
 
 def wording_seed(config: GenerateConfig) -> int:
     """What the wordings of prompts follow from."""
-    return secrets.randbelow(SEEDS) if config.seed is None else config.seed
+    return secrets.randbelow(SEED_COUNT) if config.seed is None else config.seed
 
 
 def pairs_in_words(made: list[int]) -> str:

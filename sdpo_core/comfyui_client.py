@@ -18,6 +18,7 @@ from typing import Any, cast
 from PIL import ImageChops, ImageStat
 
 from sdpo_core.atomic import write_bytes
+from sdpo_core.comfyui_workflow import Graph
 from sdpo_core.errors import ComfyUIError
 from sdpo_core.files.adapter_info import read_adapter_info
 from sdpo_core.preferences.images import decode_image
@@ -33,8 +34,6 @@ _MOST_COMPLAINTS = 8
 CANCELLED = "it was cancelled there"
 _PROMPT = "a lighthouse on a cliff at dawn, oil painting"
 _SEED, _STEPS, _GUIDANCE = 20261121, 12, 6.0
-
-Graph = dict[str, dict[str, Any]]
 
 
 class Client:
@@ -85,9 +84,8 @@ class Client:
         missing = list[str]()
         for kind in sorted(set(kinds)):
             with contextlib.suppress(NotFound):  # a name that no address can hold
-                missing += (
-                    [] if kind in self.ask_json("GET", f"/object_info/{urllib.parse.quote(kind, safe='')}") else [kind]
-                )
+                if kind not in self.ask_json("GET", f"/object_info/{urllib.parse.quote(kind, safe='')}"):
+                    missing.append(kind)
         return missing
 
     def image(self, graph: Graph, timeout_s: float, on_wait: Callable[[float], None] = lambda _: None) -> bytes:

@@ -7,7 +7,6 @@ has come, so whatever happens there, what came is kept, and the same run folder 
 import contextlib
 import itertools
 import json
-import secrets
 import time
 import uuid
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from typing import Any, TypeVar
 
 from PIL import Image
 
-from sdpo_core.ahead import SEEDS, Wanted, pairs_in_words
+from sdpo_core.ahead import SEED_COUNT, Wanted, pairs_in_words, wording_seed
 from sdpo_core.atomic import write_json
 from sdpo_core.comfyui_client import Client, NotFound, Unreachable
 from sdpo_core.comfyui_match import CountsFor, adapters_of, clip_skip_of, counts_for
@@ -82,6 +81,12 @@ def workflow_of(config: GenerateConfig, run: RunFolder | None = None) -> Workflo
         write_json(kept, graph)
     pointed = Pointed(config.prompt_slot, config.negative_slot, config.seed_slot, config.image_node)
     return find_slots(graph, pointed).sized(config.size_px)
+
+
+def require_usable(config: GenerateConfig) -> None:
+    """Raise `ComfyUIError` for an address that is none or a workflow that can't be used; nobody is asked."""
+    Client(config.comfy or "")
+    workflow_of(config).require(negative=bool(config.negative))
 
 
 @dataclass
@@ -153,7 +158,7 @@ class _Job:
         neighbour: Candidate | None = None
         came = 0
         for number in range(index * count, (index + 1) * count):
-            images = self._images(prompt, (self.seed + number) % SEEDS)
+            images = self._images(prompt, (self.seed + number) % SEED_COUNT)
             self.surplus += max(0, came + len(images) - count)
             for candidate in images[: count - came]:
                 if neighbour:
@@ -349,7 +354,7 @@ def _seed(config: GenerateConfig, run: RunFolder) -> int:
     try:
         return int(json.loads(path.read_text(encoding="utf-8"))["seed"])
     except FileNotFoundError:
-        seed = secrets.randbelow(2**32)
+        seed = wording_seed(config)
         write_json(path, {"seed": seed})
         return seed
     except (ValueError, KeyError, TypeError) as error:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from sdpo_core.ahead import POLL_S, SEEDS, Wanted, pairs_in_words, training_waits, wording_seed
+from sdpo_core.ahead import POLL_S, SEED_COUNT, Wanted, pairs_in_words, training_waits, wording_seed
 from sdpo_core.config import GenerateConfig
 from sdpo_core.errors import AdapterError, ConfigError, SdpoError
 from sdpo_core.files.hashing import sha256_file
@@ -228,5 +228,5 @@ def _steps(config: GenerateConfig) -> int:
 
 def _seeds(config: GenerateConfig, first: int, count: int) -> list[int]:
     if config.seed is None:
-        return [secrets.randbelow(SEEDS) for _ in range(count)]
-    return [(config.seed + first + i) % SEEDS for i in range(count)]
+        return [secrets.randbelow(SEED_COUNT) for _ in range(count)]
+    return [(config.seed + first + i) % SEED_COUNT for i in range(count)]

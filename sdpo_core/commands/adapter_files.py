@@ -92,7 +92,7 @@ def convert(paths: Sequence[Path], options: Mapping[str, Any], out: Output) -> i
     family, layers = _layers(source, options)
     weights = read_weights(source, layers)
     facts = {**(read_adapter_info(source).sdpo or {}), "converted_from": weights.layout}
-    layout = LAYOUTS[options["layout"] or "kohya"]
+    layout = _layout(options)
     save_weights(target, weights, base=_base(weights.metadata, family), facts=facts, title=target.stem, layout=layout)
     copy_preview(source, target)
     sentence = f"{len(weights.modules)} layers of {source.name} ({weights.layout}) were written to {target} ({layout})."
@@ -121,9 +121,7 @@ def merge(paths: Sequence[Path], options: Mapping[str, Any], out: Output) -> int
     used = [{"name": path.stem, "weight": factor} for path, factor in zip(paths, factors, strict=True)]
     base = _base(parts[0][0].metadata, family)
     facts = {"family": family, "merged_from": used, "rank": weights.ranks[-1]}
-    save_weights(
-        target, weights, base=base, facts=facts, title=target.stem, layout=LAYOUTS[options["layout"] or "kohya"]
-    )
+    save_weights(target, weights, base=base, facts=facts, title=target.stem, layout=_layout(options))
     rank = weights.ranks[-1]
     sentence = f"{len(paths)} adapters were merged into {target}, rank {rank}; {lost:.1%} of the change was lost."
     return _told(target, family, layers, sentence, out)
@@ -170,6 +168,10 @@ def _target(options: Mapping[str, Any]) -> Path:
     if target.exists():
         raise AdapterError(f"{target} exists. Choose another name, or remove it first.")
     return target
+
+
+def _layout(options: Mapping[str, Any]) -> str:
+    return LAYOUTS[options["layout"] or "kohya"]
 
 
 def _base(metadata: Mapping[str, str], family: Family) -> Any:

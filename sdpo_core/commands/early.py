@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sdpo_core.commands import generating
+from sdpo_core.comfyui_drawing import require_usable
 from sdpo_core.config import DownloadConfig, GenerateConfig, GridConfig, JudgeConfig, Settings, TrainConfig
 from sdpo_core.evaluation.grid_plan import rows_of
 from sdpo_core.hub.plan import required_hub_id
@@ -20,7 +20,7 @@ def refuse_early(settings: Settings, workspace: Path) -> None:
             for prompt in settings.prompts:
                 count_wordings(prompt)
             if settings.comfy is not None:
-                generating.check(settings)
+                require_usable(settings)
             adapter = settings.adapter
         case JudgeConfig() | GridConfig():
             adapter = settings.adapter

@@ -27,12 +27,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plan", action="store_true", help="with --comfy: say what was found there, and draw nothing")
 
 
-def check(config: GenerateConfig) -> None:
-    """Raise `ComfyUIError` for a workflow that can't be used, before a run begins."""
-    Client(str(config.comfy))
-    workflow_of(config).require(negative=bool(config.negative))
-
-
 def tell_plan(config: GenerateConfig, out: Output) -> int:
     """Say what a workflow would be given, and what its ComfyUI says to it."""
     if config.comfy is None:
