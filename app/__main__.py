@@ -16,6 +16,7 @@ from typing import Any
 from app import text, text_phone
 from app.lock import StudioLock
 from app.security import LOOPBACK_HOSTS
+from sdpo_core.collector import collector_waits
 from sdpo_core.config import repository_root
 from sdpo_core.errors import SdpoError
 
@@ -65,7 +66,7 @@ def _serve(workspace: Path, here: str, port: int, url: str, host: str, *, open_b
     """Answer at `here`, an address of this machine alone, and at `host` in the network when that is another one."""
     _prepare_environment(workspace)
     # Gradio is imported here, after the environment is set and after everything that can be refused was.
-    with _no_interface_files():
+    with collector_waits(), _no_interface_files():
         from app.housekeeping import keep_copies
         from app.inbox import watch
         from app.lan import Lan

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from sdpo_core import __version__
+from sdpo_core.collector import collector_waits
 from sdpo_core.commands import (
     adapter,
     download,
@@ -282,7 +283,9 @@ def _run_job(verb: Verb, run: RunFolder, workspace: Path, out: Output, *, speaks
         try:
             config = JOBS[verb].parse(run.config())
             elsewhere = isinstance(config, GenerateConfig) and config.comfy is not None
-            _entry(verb, draws_elsewhere=elsewhere)(config, run, workspace, reporter)
+            with collector_waits():
+                job = _entry(verb, draws_elsewhere=elsewhere)
+            job(config, run, workspace, reporter)
         except SdpoError as error:
             _fail(run, verb, str(error))
             return out.error(error, run=str(run.path))

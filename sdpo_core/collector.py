@@ -1,0 +1,20 @@
+"""Python's garbage collector while a program is loaded."""
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def collector_waits() -> Iterator[None]:
+    """Import much without the garbage collector: it would look at all that is loaded so far again and again.
+
+    That is a fifth of the seconds that torch or Gradio take. What was loaded stays as long as the process, so the
+    collector need not look at it later either.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
