@@ -34,7 +34,7 @@ class Overview:
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
         self._lock = threading.Lock()
-        self._counts: Counts | None = None
+        self._looked: tuple[Counts, int] | None = None
         self._recount_at = 0.0
         self._counted = studio.workspace
 
@@ -52,27 +52,31 @@ class Overview:
             "facts": text.facts(self._model_name(), counts.pairs, counts.votes, len(trained), counts.adapters),
             "counts": {"candidates": counts.candidates, "pairs": counts.pairs, "open": counts.open_pairs},
             "next": {"text": step.text, "button": step.button, "tab": step.tab} if step else None,
-            "warnings": self.warnings(counts),
+            "warnings": self.warnings(),
         }
 
     def counts(self) -> Counts:
         """How much the workspace holds; at most a moment old."""
+        return self._look()[0]
+
+    def _look(self) -> tuple[Counts, int]:
+        """The counts, and how many images are gone."""
         with self._lock:
             now = time.monotonic()
-            if self._counts is None or now >= self._recount_at or self._counted != self._studio.workspace:
+            if self._looked is None or now >= self._recount_at or self._counted != self._studio.workspace:
                 self._counted = self._studio.workspace
-                self._counts = self._studio.store.counts()
+                self._looked = self._studio.store.counts(), self._studio.store.missing_images()
                 took_s = time.monotonic() - now
                 self._recount_at = now + max(_COUNTS_AGE_S, took_s / _COUNTS_SHARE)
-            return self._counts
+            return self._looked
 
-    def warnings(self, counts: Counts) -> list[str]:
+    def warnings(self) -> list[str]:
         """What the person should know before going on."""
         found = [message for message in (gpu_warning(Path(sys.prefix) / "sdpo-setup.json"),) if message]
         if not self._studio.workspace.is_dir():
             found.append(text.folder_gone(self._studio.workspace))
-        elif counts.missing_images:
-            found.append(text.missing_images(counts.missing_images))
+        elif missing := self._look()[1]:
+            found.append(text.missing_images(missing))
         try:
             self._studio.model()
         except SdpoError as error:

@@ -173,11 +173,14 @@ class Studio:
     # ------------------------------------------------------------------------------------------------------- train
 
     def plan(self, form: Mapping[str, Any]) -> Plan:
-        """What `train` would do with this form now; raises `SdpoError` when a setting or the model is impossible."""
+        """What `train` would do with this form now; raises `SdpoError` when a setting or the model is impossible.
+
+        Images need only be there: the run itself reads each and says which are damaged.
+        """
         info = self.model()
         config = self._train_config(form, info)
         start = sha256_remembered(self.store.adapter_file(config.continue_from)) if config.continue_from else None
-        pairs = training_pairs(self.store, info.sha256, config.pairs_from, start)
+        pairs = training_pairs(self.store, info.sha256, config.pairs_from, start, read_images=False)
         split = split_held_out(pairs.usable, config.held_out_fraction, config.seed)
         steps = config.steps or steps_for_pairs(len(split.train))
         found = estimate(self.jobs.root, config)

@@ -40,7 +40,6 @@ class Counts:
     both_bad: int
     skipped: int
     adapters: int
-    missing_images: int  # recorded images whose file is gone
 
 
 def count(database: Database, images: ImageFolder, purpose: Purpose) -> Counts:
@@ -64,19 +63,17 @@ def count(database: Database, images: ImageFolder, purpose: Purpose) -> Counts:
             " WHERE standing_vote_id IS NULL AND purpose = ?",
             (purpose,),
         ).fetchall()
-    missing = _missing_images(database, images)
     return Counts(
         prompts=prompts,
         candidates=candidates,
         pairs=pairs,
-        open_pairs=sum(missing.isdisjoint(both) for both in images_of_open),
+        open_pairs=sum(images.has(left) and images.has(right) for left, right in images_of_open),
         votes=sum(by_choice.values()),
         decided=by_choice.get("left", 0) + by_choice.get("right", 0),
         ties=by_choice.get("tie", 0),
         both_bad=by_choice.get("both-bad", 0),
         skipped=by_choice.get("skip", 0),
         adapters=adapters,
-        missing_images=len(missing),
     )
 
 
@@ -128,7 +125,7 @@ def _inbox_findings(workspace: Path) -> list[str]:
 
 def _image_findings(database: Database, images: ImageFolder) -> list[str]:
     findings: list[str] = []
-    missing = _missing_images(database, images)
+    missing = missing_images(database, images)
     if missing:
         findings.append(
             f"{len(missing)} recorded image{'s are' if len(missing) > 1 else ' is'} gone from {images.root}. Their "
@@ -160,7 +157,8 @@ def _database_findings(database: Database, backups: Path) -> list[str]:
     return findings
 
 
-def _missing_images(database: Database, images: ImageFolder) -> set[str]:
+def missing_images(database: Database, images: ImageFolder) -> set[str]:
+    """SHA-256 of the recorded images whose file is gone or empty; looks at every file."""
     return {sha256 for sha256 in _recorded_images(database) if not images.has(sha256)}
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import re
 import struct
 import zlib
@@ -141,8 +142,8 @@ class ImageFolder:
 
     def has(self, sha256: str) -> bool:
         """Whether the file is there and not empty; its content is not looked at."""
-        try:
-            return self._path(sha256).stat().st_size > 0
+        try:  # by a plain string: asked of thousands of images at a time, a `Path` for each takes longer than the disk
+            return os.stat(f"{self.root}/{sha256[:2]}/{sha256}.png").st_size > 0  # noqa: PTH116
         except FileNotFoundError:
             return False
 

@@ -67,6 +67,8 @@ def training_pairs(
     base_sha256: str,
     pairs_from: Literal["own", "all"] = "own",
     adapter_sha256: str | None = None,
+    *,
+    read_images: bool = True,
 ) -> TrainingPairs:
     """The pairs with a standing vote, sorted: decided ones made by this base without adapters can train.
 
@@ -74,14 +76,15 @@ def training_pairs(
     Comparisons of blind tests on this base train where the person asked for it (`Store.train_on_judgement`).
 
     With `pairs_from` "all", decided ones can train whatever made their images. Every image of a pair that could train
-    is read once, and again only when its file has changed.
+    is read once, and again only when its file has changed; without `read_images` it need only be there, so that a
+    page that tells what would train waits for no gigabytes, and no image is found damaged.
     """
     voted = [*store.voted_pairs(purpose="train"), *store.judged_pairs()]
     by_kind: defaultdict[_Kind, list[VotedPair]] = defaultdict(list)
     foreign = judged = 0
     for pair in sorted(voted, key=lambda voted: voted.pair.id):
         origin = _origin(pair, base_sha256, adapter_sha256)
-        kind = _kind(store, pair, "own" if pairs_from == "all" else origin)
+        kind = _kind(store, pair, "own" if pairs_from == "all" else origin, read_images=read_images)
         foreign += kind == "usable" and origin != "own"
         judged += kind == "usable" and pair.pair.purpose == "judge"
         by_kind[kind].append(pair)
@@ -159,7 +162,7 @@ def _adapters(side: Candidate) -> list[tuple[str, float]]:
     return [(lora.hash, lora.strength) for lora in side.made_with.loras] if side.made_with else []
 
 
-def _kind(store: Store, voted: VotedPair, origin: _Origin) -> _Kind:
+def _kind(store: Store, voted: VotedPair, origin: _Origin, *, read_images: bool) -> _Kind:
     choice = voted.vote.choice
     if choice != "left" and choice != "right":
         return choice
@@ -168,7 +171,9 @@ def _kind(store: Store, voted: VotedPair, origin: _Origin) -> _Kind:
     sides = (voted.pair.left, voted.pair.right)
     if not all(store.has_image(side) for side in sides):
         return "missing"
-    return "usable" if all(store.has_readable_image(side) for side in sides) else "damaged"
+    if read_images and not all(store.has_readable_image(side) for side in sides):
+        return "damaged"
+    return "usable"
 
 
 def _split(pairs: Sequence[VotedPair], held: set[int], by: Literal["prompt", "component"]) -> Split:

@@ -18,7 +18,7 @@ from sdpo_core.preferences import imported, judged, rankings, review, rows, vote
 from sdpo_core.preferences.adapter_store import AdapterStore
 from sdpo_core.preferences.backups import daily_backup
 from sdpo_core.preferences.database import Database
-from sdpo_core.preferences.health import Counts, check, count
+from sdpo_core.preferences.health import Counts, check, count, missing_images
 from sdpo_core.preferences.images import ImageFolder
 from sdpo_core.preferences.imported import Added, AddedImages, ImportedImage, ImportedPair
 from sdpo_core.preferences.location import make_folders
@@ -137,6 +137,9 @@ class Store(AdapterStore):
         """Whether the candidate's PNG is there and not empty."""
         return self._images.has(candidate.image_sha256)
 
+    def _has_images(self, pair: Pair) -> bool:
+        return self.has_image(pair.left) and self.has_image(pair.right)
+
     def has_intact_image(self, candidate: Candidate) -> bool:
         """Whether the candidate's PNG is the one that was saved. Read once for as long as the file stays so."""
         return self._images.intact(candidate.image_sha256)
@@ -223,20 +226,13 @@ class Store(AdapterStore):
 
         Pairs in `exclude` (those already in a browser) and pairs with an image gone from disk are passed over.
         """
-        found: list[Pair] = []
         with self._database.reading() as connection:
             cursor = connection.execute(
                 f"{rows.SELECT_PAIR} WHERE standing_vote_id IS NULL AND {rows.of_run(run_id)} ORDER BY pairs.id",
                 {"purpose": purpose, "run_id": run_id},
             )
-            for row in cursor:
-                if len(found) >= limit:
-                    break
-                if row[0] in exclude:
-                    continue
-                pair = rows.read_pair(row)
-                if self.has_image(pair.left) and self.has_image(pair.right):
-                    found.append(pair)
+            waiting = (rows.read_pair(row) for row in cursor if row[0] not in exclude)
+            found = list(islice(filter(self._has_images, waiting), limit))
             cursor.close()
         return found
 
@@ -304,7 +300,7 @@ class Store(AdapterStore):
             if votes.any_voted(connection, shown):
                 return None
             found = votes.to_ask_again(connection, ahead)
-        return next((one for one in found if self.has_image(one.pair.left) and self.has_image(one.pair.right)), None)
+        return next((one for one in found if self._has_images(one.pair)), None)
 
     def sets(self, size: int, *, limit: int = 4, exclude: Collection[int] = ()) -> list[list[Candidate]]:
         """Up to `limit` groups of `rankings.FEWEST` to `size` images of one prompt, to choose best and worst of.
@@ -347,7 +343,7 @@ class Store(AdapterStore):
                 if len(found) >= limit:
                     break
                 pair = rows.find_pair(connection, rankings.open_pair(connection, one, other, _now()))
-                if pair.id not in exclude and self.has_image(pair.left) and self.has_image(pair.right):
+                if pair.id not in exclude and self._has_images(pair):
                     found.append(pair)
         return found, max(len(found), sum(tournament.votes_left for tournament in held))
 
@@ -390,6 +386,10 @@ class Store(AdapterStore):
     def counts(self, purpose: Purpose = "train") -> Counts:
         """How much there is; pairs and votes of `purpose` only, so that judging doesn't look like training data."""
         return count(self._database, self._images, purpose)
+
+    def missing_images(self) -> int:
+        """How many recorded images have no file; looks at every one."""
+        return len(missing_images(self._database, self._images))
 
     def check(self) -> list[str]:
         """What is wrong or risky with this workspace, one sentence each; empty when all is well."""

@@ -181,7 +181,7 @@ def test_a_workspace_whose_drive_is_taken_out_is_told_and_made_nowhere_else(
         strip = home.snapshot(None)["machine"]
         assert "its drive was taken out" in strip[-1]["hint"]
         assert "its drive was taken out" in Housekeeping(studio).snapshot()["error"]
-        (warning,) = Overview(studio).warnings(studio.store.counts())
+        (warning,) = Overview(studio).warnings()
         assert warning.startswith(f"The folder {workspace} can't be reached")
         with pytest.raises(DiskError, match="bring it back, and everything goes on"):
             studio.jobs.start("generate", GenerateConfig(prompts=("a lake",)))

@@ -40,6 +40,9 @@ def test_only_decided_pairs_of_this_base_train(store: Store) -> None:
         "1 made by another or an unknown base model, 1 made with an adapter on, 1 with an image gone from disk, "
         "1 with a damaged image."
     )
+    told = training_pairs(store, BASE, read_images=False)
+    assert [v.pair for v in told.usable] == [*usable, corrupt, squeezed], "nobody looked into the images"
+    assert (told.missing, told.damaged) == ((gone.id,), ())
 
 
 def test_all_pairs_train_when_asked_for_whatever_made_them(store: Store) -> None:
