@@ -1,7 +1,7 @@
 """The studio's page: a bar above, Home and the steps below. Built on a `Studio`, which knows nothing of it."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import gradio as gr
@@ -41,6 +41,11 @@ _KEEP_TAB_IN_ADDRESS = """() => {
   window.history.replaceState(null, "", address);
 }"""
 
+_UNTIL_SHOWN = """async () => {
+  window.sdpoPagesReady = true;
+  while (!document.documentElement.dataset.shown) await new Promise((resume) => setTimeout(resume, 50));
+}"""
+
 
 def build(studio: Studio, lan: Lan) -> gr.Blocks:
     """The whole page."""
@@ -60,26 +65,46 @@ def build(studio: Studio, lan: Lan) -> gr.Blocks:
 
 
 def _wire(demo: gr.Blocks, steps: gr.Tabs, tabs: dict[str, gr.Tab], pages: dict[str, Page], bar: gr.HTML) -> None:
-    """Refresh everything on load and whenever a job changes, one page when it is opened; keep the page in `?tab=`."""
-    inputs = {component for page in pages.values() for component in page.inputs}
-    outputs = [component for page in pages.values() for component in page.outputs]
+    """Refresh the page that is asked for, then the others; all whenever a job changes, one when it is opened.
+
+    The page is kept in `?tab=`.
+    """
+    inputs: Any = {component for page in pages.values() for component in page.inputs}  # `then` wants a narrower type
+    outputs: Any = [component for page in pages.values() for component in page.outputs]
+
+    def refresh(names: Iterable[str], values: Values) -> Updates:
+        updates: Updates = dict.fromkeys(outputs, gr.skip())
+        for name in names:
+            updates |= _refreshed(pages[name])(values)
+        return updates
 
     def refresh_all(values: Values) -> Updates:
-        updates = [_refreshed(page)(values) for page in pages.values()]
-        return {component: update for part in updates for component, update in part.items()}
+        return refresh(pages, values)
+
+    def refresh_asked_for(values: Values, request: gr.Request) -> Updates:
+        return refresh([_asked_for(request)], values)
+
+    def refresh_others(values: Values, request: gr.Request) -> Updates:
+        return refresh(pages.keys() - {_asked_for(request)}, values)
 
     def open_page(request: gr.Request) -> gr.Tabs:
-        wanted = request.query_params.get("tab", "")
-        return gr.Tabs(selected=wanted if wanted in PAGES else next(iter(PAGES)))
+        return gr.Tabs(selected=_asked_for(request))
 
     demo.load(open_page, None, steps, **QUIET).then(None, js="() => { window.sdpoTabsReady = true; }")
-    demo.load(refresh_all, inputs, outputs, **QUIET).then(None, js="() => { window.sdpoPagesReady = true; }")
+    stands = demo.load(refresh_asked_for, inputs, outputs, **QUIET)
+    stands.then(None, js=_UNTIL_SHOWN).then(refresh_others, inputs, outputs, **QUIET)
     bar.job_changed(refresh_all, inputs, outputs, trigger_mode="always_last", **QUIET)
     for name, tab in tabs.items():
         page = pages[name]
         tab.select(None, js=_KEEP_TAB_IN_ADDRESS % name)
         if page.outputs:
             tab.select(_refreshed(page), page.inputs, page.outputs, **QUIET)
+
+
+def _asked_for(request: gr.Request) -> str:
+    """The page that the address names, or the first."""
+    wanted = request.query_params.get("tab", "")
+    return wanted if wanted in PAGES else next(iter(PAGES))
 
 
 def _refreshed(page: Page) -> Callable[[Values], Updates]:

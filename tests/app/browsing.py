@@ -175,7 +175,9 @@ def barriers(page: Page) -> list[str]:
 
 
 def open_tab(page: Page, studio: RunningStudio, tab: str) -> None:
+    """Open the page at a tab, until a person sees it: the bar has answered and all that it begins with is there."""
     page.goto(f"{studio.url}?tab={tab}", wait_until="domcontentloaded")
+    page.wait_for_selector("html[data-shown]", state="attached")
     page.wait_for_selector(".top-facts dd", state="attached")
     page.wait_for_selector(f"#tab-{tab}-button[aria-selected=true]")
 

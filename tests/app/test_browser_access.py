@@ -39,7 +39,7 @@ def test_no_page_has_a_serious_barrier(lived_in: RunningStudio, browser: Browser
     with watched_page(browser, lived_in.url, viewport={"width": width, "height": height}, **look) as page:
         for name in PAGES:
             open_tab(page, lived_in, name)
-            page.wait_for_timeout(1500)
+            page.wait_for_timeout(300)
             found += [f"{name}: {barrier}" for barrier in barriers(page)]
     assert found == []
 
