@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sdpo_core.training.runs import RunFolder
-from tests.cli.helpers import PROMPTS, QUICK, lines, result, sdpo
+from tests.cli.helpers import PROMPTS, QUICK, lines, process, result, sdpo
 from tests.tiny_model import build_tiny_pipeline
 
 
@@ -28,6 +28,8 @@ def workspace(tiny: Path) -> Path:
 @pytest.fixture(scope="module")
 def trained(workspace: Path, tiny: Path) -> RunFolder:
     flags = ["--steps", "6", "--checkpoint-every-steps", "3", "--rank", "2", "--preview-prompts", "1"]
-    end = result("train", "--workspace", workspace, "--model", tiny, *QUICK, *flags, "--adapter-name", "mine")
+    end = result(
+        "train", "--workspace", workspace, "--model", tiny, *QUICK, *flags, "--adapter-name", "mine", by=process
+    )
     assert end["state"] == "done"
     return RunFolder.open(Path(end["run"]))

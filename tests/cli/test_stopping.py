@@ -15,27 +15,27 @@ from sdpo_core.config import TrainConfig
 from sdpo_core.preferences.store import Store
 from sdpo_core.presets import resolve
 from sdpo_core.training.runs import RunFolder, list_runs
-from tests.cli.helpers import QUICK, command, lines, result, sdpo
+from tests.cli.helpers import QUICK, command, lines, process, result, sdpo
 
 
 def test_kill_9_and_resume_equal_a_straight_run(workspace: Path, tiny: Path) -> None:
     """The process dies at some step after the first checkpoint; the resumed run ends with the same bytes."""
-    flags = [*QUICK, "--checkpoint-every-steps", "4", "--rank", "2", "--preview-prompts", "0", "--model", tiny]
-    straight = result("train", "--workspace", workspace, *flags, "--steps", "24")
+    flags = [*QUICK, "--checkpoint-every-steps", "3", "--rank", "2", "--preview-prompts", "0", "--model", tiny]
+    straight = result("train", "--workspace", workspace, *flags, "--steps", "12", by=process)
     with subprocess.Popen(
-        command("train", "--workspace", workspace, *flags, "--steps", "24"), stdout=-3, stderr=-3
+        command("train", "--workspace", workspace, *flags, "--steps", "12"), stdout=-3, stderr=-3
     ) as child:
         run = _wait_for_checkpoint(workspace / "runs", child.pid)
         child.send_signal(getattr(signal, "SIGKILL", signal.SIGTERM))
     assert run.status().state == "failed"
-    resumed = result("train", "--workspace", workspace, "--run", run.path)
+    resumed = result("train", "--workspace", workspace, "--run", run.path, by=process)
     assert resumed["state"] == "done"
-    assert run.checkpoints()[-1].name == "step-000024"
+    assert run.checkpoints()[-1].name == "step-000012"
     for name in ("state.safetensors", "state.json"):
-        a, b = (Path(r["run"]) / "checkpoints" / "step-000024" / name for r in (straight, resumed))
+        a, b = (Path(r["run"]) / "checkpoints" / "step-000012" / name for r in (straight, resumed))
         assert a.read_bytes() == b.read_bytes()
     steps = [row["step"] for row in run.read_metrics()[0] if row["kind"] == "step"]
-    assert steps == list(range(1, 25))
+    assert steps == list(range(1, 13))
 
 
 def test_ctrl_c_keeps_what_was_learned(workspace: Path, tiny: Path) -> None:

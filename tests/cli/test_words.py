@@ -10,7 +10,7 @@ from sdpo_core.commands.output import DONE, FAILED, STOPPED, WRONG_USAGE
 from sdpo_core.preferences.importers import IMAGES, LAYOUTS
 from sdpo_core.presets import preset_names
 from sdpo_core.training.runs import RunFolder, Verb
-from tests.cli.helpers import sdpo
+from tests.cli.helpers import process
 
 
 def test_the_device_counts_wherever_it_is_set(tmp_path: Path) -> None:
@@ -23,7 +23,7 @@ def test_the_device_counts_wherever_it_is_set(tmp_path: Path) -> None:
 
 
 def test_help_teaches_every_setting() -> None:
-    out = sdpo("train", "--help")
+    out = process("train", "--help")
     assert "--drift-budget" in out
     assert "held-out winner error" in " ".join(out.split())
     assert "safeguard: how the loser is kept" in out
@@ -35,7 +35,7 @@ def test_help_teaches_every_setting() -> None:
 
 def test_the_page_about_the_command_line_names_every_verb_and_exit_code(repository: Path) -> None:
     page = (repository / "docs" / "cli.md").read_text(encoding="utf-8")
-    listed = re.findall(r"^    ([a-z]+)  ", sdpo("--help"), re.MULTILINE)
+    listed = re.findall(r"^    ([a-z]+)  ", process("--help"), re.MULTILINE)
     assert {
         "download",
         "generate",
