@@ -1,4 +1,4 @@
-"""What the studio's own widgets share: a script file, strings as a property, server functions as closures.
+"""What the studio's own widgets share: a script file, what it is given, server functions as closures.
 
 Rules that keep them safe and calm: templates hold no value at all (Gradio would run `${...}` in it as JavaScript);
 what a person wrote reaches the page through `textContent` only; styles stand in `app/static/css`.
@@ -7,6 +7,7 @@ Widgets are functions that return a `gr.HTML`, not subclasses: for a subclass Gr
 source at every import.
 """
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -29,24 +30,24 @@ def widget(
 ) -> gr.HTML:
     """A component in one empty element of class `role` that behaves as `scripts` (from `app/static/js`) say.
 
-    They are read in this order and see each other's names, `text` (the strings), `server` (the functions) and all
-    `properties`; a new value from Python reaches them through `watch("value", ...)`.
+    They are read in this order and see each other's names, `text` (the strings), `server` (the functions) and
+    `given` (all `properties`); a new value from Python reaches them through `watch("value", ...)`.
     """
     return gr.HTML(
         value=value,
         html_template=f'<div class="{role}"></div>',
-        js_on_load=_script(scripts),
+        js_on_load=_script(scripts, {**properties, "elem_id": elem_id, "text": strings}),
         apply_default_css=False,
         elem_id=elem_id,
         head="\n".join(f'<script src="{STATIC_URL}/{path}"></script>' for path in libraries) or None,
         server_functions=[_named(name, function) for name, function in (server or {}).items()],
-        text=strings,
-        **properties,
     )
 
 
-def _script(names: tuple[str, ...]) -> str:
-    return "".join((STATIC / "js" / part).read_text(encoding="utf-8") for part in ("shared.js", *names))
+def _script(names: tuple[str, ...], given: dict[str, Any]) -> str:
+    """What is given stands in the script, not in Gradio's `props`: an event that skips the component empties those."""
+    parts = [(STATIC / "js" / part).read_text(encoding="utf-8") for part in ("shared.js", *names)]
+    return "".join([f"const given = {json.dumps(given)};\n", *parts])
 
 
 def _named(name: str, function: ServerFunction) -> ServerFunction:

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import gradio as gr
 import pytest
-from gradio.blocks import Block
+from gradio.blocks import Block, postprocess_update_dict
 from PIL import Image
 from safetensors.torch import save_file
 
@@ -111,6 +111,14 @@ def test_no_field_is_explained_by_its_own_name(page: BuiltPage) -> None:
     said = [(one.label, one.info) for one in page.blocks() if isinstance(one, gr.Textbox | gr.Number | gr.Dropdown)]
     assert len(said) > 40
     assert not [label for label, info in said if str(label).casefold().rstrip(".") == str(info).casefold().rstrip(".")]
+
+
+def test_no_widget_needs_what_an_event_that_skips_it_would_empty(page: BuiltPage) -> None:
+    """See `_script` in app/components/widget.py, and that Gradio still does what is told there."""
+    widgets = [one for one in page.blocks() if isinstance(one, gr.HTML)]
+    assert len(widgets) > 20
+    assert not [one.elem_id for one in widgets if one.props]
+    assert "props" in postprocess_update_dict(widgets[0], gr.skip())
 
 
 def test_a_date_has_one_form_on_all_pages(studio: Studio) -> None:

@@ -48,7 +48,7 @@ function paste() {
 
 /** Send a workflow's file; what is in it is for the studio to judge. */
 async function take(file) {
-  if (file.size > props.most_bytes) { say([text.tooLarge], "bad"); return; }
+  if (file.size > given.most_bytes) { say([text.tooLarge], "bad"); return; }
   const address = await new Promise((resolve) => {
     const reader = new FileReader();
     reader.onload = () => resolve(reader.result);

@@ -7,7 +7,7 @@ let shownRun = "";
 let shownState = "";
 
 const said = make("p", { class: "home-said", role: "status", hidden: true });
-const files = make("input", { type: "file", multiple: true, accept: props.suffixes.join(","), class: "visually-hidden", tabindex: -1, "aria-label": text.files, onchange: () => chosen(files) });
+const files = make("input", { type: "file", multiple: true, accept: given.suffixes.join(","), class: "visually-hidden", tabindex: -1, "aria-label": text.files, onchange: () => chosen(files) });
 const folder = make("input", { type: "file", multiple: true, webkitdirectory: true, class: "visually-hidden", tabindex: -1, "aria-label": text.folder, onchange: () => chosen(folder) });
 const cancel = make("button", { type: "button", class: "sdpo-button quiet", text: text.cancel, hidden: true, onclick: () => sending?.abort() });
 const buttons = make("div", { class: "home-buttons" },
@@ -39,7 +39,7 @@ zone.addEventListener("drop", async (event) => {
 
 /** All files below a dropped folder, with their names relative to it. */
 async function walk(entry, above, found) {
-  if (found.length > props.most_files || entry.name.startsWith(".")) return;
+  if (found.length > given.most_files || entry.name.startsWith(".")) return;
   const name = above + entry.name;
   if (entry.isFile) {
     const file = await new Promise((resolve) => entry.file(resolve, () => resolve(null)));
@@ -85,16 +85,16 @@ async function send(found) {
   if (sending) return;
   const refused = [];
   const good = found.filter(({ name, file }) => {
-    const known = props.suffixes.includes(suffix(name));
+    const known = given.suffixes.includes(suffix(name));
     if (!known && !/(^|\/)(thumbs\.db|desktop\.ini)$/i.test(name)) refused.push({ name, reason: fill(text.wrongKind, { name: "" }).replace(/^: /, "") });
-    const large = known && file.size > props.most_bytes;
-    if (large) refused.push({ name, reason: fill(text.tooLarge, { name: "", most: props.most_bytes >> 20 }).replace(/^: /, "") });
+    const large = known && file.size > given.most_bytes;
+    if (large) refused.push({ name, reason: fill(text.tooLarge, { name: "", most: given.most_bytes >> 20 }).replace(/^: /, "") });
     return known && !large;
   });
   list(refused);
   asking.hidden = true;
-  if (!good.some(({ name }) => props.image_suffixes.includes(suffix(name)))) return say(text.nothing, "bad");
-  if (good.length > props.most_files) return say(fill(text.tooMany, { most: props.most_files }), "bad");
+  if (!good.some(({ name }) => given.image_suffixes.includes(suffix(name)))) return say(text.nothing, "bad");
+  if (good.length > given.most_files) return say(fill(text.tooMany, { most: given.most_files }), "bad");
   const begun = await ask("begin");
   if (!begun?.ok) return say(begun?.error ?? text.lost, "bad");
   sending = new AbortController();

@@ -32,7 +32,7 @@ const count = make("span", { class: "board-count" });
 const meter = make("span", { class: "board-meter", hidden: true }, make("span"));
 const badge = make("span", { class: "board-unsaved", role: "status", title: text.unsavedHint, hidden: true });
 const said = make("span", { class: "board-said", "aria-live": "polite" });
-const others = props.choices.filter((choice) => !["left", "right"].includes(choice));
+const others = given.choices.filter((choice) => !["left", "right"].includes(choice));
 const buttons = make("div", { class: "board-buttons" }, ...[...others, "undo"].map((name) => boardButton(name,
   () => (name === "undo" ? undo() : choose(name)))));
 const strongButton = make("button", {
@@ -49,7 +49,7 @@ const hintButton = make("button", {
 });
 const hint = make("div", { class: "board-empty", hidden: true }, hintTitle, hintText, hintButton);
 const standing = makeStanding();
-const judging = props.board === "judge";
+const judging = given.board === "judge";
 const help = keyHelp([
   [["←", "A"], text.leftLabel], [["→", "D"], text.rightLabel], [["⇧"], text.strongHint],
   ...[...others, "undo"].map((name) => [[SYMBOLS[name]], text[name]]),
@@ -201,7 +201,7 @@ function leaveOut(pair) {
 
 function choose(choice, muchBetter = false) {
   const pair = deck[0];
-  if (!pair?.ready || progress.complete || !props.choices.includes(choice)) return;
+  if (!pair?.ready || progress.complete || !given.choices.includes(choice)) return;
   deck.shift();
   const vote = crypto.randomUUID();
   const ms = Math.round(performance.now() - shownAt);
@@ -247,7 +247,7 @@ function undo() {
 
 // --- saving --------------------------------------------------------------------------------------------------------
 
-const outbox = makeOutbox(props.board, {
+const outbox = makeOutbox(given.board, {
   state: drawState,
   said: say,
   idle: refill,
@@ -271,7 +271,7 @@ function finish() {
 function onKey(event) {
   const name = meantKey(event, KEYS);
   const leaves = name === "back" && (stage.looking() || root.classList.contains("large"));
-  const known = ["undo", "large", ...LOOKS].includes(name) || props.choices.includes(name) || leaves;
+  const known = ["undo", "large", ...LOOKS].includes(name) || given.choices.includes(name) || leaves;
   if (!known) return;
   event.preventDefault();
   if (event.repeat) return;

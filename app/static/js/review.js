@@ -12,7 +12,7 @@ let timer = 0;
 const search = make("input", { type: "search", maxlength: 2000, oninput: later });
 const only = make("select", { onchange: reload },
   make("option", { value: "", text: text.anyChoice }),
-  ...props.choices.map((choice) => make("option", { value: choice, text: text[choice] })),
+  ...given.choices.map((choice) => make("option", { value: choice, text: text[choice] })),
   make("option", { value: "much-better", text: text.muchBetter }),
   make("option", { value: "unsteady", text: text.unsteady }));
 const since = make("input", { type: "date", onchange: reload });
@@ -36,7 +36,7 @@ root.replaceChildren(
 // --- loading -------------------------------------------------------------------------------------------------------
 
 function wanted() {
-  const choice = props.choices.includes(only.value) ? only.value : "";
+  const choice = given.choices.includes(only.value) ? only.value : "";
   const day = (field, days) => {
     if (!field.value) return null;
     const [year, month, date] = field.value.split("-").map(Number);
@@ -102,7 +102,7 @@ function drawState() {
 function add(vote) {
   const sides = ["left", "right"].map((side, i) => thumb(vote, side, i));
   const choice = make("select", { "aria-label": text.change, onchange: () => change(card, choice.value) },
-    ...props.choices.map((name) => make("option", { value: name, text: text[name] })));
+    ...given.choices.map((name) => make("option", { value: name, text: text[name] })));
   const strong = make("button", {
     type: "button", class: "board-button", text: text.strong, onclick: () => cast(card, vote.choice, 3 - vote.strength),
   });

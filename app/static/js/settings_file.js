@@ -19,7 +19,7 @@ zone.addEventListener("drop", (event) => {
 async function take(file) {
   input.value = ""; // the same file may be chosen again
   if (!file) return;
-  let problem = file.size > props.most_bytes ? fill(text.tooLarge, { name: file.name }) : "";
+  let problem = file.size > given.most_bytes ? fill(text.tooLarge, { name: file.name }) : "";
   if (!problem) {
     try {
       props.value = new TextDecoder("utf-8", { fatal: true }).decode(await file.arrayBuffer());

@@ -1,6 +1,6 @@
-// Put in front of every widget's script. Gradio hands in: element, props, server, trigger, watch.
+// Put in front of every widget's script, behind `given` (widget.py). Gradio hands in: element, props, server, trigger, watch.
 
-const text = props.text;
+const text = given.text;
 
 /** Make an element: make("button", {class: "x", onclick: f, text: "Stop"}, child, ...). Text never becomes HTML. */
 function make(tag, attributes = {}, ...children) {
@@ -41,7 +41,7 @@ function fill(template, values) {
 
 /** Listen on window or document for as long as this widget lives; a second run of the script replaces the first. */
 function listen(target, event, handler) {
-  const key = `${element.id || props.elem_id || ""}:${event}`;
+  const key = `${given.elem_id}:${event}`;
   window.sdpoListeners ??= {};
   window.sdpoListeners[key]?.();
   target.addEventListener(event, handler);

@@ -34,7 +34,7 @@ function makeStanding() {
     const asked = consistency?.asked ?? 0;
     steady.hidden = asked < STEADY_FROM;
     steady.textContent = steady.hidden ? "" : fill(text.steady, consistency);
-    const next = props.finish_lines.find((votes) => votes > decided);
+    const next = given.finish_lines.find((votes) => votes > decided);
     line.hidden = !next || decided === 0;
     line.textContent = next ? fill(text.finishLine, { n: next - decided, line: next }) : "";
     more.textContent = text.moreVotes.findLast(([from]) => from <= decided)?.[1] ?? "";
@@ -43,7 +43,7 @@ function makeStanding() {
 
   /** The finish line is told when it is crossed, and only then. */
   function crossed(before, decided) {
-    const reached = props.finish_lines.find((votes) => before < votes && votes <= decided);
+    const reached = given.finish_lines.find((votes) => before < votes && votes <= decided);
     if (!reached) return;
     sentence.textContent = fill(text.finished, { n: reached });
     finish.hidden = false;
