@@ -59,6 +59,7 @@ class ComfyServer:
     damaged: int = 0  # images that are none
     lost: bool = False  # takes a job, and answers no more
     forget: int = 0  # jobs that vanish instead of being drawn
+    free: int = 0  # jobs that need not wait for `go`
     own_ids: bool = False  # as older versions: they choose the job's id, and interrupt whatever runs
     port: int = 0
 
@@ -206,9 +207,10 @@ class ComfyServer:
                 self._tell(job, "executing", {"node": None})
 
     def _run(self, job: Job) -> dict[str, Any] | None:
-        while not self.go.wait(0.02):
+        while not self.free and not self.go.wait(0.02):
             if job.interrupted or self._stopping:
                 break
+        self.free = max(0, self.free - 1)
         if self.forget and not job.foreign:
             self.forget -= 1
             return None

@@ -323,10 +323,10 @@ def test_what_comfyui_says_is_said(
 def test_a_cancel_in_comfyui_ends_the_job_and_keeps_what_came(
     comfy: ComfyServer, drawing: Callable[..., Drawing]
 ) -> None:
-    job = drawing().start()
-    until(lambda: len(comfy.queued) >= 2)
     comfy.go.clear()
-    until(lambda: comfy.now and len(comfy.queued) > 2)
+    comfy.free = 2
+    job = drawing().start()
+    until(lambda: comfy.now and len(comfy.history) == 2)
     comfy.interrupt({})
     assert "it was cancelled there" in job.end().words()
     assert "1 pair kept" in job.words()
