@@ -12,7 +12,7 @@ IMPORT = {
     "drop": "Drop images or a folder here",
     "files": "Choose images…",
     "folder": "Choose a folder…",
-    "path": "Or a folder on this machine, which is only read",
+    "path": "Or a folder on this machine",
     "take": "Import it",
     "sending": "Sending {done} of {total}…",
     "cancel": "Cancel",

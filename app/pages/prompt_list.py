@@ -36,7 +36,7 @@ class PromptList:
                 interactive=True,
                 elem_id="starter-set",
             )
-            add = gr.Button(words.ADD_STARTERS, size="sm", elem_id="use-starters")
+            add = gr.Button(words.ADD_STARTERS, size="md", scale=0, min_width=90, elem_id="use-starters")
             file = gr.UploadButton(words.OPEN_FILE, file_types=[".txt"], size="sm", elem_id="prompts-file")
 
         def use_starters(values: Values) -> Updates:
