@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import gradio as gr
+from gradio.blocks import Block
 from starlette.middleware import Middleware
 
 from app import text
@@ -41,8 +42,8 @@ _KEEP_TAB_IN_ADDRESS = """() => {
   window.history.replaceState(null, "", address);
 }"""
 
-_UNTIL_SHOWN = """async () => {
-  window.sdpoPagesReady = true;
+_WAIT_UNTIL_SHOWN = """async () => {
+  window.sdpoPageReady = true;
   while (!document.documentElement.dataset.shown) await new Promise((resume) => setTimeout(resume, 50));
 }"""
 
@@ -67,44 +68,48 @@ def build(studio: Studio, lan: Lan) -> gr.Blocks:
 def _wire(demo: gr.Blocks, steps: gr.Tabs, tabs: dict[str, gr.Tab], pages: dict[str, Page], bar: gr.HTML) -> None:
     """Refresh the page that is asked for, then the others; all whenever a job changes, one when it is opened.
 
+    Each page has events of its own: an answer that had to wait for another page would undo what was done meanwhile.
     The page is kept in `?tab=`.
     """
-    inputs: Any = {component for page in pages.values() for component in page.inputs}  # `then` wants a narrower type
-    outputs: Any = [component for page in pages.values() for component in page.outputs]
-
-    def refresh(names: Iterable[str], values: Values) -> Updates:
-        updates: Updates = dict.fromkeys(outputs, gr.skip())
-        for name in names:
-            updates |= _refreshed(pages[name])(values)
-        return updates
-
-    def refresh_all(values: Values) -> Updates:
-        return refresh(pages, values)
-
-    def refresh_asked_for(values: Values, request: gr.Request) -> Updates:
-        return refresh([_asked_for(request)], values)
-
-    def refresh_others(values: Values, request: gr.Request) -> Updates:
-        return refresh(pages.keys() - {_asked_for(request)}, values)
+    inputs = {component for page in pages.values() for component in page.inputs}
+    outputs = [component for page in pages.values() for component in page.outputs]
 
     def open_page(request: gr.Request) -> gr.Tabs:
         return gr.Tabs(selected=_asked_for(request))
 
+    def refresh_asked_for(values: Values, request: gr.Request) -> Updates:
+        return _left_alone(outputs) | _refreshed(pages[_asked_for(request)])(values)
+
     demo.load(open_page, None, steps, **QUIET).then(None, js="() => { window.sdpoTabsReady = true; }")
-    stands = demo.load(refresh_asked_for, inputs, outputs, **QUIET)
-    stands.then(None, js=_UNTIL_SHOWN).then(refresh_others, inputs, outputs, **QUIET)
-    bar.job_changed(refresh_all, inputs, outputs, trigger_mode="always_last", **QUIET)
-    for name, tab in tabs.items():
-        page = pages[name]
-        tab.select(None, js=_KEEP_TAB_IN_ADDRESS % name)
+    shown = demo.load(refresh_asked_for, inputs, outputs, **QUIET).then(None, js=_WAIT_UNTIL_SHOWN)
+    for name, page in pages.items():
+        tabs[name].select(None, js=_KEEP_TAB_IN_ADDRESS % name)
         if page.outputs:
-            tab.select(_refreshed(page), page.inputs, page.outputs, **QUIET)
+            refresh = _refreshed(page)
+            later: Any = _unless_asked_for(name, page), page.inputs, page.outputs  # `then` is typed too narrowly
+            shown.then(*later, **QUIET)
+            bar.job_changed(refresh, page.inputs, page.outputs, trigger_mode="always_last", **QUIET)
+            tabs[name].select(refresh, page.inputs, page.outputs, **QUIET)
 
 
 def _asked_for(request: gr.Request) -> str:
     """The page that the address names, or the first."""
     wanted = request.query_params.get("tab", "")
     return wanted if wanted in PAGES else next(iter(PAGES))
+
+
+def _left_alone(components: Iterable[Block]) -> Updates:
+    """An answer that changes none of them; an empty one Gradio would not understand."""
+    return dict.fromkeys(components, gr.skip())
+
+
+def _unless_asked_for(name: str, page: Page) -> Callable[[Values, gr.Request], Updates]:
+    """A page's refresh that leaves it as it is when it is the one that the address names."""
+
+    def refresh_later(values: Values, request: gr.Request) -> Updates:
+        return _left_alone(page.outputs) if _asked_for(request) == name else _refreshed(page)(values)
+
+    return refresh_later
 
 
 def _refreshed(page: Page) -> Callable[[Values], Updates]:
@@ -115,7 +120,7 @@ def _refreshed(page: Page) -> Callable[[Values], Updates]:
             return page.refresh(values)
         except SdpoError as error:
             print(f"{text.NAME}: {error}", file=sys.stderr)
-            return {component: gr.skip() for component in page.outputs}
+            return _left_alone(page.outputs)
 
     return refresh
 

@@ -58,8 +58,8 @@ def training_waits(run: RunFolder, since: float) -> bool:
     return any(_touched(one) >= since and _unfinished(one) for one in list_runs(run.path.parent, "train"))
 
 
-def wording_seed(config: GenerateConfig) -> int:
-    """What the wordings of prompts follow from."""
+def asked_seed(config: GenerateConfig) -> int:
+    """The seed that was asked for, or one by chance."""
     return secrets.randbelow(SEED_COUNT) if config.seed is None else config.seed
 
 

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 def collector_waits() -> Iterator[None]:
     """Import much without the garbage collector: it would look at all that is loaded so far again and again.
 
-    That is a fifth of the seconds that torch or Gradio take. What was loaded stays as long as the process, so the
-    collector need not look at it later either.
+    That is a fifth of the seconds that torch or Gradio take.
     """
+    was_on = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        gc.freeze()
-        gc.enable()
+        if was_on:
+            gc.enable()

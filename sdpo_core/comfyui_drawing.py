@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from PIL import Image
 
-from sdpo_core.ahead import SEED_COUNT, Wanted, pairs_in_words, wording_seed
+from sdpo_core.ahead import SEED_COUNT, Wanted, asked_seed, pairs_in_words
 from sdpo_core.atomic import write_json
 from sdpo_core.comfyui_client import Client, NotFound, Unreachable
 from sdpo_core.comfyui_match import CountsFor, adapters_of, clip_skip_of, counts_for
@@ -354,7 +354,7 @@ def _seed(config: GenerateConfig, run: RunFolder) -> int:
     try:
         return int(json.loads(path.read_text(encoding="utf-8"))["seed"])
     except FileNotFoundError:
-        seed = wording_seed(config)
+        seed = asked_seed(config)
         write_json(path, {"seed": seed})
         return seed
     except (ValueError, KeyError, TypeError) as error:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from sdpo_core.ahead import POLL_S, SEED_COUNT, Wanted, pairs_in_words, training_waits, wording_seed
+from sdpo_core.ahead import POLL_S, SEED_COUNT, Wanted, asked_seed, pairs_in_words, training_waits
 from sdpo_core.config import GenerateConfig
 from sdpo_core.errors import AdapterError, ConfigError, SdpoError
 from sdpo_core.files.hashing import sha256_file
@@ -66,7 +66,7 @@ class _Job:
 
         Raises `Stopped` between two sampler steps. Returns True: the job may stay for more.
         """
-        prompts = Wordings(wording_seed(config))
+        prompts = Wordings(asked_seed(config))
         worded = [prompts.next(prompt) for prompt in config.prompts]
         self.reporter.total = self.step + len(worded) * _steps(config)
         notes = [prompt_note([*worded, config.negative], tags_act=True)]
@@ -79,7 +79,7 @@ class _Job:
 
         It ends as `Wanted.wait` says: when it is over (False), or when a request came (True).
         """
-        prompts, notes = Wordings(wording_seed(config)), list[str]()
+        prompts, notes = Wordings(asked_seed(config)), list[str]()
         wanted = Wanted(config, self.run, self.store, self.reporter, started)
         for i, listed in enumerate(itertools.cycle(config.prompts)):
             if (more := wanted.wait(self.step, self.note)) is not None:

@@ -143,7 +143,7 @@ class ImageFolder:
     def has(self, sha256: str) -> bool:
         """Whether the file is there and not empty; its content is not looked at."""
         try:  # by a plain string: asked of thousands of images at a time, a `Path` for each takes longer than the disk
-            return os.stat(f"{self.root}/{sha256[:2]}/{sha256}.png").st_size > 0  # noqa: PTH116
+            return os.stat(self._name(sha256)).st_size > 0  # noqa: PTH116
         except FileNotFoundError:
             return False
 
@@ -174,7 +174,10 @@ class ImageFolder:
         return True
 
     def _path(self, sha256: str) -> Path:
-        return self.root / sha256[:2] / f"{sha256}.png"
+        return Path(self._name(sha256))
+
+    def _name(self, sha256: str) -> str:
+        return os.path.join(self.root, sha256[:2], f"{sha256}.png")  # noqa: PTH118
 
 
 def _on_white(image: Image.Image) -> Image.Image:

@@ -1,6 +1,7 @@
 """What buttons and refreshes of the built page do, asked without a browser."""
 
 import asyncio
+import inspect
 import json
 import re
 import tomllib
@@ -19,7 +20,7 @@ import app
 from app import text, text_generate, text_model, text_train
 from app.adapters import Adapters
 from app.lan import Lan
-from app.main import build
+from app.main import PAGES, build
 from app.studio import Studio
 from sdpo_core.config import TrainConfig
 from sdpo_core.errors import ModelNotHere, PredictionUnknown, RunError
@@ -45,6 +46,17 @@ class BuiltPage:
 
     def component(self, elem_id: str) -> Block:
         return next(block for block in self._demo.blocks.values() if block.elem_id == elem_id)
+
+    def on_load(self, request: gr.Request) -> list[dict[Block, Any]]:
+        """The answers to a page that is opened: of the load itself, then of what follows it."""
+        fns = [one for one in self._demo.fns.values() if one.fn and "request" in inspect.signature(one.fn).parameters]
+        return [one.fn({it: cast(Any, it).value for it in one.inputs}, request) for one in fns if one.inputs and one.fn]
+
+    def refreshed_by_tab(self, name: str) -> set[str | None]:
+        """What opening a page refreshes; nothing for what is none."""
+        if name not in PAGES:
+            return set()
+        return {one.elem_id for one, update in self.fire(f"tab-{name}", "select").items() if update != gr.skip()}
 
     def fire(self, elem_id: str, event: str, **given: Any) -> dict[Block, Any]:
         """Run the event with what its inputs hold; `given` says so by `elem_id`, "-" or "_" alike."""
@@ -111,6 +123,22 @@ def test_no_field_is_explained_by_its_own_name(page: BuiltPage) -> None:
     said = [(one.label, one.info) for one in page.blocks() if isinstance(one, gr.Textbox | gr.Number | gr.Dropdown)]
     assert len(said) > 40
     assert not [label for label, info in said if str(label).casefold().rstrip(".") == str(info).casefold().rstrip(".")]
+
+
+@pytest.mark.parametrize("asked", ["train", "judge", "home", "nowhere", ""])
+def test_the_page_that_is_asked_for_is_refreshed_first_and_each_other_one_by_itself(
+    page: BuiltPage, asked: str
+) -> None:
+    request = gr.Request(query_params={"tab": asked})
+    first, *others = page.on_load(request)
+    told = {component.elem_id for component, update in first.items() if update != gr.skip()}
+    assert told == page.refreshed_by_tab(asked)
+    for answer in others:
+        changed = {component.elem_id for component, update in answer.items() if update != gr.skip()}
+        assert changed.isdisjoint(told)
+        told |= changed
+    assert told == set.union(*(page.refreshed_by_tab(name) for name in ("generate", "train", "judge")))
+    assert len(others) == 3
 
 
 def test_no_widget_needs_what_an_event_that_skips_it_would_empty(page: BuiltPage) -> None:

@@ -1,4 +1,4 @@
-"""The command line as a person uses it: real processes on a tiny real model, from the first image to the verdict."""
+"""The command line as a person uses it, on a tiny real model, from the first image to the verdict."""
 
 import hashlib
 import json

@@ -9,7 +9,7 @@ function arrive() {
   let calm = from;
   const look = () => {
     const now = performance.now();
-    const built = root.dataset.answered && window.sdpoTabsReady && window.sdpoPagesReady && document.fonts.status === "loaded";
+    const built = root.dataset.answered && window.sdpoTabsReady && window.sdpoPageReady && document.fonts.status === "loaded";
     if (!built || window.sdpoUnderWay) calm = now;
     if (now - calm < CALM_MS && now - from < ARRIVE_WITHIN_MS) return setTimeout(look, 25);
     if (snapshot) draw(); // the next step depends on the page that is open
