@@ -37,9 +37,11 @@ def test_no_page_has_a_serious_barrier(lived_in: RunningStudio, browser: Browser
     look: dict[str, Any] = {"color_scheme": "dark" if screen == "dark" else "light"}
     found: list[str] = []
     with watched_page(browser, lived_in.url, viewport={"width": width, "height": height}, **look) as page:
+        open_tab(page, lived_in, next(iter(PAGES)))
         for name in PAGES:
-            open_tab(page, lived_in, name)
-            page.wait_for_timeout(300)
+            page.click(f"#tab-{name}-button")
+            page.wait_for_selector(f"#tab-{name}-button[aria-selected=true]")
+            page.wait_for_timeout(700)
             found += [f"{name}: {barrier}" for barrier in barriers(page)]
     assert found == []
 

@@ -40,7 +40,7 @@ def test_training_outlives_a_killed_studio(studio: RunningStudio, browser: Brows
     with Store(studio.workspace) as store:
         for number in range(6):
             store.vote(f"vote {number}", add_pair(store, number, f"a pond {number}", base).id, "left")
-    settings = {"steps": 40, "checkpoint_every_steps": 20, "preview_prompts": 0, "adapter_name": "outlived"}
+    settings = {"steps": 20, "checkpoint_every_steps": 10, "preview_prompts": 0, "adapter_name": "outlived"}
     run = Client(studio.url, verbose=False).predict(settings, api_name="/train")
     with watched_page(browser, studio.url, away=True, viewport=SCREEN) as page:
         open_tab(page, studio, "train")
@@ -52,8 +52,8 @@ def test_training_outlives_a_killed_studio(studio: RunningStudio, browser: Brows
         studio.start()
         wait_job(page, "train", "running", "done")  # the page that was open finds it again
         wait_job(page, "train", "done")
-        expect(page.locator("#train-outcome")).to_contain_text("Kept step 40")
-    assert Client(studio.url, verbose=False).predict(run, api_name="/run")["step"] == 40
+        expect(page.locator("#train-outcome")).to_contain_text("Kept step 20")
+    assert Client(studio.url, verbose=False).predict(run, api_name="/run")["step"] == 20
     assert (studio.workspace / "adapters" / "outlived.safetensors").is_file()
 
 

@@ -11,7 +11,7 @@ from app import text_generate, text_import, text_model, text_train
 from sdpo_core.config import TrainConfig
 from sdpo_core.preferences.store import Store
 from sdpo_core.training.runs import Reporter, RunFolder
-from tests.app.browsing import RunningStudio, add_pairs, open_tab, running, wait_job, watched_page
+from tests.app.browsing import RunningStudio, add_pairs, open_settings, open_tab, running, wait_job, watched_page
 from tests.original_layout import essentials
 from tests.preferences.image_files import png, scene
 from tests.test_importing import parameters
@@ -124,6 +124,37 @@ def test_images_are_imported_and_the_missing_prompt_is_asked_for(
     section.get_by_label(text_import.IMPORT["path"]).fill(str(tmp_path / "gone"))
     section.get_by_role("button", name=text_import.IMPORT["take"]).click()
     expect(section).to_contain_text("There is no folder")
+
+
+def drop(page: Page, onto: str, name: str, data: bytes) -> None:
+    """Drop a file on an element as a person does."""
+    carried = page.evaluate_handle(
+        """([name, bytes]) => {
+          const carried = new DataTransfer();
+          carried.items.add(new File([new Uint8Array(bytes)], name));
+          return carried;
+        }""",
+        [name, list(data)],
+    )
+    page.dispatch_event(onto, "drop", {"dataTransfer": carried})
+
+
+def test_settings_are_taken_from_a_file(studio: RunningStudio, page: Page) -> None:
+    open_tab(page, studio, "train")
+    open_settings(page, "train")
+    page.click("#train-all button")
+    zone, text_field = "#train-toml-file .import-zone", page.locator("#train-toml textarea")
+    expect(page.locator(zone)).to_be_visible()
+    drop(page, zone, "mine.toml", b"steps = 77\nbeta = 300.0\n")
+    expect(text_field).to_have_value("steps = 77\nbeta = 300.0\n")
+    expect(page.locator("#train-steps input")).to_have_value("77")
+    drop(page, zone, "mine.png", b"\x89PNG\xff")
+    expect(page.locator("#train-toml-file [role=alert]")).to_contain_text("mine.png is no text")
+    expect(page.locator("#train-steps input")).to_have_value("77")
+    drop(page, zone, "slip.toml", b"stpes = 3\n")
+    expect(text_field).to_have_value("stpes = 3\n")
+    expect(page.locator(".toast-body", has_text="stpes")).to_be_visible()
+    expect(page.locator("#train-steps input")).to_have_value("77")
 
 
 def test_a_second_run_waits_and_is_taken_out_of_the_queue(studio: RunningStudio, page: Page) -> None:

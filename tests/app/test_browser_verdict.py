@@ -15,6 +15,7 @@ from sdpo_core.models.adapter import save_adapter
 from sdpo_core.models.lora import Lora
 from sdpo_core.models.registry import load_model
 from sdpo_core.preferences.store import Store
+from sdpo_core.training.runs import list_runs
 from tests.app.browsing import (
     JOB_PATIENCE_MS,
     RunningStudio,
@@ -202,3 +203,11 @@ def test_verdict_grid_and_cards_have_no_barrier_and_fit(shelf: RunningStudio, br
         page.wait_for_timeout(1000)
         assert barriers(page) == []
         assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
+
+
+def test_a_grid_goes_to_the_trash(shelf: RunningStudio, page: Page) -> None:
+    grids = list_runs(shelf.workspace / "runs", "grid")
+    open_tab(page, shelf, "judge")
+    page.get_by_role("button", name=str(text_judge.GRID["remove"])).click()
+    expect(page.locator("#strength-grid")).to_contain_text(text_judge.GRID_REMOVED)
+    assert len(list_runs(shelf.workspace / "runs", "grid")) == len(grids) - 1
