@@ -7,10 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def collector_waits() -> Iterator[None]:
-    """Import much without the garbage collector: it would look at all that is loaded so far again and again.
-
-    That is a fifth of the seconds that torch or Gradio take.
-    """
+    """Import much without the garbage collector: it would look at all that is loaded so far again and again."""
     was_on = gc.isenabled()
     gc.disable()
     try:

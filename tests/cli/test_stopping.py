@@ -17,12 +17,12 @@ from sdpo_core.presets import resolve
 from sdpo_core.training.runs import RunFolder, list_runs
 from tests.cli.helpers import QUICK, command, lines, process, result, sdpo
 
-LIGHT = ["--pairs-per-step", "2", "--bank-draws-per-pair", "2"]
+LIGHT = [*QUICK, "--pairs-per-step", "2", "--bank-draws-per-pair", "2", "--rank", "2"]
 
 
 def test_kill_9_and_resume_equal_a_straight_run(workspace: Path, tiny: Path) -> None:
     """The process dies at some step after the first checkpoint; the resumed run ends with the same bytes."""
-    flags = [*QUICK, *LIGHT, "--checkpoint-every-steps", "3", "--rank", "2", "--preview-prompts", "0", "--model", tiny]
+    flags = [*LIGHT, "--checkpoint-every-steps", "3", "--preview-prompts", "0", "--model", tiny]
     straight = result("train", "--workspace", workspace, *flags, "--steps", "12", by=process)
     with subprocess.Popen(
         command("train", "--workspace", workspace, *flags, "--steps", "12"), stdout=-3, stderr=-3
@@ -41,7 +41,7 @@ def test_kill_9_and_resume_equal_a_straight_run(workspace: Path, tiny: Path) -> 
 
 
 def test_ctrl_c_keeps_what_was_learned(workspace: Path, tiny: Path) -> None:
-    flags = [*QUICK, *LIGHT, "--checkpoint-every-steps", "4", "--rank", "2", "--preview-prompts", "0", "--model", tiny]
+    flags = [*LIGHT, "--checkpoint-every-steps", "4", "--preview-prompts", "0", "--model", tiny]
     with subprocess.Popen(
         command("train", "--workspace", workspace, *flags, "--steps", "5000"), stdout=-3, stderr=-3
     ) as child:
@@ -74,7 +74,7 @@ def test_stopped_while_loading_nothing_is_published_and_it_can_be_resumed(
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM that a process can catch")
 def test_sigterm_stops_as_ctrl_c_does(workspace: Path, tiny: Path) -> None:
-    flags = [*QUICK, *LIGHT, "--checkpoint-every-steps", "4", "--rank", "2", "--preview-prompts", "0", "--model", tiny]
+    flags = [*LIGHT, "--checkpoint-every-steps", "4", "--preview-prompts", "0", "--model", tiny]
     with subprocess.Popen(
         command("train", "--workspace", workspace, *flags, "--steps", "5000", "--json"), stdout=-1, stderr=-3, text=True
     ) as child:
@@ -88,18 +88,7 @@ def test_sigterm_stops_as_ctrl_c_does(workspace: Path, tiny: Path) -> None:
 
 def test_a_running_run_saves_draws_and_stops_when_asked(workspace: Path, tiny: Path) -> None:
     """`runs save-now`, `sample-now` and `stop` against a real run; the process ends with the code for a stop."""
-    flags = [
-        *QUICK,
-        *LIGHT,
-        "--checkpoint-every-steps",
-        "4000",
-        "--rank",
-        "2",
-        "--preview-prompts",
-        "1",
-        "--model",
-        tiny,
-    ]
+    flags = [*LIGHT, "--checkpoint-every-steps", "4000", "--preview-prompts", "1", "--model", tiny]
     with subprocess.Popen(
         command("train", "--workspace", workspace, *flags, "--steps", "5000"), stdout=-3, stderr=-3
     ) as child:
