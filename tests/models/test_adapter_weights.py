@@ -275,7 +275,7 @@ def test_a_smaller_rank_keeps_what_is_largest() -> None:
         gone, whole = gone + float(values[2:].square().sum()), whole + float(values.square().sum())
         nearest = (small.modules[target].product() - halves.product()).square().sum()
         torch.testing.assert_close(float(nearest), float(values[2:].square().sum()), rtol=1e-3, atol=1e-3)
-    assert abs(lost - (gone / whole) ** 0.5) < 1e-6
+    assert lost == pytest.approx((gone / whole) ** 0.5, abs=1e-5)
 
 
 # ---------------------------------------------------------------------------------------------------- the command line

@@ -148,8 +148,9 @@ def test_the_bank_by_hand(model: DiffusionModel, trained_lora: Lora, pairs: Enco
     with trained_lora.off():
         off = Sides(*map(errors, draws.latents))
     row = bank.check(model, CONFIG, 200.0)
-    assert row["winner_error"] == pytest.approx(float(on.winner.mean() / off.winner.mean() - 1), rel=1e-3)
-    assert row["loser_error"] == pytest.approx(float(on.loser.mean() / off.loser.mean() - 1), rel=1e-3)
+    # abs, not rel: the quotient's last bits are all that may differ, and they do not shrink with the difference.
+    assert row["winner_error"] == pytest.approx(float(on.winner.mean() / off.winner.mean() - 1), abs=2e-6)
+    assert row["loser_error"] == pytest.approx(float(on.loser.mean() / off.loser.mean() - 1), abs=2e-6)
     assert row["winner_error_se"] > 0
     assert [band["from"] for band in row["bands"]] == [0, 200, 400, 600, 800]
     # 5 draws per pair, stratified: every pair has one draw in each fifth of the schedule.
