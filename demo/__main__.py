@@ -20,8 +20,10 @@ from demo.stages import (
     Workers,
     encode,
     export_final,
+    gather,
     launch,
     normalise,
+    take_over,
     train_decoder,
     train_judge,
     train_unet,
@@ -43,8 +45,8 @@ def train(job: Job) -> None:
     for result, stage in TRAININGS:
         if not (job.work / result).exists():
             launch(stage, job)
-        if stage is encode and not (job.work / "vae-unit.safetensors").exists():
-            normalise(job)
+        if stage is encode and not (job.work / "latents.safetensors").exists():
+            (gather if (job.work / "earlier.json").exists() else normalise)(job)
 
 
 def describe(job: Job) -> None:
@@ -67,12 +69,15 @@ def main() -> None:
     )
     parser.add_argument("--work", type=Path, help="keeps data and training state here, and continues from them")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", choices=("cpu", "cuda"))
+    parser.add_argument("--further", action="store_true", help="trains the denoiser of the pipeline in --out further")
     parser.add_argument("--quick", action="store_true", help="a recipe of seconds that shows nothing but that it runs")
     options = parser.parse_args()
     recipe = RECIPES["quick" if options.quick else options.device]
     with TemporaryDirectory() as temporary:
         job = Job(recipe, options.work or Path(temporary), options.out, options.device)
         job.work.mkdir(parents=True, exist_ok=True)
+        if options.further and not (job.work / "earlier.json").exists():
+            take_over(job)
         train(job)
         export_final(job)
         describe(job)

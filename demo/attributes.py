@@ -21,6 +21,7 @@ ATTRIBUTES: dict[str, tuple[str | bool, ...]] = {
 }
 WIDTHS = (16, 32, 48, 64)
 UNDEFINED = -100  # what cross_entropy leaves out
+SEEN_PX = 64  # pictures are brought to this side first: what they show is still plain, and seeing takes a quarter
 
 
 def labels_of(scene: Scene) -> list[int]:
@@ -46,12 +47,16 @@ class Judge(nn.Module):
         self.head = nn.Linear(WIDTHS[-1] * 16, sum(self.sizes))
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """(B, 3, 64, 64) in [-1, 1] -> the logits of each attribute, (B, number of values) each."""
-        return self.head(self.features(images)).split(self.sizes, dim=1)
+        """(B, 3, H, W) in [-1, 1] -> the logits of each attribute, (B, number of values) each."""
+        return self.head(self.look(images)).split(self.sizes, dim=1)
+
+    def look(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) in [-1, 1] -> (B, 1024) features, of which `head` makes the logits."""
+        return self.features(F.adaptive_avg_pool2d(images, SEEN_PX))
 
     @torch.no_grad()
     def name(self, pixels: Tensor) -> list[dict[str, str | bool]]:
-        """What each of (B, 64, 64, 3) uint8 pictures shows."""
+        """What each of (B, H, W, 3) uint8 pictures shows."""
         best = [logits.argmax(1).tolist() for logits in self(as_images(pixels))]
         return [
             {name: values[column[i]] for (name, values), column in zip(ATTRIBUTES.items(), best, strict=True)}
@@ -77,7 +82,7 @@ class JudgeObjective(nn.Module):
         self.judge = judge
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
-        """images (B, 3, 64, 64), labels (B, number of attributes) -> scalar."""
+        """images (B, 3, H, W), labels (B, number of attributes) -> scalar."""
         losses = [
             F.cross_entropy(logits.float(), labels[:, i], ignore_index=UNDEFINED, reduction="sum")
             for i, logits in enumerate(self.judge(images))
@@ -86,7 +91,7 @@ class JudgeObjective(nn.Module):
 
 
 def soften(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Images blurred by chance and made noisy, as generated ones are. (B, 3, 64, 64)."""
+    """Images blurred by chance and made noisy, as generated ones are. (B, 3, H, W)."""
     blurred = F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
     share = torch.rand((len(images), 1, 1, 1), generator=generator)
     noise = 0.05 * torch.randn(images.shape, generator=generator)
@@ -111,7 +116,7 @@ def fulfils(seen: dict[str, str | bool], name: str, claim: str | bool) -> bool:
 
 
 def following(judge: Judge, prompts: list[str], pixels: Tensor) -> dict[str, Following]:
-    """Per attribute, over (N, 64, 64, 3) uint8 pictures that were made for N prompts."""
+    """Per attribute, over (N, H, W, 3) uint8 pictures that were made for N prompts."""
     seen = judge.name(pixels)
     result = {}
     for name in ATTRIBUTES:

@@ -12,7 +12,7 @@ tags: [landscapes, tiny, demo]
 
 # Little landscapes
 
-A latent diffusion model small enough to ship with a program and to train without a GPU: 64x64 flat-design landscapes
+A latent diffusion model small enough to ship with a program and to train without a GPU: {size} flat-design landscapes
 from a prompt. It was trained from nothing on procedurally drawn scenes by `python -m demo`; no picture, text or weight
 of anyone else went into it. It exists so that preference training can be tried at once, offline and on any machine. It
 knows nothing but these landscapes, and its adapters fit no other model.
@@ -47,7 +47,15 @@ The second line matters: the pipeline's constructor switches `clip_sample` off, 
 
 def card(facts: dict[str, Any]) -> str:
     """The text of README.md, from the contents of metrics.json."""
-    return "\n".join([FRONT, _grid_prompts(), GRAMMAR, _following(facts), _recipe(facts)])
+    return "\n".join(
+        [
+            FRONT.format(size="{0}x{0}".format(facts["size_px"])),
+            _grid_prompts(),
+            GRAMMAR,
+            _following(facts),
+            _recipe(facts),
+        ]
+    )
 
 
 def _grid_prompts() -> str:
@@ -81,7 +89,11 @@ def _recipe(facts: dict[str, Any]) -> str:
     seconds = ", ".join(f"{value:g} s at {steps} steps" for steps, value in facts["seconds_per_image"].items())
     versions = ", ".join(f"{name} {number}" for name, number in facts["versions"].items())
     rows = (
-        ("autoencoder (64x64x3 to 4x16x16)", vae, f"{vae['psnr_db']:.1f} dB on held-out scenes"),
+        (
+            f"autoencoder ({facts['size_px']}x{facts['size_px']}x3 to {facts['latents']})",
+            vae,
+            f"{vae['psnr_db']:.1f} dB on held-out scenes",
+        ),
         ("its decoder once more", decoder, f"{decoder['psnr_db']:.1f} dB"),
         ("UNet and text encoder", denoiser, f"held-out noise error {denoiser['held_out_loss']:.4f}"),
     )

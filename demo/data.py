@@ -19,7 +19,7 @@ class Drawn:
     """Pictures and what was told about them: first those to train on, then those held out."""
 
     pixels: np.ndarray
-    """(N, 64, 64, 3), uint8, memory-mapped copy-on-write."""
+    """(N, 96, 96, 3), uint8, memory-mapped copy-on-write."""
     captions: list[list[str]]
     """N times `CAPTIONS_PER_SCENE`."""
 

@@ -21,7 +21,7 @@ from demo.scenes import sample_prompt
 GUIDANCE = 3.0
 BATCH = 16
 MENTION = 0.5
-GRID_COLUMNS, GRID_SCALE, GRID_GAP_PX = 6, 2, 4
+GRID_COLUMNS, GRID_GAP_PX = 6, 4
 GRID_PROMPTS = (
     "snowy mountains at night with stars and the moon",
     "green hills by day with a house and round trees",
@@ -51,7 +51,7 @@ GRID_PROMPTS = (
 
 
 def generate(pipeline: StableDiffusionPipeline, prompts: list[str], steps: int, seed: int) -> Tensor:
-    """One picture for each prompt, picture i from noise of seed + i. (N, 64, 64, 3) uint8."""
+    """One picture for each prompt, picture i from noise of seed + i. (N, 96, 96, 3) uint8."""
     parts = []
     for start in range(0, len(prompts), BATCH):
         texts = prompts[start : start + BATCH]
@@ -68,11 +68,14 @@ def measure(pipeline: StableDiffusionPipeline, judge: Judge, recipe: Recipe) -> 
     rng = np.random.default_rng([recipe.seed, 2**31])
     texts = [sample_prompt(rng, MENTION) for _ in range(recipe.judged_prompts)]
     rows = following(judge, texts, generate(pipeline, texts, recipe.sampling_steps, seed=1000))
+    unet = pipeline.unet.config
     claimed, followed = sum(row.claimed for row in rows.values()), sum(row.followed for row in rows.values())
     return {
         "sampling": {"steps": recipe.sampling_steps, "guidance": GUIDANCE, "prompts": len(texts), "mention": MENTION},
         "following": {name: asdict(row) for name, row in rows.items()},
         "following_all": {"claimed": claimed, "followed": followed},
+        "size_px": unet.sample_size * pipeline.vae_scale_factor,
+        "latents": f"{unet.in_channels}x{unet.sample_size}x{unet.sample_size}",
         "seconds_per_image": {str(steps): _seconds(pipeline, steps) for steps in recipe.timed_steps},
         "parameters": {name: _count(getattr(pipeline, name)) for name in ("vae", "unet", "text_encoder")},
         "machine": f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}",
@@ -100,14 +103,13 @@ def _seconds(pipeline: StableDiffusionPipeline, steps: int) -> float:
 
 
 def save_grid(pipeline: StableDiffusionPipeline, steps: int, file: Path) -> None:
-    """The pictures of `GRID_PROMPTS`, row by row, twice as large."""
+    """The pictures of `GRID_PROMPTS`, row by row."""
     pixels = generate(pipeline, list(GRID_PROMPTS), steps, seed=0).numpy()
-    side, rows = pixels.shape[1] * GRID_SCALE, -(-len(pixels) // GRID_COLUMNS)
+    side, rows = pixels.shape[1], -(-len(pixels) // GRID_COLUMNS)
     pitch = side + GRID_GAP_PX
     sheet = Image.new("RGB", (GRID_COLUMNS * pitch - GRID_GAP_PX, rows * pitch - GRID_GAP_PX), "white")
     for i, picture in enumerate(pixels):
-        large = Image.fromarray(picture).resize((side, side), Image.Resampling.NEAREST)
-        sheet.paste(large, (i % GRID_COLUMNS * pitch, i // GRID_COLUMNS * pitch))
+        sheet.paste(Image.fromarray(picture), (i % GRID_COLUMNS * pitch, i // GRID_COLUMNS * pitch))
     sheet.save(file, optimize=True)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
@@ -12,19 +13,33 @@ import torch
 import torch.distributed as dist
 from diffusers import AutoencoderKL
 from safetensors.torch import load_file, save_file
-from torch import Tensor, multiprocessing
+from torch import Tensor, multiprocessing, nn
 
 from demo.attributes import ATTRIBUTES, UNDEFINED, Judge, JudgeObjective, labels_of, soften
 from demo.data import CAPTIONS_PER_SCENE, Drawn, draw_data, scene_of
-from demo.export import export
+from demo.export import export, load
+from demo.measure import write_json
 from demo.recipe import Recipe
+from demo.scenes import SIZE_PX
 from demo.tokenizer import build_tokenizer
 from demo.training import Trainer, Workers
 from demo.unet import DenoisingObjective, build_text_encoder, build_unet, spread_timesteps
-from demo.vae import DecoderObjective, VaeObjective, as_images, build_vae, encode_all, normalise_latents, psnr_db
+from demo.vae import (
+    CHANNELS,
+    SCALE_PX,
+    DecoderObjective,
+    VaeObjective,
+    as_images,
+    build_vae,
+    encode_all,
+    normalise_latents,
+    psnr_db,
+)
 
 LOG_EVERY_STEPS = 50
 HELD_OUT_DRAWS = 8
+CROP_PX = 64  # the autoencoder learns on crops: it looks at details only, and they are quicker
+_EARLIER = "earlier.json"  # what the parts of a pipeline that is trained further took before
 CAPTION_DROPOUT = 0.1  # teaches the empty prompt, which guidance needs
 
 Inputs = tuple[Tensor, ...]
@@ -72,10 +87,12 @@ def train_vae(job: Job, workers: Workers) -> None:
 
     def draw(generator: torch.Generator, batch: int) -> Inputs:
         picked = torch.randint(job.recipe.scenes, (batch,), generator=generator)
-        images = as_images(pixels[picked])
+        down, right = (int(torch.randint(SIZE_PX - CROP_PX + 1, (), generator=generator)) for _ in range(2))
+        images = as_images(pixels[picked, down : down + CROP_PX, right : right + CROP_PX])
         if torch.rand((), generator=generator) < 0.5:
             images = images.flip(-1)
-        return images.to(device), torch.randn((batch, 4, 16, 16), generator=generator).to(device)
+        noise = torch.randn((batch, CHANNELS, CROP_PX // SCALE_PX, CROP_PX // SCALE_PX), generator=generator)
+        return images.to(device), noise.to(device)
 
     trainer = Trainer(VaeObjective(vae), draw, job.recipe.vae, workers, job.recipe.seed + 1, device)
     _run(trainer, job, "vae")
@@ -83,7 +100,7 @@ def train_vae(job: Job, workers: Workers) -> None:
         return
     with trainer.averaged():
         quality_db = psnr_db(vae, pixels[-held_out:])
-        save_file(vae.state_dict(), job.work / "vae.safetensors")
+        save(vae, job.work / "vae.safetensors")
     _note(job, "vae", trainer, psnr_db=quality_db)
 
 
@@ -98,13 +115,14 @@ def train_decoder(job: Job, workers: Workers) -> None:
         picked = torch.randint(job.recipe.encoded, (batch,), generator=generator)
         return latents[picked].to(device), as_images(pixels[picked]).to(device)
 
-    trainer = Trainer(DecoderObjective(vae), draw, job.recipe.decoder, workers, job.recipe.seed + 6, device)
+    seed = job.recipe.seed + 6 + _so_far(job, "decoder")["images"]  # further training sees other pictures
+    trainer = Trainer(DecoderObjective(vae), draw, job.recipe.decoder, workers, seed, device)
     _run(trainer, job, "decoder")
     if workers.rank != 0:
         return
     with trainer.averaged():
         quality_db = psnr_db(vae, pixels[-held_out:])
-        save_file(vae.state_dict(), job.work / "vae-final.safetensors")
+        save(vae, job.work / "vae-final.safetensors")
     _note(job, "decoder", trainer, psnr_db=quality_db)
 
 
@@ -118,12 +136,34 @@ def encode(job: Job, workers: Workers) -> None:
     save_file({"latents": encode_all(vae, pixels[share])}, job.work / f"latents-{workers.rank}.safetensors")
 
 
+def gather(job: Job) -> None:
+    """Latents that have unit variance already -> latents.safetensors."""
+    save_file({"latents": _encoded(job)}, job.work / "latents.safetensors")
+
+
 def normalise(job: Job) -> None:
     """Brings the latents to unit variance -> latents.safetensors, and the VAE with them -> vae-unit.safetensors."""
     vae = _load_vae(job, "vae")
-    shares = [load_file(job.work / f"latents-{rank}.safetensors")["latents"] for rank in range(job.processes)]
-    save_file({"latents": normalise_latents(vae, torch.cat(shares))}, job.work / "latents.safetensors")
-    save_file(vae.state_dict(), job.work / "vae-unit.safetensors")
+    save_file({"latents": normalise_latents(vae, _encoded(job))}, job.work / "latents.safetensors")
+    save(vae, job.work / "vae-unit.safetensors")
+
+
+def take_over(job: Job) -> None:
+    """An exported pipeline in place of the stages that it ends: denoiser and decoder go on, on its own latents.
+
+    So a model that is trained in several sittings needs nothing kept but what was exported. Its encoder and its judge,
+    where it has one already, stay as they are; optimisers begin anew, which the warm-up is for.
+    """
+    pipeline = load(job.out)
+    facts = json.loads((job.out / "metrics.json").read_text(encoding="utf-8"))
+    for name in ("vae", "vae-unit"):
+        save(pipeline.vae, job.work / f"{name}.safetensors")
+    save(DenoisingObjective(pipeline.unet, pipeline.text_encoder), job.work / "earlier.safetensors")
+    if "judge" in facts:
+        shutil.copyfile(job.out / "judge.safetensors", job.work / "judge.safetensors")
+    for part in {"vae", "judge"} & facts.keys():
+        write_json(job.work / f"{part}.json", facts[part])
+    write_json(job.work / _EARLIER, {part: facts[part] for part in ("denoiser", "decoder") if part in facts})
 
 
 def train_unet(job: Job, workers: Workers) -> None:
@@ -131,14 +171,18 @@ def train_unet(job: Job, workers: Workers) -> None:
     device, held_out = torch.device(job.device), job.recipe.held_out
     torch.manual_seed(job.recipe.seed + 2)
     tokenizer = build_tokenizer()
-    latents = load_file(job.work / "latents.safetensors")["latents"]  # (N, 4, 16, 16), the held-out ones last
+    latents = load_file(job.work / "latents.safetensors")["latents"]  # (N, 4, 24, 24), the held-out ones last
     told = _drawn(job).captions
     told = told[: job.recipe.encoded] + told[-held_out:]
     texts = [text for scene in told for text in scene]
     ids = tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt").input_ids
     ids = ids.view(len(told), CAPTIONS_PER_SCENE, -1)  # (N, 4, 24)
     untold = tokenizer("", padding="max_length", return_tensors="pt").input_ids[0]
-    model = DenoisingObjective(build_unet(), build_text_encoder(tokenizer)).to(device)
+    model = DenoisingObjective(build_unet(), build_text_encoder(tokenizer))
+    earlier = _so_far(job, "denoiser")
+    if earlier["images"]:
+        model.load_state_dict(load_file(job.work / "earlier.safetensors"))
+    model.to(device)
 
     def draw(generator: torch.Generator, batch: int, first: int = 0, stop: int = job.recipe.encoded) -> Inputs:
         picked = torch.randint(first, stop, (batch,), generator=generator)
@@ -148,7 +192,8 @@ def train_unet(job: Job, workers: Workers) -> None:
         inputs = (latents[picked], tokens, noise, spread_timesteps(batch, generator))
         return tuple(tensor.to(device) for tensor in inputs)
 
-    trainer = Trainer(model, draw, job.recipe.unet, workers, job.recipe.seed + 3, device)
+    seed = job.recipe.seed + 3 + earlier["images"]  # further training sees other noise
+    trainer = Trainer(model, draw, job.recipe.unet, workers, seed, device)
 
     def held_out_loss() -> float:
         """On held-out pictures, always with the same noise and timesteps."""
@@ -170,7 +215,7 @@ def train_unet(job: Job, workers: Workers) -> None:
         return
     with trainer.averaged():
         loss = held_out_loss()
-        save_file(model.state_dict(), job.work / "denoiser.safetensors")
+        save(model, job.work / "denoiser.safetensors")
     _note(job, "denoiser", trainer, held_out_loss=loss)
 
 
@@ -199,7 +244,7 @@ def train_judge(job: Job, workers: Workers) -> None:
         name: float((guess == truth[:, i])[truth[:, i] != UNDEFINED].float().mean())
         for i, (name, guess) in enumerate(zip(ATTRIBUTES, guesses, strict=True))
     }
-    (job.work / "judge.json").write_text(json.dumps(accuracy), encoding="utf-8")
+    write_json(job.work / "judge.json", accuracy)
 
 
 def export_final(job: Job) -> None:
@@ -215,13 +260,32 @@ def _export(job: Job, model: DenoisingObjective, vae: str) -> None:
 
 
 def _note(job: Job, name: str, trainer: Trainer, **results: float) -> None:
-    """Leaves what a training took and reached in <name>.json: the stage is done."""
-    facts = {"images": trainer.phase.images, "seconds": round(trainer.elapsed_s), **results}
-    (job.work / f"{name}.json").write_text(json.dumps(facts), encoding="utf-8")
+    """Leaves what a training took, over all sittings, and reached in <name>.json: the stage is done."""
+    before = _so_far(job, name)
+    took = {"images": trainer.phase.images, "seconds": round(trainer.elapsed_s)}
+    write_json(job.work / f"{name}.json", {what: n + before[what] for what, n in took.items()} | results)
+
+
+def _so_far(job: Job, name: str) -> dict[str, int]:
+    """Images and seconds that a part was trained for before it was taken over."""
+    file = job.work / _EARLIER
+    known = json.loads(file.read_text(encoding="utf-8")).get(name, {}) if file.exists() else {}
+    return {what: known.get(what, 0) for what in ("images", "seconds")}
+
+
+def _encoded(job: Job) -> Tensor:
+    """What all processes encoded."""
+    shares = [load_file(job.work / f"latents-{rank}.safetensors")["latents"] for rank in range(job.processes)]
+    return torch.cat(shares)
 
 
 def _drawn(job: Job) -> Drawn:
     return draw_data(job.work / "data", job.recipe.scenes + job.recipe.held_out, job.recipe.seed, processes=1)
+
+
+def save(model: nn.Module, file: Path) -> None:
+    """The weights in the plain order of their axes, which is how they are read."""
+    save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, file)
 
 
 def _load_vae(job: Job, name: str) -> AutoencoderKL:

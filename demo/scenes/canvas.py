@@ -1,4 +1,4 @@
-"""A canvas measured in image pixels and painted several times larger, so that edges come out smooth."""
+"""A canvas of 64 by 64 units, whatever its pixels, and painted larger still, so that edges come out smooth."""
 
 from collections.abc import Iterable
 
@@ -7,8 +7,10 @@ from PIL import Image, ImageDraw
 
 from demo.scenes.palettes import Colour
 
-SIZE_PX = 64
+SIZE_PX = 96
+UNITS = 64  # sides of the canvas, in which every coordinate and length of a scene is given
 OVERSAMPLING = 4
+_RASTER = SIZE_PX * OVERSAMPLING // UNITS  # painted pixels per unit
 
 Point = tuple[float, float]
 
@@ -19,20 +21,20 @@ def _ink(colour: Colour) -> tuple[int, int, int]:
 
 
 class Canvas:
-    """Shapes on a background; every coordinate and length is in pixels of the finished image."""
+    """Shapes on a background; every coordinate and length is in units, `UNITS` from edge to edge."""
 
     def __init__(self, background: np.ndarray) -> None:
-        """`background`: (64, 64, 3), float, 0 to 255."""
+        """`background`: (96, 96, 3), float, 0 to 255."""
         small = Image.fromarray(np.clip(background + 0.5, 0, 255).astype(np.uint8))
         side = SIZE_PX * OVERSAMPLING
         self._image = small.resize((side, side), Image.Resampling.BILINEAR)
         self._draw = ImageDraw.Draw(self._image)
 
     def polygon(self, points: Iterable[Point], colour: Colour) -> None:
-        self._draw.polygon([(x * OVERSAMPLING, y * OVERSAMPLING) for x, y in points], fill=_ink(colour))
+        self._draw.polygon([(x * _RASTER, y * _RASTER) for x, y in points], fill=_ink(colour))
 
     def ellipse(self, x: float, y: float, rx: float, ry: float, colour: Colour) -> None:
-        box = [(x - rx) * OVERSAMPLING, (y - ry) * OVERSAMPLING, (x + rx) * OVERSAMPLING, (y + ry) * OVERSAMPLING]
+        box = [(x - rx) * _RASTER, (y - ry) * _RASTER, (x + rx) * _RASTER, (y + ry) * _RASTER]
         self._draw.ellipse(box, fill=_ink(colour))
 
     def disc(self, x: float, y: float, radius: float, colour: Colour) -> None:
@@ -48,15 +50,15 @@ class Canvas:
     def box(self, left: float, top: float, right: float, bottom: float, colour: Colour) -> None:
         self.polygon([(left, top), (right, top), (right, bottom), (left, bottom)], colour)
 
-    def line_to_bottom(self, heights_px: np.ndarray, colour: Colour) -> None:
+    def line_to_bottom(self, heights: np.ndarray, colour: Colour) -> None:
         """Fills everything under a line given by its height at evenly spaced x, (N,)."""
-        xs = np.linspace(0, SIZE_PX, len(heights_px))
-        outline = [(float(x), float(y)) for x, y in zip(xs, heights_px, strict=True)]
-        self.polygon([*outline, (SIZE_PX, SIZE_PX), (0, SIZE_PX)], colour)
+        xs = np.linspace(0, UNITS, len(heights))
+        outline = [(float(x), float(y)) for x, y in zip(xs, heights, strict=True)]
+        self.polygon([*outline, (UNITS, UNITS), (0, UNITS)], colour)
 
-    def mirror_below(self, line_px: float, shade: Colour, share: float) -> None:
+    def mirror_below(self, line: float, shade: Colour, share: float) -> None:
         """Reflects what is above a horizontal line into the part below it, mixed with `share` of a colour."""
-        edge = round(line_px * OVERSAMPLING)
+        edge = round(line * _RASTER)
         side = SIZE_PX * OVERSAMPLING
         above = self._image.crop((0, max(0, 2 * edge - side), side, edge))
         reflected = above.transpose(Image.Transpose.FLIP_TOP_BOTTOM)
@@ -65,5 +67,5 @@ class Canvas:
         self._draw = ImageDraw.Draw(self._image)
 
     def pixels(self) -> np.ndarray:
-        """(64, 64, 3), uint8."""
+        """(96, 96, 3), uint8."""
         return np.asarray(self._image.reduce(OVERSAMPLING))

@@ -1,4 +1,4 @@
-"""The things that stand in a landscape. Positions and lengths are pixels of the finished image."""
+"""The things that stand in a landscape. Positions and lengths are units of the canvas."""
 
 import numpy as np
 
@@ -99,31 +99,31 @@ def cloud(canvas: Canvas, rng: np.random.Generator, x: float, y: float, width: f
 
 
 def house(canvas: Canvas, rng: np.random.Generator, x: float, foot: float, time: Time, snowy: bool) -> None:
-    """A cottage 13 to 15 wide: walls, gable roof, door and a window that is lit at night."""
-    half, tall = float(rng.uniform(5.2, 6.0)), float(rng.uniform(6.5, 7.5))
+    """A cottage 18 to 20 wide: walls, gable roof, door and a window that is lit at night."""
+    half, tall = float(rng.uniform(7.0, 8.0)), float(rng.uniform(8.6, 10.0))
     wall = at_hour(palettes.WALLS[int(rng.integers(len(palettes.WALLS)))], time)
     roof = at_hour(palettes.ROOFS[int(rng.integers(len(palettes.ROOFS)))], time)
-    eaves, ridge = foot - tall, foot - tall - 5.5
+    eaves, ridge = foot - tall, foot - tall - 7.4
     chimney = x + 0.5 * half
-    canvas.box(chimney - 1, ridge, chimney + 1, eaves, mix(roof, BLACK, 0.3))
+    canvas.box(chimney - 1.3, ridge, chimney + 1.3, eaves, mix(roof, BLACK, 0.3))
     canvas.box(x - half, eaves, x + half, foot, wall)
-    canvas.polygon([(x - half - 1.6, eaves + 0.6), (x, ridge), (x + half + 1.6, eaves + 0.6)], roof)
+    canvas.polygon([(x - half - 2.1, eaves + 0.8), (x, ridge), (x + half + 2.1, eaves + 0.8)], roof)
     if snowy:
         snow = at_hour(palettes.SNOW, time)
-        canvas.polygon([(x - 0.62 * half, ridge + 3.1), (x, ridge - 0.6), (x + 0.62 * half, ridge + 3.1)], snow)
-    canvas.box(x - 0.55 * half - 1.3, foot - 4.6, x - 0.55 * half + 1.3, foot, mix(roof, BLACK, 0.4))
+        canvas.polygon([(x - 0.62 * half, ridge + 4.2), (x, ridge - 0.8), (x + 0.62 * half, ridge + 4.2)], snow)
+    canvas.box(x - 0.5 * half - 1.7, foot - 6.2, x - 0.5 * half + 1.7, foot, mix(roof, BLACK, 0.4))
     window = palettes.WINDOW_LIT if time in ("night", "sunset") else palettes.WINDOW_DARK
-    canvas.box(x + 0.42 * half - 1.6, foot - 5.2, x + 0.42 * half + 1.6, foot - 2.0, window)
+    canvas.box(x + 0.42 * half - 2.1, foot - 7.0, x + 0.42 * half + 2.1, foot - 2.8, window)
 
 
 def boat(canvas: Canvas, rng: np.random.Generator, x: float, y: float, time: Time) -> None:
-    """A sailing boat 14 wide and 15 tall; `y` is its water line."""
+    """A sailing boat 18 wide and 19 tall; `y` is its water line."""
     sail = mix(palettes.SAILS[int(rng.integers(len(palettes.SAILS)))], at_hour(WHITE, time), 0.35)
     hull = at_hour(palettes.HULLS[int(rng.integers(len(palettes.HULLS)))], time)
     way = 1 if rng.random() < 0.5 else -1
-    canvas.box(x - 0.4, y - 13, x + 0.4, y - 2, mix(hull, BLACK, 0.4))
-    canvas.polygon([(x + way * 0.8, y - 13), (x + way * 0.8, y - 3.6), (x + way * 6.4, y - 3.6)], sail)
+    canvas.box(x - 0.5, y - 17, x + 0.5, y - 2.6, mix(hull, BLACK, 0.4))
+    canvas.polygon([(x + way * 1.0, y - 17), (x + way * 1.0, y - 4.6), (x + way * 8.3, y - 4.6)], sail)
     canvas.polygon(
-        [(x - way * 0.8, y - 10.5), (x - way * 0.8, y - 3.6), (x - way * 4.6, y - 3.6)], mix(sail, BLACK, 0.16)
+        [(x - way * 1.0, y - 13.6), (x - way * 1.0, y - 4.6), (x - way * 6.0, y - 4.6)], mix(sail, BLACK, 0.16)
     )
-    canvas.polygon([(x - 7, y - 2.8), (x + 7, y - 2.8), (x + 4.8, y + 0.8), (x - 4.8, y + 0.8)], hull)
+    canvas.polygon([(x - 9, y - 3.6), (x + 9, y - 3.6), (x + 6.2, y + 1.0), (x - 6.2, y + 1.0)], hull)

@@ -24,8 +24,8 @@ SEASON_WEIGHTS = (0.50, 0.27, 0.23)
 ORB_CHANCE = 0.5
 CLOUD_CHANCE = 0.4
 STAR_CHANCE_AT_NIGHT = 0.6
-HOUSE_CHANCE = 0.35
-BOAT_CHANCE = 0.45
+HOUSE_CHANCE = 0.45
+BOAT_CHANCE = 0.5
 
 SKIES_PER_TIME = 4
 GROUNDS_PER_SEASON = 3
@@ -55,10 +55,10 @@ class Scene:
     """Index into the ground palettes of this season."""
     rock: int
     """Index into the rock colours."""
-    horizon_px: float
-    """Height of the horizon, measured from the upper edge."""
-    orb_xyr_px: tuple[float, float, float]
-    """Centre and radius of the sun or moon, whether shown or not: it also lights the slopes."""
+    horizon: float
+    """Height of the horizon, measured from the upper edge, in units of the canvas."""
+    orb_xyr: tuple[float, float, float]
+    """Centre and radius, in units, of the sun or moon, whether shown or not: it also lights the slopes."""
     layout_seed: int
     """Decides every remaining shape: ridges, tree positions, clouds."""
 
@@ -94,7 +94,7 @@ def sample_scene(rng: np.random.Generator) -> Scene:
         sky=int(rng.integers(SKIES_PER_TIME)),
         ground=int(rng.integers(GROUNDS_PER_SEASON)),
         rock=int(rng.integers(ROCKS)),
-        horizon_px=float(rng.uniform(33, 41)),
-        orb_xyr_px=(float(rng.uniform(9, 55)), float(rng.uniform(9, 17)), float(rng.uniform(4.2, 7.5))),
+        horizon=float(rng.uniform(33, 41)),
+        orb_xyr=(float(rng.uniform(9, 55)), float(rng.uniform(9, 17)), float(rng.uniform(4.2, 7.5))),
         layout_seed=int(rng.integers(2**31)),
     )

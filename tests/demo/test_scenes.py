@@ -25,7 +25,7 @@ def test_the_same_seed_gives_the_same_scenes_pictures_and_captions() -> None:
     assert first == second
     for one, other in zip(first, second, strict=True):
         picture = draw(one)
-        assert picture.shape == (64, 64, 3)
+        assert picture.shape == (96, 96, 3)
         assert picture.dtype == np.uint8
         np.testing.assert_array_equal(picture, draw(other))
     told = [captions(first[0], np.random.default_rng(3)) for _ in range(2)]
@@ -90,7 +90,7 @@ def test_an_object_changes_the_picture_only_where_it_stands() -> None:
     with_boat, without = (draw(replace(sea, boat=boat)).astype(int) for boat in (True, False))
     rows = np.abs(with_boat - without).sum((1, 2)) > 0
     assert rows.any()
-    assert not rows[:20].any()  # the sky is the same
+    assert not rows[:24].any()  # the sky is the same
 
 
 def test_labels_index_the_attributes() -> None:

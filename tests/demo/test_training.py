@@ -76,7 +76,7 @@ def test_normalising_the_latents_changes_no_picture() -> None:
     """Encoding gives unit latents afterwards, and decoding them gives what the raw latents gave."""
     torch.manual_seed(0)
     vae: Any = build_vae().eval()  # diffusers annotates its outputs as what they are not
-    images = torch.rand(6, 3, 64, 64) * 2 - 1
+    images = torch.rand(6, 3, 96, 96) * 2 - 1
     with torch.no_grad():
         before = vae.encode(images).latent_dist
         decoded = vae.decode(before.mean).sample
@@ -94,7 +94,7 @@ def test_the_objective_noises_as_the_scheduler_does() -> None:
     torch.manual_seed(0)
     tokenizer = build_tokenizer()
     model = DenoisingObjective(build_unet(), build_text_encoder(tokenizer)).eval()
-    latents, noise = torch.randn(2, 3, 4, 16, 16)
+    latents, noise = torch.randn(2, 3, 4, 24, 24)
     tokens = tokenizer(["a lake", "hills", ""], padding="max_length", return_tensors="pt").input_ids
     timesteps = torch.tensor([3, 400, 999])
     with torch.no_grad():
