@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -16,7 +17,7 @@ import demo.scenes
 from demo.scenes import draw, sample_scene
 from sdpo_core.atomic import replacing
 
-SIZE_PX = 64
+SIZE_PX = 64  # the side that the network looks at, whatever the image's own
 SCENES = 4_000
 STEPS = 300
 BATCH = 64
@@ -44,16 +45,22 @@ class SunDetector(nn.Module):
         return self.layers(images).amax(dim=(1, 2, 3))
 
 
+def shrink(image: Image.Image) -> np.ndarray:
+    """The image as the network looks at it, (64, 64, 3) uint8: each pixel the mean of those it covers."""
+    return np.asarray(image.convert("RGB").resize((SIZE_PX, SIZE_PX), Image.Resampling.BOX))
+
+
 def to_tensor(images: np.ndarray) -> Tensor:
     """(B, 64, 64, 3) uint8 -> (B, 3, 64, 64) float32 in [-1, 1]."""
     return torch.from_numpy(images).permute(0, 3, 1, 2).float().div(127.5).sub(1)
 
 
 def draw_examples(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """`count` drawn scenes (N, 64, 64, 3) uint8, and whether each has a sun or moon, (N,) bool."""
+    """`count` drawn scenes, shrunk to (N, 64, 64, 3) uint8, and whether each has a sun or moon, (N,) bool."""
     rng = np.random.default_rng(seed)
     scenes = [sample_scene(rng) for _ in range(count)]
-    return np.stack([draw(scene) for scene in scenes]), np.array([scene.orb for scene in scenes])
+    pixels = np.stack([shrink(Image.fromarray(draw(scene))) for scene in scenes])
+    return pixels, np.array([scene.orb for scene in scenes])
 
 
 def train_detector(*, scenes: int = SCENES, steps: int = STEPS, seed: int = 0) -> SunDetector:

@@ -1,12 +1,16 @@
-"""Prompts and seeds of the outcome bench: what is trained on, and what is judged on, never the same.
+"""Prompts and seeds of the benches: what is trained on, what settings are chosen on, and what is judged on.
 
-The hash of a prompt decides which of the two it may be used for, so both kinds are drawn alike and can't overlap.
-`python -m bench.questions` wrote the committed judge file; it is never used for tuning, and not to be rewritten.
+A salted hash of a prompt decides what it may be used for, so all kinds are drawn alike and can't overlap: one half is
+for judging; the other is shared by the pairs that people vote on before training, and by what is asked besides
+(the questions on which settings are chosen, and the fresh pairs on which the winner error is measured). Seeds lie in
+ranges of their own. `python -m bench.questions` wrote the committed judge file, which is never used for tuning and not
+to be rewritten: whoever chooses defaults anew after looking at its answers needs another salt and another file.
 """
 
 import hashlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from pydantic import TypeAdapter
@@ -14,13 +18,25 @@ from pydantic import TypeAdapter
 from demo.scenes import sample_prompt
 from sdpo_core.atomic import write_json
 
-JUDGE_FILE = Path(__file__).resolve().parent / "outcome_prompts.json"
-JUDGE_QUESTIONS = 100
+Part = Literal["judging", "training", "asking"]
+Use = Literal["judging", "tuning"]
+
+JUDGE_FILE = Path(__file__).resolve().parent / "judge_questions.json"
+PROMPTS, SEEDS_PER_PROMPT = 40, 4
+FRESH_PAIRS = 80
+RESERVED_SEED = 2
+"""The bench seed that is not looked at while defaults are chosen (`cells.refuse_reserved`)."""
 MENTION = 0.3  # how often a prompt tells an attribute; the rest is left to the model, and so to taste
-_JUDGE_DRAW_SEED = 20_251_120
-_FIRST_JUDGE_SEED = 5_000_000
-_FIRST_TRAINING_SEED = 1_000_000  # of bench seed 0; far below the judge's
+
+_SALT = "2026-11-30"  # the first, no salt, was used up by the defaults of 2026-11-21
+_PARTS: tuple[Part, ...] = ("judging", "judging", "training", "asking")
+_JUDGE_DRAW_SEED = 20_261_130
+_FIRST_TRAINING_SEED = 1_000_000  # of bench seed 0
 _SEEDS_PER_BENCH_SEED = 10_000
+_BENCH_SEEDS = 400
+_FIRST_JUDGE_SEED = 6_000_000
+_FIRST_TUNING_SEED = 7_500_000
+_FIRST_FRESH_SEED: dict[Use, int] = {"judging": 8_000_000, "tuning": 8_100_000}
 
 
 @dataclass(frozen=True)
@@ -31,40 +47,102 @@ class Question:
     seed: int
 
 
-def judge_questions() -> tuple[Question, ...]:
-    """The committed questions."""
-    return TypeAdapter(tuple[Question, ...]).validate_json(JUDGE_FILE.read_bytes())
+@dataclass(frozen=True)
+class Questions:
+    """P prompts, each asked at K seeds of its own, so that images of one prompt can be compared with each other."""
+
+    prompts: tuple[str, ...]  # P, all different
+    seeds: tuple[tuple[int, ...], ...]  # (P, K), all different
+
+    def __post_init__(self) -> None:
+        """Raise ValueError unless every prompt has the same number of seeds, two at least."""
+        counts = {len(seeds) for seeds in self.seeds}
+        if len(self.prompts) != len(self.seeds) or len(counts) != 1 or min(counts) < 2:
+            raise ValueError(f"expected as many seeds for each of {len(self.prompts)} prompts, 2 or more, got {counts}")
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(P, K)."""
+        return len(self.prompts), len(self.seeds[0])
+
+    def one_by_one(self) -> list[Question]:
+        """All P·K questions, prompt by prompt."""
+        asked = zip(self.prompts, self.seeds, strict=True)
+        return [Question(prompt, seed) for prompt, seeds in asked for seed in seeds]
+
+    def first(self, prompts: int) -> "Questions":
+        """The same of the first so many prompts."""
+        return Questions(self.prompts[:prompts], self.seeds[:prompts])
+
+
+@dataclass(frozen=True)
+class PairPlan:
+    """Pairs to be drawn for votes: one a prompt, the left image of pair i at seed `first_seed` + 2i."""
+
+    prompts: tuple[str, ...]
+    first_seed: int
+
+    def first(self, pairs: int) -> "PairPlan":
+        """The same of the first so many pairs."""
+        return PairPlan(self.prompts[:pairs], self.first_seed)
+
+
+def judge_questions() -> Questions:
+    """The committed questions of the outcome bench."""
+    return TypeAdapter(Questions).validate_json(JUDGE_FILE.read_bytes())
+
+
+def tuning_questions() -> Questions:
+    """The questions on which settings are chosen: of the same size and kind, with prompts that are nobody else's."""
+    return _ask(_draw(np.random.default_rng(1), PROMPTS, "asking"), _FIRST_TUNING_SEED)
 
 
 def training_prompts(bench_seed: int, count: int) -> list[str]:
-    """`count` different prompts to train on."""
-    return _draw(np.random.default_rng([bench_seed, 1]), count, judge=False)
+    """`count` different prompts to train on; fewer are the leading part of more."""
+    return _draw(np.random.default_rng([bench_seed, 1]), count, "training")
 
 
-def first_training_seed(bench_seed: int) -> int:
-    """Seed of the first training image; the others follow by one and never reach another bench seed's."""
-    return _FIRST_TRAINING_SEED + bench_seed * _SEEDS_PER_BENCH_SEED
+def training_pairs(bench_seed: int, count: int) -> PairPlan:
+    """The pairs that the simulated people of a bench seed vote on. Raises ValueError for a seed without a range."""
+    if not (0 <= bench_seed < _BENCH_SEEDS and 2 * count <= _SEEDS_PER_BENCH_SEED):
+        raise ValueError(
+            f"expected a bench seed below {_BENCH_SEEDS} and at most {_SEEDS_PER_BENCH_SEED // 2} pairs, got seed "
+            f"{bench_seed} and {count} pairs"
+        )
+    first = _FIRST_TRAINING_SEED + bench_seed * _SEEDS_PER_BENCH_SEED
+    return PairPlan(tuple(training_prompts(bench_seed, count)), first)
 
 
-def is_for_judging(prompt: str) -> bool:
-    """Which half of all prompts this one belongs to."""
-    return hashlib.sha256(prompt.encode()).digest()[0] % 2 == 0
+def fresh_pairs(use: Use) -> PairPlan:
+    """Pairs that no run trains on, for the winner error. Those of tuning are others than those of the outcome."""
+    first = _FIRST_FRESH_SEED[use]
+    return PairPlan(tuple(_draw(np.random.default_rng([first, 2]), FRESH_PAIRS, "asking")), first)
 
 
-def _draw(rng: np.random.Generator, count: int, *, judge: bool) -> list[str]:
-    """`count` different prompts of one half."""
+def part_of(prompt: str) -> Part:
+    """What this prompt may be used for."""
+    return _PARTS[hashlib.sha256(f"{_SALT} {prompt}".encode()).digest()[0] % len(_PARTS)]
+
+
+def _ask(prompts: list[str], first_seed: int) -> Questions:
+    seeds = (tuple(first_seed + SEEDS_PER_PROMPT * i + k for k in range(SEEDS_PER_PROMPT)) for i in range(len(prompts)))
+    return Questions(tuple(prompts), tuple(seeds))
+
+
+def _draw(rng: np.random.Generator, count: int, part: Part) -> list[str]:
+    """`count` different prompts of one part."""
     found: dict[str, None] = {}
     while len(found) < count:
         prompt = sample_prompt(rng, MENTION)
-        if is_for_judging(prompt) == judge:
+        if part_of(prompt) == part:
             found[prompt] = None
     return list(found)
 
 
 def main() -> None:
     """Write the judge file, once."""
-    prompts = _draw(np.random.default_rng(_JUDGE_DRAW_SEED), JUDGE_QUESTIONS, judge=True)
-    write_json(JUDGE_FILE, [asdict(Question(prompt, _FIRST_JUDGE_SEED + i)) for i, prompt in enumerate(prompts)])
+    prompts = _draw(np.random.default_rng(_JUDGE_DRAW_SEED), PROMPTS, "judging")
+    write_json(JUDGE_FILE, asdict(_ask(prompts, _FIRST_JUDGE_SEED)))
 
 
 if __name__ == "__main__":

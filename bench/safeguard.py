@@ -14,9 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.cells import BENCH, CACHE, METHOD, VOTES
+from bench.journey import run_verb, training_facts
 from bench.machine import describe_machine, sentence
-from bench.outcome import BENCH, CACHE, code_hash, make_pairs, run_verb, training_facts
-from bench.outcome import FULL as OUTCOME
+from bench.questions import training_pairs
 from bench.simulated_user import ORACLES, SimulatedUser
 from sdpo_core.atomic import write_bytes, write_json
 from sdpo_core.config import repository_root
@@ -152,20 +153,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--quick", action="store_true", help="few pairs and steps, to see that everything works")
     parser.add_argument("--render", action="store_true", help="only write table and figure anew from the results")
     options = parser.parse_args(arguments)
+    if options.render and not RESULTS.is_file():
+        return print(f"{RESULTS} is not there, so there is no table to write. Run the bench without --render first.")
     if options.render:
         return write(json.loads(RESULTS.read_text(encoding="utf-8")), RESULTS, FIGURE)
-    pairs = 12 if options.quick else OUTCOME.pairs
+    pairs = 12 if options.quick else VOTES
     flags = ("--steps", "20") if options.quick else ()
     runs: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="sdpo-safeguard-") as folder:
         voted = Path(folder) / "voted"
-        make_pairs(voted, SEED, pairs)
+        plan = training_pairs(SEED, pairs)
+        run_verb("generate", voted, "--prompts", *plan.prompts, "--seed", str(plan.first_seed))
         with Store(voted) as store:
             SimulatedUser(ORACLES[ORACLE], seed=SEED).vote_all(store)
         for name in SAFEGUARDS:
             runs[name] = run_safeguard(name, voted, flags)
             print(f"{name}: {runs[name]['message']}", flush=True)
-    results = {"pairs": pairs, "rate": RATE, "runs": runs, "code": code_hash(OUTCOME), "machine": describe_machine()}
+    results = {"pairs": pairs, "rate": RATE, "runs": runs, "method": METHOD, "machine": describe_machine()}
     quick = CACHE / "safeguard.json"
     return write(results, *((quick, quick.with_suffix(".svg")) if options.quick else (RESULTS, FIGURE)))
 

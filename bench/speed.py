@@ -97,7 +97,7 @@ def measure(bench: Workbench, ways: Sequence[Way], *, rounds: int, steps: int) -
             row["seconds"].append(seconds)
             row["peak_bytes"] = max(row["peak_bytes"], peak)
         began = _now(bench.model.device)
-        bench.drift_bank.drift(bench.model)
+        bench.drift_bank.movement(bench.model)
         drift.append(_now(bench.model.device) - began)
         print(f"round {number + 1} of {rounds}", flush=True)
     return {"rows": rows, "drift_seconds": drift, "drift_peak_bytes": drift_bytes(bench)}
@@ -143,7 +143,7 @@ def drift_bytes(bench: Workbench) -> int:
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     with LiveBytes() as live:
-        bench.drift_bank.drift(bench.model)
+        bench.drift_bank.movement(bench.model)
     return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else live.peak
 
 

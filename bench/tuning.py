@@ -1,114 +1,83 @@
 """What another setting would do, asked on questions that are not the judge's: defaults are chosen here, and only here.
 
-A trial is one taste, one seed and one set of flags for `train`: 60 pairs, votes of the simulated person, training, and
-that person's choice on 60 questions of their own. Trials are kept in a results file, also those of earlier code.
+A cell is one taste, one seed and one set of flags for `train`, measured as `bench.outcome` does it, but on prompts,
+seeds and fresh pairs that the outcome bench never sees, and by default on people of other seeds.
 
-    python -m bench.tuning [--oracles busy] [--seeds 1 4] [-- --learning-rate 1e-3]
+    python -m bench.tuning [--tastes warm busy] [--seeds 10 11] [--hours H] [-- --learning-rate 1e-3]
 """
 
 import argparse
-import json
-import shutil
 import sys
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from bench.machine import describe_machine
-from bench.outcome import BENCH, FULL, SAMPLING, answer, code_hash, judge, make_pairs, run_verb, training_facts
-from bench.questions import Question, training_prompts
-from bench.simulated_user import ORACLES, SimulatedUser
-from sdpo_core.atomic import write_bytes, write_json
-from sdpo_core.models.registry import load_model
-from sdpo_core.preferences.store import Store
+from bench.cells import BENCH, Cell, Results, Session, add_arguments, chosen, in_groups, machines, run_missing
+from bench.journey import Workbench
+from bench.machine import sentence
+from bench.measures import Readings
+from bench.questions import fresh_pairs, tuning_questions
+from bench.tables import LEGEND, head, measures_of, pooled, row
+from sdpo_core.atomic import write_bytes
+from sdpo_core.errors import SdpoError
 
 RESULTS = BENCH / "results" / "tuning.json"
-_PROMPTS_OF = 99  # the bench seed whose training prompts are asked here; no run trains with it
-_QUESTIONS = 60
-_FIRST_SEED = 7_000_000  # apart from the judge's and from every training image's
+OPEN_TASTES, OPEN_SEEDS = ("warm", "busy"), (10, 11)
 
 
-def tuning_questions() -> tuple[Question, ...]:
-    """Questions from the training half of all prompts, at seeds that nothing else uses."""
-    return tuple(Question(p, _FIRST_SEED + i) for i, p in enumerate(training_prompts(_PROMPTS_OF, _QUESTIONS)))
-
-
-def consistency(person: SimulatedUser, base: Sequence[Any], adapted: Sequence[Any]) -> float:
-    """Mean change of the person's score in standard deviations of that change: what the win rate grows with."""
-    change = np.array([person.oracle.score(b) - person.oracle.score(a) for a, b in zip(base, adapted, strict=True)])
-    return float(change.mean() / change.std(ddof=1))
-
-
-def table(trials: Sequence[dict[str, Any]]) -> str:
-    """The trials as Markdown."""
+def table(cells: Sequence[Cell]) -> str:
+    """The cells as Markdown: by flags, taste by taste over all seeds, then one by one."""
+    prompts, seeds = Readings.parse(cells[0]["readings"]).before.shape
     lines = [
         "# Trials of settings",
         "",
-        f"Made by `python -m bench.tuning`, on {_QUESTIONS} questions that the outcome bench never asks; the standard",
-        "error of a win rate is about 5 points. Consistency: mean change of the score over its standard deviation.",
+        f"Made by `python -m bench.tuning`, on {prompts} prompts at {seeds} seeds each that the outcome bench never",
+        "asks; in brackets 95 % intervals.",
         "",
-        "| flags | taste | seed | win rate | shift | consistency | winner error | kept | code |",
-        "|---|---|---|---|---|---|---|---|---|",
-        *(
-            f"| `{' '.join(t['flags']) or 'defaults'}` | {t['oracle']} | {t['seed']} | {t['win_rate']:.0%} | "
-            f"{t['shift_sigma']:+.2f} σ | {t['consistency']:+.2f} | {t['winner_error']:+.2%} | "
-            f"{t['chosen_step']} of {t['steps']} | {t['code']} |"
-            for t in sorted(trials, key=lambda t: (t["flags"], t["oracle"], t["seed"]))
-        ),
+        *LEGEND,
+        "",
+        *head("flags", "taste", "seeds"),
     ]
-    return "\n".join(lines) + "\n"
+    ordered: list[Cell] = []
+    for (flags, _, votes, guidance), group in sorted(in_groups(cells, "flags", "taste", "votes", "guidance").items()):
+        told = f"`{' '.join(flags) or 'defaults'}`, {votes} votes, guidance {guidance:g}"
+        numbers = ", ".join(str(cell["case"]["seed"]) for cell in group)
+        lines.append(row(told, f"**{group[0]['case']['taste']}**", numbers, measures=pooled(group)))
+        ordered += group
+    lines += ["", *head("flags", "taste", "seed", after=("steps (kept)",))]
+    for cell in ordered:
+        case, facts = cell["case"], cell["training"]
+        told = f"`{' '.join(case['flags']) or 'defaults'}`, {case['votes']} votes, guidance {case['guidance']:g}"
+        steps = f"{facts['steps']} ({facts['chosen_step']})"
+        lines.append(row(told, case["taste"], str(case["seed"]), measures=measures_of(cell), after=(steps,)))
+    where = "; ".join(map(sentence, machines(cells)))
+    return "\n".join([*lines, "", f"Machine: {where}."]) + "\n"
 
 
-def keep(trial: dict[str, Any], results: Path) -> None:
-    """Add a trial to the results and write the table. Read anew, because another process may have added some."""
-    known = json.loads(results.read_text(encoding="utf-8"))["trials"] if results.is_file() else []
-    same = ("flags", "oracle", "seed", "code", "model")
-    trials = [old for old in known if any(old[name] != trial[name] for name in same)] + [trial]
-    write_json(results, {"questions": _QUESTIONS, "trials": trials})
-    write_bytes(results.with_suffix(".md"), table(trials).encode())
+def write(results: Results) -> None:
+    """The table, from the results; nothing where there are none."""
+    cells = results.current()
+    if cells:
+        write_bytes(results.path.with_suffix(".md"), table(cells).encode())
+    else:
+        print(f"{results.path} holds no cells of this method, so there is no table to write.")
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run the trials that are asked for."""
+    """Run the cells that are asked for and not there yet, then write the table."""
     split = arguments.index("--") if "--" in arguments else len(arguments)
-    own, flags = arguments[:split], list(arguments[split + 1 :])
     parser = argparse.ArgumentParser(description="What another setting would do. Flags for `train` follow after --.")
-    parser.add_argument("--oracles", nargs="+", choices=sorted(ORACLES), default=["busy"])
-    parser.add_argument("--seeds", nargs="+", type=int, default=[1, 4])
-    options = parser.parse_args(own)
-    model = load_model(SAMPLING.model, device=SAMPLING.device, precision=SAMPLING.precision, threads=SAMPLING.threads)
-    questions = tuning_questions()
-    base = answer(model, questions, None)
-    for seed in options.seeds:
-        with tempfile.TemporaryDirectory(prefix="sdpo-tuning-") as folder:
-            pairs = Path(folder) / "pairs"
-            make_pairs(pairs, seed, FULL.pairs)
-            for oracle in options.oracles:
-                person = SimulatedUser(ORACLES[oracle], seed=seed)
-                workspace = Path(shutil.copytree(pairs, Path(folder) / oracle))
-                with Store(workspace) as store:
-                    person.vote_all(store)
-                run = run_verb("train", workspace, *flags)
-                adapted = answer(model, questions, run.adapter_path)
-                trial = {
-                    "flags": flags,
-                    "oracle": oracle,
-                    "seed": seed,
-                    **judge(person, base, adapted),
-                    "consistency": consistency(person, base, adapted),
-                    **training_facts(run),
-                    "code": code_hash(FULL),
-                    "model": model.info.sha256,
-                    "machine": describe_machine(),
-                }
-                keep(trial, RESULTS)
-                print(
-                    f"{oracle} {seed} {' '.join(flags)}: {trial['win_rate']:.0%}, {trial['shift_sigma']:+.2f} σ",
-                    flush=True,
-                )
+    add_arguments(parser, tastes=OPEN_TASTES, seeds=OPEN_SEEDS)
+    options = parser.parse_args(arguments[:split])
+    try:
+        if options.reserved:
+            parser.error("Settings are never chosen on what is reserved: --reserved is for the other benches.")
+        cases = chosen(options, arguments[split + 1 :])
+    except SdpoError as error:
+        parser.error(str(error))
+    results = Results(RESULTS)
+    if not options.render:
+        with Workbench(tuning_questions(), fresh_pairs("tuning")) as bench:
+            run_missing(cases, results, bench.model_sha256, bench.run, Session(options.hours, again=options.again))
+    write(results)
 
 
 if __name__ == "__main__":

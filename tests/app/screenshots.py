@@ -17,7 +17,7 @@ from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
 from app.main import PAGES
-from bench.outcome import run_verb
+from bench.journey import run_verb
 from bench.questions import judge_questions, training_prompts
 from bench.simulated_user import ORACLES, SimulatedUser
 from sdpo_core.atomic import write_bytes
@@ -49,7 +49,7 @@ def walk_the_path(workspace: Path) -> None:
     with Store(workspace) as store:
         person.vote_all(store)
     run_verb("train", workspace, "--adapter-name", "Warm evenings", "--checkpoint-every-steps", "25")
-    prompts = list(dict.fromkeys(question.prompt for question in judge_questions()))[:_COMPARISONS]
+    prompts = judge_questions().prompts[:_COMPARISONS]
     judged = run_verb("judge", workspace, "--comparisons", str(_COMPARISONS), "--prompts", *prompts)
     with Store(workspace) as store:
         person.vote_all(store, purpose="judge", run_id=judged.id)

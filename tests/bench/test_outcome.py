@@ -1,120 +1,86 @@
-"""The outcome bench's arithmetic and bookkeeping; a whole cell is `python -m bench.outcome --quick`."""
+"""The outcome bench's tables and arguments; a whole cell is in test_journey."""
 
-import shutil
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from bench import outcome
+from bench.cells import Case, Results
+from bench.journey import sheet_path
 from bench.machine import describe_machine, sentence
-from bench.questions import first_training_seed, is_for_judging, judge_questions, training_prompts
-from bench.simulated_user import ORACLES, SimulatedUser
-from sdpo_core.atomic import write_json
+from bench.measures import Readings
+from tests.bench.bench_cells import made_cell
 
 
-def cell(oracle: str = "warm", seed: int = 0, win_rate: float = 0.9) -> dict[str, Any]:
-    return {
-        "oracle": oracle,
-        "seed": seed,
-        "win_rate": win_rate,
-        "low": 0.8,
-        "high": 0.95,
-        "shift_sigma": 1.234,
-        "winner_error": 0.0123,
-        "winner_error_se": 0.002,
-        "held_out": True,
-        "healthy": True,
-        "steps": 150,
-        "chosen_step": 100,
-        "train_s": 61.4,
-        "train_cpu_s": 58.2,
-        "code": "c",
-        "model": "m",
-        "machine": describe_machine(),
-    }
-
-
-def test_judge_questions_are_many_different_and_for_judging() -> None:
-    questions = judge_questions()
-    assert len(questions) == 100
-    assert len({question.prompt for question in questions}) == 100
-    assert len({question.seed for question in questions}) == 100
-    assert all(is_for_judging(question.prompt) for question in questions)
-
-
-def test_training_never_meets_a_judge_prompt_or_seed() -> None:
-    judged = {question.prompt for question in judge_questions()}
-    drawn = [training_prompts(seed, 60) for seed in range(3)]
-    assert all(len(set(prompts)) == 60 and judged.isdisjoint(prompts) for prompts in drawn)
-    assert drawn[0] != drawn[1]
-    assert training_prompts(0, 60) == drawn[0]
-    assert first_training_seed(9) + 120 <= first_training_seed(10) < min(one.seed for one in judge_questions())
-
-
-def test_a_tie_counts_half_and_the_shift_is_in_sigmas_of_the_base() -> None:
-    person = SimulatedUser(ORACLES["bright"])
-    base = [Image.new("L", (8, 8), shade) for shade in (10, 20, 30, 40)]
-    adapted = [Image.new("L", (8, 8), shade) for shade in (15, 25, 30, 30)]
-    result = outcome.judge(person, base, adapted)
-    assert (result["wins"], result["losses"], result["ties"]) == (2, 1, 1)
-    assert result["win_rate"] == 2.5 / 4
-    assert result["shift_sigma"] == pytest.approx(0 / 12.9)
-    brighter = [Image.new("L", (8, 8), shade) for shade in (30, 40, 50, 60)]
-    # base 10, 20, 30, 40: standard deviation (n − 1) is 12.91; the mean change is 20
-    assert outcome.judge(person, base, brighter)["shift_sigma"] == pytest.approx(20 / 12.9099, rel=1e-4)
-
-
-def test_table_names_the_worst_cell_and_the_machine() -> None:
-    cells = {"sun-1": cell("sun", 1, 0.61), "warm-0": cell(), "warm-1": cell(seed=1)}
-    text = outcome.table(cells, {"pairs": 60, "questions": 100})
-    rows = [line for line in text.splitlines() if line.startswith(("| warm", "| sun"))]
-    assert (
-        rows[0]
-        == "| warm | 0 | 90.0% | 80.0% – 95.0% | +1.23 σ | +1.23% ± 0.40% | 150 (100) | yes | 61 s (58 s of CPU) |"
-    )
-    assert [row[:9] for row in rows] == ["| warm | ", "| warm | ", "| sun | 1"]
-    assert "Worst cell: sun, seed 1, with 61.0%." in text
+def test_the_table_has_every_cell_each_taste_over_its_seeds_and_names_the_worst() -> None:
+    cells = [
+        made_cell(Case("sun", 1), change=0.2),
+        made_cell(Case("warm", 1), change=0.7),
+        made_cell(Case("warm", 0), change=0.3, error=0.025, diversity=0.9),
+        made_cell(Case("warm", 0, votes=20, guidance=1.0), change=-0.1),
+    ]
+    text = outcome.table(cells)
+    sixty, twenty = text.split("## 20 votes, guidance 1")
+    assert "## 60 votes, guidance 3" in sixty
+    assert "6 unseen prompts at 4 seeds each, 5 fresh pairs" in sixty
+    rows = [line for line in sixty.splitlines() if line.startswith(("| **", "| warm", "| sun"))]
+    assert [row.split("|")[1:3] for row in rows] == [
+        [" **warm** ", " 0, 1 "], [" **sun** ", " 1 "], [" warm ", " 0 "], [" warm ", " 1 "], [" sun ", " 1 "],
+    ]  # fmt: skip
+    assert "| +0.50 σ (" in rows[0]  # the mean of .3 and .7
+    assert "| 100% (100% – 100%) |" in rows[2]
+    assert "| +2.5% (+2.5% – +2.5%) | 138 (100) | 61 s (58 s of CPU) |" in rows[2]
+    assert "Worst cell: sun, seed 1, with +0.20 σ and " in sixty
+    assert "warm, seed 0 (winner error 2.5%, up to 2.5%, diversity 0.90)." in sixty
+    assert "Worst cell: warm, seed 0, with -0.10 σ" in twenty
+    assert twenty.count("none.") == 1
     assert text.count(sentence(describe_machine())) == 1
 
 
-def test_code_hash_tells_sizes_apart_and_is_stable() -> None:
-    assert outcome.code_hash(outcome.FULL) == outcome.code_hash(outcome.FULL) != outcome.code_hash(outcome.QUICK)
+def test_what_is_reserved_is_named_as_such_in_the_table() -> None:
+    assert "| **cosy (reserved)** | 0 |" in outcome.table([made_cell(Case("cosy", 0))])
 
 
-def test_code_hash_changes_with_every_file_that_it_is_over(
-    tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch
+def test_saved_measures_are_those_of_the_saved_readings() -> None:
+    cell = made_cell(Case("warm", 0), change=0.3)
+    for name, found in outcome.pooled([cell]).items():
+        assert list(found) == pytest.approx(cell["measures"][name], rel=1e-6), name
+    assert Readings.parse(cell["readings"]).content() == cell["readings"]
+
+
+def test_rendering_needs_no_model_and_no_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name in outcome.CODE:
-        source, copy = repository / name, tmp_path / name
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(source, copy)
-        else:
-            shutil.copy(source, copy)
-    before = outcome.code_hash(outcome.FULL)
-    monkeypatch.setattr(outcome, "repository_root", lambda: tmp_path)
-    assert outcome.code_hash(outcome.FULL) == before
-    for name in outcome.CODE:
-        place = tmp_path / name
-        for path in place.rglob("*.py") if place.is_dir() else [place]:
-            content = path.read_bytes()
-            path.write_bytes(content + b"\n")
-            assert outcome.code_hash(outcome.FULL) != before, path
-            path.write_bytes(content)
-    assert outcome.code_hash(outcome.FULL) == before
+    results = Results(tmp_path / "outcome.json")
+    monkeypatch.setattr(outcome, "RESULTS", results.path)
+    monkeypatch.setattr(outcome, "Workbench", None)
+    outcome.main(["--render", "--sheets"])
+    assert "no table to write" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+    results.keep(made_cell(Case("warm", 0)))
+    outcome.main(["--render"])
+    assert results.path.with_suffix(".md").read_text("utf-8") == outcome.table(results.cells())
 
 
-def test_only_cells_of_the_same_code_and_model_are_known(tmp_path: Path) -> None:
-    results = tmp_path / "outcome.json"
-    assert outcome.read_cells(results, code="c", model="m") == {}
-    older = {"code": "older", "model": "m"}  # whatever else it had or lacks
-    write_json(results, {"cells": {"warm-0": cell(), "warm-1": older}})
-    assert outcome.read_cells(results, code="c", model="m") == {"warm-0": cell()}
-    assert outcome.read_cells(results, code="c", model="another") == {}
+def test_reserved_cells_are_refused_before_anything_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        outcome.main(["--tastes", "muted"])
+    assert "Reserved: taste muted." in capsys.readouterr().err
 
 
-def test_a_failing_job_is_told_with_its_last_words(tmp_path: Path) -> None:
-    with pytest.raises(outcome.RunError, match="Unknown setting"):
-        outcome.run_verb("train", tmp_path, "--no-such-setting", "1")
+def test_sheets_are_of_the_cell_with_most_votes_and_the_lowest_seed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cells = [made_cell(case) for case in (Case("warm", 0, votes=20), Case("warm", 1), Case("warm", 0), Case("busy", 0))]
+    for shade, cell in enumerate(cells[:3]):
+        path = sheet_path(cell["case"], tmp_path / "cache")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (64, 16), (80 * shade, 0, 0)).save(path)
+    written = outcome.write_sheets(cells, tmp_path / "cache", tmp_path / "figures")
+    assert written == [tmp_path / "figures" / "warm.webp"]
+    with Image.open(written[0]) as sheet:
+        assert sheet.size == (64, 16)
+        assert np.asarray(sheet)[..., 0].mean() == pytest.approx(160, abs=4)
+    assert "No images of busy" in capsys.readouterr().out

@@ -38,6 +38,7 @@ def test_table_and_figure_follow_from_the_results(tmp_path: Path) -> None:
     assert 0 <= min(inside) <= max(inside) <= 460
 
 
+@pytest.mark.skipif(not safeguard.RESULTS.is_file(), reason="the bench was not run on this model yet")
 def test_what_is_in_the_repository_is_what_the_results_say() -> None:
     known = json.loads(safeguard.RESULTS.read_text("utf-8"))
     assert safeguard.RESULTS.with_suffix(".md").read_text("utf-8") == safeguard.table(known)

@@ -51,7 +51,7 @@ def test_the_baseline_is_the_same_work(which: str, name: str, request: pytest.Fi
     config = bench.config(WAYS[name]).model_copy(update={"safeguard": "none"})
     batch = bench.pairs.batch(3, pairs=2, seed=0, caption_dropout=0.0)
     (winner, loser), _ = side_gradients(bench.model, bench.lora, batch.split(bench.size.micro), config, beta=200.0)
-    theirs = baseline_gradient(bench, batch.noise, batch.timesteps, batch.pair_ids)
+    theirs = baseline_gradient(bench, batch.noise.winner, batch.timesteps, batch.pair_ids)
     assert float(theirs.norm()) > 0
     assert_close(winner - loser, theirs, rtol=1e-4, atol=1e-5 * float(theirs.norm()))
 
@@ -99,12 +99,27 @@ def images_seen(bench: Workbench, way: Way) -> tuple[int, int, int]:
     return seen[0], seen[1], seen[2]
 
 
+def chunks(bench: Workbench, prompts: list[str]) -> int:
+    """How many rows the text encoder gets for these prompts: a long one has several."""
+    seen: list[int] = []
+    model: Any = bench.model
+    hook = model._prompts.parts[0].encoder.register_forward_hook(
+        lambda _module, arguments, _output: seen.append(len(arguments[0]))
+    )
+    for prompt in prompts:
+        model.encode_prompts([prompt])
+    hook.remove()
+    return sum(seen)
+
+
 def test_each_way_does_what_its_name_says(bench: Workbench) -> None:
     """Of two pairs: four images through the policy, four through the reference."""
-    assert images_seen(bench, WAYS["baseline"]) == (8, 4, 2)
+    told, with_empty = (chunks(bench, prompts) for prompts in (bench.prompts, ["", *bench.prompts]))
+    assert with_empty == told + 1
+    assert images_seen(bench, WAYS["baseline"]) == (8, 4, told)
     assert images_seen(bench, WAYS["baseline-cached"]) == (8, 0, 0)
     assert images_seen(bench, WAYS["joint"]) == (8, 0, 0)
-    assert images_seen(bench, WAYS["joint-uncached"]) == (8, 4, 3)  # the empty prompt as well
+    assert images_seen(bench, WAYS["joint-uncached"]) == (8, 4, with_empty)
     assert images_seen(bench, WAYS["split"]) == (8, 0, 0)
     assert images_seen(bench, WAYS["noise-bank"]) == (4, 0, 0)
 

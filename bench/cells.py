@@ -1,0 +1,213 @@
+"""Cells of a bench: what names one, the file that keeps them, and the loop that runs those that are missing.
+
+A bench is a list of cases and a function that runs one. Each finished cell is saved at once, a cell that is there is
+not run again, and `--hours` ends a session between two cells, so any bench may be stopped and started again.
+"""
+
+import argparse
+import hashlib
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from filelock import FileLock
+
+from bench.machine import describe_machine
+from bench.questions import RESERVED_SEED
+from bench.simulated_user import TASTES
+from sdpo_core.atomic import write_bytes
+from sdpo_core.errors import ConfigError, RunError
+
+METHOD = 1
+"""Part of every cell's key. Raise it when a cell run now can't be compared with those that are there: the votes, the
+questions, the sampling, a measure or what `train` does by default has changed. Leave it when code was only moved, made
+quicker or told differently. `--again` runs single cells anew."""
+
+BENCH = Path(__file__).resolve().parent
+CACHE = BENCH / ".cache"
+VOTES, GUIDANCE = 60, 3.0
+_FORMAT = 2
+_S_PER_HOUR = 3600.0
+
+Cell = dict[str, Any]
+"""`case` (its key), and what came of it."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One simulated person, how much they vote, how `train` is called, and how the result is looked at."""
+
+    taste: str
+    seed: int
+    votes: int = VOTES
+    guidance: float = GUIDANCE  # at which base and adapter are compared; pairs are always drawn at the model's own
+    flags: tuple[str, ...] = ()  # of `train`; none: default settings
+
+    def key(self, model: str) -> dict[str, Any]:
+        """What names the cell of this case in a results file; `model` is the base's SHA-256."""
+        own = {**vars(self), "flags": list(self.flags)}
+        return {"model": model, "method": METHOD, **own}
+
+    def title(self) -> str:
+        """For a person who watches."""
+        flags = f", {' '.join(self.flags)}" if self.flags else ""
+        return f"{self.taste}, seed {self.seed}, {self.votes} votes, guidance {self.guidance:g}{flags}"
+
+
+def digest(key: Any) -> str:
+    """A short name for files in the cache."""
+    return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Results:
+    """The cells in a JSON file. Other processes may add to it meanwhile."""
+
+    path: Path
+
+    def cells(self) -> list[Cell]:
+        """All of them, oldest first; none where there is no file, or one of the benches before this method."""
+        if not self.path.is_file():
+            return []
+        try:
+            content = json.loads(self.path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise RunError(f"{self.path} is not JSON ({error}). Restore it, or move it away to begin anew.") from error
+        return content["cells"] if content.get("format") == _FORMAT else []
+
+    def find(self, key: dict[str, Any]) -> Cell | None:
+        """The cell of this key."""
+        return next((cell for cell in self.cells() if cell["case"] == key), None)
+
+    def current(self) -> list[Cell]:
+        """Those of the model and method of the newest: what one table may hold."""
+        cells = self.cells()
+        return [cell for cell in cells if _comparable(cell, cells[-1])]
+
+    def keep(self, cell: Cell) -> None:
+        """Add a cell, in the place of an earlier one of its key."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.path.with_name(f".{self.path.name}.lock")):
+            cells = [old for old in self.cells() if old["case"] != cell["case"]] + [cell]
+            write_bytes(self.path, _written(cells).encode())
+
+
+def _comparable(one: Cell, other: Cell) -> bool:
+    return all(one["case"][name] == other["case"][name] for name in ("model", "method"))
+
+
+def _written(cells: Sequence[Cell]) -> str:
+    """JSON with a line for each field of a cell, so that a difference between two versions can be read."""
+
+    def line(name: str, value: Any) -> str:
+        return f"  {json.dumps(name)}: {json.dumps(value, ensure_ascii=False, allow_nan=False)}"
+
+    blocks = ["{\n" + ",\n".join(line(name, value) for name, value in cell.items()) + "\n}" for cell in cells]
+    return f'{{"format": {_FORMAT}, "cells": [\n' + ",\n".join(blocks) + "\n]}\n"
+
+
+@dataclass(frozen=True)
+class Session:
+    """How one call of a bench goes."""
+
+    hours: float | None = None  # no cell is begun after that; None: all are run
+    again: bool = False  # also cells that are there
+    began: float = field(default_factory=time.monotonic)
+
+    def is_over(self) -> bool:
+        """Whether no further cell may begin."""
+        return self.hours is not None and time.monotonic() - self.began >= self.hours * _S_PER_HOUR
+
+
+def run_missing(
+    cases: Iterable[Case], results: Results, model: str, run: Callable[[Case], Cell], session: Session
+) -> list[Case]:
+    """Run and keep every case that has no cell yet; returns those that were left because the time was up."""
+    left: list[Case] = []
+    for case in cases:
+        key = case.key(model)
+        if not session.again and results.find(key):
+            continue
+        if session.is_over():
+            left.append(case)
+            continue
+        print(f"{case.title()}…", flush=True)
+        results.keep({"case": key, **run(case), "machine": describe_machine()})
+    if left:
+        print(f"The time is up; {len(left)} cells are left. The same command goes on with {left[0].title()}.")
+    return left
+
+
+def add_arguments(parser: argparse.ArgumentParser, *, tastes: Sequence[str], seeds: Sequence[int]) -> None:
+    """The arguments that the benches share, with these defaults (with --reserved, the reserved ones are added)."""
+    parser.add_argument("--tastes", nargs="+", choices=sorted(TASTES), metavar="TASTE", help=", ".join(TASTES))
+    parser.add_argument("--seeds", nargs="+", type=int, metavar="N", help="each has pairs and votes of its own")
+    parser.add_argument("--votes", nargs="+", type=int, default=[VOTES], metavar="N", help="votes before training")
+    parser.add_argument(
+        "--guidance", nargs="+", type=float, default=[GUIDANCE], metavar="S", help="at which base and adapter compete"
+    )
+    parser.add_argument("--hours", type=float, metavar="H", help="begin no further cell after H hours")
+    parser.add_argument("--again", action="store_true", help="run cells anew that are there")
+    parser.add_argument("--render", action="store_true", help="only write the tables anew from the results")
+    parser.add_argument("--reserved", action="store_true", help="allow the reserved tastes and seed, and add them")
+    parser.set_defaults(open_tastes=tuple(tastes), open_seeds=tuple(seeds))
+
+
+def chosen(options: argparse.Namespace, flags: Sequence[str] = ()) -> list[Case]:
+    """The cases that a person asked for, those that share an adapter one after another.
+
+    Raises `ConfigError` for a reserved taste or seed without --reserved, and for running one anew.
+    """
+    extra = options.reserved
+    reserved_tastes = [name for name, taste in TASTES.items() if taste.reserved]
+    tastes = options.tastes or [*options.open_tastes, *(reserved_tastes if extra else [])]
+    seeds = options.seeds if options.seeds is not None else [*options.open_seeds, *([RESERVED_SEED] if extra else [])]
+    refuse_reserved(tastes, seeds, allowed=extra, again=options.again)
+    asked = [
+        Case(taste, seed, votes, guidance, tuple(flags))
+        for votes in options.votes
+        for seed in seeds
+        for taste in tastes
+        for guidance in options.guidance
+    ]
+    return list(dict.fromkeys(asked))
+
+
+def refuse_reserved(tastes: Sequence[str], seeds: Sequence[int], *, allowed: bool, again: bool = False) -> None:
+    """Raise `ConfigError` for reserved tastes and seeds, unless they are allowed, and for those that are run again."""
+    named = [f"taste {name}" for name in tastes if TASTES[name].reserved]
+    named += [f"seed {seed}" for seed in seeds if seed == RESERVED_SEED]
+    if not named:
+        return
+    if not allowed:
+        raise ConfigError(
+            f"Reserved: {', '.join(named)}. Reserved cells are run once, after the defaults are frozen: they show how "
+            "the defaults do on people they were not chosen for, which is over as soon as somebody has looked and "
+            "gone on choosing. If the defaults are frozen, give --reserved."
+        )
+    if again:
+        raise ConfigError(f"Reserved: {', '.join(named)}. Reserved cells are run once, so not with --again.")
+
+
+def in_groups(cells: Iterable[Cell], *names: str) -> dict[tuple[Any, ...], list[Cell]]:
+    """Cells by what their cases have under `names`, groups in the order of their first cell, each ordered by seed."""
+    groups: dict[tuple[Any, ...], list[Cell]] = {}
+    for cell in cells:
+        place = tuple(_hashable(cell["case"][name]) for name in names)
+        groups.setdefault(place, []).append(cell)
+    return {place: sorted(group, key=lambda cell: cell["case"]["seed"]) for place, group in groups.items()}
+
+
+def _hashable(value: Any) -> Any:
+    return tuple(cast(list[Any], value)) if isinstance(value, list) else value
+
+
+def machines(cells: Sequence[Cell]) -> list[dict[str, Any]]:
+    """The machines that cells were run on, those with most cells first; the date is the last of each."""
+    by_machine = Counter(json.dumps({**cell["machine"], "date": ""}, sort_keys=True) for cell in cells)
+    last = {json.dumps({**cell["machine"], "date": ""}, sort_keys=True): cell["machine"] for cell in cells}
+    return [last[name] for name, _ in by_machine.most_common()]

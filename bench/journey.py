@@ -1,0 +1,254 @@
+"""The way of a simulated person through the real command line, and the look at what came of it.
+
+Drawn pairs and the base's answers cost most, belong to nobody, and are kept in `.cache/` by what decides them.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from PIL import Image
+
+from bench.cells import CACHE, GUIDANCE, METHOD, Case, Cell, digest
+from bench.measures import Look, Readings, look_at, measure, readings
+from bench.questions import PairPlan, Question, Questions, training_pairs
+from bench.simulated_user import TASTES, Taste
+from bench.winner_error import DRAWS_PER_PAIR, make_banks, pair_errors, voted_pairs
+from demo.attributes import Judge
+from sdpo_core.atomic import replacing
+from sdpo_core.config import Sampling, repository_root
+from sdpo_core.errors import RunError
+from sdpo_core.files.adapter_info import read_adapter_info
+from sdpo_core.files.model_info import inspect_model
+from sdpo_core.generation import build_recipe, sample
+from sdpo_core.models.attach import LoadedAdapter, attach_adapter
+from sdpo_core.models.family import DiffusionModel
+from sdpo_core.models.registry import load_model
+from sdpo_core.preferences.store import Store
+from sdpo_core.training.health import Bank
+from sdpo_core.training.publish import CALIBRATION
+from sdpo_core.training.runs import RunFolder
+
+SAMPLING = Sampling(model="demo")
+JUDGE_WEIGHTS = repository_root() / "assets" / "demo" / "judge.safetensors"
+SHEET_COLUMNS = 12
+_TOGETHER = 8  # images sampled at once, the same for base and adapter
+
+
+class Trained(NamedTuple):
+    """What a person's votes were made into."""
+
+    adapter: Path
+    facts: dict[str, Any]
+
+
+class Measured(NamedTuple):
+    """What was seen of an adapter, and its answers."""
+
+    readings: Readings
+    images: list[Image.Image]
+
+
+class Workbench:
+    """What the cells of a bench share: the model, the questions, the fresh pairs, and what is kept of them.
+
+    Used as a context manager; the workspace of the last training goes with it.
+    """
+
+    def __init__(
+        self,
+        questions: Questions,
+        fresh: PairPlan,
+        *,
+        draws_per_pair: int = DRAWS_PER_PAIR,
+        sampling: Sampling = SAMPLING,
+        cache: Path = CACHE,
+    ) -> None:
+        self.questions, self.fresh, self.sampling, self.cache = questions, fresh, sampling, cache
+        self._draws_per_pair = draws_per_pair
+        self._judge = Judge.load(JUDGE_WEIGHTS)
+        self._banks: dict[tuple[str, int], list[Bank]] = {}
+        self._folder = tempfile.TemporaryDirectory(prefix="sdpo-bench-")
+        self._last: tuple[Case, Trained] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._folder.cleanup()
+
+    @cached_property
+    def model_sha256(self) -> str:
+        """Hash of the base model; nothing is loaded for it."""
+        return inspect_model(self.sampling.model, self.sampling.prediction_type).sha256
+
+    @cached_property
+    def model(self) -> DiffusionModel:
+        """The base model, loaded when it is first needed."""
+        how = self.sampling
+        return load_model(how.model, device=how.device, precision=how.precision, threads=how.threads)
+
+    def run(self, case: Case) -> Cell:
+        """A whole cell: draw, vote, train, and look at what the adapter draws."""
+        taste = TASTES[case.taste]
+        trained = self.trained(case)
+        seen = self.measured(taste, case.seed, trained.adapter, case.guidance)
+        self.save_sheet(case, seen.images)
+        measures = {name: list(found) for name, found in measure([seen.readings]).items()}
+        return {"measures": measures, "training": trained.facts, "readings": seen.readings.content()}
+
+    def trained(self, case: Case) -> Trained:
+        """The adapter that `train` makes of the votes. Kept until another one is trained."""
+        asked = replace(case, guidance=GUIDANCE)  # one adapter, at whatever guidance it is looked at
+        if self._last and self._last[0] == asked:
+            return self._last[1]
+        drawn = self.drawn(training_pairs(case.seed, case.votes))
+        workspace = Path(self._folder.name) / "workspace"
+        self._last = None
+        shutil.rmtree(workspace, ignore_errors=True)
+        shutil.copytree(drawn, workspace)
+        with Store(workspace) as store:
+            cast = TASTES[case.taste].person(case.seed).vote_all(store)
+        began, cpu_began = time.perf_counter(), children_cpu_s()
+        run = run_verb("train", workspace, *self._model_flags(), *case.flags)
+        train_s, train_cpu_s = time.perf_counter() - began, children_cpu_s() - cpu_began
+        seconds = {"train_s": round(train_s, 1), "train_cpu_s": round(train_cpu_s, 1)}
+        trained = Trained(run.adapter_path, {"votes": dict(cast), **training_facts(run), **seconds})
+        self._last = asked, trained
+        return trained
+
+    def measured(self, taste: Taste, seed: int, adapter: Path, guidance: float, *, strength: float = 1.0) -> Measured:
+        """Look at an adapter file, used as a plain LoRA at `strength`, as somebody with this taste."""
+        base = self._look(taste, self.base_images(guidance))
+        loaded = attach_adapter(self.model, adapter, strength=strength, branch="both")
+        try:
+            images = answer(self.model, self.questions.one_by_one(), self._at(guidance), loaded)
+            banks = self._fresh_banks(taste, seed, loaded)
+            with loaded.lora.at_strength(strength):
+                errors = pair_errors(self.model, banks)
+        finally:
+            loaded.lora.remove()
+        return Measured(readings(base, self._look(taste, images), *errors), images)
+
+    def base_images(self, guidance: float) -> list[Image.Image]:
+        """The base model's answers to the questions, from the cache or drawn now."""
+        how = self._at(guidance)
+        key = digest([self.model_sha256, METHOD, asdict(self.questions), how.model_dump(mode="json")])
+        path = self.cache / f"base-{key}.npy"
+        if not path.is_file():
+            images = answer(self.model, self.questions.one_by_one(), how, None)
+            with replacing(path) as temporary:
+                np.save(temporary, np.stack([np.asarray(image) for image in images]))
+            return images
+        return [Image.fromarray(pixels) for pixels in np.load(path)]
+
+    def drawn(self, plan: PairPlan) -> Path:
+        """A workspace with the pairs of `plan`, from the cache or drawn now. Not to be written to."""
+        key = digest([self.model_sha256, METHOD, asdict(plan), self.sampling.model_dump(mode="json")])
+        path = self.cache / f"pairs-{key}"
+        if not path.is_dir():
+            self.cache.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=".drawing-", dir=self.cache) as folder:
+                unfinished = Path(folder) / "workspace"
+                seed = ("--seed", str(plan.first_seed))
+                run_verb("generate", unfinished, *self._model_flags(), "--prompts", *plan.prompts, *seed)
+                if not path.is_dir():  # another process may have drawn them meanwhile
+                    unfinished.rename(path)
+        return path
+
+    def save_sheet(self, case: Case, adapted: Sequence[Image.Image]) -> None:
+        """Base above, adapter below, a column for each of the first prompts, at its first seed."""
+        prompts, seeds = self.questions.shape
+        columns = range(0, min(prompts, SHEET_COLUMNS) * seeds, seeds)
+        rows = [
+            np.concatenate([np.asarray(images[i]) for i in columns], axis=1)
+            for images in (self.base_images(case.guidance), adapted)
+        ]
+        with replacing(sheet_path(case.key(self.model_sha256), self.cache)) as temporary:
+            Image.fromarray(np.concatenate(rows)).save(temporary)
+
+    def _look(self, taste: Taste, images: Sequence[Image.Image]) -> Look:
+        return look_at(images, self.questions, taste.oracle, self._judge)
+
+    def _fresh_banks(self, taste: Taste, seed: int, loaded: LoadedAdapter) -> list[Bank]:
+        person = taste.name, seed if taste.flip else 0  # who never slips votes alike at every seed
+        if person not in self._banks:
+            pairs = voted_pairs(self.drawn(self.fresh), self.model, taste.person(seed))
+            self._banks[person] = make_banks(self.model, loaded.lora, pairs, self._draws_per_pair)
+        return self._banks[person]
+
+    def _at(self, guidance: float) -> Sampling:
+        return self.sampling.model_copy(update={"guidance": guidance})
+
+    def _model_flags(self) -> list[str]:
+        """What is not the command line's own default."""
+        told = self.sampling.model_dump(exclude_defaults=True).items()
+        return [word for name, value in told for word in (f"--{name.replace('_', '-')}", str(value))]
+
+
+def sheet_path(key: dict[str, Any], cache: Path) -> Path:
+    """Where the contact sheet of a cell with this key lies once it was run."""
+    return cache / "sheets" / f"{key['taste']}-{key['seed']}-{digest(key)}.png"
+
+
+def run_verb(verb: str, workspace: Path, *arguments: str) -> RunFolder:
+    """Run a job by the command line, as a person would; raises RunError with its last words when it fails."""
+    command = [sys.executable, "-m", "sdpo_core", verb, "--json", "--workspace", str(workspace), *arguments]
+    done = subprocess.run(command, cwd=repository_root(), capture_output=True, text=True, check=False)
+    lines = done.stdout.splitlines()
+    if done.returncode or not lines:
+        raise RunError(f"{verb} failed in {workspace} (exit code {done.returncode}):\n{done.stderr[-2000:]}")
+    return RunFolder.open(Path(json.loads(lines[-1])["run"]))
+
+
+def answer(
+    model: DiffusionModel, questions: Sequence[Question], how: Sampling, loaded: LoadedAdapter | None
+) -> list[Image.Image]:
+    """One image a question, with an adapter on the model or with the base alone."""
+    images: list[Image.Image] = []
+    for start in range(0, len(questions), _TOGETHER):
+        batch = questions[start : start + _TOGETHER]
+        adapters = (loaded.use,) if loaded else ()
+        recipes = [
+            build_recipe(model, how, prompt=one.prompt, negative="", seed=one.seed, batch=len(batch), adapters=adapters)
+            for one in batch
+        ]
+        images += sample(model, recipes, lora=loaded.lora if loaded else None)
+    return images
+
+
+def training_facts(run: RunFolder) -> dict[str, Any]:
+    """What the run says about its adapter: the chosen checkpoint, its strength, and its health at that."""
+    facts = read_adapter_info(run.adapter_path).sdpo or {}
+    rows, _ = run.read_metrics()
+    health = next(row for row in reversed(rows) if row["kind"] == "health" and row["step"] == facts["step"])
+    calibrated = run.path / CALIBRATION
+    if calibrated.is_file():
+        health = json.loads(calibrated.read_text(encoding="utf-8"))["health"]
+    told = ("winner_error", "winner_error_se", "held_out", "healthy", "budget")
+    return {
+        "steps": run.status().step,
+        "chosen_step": facts["step"],
+        "strength": facts.get("strength", 1.0),
+        "trained_pairs": facts["pairs"],
+        **{name: health[name] for name in told},
+    }
+
+
+def children_cpu_s() -> float:
+    """CPU seconds of finished child processes so far: what a shared machine can't blur. Windows counts none."""
+    used = os.times()
+    return used.children_user + used.children_system
