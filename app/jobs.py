@@ -19,8 +19,9 @@ import psutil
 
 from app import text
 from sdpo_core.atomic import disk_errors, write_json
-from sdpo_core.config import GenerateConfig, Settings, repository_root
-from sdpo_core.errors import DiskError, RunError
+from sdpo_core.config import GenerateConfig, repository_root
+from sdpo_core.errors import ConfigError, DiskError, RunError
+from sdpo_core.settings import Settings
 from sdpo_core.training.runs import FINISHED, RunFolder, Status, Verb, list_runs
 
 STOP_WAIT_S = 30.0
@@ -137,8 +138,8 @@ class Jobs:
         run = next(iter(list_runs(self.root, "generate")), None)
         if run is None or config.comfy is None:
             return None
-        with contextlib.suppress(RunError):  # a broken folder; a new one is made
-            if self.status(run).state == "failed" and run.config() == config.model_dump(mode="json"):
+        with contextlib.suppress(RunError, ConfigError):  # a broken folder; a new one is made
+            if self.status(run).state == "failed" and GenerateConfig.parse(run.config()) == config:
                 return run
         return None
 

@@ -10,6 +10,8 @@ from app import text_home as text
 from app.models import chosen_in
 from app.replies import Reply, answered
 from app.studio import Studio
+from app.text import FIELD_LABELS
+from sdpo_core.earlier_demos import is_earlier_demo
 from sdpo_core.errors import SdpoError
 from sdpo_core.projects.contents import Model
 from sdpo_core.projects.exchange import Imported
@@ -80,4 +82,6 @@ class ProjectActions:
                 if self._studio.inspect(made.model.source).sha256 == made.model.sha256:
                     self._studio.projects.choose_model(made.project, made.model.source)
                     return text.MODEL_KNOWN.format(name=made.model.name)
+        if is_earlier_demo(made.model.sha256):
+            return text.MODEL_EARLIER_DEMO.format(field=FIELD_LABELS["pairs_from"])
         return text.MODEL_UNKNOWN.format(name=made.model.name)

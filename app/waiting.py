@@ -2,7 +2,8 @@
 
     queue.json in the project: [{"id": …, "verb": "train", "config": {…}, "title": …}, …], the next one first
 
-It survives a restart of the studio: whoever opens the project goes on with it.
+It survives a restart of the studio: whoever opens the project goes on with it. `config` is what config.json of the run
+will be, so a run that waited while the studio was updated starts with what it was queued with.
 """
 
 import contextlib
@@ -20,9 +21,10 @@ from app import text_train as text
 from app.jobs import Jobs
 from app.replies import Reply, answered
 from sdpo_core.atomic import write_json
-from sdpo_core.config import DownloadConfig, GridConfig, ImportConfig, JudgeConfig, Settings, TrainConfig
-from sdpo_core.errors import RunError, SdpoError
-from sdpo_core.training.runs import RunFolder, Status
+from sdpo_core.errors import ConfigError, RunError, SdpoError
+from sdpo_core.settings import Settings
+from sdpo_core.settings_migrations import numbered, upgraded
+from sdpo_core.training.runs import JOBS, RunFolder, Status
 
 QUEUE = "queue.json"
 
@@ -31,13 +33,6 @@ _MOST_WAITING = 50
 _SECOND_CLICK_S = 5.0
 
 Waits = Literal["train", "import", "judge", "grid", "download"]
-_SETTINGS: dict[Waits, type[Settings]] = {
-    "train": TrainConfig,
-    "import": ImportConfig,
-    "judge": JudgeConfig,
-    "grid": GridConfig,
-    "download": DownloadConfig,
-}
 
 
 class Waiting(BaseModel):
@@ -49,6 +44,22 @@ class Waiting(BaseModel):
     verb: Waits
     config: dict[str, Any]
     title: str
+
+    def settings(self) -> dict[str, Any]:
+        """Its settings in today's fields; raises `ConfigError` when a newer version queued it."""
+        return upgraded(self.config, JOBS[self.verb], resolved=True, source=f"“{self.title}”")
+
+    def problem(self) -> str:
+        """Why this version can't start it; empty when it can."""
+        try:
+            self.settings()
+        except ConfigError as error:
+            return str(error)
+        return ""
+
+    def same_as(self, other: "Waiting") -> bool:
+        """Whether both would compute the same."""
+        return not self.problem() and not other.problem() and self.settings() == other.settings()
 
 
 class QueueWish(BaseModel):
@@ -104,8 +115,9 @@ class RunQueue:
                     return self._jobs.start(verb, config)
             if len(waiting) >= _MOST_WAITING:
                 raise RunError(text.QUEUE_FULL)
-            one = Waiting(id=secrets.token_hex(6), verb=verb, config=config.model_dump(mode="json"), title=title[:200])
-            if any(other.config == one.config for other in waiting) or self._just_started(one):
+            content = numbered(config.model_dump(mode="json"))
+            one = Waiting(id=secrets.token_hex(6), verb=verb, config=content, title=title[:200])
+            if any(one.same_as(other) for other in waiting) or self._just_started(one):
                 raise RunError(text.WAITS_ALREADY)
             self._keep([*waiting, one])
         return None
@@ -113,20 +125,20 @@ class RunQueue:
     def start_next(self) -> RunFolder | None:
         """Start the first of the queue if nothing runs; None when there is nothing to start.
 
-        Drawing is waited for here, unless it only stays warm: nobody pressed a button in this moment.
+        Drawing is waited for here, unless it only stays warm: nobody pressed a button in this moment. What a newer
+        version queued goes on waiting for that version.
         """
         with self._lock:
-            waiting = self.waiting()
+            first = next((one for one in self.waiting() if not one.problem()), None)
             current = self._jobs.current()
-            if not waiting or (current and not self._jobs.is_idle(*current)):
+            if first is None or (current and not self._jobs.is_idle(*current)):
                 return None
-            first = waiting[0]
             try:
-                run = self._jobs.start(first.verb, _SETTINGS[first.verb].parse(first.config))
+                run = self._jobs.start(first.verb, JOBS[first.verb].parse(first.settings()))
             except RunError:  # a job of another window was quicker
                 return None
             except SdpoError as error:  # settings that this version does not take; a failed run says so
-                run = RunFolder.create(self._jobs.root, first.verb, first.config)
+                run = RunFolder.create(self._jobs.root, first.verb, first.settings())
                 run.write_status(Status(state="failed", verb=first.verb, message=str(error)))
             # Only now: a crash in between runs it twice rather than never.
             self._keep([one for one in self.waiting() if one.id != first.id])
@@ -150,7 +162,8 @@ class RunQueue:
         """What waits, for a page."""
         waiting = self.waiting()
         rows = [{"id": one.id, "title": one.title, "verb": one.verb} for one in waiting]
-        return {"ok": True, "waiting": rows, "sentence": text.queued(len(waiting)) if waiting else ""}
+        sentences = [text.queued(len(waiting)) if waiting else "", *(one.problem() for one in waiting)]
+        return {"ok": True, "waiting": rows, "sentence": " ".join(filter(None, sentences))}
 
     def act(self, message: Any) -> Reply:
         """Reorder the queue, or take a run out of it."""
@@ -186,7 +199,7 @@ class RunQueue:
     def _just_started(self, one: Waiting) -> bool:
         """Whether this very run began a moment ago: a second click, or one in a second tab."""
         current = self._jobs.current()
-        if current is None or current[0].config() != one.config:
+        if current is None or current[0].config() != one.settings():
             return False
         age_s = time.time() - (current[0].path / "config.json").stat().st_mtime
         return age_s < _SECOND_CLICK_S

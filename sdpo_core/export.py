@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from sdpo_core.atomic import disk_errors, write_bytes
+from sdpo_core.earlier_demos import AN_EARLIER_DEMO, is_earlier_demo
 from sdpo_core.errors import AdapterError
 from sdpo_core.files.adapter_info import read_adapter_info
 from sdpo_core.files.model_info import DEMO, inspect_model
@@ -47,4 +48,9 @@ def known_base(sha256: str | None) -> str:
     """The model to prove an adapter against when none was named: the demo model, or an `AdapterError` that asks."""
     if sha256 == inspect_model(DEMO).sha256:
         return DEMO
+    if is_earlier_demo(sha256):
+        raise AdapterError(
+            f"This adapter was trained on {AN_EARLIER_DEMO}, which is not here any more to prove it against. Copy its "
+            "file from the folder adapters/ of the workspace, or name a base with --base MODEL."
+        )
     raise AdapterError("This adapter was not trained on the demo model. Name its base with --base MODEL.")

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sdpo_core.config import MODEL_DEFAULTS, Runtime, Settings, TrainConfig, repository_root, unknown_setting
+from sdpo_core.config import MODEL_DEFAULTS, Runtime, TrainConfig, repository_root
 from sdpo_core.errors import ConfigError
 from sdpo_core.files.model_info import DEMO, ModelInfo, inspect_model
+from sdpo_core.settings import Settings, unknown_setting
+from sdpo_core.settings_migrations import numbered, upgraded
 
 _DESCRIPTION = "description"
 _SHAPE = ("rank", "lora_alpha", "targets")  # a continued adapter brings its own
@@ -43,14 +45,16 @@ def read_preset(name: str) -> Preset:
         near = difflib.get_close_matches(name, names, n=1)
         hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(names)}."
         raise ConfigError(f"No preset is named {name}. {hint}")
-    values = _read(_folder() / f"{name}.toml")
+    path = _folder() / f"{name}.toml"
+    values = upgraded(_read(path), TrainConfig, resolved=False, source=str(path))
     return Preset(name, str(values.pop(_DESCRIPTION, "")), values)
 
 
 def read_settings_file(path: Path, settings: type[Settings]) -> dict[str, Any]:
-    """The settings in a TOML file, not yet checked against each other.
+    """The settings in a TOML file of any version, not yet checked against each other.
 
-    Raises `ConfigError` when the file can't be read, is no TOML, or names a setting that `settings` doesn't have.
+    Raises `ConfigError` when the file can't be read, is no TOML, is of a newer version, or names a setting that
+    `settings` doesn't have.
     """
     return _of(settings, path.name, _read(path))
 
@@ -61,10 +65,12 @@ def read_settings_text(text: str, settings: type[Settings]) -> dict[str, Any]:
 
 
 def settings_text(values: Mapping[str, Any]) -> str:
-    """Settings as TOML, one a line; what is unset (None) is left out."""
+    """Settings as TOML, one per line after the number of their format; what is unset (None) is left out."""
     # What JSON writes for a string, a number or a boolean, TOML reads as the same.
     return "".join(
-        f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in values.items() if value is not None
+        f"{name} = {json.dumps(value, ensure_ascii=False)}\n"
+        for name, value in numbered(values).items()
+        if value is not None
     )
 
 
@@ -113,6 +119,7 @@ def _defaults(info: ModelInfo) -> dict[str, Any]:
 
 
 def _of(settings: type[Settings], source: str, values: dict[str, Any]) -> dict[str, Any]:
+    values = upgraded(values, settings, resolved=False, source=source)
     values.pop(_DESCRIPTION, None)
     _refuse_unknown(source, values, settings)
     return values

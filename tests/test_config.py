@@ -5,10 +5,11 @@ from typing import get_args
 
 import pytest
 
-from sdpo_core.config import MODEL_DEFAULTS, GenerateConfig, JudgeConfig, Settings, TrainConfig
+from sdpo_core.config import MODEL_DEFAULTS, GenerateConfig, JudgeConfig, TrainConfig
 from sdpo_core.errors import ConfigError
 from sdpo_core.files.checkpoint_info import Family
 from sdpo_core.presets import resolve
+from sdpo_core.settings import Settings
 
 
 @pytest.mark.parametrize(

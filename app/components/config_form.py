@@ -10,7 +10,7 @@ from gradio.blocks import Block
 from pydantic.fields import FieldInfo
 
 from app import text
-from sdpo_core.config import Settings
+from sdpo_core.settings import Settings
 
 Field = gr.Dropdown | gr.Number | gr.Textbox
 

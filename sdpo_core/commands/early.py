@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from sdpo_core.comfyui_drawing import require_usable
-from sdpo_core.config import DownloadConfig, GenerateConfig, GridConfig, JudgeConfig, Settings, TrainConfig
+from sdpo_core.config import DownloadConfig, GenerateConfig, GridConfig, JudgeConfig, TrainConfig
 from sdpo_core.evaluation.grid_plan import rows_of
 from sdpo_core.hub.plan import required_hub_id
 from sdpo_core.preferences.store import Store
 from sdpo_core.preferences.wildcards import count_wordings
+from sdpo_core.settings import Settings
 
 
 def refuse_early(settings: Settings, workspace: Path) -> None:

@@ -29,7 +29,8 @@ from sdpo_core.preferences.records import CHOICES, Candidate
 
 FORMAT = 1
 TABLES = ("prompts", "candidates", "pairs", "votes", "adapters")
-"""In an order in which a row names only rows before it."""
+"""In an order in which a row names only rows before it. `migrations.NO_HISTORY` stays behind: a project brings votes,
+and what was computed from them is computed again."""
 
 MAX_TEXT_BYTES = 64 * 2**10
 """Longest prompt or negative prompt."""

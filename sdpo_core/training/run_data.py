@@ -1,8 +1,10 @@
 """What a run was started with: its pairs, frozen, and what else decides its numbers."""
 
+import json
 import platform
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import Any
 
 import torch
 from pydantic import TypeAdapter, ValidationError
@@ -11,12 +13,14 @@ from sdpo_core import __version__
 from sdpo_core.atomic import write_json
 from sdpo_core.config import TrainConfig
 from sdpo_core.errors import DataError, RunError
+from sdpo_core.files.model_info import ModelInfo
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.preferences.pairs import TrainingPairs, split_held_out
-from sdpo_core.preferences.records import VotedPair
+from sdpo_core.preferences.records import Candidate, VotedPair
 from sdpo_core.training.runs import RunFolder
 
 _DATA = "data.json"
+_PROVENANCE = "provenance.json"
 _LIBRARIES = ("torch", "diffusers", "transformers", "peft", "safetensors")
 _PAIRS = TypeAdapter(tuple[VotedPair, ...])
 
@@ -37,7 +41,7 @@ class RunData:
 def freeze_data(run: RunFolder, selection: TrainingPairs, config: TrainConfig) -> RunData:
     """Split the usable pairs and write them down; raises DataError when there are none."""
     if not selection.usable:
-        aside = selection.other_base + selection.with_adapter
+        aside = selection.other_base + selection.earlier_demo + selection.with_adapter
         raise DataError(f"{selection.sentence()}{' With --pairs-from all those train too.' if aside else ''}")
     split = split_held_out(selection.usable, config.held_out_fraction, config.seed)
     data = RunData(split.train, split.held_out)
@@ -69,10 +73,54 @@ def require_data(run: RunFolder) -> RunData:
     return data
 
 
+def keep_base(run: RunFolder, info: ModelInfo, data: RunData | None) -> None:
+    """Write down which base model a run begins on, or compare it with the one that the run was begun on.
+
+    `data` are the votes of a run that was begun earlier. Raises `RunError` when it was begun on another model.
+    """
+    begun_on = _base_of(run, data)
+    if begun_on is None:
+        write_json(run.path / _PROVENANCE, {"base": _base(info)})
+    elif begun_on != info.sha256:
+        changed = (
+            "The demo model has been replaced by another one" if info.is_demo else f"{info.source} has been changed"
+        )
+        back = "" if info.is_demo else "put the earlier model back in its place and resume, or "
+        raise RunError(
+            f"{changed} since run {run.id} began, so it can't be resumed: what it has learned belongs to the earlier "
+            f"model. To train on this one, {back}start a new run."
+        )
+
+
+def _base_of(run: RunFolder, data: RunData | None) -> str | None:
+    """Hash of the model that a run was begun on; None when it has not begun, or may train on any model's images."""
+    try:
+        content: Any = json.loads((run.path / _PROVENANCE).read_text(encoding="utf-8"))
+        return str(content["base"]["sha256"])
+    except FileNotFoundError:
+        pass  # stopped before it had loaded its model, by a version that wrote this file only then
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(
+            f"{_PROVENANCE} of run {run.id}, which names its base model, can't be read. Start a new run."
+        ) from error
+    if data is None or run.config().get("pairs_from") != "own":
+        return None
+    made_by = {side.recipe.base_sha256 for voted in data.train for side in _sides(voted) if side.recipe}
+    return made_by.pop() if len(made_by) == 1 else None
+
+
+def _sides(voted: VotedPair) -> tuple[Candidate, Candidate]:
+    return voted.pair.left, voted.pair.right
+
+
+def _base(info: ModelInfo) -> dict[str, str]:
+    return {"source": info.source, "sha256": info.sha256}
+
+
 def write_provenance(run: RunFolder, model: DiffusionModel, data: RunData, processes: int) -> None:
     """What, besides the settings, decides the run's numbers."""
     content = {
-        "base": {"source": model.info.source, "sha256": model.info.sha256},
+        "base": _base(model.info),
         "pairs": len(data.train),
         "held_out_pairs": len(data.held_out),
         "device": str(model.device),
@@ -83,7 +131,7 @@ def write_provenance(run: RunFolder, model: DiffusionModel, data: RunData, proce
         "machine": platform.machine(),
         "versions": library_versions(),
     }
-    write_json(run.path / "provenance.json", content)
+    write_json(run.path / _PROVENANCE, content)
 
 
 def library_versions() -> dict[str, str]:

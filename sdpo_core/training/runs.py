@@ -25,12 +25,33 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sdpo_core.atomic import disk_errors, patiently, write_bytes, write_json
-from sdpo_core.errors import RunError
+from sdpo_core.config import (
+    DownloadConfig,
+    GenerateConfig,
+    GridConfig,
+    ImportConfig,
+    JudgeConfig,
+    Settings,
+    TrainConfig,
+)
+from sdpo_core.errors import ConfigError, RunError
+from sdpo_core.settings_migrations import numbered, upgraded
 
 State = Literal["queued", "running", "stopping", "done", "stopped", "failed"]
 Verb = Literal["download", "generate", "import", "measure", "train", "judge", "grid"]
 Signal = Literal["stop", "save-now", "sample-now"]
 FINISHED: frozenset[State] = frozenset({"done", "stopped", "failed"})
+
+JOBS: dict[Verb, type[Settings]] = {
+    "download": DownloadConfig,
+    "generate": GenerateConfig,
+    "import": ImportConfig,
+    "measure": TrainConfig,
+    "train": TrainConfig,
+    "judge": JudgeConfig,
+    "grid": GridConfig,
+}
+"""The settings of every job."""
 
 REPORT_INTERVAL_S = 0.3
 METRICS_DAMAGED = (
@@ -120,12 +141,19 @@ class RunFolder:
         return self.path / "adapter.safetensors"
 
     def config(self) -> dict[str, Any]:
-        """The resolved settings."""
-        return self._read_json("config.json")
+        """The resolved settings, in today's fields whatever version began the run.
+
+        Raises `RunError` when they can't be read, or a newer version wrote them.
+        """
+        written = self._read_json("config.json")
+        try:
+            return upgraded(written, self._kind(), resolved=True, source=f"config.json of run {self.id}")
+        except ConfigError as error:
+            raise RunError(str(error)) from error
 
     def write_config(self, config: dict[str, Any]) -> None:
         """Replace the settings."""
-        write_json(self.path / "config.json", config)
+        write_json(self.path / "config.json", numbered(config))
 
     def status(self) -> Status:
         """What the job last said, corrected when its process is gone: then the state is failed."""
@@ -270,6 +298,13 @@ class RunFolder:
     def answer_request(self, name: str, content: dict[str, Any]) -> None:
         """Answer a request beside it."""
         write_json(self.path / "control" / name.replace("request-", "answer-"), content)
+
+    def _kind(self) -> type[Settings]:
+        """The class of its settings; raises `RunError` when status.json names no job."""
+        verb = self._read_json("status.json").get("verb")
+        if verb not in JOBS:
+            raise RunError(f"status.json of run {self.id} names no job that this version knows: {verb!r}.")
+        return JOBS[verb]
 
     def _read_json(self, name: str) -> dict[str, Any]:
         try:
