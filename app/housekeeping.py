@@ -23,7 +23,7 @@ _SAMPLE = 24
 _OF_PART: dict[str, tuple[Kind, ...]] = {
     "images": ("unvoted", "strays"),
     "checkpoints": ("checkpoints",),
-    "runs": ("grids",),
+    "runs": ("grids", "drawn"),
     "exports": ("exports",),
     "cache": ("cache",),
     "trash": ("trash",),

@@ -107,6 +107,10 @@ IMPORTING_ALREADY = "Another zip is being imported. Wait until it is done."
 SENT_ZIP = "The file"
 TOO_LARGE = "The zip is larger than what is free on the disk. Free some space, then try again."
 MODEL_KNOWN = "Its base model, {name}, is on this machine and chosen."
+MODEL_EARLIER_DEMO = (
+    "It was made with the demo model of an earlier version. Its votes train today's demo model if “{field}” is set to "
+    "“all”; new pairs need no setting."
+)
 MODEL_UNKNOWN = "It was made with {name}. Choose that model on the Generate page before you go on."
 
 
@@ -165,6 +169,7 @@ CLEARINGS = {
     "strays": "Image files that belong to nothing",
     "checkpoints": "Checkpoints that nothing needs",
     "grids": "Grids",
+    "drawn": "Images drawn for training",
     "exports": "Exported zips",
     "cache": "Cache",
     "trash": "Everything in the trash",
@@ -174,11 +179,12 @@ CLEAR_LABELS = {
     "strays": "Clear stray image files",
     "checkpoints": "Clear what nothing needs",
     "grids": "Clear finished grids",
+    "drawn": "Clear images drawn for training",
     "exports": "Remove exported zips",
     "cache": "Clear the cache",
     "trash": "Empty the trash",
 }
-CLEAR_BUTTONS = dict.fromkeys(("unvoted", "strays", "checkpoints", "grids"), "Move to the trash") | {
+CLEAR_BUTTONS = dict.fromkeys(("unvoted", "strays", "checkpoints", "grids", "drawn"), "Move to the trash") | {
     "exports": "Remove",
     "cache": "Remove",
     "trash": "Remove for good",
@@ -205,6 +211,11 @@ def would_go(kind: str, files: int, size_bytes: int, pairs: int, runs: int) -> s
         case "grids":
             told = f"{number(runs, 'grid', 'grids')}, {size(size_bytes)}."
             return f"{told} What you recommended after one stays: the adapter and its strength."
+        case "drawn":
+            of_runs = number(runs, "finished run", "finished runs")
+            return (
+                f"{size(size_bytes)}. {of_runs} drew these images to learn more from your votes; no run needs them now."
+            )
         case "exports":
             return f"{takes} Their projects stay, and can be exported again."
         case "cache":

@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from collections.abc import Callable
 
 from sdpo_core.config import GenerateConfig
 from sdpo_core.errors import RunError
@@ -31,11 +32,11 @@ class Wanted:
         """How many pairs are wanted now."""
         return self._ahead - len(self._store.open_pairs(purpose="train", limit=self._ahead))
 
-    def wait(self, step: int, note: str) -> bool | None:
+    def wait(self, step: int, note: str, meanwhile: Callable[[], bool] = lambda: False) -> bool | None:
         """Wait until another pair is wanted (None), or the job is over (False), or there is a request (True).
 
-        It is over when nothing was voted on for `keep_warm_s`, or when a training run wants the memory. Raises
-        `Stopped`.
+        It is over when nothing was voted on for `keep_warm_s`, or when a training run wants the memory. `meanwhile`
+        does a little of something else, and says whether there was any. Raises `Stopped`.
         """
         idle_since = time.monotonic()
         while self.missing == 0:
@@ -47,7 +48,8 @@ class Wanted:
                     raise Stopped
                 if next(self._run.requests(), None) is not None:
                     return True
-                time.sleep(POLL_S)
+                if not meanwhile():
+                    time.sleep(POLL_S)
             if time.monotonic() - idle_since >= self._idle_s or training_waits(self._run, self._started):
                 return False
         return None

@@ -10,19 +10,22 @@ from typing import Any
 
 from sdpo_core.ahead import POLL_S, SEED_COUNT, Wanted, asked_seed, pairs_in_words, training_waits
 from sdpo_core.config import GenerateConfig
-from sdpo_core.errors import AdapterError, ConfigError, SdpoError
+from sdpo_core.errors import AdapterError, ConfigError, ModelError, SdpoError
 from sdpo_core.files.hashing import sha256_file
 from sdpo_core.generation import Stopped, build_recipe, ensure_candidates
 from sdpo_core.models.attach import LoadedAdapter, attach_adapter, find_adapter_file
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.registry import load_configured
 from sdpo_core.preferences.prompt_text import parse_prompt, prompt_note
-from sdpo_core.preferences.records import Candidate, Recipe
+from sdpo_core.preferences.records import AdapterUse, Candidate, Recipe
 from sdpo_core.preferences.store import Store
 from sdpo_core.preferences.wildcards import Wordings
+from sdpo_core.taste.described import ensure_features, files_of
+from sdpo_core.taste.layout import FEATURES
 from sdpo_core.training.runs import Reporter, RunFolder
 
 _BATCH = 2  # images sampled together: a pair
+_LOOK_AGAIN_S = 30.0  # between two looks for images without features, once there were none
 _ONE_ADAPTER = "One adapter acts at a time: several <lora:…> tags, or one beside a chosen adapter, have no effect."
 # What a warm job holds in memory; a request that wants another one needs a job of its own.
 _FIXED_WHILE_WARM = ("model", "device", "precision", "threads", "keep_warm_s")
@@ -60,6 +63,9 @@ class _Job:
     made: list[int] = field(default_factory=list)  # ids of the pairs, in the order of making
     note: str = ""  # what the person should know: notation without effect, an adapter of another base
     adapter: LoadedAdapter | None = None
+    undescribable: set[int] = field(default_factory=set[int])  # ids of images that can't be read
+    blind: str = ""  # why this model can't describe images
+    looks_again: float = 0.0  # when to look for images without features, monotonic seconds
 
     def make(self, config: GenerateConfig) -> bool:
         """All images and pairs that `config` asks for; each pair is in the store as soon as it has both images.
@@ -82,7 +88,7 @@ class _Job:
         prompts, notes = Wordings(asked_seed(config)), list[str]()
         wanted = Wanted(config, self.run, self.store, self.reporter, started)
         for i, listed in enumerate(itertools.cycle(config.prompts)):
-            if (more := wanted.wait(self.step, self.note)) is not None:
+            if (more := wanted.wait(self.step, self.note, self.describe_waiting)) is not None:
                 return more
             prompt = prompts.next(listed)
             notes[:1] = [prompt_note([prompt, config.negative], tags_act=True)]
@@ -93,13 +99,16 @@ class _Job:
     def _make_one(self, config: GenerateConfig, prompt: str, index: int, notes: list[str]) -> None:
         """The images and pairs of the `index`-th prompt; what a person should know is added to `notes`."""
         notes.append(self._prepare(config, prompt))
-        self.note = " ".join(note for note in dict.fromkeys(notes) if note)
+        self.note = " ".join(note for note in dict.fromkeys([*notes, self.blind]) if note)
         neighbour: Candidate | None = None
         for recipes in self._batches(config, prompt, index):
+            batch: list[Candidate] = []
             for candidate in self._draw(recipes, f"Drawing “{prompt}”. {self.note}".strip()):
                 if neighbour:
                     self.made.append(self.store.add_pair(neighbour.id, candidate.id, run_id=self.run.id).id)
                 neighbour = candidate
+                batch.append(candidate)
+            self._describe(batch)
 
     def serve(self, config: GenerateConfig, started: float) -> None:
         """Answer requests in `control/` until none came for `keep_warm_s`, or a training run wants the memory.
@@ -113,12 +122,39 @@ class _Job:
                 raise Stopped
             request = next(self.run.requests(), None)
             if request is None:
-                time.sleep(POLL_S)
+                if not self.describe_waiting():
+                    time.sleep(POLL_S)
                 continue
             if not self._answer(*request, config, started):
                 return
             self.reporter.say(self.step, "Ready for more.", force=True)
             idle_since = time.monotonic()
+
+    def describe_waiting(self) -> bool:
+        """Describe a few images that no job with this model has looked at (imported ones, say).
+
+        For moments in which nothing is asked. Returns whether there were any.
+        """
+        if self.blind or time.monotonic() < self.looks_again:
+            return False
+        base = self.model.info.sha256
+        some = self.store.features.undescribed(base, FEATURES, _BATCH, self.undescribable)
+        if not some:
+            self.looks_again = time.monotonic() + _LOOK_AGAIN_S
+        self._describe(some)
+        return bool(some)
+
+    def _describe(self, candidates: list[Candidate]) -> None:
+        """Keep what the taste model has to know of these images, which a model that can't tell never stops."""
+        if not candidates or self.blind:
+            return
+        try:
+            known = ensure_features(self.store, self.model, files_of(self.store, candidates))
+        except ModelError as error:
+            self.blind = f"The taste model can't use these images: {error}"
+            self.note = f"{self.note} {self.blind}".strip()
+        else:
+            self.undescribable |= {one.id for one in candidates if one.image_sha256 not in known}
 
     def _answer(self, name: str, content: dict[str, Any], config: GenerateConfig, started: float) -> bool:
         """Do what a request asks for; returns whether the job may stay for more."""
@@ -195,16 +231,18 @@ class _Job:
 
     def _attach(self, path: Path | None, strength: float, config: GenerateConfig) -> None:
         """Have the adapter in `path`, or none, on the model; one that is there already is kept."""
-        branch = config.adapter_branch
+        branch, unconditional = config.adapter_branch, config.unconditional_strength
         if path and self.adapter and self.adapter.use.sha256 == sha256_file(path):
-            use = self.adapter.use.model_copy(update={"strength": strength, "branch": branch})
+            use = AdapterUse.at(self.adapter.use.sha256, strength, branch, unconditional)
             self.adapter = replace(self.adapter, use=use)
             return
         if self.adapter:
             self.adapter.lora.remove()
             self.adapter = None
         if path:
-            self.adapter = attach_adapter(self.model, path, strength=strength, branch=branch)
+            self.adapter = attach_adapter(
+                self.model, path, strength=strength, branch=branch, unconditional=unconditional
+            )
 
 
 def _requested(config: GenerateConfig, content: dict[str, Any]) -> GenerateConfig:

@@ -16,12 +16,12 @@ from typing import Any, Literal, get_args
 from sdpo_core.atomic import disk_errors
 from sdpo_core.errors import RunError, StoreError
 from sdpo_core.files.hashing import sha256_remembered
-from sdpo_core.preferences import adapters, unvoted
+from sdpo_core.preferences import adapters, labelled, unvoted
 from sdpo_core.preferences.database import Database
 from sdpo_core.preferences.trash import Rows, Thrown, Trash, size_of
 from sdpo_core.training.runs import FINISHED, RunFolder, list_runs
 
-Kind = Literal["unvoted", "strays", "checkpoints", "grids", "exports", "cache", "trash"]
+Kind = Literal["unvoted", "strays", "checkpoints", "grids", "drawn", "exports", "cache", "trash"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 FINAL: frozenset[Kind] = frozenset({"exports", "cache", "trash"})
 """Kinds that can't be put back."""
@@ -29,7 +29,7 @@ FINAL: frozenset[Kind] = frozenset({"exports", "cache", "trash"})
 SETTLED_S = 3600.0
 """Files younger than this may belong to something that is being written."""
 
-_CHECKPOINT_ADAPTER = "adapter.safetensors"
+_CHECKPOINT_ADAPTERS = ("adapter.safetensors", "published.safetensors")  # as trained, and as published
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,8 @@ def preview(workspace: Path, kind: Kind) -> Clearing:
         return Clearing(kind, zips, size_of(zips))
     if kind == "grids":
         return _grids(list_runs(workspace / "runs", "grid"))
+    if kind == "drawn":
+        return _drawn(list_runs(workspace / "runs", "train"))
     if kind == "trash":
         files = tuple(workspace / "trash" / entry.id for entry in Trash(workspace).entries())
         return Clearing(kind, files, size_of(files))
@@ -101,9 +103,9 @@ def clear(workspace: Path, kind: Kind) -> Thrown | None:
                 shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         return None
     trash = Trash(workspace)
-    if kind in ("checkpoints", "grids"):
+    if kind in ("checkpoints", "grids", "drawn"):
         found = preview(workspace, kind)
-        return trash.move_in(trash.begin(kind, found.files)) if found.files else None
+        return _move_runs(workspace, kind, found) if found.files else None
     # A vote either comes before, and its images stay, or after, and finds its pair gone.
     with contextlib.closing(Database(workspace / "studio.db")) as database, database.writing() as connection:
         found = _unvoted(workspace, database) if kind == "unvoted" else _strays(workspace, database)
@@ -120,8 +122,7 @@ def throw_grid(workspace: Path, run: RunFolder) -> Thrown:
     found = _grids([run])
     if not found.files:
         raise RunError("This grid is still being drawn. Stop it first, then throw it away.")
-    trash = Trash(workspace)
-    return trash.move_in(trash.begin("grids", found.files))
+    return _move_runs(workspace, "grids", found)
 
 
 def put_back(workspace: Path, entry_id: str) -> Thrown:
@@ -134,6 +135,7 @@ def put_back(workspace: Path, entry_id: str) -> Thrown:
         with contextlib.closing(Database(workspace / "studio.db")) as database, database.writing() as connection:
             unvoted.put_in(connection, entry.rows)
             adapters.put_in(connection, entry.rows)
+            labelled.put_in(connection, entry.rows)
     trash.forget(entry_id)
     return entry
 
@@ -161,7 +163,7 @@ def _checkpoints(workspace: Path, database: Database) -> Clearing:
     files: list[Path] = []
     runs: list[str] = []
     for run in list_runs(workspace / "runs", "train"):
-        going = [path for path in _finished_checkpoints(run) if _adapter_sha256(path) not in published]
+        going = [path for path in _finished_checkpoints(run) if not _adapters_sha256(path) & published]
         files += going
         runs += [run.id] if going else []
     return Clearing("checkpoints", tuple(files), size_of(files), runs=tuple(runs))
@@ -177,6 +179,27 @@ def _grids(runs: Iterable[RunFolder]) -> Clearing:
     return Clearing("grids", files, size_of(files), runs=tuple(run.id for run in done))
 
 
+def _drawn(runs: Iterable[RunFolder]) -> Clearing:
+    """What finished runs drew for themselves; any other run may be resumed, for which it needs all of it."""
+    found: list[tuple[RunFolder, Path]] = []
+    for run in runs:
+        folder = run.path / labelled.FOLDER
+        with contextlib.suppress(RunError):
+            found += [(run, folder)] if folder.is_dir() and run.status().state == "done" else []
+    files = tuple(folder for _, folder in found)
+    return Clearing("drawn", files, size_of(files), runs=tuple(run.id for run, _ in found))
+
+
+def _move_runs(workspace: Path, kind: Kind, found: Clearing) -> Thrown:
+    """Move files of runs to the trash; what the database says of files that go, goes with them."""
+    trash = Trash(workspace)
+    if kind == "checkpoints":
+        return trash.move_in(trash.begin(kind, found.files))
+    with contextlib.closing(Database(workspace / "studio.db")) as database, database.writing() as connection:
+        entry = trash.begin(kind, found.files, labelled.take_out(connection, found.runs))
+    return trash.move_in(entry)
+
+
 def _finished_checkpoints(run: RunFolder) -> list[Path]:
     try:
         done = run.status().state == "done"  # any other run may be resumed, for which it needs all of them
@@ -185,11 +208,12 @@ def _finished_checkpoints(run: RunFolder) -> list[Path]:
     return run.checkpoints() if done else []
 
 
-def _adapter_sha256(checkpoint: Path) -> str:
-    try:
-        return sha256_remembered(checkpoint / _CHECKPOINT_ADAPTER)
-    except OSError:  # a checkpoint without its adapter is none that could be published
-        return ""
+def _adapters_sha256(checkpoint: Path) -> set[str]:
+    found: set[str] = set()
+    for name in _CHECKPOINT_ADAPTERS:
+        with contextlib.suppress(OSError):  # a checkpoint without its adapter is none that could be published
+            found.add(sha256_remembered(checkpoint / name))
+    return found
 
 
 def _cache(workspace: Path) -> Clearing:

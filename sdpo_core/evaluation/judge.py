@@ -4,13 +4,13 @@ The number of comparisons is fixed before the first vote, and the verdict comes 
 stops when it suits finds a difference where there is none.
 """
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Self
 
 from sdpo_core.errors import RunError, StoreError
+from sdpo_core.intervals import wilson_interval
 from sdpo_core.preferences.records import Candidate, VotedPair
 from sdpo_core.preferences.store import Store
 from sdpo_core.training.runs import FINISHED, RunFolder
@@ -68,6 +68,8 @@ class Verdict(Share):
     sentence: str
     adapter_sha256: str  # of the file that was judged
     strength: float  # at which it was judged
+    unconditional_share: float  # what part of it acted in the unconditional branch of guidance
+    negative: str  # the negative prompt of all images
     outcomes: tuple[Comparison, ...]  # oldest vote first
 
     def by_prompt(self) -> list[PromptShare]:
@@ -76,20 +78,6 @@ class Verdict(Share):
         for one in self.outcomes:
             grouped.setdefault(one.prompt, []).append(one.outcome)
         return [PromptShare(**vars(Share.of(found)), prompt=prompt) for prompt, found in grouped.items()]
-
-
-def wilson_interval(successes: float, n: int, z: float = 1.959964) -> tuple[float, float]:
-    """Wilson's score interval for a share of `successes` in `n`; z = 1.96 is 95 %. Ties may count as halves.
-
-    Wilson (1927), J. Am. Stat. Assoc. 22:209. With halves it is a little wide, because a tie varies less than a coin.
-    """
-    if not 0 <= successes <= n or n < 1:
-        raise ValueError(f"expected 0 <= successes <= n and n >= 1, got {successes} of {n}")
-    share = successes / n
-    centre = share + z**2 / (2 * n)
-    spread = z * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    scale = 1 + z**2 / n
-    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
 
 
 def verdict(store: Store, run: RunFolder) -> Verdict | None:
@@ -116,13 +104,16 @@ def _something_to_judge(store: Store, run: RunFolder) -> bool:
 def _count(judged: list[VotedPair], planned: int) -> Verdict:
     outcomes = tuple(map(_compared, judged))
     share = Share.of([one.outcome for one in outcomes])
-    used = next(side.recipe.adapters[0] for side in _sides(judged[-1]) if side.recipe and side.recipe.adapters)
+    made = next(side.recipe for side in _sides(judged[-1]) if side.recipe and side.recipe.adapters)
+    used = made.adapters[0]
     return Verdict(
         **vars(share),
         complete=share.comparisons >= planned,
         sentence=_sentence(share, planned),
         adapter_sha256=used.sha256,
         strength=used.strength,
+        unconditional_share=used.unconditional_share,
+        negative=made.negative,
         outcomes=outcomes,
     )
 

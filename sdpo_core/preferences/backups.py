@@ -22,10 +22,19 @@ def write_backup(database: Database, path: Path) -> None:
         copy = sqlite3.connect(temporary)
         try:
             connection.backup(copy)
+            _drop_features(copy)
             # The copy inherits WAL mode; one plain file without companions is easier for a person to put back.
             copy.execute("PRAGMA journal_mode = DELETE").fetchall()
         finally:
             copy.close()
+
+
+def _drop_features(copy: sqlite3.Connection) -> None:
+    """Leave out what can be computed again from the images, and would make each copy many times as large."""
+    if copy.execute("SELECT 1 FROM sqlite_schema WHERE name = 'features'").fetchone():
+        copy.execute("DELETE FROM features")
+        copy.commit()
+        copy.execute("VACUUM")
 
 
 def daily_path(folder: Path) -> Path:

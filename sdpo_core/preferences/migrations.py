@@ -110,8 +110,61 @@ _ADAPTERS_AND_JUDGEMENTS = (
     "ALTER TABLE pairs ADD COLUMN trains_since TEXT CHECK (trains_since IS NULL OR purpose = 'judge')",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _IMAGES_OF_OTHER_TOOLS, _VOTES, _ADAPTERS_AND_JUDGEMENTS)
+_TASTE = (
+    # What the taste model sees of an image. Can be made again from the image, so it is in no backup and no zip.
+    """
+    CREATE TABLE features (
+        id INTEGER PRIMARY KEY,
+        image_sha256 TEXT NOT NULL,
+        base_sha256 TEXT NOT NULL,       -- of the model that looked
+        version INTEGER NOT NULL CHECK (version > 0),
+        latent_channels INTEGER NOT NULL CHECK (latent_channels > 0),      -- what the layout depends on
+        network_channels INTEGER NOT NULL CHECK (network_channels >= 0),
+        vector BLOB NOT NULL CHECK (length(vector) > 0 AND length(vector) % 4 = 0),    -- float32, little-endian
+        created_at TEXT NOT NULL,
+        UNIQUE (image_sha256, base_sha256, version)
+    ) STRICT
+    """,
+    # Images that a run drew for itself, to be labelled. No candidates: nobody is ever asked about them.
+    """
+    CREATE TABLE drawn (
+        id INTEGER PRIMARY KEY,
+        run_id TEXT NOT NULL,
+        key TEXT NOT NULL,               -- hash of the recipe
+        prompt TEXT NOT NULL,
+        recipe TEXT NOT NULL,            -- JSON
+        image_sha256 TEXT NOT NULL,
+        file TEXT NOT NULL,              -- relative to the run folder
+        created_at TEXT NOT NULL,
+        UNIQUE (run_id, key)
+    ) STRICT
+    """,
+    # What the taste model says about two of them. No votes: never counted, shown or exported as a person's.
+    """
+    CREATE TABLE labelled_pairs (
+        id INTEGER PRIMARY KEY,
+        run_id TEXT NOT NULL,
+        first_id INTEGER NOT NULL REFERENCES drawn (id) ON DELETE CASCADE,
+        second_id INTEGER NOT NULL REFERENCES drawn (id) ON DELETE CASCADE CHECK (second_id <> first_id),
+        first_wins INTEGER NOT NULL CHECK (first_wins IN (0, 1)),
+        probability REAL NOT NULL CHECK (probability BETWEEN 0.5 AND 1),
+        weight REAL NOT NULL CHECK (weight > 0),
+        created_at TEXT NOT NULL,
+        UNIQUE (first_id, second_id)
+    ) STRICT
+    """,
+    "CREATE INDEX labelled_pairs_of_run ON labelled_pairs (run_id)",
+    "CREATE INDEX labelled_pairs_second ON labelled_pairs (second_id)",
+    # What chose the pair as a question; the taste model is tested on those that it did not choose itself.
+    "ALTER TABLE pairs ADD COLUMN chosen_by TEXT NOT NULL DEFAULT 'chance' CHECK (chosen_by IN ('chance', 'taste'))",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _IMAGES_OF_OTHER_TOOLS, _VOTES, _ADAPTERS_AND_JUDGEMENTS, _TASTE)
 """The steps in order; step n takes a database from version n-1 to n."""
+
+NO_HISTORY = ("features", "drawn", "labelled_pairs")
+"""Tables about files and not about what a person did, a row after those that it names. In no zip, and no restore
+brings older ones back."""
 
 
 def migrate(database: Database, backups: Path) -> None:

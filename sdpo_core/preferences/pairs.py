@@ -2,12 +2,13 @@
 
 import hashlib
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sdpo_core.preferences.records import Candidate, VotedPair
+from sdpo_core.earlier_demos import AN_EARLIER_DEMO, is_earlier_demo
+from sdpo_core.preferences.records import Candidate, Recipe, VotedPair
 from sdpo_core.preferences.store import Store
 
 FEWEST_PAIRS_TO_SPLIT = 40
@@ -18,7 +19,7 @@ FEWEST_PROMPTS_TO_SPLIT = 5
 
 _CHECKPOINT_HASH = re.compile(r"[0-9a-f]{10,64}")
 
-_Origin = Literal["own", "other-base", "with-adapter", "without-adapter"]
+_Origin = Literal["own", "other-base", "earlier-demo", "with-adapter", "without-adapter"]
 _Kind = Literal["usable", "tie", "both-bad", "skip", "missing", "damaged"] | _Origin
 
 
@@ -35,6 +36,7 @@ class TrainingPairs:
     missing: tuple[int, ...]  # ids of pairs with an image gone from disk
     damaged: tuple[int, ...]  # ids of pairs with an image that can't be decoded
     without_adapter: int = 0  # kept aside: made without the adapter that is continued
+    earlier_demo: int = 0  # kept aside: made by the demo model of an earlier version
     foreign: int = 0  # usable ones that this base alone did not make; 0 unless `pairs_from` is "all"
     judged: int = 0  # usable ones from blind tests, whose votes the person lets train
 
@@ -45,6 +47,7 @@ class TrainingPairs:
             (self.both_bad, "with both images bad", "with both images bad"),
             (self.skipped, "skipped", "skipped"),
             (self.other_base, "made by another or an unknown base model", "made by another or an unknown base model"),
+            (self.earlier_demo, f"made by {AN_EARLIER_DEMO}", f"made by {AN_EARLIER_DEMO}"),
             (self.with_adapter, "made with an adapter on", "made with an adapter on"),
             (self.without_adapter, "made without this adapter", "made without this adapter"),
             (len(self.missing), "with an image gone from disk", "with an image gone from disk"),
@@ -96,6 +99,7 @@ def training_pairs(
         other_base=len(by_kind["other-base"]),
         with_adapter=len(by_kind["with-adapter"]),
         without_adapter=len(by_kind["without-adapter"]),
+        earlier_demo=len(by_kind["earlier-demo"]),
         missing=tuple(voted.pair.id for voted in by_kind["missing"]),
         damaged=tuple(voted.pair.id for voted in by_kind["damaged"]),
         foreign=foreign,
@@ -130,10 +134,41 @@ def split_held_out(pairs: Sequence[VotedPair], fraction: float, seed: int) -> Sp
     return Split(train=tuple(pairs), held_out=(), by="none")
 
 
+def commonest_clip_skip(pairs: Sequence[VotedPair]) -> int | None:
+    """The `clip_skip` that most images were made with; None when no recipe says."""
+    counted = Counter(recipe.clip_skip for recipe in _recipes(pairs) if recipe.clip_skip)
+    return counted.most_common(1)[0][0] if counted else None
+
+
+def most_common_negative(pairs: Sequence[VotedPair]) -> str:
+    """The negative prompt that most images were made with; empty where that is none, and where no image says.
+
+    Of equally common ones the first to come, so that the same pairs give the same.
+    """
+    sides = [side for voted in pairs for side in (voted.pair.left, voted.pair.right)]
+    counted = Counter(side.negative for side in sides if side.recipe or side.made_with)
+    return counted.most_common(1)[0][0] if counted else ""
+
+
+def usual_negative(store: Store, base_sha256: str) -> str:
+    """The negative prompt that a person mostly draws with: `most_common_negative` of the pairs that were voted on.
+
+    Those that this base model made decide; all do where there are none of it.
+    """
+    voted = store.voted_pairs(purpose="train")
+    own = [one for one in voted if _made_by(one.pair.left, base_sha256) and _made_by(one.pair.right, base_sha256)]
+    return most_common_negative(own or voted)
+
+
+def _recipes(pairs: Sequence[VotedPair]) -> list[Recipe]:
+    return [side.recipe for voted in pairs for side in (voted.pair.left, voted.pair.right) if side.recipe]
+
+
 def _origin(voted: VotedPair, base_sha256: str, adapter_sha256: str | None) -> _Origin:
     sides = (voted.pair.left, voted.pair.right)
     if not all(_made_by(side, base_sha256) for side in sides):
-        return "other-base"
+        earlier = all(side.recipe and is_earlier_demo(side.recipe.base_sha256) for side in sides)
+        return "earlier-demo" if earlier else "other-base"
     if voted.pair.purpose == "judge":  # one side is the base's, the other an adapter's, and the person asked for it
         return "own"
     stacks = [_adapters(side) for side in sides]

@@ -5,12 +5,17 @@ Up to `sdpo_core.training.dataset` there is only left and right; winner and lose
 
 import hashlib
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 Choice = Literal["left", "right", "tie", "both-bad", "skip"]
 Purpose = Literal["train", "judge"]
+ChosenBy = Literal["chance", "taste"]
+"""What chose a pair as a question: the order of drawing or a lottery, or the taste model, which then can't be tested on
+it, because it asks what it does not know."""
+Branch = Literal["both", "conditional"]
+"""In which predictions of guidance an adapter acts."""
 Strength = Literal[1, 2]
 """1: better. 2: much better. On a side only; everything else has 1."""
 CHOICES: dict[Purpose, tuple[Choice, ...]] = {
@@ -29,8 +34,35 @@ class AdapterUse(_Record):
 
     sha256: str  # of the adapter file; empty: not known
     strength: float = 1.0
-    # "both": as every other tool samples; "conditional": adapter off in the empty-prompt branch of guidance
-    branch: Literal["both", "conditional"] = "both"
+    # "both": as every other tool samples; "conditional": adapter off in the unconditional branch of guidance
+    branch: Branch = "both"
+    unconditional: float | None = None  # any other strength there, in parts of `strength`; None: as `branch` says
+
+    @classmethod
+    def at(cls, sha256: str, strength: float, branch: Branch = "both", unconditional: float | None = None) -> Self:
+        """The adapter as settings ask for it: the same images have the same recipe, however they were asked for.
+
+        `unconditional` is the strength in the unconditional branch in parts of `strength`; 1 is the branch "both" and 0
+        is "conditional", and None leaves it to `branch`.
+        """
+        if unconditional in (0, 1):
+            branch, unconditional = ("both" if unconditional else "conditional"), None
+        return cls(sha256=sha256, strength=strength, branch=branch, unconditional=unconditional)
+
+    @property
+    def unconditional_share(self) -> float:
+        """What part of `strength` acts in the unconditional branch: 1 in both alike, 0 off, negative opposed."""
+        if self.unconditional is not None:
+            return self.unconditional
+        return 0.0 if self.branch == "conditional" else 1.0
+
+    @model_serializer(mode="wrap")
+    def _leave_out_what_is_not_set(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without `unconditional` where it is None: recipes, and so their keys, stay what they were before it."""
+        told: dict[str, Any] = handler(self)
+        if told["unconditional"] is None:
+            del told["unconditional"]
+        return told
 
 
 class NamedLora(_Record):
@@ -123,6 +155,7 @@ class Pair(_Record):
     purpose: Purpose
     run_id: str | None  # the run that made the pair
     created_at: datetime
+    chosen_by: ChosenBy = "chance"
 
 
 class Vote(_Record):
@@ -144,6 +177,11 @@ class VotedPair(_Record):
 
     pair: Pair
     vote: Vote
+
+    @property
+    def sides(self) -> tuple[Candidate, Candidate]:
+        """The two images, in the pair's own order."""
+        return self.pair.left, self.pair.right
 
 
 class Consistency(_Record):

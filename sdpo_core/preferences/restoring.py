@@ -12,7 +12,7 @@ from typing import NamedTuple
 from sdpo_core.errors import SdpoError, StoreError
 from sdpo_core.preferences.backups import write_backup
 from sdpo_core.preferences.database import Database, damaged, database_errors
-from sdpo_core.preferences.migrations import migrate, schema_of
+from sdpo_core.preferences.migrations import NO_HISTORY, migrate, schema_of
 
 _NAME = re.compile(r"(day|before-version|before-restore)-[0-9T-]+\.db")
 _KEEP_BEFORE_RESTORE = 5
@@ -73,6 +73,7 @@ def restore(workspace: Path, name: str) -> Backup:
             migrate(ready, folder / ".restoring")
             with contextlib.closing(Database(workspace / "studio.db")) as live:
                 write_backup(live, folder / f"before-restore-{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}.db")
+                _keep_what_is_no_history(ready, live)
                 _copy_over(ready, live)
     finally:
         for left in (draft, *(draft.with_name(f"{draft.name}{end}") for end in ("-wal", "-shm"))):
@@ -93,6 +94,27 @@ def _require_sound(database: Database) -> None:
         finding = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
     if finding != "ok":
         raise damaged(database.path, finding)
+
+
+def _keep_what_is_no_history(ready: Database, live: Database) -> None:
+    """Give the copy today's features, drawn images and labels: they tell of files that no restore takes away.
+
+    A database that is too damaged to give them is restored without.
+    """
+    with contextlib.suppress(SdpoError, sqlite3.OperationalError):
+        if schema_of(live) != schema_of(ready):
+            return
+        with ready.reading() as connection:
+            connection.execute("ATTACH DATABASE ? AS live", (str(live.path),))
+        try:
+            with ready.writing() as connection:
+                for table in reversed(NO_HISTORY):
+                    connection.execute(f"DELETE FROM main.{table}")
+                for table in NO_HISTORY:
+                    connection.execute(f"INSERT INTO main.{table} SELECT * FROM live.{table}")
+        finally:
+            with ready.reading() as connection:
+                connection.execute("DETACH DATABASE live")
 
 
 def _copy_over(source: Database, target: Database) -> None:

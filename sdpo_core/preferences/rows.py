@@ -24,7 +24,8 @@ SELECT_CANDIDATE = f"""
 """
 
 _PAIR_COLUMNS = f"""
-    pairs.id, pairs.purpose, pairs.run_id, pairs.created_at, {_candidate_columns("l")}, {_candidate_columns("r")}
+    pairs.id, pairs.purpose, pairs.run_id, pairs.created_at, pairs.chosen_by,
+    {_candidate_columns("l")}, {_candidate_columns("r")}
 """
 
 _PAIR_TABLES = """
@@ -33,7 +34,8 @@ _PAIR_TABLES = """
     JOIN candidates r ON r.id = pairs.right_id JOIN prompts r_prompt ON r_prompt.id = r.prompt_id
 """
 
-_PAIR_WIDTH = 4 + 2 * _CANDIDATE_WIDTH
+_PAIR_OWN = 5
+_PAIR_WIDTH = _PAIR_OWN + 2 * _CANDIDATE_WIDTH
 _VOTE_COLUMNS = (
     "votes.uuid, votes.pair_id, votes.choice, votes.response_ms, votes.created_at, votes.strength, votes.swapped,"
     " votes.repeat_of, votes.ranking"
@@ -68,14 +70,15 @@ def read_candidate(row: Sequence[Any]) -> Candidate:
 
 def read_pair(row: Sequence[Any]) -> Pair:
     """A row of `SELECT_PAIR`."""
-    number, purpose, run_id, created_at = row[:4]
+    number, purpose, run_id, created_at, chosen_by = row[:_PAIR_OWN]
     return Pair(
         id=number,
-        left=read_candidate(row[4 : 4 + _CANDIDATE_WIDTH]),
-        right=read_candidate(row[4 + _CANDIDATE_WIDTH : _PAIR_WIDTH]),
+        left=read_candidate(row[_PAIR_OWN : _PAIR_OWN + _CANDIDATE_WIDTH]),
+        right=read_candidate(row[_PAIR_OWN + _CANDIDATE_WIDTH : _PAIR_WIDTH]),
         purpose=purpose,
         run_id=run_id,
         created_at=datetime.fromisoformat(created_at),
+        chosen_by=chosen_by,
     )
 
 

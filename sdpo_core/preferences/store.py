@@ -14,8 +14,7 @@ from typing import Self
 from PIL import Image
 
 from sdpo_core.errors import StoreError
-from sdpo_core.preferences import imported, judged, rankings, review, rows, votes
-from sdpo_core.preferences.adapter_store import AdapterStore
+from sdpo_core.preferences import imported, judged, pairing, rankings, review, rows, votes
 from sdpo_core.preferences.backups import daily_backup
 from sdpo_core.preferences.database import Database
 from sdpo_core.preferences.health import Counts, check, count, missing_images
@@ -23,10 +22,12 @@ from sdpo_core.preferences.images import ImageFolder
 from sdpo_core.preferences.imported import Added, AddedImages, ImportedImage, ImportedPair
 from sdpo_core.preferences.location import make_folders
 from sdpo_core.preferences.migrations import migrate
+from sdpo_core.preferences.pairing import Pairing
 from sdpo_core.preferences.rankings import Ranking
 from sdpo_core.preferences.records import (
     Candidate,
     Choice,
+    ChosenBy,
     Consistency,
     Pair,
     Purpose,
@@ -36,9 +37,10 @@ from sdpo_core.preferences.records import (
     VotedPair,
 )
 from sdpo_core.preferences.review import ReviewedVote, VoteFilter
+from sdpo_core.preferences.taste_store import TasteStore
 
 
-class Store(AdapterStore):
+class Store(TasteStore):
     """The workspace's database and images. One per process; every method may be called from any thread."""
 
     def __init__(self, workspace: Path) -> None:
@@ -55,6 +57,7 @@ class Store(AdapterStore):
         try:
             migrate(self._database, backups)
             daily_backup(self._database, backups)
+            self.labelled.forget_gone(workspace / "runs")
         except BaseException:
             self._database.close()
             raise
@@ -161,31 +164,21 @@ class Store(AdapterStore):
 
     # ------------------------------------------------------------------------------------------------------ pairs
 
-    def add_pair(self, left_id: int, right_id: int, *, purpose: Purpose = "train", run_id: str | None = None) -> Pair:
+    def add_pair(
+        self,
+        left_id: int,
+        right_id: int,
+        *,
+        purpose: Purpose = "train",
+        run_id: str | None = None,
+        chosen_by: ChosenBy = "chance",
+    ) -> Pair:
         """Make a pair of two candidates of one prompt; the same pair of the same run again returns the first one.
 
         Which candidate is shown on the left follows from a hash of their keys, so that the position says nothing.
         """
         with self._database.writing() as connection:
-            one, other = (rows.find_candidate(connection, number) for number in (left_id, right_id))
-            if one.id == other.id:
-                raise StoreError(f"A pair needs two candidates; candidate {one.id} was given twice.")
-            if one.prompt != other.prompt:
-                raise StoreError(
-                    f"A pair needs two images of one prompt; candidates {one.id} and {other.id} have different ones."
-                )
-            left, right = (other, one) if rows.shown_swapped(one.key, other.key) else (one, other)
-            connection.execute(
-                "INSERT INTO pairs (left_id, right_id, purpose, run_id, created_at) VALUES (?, ?, ?, ?, ?)"
-                " ON CONFLICT DO NOTHING",
-                (left.id, right.id, purpose, run_id, _now()),
-            )
-            row = connection.execute(
-                f"{rows.SELECT_PAIR} WHERE left_id = ? AND right_id = ? AND purpose = ?"
-                " AND ifnull(run_id, '') = ifnull(?, '')",
-                (left.id, right.id, purpose, run_id),
-            ).fetchone()
-            return rows.read_pair(row)
+            return pairing.insert(connection, left_id, right_id, Pairing(purpose, run_id, chosen_by), _now())
 
     def save_image(self, image: Image.Image) -> ImportedImage:
         """Save an image that was made elsewhere, for `add_imported`; it belongs to nothing before that."""

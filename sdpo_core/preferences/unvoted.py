@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sdpo_core.errors import SdpoError
+from sdpo_core.preferences import features
 from sdpo_core.preferences.database import Database
 from sdpo_core.preferences.trash import Rows
 
@@ -72,6 +73,7 @@ def take_out(connection: sqlite3.Connection, rows: Rows) -> None:
     """Delete rows that were found, inside the caller's transaction."""
     for table in ("pairs", "candidates"):
         connection.executemany(f"DELETE FROM {table} WHERE id = ?", [(row["id"],) for row in rows[table]])
+    features.forget_unowned(connection, {str(row["image_sha256"]) for row in rows["candidates"]})
 
 
 def put_in(connection: sqlite3.Connection, rows: Rows) -> None:

@@ -2,15 +2,23 @@
 
 import random
 from dataclasses import replace
+from itertools import count
 
 import pytest
 
 from sdpo_core.preferences.images import decode_image
 from sdpo_core.preferences.imported import ImportedPair
-from sdpo_core.preferences.pairs import Split, split_held_out, training_pairs
+from sdpo_core.preferences.pairs import (
+    Split,
+    commonest_clip_skip,
+    most_common_negative,
+    split_held_out,
+    training_pairs,
+    usual_negative,
+)
 from sdpo_core.preferences.records import MadeWith, NamedLora, VotedPair
 from sdpo_core.preferences.store import Store
-from tests.preferences.helpers import BASE, add, add_pair, cut_short, imagined, picture, vote_on
+from tests.preferences.helpers import BASE, add, add_pair, cut_short, imagined, picture, recipe, vote_on
 
 
 def test_only_decided_pairs_of_this_base_train(store: Store) -> None:
@@ -168,3 +176,40 @@ def test_one_prompt_with_nearly_all_pairs_falls_back_to_components() -> None:
     split = split_held_out(pairs, 0.2, seed=0)
     check(split, pairs)
     assert (split.by, len(split.held_out)) == ("component", 12)
+
+
+def told(number: int, *negatives: str | None, base: str = BASE) -> VotedPair:
+    """A pair whose two images have these negative prompts; None: an image that says nothing of its making."""
+    voted = imagined(number, 2 * number, 2 * number + 1, base=base)
+    sides = [
+        side.model_copy(update={"negative": negative or "", **({"recipe": None} if negative is None else {})})
+        for side, negative in zip((voted.pair.left, voted.pair.right), negatives, strict=True)
+    ]
+    pair = voted.pair.model_copy(update={"left": sides[0], "right": sides[1]})
+    return voted.model_copy(update={"pair": pair})
+
+
+def test_the_most_common_negative_prompt() -> None:
+    assert most_common_negative([]) == ""
+    assert most_common_negative([told(1, None, None)]) == ""
+    assert most_common_negative([told(1, "fog", "fog"), told(2, None, None), told(3, None, None)]) == "fog"
+    assert most_common_negative([told(1, "", ""), told(2, "fog", "rain")]) == ""
+    assert most_common_negative([told(1, "fog", "rain")]) == "fog", "the first of equals"
+
+
+def test_the_most_common_clip_skip() -> None:
+    assert commonest_clip_skip([told(1, None, None)]) is None
+    assert commonest_clip_skip([imagined(1, 1, 2)]) == 1
+
+
+def test_the_usual_negative_prompt_is_that_of_this_model(store: Store) -> None:
+    """What a person writes for one model may be wrong for another; of a model that is new the habit counts."""
+    assert usual_negative(store, BASE) == ""
+    seeds = count()
+    for base, negative, pairs in ((BASE, "fog", 1), ("e" * 64, "blurred, jpeg", 2)):
+        for _ in range(pairs):
+            made = [recipe(next(seeds), base=base).model_copy(update={"negative": negative}) for _ in range(2)]
+            left, right = (store.add_candidate(picture(one.seed), one) for one in made)
+            vote_on(store, store.add_pair(left.id, right.id))
+    assert usual_negative(store, BASE) == "fog"
+    assert usual_negative(store, "e" * 64) == usual_negative(store, "f" * 64) == "blurred, jpeg"

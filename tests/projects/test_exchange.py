@@ -16,6 +16,7 @@ from sdpo_core.errors import ProjectError
 from sdpo_core.preferences.database import Database
 from sdpo_core.preferences.images import MAX_PIXELS, encode_png
 from sdpo_core.preferences.imported import ImportedPair
+from sdpo_core.preferences.migrations import NO_HISTORY
 from sdpo_core.preferences.records import Fit
 from sdpo_core.preferences.store import Store
 from sdpo_core.projects import archive, contents
@@ -126,7 +127,7 @@ def test_every_table_travels(projects: Projects) -> None:
     with database.reading() as connection:
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
     database.close()
-    assert tables == set(contents.TABLES)
+    assert tables == {*contents.TABLES, *NO_HISTORY}
 
 
 def test_what_lost_its_file_stays_behind_and_is_counted(projects: Projects, tmp_path: Path) -> None:
