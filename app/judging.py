@@ -44,7 +44,11 @@ class Judging:
     def title(self, run: RunFolder) -> str:
         """What a blind test is about."""
         config = run.config()
-        return text.judging(self._name(run), float(config.get("strength", 1.0)))
+        unconditional = config.get("unconditional_strength")
+        if unconditional is None:
+            unconditional = 0.0 if config.get("adapter_branch") == "conditional" else 1.0
+        strength, negative = float(config.get("strength", 1.0)), str(config.get("negative") or "")
+        return text.judging(self._name(run), strength, float(unconditional), negative)
 
     def shown(self, run: RunFolder) -> Reply | None:
         """Everything that the verdict shows; None before the last vote."""

@@ -64,7 +64,7 @@ class RunProgress:
             "scale": _curve(rows, "loser_scale"),
             "memory": _memory(rows),
             "error": errors,
-            "health": health(errors[-1][1], budget, errors[-1][2]) if errors else None,
+            "health": health(errors[-1][1], budget, errors[-1][2], gate=_gate(run)) if errors else None,
         }
 
     def previews(self, message: Any) -> dict[str, Any]:
@@ -88,11 +88,20 @@ class RunProgress:
         return {"ok": True, "log": run.log_tail(_LOG_LINES)}
 
 
-def health(error: float, budget: float, spread: float | None = None) -> dict[str, str]:
-    """The gauge: a level and a sentence in plain words. `error` is relative to the reference (0.012 = +1.2 %)."""
-    level = "healthy" if error <= budget else "drifting" if error <= 2 * budget else "damaged"
+def health(error: float, budget: float, spread: float | None = None, *, gate: str = "upper") -> dict[str, str]:
+    """The gauge: a level and a sentence in plain words. `error` is relative to the reference (0.012 = +1.2 %).
+
+    `spread` is half the width of its interval, where the whole bank was looked at; the run's `gate` says whether the
+    interval's upper end has to be inside the budget or the estimate alone.
+    """
+    judged = error + (spread or 0.0) if gate == "upper" else error
+    level = "healthy" if judged <= budget else "drifting" if error <= 2 * budget else "damaged"
     sentence = text.CHARTS[level].format(error=change(error, spread), budget=f"{100 * budget:.1f} %")
     return {"level": level, "sentence": sentence}
+
+
+def _gate(run: RunFolder) -> str:
+    return str(run.config().get("gate", "upper"))
 
 
 def _budget(run: RunFolder) -> float:

@@ -194,9 +194,17 @@ class Studio:
             if len(pairs.usable) < WANTED_VOTES:
                 sentence = f"{sentence} {text.FEW_VOTES.format(wanted=WANTED_VOTES)}"
         else:
-            voted = self.store.counts().votes > 0
-            sentence = f"{pairs.sentence()} {text.NONE_USABLE}" if voted else text.NO_VOTES_YET
+            sentence = self._nothing_to_train_on(pairs)
         return Plan(pairs, steps, eta_s, sentence, measured=found is not None)
+
+    def _nothing_to_train_on(self, pairs: TrainingPairs) -> str:
+        """Why no pair can train, and what to do."""
+        if self.store.counts().votes == 0:
+            return text.NO_VOTES_YET
+        advice = text.NONE_USABLE
+        if pairs.earlier_demo:
+            advice = text.EARLIER_DEMO_PAIRS.format(field=text.FIELD_LABELS["pairs_from"])
+        return f"{pairs.sentence()} {advice}"
 
     def measure(self, form: Mapping[str, Any]) -> RunFolder:
         """Find out what `train` would take with this form, by one dry step."""
@@ -266,17 +274,24 @@ class Studio:
 
     # ------------------------------------------------------------------------------------------------------- judge
 
-    def judge(self, adapter_name: str | None, comparisons: Any, strength: Any = None) -> RunFolder | None:
+    def judge(
+        self, adapter_name: str | None, comparisons: Any, strength: Any = None, how: Mapping[str, Any] | None = None
+    ) -> RunFolder | None:
         """Draw blind comparisons of an adapter with its base model, at the strength that is recommended for it or 1.
 
-        Now, or (None) when what runs has ended.
+        `how` holds further fields of `JudgeConfig`; empty ones take their default. Now, or (None) when what runs has
+        ended.
         """
         record = self.require_adapter(adapter_name)
         wanted = whole(comparisons, 1, _MOST_COMPARISONS, text_judge.COMPARISONS_RANGE)
         recommended = {} if record.strength is None else {"strength": record.strength}
         values = {**self.where(record), "adapter": record.name, "comparisons": wanted, **recommended}
-        config = JudgeConfig.parse({**values, **filled({"strength": strength})})
+        config = JudgeConfig.parse({**values, **filled({**(how or {}), "strength": strength})})
         return self.queue.start_or_wait("judge", config, text_judge.queue_title(record.name, wanted))
+
+    def recommended_strength(self, name: Any) -> float | None:
+        """The strength that a person recommends for an adapter; None for none, and for an unknown adapter."""
+        return next((record.strength for record in self.store.adapters() if record.name == name), None)
 
     def require_adapter(self, name: Any) -> AdapterRecord:
         """The adapter that was chosen on a page; raises `AdapterError` when that is none."""

@@ -261,6 +261,10 @@ RUN_LABEL = "Run"
 LOG_LABEL = "Log"
 NO_RUN = "No training yet. Charts and previews appear here."
 NONE_USABLE = "Vote on pairs of this model to train it."
+EARLIER_DEMO_PAIRS = (
+    "The demo model was replaced by a newer one: draw pairs with it and vote on them, or set “{field}” to “all” to "
+    "train it on your earlier votes too."
+)
 NO_VOTES_YET = "There is nothing to learn from yet. Vote on a few pairs first."
 UNSET = "automatic"
 FEW_VOTES = "That is few: {wanted} or more make a clear taste."
@@ -269,6 +273,15 @@ FIELD_LABELS = {
     "adapter_name": "Adapter name",
     "steps": "Steps",
     "learning_rate": "Learning rate",
+    "rate": "Who chooses the learning rate",
+    "displacement": "How far to go",
+    "final_strength": "Final strength",
+    "label_pairs": "Further pairs to label",
+    "label_minutes": "Minutes to draw them",
+    "label_share": "Share that is labelled",
+    "label_threshold": "Least certainty of a label",
+    "label_weight": "Weight of a labelled pair",
+    "gate": "What has to be inside the budget",
     "loss": "Objective",
     "safeguard": "Safeguard",
     "mu": "Safety margin μ",
@@ -291,6 +304,7 @@ FIELD_LABELS = {
     "pairs_from": "Pairs to learn from",
     "caption_dropout": "Caption dropout",
     "hold_unconditional": "Hold without prompt κ",
+    "noise": "Noise",
     "noise_bank": "Noise bank",
     "memory": "Memory",
     "checkpointing": "Checkpointing",
@@ -309,11 +323,20 @@ FIELD_LABELS = {
     "negative": "Negative prompt",
     "comparisons": "Comparisons",
     "strength": "Strength of the adapter",
+    "unconditional_strength": "Where the adapter acts",
     "strengths": "Strengths",
     "prompt": "Prompt",
     "checkpoints": "Checkpoints",
 }
 """Names of the settings that stand in forms; the explanation under each is its docstring in `sdpo_core.config`."""
+
+WHERE = {"": "everywhere", "0": "only with your prompt", "-0.5": "opposed without it"}
+"""Where an adapter acts, by the setting `unconditional_strength`; empty leaves it unset."""
+
+WHERE_INFO = (
+    "Each step compares a prediction with your prompt to one without it. Off or opposed in the second, the adapter "
+    "acts more strongly. Other tools draw with it everywhere."
+)
 
 CHARTS = {
     "margin": "Margin",
@@ -338,7 +361,7 @@ CHARTS = {
     "lossSummary": "Loss after {step} steps: {loss}.",
     "unknown": "Not measured yet.",
     "healthy": "Healthy: the winner error is {error}, inside the budget of {budget}.",
-    "drifting": "Drifting: the winner error is {error}, over the budget of {budget}. The safeguard holds it back now.",
+    "drifting": "Drifting: the winner error is {error}; it may be over the budget of {budget}. The safeguard acts now.",
     "damaged": "Damaged: the winner error is {error}, over twice the budget of {budget}. An earlier step will be kept.",
 }
 

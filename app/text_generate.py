@@ -20,6 +20,7 @@ AHEAD_INFO = "That many pairs are kept waiting for you. It ends by itself when n
 ADAPTER_LABEL = "Draw with an adapter"
 ADAPTER_INFO = "For round two. None: the base model alone."
 NO_ADAPTER = "none"
+STRENGTH_INFO = "0 is the base model, 1 the adapter as it was trained. It starts at what you recommend for the adapter."
 AHEAD_RANGE = "To draw while you vote, the number of pairs kept waiting must be a whole number from 1 to 200."
 STARTED_AHEAD = "Drawing has started, and goes on while you vote."
 UNKNOWN_SET = "There is no such set of starter prompts. Reload the page."

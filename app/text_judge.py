@@ -9,7 +9,8 @@ INTRO = (
 ADAPTER_LABEL = "Adapter"
 ADAPTER_INFO = "Newest first."
 COMPARISONS_INFO = "20 show a clear taste, 50 a slight one."
-STRENGTH_INFO = "Empty: what you recommend for this adapter, or 1."
+STRENGTH_INFO = "It starts at what you recommend for this adapter, or 1. A grid, below, shows several side by side."
+NEGATIVE_INFO = "Empty: the one you mostly draw with."
 SETUP = "New blind test"
 BUTTON = "Start judging"
 NO_ADAPTER = "There is no adapter yet. Train one first; then it is judged here."
@@ -31,9 +32,15 @@ def grid_title(name: str) -> str:
     return f"Grid of {name}"
 
 
-def judging(name: str, strength: float) -> str:
-    """The title over a blind test."""
-    return f"Blind test of {name}" if strength == 1 else f"Blind test of {name} at strength {strength:g}"
+def judging(name: str, strength: float, unconditional: float, negative: str) -> str:
+    """The title over a blind test; `unconditional` is the adapter's share where there is no prompt."""
+    told = f"Blind test of {name}" if strength == 1 else f"Blind test of {name} at strength {strength:g}"
+    if unconditional != 1:
+        told += (
+            ", only with your prompt" if unconditional == 0 else f", {unconditional:g} times that without your prompt"
+        )
+    shown = negative if len(negative) <= 120 else f"{negative[:119]}…"
+    return f"{told}. Negative prompt: {shown}" if negative else told
 
 
 def listed(name: str, moment: str, result: str) -> str:

@@ -114,14 +114,15 @@ class Outcome:
         return wrong_prediction(header, self.model_type)
 
 
-def describe(name: str, header: Header, outcome: Outcome, strength: float) -> str:
-    """The info text: what was loaded, whether all of it, and what it is."""
+def describe(name: str, header: Header, outcome: Outcome, strength: float, *, takes_clip: bool = True) -> str:
+    """The info text: what was loaded, whether all of it, and what it is; `takes_clip`: a CLIP could be connected."""
     lines = [f"{name} at strength {strength:g}: {outcome.patched} of {outcome.expected} modules patched."]
     complaint = outcome.complaint(header)
     if complaint:
         lines.append(f"⚠ {complaint}")
     if outcome.left_out:
-        lines.append(f"{outcome.left_out} more are for the text encoder: connect a CLIP to use them.")
+        instead = ": connect a CLIP to use them" if takes_clip else ", and are left out"
+        lines.append(f"{outcome.left_out} more are for the text encoder{instead}.")
     facts = header.sdpo
     if facts is None:
         lines.append("Not made by SDPO Studio: what it was trained for is not known.")

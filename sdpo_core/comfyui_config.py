@@ -6,7 +6,16 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 _Slots = tuple[Annotated[str, Field(min_length=1, max_length=500)], ...]
 _NOT_WITH_COMFY = (
-    *("sampler", "sampling_steps", "guidance", "clip_skip", "adapter", "strength", "adapter_branch"),
+    *(
+        "sampler",
+        "sampling_steps",
+        "guidance",
+        "clip_skip",
+        "adapter",
+        "strength",
+        "adapter_branch",
+        "unconditional_strength",
+    ),
     *("device", "precision", "prediction_type"),
 )
 _ONLY_WITH_COMFY = ("workflow", "prompt_slot", "negative_slot", "seed_slot", "image_node")

@@ -100,5 +100,6 @@ def _own_nodes(workflow: Workflow, records: list[AdapterRecord]) -> list[Adapter
         if not isinstance(name, str) or strength is None:
             continue
         latest = records[:1] if name == "latest" else [one for one in records if one.name.casefold() == name.casefold()]
-        found.append(AdapterUse(sha256=latest[0].sha256 if latest else "", strength=strength))
+        sha256, without = latest[0].sha256 if latest else "", values.number(node["inputs"].get("without_prompt"))
+        found.append(AdapterUse.at(sha256, strength, unconditional=without))
     return found

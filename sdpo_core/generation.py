@@ -21,6 +21,7 @@ from sdpo_core.config import Sampler, Sampling
 from sdpo_core.errors import ModelError
 from sdpo_core.models.family import Conditioning, DiffusionModel, Frame, set_timesteps
 from sdpo_core.models.lora import Lora
+from sdpo_core.models.noise import initial_noise
 from sdpo_core.preferences.records import AdapterUse, Candidate, Recipe
 from sdpo_core.preferences.store import Store
 from sdpo_core.training.runs import Reporter, Stopped
@@ -37,6 +38,16 @@ def ticking(reporter: Reporter, first: int, message: str) -> Callable[[], None]:
 
     tick()
     return tick
+
+
+def stoppable(reporter: Reporter) -> Callable[[], None]:
+    """An `on_step` that says nothing and raises `Stopped` once asked to."""
+
+    def look() -> None:
+        if reporter.stop_requested():
+            raise Stopped
+
+    return look
 
 
 def build_recipe(
@@ -129,8 +140,7 @@ def _shared(recipe: Recipe) -> dict[str, Any]:
 def _noise(model: DiffusionModel, recipes: Sequence[Recipe]) -> Tensor:
     """Standard normal latents (B, C, h, w) float32, each from its own seed, so a batch does not change an image."""
     shape = model.latent_shape(recipes[0].width_px)
-    generators = [torch.Generator("cpu").manual_seed(recipe.seed) for recipe in recipes]
-    return torch.stack([torch.randn(shape, generator=generator) for generator in generators]).to(model.device)
+    return torch.stack([initial_noise(recipe.seed, shape) for recipe in recipes]).to(model.device)
 
 
 def _conditioning(model: DiffusionModel, shared: Recipe, prompts: Sequence[str]) -> Conditioning:
@@ -155,12 +165,17 @@ def _guided(
     recipe: Recipe,
     lora: Lora | None,
 ) -> Tensor:
-    """Classifier-free guidance (arXiv 2207.12598): ε_u + s·(ε_c − ε_u), (B, C, h, w); ε_c alone where s = 1."""
+    """Classifier-free guidance (arXiv 2207.12598): ε_u + s·(ε_c − ε_u), (B, C, h, w); ε_c alone where s = 1.
+
+    Where the adapter has another strength in ε_u, the two are predicted one after the other.
+    """
     size = noisy.shape[0]
     if uncond is None:
         return model.predict(noisy, t.expand(size), cond)
-    if lora and recipe.adapters and recipe.adapters[0].branch == "conditional":
-        with lora.off():
+    use = recipe.adapters[0] if lora and recipe.adapters else None
+    if lora and use and use.unconditional_share != 1:
+        share = use.unconditional_share
+        with lora.at_strength(share * use.strength) if share else lora.off():
             without = model.predict(noisy, t.expand(size), uncond)
         with_prompt = model.predict(noisy, t.expand(size), cond)
     else:

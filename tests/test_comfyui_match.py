@@ -119,6 +119,11 @@ def test_adapters_of_the_workspace_are_known_by_their_hash(comfy: ComfyServer, t
         loader = node("SdpoLoadPreferenceAdapter", model=["4", 0], adapter="latest", strength=1.0)
         pack = drawing_with("x.safetensors", **{"30": loader})
         assert adapters_of(client, pack, store) == (AdapterUse(sha256="a" * 64),)
+        for without in (-0.5, 0.0, 1.0):
+            inputs = {"model": ["4", 0], "adapter": "taste", "strength": 0.8, "without_prompt": without}
+            pack = drawing_with("x.safetensors", **{"30": node("SdpoLoadAdapterForGuidance", **inputs)})
+            (use,) = adapters_of(client, pack, store)
+            assert (use.sha256, use.strength, use.unconditional_share) == ("a" * 64, 0.8, without)
 
 
 def test_the_clip_skip_is_read_where_the_workflow_sets_it() -> None:

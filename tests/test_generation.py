@@ -140,11 +140,18 @@ def test_adapter_strength_and_branch_come_from_the_recipe(tiny: DiffusionModel) 
     assert (pixels(sample(tiny, recipes(tiny), lora=lora)) == base).all(), "a recipe without adapter is the base's"
 
 
-def test_the_conditional_branch_alone_carries_the_adapter(tiny: DiffusionModel) -> None:
-    """At guidance s the update is ε_u + s(ε_c − ε_u) with ε_u of the base: checked on one Euler step by hand."""
+@pytest.mark.parametrize(
+    ("how", "share"),
+    [({"branch": "conditional"}, 0.0), ({"unconditional": -0.5}, -0.5), ({"unconditional": 0.25}, 0.25)],
+)
+def test_each_branch_carries_the_adapter_at_its_own_strength(
+    tiny: DiffusionModel, how: dict[str, Any], share: float
+) -> None:
+    """At guidance s the update is ε_u + s(ε_c − ε_u), each at its strength: checked on one step by hand."""
     lora = Lora.create(tiny, rank=4, alpha=4.0, targets="attention", seed=0)
     shake(lora)
-    use = AdapterUse(sha256=SHA, strength=0.8, branch="conditional")
+    use = AdapterUse(sha256=SHA, strength=0.8, **how)
+    assert use.unconditional_share == share
     wanted = recipes(tiny, 1, sampling_steps=1, adapters=(use,))
     (image,) = sample(tiny, wanted, lora=lora)
     scheduler: Any = tiny.scheduler("ddim")
@@ -154,11 +161,61 @@ def test_the_conditional_branch_alone_carries_the_adapter(tiny: DiffusionModel) 
     with torch.no_grad():
         with lora.at_strength(0.8):
             cond = tiny.predict(noise, t, tiny.encode_prompts(["a hill"]))
-        lora.remove()
-        uncond = tiny.predict(noise, t, tiny.encode_prompts(["night"]))
+        with lora.at_strength(0.8 * share):
+            uncond = tiny.predict(noise, t, tiny.encode_prompts(["night"]))
     clean = scheduler.step(uncond + 3.0 * (cond - uncond), t[0], noise).prev_sample
     expected = ((tiny.decode_latents(clean)[0] / 2 + 0.5).clamp(0, 1) * 255).round().permute(1, 2, 0).numpy()
     assert np.abs(np.asarray(image).astype(int) - expected).max() <= 1
+
+
+def test_a_strength_without_the_prompt_changes_no_recipe_that_was_there_before() -> None:
+    """The key is the hash of a text, which is written out here as it always was."""
+    recipe = drawn_with(AdapterUse(sha256=SHA, strength=0.8))
+    text = (
+        '{"prompt":"a hill","negative":"","seed":7,"noise":"torch-cpu-float32","sampler":"ddim","steps":2,'
+        '"guidance":3.0,"width_px":64,"height_px":64,"base_sha256":"b","adapters":[{"sha256":"'
+        + SHA
+        + '","strength":0.8,'
+        '"branch":"both"}],"clip_skip":1,"device":"cpu","dtype":"float32","threads":1,"batch":1,"scheduler":"{}"}'
+    )
+    assert recipe.key() == hashlib.sha256(text.encode()).hexdigest()
+    opposed = drawn_with(AdapterUse(sha256=SHA, strength=0.8, unconditional=-0.5))
+    assert opposed.key() != recipe.key()
+    assert Recipe.model_validate_json(opposed.model_dump_json()) == opposed
+    assert Recipe.model_validate_json(recipe.model_dump_json()) == recipe
+    assert "unconditional" not in recipe.model_dump_json()
+
+
+def drawn_with(use: AdapterUse) -> Recipe:
+    """A recipe that names an adapter."""
+    made: dict[str, Any] = {"prompt": "a hill", "seed": 7, "sampler": "ddim", "steps": 2, "guidance": 3.0}
+    size: dict[str, Any] = {"width_px": 64, "height_px": 64, "base_sha256": "b", "device": "cpu", "dtype": "float32"}
+    return Recipe(**made, **size, threads=1, batch=1, scheduler="{}", adapters=(use,))
+
+
+@pytest.mark.parametrize(
+    ("asked", "use"),
+    [
+        (("both", None), {}),
+        (("both", 1.0), {}),
+        (("conditional", None), {"branch": "conditional"}),
+        (("conditional", 0.0), {"branch": "conditional"}),
+        (("both", 0.0), {"branch": "conditional"}),
+        (("both", -0.5), {"unconditional": -0.5}),
+    ],
+)
+def test_the_same_images_have_the_same_recipe_however_they_were_asked_for(asked: Any, use: dict[str, Any]) -> None:
+    assert AdapterUse.at(SHA, 0.8, *asked) == AdapterUse(sha256=SHA, strength=0.8, **use)
+
+
+def test_branches_that_contradict_each_other_are_refused() -> None:
+    given: dict[str, Any] = {"prompts": ("a",), "adapter_branch": "conditional"}
+    with pytest.raises(ConfigError, match=r"an unconditional_strength of 0, and it is -0\.5; give one of the two"):
+        GenerateConfig.parse({**given, "unconditional_strength": -0.5})
+    assert GenerateConfig.parse({**given, "unconditional_strength": 0}).unconditional_strength == 0
+    for wrong in (-1.1, 1.1):
+        with pytest.raises(ConfigError, match="unconditional_strength"):
+            GenerateConfig.parse({"prompts": ("a",), "unconditional_strength": wrong})
 
 
 def test_a_batch_has_one_recipe_but_for_prompt_and_seed(tiny: DiffusionModel) -> None:
@@ -296,11 +353,14 @@ def test_an_adapter_stands_in_the_recipe(studio: Callable[..., Studio], tiny: Di
     lora = Lora.create(tiny, rank=4, alpha=4.0, targets="attention", seed=0)
     path = tmp_path / "taste.safetensors"
     sha256 = save_adapter(path, lora, info=tiny.info, sdpo={}, title="taste")
-    job = studio(prompts=("a",), adapter=str(path), strength=0.5, adapter_branch="conditional")
-    job.go()
-    (candidate, _) = job.store.candidates()
-    assert candidate.recipe
-    assert candidate.recipe.adapters == (AdapterUse(sha256=sha256, strength=0.5, branch="conditional"),)
+    asked: list[dict[str, Any]] = [{"adapter_branch": "conditional"}, {"unconditional_strength": -0.5}]
+    used: list[dict[str, Any]] = [{"branch": "conditional"}, {"unconditional": -0.5}]
+    for how, use in zip(asked, used, strict=True):
+        job = studio(prompts=("a",), adapter=str(path), strength=0.5, **how)
+        job.go()
+        candidate = job.store.candidates()[0]
+        assert candidate.recipe
+        assert candidate.recipe.adapters == (AdapterUse(sha256=sha256, strength=0.5, **use),)
 
 
 def test_a_tag_in_the_prompt_brings_its_adapter(

@@ -6,6 +6,7 @@ from gradio.blocks import Block
 from app import text, text_comfy, text_import
 from app import text_generate as words
 from app.comfy_draw import MOST_FILE_BYTES
+from app.components.adapter_fields import StrengthSlider, where_choice
 from app.components.config_form import ConfigForm
 from app.components.note import note, note_value
 from app.components.results import image_grid
@@ -42,7 +43,8 @@ def build(context: Context) -> Page:
                 _with_comfyui(studio)
                 with gr.Row(elem_classes="form-grid"):
                     adapter = choice(words.ADAPTER_LABEL, "generate-adapter", info=words.ADAPTER_INFO)
-                    strength = ConfigForm(GenerateConfig, ("strength",), prefix="generate")
+                    strength = StrengthSlider("generate", words.STRENGTH_INFO)
+                    where = where_choice("generate")
                 with gr.Accordion(text.GENERATE_ADVANCED, open=False, elem_id="generate-advanced"):
                     form = ConfigForm(GenerateConfig, _SETTINGS, prefix="generate")
                 start = gr.Button(text.GENERATE_BUTTON, variant="primary", elem_id="generate-start")
@@ -54,7 +56,8 @@ def build(context: Context) -> Page:
         name = values[adapter]
         asked = {
             **form.values(values),
-            **strength.values(values),
+            "strength": values[strength.field],
+            "unconditional_strength": values[where],
             "adapter": None if name == words.NO_ADAPTER else name,
             "prompts": values[prompts.field],
             "pairs": values[pairs],
@@ -77,14 +80,23 @@ def build(context: Context) -> Page:
         names = [words.NO_ADAPTER, *studio.adapter_names()]
         chosen = values[adapter] if values[adapter] in names else words.NO_ADAPTER
         shown = {adapter: gr.Dropdown(names, value=chosen), start: _button(drawing=_is_drawing(studio))}
-        return {**shown, **model.refresh(values)}
+        return {**shown, **follow({**values, adapter: chosen}), **model.refresh(values)}
+
+    def follow(values: Values) -> Updates:
+        return strength.follow(values, values[adapter], studio.recommended_strength(values[adapter]))
 
     counted: set[Block] = {prompts.field, pairs, ahead}
     for field in (prompts.field, pairs, ahead):
         field.change(plan_now, counted, [plan], trigger_mode="always_last", **QUIET)
-    inputs = {*counted, adapter, model.field, *form.inputs, *strength.inputs}
+    followed = {adapter, *strength.blocks}
+    adapter.input(told(follow), followed, strength.blocks, **QUIET)
+    inputs = {*counted, adapter, model.field, *form.inputs, strength.field, where}
     start.click(told(generate), inputs, [bar, start], **BUSY)
-    return Page(outputs=[start, adapter, *model.outputs], inputs={adapter, model.field, model.seen}, refresh=refresh)
+    return Page(
+        outputs=[start, adapter, *strength.blocks, *model.outputs],
+        inputs={*followed, model.field, model.seen},
+        refresh=refresh,
+    )
 
 
 def _with_comfyui(studio: Studio) -> None:

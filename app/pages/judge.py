@@ -5,12 +5,13 @@ from gradio.blocks import Block
 
 from app import text
 from app import text_judge as words
+from app.components.adapter_fields import StrengthSlider, where_choice
 from app.components.note import note, note_value
 from app.components.pair_board import pair_board
 from app.components.results import verdict_card, verdict_value
 from app.components.run_queue import queued, run_queue
 from app.judging import Judging
-from app.pages.common import BUSY, Context, Page, Updates, Values, choice, now, told
+from app.pages.common import BUSY, QUIET, Context, Page, Updates, Values, choice, now, told
 from app.pages.judge_grid import build_grid
 from sdpo_core.config import JudgeConfig
 from sdpo_core.errors import SdpoError
@@ -25,7 +26,9 @@ def build(context: Context) -> Page:
         gr.Markdown(words.INTRO, elem_classes="page-intro")
         with gr.Row(elem_classes="form-grid"):
             adapter = choice(words.ADAPTER_LABEL, "judge-adapter", info=words.ADAPTER_INFO)
-            comparisons, strength = _numbers()
+            comparisons = _comparisons()
+            strength, where = StrengthSlider("judge", words.STRENGTH_INFO), where_choice("judge")
+            negative = _negative()
         start = gr.Button(words.BUTTON, variant="primary", elem_id="judge-start", elem_classes="wide-button")
     queue = run_queue(studio, "judge-queue")
     context.links["judge-adapter"] = adapter
@@ -33,7 +36,7 @@ def build(context: Context) -> Page:
     title = note("judge-title")
     board = pair_board(studio.judge_votes)
     verdict = verdict_card(judging)
-    shown: list[Block] = [setup, adapter, start, chosen_run, title, board, verdict]
+    shown: list[Block] = [setup, adapter, *strength.blocks, start, chosen_run, title, board, verdict]
     grid = build_grid(context, queue)
 
     def view(values: Values, run_id: str | None) -> Updates:
@@ -54,9 +57,11 @@ def build(context: Context) -> Page:
             sentence = note_value(status.message, "bad", run.log_tail(12))
         else:
             sentence = note_value(judging.title(run))
+        kept = _kept(values[adapter], names)
         return {
             setup: gr.Accordion(open=status is None or status.state == "failed" or verdict_now is not None),
-            adapter: gr.Dropdown(names, value=_kept(values[adapter], names)),
+            adapter: gr.Dropdown(names, value=kept),
+            **strength.follow(values, kept, studio.recommended_strength(kept)),
             start: gr.Button(interactive=bool(names)),
             chosen_run: gr.Dropdown(listed, value=run.id if run else None, visible=len(listed) > 1),
             title: sentence,
@@ -65,11 +70,15 @@ def build(context: Context) -> Page:
         }
 
     def judge(values: Values) -> Updates:
-        run = studio.judge(values[adapter], values[comparisons], values[strength])
+        how = {"unconditional_strength": values[where], "negative": values[negative]}
+        run = studio.judge(values[adapter], values[comparisons], values[strength.field], how)
         if run is None:
             return queued(queue, bar)
         gr.Info(words.STARTED, duration=5)
         return {**view(values, run.id), bar: now()}
+
+    def follow(values: Values) -> Updates:
+        return strength.follow(values, values[adapter], studio.recommended_strength(values[adapter]))
 
     def look(values: Values) -> Updates:
         return view(values, values[chosen_run])
@@ -80,32 +89,31 @@ def build(context: Context) -> Page:
         drawing = current[0].id if current and current[1].verb == "judge" else values[chosen_run]
         return {**view(values, drawing), **grid.refresh(values)}
 
-    start.click(told(judge), {adapter, comparisons, strength}, [*shown, queue, bar], **BUSY)
-    chosen_run.input(told(look), {adapter, chosen_run}, shown, **BUSY)
-    board.complete(told(look), {adapter, chosen_run}, shown, **BUSY)
+    chosen: set[Block] = {adapter, *strength.blocks}
+    start.click(told(judge), {*chosen, comparisons, where, negative}, [*shown, queue, bar], **BUSY)
+    adapter.input(told(follow), chosen, strength.blocks, **QUIET)
+    chosen_run.input(told(look), {*chosen, chosen_run}, shown, **BUSY)
+    board.complete(told(look), {*chosen, chosen_run}, shown, **BUSY)
     return Page(
         outputs=[*shown, *grid.outputs],
-        inputs={adapter, chosen_run, *grid.inputs},
+        inputs={*chosen, chosen_run, *grid.inputs},
         refresh=refresh,
     )
 
 
-def _numbers() -> tuple[gr.Number, gr.Textbox]:
-    """How many comparisons, and the adapter's strength in them."""
-    comparisons = gr.Number(
-        _COMPARISONS,
-        label=text.FIELD_LABELS["comparisons"],
-        info=words.COMPARISONS_INFO,
-        elem_id="judge-comparisons",
-    )
-    strength = gr.Textbox(
-        label=text.FIELD_LABELS["strength"],
-        info=words.STRENGTH_INFO,
+def _comparisons() -> gr.Number:
+    label = text.FIELD_LABELS["comparisons"]
+    return gr.Number(_COMPARISONS, label=label, info=words.COMPARISONS_INFO, elem_id="judge-comparisons")
+
+
+def _negative() -> gr.Textbox:
+    return gr.Textbox(
+        label=text.FIELD_LABELS["negative"],
+        info=words.NEGATIVE_INFO,
         placeholder=text.UNSET,
         max_lines=1,
-        elem_id="judge-strength",
+        elem_id="judge-negative",
     )
-    return comparisons, strength
 
 
 def _kept(chosen: object, names: list[str]) -> str | None:

@@ -5,6 +5,7 @@ from gradio.blocks import Block
 
 from app import text
 from app import text_judge as words
+from app.components.adapter_fields import where_choice
 from app.components.results import strength_grid
 from app.components.run_queue import queued
 from app.grids import Grids
@@ -26,6 +27,7 @@ def build_grid(context: Context, queue: gr.HTML) -> Page:
             checkpoints = choice(
                 text.FIELD_LABELS["checkpoints"], "grid-checkpoints", info=words.CHECKPOINTS_INFO, multiselect=True
             )
+            where = where_choice("grid")
             prompt = _field("prompt", "", words.PROMPT_INFO)
             seed = gr.Number(_SEED, label=text.FIELD_LABELS["seed"], info=words.SEED_INFO, elem_id="grid-seed")
         start = gr.Button(words.GRID_BUTTON, elem_id="grid-start", elem_classes="wide-button")
@@ -50,6 +52,7 @@ def build_grid(context: Context, queue: gr.HTML) -> Page:
         form = {
             "strengths": values[strengths],
             "checkpoints": values[checkpoints] or [],
+            "unconditional_strength": values[where],
             "prompt": values[prompt],
             "seed": values[seed],
         }
@@ -67,7 +70,7 @@ def build_grid(context: Context, queue: gr.HTML) -> Page:
         return view(values, current[0].id if current and current[1].verb == "grid" else values[chosen])
 
     fields: set[Block] = {adapter, checkpoints, chosen}
-    start.click(told(draw), {*fields, strengths, prompt, seed}, [*shown, queue, bar], **BUSY)
+    start.click(told(draw), {*fields, strengths, where, prompt, seed}, [*shown, queue, bar], **BUSY)
     adapter.input(told(look), fields, shown, **BUSY)
     chosen.input(told(look), fields, shown, **BUSY)
     grid.removed(told(look), fields, shown, **BUSY)

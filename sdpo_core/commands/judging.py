@@ -70,7 +70,8 @@ def _tell(workspace: Path, run_id: str, out: Output) -> int:
         sentence = "Not all comparisons are voted on yet; the verdict shows at the end."
         out.result({"complete": False, "sentence": sentence}, sentence)
     else:
-        out.result(dataclasses.asdict(found), "\n".join([found.sentence, *_by_prompt(found)]))
+        negative = [f"Negative prompt of all images: {found.negative}"] if found.negative else []
+        out.result(dataclasses.asdict(found), "\n".join([found.sentence, *negative, *_by_prompt(found)]))
     return DONE
 
 

@@ -18,6 +18,7 @@ from sdpo_core.generation import Stopped, build_recipe, ensure_candidates, ticki
 from sdpo_core.models.attach import LoadedAdapter, attach_adapter, find_adapter_file
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.registry import load_configured
+from sdpo_core.preferences.pairs import usual_negative
 from sdpo_core.preferences.prompt_text import prompt_note
 from sdpo_core.preferences.records import AdapterUse, Candidate
 from sdpo_core.preferences.store import Store
@@ -49,12 +50,19 @@ def run_judge(config: JudgeConfig, run: RunFolder, workspace: Path, reporter: Re
         path = find_adapter_file(store, config.adapter)
         model = load_configured(config)
         prompts = _fresh_prompts(config, model.info, store, _own_prompts(store, path))
-        adapter = attach_adapter(model, path, strength=config.strength, branch=config.adapter_branch)
+        adapter = attach_adapter(
+            model,
+            path,
+            strength=config.strength,
+            branch=config.adapter_branch,
+            unconditional=config.unconditional_strength,
+        )
         store.record_fit(adapter.use.sha256, model.info.sha256, adapter.fit)
-        config = adapter.taught(config)
+        negative = usual_negative(store, model.info.sha256) if config.negative is None else config.negative
+        config = adapter.taught(config).model_copy(update={"negative": negative})
         run.write_config(config.model_dump(mode="json"))
         painter, made = _Painter(config, store, model, adapter, reporter), 0
-        note = f"{adapter.note} {prompt_note(prompts, tags_act=False)}".strip()
+        note = f"{adapter.note} {prompt_note([*prompts, negative], tags_act=False)}".strip()
         try:
             for i, prompt in enumerate(islice(cycle(prompts), config.comparisons)):
                 step = 2 * i * config.sampling_steps
@@ -86,7 +94,13 @@ class _Painter:
         """One image, sampled alone so that its pair is complete early; raises `Stopped` between two sampler steps."""
         tick = ticking(self.reporter, step, message)
         recipe = build_recipe(
-            self.model, self.config, prompt=prompt, negative="", seed=seed, batch=1, adapters=adapters
+            self.model,
+            self.config,
+            prompt=prompt,
+            negative=self.config.negative or "",
+            seed=seed,
+            batch=1,
+            adapters=adapters,
         )
         (drawn,) = ensure_candidates(self.store, self.model, [recipe], lora=self.adapter.lora, on_step=tick)
         return drawn

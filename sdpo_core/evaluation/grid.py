@@ -50,7 +50,13 @@ def run_grid(config: GridConfig, run: RunFolder, workspace: Path, reporter: Repo
         painter = _Painter(config, plan, run, model, reporter, images, note)
         try:
             for row, (_, path) in enumerate(rows):
-                adapter = attach_adapter(model, path, strength=1.0, branch=config.adapter_branch)
+                adapter = attach_adapter(
+                    model,
+                    path,
+                    strength=1.0,
+                    branch=config.adapter_branch,
+                    unconditional=config.unconditional_strength,
+                )
                 store.record_fit(adapter.use.sha256, model.info.sha256, adapter.fit)
                 painter.paint_row(row, adapter)
                 adapter.lora.remove()

@@ -26,6 +26,7 @@ from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from sdpo_core.atomic import write_bytes
+from sdpo_core.earlier_demos import AN_EARLIER_DEMO, is_earlier_demo
 from sdpo_core.errors import AdapterError
 from sdpo_core.files.adapter_info import read_adapter_info
 from sdpo_core.files.adapter_targets import Part, Shape, Target, family_targets
@@ -58,12 +59,14 @@ class LoadProof:
     base_matches: bool  # the file says that it was trained on exactly this model
     works_in_comfyui: bool  # ComfyUI can detect the base model at all
     elsewhere: str = ""  # what other tools load of it, where they can load the base model
+    earlier_demo: bool = False  # the file says that it was trained on a demo model that has been replaced since
 
     def sentence(self) -> str:
         """The proof in words."""
         parts = [f"{self.matched} of {self.modules} modules fit."]
         if self.matched and not self.base_matches:
-            parts.append("It was trained on another base model, so its effect may differ here.")
+            base = AN_EARLIER_DEMO if self.earlier_demo else "another base model"
+            parts.append(f"It was trained on {base}, so its effect may differ here.")
         if not self.works_in_comfyui:
             parts.append("It works only in the studio: the base model is too narrow for ComfyUI to detect.")
         if self.elsewhere:
@@ -99,6 +102,11 @@ def load_adapter(path: Path, model: DiffusionModel) -> Lora:
     completely. A file trained on another base model of the same shape is let through; `prove_adapter` tells.
     """
     proof = prove_adapter(path, model)
+    if proof.matched < proof.modules and proof.earlier_demo:
+        raise AdapterError(
+            f"{path.name} does not fit {model.info.name}: it was trained on {AN_EARLIER_DEMO}, which is not here any "
+            "more. Train a new adapter."
+        )
     if proof.matched < proof.modules:
         raise AdapterError(
             f"{path.name} does not fit {model.info.name}: {proof.matched} of {proof.modules} modules fit. Choose an "
@@ -136,6 +144,7 @@ def prove_adapter(path: Path, model: DiffusionModel) -> LoadProof:
         base_matches=info.base_sha256 == model.info.sha256,
         works_in_comfyui=model.info.comfyui,
         elsewhere=_elsewhere(path, model.info.family, targets) if model.info.comfyui else "",
+        earlier_demo=model.info.sha256 != info.base_sha256 and is_earlier_demo(info.base_sha256),
     )
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from sdpo_core.config import Sampling
 from sdpo_core.files.adapter_info import read_adapter_info
@@ -10,7 +10,7 @@ from sdpo_core.files.hashing import sha256_file
 from sdpo_core.models.adapter import load_adapter, prove_adapter
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
-from sdpo_core.preferences.records import AdapterUse, Fit
+from sdpo_core.preferences.records import AdapterUse, Branch, Fit
 from sdpo_core.preferences.store import Store
 
 _Sampling = TypeVar("_Sampling", bound=Sampling)
@@ -32,12 +32,20 @@ class LoadedAdapter:
 
 
 def attach_adapter(
-    model: DiffusionModel, path: Path, *, strength: float, branch: Literal["both", "conditional"]
+    model: DiffusionModel,
+    path: Path,
+    *,
+    strength: float,
+    branch: Branch = "both",
+    unconditional: float | None = None,
 ) -> LoadedAdapter:
-    """Load the adapter in `path` onto `model`; raises `AdapterError` when it does not fit."""
+    """Load the adapter in `path` onto `model`; raises `AdapterError` when it does not fit.
+
+    `branch` and `unconditional` are as in `AdapterUse.at`.
+    """
     proof = prove_adapter(path, model)
     lora = load_adapter(path, model)
-    use = AdapterUse(sha256=sha256_file(path), strength=strength, branch=branch)
+    use = AdapterUse.at(sha256_file(path), strength, branch, unconditional)
     note = "" if proof.base_matches else f"{path.name}: {proof.sentence()}"
     fit = Fit(modules=proof.modules, matched=proof.matched)
     return LoadedAdapter(lora, use, note, read_adapter_info(path).clip_skip, fit)

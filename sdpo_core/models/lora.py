@@ -244,6 +244,19 @@ class Lora:
             layer.set_scale(self._name, strength)
 
 
+@contextlib.contextmanager
+def adapters_off(network: nn.Module) -> Iterator[None]:
+    """Within it the network computes what it would without any adapter, whoever put one there."""
+    before = [(layer, list(layer.active_adapters)) for layer in _layers(network).values()]
+    for layer, _ in before:
+        _activate(layer, [])
+    try:
+        yield
+    finally:
+        for layer, active in before:
+            _activate(layer, active)
+
+
 def _layers(network: nn.Module) -> dict[str, Any]:
     # Any: peft's layers are untyped mix-ins of nn.Module.
     return {name: module for name, module in network.named_modules() if isinstance(module, LoraLayer)}

@@ -41,6 +41,8 @@ def test_an_adapter_comes_with_its_strength(asked: Any) -> None:
     config = asked(adapter="warm", strength=0.5)
     assert (config.adapter, config.strength) == ("warm", 0.5)
     assert asked(adapter=None, strength=1).adapter is None
+    for where, share in (("", None), ("0", 0.0), ("-0.5", -0.5)):
+        assert asked(adapter="warm", strength=1, unconditional_strength=where).unconditional_strength == share
     with pytest.raises(ConfigError, match="strength"):
         asked(adapter="warm", strength=9)
 

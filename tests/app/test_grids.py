@@ -47,6 +47,16 @@ def test_a_grid_is_started_as_the_form_says(studio: Studio, grids: Grids, record
     wait_for(lambda: studio.jobs.current() is None)
 
 
+def test_a_grid_is_drawn_with_the_adapter_where_the_form_says(
+    studio: Studio, grids: Grids, record: AdapterRecord
+) -> None:
+    run = grids.start("mine", {**FORM, "unconditional_strength": "-0.5"})
+    assert run
+    assert GridConfig.parse(run.config()).unconditional_strength == -0.5
+    studio.jobs.stop(run)
+    wait_for(lambda: studio.jobs.current() is None)
+
+
 def test_empty_fields_take_the_defaults(studio: Studio, grids: Grids, record: AdapterRecord) -> None:
     run = grids.start("mine", {"strengths": "", "checkpoints": [], "prompt": "", "seed": None})
     assert run

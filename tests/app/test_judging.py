@@ -12,6 +12,7 @@ from app.studio import Studio
 from app.text import UNEXPECTED_MESSAGE
 from sdpo_core.errors import AdapterError, ConfigError, StoreError
 from sdpo_core.preferences.pairs import training_pairs
+from sdpo_core.training.runs import RunFolder
 from tests.app.helpers import BASE, make_judge_run, wait_for
 from tests.app.shelves import add_adapter, judge_all, write_adapter
 
@@ -135,6 +136,32 @@ def test_a_judgement_takes_the_recommended_strength_unless_told(studio: Studio) 
     for wrong in ("much", "3", "nan"):
         with pytest.raises(ConfigError, match="strength"):
             studio.judge("mine", 2, wrong)
+
+
+def test_where_the_adapter_acts_and_the_negative_prompt_go_along(studio: Studio) -> None:
+    add_adapter(studio, model="demo")
+    told: list[tuple[Any, Any]] = []
+    for where, negative in (("", ""), ("0", "fog"), ("-0.5", "")):
+        run = studio.judge("mine", 2, 0.5, {"unconditional_strength": where, "negative": negative})
+        assert run
+        told.append((run.config()["unconditional_strength"], run.config()["negative"]))
+        studio.jobs.stop(run)
+        wait_for(lambda: studio.jobs.current() is None)
+    assert told == [(None, None), (0.0, "fog"), (-0.5, None)]
+    with pytest.raises(ConfigError, match="unconditional_strength"):
+        studio.judge("mine", 2, 0.5, {"unconditional_strength": "somewhere"})
+
+
+def test_the_title_says_how_a_blind_test_is_drawn(studio: Studio, judging: Judging) -> None:
+    add_adapter(studio)
+    settings = {"comparisons": 2, "adapter": "mine", "strength": 0.5, "unconditional_strength": -0.5, "negative": "fog"}
+    run = RunFolder.create(studio.workspace / "runs", "judge", settings)
+    assert judging.title(run) == (
+        "Blind test of mine at strength 0.5, -0.5 times that without your prompt. Negative prompt: fog"
+    )
+    settings = {"comparisons": 2, "adapter": "mine", "adapter_branch": "conditional"}
+    earlier = RunFolder.create(studio.workspace / "runs", "judge", settings)
+    assert judging.title(earlier) == "Blind test of mine, only with your prompt"
 
 
 def test_a_blind_test_is_called_after_its_adapter_before_the_verdict_too(studio: Studio, judging: Judging) -> None:

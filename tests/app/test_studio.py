@@ -289,6 +289,9 @@ def test_health_is_told_in_plain_words() -> None:
     assert "+0.4 %" in health(0.004, 0.02)["sentence"]
     assert "2.0 %" in health(0.004, 0.02)["sentence"]
     assert health(-0.01, 0.02)["level"] == "healthy"
+    assert health(0.015, 0.02, 0.01)["level"] == "drifting", "the upper end of its interval is outside"
+    assert health(0.015, 0.02, 0.01, gate="estimate")["level"] == "healthy"
+    assert health(0.05, 0.02, 0.01)["level"] == "damaged"
     assert "is not measurably changed, inside" in health(-0.0001, 0.02, 0.0)["sentence"]
 
 

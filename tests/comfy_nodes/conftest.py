@@ -86,6 +86,37 @@ def _load_lora_for_models(
     return Model(model.config, model.kind, model.weights, patches), clip and Clip({**clip.patches, **texts})
 
 
+@dataclass
+class Hooks:
+    """A HookGroup: weight patches (strength, weights) that act while its conditioning is predicted."""
+
+    patches: list[tuple[float, dict[str, torch.Tensor]]] = field(default_factory=list)
+
+
+def _create_hook_lora(lora: dict[str, torch.Tensor], strength_model: float, strength_clip: float) -> Hooks:
+    assert strength_clip == 0
+    return Hooks([(strength_model, lora)])
+
+
+def _set_hooks_for_conditioning(conditioning: Any, hooks: Hooks) -> Any:
+    """A copy in which the hooks act beside those that were there."""
+    return [
+        [text, {**facts, "hooks": Hooks([*facts.get("hooks", Hooks()).patches, *hooks.patches])}]
+        for text, facts in conditioning
+    ]
+
+
+def acting(model: Model, conditioning: Any) -> dict[str, torch.Tensor]:
+    """What is added to each weight of `model` while `conditioning` is predicted: the sum of strength·B over patches."""
+    lines = [(s, name, up) for name, has in model.patches.items() for s, up in has]
+    for s, lora in conditioning[0][1].get("hooks", Hooks()).patches:
+        lines += [(s, name, lora[f"lora_unet_{name}.lora_up.weight"]) for name in model.weights]
+    added: dict[str, torch.Tensor] = {}
+    for s, name, up in lines:
+        added[name] = added.get(name, torch.zeros(up.shape)) + s * up.float()
+    return added
+
+
 class _Routes:
     """aiohttp's table of routes, as far as it is used."""
 
@@ -122,6 +153,7 @@ class FakeComfy:
     interrupted: bool = False
     pack: Any = None
     node: Any = None  # Load Preference Adapter
+    guided: Any = None  # Load Adapter for Guidance
     send: Any = None
     choose: Any = None
 
@@ -142,7 +174,7 @@ def _install(monkeypatch: pytest.MonkeyPatch, fake: FakeComfy) -> None:
         Schema=SimpleNamespace,
         NodeOutput=lambda *values: values,
         Hidden=SimpleNamespace(unique_id="UNIQUE_ID", prompt="PROMPT"),
-        **dict.fromkeys(("Model", "Clip", "Image", "Combo", "Float", "Int", "String"), kind),
+        **dict.fromkeys(("Model", "Clip", "Conditioning", "Image", "Combo", "Float", "Int", "String"), kind),
     )
     server = SimpleNamespace(
         send_progress_text=lambda text, node: fake.drawn.append((text, node)),
@@ -156,6 +188,10 @@ def _install(monkeypatch: pytest.MonkeyPatch, fake: FakeComfy) -> None:
     modules: dict[str, dict[str, Any]] = {
         "comfy": {},
         "comfy.model_management": {"throw_exception_if_processing_interrupted": fake.check_interrupted},
+        "comfy.hooks": {
+            "create_hook_lora": _create_hook_lora,
+            "set_hooks_for_conditioning": _set_hooks_for_conditioning,
+        },
         "comfy.sd": {"load_lora_for_models": _load_lora_for_models},
         "comfy.utils": {"load_torch_file": _load_torch_file},
         "comfy_api": {},
@@ -171,7 +207,7 @@ def _install(monkeypatch: pytest.MonkeyPatch, fake: FakeComfy) -> None:
         module = ModuleType(name)
         vars(module).update(content)
         monkeypatch.setitem(sys.modules, name, module)
-    parts = ("sd", "utils", "model_management")
+    parts = ("sd", "utils", "hooks", "model_management")
     vars(sys.modules["comfy"]).update({part: sys.modules[f"comfy.{part}"] for part in parts})
 
 
@@ -198,7 +234,7 @@ def comfy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, repository: Path, wor
     spec.loader.exec_module(pack)
     extension = run(pack.comfy_entrypoint())  # ComfyUI 0.8.0 calls no more than this and get_node_list
     fake.pack = sys.modules[f"{name}.nodes"]
-    fake.node, fake.send, fake.choose = run(extension.get_node_list())
+    fake.node, fake.guided, fake.send, fake.choose = run(extension.get_node_list())
     return fake
 
 

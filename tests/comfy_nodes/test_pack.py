@@ -220,7 +220,7 @@ def test_help_and_locales_name_the_nodes_as_they_are(comfy: FakeComfy, repositor
     pack = repository / "comfy_nodes"
     for language in ("en", "de"):
         texts: dict[str, Any] = json.loads((pack / f"locales/{language}/nodeDefs.json").read_text(encoding="utf-8"))
-        for class_ in (comfy.node, comfy.send, comfy.choose):
+        for class_ in (comfy.node, comfy.guided, comfy.send, comfy.choose):
             schema = class_.define_schema()
             page = f"{schema.node_id}.md" if language == "en" else f"{schema.node_id}/{language}.md"
             help_page = (pack / "web" / "docs" / page).read_text(encoding="utf-8")

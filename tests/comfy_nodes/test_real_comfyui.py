@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import load_file
 
 from demo.comfy_templates import WORKFLOWS
 from sdpo_core.cli import main
@@ -142,6 +143,7 @@ def test_the_nodes_templates_help_and_languages_are_there(comfy: Comfy) -> None:
     loader = info["SdpoLoadPreferenceAdapter"]
     assert loader["output_name"] == ["model", "clip", "info"]
     assert "taste" in json.dumps(loader["input"]["required"]["adapter"])
+    assert info["SdpoLoadAdapterForGuidance"]["output_name"] == ["model", "negative", "info"]
     assert info["SdpoSendPairToStudio"]["output_node"]
     assert "taste.safetensors" in json.dumps(info["LoraLoaderModelOnly"]["input"]["required"]["lora_name"])
     assert sorted(comfy.get("/workflow_templates")["sdpo-studio"]) == [
@@ -172,6 +174,37 @@ def test_the_adapter_is_loaded_whole_and_changes_the_image(comfy: Comfy) -> None
         name = told["outputs"]["12"]["images"][0]["filename"]
         images.append(comfy.get(f"/view?filename={name}"))
     assert images[0] != images[1]
+
+
+@pytest.mark.parametrize("without", [0.0, -0.5])
+def test_the_adapter_has_another_strength_without_the_prompt(comfy: Comfy, without: float) -> None:
+    """One Euler step is linear in the two predictions, so the image is put together of two that were drawn at CFG 1."""
+    strength, cfg = 0.8, 3.0
+
+    def loader(kind: str, **inputs: Any) -> dict[str, Any]:
+        asked = {"model": ["4", 0], "adapter": "latest", "on_mismatch": "stop", **inputs}
+        return {"class_type": kind, "inputs": asked}
+
+    def latent(positive: str, negative: list[Any], model: dict[str, Any], cfg: float) -> Any:
+        graph = drawing(1)
+        graph["10"] = model
+        graph["3"]["inputs"] |= {"steps": 1, "cfg": cfg, "model": ["10", 0]}
+        graph["3"]["inputs"] |= {"positive": [positive, 0], "negative": negative}
+        graph["12"] = {"class_type": "SaveLatent", "inputs": {"samples": ["3", 0], "filename_prefix": "guided"}}
+        told = comfy.ended(comfy.queue(graph))
+        assert told["status"]["status_str"] == "success", told["status"]
+        name = told["outputs"]["12"]["latents"][0]["filename"]
+        return load_file(next(comfy.workspace.parent.glob(f"output/{name}")))["latent_tensor"].float()
+
+    plain = "SdpoLoadPreferenceAdapter"
+    with_prompt = latent("6", ["7", 0], loader(plain, strength=strength), 1.0)
+    without_prompt = latent("7", ["7", 0], loader(plain, strength=without * strength), 1.0)
+    expected = without_prompt + cfg * (with_prompt - without_prompt)
+    asked = {"strength": strength, "without_prompt": without, "negative": ["7", 0]}
+    guided = latent("6", ["10", 1], loader("SdpoLoadAdapterForGuidance", **asked), cfg)
+    everywhere = latent("6", ["7", 0], loader(plain, strength=strength), cfg)
+    off = (guided - expected).abs().max()
+    assert off < 0.05 * (everywhere - expected).abs().max(), "half precision rounds the weights once more"
 
 
 def as_graph(workflow: dict[str, Any], info: dict[str, Any]) -> dict[str, Any]:

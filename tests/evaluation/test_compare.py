@@ -76,7 +76,7 @@ def sides(pair: Pair) -> tuple[Candidate, Candidate]:
 
 
 def test_a_pair_differs_in_the_adapter_alone(judge: Callable[..., tuple[RunFolder, Store]]) -> None:
-    run, store = judge(prompts=("a", "b"), strength=0.7, adapter_branch="conditional")
+    run, store = judge(prompts=("a", "b"), strength=0.7, unconditional_strength=-0.5)
     assert run.status().state == "done"
     assert (run.status().step, run.status().total) == (12, 12)
     pairs = store.open_pairs(purpose="judge", run_id=run.id)
@@ -87,7 +87,7 @@ def test_a_pair_differs_in_the_adapter_alone(judge: Callable[..., tuple[RunFolde
         assert base.recipe
         assert ours.recipe
         assert base.recipe == ours.recipe.model_copy(update={"adapters": ()})
-        assert (ours.recipe.adapters[0].strength, ours.recipe.adapters[0].branch) == (0.7, "conditional")
+        assert (ours.recipe.adapters[0].strength, ours.recipe.adapters[0].unconditional) == (0.7, -0.5)
         images = [np.asarray(Image.open(store.image_path(candidate))) for candidate in (base, ours)]
         assert (images[0] != images[1]).any()
 
@@ -98,8 +98,8 @@ def test_built_in_prompts_are_taken_when_none_are_given(judge: Callable[..., tup
     assert [pair.left.prompt for pair in store.open_pairs(purpose="judge", run_id=run.id)] == expected
 
 
-def vote_on(folder: Path, workspace: Path, *prompts: str) -> None:
-    config = GenerateConfig(model=str(folder), device="cpu", sampling_steps=2, prompts=prompts)
+def vote_on(folder: Path, workspace: Path, *prompts: str, negative: str = "") -> None:
+    config = GenerateConfig(model=str(folder), device="cpu", sampling_steps=2, prompts=prompts, negative=negative)
     run = RunFolder.create(workspace / "runs", "generate", {})
     run_generate(config, run, workspace, Reporter(run, "generate", 0))
     with Store(workspace) as store:
@@ -154,6 +154,23 @@ def test_prompts_that_the_adapter_trained_on_are_left_out_whatever_became_of_the
         store.add_adapter(name="mine", path=copy, sha256=sha256, base_sha256="b" * 64, run_id=trained.id)
     run, store = judge(comparisons=1)
     assert [pair.left.prompt for pair in store.open_pairs(purpose="judge", run_id=run.id)] == [second]
+
+
+def test_both_images_have_the_negative_prompt_that_the_person_draws_with(
+    judge: Callable[..., tuple[RunFolder, Store]], folder: Path, tmp_path: Path
+) -> None:
+    def used(run: RunFolder, store: Store) -> set[str]:
+        pairs = store.open_pairs(purpose="judge", run_id=run.id)
+        found = {side.recipe.negative for pair in pairs for side in (pair.left, pair.right) if side.recipe}
+        assert found == {run.config()["negative"]}
+        return found
+
+    assert used(*judge(comparisons=1)) == {""}
+    vote_on(folder, tmp_path, "a", "b", negative="fog, rain")
+    vote_on(folder, tmp_path, "c")
+    assert used(*judge(comparisons=1)) == {"fog, rain"}
+    assert used(*judge(comparisons=1, negative="")) == {""}
+    assert used(*judge(comparisons=1, negative="night")) == {"night"}
 
 
 def test_judging_proves_that_the_adapter_loads(

@@ -56,10 +56,13 @@ class Judging:
         self.run = RunFolder.create(folder / "runs", "judge", {"comparisons": comparisons})
         self.seed = 0
         self.prompt = "a lake"
+        self.negative = ""
+        self.use = AdapterUse(sha256="a" * 64)
 
     def candidate(self, adapter: bool) -> Candidate:
         recipe = Recipe(
             prompt=self.prompt,
+            negative=self.negative,
             seed=self.seed,
             sampler="ddim",
             steps=20,
@@ -67,7 +70,7 @@ class Judging:
             width_px=8,
             height_px=8,
             base_sha256="b" * 64,
-            adapters=(AdapterUse(sha256="a" * 64),) if adapter else (),
+            adapters=(self.use,) if adapter else (),
             device="cpu",
             dtype="float32",
             threads=1,
@@ -121,6 +124,15 @@ def test_verdict_comes_after_the_last_vote(judging) -> None:
     assert (found.comparisons, found.wins, found.losses, found.ties, found.complete) == (20, 16, 4, 0, True)
     assert (found.win_rate, found.low, found.high) == pytest.approx((0.8, 0.5840, 0.9193), abs=1e-4)
     assert found.sentence == "You preferred the adapter in 16 of 20, likely between 58 % and 92 %."
+
+
+def test_a_verdict_says_how_its_images_were_drawn(judging) -> None:
+    one = judging(1)
+    one.negative, one.use = "fog", AdapterUse(sha256="a" * 64, strength=0.7, unconditional=-0.5)
+    one.compare("win")
+    found = verdict(one.store, one.run)
+    assert found
+    assert (found.negative, found.strength, found.unconditional_share) == ("fog", 0.7, -0.5)
 
 
 def test_ties_count_half_and_are_told(judging) -> None:

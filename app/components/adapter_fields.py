@@ -1,0 +1,57 @@
+"""Fields that say how an adapter acts on the images that are drawn: how strongly, and where."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import gradio as gr
+from gradio.blocks import Block
+
+from app import text
+from sdpo_core.config import GenerateConfig
+
+_LIMITS: dict[str, Any] = {"minimum": -2.0, "maximum": 2.0, "step": 0.01}  # those of the settings `strength`
+_USUAL: float = GenerateConfig.model_fields["strength"].default
+
+
+class StrengthSlider:
+    """A slider for the adapter's strength that starts at the one which is recommended for the chosen adapter.
+
+    It follows a new choice and a new recommendation, and otherwise stays where the person put it.
+    """
+
+    def __init__(self, prefix: str, info: str) -> None:
+        self.field = gr.Slider(
+            **_LIMITS,
+            value=_USUAL,
+            label=text.FIELD_LABELS["strength"],
+            info=info,
+            elem_id=f"{prefix}-strength",
+            interactive=True,
+        )
+        # The adapter and recommendation that the slider was last put to; not a State, which has no name on the page.
+        self._followed = gr.Textbox(label=self.field.label, visible=False, elem_id=f"{prefix}-strength-of")
+
+    @property
+    def blocks(self) -> list[Block]:
+        """What goes into inputs and outputs of an event in which the adapter may be another one."""
+        return [self.field, self._followed]
+
+    def follow(self, given: Mapping[Block, Any], adapter: str | None, recommended: float | None) -> dict[Block, Any]:
+        """What the slider should show now that `adapter` is chosen, whose recommended strength is given."""
+        now = f"{recommended} {adapter}"
+        if given[self._followed] == now:
+            return {}
+        return {self.field: _USUAL if recommended is None else recommended, self._followed: now}
+
+
+def where_choice(prefix: str) -> gr.Dropdown:
+    """Where the adapter acts, in words."""
+    return gr.Dropdown(
+        [(words, value) for value, words in text.WHERE.items()],
+        value=next(iter(text.WHERE)),
+        label=text.FIELD_LABELS["unconditional_strength"],
+        info=text.WHERE_INFO,
+        elem_id=f"{prefix}-where",
+        interactive=True,
+        allow_custom_value=True,  # what arrives may be anything, and is refused in words
+    )
