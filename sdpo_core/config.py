@@ -3,43 +3,22 @@
 Unknown keys and impossible combinations are refused with a `ConfigError`; the resolved copy lies in the run folder.
 """
 
-import difflib
 import itertools
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypedDict
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from sdpo_core.comfyui_config import ComfySettings
 from sdpo_core.errors import ConfigError
+from sdpo_core.settings import Settings
 
 Sampler = Literal["ddim", "euler", "dpm++2m"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "fp32", "bf16", "fp16", "fp64"]
 Safeguard = Literal["none", "output", "constant", "lora"]
-
-
-class Settings(BaseModel):
-    """Base of the job settings: frozen, strict, and refusing with the nearest right name."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _refuse_truth_values(cls, value: Any) -> Any:
-        """No setting is true or false, and Python would take them for 1 and 0."""
-        if isinstance(value, bool):
-            raise ValueError("Input should be a number or a word, not true or false")
-        return value
-
-    @classmethod
-    def parse(cls, values: dict[str, Any]) -> Self:
-        """Validate `values`; raises `ConfigError` with one sentence per problem."""
-        try:
-            return cls.model_validate(values)
-        except ValidationError as error:
-            raise ConfigError(" ".join(_sentences(cls, error.errors()))) from error
+Noise = Literal["fresh", "own"]
 
 
 class Runtime(Settings):
@@ -78,7 +57,27 @@ class Sampling(Runtime):
     """Side of the square image in pixels; unset takes the size the model was made for."""
 
 
-class GenerateConfig(Sampling, ComfySettings):
+class AdapterSampling(Sampling):
+    """How images are sampled with an adapter."""
+
+    adapter_branch: Literal["both", "conditional"] = "both"
+    """Where the adapter acts: in `both` branches of guidance as in every other tool, or only in the `conditional` one,
+    that of your prompt."""
+    unconditional_strength: float | None = Field(default=None, ge=-1.0, le=1.0)
+    """Strength in the unconditional branch, that of the negative prompt, in parts of the adapter's strength: 1 is as in
+    the other branch, 0 is off, less than 0 is opposed, which strengthens the effect. Unset follows `adapter_branch`."""
+
+    @model_validator(mode="after")
+    def _check_that_the_branches_agree(self) -> Self:
+        if self.adapter_branch == "conditional" and self.unconditional_strength:
+            raise ValueError(
+                "adapter_branch 'conditional' means an unconditional_strength of 0, and it is "
+                f"{self.unconditional_strength:g}; give one of the two"
+            )
+        return self
+
+
+class GenerateConfig(AdapterSampling, ComfySettings):
     """Settings of `generate`: images to choose between."""
 
     prompts: tuple[str, ...] = Field(default=(), max_length=10_000)
@@ -97,8 +96,6 @@ class GenerateConfig(Sampling, ComfySettings):
     """Adapter to generate with: a file, or an adapter's name in the workspace."""
     strength: float = Field(default=1.0, ge=-2.0, le=2.0)
     """0 is the base model alone, 1 the adapter as it was trained; from −2 to 2."""
-    adapter_branch: Literal["both", "conditional"] = "both"
-    """Where the adapter acts: `both` branches of guidance as in every other tool, or only the `conditional` one."""
     keep_warm_s: float = Field(default=0.0, ge=0.0, le=3600.0)
     """Seconds the job stays loaded after its last image, waiting for requests in its `control/` folder."""
 
@@ -109,7 +106,7 @@ class GenerateConfig(Sampling, ComfySettings):
         return self
 
 
-class JudgeConfig(Sampling):
+class JudgeConfig(AdapterSampling):
     """Settings of `judge`: blind same-seed pairs, base against adapter."""
 
     adapter: str = Field(default="latest", min_length=1)
@@ -122,11 +119,11 @@ class JudgeConfig(Sampling):
     """Seed of the first comparison; the others follow by one."""
     strength: float = Field(default=1.0, ge=-2.0, le=2.0)
     """0 is the base model alone, 1 the adapter as it was trained; from −2 to 2."""
-    adapter_branch: Literal["both", "conditional"] = "both"
-    """Where the adapter acts: `both` branches of guidance, or only the `conditional` one."""
+    negative: str | None = Field(default=None, max_length=20_000)
+    """Negative prompt of all comparisons; unset takes the one that most of the voted pairs were made with."""
 
 
-class GridConfig(Sampling):
+class GridConfig(AdapterSampling):
     """Settings of `grid`: one prompt and seed, over strengths of an adapter and steps of its training."""
 
     adapter: str = Field(default="latest", min_length=1)
@@ -143,8 +140,6 @@ class GridConfig(Sampling):
     """Strengths of the adapter, one a column; 0 is the base model."""
     checkpoints: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(), max_length=16)
     """Steps of the adapter's training run, one a row; unset takes the adapter's file alone."""
-    adapter_branch: Literal["both", "conditional"] = "both"
-    """Where the adapter acts: `both` branches of guidance, or only the `conditional` one."""
 
     @field_validator("strengths", "checkpoints")
     @classmethod
@@ -228,6 +223,12 @@ class TrainConfig(Sampling):
     drift_budget: float = Field(default=0.02, ge=0.0, le=1.0)
     """Allowed rise δ of the held-out winner error over the reference; the safeguard `lora` acts from δ/2 on, and
     always when this is 0."""
+    gate: Literal["upper", "estimate"] = "upper"
+    """What has to be inside the budget for a checkpoint to be healthy: the `upper` end of the winner error's interval
+    (estimate + 2 standard errors), or the `estimate` alone."""
+    final_strength: Literal["calibrated", "trained"] = "calibrated"
+    """How strong the finished adapter is at strength 1: `calibrated` to the largest strength inside the gate, measured
+    after training, or as it was `trained`."""
     beta: Annotated[float, Field(gt=0.0)] | Literal["auto"] = 2000.0
     """β in the paper's convention: u = −(β/2)·(difference of mean squared errors); `auto` starts at 2000 and keeps the
     running |u| near 1.4, so that pairs weigh about a fifth of what they did at the start."""
@@ -246,7 +247,14 @@ class TrainConfig(Sampling):
     targets: Literal["attention", "wide"] = "attention"
     """Layers that get LoRA: `attention` projections, or `wide`: also feed-forward, projections and convolutions."""
     learning_rate: float = Field(default=_DEMO["learning_rate"], gt=0.0, le=1.0)
-    """AdamW's peak learning rate; it rises over the warm-up steps and falls linearly to 0 at the end."""
+    """AdamW's peak learning rate; it rises over the warm-up steps and falls linearly to 0 at the end. With `rate` on
+    auto only where the run starts."""
+    rate: Literal["auto", "fixed"] = "auto"
+    """Who chooses the learning rate: `auto` lets the run find its own, such that it ends at `displacement`, or `fixed`
+    keeps `learning_rate`."""
+    displacement: float = Field(default=0.01, gt=0.0, le=1.0)
+    """How far the predictions on unseen draws shall have moved from the reference's at the end, with `rate` on auto:
+    mean squared distance as a share of the reference's error."""
     steps: int | None = Field(default=None, ge=1, le=100_000)
     """Optimiser steps; unset follows the number of pairs (120 up to 30, 150 at 60, 200 from 240 on)."""
     pairs_per_step: int = Field(default=_DEMO["pairs_per_step"], ge=1, le=4096)
@@ -261,24 +269,40 @@ class TrainConfig(Sampling):
     resolutions (`selective`), or `all`. `auto` takes the first that fits the device."""
     optimizer: Literal["adamw", "adamw-8bit"] = "adamw"
     """AdamW, or with its moments in 8 bits (needs the package bitsandbytes)."""
+    noise: Noise = "fresh"
+    """Noise that a pair's images get in training: `fresh`, the same for both and new each time, or each image's `own`,
+    from which it was drawn (PNAPO, arXiv 2605.09433). Pairs whose noise is not known get fresh noise."""
     noise_bank: int | None = Field(default=None, ge=1, le=1024)
     """Draws (t, ε) kept per pair instead of a fresh one each time; the reference's errors on them are computed once,
     which spares two of a pair's four forward passes from the second visit on. Unset draws afresh."""
+    label_pairs: Annotated[int, Field(ge=0, le=20_000)] | Literal["auto"] = "auto"
+    """Further pairs that the run draws itself and labels by what it learned of your taste from the votes: a number, 0
+    for none, or `auto`: as many as cost no more than the training itself, at most two for each vote."""
+    label_minutes: float | None = Field(default=None, gt=0, le=10_000)
+    """Minutes that the run may draw; with `label_pairs` on auto it draws as long as that."""
+    label_share: float = Field(default=0.5, gt=0.0, le=1.0)
+    """Share of the drawn pairs that gets a label: those that the taste model is surest of."""
+    label_threshold: float = Field(default=0.5, ge=0.5, lt=1.0)
+    """Least probability, in the taste model's eyes, that you would choose as a label says."""
+    label_weight: float = Field(default=1.0, gt=0.0, le=10.0)
+    """How much a labelled pair counts in training, against a vote's 1."""
     warmup_steps: int = Field(default=10, ge=0)
     """Steps over which the learning rate rises from 0."""
-    caption_dropout: float = Field(default=0.2, ge=0.0, lt=1.0)
+    caption_dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
     """Share of draws with the empty prompt, the same for winner and loser: what guidance subtracts."""
-    hold_unconditional: float = Field(default=4.0, ge=0.0)
-    """Weight κ that holds the empty prompt's prediction to the base model's on those draws, so that guidance keeps the
-    adapter's effect; 0 trains the preference there too."""
+    hold_unconditional: float = Field(default=0.0, ge=0.0)
+    """Weight κ that holds the empty prompt's prediction to the base model's on those draws. It holds the whole effect
+    down; 0 trains the preference there too."""
     checkpoint_every_steps: int = Field(default=50, ge=1)
     """Steps between checkpoints with previews and a health check."""
-    bank_draws_per_pair: int = Field(default=8, ge=2, le=64)
+    bank_draws_per_pair: int = Field(default=16, ge=2, le=64)
     """(t, ε) draws per held-out pair of the bank on which health is measured, stratified in t."""
     held_out_fraction: float = Field(default=0.2, gt=0.0, le=0.5)
     """Share of the pairs (by prompt) kept out of training to measure health, from 40 pairs on."""
     preview_prompts: int = Field(default=4, ge=0, le=16)
     """Prompts drawn with the same seeds at every checkpoint."""
+    negative: str | None = Field(default=None, max_length=20_000)
+    """Negative prompt of the previews; unset takes the one that most of the pairs were made with."""
     seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of the run: initial LoRA, order of the pairs, noise and timesteps."""
     pairs_from: Literal["own", "all"] = "own"
@@ -349,40 +373,3 @@ def steps_for_pairs(pairs: int) -> int:
 def repository_root() -> Path:
     """The folder that holds `assets/`."""
     return Path(__file__).resolve().parent.parent
-
-
-def unknown_setting(cls: type[BaseModel], name: str) -> str:
-    """The sentence that refuses the setting `name`, with the nearest one that `cls` has."""
-    near = difflib.get_close_matches(name, cls.model_fields, n=1)
-    hint = f" Did you mean {near[0]}?" if near else f" Known settings: {', '.join(sorted(cls.model_fields))}."
-    return f"Unknown setting {name}.{hint}"
-
-
-def _sentences(cls: type[BaseModel], problems: Sequence[Any]) -> Iterator[str]:
-    """One sentence a setting. A setting of two kinds (`beta`: a number or `auto`) has a problem for each of them."""
-    for place, same in itertools.groupby(problems, key=lambda problem: problem["loc"][:1]):
-        first, *others = same
-        kinds = [other["msg"].removeprefix("Input should be ") for other in others if _names_a_kind(other)]
-        if not kinds:
-            yield from (_sentence(cls, problem) for problem in (first, *others))
-        else:
-            yield f"{place[0]}: {', or '.join((first['msg'], *kinds))} (got {first['input']!r})."
-
-
-def _names_a_kind(problem: Any) -> bool:
-    """Whether a problem is one of several kinds that a setting may have, not one of its elements."""
-    return len(problem["loc"]) > 1 and isinstance(problem["loc"][1], str)
-
-
-def _sentence(cls: type[BaseModel], problem: Any) -> str:
-    name = ".".join(str(part) for part in problem["loc"]) or cls.__name__
-    if problem["type"] == "extra_forbidden":
-        return unknown_setting(cls, name)
-    message = problem["msg"].removeprefix("Value error, ")
-    if not problem["loc"]:
-        return f"{message}."
-    if problem["type"] == "tuple_type":
-        message = "Input should be a list, even of one"
-    elif problem["type"] == "string_too_short":
-        return f"{name} is missing. Expected: {cls.model_fields[problem['loc'][0]].description}".replace("\n", " ")
-    return f"{name}: {message} (got {problem['input']!r})."

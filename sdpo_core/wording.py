@@ -9,6 +9,11 @@ def signed_percent(share: float) -> str:
     return f"{tenths / 10:+.1f} %".replace("-", "−") if tenths else "0.0 %"
 
 
+def percent(share: float) -> str:
+    """`86 %`."""
+    return f"{100 * share:.0f} %"
+
+
 def change(share: float, spread: float | None = None) -> str:
     """A relative change with its uncertainty, as far as that is known: `+1.2 % ± 0.3 %`.
 

@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 
 from pydantic.fields import FieldInfo
 
-from sdpo_core.config import MODEL_DEFAULTS, Settings, TrainConfig
+from sdpo_core.config import MODEL_DEFAULTS, TrainConfig
 from sdpo_core.presets import preset_names, read_preset, resolve
+from sdpo_core.settings import Settings
 
 _Settings = TypeVar("_Settings", bound=Settings)
 _DEST = "setting_"
@@ -30,16 +31,34 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "ComfyUI: another program draws, with a workflow of yours": (
         *("comfy", "workflow", "prompt_slot", "negative_slot", "seed_slot", "image_node", "comfy_wait_s"),
     ),
-    "comparison": ("comparisons", "strength", "strengths", "checkpoints", "adapter_branch"),
+    "comparison": ("comparisons", "strength", "strengths", "checkpoints", "adapter_branch", "unconditional_strength"),
     "objective: what is learned from a pair": (
-        *("loss", "beta", "alpha", "tau", "smoothing", "anchor", "caption_dropout", "hold_unconditional"),
+        *("loss", "beta", "alpha", "tau", "smoothing", "anchor", "noise", "caption_dropout", "hold_unconditional"),
     ),
     "safeguard: how the loser is kept from spoiling the winner": (
         *("safeguard", "mu", "scope", "loser_weight", "drift_budget"),
     ),
+    "labels: more from the same votes": (
+        *("label_pairs", "label_minutes", "label_share", "label_threshold", "label_weight"),
+    ),
     "LoRA: what is trained": ("rank", "lora_alpha", "targets", "continue_from", "adapter_name"),
-    "schedule": ("steps", "pairs_per_step", "learning_rate", "warmup_steps", "checkpoint_every_steps", "seed"),
-    "health: what is measured on the way": ("held_out_fraction", "bank_draws_per_pair", "preview_prompts"),
+    "schedule": (
+        "steps",
+        "pairs_per_step",
+        "learning_rate",
+        "rate",
+        "displacement",
+        "warmup_steps",
+        "checkpoint_every_steps",
+        "seed",
+    ),
+    "health: what is measured on the way": (
+        "gate",
+        "final_strength",
+        "held_out_fraction",
+        "bank_draws_per_pair",
+        "preview_prompts",
+    ),
     "memory and device": (
         *(
             "device",

@@ -6,12 +6,23 @@ A bucket is a size (width, height) in pixels. Both images of a pair go to one, s
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from sdpo_core.config import TrainConfig
 from sdpo_core.errors import ConfigError
-from sdpo_core.preferences.records import VotedPair
+from sdpo_core.preferences.records import Candidate
 
 Size = tuple[int, int]  # (width, height) in pixels
+
+
+class TwoImages(Protocol):
+    """A pair, voted on or labelled."""
+
+    @property
+    def sides(self) -> tuple[Candidate, Candidate]:
+        """Its images."""
+        ...
+
 
 _STEP_PX = 64
 _STEPS_PER_SIDE = 8  # at least, of the image that the model was made for
@@ -43,7 +54,7 @@ def bucket(images: Sequence[Size], native_px: int, step_px: int) -> Size:
     return _nearest(math.sqrt(area * aspect), step_px), _nearest(math.sqrt(area / aspect), step_px)
 
 
-def pair_sizes(pairs: Sequence[VotedPair], config: TrainConfig, native_px: int, multiple_px: int) -> list[Size]:
+def pair_sizes(pairs: Sequence[TwoImages], config: TrainConfig, native_px: int, multiple_px: int) -> list[Size]:
     """The size at which each of `pairs` trains: the square of `size_px` where that is set, else the pair's bucket.
 
     Raises ConfigError for several sizes under scope "batch", whose λ is taken from pairs that are computed together.
@@ -51,8 +62,7 @@ def pair_sizes(pairs: Sequence[VotedPair], config: TrainConfig, native_px: int, 
     if config.size_px:
         return [(config.size_px, config.size_px)] * len(pairs)
     step_px = step_for(native_px, multiple_px)
-    images = [(voted.pair.left, voted.pair.right) for voted in pairs]
-    sizes = [bucket([(image.width_px, image.height_px) for image in both], native_px, step_px) for both in images]
+    sizes = [bucket([(image.width_px, image.height_px) for image in pair.sides], native_px, step_px) for pair in pairs]
     if config.scope == "batch" and len(set(sizes)) > 1:
         raise ConfigError(
             "scope 'batch' takes one λ from all pairs that are computed together, and that can only be pairs of one "

@@ -1,6 +1,7 @@
 """Checkpoints from which a run goes on exactly as if it had never stopped.
 
 checkpoints/step-000050/adapter.safetensors    usable everywhere, fp16
+                        published.safetensors  the same at the strength that was calibrated, where the run kept this one
                         state.safetensors      the LoRA, AdamW's moments and the noise bank, unrounded
                         state.json             the step, the drift, the gap that β follows, and the health row
 """
@@ -17,7 +18,8 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from sdpo_core.atomic import replacing_folder, write_bytes, write_json
-from sdpo_core.errors import RunError
+from sdpo_core.errors import AdapterError, RunError
+from sdpo_core.files.adapter_info import read_adapter_info
 from sdpo_core.files.hashing import sha256_file
 from sdpo_core.files.model_info import ModelInfo
 from sdpo_core.models.adapter import save_adapter
@@ -26,6 +28,7 @@ from sdpo_core.training.reference import NoiseBank
 from sdpo_core.training.train import Progress
 
 ADAPTER = "adapter.safetensors"
+PUBLISHED = "published.safetensors"
 _STATE = "state.safetensors"
 _NUMBERS = "state.json"
 _LORA = "lora."
@@ -79,13 +82,25 @@ def lora_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(_LORA): tensor for name, tensor in state.items() if name.startswith(_LORA)}
 
 
+def read_lora(path: Path, strength: float = 1.0) -> dict[str, Tensor]:
+    """The unrounded LoRA of a checkpoint folder, with `strength` multiplied into B; raises OSError, SafetensorError."""
+    state = lora_state(load_file(path / _STATE))
+    return {name: tensor * strength if name.endswith(".lora_B.weight") else tensor for name, tensor in state.items()}
+
+
 def read_published(checkpoints: Sequence[Path], sha256: str) -> dict[str, Tensor] | None:
-    """The unrounded LoRA behind the adapter file of this hash; None when its checkpoint is gone or damaged."""
+    """The unrounded LoRA behind the adapter file of this hash; None when its checkpoint is gone or damaged.
+
+    It has the strength of that file, so a run that continues it starts from what the file does.
+    """
     for path in checkpoints:
         try:
             if sha256_file(path / ADAPTER) == sha256:
-                return lora_state(load_file(path / _STATE))
-        except (OSError, SafetensorError):
+                return read_lora(path)
+            published = path / PUBLISHED
+            if published.is_file() and sha256_file(published) == sha256:
+                return read_lora(path, float((read_adapter_info(published).sdpo or {})["strength"]))
+        except (OSError, SafetensorError, AdapterError, KeyError, TypeError, ValueError):
             continue
     return None
 

@@ -5,7 +5,6 @@ another batch split or another number of processes sees the same pairs, timestep
 """
 
 import hashlib
-from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +15,9 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from sdpo_core.config import Noise
 from sdpo_core.models.family import Conditioning, DiffusionModel, Frame
+from sdpo_core.models.noise import initial_noise, own_seed
 from sdpo_core.objective import Sides
 from sdpo_core.preferences.images import decode_image
 from sdpo_core.preferences.records import Candidate, VotedPair
@@ -34,6 +35,13 @@ class Example:
     prompt: str
     winner: Candidate
     loser: Candidate
+    weight: float = 1.0  # of its loss; a vote has 1
+    files: tuple[Path, Path] | None = None  # the winner's and the loser's image, of what is not in the store
+
+    @property
+    def sides(self) -> tuple[Candidate, Candidate]:
+        """The winner and the loser."""
+        return self.winner, self.loser
 
 
 @dataclass(frozen=True)
@@ -70,7 +78,7 @@ class PairTexts:
 
 @dataclass(frozen=True)
 class PairBatch:
-    """What one (micro-)step is computed on. Winner and loser share prompt, noise, timestep and size.
+    """What one (micro-)step is computed on. Winner and loser share prompt, timestep and size, and mostly the noise.
 
     The pairs of a step may differ in size. Those of a micro-step do not (`split`): only then are `latents` and `noise`
     tensors.
@@ -79,9 +87,10 @@ class PairBatch:
     pair_ids: list[int]
     images: tuple[Sides, ...]  # x_0 of B pairs, (C, h, w) each
     conditioning: PairTexts  # of B pairs
-    noises: tuple[Tensor, ...]  # ε of B pairs, (C, h, w)
+    noises: tuple[Sides, ...]  # ε of B pairs, (C, h, w) each; both sides the same tensor unless it is each image's own
     timesteps: Tensor  # (B,) int64
     unconditional: Tensor  # (B,) bool: the prompt was dropped, so the conditioning is the empty prompt's
+    weights: Tensor  # (B,) how much each pair's loss counts; 1 for a vote
     kept: Tensor | None = None  # (B, 2) int64, with a noise bank: the pair's index, and which of its draws this is
 
     @property
@@ -90,9 +99,12 @@ class PairBatch:
         return Sides(*(torch.stack(side) for side in zip(*self.images, strict=True)))
 
     @property
-    def noise(self) -> Tensor:
-        """ε, (B, C, h, w)."""
-        return torch.stack(self.noises)
+    def noise(self) -> Sides:
+        """ε, (B, C, h, w) each; one tensor for both sides where all pairs share theirs."""
+        winner = torch.stack([noise.winner for noise in self.noises])
+        if all(noise.winner is noise.loser for noise in self.noises):
+            return Sides(winner, winner)
+        return Sides(winner, torch.stack([noise.loser for noise in self.noises]))
 
     def pick(self, rows: Tensor | slice) -> Self:
         """The rows at the given indices, (M,) int64, or of the slice."""
@@ -104,12 +116,13 @@ class PairBatch:
             tuple(self.noises[i] for i in places),
             self.timesteps[rows],
             self.unconditional[rows],
+            self.weights[rows],
             None if self.kept is None else self.kept[rows],
         )
 
     def rows_by_size(self, at_most: int) -> list[Tensor]:
         """The rows of each micro-batch, (M,) int64 on the CPU: of pairs of one size, up to `at_most` together."""
-        return [torch.tensor(rows) for rows in alike([noise.shape for noise in self.noises], at_most)]
+        return [torch.tensor(rows) for rows in alike([noise.winner.shape for noise in self.noises], at_most)]
 
     def split(self, at_most: int) -> list[Self]:
         """Micro-batches of pairs of one size, up to `at_most` together."""
@@ -137,6 +150,13 @@ class EncodedPairs:
     images: tuple[Sides, ...]  # x_0 of N pairs, (C, h, w) each; h and w are the pair's own
     conditioning: PairTexts  # of N pairs
     timesteps: int  # T, the length of the model's schedule
+    # Per pair the seeds of the noise that made its two images; None, or no entries at all: both get fresh noise.
+    own_seeds: tuple[tuple[int, int] | None, ...] = ()
+
+    @property
+    def weights(self) -> Tensor:
+        """How much each pair's loss counts, (N,) float32."""
+        return torch.tensor([example.weight for example in self.examples], device=self.conditioning.device)
 
     def __len__(self) -> int:
         return len(self.examples)
@@ -149,6 +169,7 @@ class EncodedPairs:
             tuple(self.images[i] for i in indices),
             self.conditioning.pick(pick),
             self.timesteps,
+            tuple(self.own_seeds[i] for i in indices) if self.own_seeds else (),
         )
 
     def largest(self) -> "EncodedPairs":
@@ -170,7 +191,8 @@ class EncodedPairs:
 
         Rows follow the slots, but pairs of one size lie side by side: splitting the batch keeps their order.
         Timesteps are uniform and stratified: each of `pairs` equal parts of the schedule is drawn from once. With a
-        `noise_bank` of K every pair goes round K fixed draws, one in each of K equal parts of the schedule.
+        `noise_bank` of K every pair goes round K fixed draws, one in each of K equal parts of the schedule. A pair with
+        `own_seeds` is noised with those in place of what is drawn; all else stays as drawn.
         """
         strata = torch.randperm(pairs, generator=generator(seed, "strata", step)).tolist()
         drawn: list[tuple[int, int, _Draw, float]] = []  # pair, which of its kept draws, draw, t/T
@@ -192,11 +214,21 @@ class EncodedPairs:
             [self.examples[pair].pair_id for pair, *_ in drawn],
             tuple(self.images[pair] for pair, *_ in drawn),
             self.conditioning.pick(pick).drop(dropped),
-            tuple(draw.noise.to(device) for *_, draw, _ in drawn),
+            tuple(self._noises(pair, draw.noise) for pair, _, draw, _ in drawn),
             torch.tensor([int(part * self.timesteps) for *_, part in drawn], device=device),
             dropped,
+            self.weights[pick],
             None if noise_bank is None else torch.tensor([[pair, kept] for pair, kept, *_ in drawn], device=device),
         )
+
+    def _noises(self, pair: int, fresh: Tensor) -> Sides:
+        """ε of both sides on the device: `fresh`, (C, h, w), shared, or what made each image."""
+        device = self.conditioning.device
+        own = self.own_seeds[pair] if self.own_seeds else None
+        if own is None:
+            shared = fresh.to(device)
+            return Sides(shared, shared)
+        return Sides(*(initial_noise(seed, fresh.shape).to(device) for seed in own))
 
     def _place(self, position: int, seed: int) -> tuple[int, int]:
         """(epoch, pair) at `position` of the endless sequence of shuffled epochs."""
@@ -225,16 +257,22 @@ def generator(*key: int | str) -> torch.Generator:
 def encode_pairs(
     model: DiffusionModel,
     store: Store,
-    pairs: Sequence[VotedPair],
+    pairs: Sequence[VotedPair | Example],
     sizes: Sequence[tuple[int, int]],
     clip_skip: int | None = None,
+    *,
+    noise: Noise = "fresh",
 ) -> EncodedPairs:
-    """Orient `pairs` and encode their prompts and their images, each pair's brought to its size (width, height)."""
-    examples = tuple(orient(pair) for pair in pairs)
+    """Orient `pairs` and encode their prompts and their images, each pair's brought to its size (width, height).
+
+    With `noise` "own" the pairs whose images were both made by known noise (`own_seed`) are noised with it.
+    """
+    examples = tuple(pair if isinstance(pair, Example) else orient(pair) for pair in pairs)
     row = {prompt: i for i, prompt in enumerate(sorted({example.prompt for example in examples} | {""}))}
     prompts = tuple(model.encode_prompts([prompt], clip_skip).to(torch.device("cpu")) for prompt in row)
-    winners = _encode_images(model, [store.image_path(example.winner) for example in examples], sizes)
-    losers = _encode_images(model, [store.image_path(example.loser) for example in examples], sizes)
+    files = [one.files or (store.image_path(one.winner), store.image_path(one.loser)) for one in examples]
+    winners = _encode_images(model, [winner for winner, _ in files], sizes)
+    losers = _encode_images(model, [loser for _, loser in files], sizes)
     ids = [model.frame(prompts[0], encoded.frames).time_ids for encoded in (winners, losers)]
     time_ids = Sides(*(side for side in ids if side is not None)) if None not in ids else None
     rows = torch.tensor([row[example.prompt] for example in examples])
@@ -243,6 +281,29 @@ def encode_pairs(
         tuple(Sides(*both) for both in zip(winners.latents, losers.latents, strict=True)),
         PairTexts(prompts, rows, time_ids, model.device),
         len(model.alphas_cumprod),
+        _own_seeds(model, examples, sizes) if noise == "own" else (),
+    )
+
+
+def _own_seeds(
+    model: DiffusionModel, examples: Sequence[Example], sizes: Sequence[tuple[int, int]]
+) -> tuple[tuple[int, int] | None, ...]:
+    """The two seeds of each pair; None for a pair of which one is not known."""
+    found = [
+        (own_seed(model, example.winner, size), own_seed(model, example.loser, size))
+        for example, size in zip(examples, sizes, strict=True)
+    ]
+    return tuple(None if winner is None or loser is None else (winner, loser) for winner, loser in found)
+
+
+def own_noise_sentence(pairs: EncodedPairs) -> str:
+    """How many pairs, of those that should train with their own noise, do not, for a person; empty when all do."""
+    fresh = pairs.own_seeds.count(None)
+    if not fresh:
+        return ""
+    return (
+        f"{fresh} of {len(pairs)} pairs train{'s' if fresh == 1 else ''} with fresh noise: what noise made an image is "
+        "known only where this model drew it in the studio and it trains at the size it was drawn at."
     )
 
 
@@ -288,10 +349,3 @@ def _pixels(image: Image.Image) -> Tensor:
 
 def _fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return image if image.size == size else ImageOps.fit(image, size, Image.Resampling.LANCZOS)
-
-
-def commonest_clip_skip(pairs: Sequence[VotedPair]) -> int | None:
-    """The `clip_skip` that most images were made with; None when no recipe says."""
-    recipes = [c.recipe for voted in pairs for c in (voted.pair.left, voted.pair.right) if c.recipe]
-    counted = Counter(recipe.clip_skip for recipe in recipes if recipe.clip_skip)
-    return counted.most_common(1)[0][0] if counted else None

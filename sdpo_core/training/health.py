@@ -5,8 +5,9 @@ worse. The winner error relative to the reference is the sign of damage, so it i
 """
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -27,6 +28,13 @@ _MOST_IMAGES = 16
 _MOST_POSITIONS = 2 * 128 * 128  # of latents
 
 
+class Movement(NamedTuple):
+    """How far the adapter has moved the network from the reference, on winners that training never sees."""
+
+    drift: float  # x: relative rise of the winner error
+    displacement: float  # D: mean ‖ε_θ − ε_ref‖² over the reference's mean error
+
+
 @dataclass(frozen=True)
 class Bank:
     """M = pairs × draws fixed (t, ε) draws, with the reference's errors on them.
@@ -37,6 +45,7 @@ class Bank:
     draws: PairBatch  # M rows
     pair_index: Tensor  # (M,) int64: which pair of the bank a draw belongs to
     reference: Sides  # ℓ^ref, (M,) each
+    start: tuple[Tensor, ...]  # what the reference predicts of the first `DRIFT_DRAWS` winners, (C, h, w) each
     timesteps: int  # T
 
     @classmethod
@@ -65,29 +74,44 @@ class Bank:
         g = generator(seed, "bank", "draws")
         within = torch.rand(n * k, generator=g)
         timesteps = ((stratum + within) / k * pairs.timesteps).long().clamp_(max=pairs.timesteps - 1)
-        noises = [torch.randn(pairs.images[i].winner.shape, generator=g) for i in index.tolist()]
         device = model.device
+        # Fresh and shared whatever the training draws: what is measured does not depend on a setting.
+        noises = [torch.randn(pairs.images[i].winner.shape, generator=g).to(device) for i in index.tolist()]
         at = index.to(device)
         draws = PairBatch(
             [pairs.examples[i].pair_id for i in index.tolist()],
             tuple(pairs.images[i] for i in index.tolist()),
             pairs.conditioning.pick(at),
-            tuple(noise.to(device) for noise in noises),
+            tuple(Sides(noise, noise) for noise in noises),
             timesteps.to(device),
             torch.zeros(n * k, dtype=torch.bool, device=device),
+            torch.ones(n * k, device=device),
         )
+        first = draws.pick(slice(DRIFT_DRAWS))
         with lora.reference():
             reference = _errors(model, draws)
-        return cls(draws, index, reference, pairs.timesteps)
+            start = {
+                int(row): one for rows, seen, _ in _passes(model, first, 0) for row, one in zip(rows, seen, strict=True)
+            }
+        return cls(draws, index, reference, tuple(start[row] for row in sorted(start)), pairs.timesteps)
 
-    def drift(self, model: DiffusionModel) -> float:
-        """x: relative rise of the winner error over the reference, on the first `DRIFT_DRAWS` draws."""
+    def movement(self, model: DiffusionModel) -> Movement:
+        """Where the network is now, on the first `DRIFT_DRAWS` draws."""
         part = self.draws.pick(slice(DRIFT_DRAWS))
         reference = self.reference.winner[: len(part.pair_ids)]
-        return _relative(_side_error(model, part, 0) - reference, reference)
+        error, moved = torch.zeros_like(reference), torch.zeros_like(reference)
+        for rows, now, e in _passes(model, part, 0):
+            error[rows] = mean_square(e)
+            moved[rows] = mean_square(now - torch.stack([self.start[row] for row in rows.tolist()]))
+        return Movement(_relative(error - reference, reference), _relative(moved, reference))
+
+    def winner_error(self, model: DiffusionModel) -> tuple[float, float]:
+        """The winner error relative to the reference's on the whole bank, and its standard error."""
+        rise = _side_error(model, self.draws, 0) - self.reference.winner
+        return _relative(rise, self.reference.winner), self._standard_error(rise)
 
     def check(self, model: DiffusionModel, config: TrainConfig, beta: float) -> dict[str, Any]:
-        """All of the bank as a metrics row: relative errors, ±1 SE, per band of t, and the gate.
+        """All of the bank as a metrics row: relative errors, ±1 SE, per band of t, and the gate (`config.gate`).
 
         `beta` is the β of now. The loss is left out for those that need predictions.
         """
@@ -97,16 +121,17 @@ class Bank:
         loss: dict[str, float] = {}
         if config.loss not in NEED_PREDICTIONS:
             loss["loss"] = float(LOSSES[config.loss](Terms(u, now), **own_options(config)).mean())
-        winner_error = _relative(rise.winner, reference.winner)
+        winner_error, deviation = _relative(rise.winner, reference.winner), self._standard_error(rise.winner)
+        judged = winner_error + (2 * deviation if config.gate == "upper" else 0)
         return {
             "winner_error": winner_error,
-            "winner_error_se": self._standard_error(rise.winner),
+            "winner_error_se": deviation,
             "loser_error": _relative(rise.loser, reference.loser),
             "bands": self._bands(rise.winner),
             "margin": float(u.mean()),
             "accuracy": float((u > 0).float().mean()),
             **loss,
-            "healthy": winner_error <= (config.drift_budget or DEFAULT_BUDGET),
+            "healthy": judged <= (config.drift_budget or DEFAULT_BUDGET),
         }
 
     def _bands(self, rise: Tensor) -> list[dict[str, float]]:
@@ -150,15 +175,18 @@ def _errors(model: DiffusionModel, draws: PairBatch) -> Sides:
     return Sides(_side_error(model, draws, 0), _side_error(model, draws, 1))
 
 
-@torch.no_grad()
 def _side_error(model: DiffusionModel, draws: PairBatch, side: int) -> Tensor:
     """ℓ of the winners (0) or the losers (1), (M,)."""
-    parts: list[Tensor] = []
-    largest = max(noise[0].numel() for noise in draws.noises)
-    grouped = draws.rows_by_size(min(_MOST_IMAGES, max(1, _MOST_POSITIONS // largest)))
-    for rows in grouped:
+    rows, errors = zip(*((rows, mean_square(e)) for rows, _, e in _passes(model, draws, side)), strict=True)
+    return torch.cat(errors)[torch.cat(rows).argsort()]
+
+
+@torch.no_grad()
+def _passes(model: DiffusionModel, draws: PairBatch, side: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Over the winners (0) or the losers (1): some rows at a time, their predictions and residuals, (m, C, h, w)."""
+    largest = max(noise.winner[0].numel() for noise in draws.noises)
+    for rows in draws.rows_by_size(min(_MOST_IMAGES, max(1, _MOST_POSITIONS // largest))):
         batch = draws.pick(rows)
         noised, targets = noise_sides(model, batch)
-        prediction = model.predict(noised[side], batch.timesteps, batch.conditioning[side])
-        parts.append(mean_square(widen(prediction) - widen(targets[side])))
-    return torch.cat(parts)[torch.cat(grouped).argsort()]
+        prediction = widen(model.predict(noised[side], batch.timesteps, batch.conditioning[side]))
+        yield rows, prediction, prediction - widen(targets[side])

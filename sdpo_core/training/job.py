@@ -1,57 +1,50 @@
 """The training job, which surrounds the loop: data in; metrics, previews, checkpoints and one adapter out."""
 
-import hashlib
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
 import torch
 
-from sdpo_core.atomic import replacing, write_bytes, write_json
-from sdpo_core.config import TrainConfig, steps_for_pairs
+from sdpo_core.atomic import replacing, write_json
+from sdpo_core.config import TrainConfig
 from sdpo_core.errors import ConfigError, RunError
 from sdpo_core.files.model_info import inspect_model
 from sdpo_core.generation import build_recipe, sample
-from sdpo_core.models.adapter import ADAPTER_MODE, prove_adapter
 from sdpo_core.models.checkpointing import checkpoint_activations
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.models.registry import load_configured
-from sdpo_core.preferences.adapters import free_path
-from sdpo_core.preferences.pairs import training_pairs
-from sdpo_core.preferences.records import AdapterUse, Fit
+from sdpo_core.preferences.records import AdapterUse
 from sdpo_core.preferences.store import Store
-from sdpo_core.training.buckets import pair_sizes, sizes_sentence
 from sdpo_core.training.checkpoint import (
-    ADAPTER,
-    best_checkpoint,
     deciding,
     load_checkpoint,
     read_numbers,
     save_checkpoint,
 )
-from sdpo_core.training.dataset import EncodedPairs, commonest_clip_skip, encode_pairs
-from sdpo_core.training.health import DEFAULT_BUDGET, Bank, bank_pairs
-from sdpo_core.training.preflight import PREFLIGHT, cheaper_way, choose_way, free_memory
+from sdpo_core.training.dataset import EncodedPairs
+from sdpo_core.training.health import DEFAULT_BUDGET, Bank
+from sdpo_core.training.material import encode, freeze
+from sdpo_core.training.multiply import Multiplied, multiply
+from sdpo_core.training.preflight import PREFLIGHT, cheaper_way, choose_way, free_memory, used_memory
 from sdpo_core.training.processes import AgreedOutOfMemory, Processes, is_out_of_memory
+from sdpo_core.training.publish import Publisher
 from sdpo_core.training.reference import NoiseBank
-from sdpo_core.training.rounds import Start, continued_sha256, keep_start, read_start
+from sdpo_core.training.rounds import Start, keep_start, read_start
 from sdpo_core.training.run_data import (
     RunData,
-    freeze_data,
     library_versions,
-    load_data,
     require_data,
     write_provenance,
 )
-from sdpo_core.training.runs import Reporter, RunFolder
+from sdpo_core.training.runs import Reporter, RunFolder, Stopped
 from sdpo_core.training.train import Progress, make_optimizer, train
 from sdpo_core.wording import change
 
 PREVIEW_SEED = 700_000
+_STOPPED_EARLY = "You stopped it before another step was made. It can be resumed."
 _MODEL_NAME_CHARS = 60  # in the name of an adapter that nobody named
 _NO_MEMORY = (
     "The memory of {device} ran out, and there is no cheaper way left. Nothing is lost: the run can be resumed from "
@@ -76,18 +69,12 @@ def run_train(config: TrainConfig, run: RunFolder, workspace: Path, reporter: Re
     with Store(workspace) as store:
         info = inspect_model(config.model, config.prediction_type)
         if together.first:
-            data = load_data(run)
-            if data is None:
-                voted = training_pairs(store, info.sha256, config.pairs_from, continued_sha256(store, config))
-                reporter.say(0, voted.sentence(), force=True)
-                data = freeze_data(run, voted, config)
-            steps, skip = config.steps or steps_for_pairs(len(data.train)), commonest_clip_skip(data.train)
-            config = config.model_copy(update={"steps": steps, "clip_skip": config.clip_skip or skip})
-            run.write_config(config.model_dump(mode="json"))
+            freeze(config, run, store, info, reporter)
         together.wait()  # until the first has written them
         data, config = require_data(run), TrainConfig.parse(run.config())
-        assert config.steps is not None
-        reporter.total = config.steps
+        steps = config.steps
+        assert steps is not None  # written by the first
+        reporter.total = steps
         reporter.say(0, f"Loading {info.name}…", force=True)
         model = load_configured(config, device=str(together.device) if together.device else None)
         if together.first:
@@ -96,16 +83,15 @@ def run_train(config: TrainConfig, run: RunFolder, workspace: Path, reporter: Re
         if start:
             config = config.model_copy(update={"rank": start.rank, "lora_alpha": start.alpha})
             reporter.say(0, f"Going on with {config.continue_from}. {start.note}".strip(), force=True)
-        sizes = pair_sizes(data.train, config, model.info.native_size_px, model.multiple_px)
-        held_out = [data.held_out[i] for i in bank_pairs(len(data.held_out), config.seed)]  # no others are looked at
-        held_out_sizes = pair_sizes(held_out, config, model.info.native_size_px, model.multiple_px)
-        told = sizes_sentence([*sizes, *held_out_sizes])
-        reporter.say(0, f"Encoding {len(sizes) + len(held_out_sizes)} pairs: {told}…", force=True)
-        pairs = encode_pairs(model, store, data.train, sizes, config.clip_skip)
-        seen, of = pairs, None
-        if held_out:
-            seen, of = encode_pairs(model, store, held_out, held_out_sizes, config.clip_skip), len(data.held_out)
-        bank = Bank.make(model, lora, seen, draws_per_pair=config.bank_draws_per_pair, seed=config.seed, of=of)
+        try:
+            extra = _multiplied(config, run, store, model, data, reporter, lora, start, together)
+        except Stopped:
+            run.answer("stop")
+            reporter.say(0, _STOPPED_EARLY, state="stopped", force=True)
+            return
+        reporter.total = steps
+        reporter.say(0, extra.sentence, force=True)
+        pairs, bank = encode(config, store, model, lora, data, extra.examples, reporter)
         noise_bank = None
         if config.noise_bank:
             numbers = torch.promote_types(model.dtype, torch.float32)
@@ -117,7 +103,7 @@ def run_train(config: TrainConfig, run: RunFolder, workspace: Path, reporter: Re
             run.write_config(config.model_dump(mode="json"))
             write_json(run.path / PREFLIGHT, found.content())
         reporter.say(0, found.sentence(), force=True)
-        job = _Job(config, run, store, reporter, model, lora, start, data, bank, noise_bank, together)
+        job = _Job(config, run, store, reporter, model, lora, start, data, bank, noise_bank, extra, together)
         job.go_and_retry_once(pairs)
 
 
@@ -133,6 +119,7 @@ class _Job:
     data: RunData
     bank: Bank
     noise_bank: NoiseBank | None
+    learned: Multiplied
     together: Processes
 
     def go_and_retry_once(self, pairs: EncodedPairs) -> None:
@@ -210,7 +197,7 @@ class _Job:
 
     def _after_step(self, row: dict[str, Any], optimizer: torch.optim.Optimizer, progress: Progress) -> str:
         """Write down what a step gave and do what was asked for; returns why the run should stop, if it should."""
-        self.run.append_metrics({**row, **_memory()})
+        self.run.append_metrics({**row, **used_memory()})
         self.reporter.say(progress.step, self._where(progress))
         total, why_stopped = self.reporter.total, ""
         stop = self.reporter.stop_requested()
@@ -232,8 +219,7 @@ class _Job:
     def _end_untrained(self, progress: Progress) -> None:
         """End a run that was stopped while it was loading."""
         self.run.answer("stop")
-        message = "You stopped it before another step was made. It can be resumed."
-        self.reporter.say(progress.step, message, state="stopped", force=True)
+        self.reporter.say(progress.step, _STOPPED_EARLY, state="stopped", force=True)
 
     def _where(self, progress: Progress) -> str:
         return f"Step {progress.step} of {self.reporter.total}; winner error {change(progress.drift)} on unseen draws."
@@ -253,7 +239,7 @@ class _Job:
             health,
             noise_bank=self.noise_bank,
             info=self.model.info,
-            sdpo=self._header(progress, health),
+            sdpo=self._header(progress.step, health),
             title=self._name(),
         )
         self._previews(progress.step)
@@ -269,7 +255,7 @@ class _Job:
             return "It stopped by itself: the winner error was over twice the budget at two checks in a row."
         return ""
 
-    def _header(self, progress: Progress, health: Mapping[str, Any]) -> dict[str, Any]:
+    def _header(self, step: int, health: Mapping[str, Any]) -> dict[str, Any]:
         """What the adapter file says about itself. Never a prompt."""
         chosen = (
             "loss",
@@ -278,15 +264,19 @@ class _Job:
             "drift_budget",
             "beta",
             "learning_rate",
+            "rate",
+            "displacement",
+            "gate",
             "caption_dropout",
             "hold_unconditional",
+            "noise",
             "pairs_from",
             "seed",
         )
         return {
             "objective": "Diffusion-SDPO (safeguarded DPO, arXiv 2511.03317)",
             "run": self.run.id,
-            "step": progress.step,
+            "step": step,
             "pairs": len(self.data.train),
             "held_out_pairs": len(self.data.held_out),
             "winner_error": health["winner_error"],
@@ -310,7 +300,7 @@ class _Job:
                 self.model,
                 self.config,
                 prompt=prompt,
-                negative="",
+                negative=self.config.negative or "",
                 seed=PREVIEW_SEED + i,
                 batch=1,
                 adapters=(use,) if step or self.start else (),
@@ -321,46 +311,26 @@ class _Job:
         self.model.release_encoders()
 
     def _publish(self, why_stopped: str, progress: Progress) -> None:
-        """Put the best checkpoint's adapter where the person finds it, and end the run."""
-        best = best_checkpoint(self._checks(progress))
-        assert best is not None  # the loop's last act is a checkpoint
-        health = read_numbers(best)["health"]
-        adapter = (best / ADAPTER).read_bytes()
-        write_bytes(self.run.adapter_path, adapter, mode=ADAPTER_MODE)
-        proof = prove_adapter(best / ADAPTER, self.model)
-        self._published(adapter, read_numbers(best)["step"], Fit(modules=proof.modules, matched=proof.matched))
-        stopped = progress.step < self.reporter.total
-        message = " ".join(
-            part
-            for part in (
-                why_stopped,
-                f"Kept step {read_numbers(best)['step']}:",
-                _health_sentence(health),
-                proof.sentence(),
-                self.start.note if self.start else "",
-            )
-            if part
+        """Put the adapter that is kept where the person finds it, and end the run."""
+        self.reporter.say(progress.step, "Finding the strength that stays inside the budget…", force=True)
+        publisher = Publisher(
+            config=self.config,
+            run=self.run,
+            store=self.store,
+            model=self.model,
+            lora=self.lora,
+            bank=self.bank,
+            learned=self.learned,
+            title=self._name(),
         )
+        kept = publisher.choose(self._checks(progress), progress.beta(self.config))
+        header = {**self._header(kept.step, kept.health), "strength": kept.strength}
+        fits = publisher.publish(kept, header)
+        note = self.start.note if self.start else ""
+        message = " ".join(part for part in (why_stopped, kept.sentence(), fits, note) if part)
+        stopped = progress.step < self.reporter.total
         self.run.answer("stop")
         self.reporter.say(progress.step, message, state="stopped" if stopped else "done", force=True)
-
-    def _published(self, adapter: bytes, step: int, fit: Fit) -> None:
-        """Write and record the adapter where the person finds it, unless this run published the same before."""
-        sha256 = hashlib.sha256(adapter).hexdigest()
-        known = self.store.adapters()
-        for record in known:
-            path = self.store.workspace / record.path
-            if (record.run_id, record.sha256) == (self.run.id, sha256) and path.is_file():
-                return
-        path = free_path(self.store.workspace / "adapters", self._name(), [record.name for record in known])
-        write_bytes(path, adapter, mode=ADAPTER_MODE)
-        previews = self.run.previews().get(step)
-        if previews:
-            write_bytes(path.with_suffix(".png"), previews[0].read_bytes())
-        base_sha256 = self.model.info.sha256
-        self.store.add_adapter(
-            name=path.stem, path=path, sha256=sha256, base_sha256=base_sha256, run_id=self.run.id, fit=fit
-        )
 
 
 def _unnamed(model: str, run: RunFolder) -> str:
@@ -368,13 +338,23 @@ def _unnamed(model: str, run: RunFolder) -> str:
     return f"{model[:_MODEL_NAME_CHARS]}-{run.began_at.astimezone():%Y-%m-%d}"
 
 
-def _health_sentence(health: Mapping[str, Any]) -> str:
-    where = "held-out pairs" if health["held_out"] else "unseen draws of the training pairs (too few to hold any out)"
-    error = f"the winner error on {where} is {change(health['winner_error'], 2 * health['winner_error_se'])}"
-    budget = f"the budget of {100 * health['budget']:.0f} %"
-    if health["healthy"]:
-        return f"{error}, inside {budget}."
-    return f"{error}, outside {budget}: no checkpoint was healthy, so look at it closely."
+def _multiplied(
+    config: TrainConfig,
+    run: RunFolder,
+    store: Store,
+    model: DiffusionModel,
+    data: RunData,
+    reporter: Reporter,
+    lora: Lora,
+    start: Start | None,
+    together: Processes,
+) -> Multiplied:
+    """What the run learns from besides its votes. The first process draws and labels; all of them read it."""
+    drawing = (lora, AdapterUse(sha256=start.sha256)) if start else None
+    if together.first:
+        multiply(config, run, store, model, data, reporter, drawing)
+    together.wait()
+    return multiply(config, run, store, model, data, reporter, drawing)
 
 
 def _make_lora(
@@ -389,10 +369,3 @@ def _make_lora(
     together.wait()  # until the first has written it
     start = read_start(run)
     return start.lora(model), start
-
-
-def _memory() -> dict[str, float]:
-    used = {"rss_mib": psutil.Process().memory_info().rss / 2**20}
-    if torch.cuda.is_available():
-        used["cuda_mib"] = torch.cuda.max_memory_allocated() / 2**20
-    return {name: round(value, 1) for name, value in used.items() if math.isfinite(value)}

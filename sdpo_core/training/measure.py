@@ -10,10 +10,10 @@ from sdpo_core.files.model_info import inspect_model
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.models.registry import load_configured
-from sdpo_core.preferences.pairs import split_held_out, training_pairs
+from sdpo_core.preferences.pairs import commonest_clip_skip, split_held_out, training_pairs
 from sdpo_core.preferences.store import Store
 from sdpo_core.training.buckets import pair_sizes
-from sdpo_core.training.dataset import commonest_clip_skip, encode_pairs
+from sdpo_core.training.dataset import encode_pairs
 from sdpo_core.training.preflight import PREFLIGHT, choose_way
 from sdpo_core.training.processes import Processes
 from sdpo_core.training.rounds import continued_sha256, keep_start, read_start
@@ -44,7 +44,8 @@ def run_measure(config: TrainConfig, run: RunFolder, workspace: Path, reporter: 
         areas = [width * height for width, height in sizes]
         few = sorted(range(len(train)), key=lambda i: -areas[i])[: config.pairs_per_micro_step or config.pairs_per_step]
         reporter.say(1, "Encoding the largest pairs…", force=True)
-        pairs = encode_pairs(model, store, [train[i] for i in few], [sizes[i] for i in few], skip)
+        few_pairs, few_sizes = [train[i] for i in few], [sizes[i] for i in few]
+        pairs = encode_pairs(model, store, few_pairs, few_sizes, skip, noise=config.noise)
         model.release_encoders()
         reporter.say(2, "Trying one step…", force=True)
         if reporter.stop_requested():

@@ -4,6 +4,7 @@ From the fastest way to the one that needs least memory; each gives the same gra
 """
 
 import gc
+import math
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -127,6 +128,14 @@ def free_memory(device: torch.device) -> None:
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
+
+
+def used_memory() -> dict[str, float]:
+    """MiB for a row of metrics: this process's main memory, and the most that was taken on a CUDA card."""
+    used = {"rss_mib": psutil.Process().memory_info().rss / 2**20}
+    if torch.cuda.is_available():
+        used["cuda_mib"] = torch.cuda.max_memory_allocated() / 2**20
+    return {name: round(value, 1) for name, value in used.items() if math.isfinite(value)}
 
 
 def _dry_step(

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from sdpo_core.atomic import write_bytes
 from sdpo_core.config import TrainConfig
+from sdpo_core.earlier_demos import AN_EARLIER_DEMO, is_earlier_demo
 from sdpo_core.errors import AdapterError, RunError
 from sdpo_core.files.adapter_info import read_adapter_info
 from sdpo_core.files.hashing import sha256_file
@@ -84,6 +85,11 @@ def _find(store: Store, path: Path, model: DiffusionModel) -> Start:
     for record in store.adapters():
         if record.sha256 != sha256:
             continue
+        if record.base_sha256 != model.info.sha256 and is_earlier_demo(record.base_sha256):
+            raise AdapterError(
+                f"{path.name} was trained on {AN_EARLIER_DEMO}, so it can't be continued on {model.info.name}. Start a "
+                "new adapter: leave continue_from empty."
+            )
         if record.base_sha256 != model.info.sha256:
             raise AdapterError(
                 f"{path.name} was trained on another model than {model.info.name}, so it can't be continued on it. "

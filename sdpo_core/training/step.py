@@ -68,11 +68,11 @@ def own_options(config: TrainConfig) -> dict[str, Any]:
 
 
 def noise_sides(model: DiffusionModel, batch: PairBatch) -> tuple[Sides, Sides]:
-    """Noised inputs and regression targets of both sides, (B, C, h, w) each: shared ε and t, so shared noising."""
+    """Noised inputs and regression targets of both sides, (B, C, h, w) each: shared t, and shared or own ε."""
     abar = model.alphas_cumprod[batch.timesteps]  # (B,)
-    latents, noise = batch.latents, batch.noise
-    noised = Sides(*(add_noise(x0, noise, abar) for x0 in latents))
-    targets = Sides(*(target(x0, noise, abar, model.prediction_type) for x0 in latents))
+    sides = list(zip(batch.latents, batch.noise, strict=True))
+    noised = Sides(*(add_noise(x0, noise, abar) for x0, noise in sides))
+    targets = Sides(*(target(x0, noise, abar, model.prediction_type) for x0, noise in sides))
     return noised, targets
 
 
@@ -130,7 +130,9 @@ class _Passes:
             objective = loss
             if self.config.hold_unconditional:
                 objective = torch.where(batch.unconditional, self._hold_weight * mean_square(shift), loss)
-            cotangents = torch.autograd.grad(objective.sum() * self.weight, cut, materialize_grads=True)
+            cotangents = torch.autograd.grad(
+                (objective * batch.weights).sum() * self.weight, cut, materialize_grads=True
+            )
             parts = torch.autograd.grad(prediction, parameters, torch.cat(cotangents).to(prediction.dtype))
         for total, side, sign in zip(gradients, (0, 1), (1, -1), strict=True):
             total.add_(flat([part[side] for part in parts]).to(total), alpha=sign)
@@ -156,7 +158,7 @@ class _Passes:
             value = widen(prediction.detach())
             residuals.append(value - widen(targets[side]))
             towards = value - reference.winner if hold else residuals[side]
-            cotangent = (2 * self.weight / value.numel()) * towards
+            cotangent = (2 * self.weight * float(one.weights) / value.numel()) * towards
             parts.append(flat(torch.autograd.grad(prediction, self.lora.parameters, cotangent.to(prediction.dtype))))
             del prediction  # and its graph
         e = Sides(*residuals)

@@ -16,13 +16,15 @@ from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.objective import Sides
 from sdpo_core.training.dataset import EncodedPairs, PairBatch
-from sdpo_core.training.health import Bank
+from sdpo_core.training.health import Bank, Movement
 from sdpo_core.training.processes import Processes
 from sdpo_core.training.reference import NoiseBank
 from sdpo_core.training.step import PairNumbers, SideGradients, assign, restrain, side_gradients
 
 DRIFT_EVERY_STEPS = 10
 _MAX_NORM = 1.0
+_GROWTH = 1.1  # q in √D = c·(Σ rate)^q: above 1, because B·A grows with both its factors
+_LARGEST_CHANGE = 3.0  # of the peak rate from one look to the next
 _TYPICAL_MARGIN = 1.4  # |u| that `beta: auto` keeps: σ(−1.4) = .2
 _FIRST_BETA = 2000.0
 _BETA_RANGE = (100.0, 20_000.0)
@@ -35,7 +37,10 @@ class Progress:
 
     step: int = 0
     drift: float = 0.0  # held-out winner error relative to the reference, when last measured
+    displacement: float = 0.0  # how far the predictions have moved from the reference's, when last measured
     scaler: dict[str, float] = field(default_factory=dict)  # of fp16's loss scale; empty in other precisions
+    peak: float = 0.0  # peak learning rate that holds now; 0 before the first step
+    path: float = 0.0  # sum of the learning rates of all steps so far
     gap: float = 2 * _TYPICAL_MARGIN / _FIRST_BETA  # running mean of |Δ|, the pairs' difference of errors: u = −(β/2)·Δ
 
     def beta(self, config: TrainConfig) -> float:
@@ -66,10 +71,29 @@ def make_optimizer(lora: Lora, config: TrainConfig) -> torch.optim.Optimizer:
     return bitsandbytes.optim.AdamW8bit(lora.parameters, **settings)
 
 
-def learning_rate(step: int, total: int, config: TrainConfig) -> float:
-    """Rate of `step` (from 0) of `total`: a linear warm-up times a linear decay to 0, which averages the last noise."""
+def schedule(step: int, total: int, config: TrainConfig) -> float:
+    """Share of the peak rate at `step` (from 0) of `total`: linear warm-up times linear decay to 0.
+
+    The decay averages the last noise.
+    """
     warm = min(1.0, (step + 1) / config.warmup_steps) if config.warmup_steps else 1.0
-    return config.learning_rate * warm * (1 - step / total)
+    return warm * (1 - step / total)
+
+
+def next_peak(progress: Progress, total: int, config: TrainConfig) -> float:
+    """The peak learning rate from `progress.step` on.
+
+    With `rate = "auto"` it is the one with which the run would end at the displacement D* that `displacement` asks
+    for. What AdamW moves grows with the rates that were spent, S = Σ rate, as √D = c·S^q: the last look gives c, and
+    so the S at the end and the peak that spends the rest of it. Never more than `_LARGEST_CHANGE`-fold at once.
+    """
+    peak = progress.peak or config.learning_rate
+    if config.rate == "fixed" or progress.displacement <= 0:
+        return peak
+    left = sum(schedule(step, total, config) for step in range(progress.step, total))
+    whole = progress.path * (config.displacement / progress.displacement) ** (0.5 / _GROWTH)
+    wanted = (whole - progress.path) / left
+    return min(max(wanted, peak / _LARGEST_CHANGE), peak * _LARGEST_CHANGE)
 
 
 def train(
@@ -96,12 +120,14 @@ def train(
     scaler = _loss_scaler(model, progress)
     for parameter in lora.parameters:
         together.spread(parameter.data)
+    progress.peak = progress.peak or config.learning_rate  # a checkpoint from before it was kept has none
     while progress.step < total:
         began = time.perf_counter()
         if progress.step % DRIFT_EVERY_STEPS == 0:
             with together.all_or_none():
-                drift = bank.drift(model) if together.first else 0.0
-            progress.drift = together.agree(drift)
+                moved = bank.movement(model) if together.first else Movement(0.0, 0.0)
+            progress.drift, progress.displacement = (together.agree(number) for number in moved)
+            progress.peak = next_peak(progress, total, config)
         batch = pairs.batch(
             progress.step,
             pairs=config.pairs_per_step,
@@ -130,15 +156,17 @@ def train(
         gradient, factor = restrain(gradients, progress.drift, config)
         _refuse_nonfinite(seen, gradient, batch.pair_ids, progress.step, scaler)
         assign(gradient, lora.parameters)
-        rate = learning_rate(progress.step, total, config)
+        rate = progress.peak * schedule(progress.step, total, config)
         norm = _step(optimizer, scaler, lora, rate)
         progress.scaler = scaler.state_dict()
         progress.see(seen.margin, beta)
+        progress.path += rate
         progress.step += 1
         numbers = {
             **_summary(seen, gradients, loss_scale),
             "loser_scale": factor if config.safeguard == "lora" else float(seen.scale.mean()),
             "drift": progress.drift,
+            "displacement": progress.displacement,
             "beta": beta,
             "gradient_norm": float(norm),
             "learning_rate": rate,

@@ -64,8 +64,9 @@ def test_a_step_is_the_same_whoever_computes_its_slots(mixed: EncodedPairs) -> N
             strict=True,
         ):
             assert found[pair][:2] == (t, dropped)
-            assert torch.equal(found[pair][2], noise)
-            assert noise.shape == image.winner.shape == (4, *SHAPES[pair - 1])
+            assert torch.equal(found[pair][2].winner, noise.winner)
+            assert noise.winner is noise.loser
+            assert noise.winner.shape == image.winner.shape == (4, *SHAPES[pair - 1])
 
 
 def test_a_split_keeps_one_size_together_and_the_order_of_the_rows(mixed: EncodedPairs) -> None:
@@ -74,7 +75,7 @@ def test_a_split_keeps_one_size_together_and_the_order_of_the_rows(mixed: Encode
     assert sorted(len(part.pair_ids) for part in parts) == [1, 1, 2, 2]
     assert [pair for part in parts for pair in part.pair_ids] == batch.pair_ids
     for part in parts:
-        assert part.latents.winner.shape == part.noise.shape == (len(part.pair_ids), *part.images[0].loser.shape)
+        assert part.latents.winner.shape == part.noise.winner.shape == (len(part.pair_ids), *part.images[0].loser.shape)
     with pytest.raises(RuntimeError, match="equal size"):
         _ = batch.latents
 
@@ -126,10 +127,10 @@ def test_the_health_bank_keeps_its_order(model: DiffusionModel, trained_lora: Lo
         for row in range(len(draws.pair_ids)):
             one = draws.pick(slice(row, row + 1))
             abar = model.alphas_cumprod[one.timesteps]
-            noised = abar.sqrt() * one.latents[side] + (1 - abar).sqrt() * one.noise
+            noised = abar.sqrt() * one.latents[side] + (1 - abar).sqrt() * one.noise[side]
             with torch.no_grad():
                 prediction = model.predict(noised, one.timesteps, one.conditioning[side])
-            found.append((prediction - one.noise).square().mean())
+            found.append((prediction - one.noise[side]).square().mean())
         return torch.stack(found)
 
     on = Sides(errors(0), errors(1))
@@ -149,7 +150,11 @@ def test_the_health_bank_keeps_its_order(model: DiffusionModel, trained_lora: Lo
     assert len(first) == 6
     assert min(first.values()) >= 6  # of 10: the draws on which the drift is measured come from every pair, and size
     drift = float(on.winner[:DRIFT_DRAWS].sum() / off.winner[:DRIFT_DRAWS].sum() - 1)
-    assert bank.drift(model) == pytest.approx(drift, abs=ROUNDING)
+    moved = bank.movement(model)
+    assert moved.drift == pytest.approx(drift, abs=ROUNDING)
+    with trained_lora.off():
+        assert bank.movement(model) == (pytest.approx(0, abs=ROUNDING), 0)
+    assert moved.displacement > 0
 
 
 def test_the_dry_step_takes_the_largest_pairs(

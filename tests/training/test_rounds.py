@@ -34,6 +34,7 @@ from tests.tiny_model import build_tiny_pipeline
 QUICK: dict[str, Any] = {
     "rank": 2, "lora_alpha": 6.0, "steps": 3, "checkpoint_every_steps": 2, "pairs_per_step": 2, "preview_prompts": 1,
     "size_px": 64, "sampling_steps": 1, "bank_draws_per_pair": 2, "learning_rate": 0.05, "warmup_steps": 0,
+    "rate": "fixed", "final_strength": "trained",
 }  # fmt: skip
 
 

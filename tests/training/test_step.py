@@ -1,7 +1,8 @@
 """The algorithm box against autograd through one joint loss, and the guarantees it states."""
 
 import math
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -150,7 +151,9 @@ def test_a_noise_bank_goes_round_its_draws(pairs: EncodedPairs) -> None:
     for step in range(2 * draws):
         batch = pairs.batch(step, pairs=n, seed=3, caption_dropout=0.0, noise_bank=draws)
         assert batch.kept is not None
-        for (pair, kept), t, noise in zip(batch.kept.tolist(), batch.timesteps.tolist(), batch.noise, strict=True):
+        for (pair, kept), t, noise in zip(
+            batch.kept.tolist(), batch.timesteps.tolist(), batch.noise.winner, strict=True
+        ):
             met.setdefault(pair, []).append((kept, t, float(noise.sum())))
     for visits in met.values():
         for turn in (visits[:draws], visits[draws:]):
@@ -189,6 +192,21 @@ def test_at_step_0_the_margin_is_0_and_the_loss_log_2(tiny_folder: Any, pairs: E
     assert_close(seen.loss, torch.full((4,), math.log(2), dtype=seen.loss.dtype), rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("memory", ["joint", "split"])
+def test_a_pair_counts_by_its_weight(
+    model: DiffusionModel, trained_lora: Lora, pairs: EncodedPairs, memory: Literal["joint", "split"]
+) -> None:
+    config = TrainConfig(beta=20.0, memory=memory, hold_unconditional=4.0)
+    batch = pairs.batch(0, pairs=4, seed=0, caption_dropout=0.5)
+    assert 0 < int(batch.unconditional.sum()) < 4
+    alone = [side_gradients(model, trained_lora, [one], config, beta=20.0)[0] for one in batch.split(1)]
+    weights = torch.tensor([1.0, 0.0, 0.5, 2.0])
+    found, _ = side_gradients(model, trained_lora, [replace(batch, weights=weights)], config, beta=20.0)
+    for side in (0, 1):
+        expected = sum(float(weight) * one[side] for weight, one in zip(weights, alone, strict=True)) / 4
+        assert_close(found[side], expected, rtol=1e-4, atol=1e-6 * float(found.winner.norm()))
+
+
 def test_the_safeguard_lora_keeps_its_condition_on_real_gradients(
     model: DiffusionModel, trained_lora: Lora, pairs: EncodedPairs
 ) -> None:
@@ -221,9 +239,11 @@ def test_sides_share_noise_timestep_and_dropped_captions(model: DiffusionModel, 
     batch = pairs.batch(3, pairs=64, seed=7, caption_dropout=0.5)
     noised, targets = noise_sides(model, batch)
     abar = model.alphas_cumprod[batch.timesteps].view(-1, 1, 1, 1)
+    assert all(noise.winner is noise.loser for noise in batch.noises)
+    shared = batch.noise.winner
     for x, x0, goal in zip(noised, batch.latents, targets, strict=True):
-        assert_close(x, abar.sqrt() * x0 + (1 - abar).sqrt() * batch.noise)
-        assert_close(goal, batch.noise)
+        assert_close(x, abar.sqrt() * x0 + (1 - abar).sqrt() * shared)
+        assert_close(goal, shared)
     dropped = (batch.conditioning[0].context == pairs.conditioning.prompts[0].context).all(2).all(1)
     assert dropped.tolist() == batch.unconditional.tolist()
     assert 16 < int(dropped.sum()) < 48
@@ -244,7 +264,7 @@ def test_each_part_of_the_schedule_is_drawn_from_once_a_step(pairs: EncodedPairs
 def test_a_batch_is_a_function_of_seed_step_and_slot(pairs: EncodedPairs) -> None:
     def flat(step: int, seed: int = 7) -> list[Tensor]:
         batch = pairs.batch(step, pairs=4, seed=seed, caption_dropout=0.1)
-        return [*batch.latents, batch.conditioning[0].context, batch.noise, batch.timesteps]
+        return [*batch.latents, batch.conditioning[0].context, batch.noise.winner, batch.timesteps]
 
     for a, b in zip(flat(3), flat(3), strict=True):
         assert_close(a, b, rtol=0, atol=0)

@@ -19,9 +19,11 @@ from sdpo_core.training.dataset import EncodedPairs, generator
 from sdpo_core.training.health import MAX_BANK_PAIRS, Bank, bank_pairs
 from sdpo_core.training.reference import NoiseBank
 from sdpo_core.training.runs import RunFolder
-from sdpo_core.training.train import Progress, learning_rate, make_optimizer, train
+from sdpo_core.training.train import DRIFT_EVERY_STEPS, Progress, make_optimizer, next_peak, schedule, train
 
-CONFIG = TrainConfig(rank=4, lora_alpha=4, steps=12, pairs_per_step=3, beta=200.0, learning_rate=1e-3, seed=3)
+CONFIG = TrainConfig(
+    rank=4, lora_alpha=4, steps=12, pairs_per_step=3, beta=200.0, learning_rate=1e-3, rate="fixed", seed=3
+)
 
 
 def make_bank(model: DiffusionModel, lora: Lora, pairs: EncodedPairs) -> Bank:
@@ -140,9 +142,9 @@ def test_the_bank_by_hand(model: DiffusionModel, trained_lora: Lora, pairs: Enco
     def errors(x0: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
             found = model.predict(
-                abar.sqrt() * x0 + (1 - abar).sqrt() * draws.noise, draws.timesteps, draws.conditioning[0]
+                abar.sqrt() * x0 + (1 - abar).sqrt() * draws.noise.winner, draws.timesteps, draws.conditioning[0]
             )
-        return (found - draws.noise).square().mean((1, 2, 3))
+        return (found - draws.noise.winner).square().mean((1, 2, 3))
 
     on = Sides(*map(errors, draws.latents))
     with trained_lora.off():
@@ -160,8 +162,8 @@ def test_the_bank_by_hand(model: DiffusionModel, trained_lora: Lora, pairs: Enco
 
 def test_the_bank_never_shows_training_draws(model: DiffusionModel, lora: Lora, pairs: EncodedPairs) -> None:
     bank = make_bank(model, lora, pairs)
-    seen = torch.cat([pairs.batch(step, pairs=3, seed=0, caption_dropout=0.0).noise for step in range(50)])
-    distances = torch.cdist(bank.draws.noise.flatten(1), seen.flatten(1))
+    seen = torch.cat([pairs.batch(step, pairs=3, seed=0, caption_dropout=0.0).noise.winner for step in range(50)])
+    distances = torch.cdist(bank.draws.noise.winner.flatten(1), seen.flatten(1))
     assert float(distances.min()) > 1.0
 
 
@@ -250,11 +252,51 @@ def test_half_precision_learns_what_full_precision_learns(tiny_folder: Path, pai
     assert float(torch.nn.functional.cosine_similarity(*ups, dim=0)) > 0.9
 
 
-def test_the_learning_rate_by_hand() -> None:
-    config = TrainConfig(learning_rate=1.0, warmup_steps=10)
-    rates = [learning_rate(step, 100, config) for step in (0, 4, 9, 50, 99)]
-    assert rates == pytest.approx([0.1, 0.5 * 0.96, 0.91, 0.5, 0.01])
-    assert learning_rate(0, 100, TrainConfig(learning_rate=1.0, warmup_steps=0)) == 1.0
+def test_the_gate_by_hand(model: DiffusionModel, trained_lora: Lora, pairs: EncodedPairs) -> None:
+    """A budget between the estimate and its upper end, and one above both."""
+    bank = make_bank(model, trained_lora, pairs)
+    error, deviation = bank.winner_error(model)
+    assert deviation > 0
+    for budget, gate, healthy in (
+        (error + deviation, "upper", False),
+        (error + deviation, "estimate", True),
+        (error + 3 * deviation, "upper", True),
+        (error - deviation / 2, "estimate", False),
+    ):
+        config = CONFIG.model_copy(update={"drift_budget": budget, "gate": gate})
+        assert bank.check(model, config, 200.0)["healthy"] is healthy
+
+
+def test_the_schedule_by_hand() -> None:
+    config = TrainConfig(warmup_steps=10)
+    shares = [schedule(step, 100, config) for step in (0, 4, 9, 50, 99)]
+    assert shares == pytest.approx([0.1, 0.5 * 0.96, 0.91, 0.5, 0.01])
+    assert schedule(0, 100, TrainConfig(warmup_steps=0)) == 1.0
+
+
+def test_a_fixed_rate_stays() -> None:
+    config = TrainConfig(rate="fixed", learning_rate=1e-3)
+    assert next_peak(Progress(step=10, displacement=0.5, path=1e-2), 100, config) == 1e-3
+    assert next_peak(Progress(step=10, displacement=0.5, path=1e-2, peak=4e-3), 100, config) == 4e-3
+
+
+@pytest.mark.parametrize("start", [2.5e-4, 1e-3, 4e-3], ids=["too low", "right", "too high"])
+@pytest.mark.parametrize("growth", [0.7, 1.1, 1.5])
+def test_the_run_finds_its_own_rate(start: float, growth: float) -> None:
+    """Wherever it starts, it ends near the displacement that was asked for, also where √D grows otherwise than assumed.
+
+    The network here moves so that a peak of 1e-3 is right.
+    """
+    total, config = 140, TrainConfig(rate="auto", learning_rate=start, displacement=0.02)
+    whole = 1e-3 * sum(schedule(step, total, config) for step in range(total))
+    progress = Progress()
+    for step in range(total):
+        progress.step = step
+        if step % DRIFT_EVERY_STEPS == 0:
+            progress.displacement = 0.02 * (progress.path / whole) ** (2 * growth)
+            progress.peak = next_peak(progress, total, config)
+        progress.path += progress.peak * schedule(step, total, config)
+    assert 0.02 * (progress.path / whole) ** (2 * growth) == pytest.approx(0.02, rel=0.15)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,60 @@
+"""What a run trains on and is measured on: the frozen votes, labelled pairs, and the bank of held-out votes."""
+
+from collections.abc import Sequence
+
+from sdpo_core.config import TrainConfig, steps_for_pairs
+from sdpo_core.files.model_info import ModelInfo
+from sdpo_core.models.family import DiffusionModel
+from sdpo_core.models.lora import Lora
+from sdpo_core.preferences.pairs import commonest_clip_skip, most_common_negative, training_pairs
+from sdpo_core.preferences.store import Store
+from sdpo_core.training.buckets import pair_sizes, sizes_sentence
+from sdpo_core.training.dataset import EncodedPairs, Example, encode_pairs, own_noise_sentence
+from sdpo_core.training.health import Bank, bank_pairs
+from sdpo_core.training.rounds import continued_sha256
+from sdpo_core.training.run_data import RunData, freeze_data, keep_base, load_data
+from sdpo_core.training.runs import Reporter, RunFolder
+
+
+def freeze(config: TrainConfig, run: RunFolder, store: Store, info: ModelInfo, reporter: Reporter) -> None:
+    """Write down what the run trains on and the settings that follow from it, once.
+
+    Raises `DataError` where there are no votes to train on, `RunError` for a run that was begun on another model.
+    """
+    data = load_data(run)
+    keep_base(run, info, data)
+    if data is None:
+        voted = training_pairs(store, info.sha256, config.pairs_from, continued_sha256(store, config))
+        reporter.say(0, voted.sentence(), force=True)
+        data = freeze_data(run, voted, config)
+        if config.negative is None:  # a run that began before it could be set goes on without one
+            config = config.model_copy(update={"negative": most_common_negative(data.train)})
+    steps, skip = config.steps or steps_for_pairs(len(data.train)), commonest_clip_skip(data.train)
+    config = config.model_copy(update={"steps": steps, "clip_skip": config.clip_skip or skip})
+    run.write_config(config.model_dump(mode="json"))
+
+
+def encode(
+    config: TrainConfig,
+    store: Store,
+    model: DiffusionModel,
+    lora: Lora,
+    data: RunData,
+    labelled: Sequence[Example],
+    reporter: Reporter,
+) -> tuple[EncodedPairs, Bank]:
+    """What is trained on, votes before labelled pairs, and the bank of held-out votes that health is measured on."""
+    train_on = [*data.train, *labelled]
+    sizes = pair_sizes(train_on, config, model.info.native_size_px, model.multiple_px)
+    held_out = [data.held_out[i] for i in bank_pairs(len(data.held_out), config.seed)]  # no others are looked at
+    held_out_sizes = pair_sizes(held_out, config, model.info.native_size_px, model.multiple_px)
+    told = sizes_sentence([*sizes, *held_out_sizes])
+    reporter.say(0, f"Encoding {len(sizes) + len(held_out_sizes)} pairs: {told}…", force=True)
+    pairs = encode_pairs(model, store, train_on, sizes, config.clip_skip, noise=config.noise)
+    if fresh := own_noise_sentence(pairs):
+        reporter.say(0, fresh, force=True)
+    seen, of = pairs.subset(range(len(data.train))), None  # of few votes none are held out; a label is no vote
+    if held_out:
+        seen, of = encode_pairs(model, store, held_out, held_out_sizes, config.clip_skip), len(data.held_out)
+    draws = config.bank_draws_per_pair
+    return pairs, Bank.make(model, lora, seen, draws_per_pair=draws, seed=config.seed, of=of)

@@ -1,0 +1,284 @@
+"""Votes multiplied: further pairs that the model draws itself, labelled by a model of this person's taste.
+
+A vote costs a person seconds, an image only the machine's time. So the run fits a taste model on its votes
+(`sdpo_core.taste`), draws pairs of the person's own prompts, and trains on those too that it is sure of. Labels are no
+votes: they lie in tables and files of the run, and nobody's health is measured on them. Of a blind test nothing is
+drawn: neither its prompts nor its seeds.
+"""
+
+import json
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import cycle, islice
+
+import torch
+
+from sdpo_core.atomic import write_bytes, write_json
+from sdpo_core.config import TrainConfig
+from sdpo_core.errors import RunError
+from sdpo_core.files.hashing import sha256_file
+from sdpo_core.generation import build_recipe, sample, stoppable
+from sdpo_core.models.family import DiffusionModel
+from sdpo_core.models.lora import Lora
+from sdpo_core.preferences.images import encode_png
+from sdpo_core.preferences.labelled import Drawn, LabelledPair, drawn_name
+from sdpo_core.preferences.records import AdapterUse, Candidate, Recipe
+from sdpo_core.preferences.store import Store
+from sdpo_core.taste.comparisons import from_votes
+from sdpo_core.taste.described import ImageFile, ensure_features, files_of
+from sdpo_core.taste.features import layout_of
+from sdpo_core.taste.fit import fit_taste
+from sdpo_core.taste.labels import label_pairs
+from sdpo_core.taste.layout import Vector
+from sdpo_core.taste.model import FILE, TasteModel, load_taste, save_taste
+from sdpo_core.training.dataset import Example, generator
+from sdpo_core.training.run_data import RunData
+from sdpo_core.training.runs import Reporter, RunFolder
+
+DONE = "labels.json"
+"""Written last: what became of the labels, in numbers and a sentence."""
+
+_MOST_PER_VOTE = 2  # pairs drawn for each vote, unless more are asked for
+_MOST_BY_TIME = 20_000  # when only the time is limited
+_FORWARD_PASSES_PER_PAIR_STEP = 8  # two images by policy and reference, and backward for two, which costs twice as much
+_SEEDS = (2**31, 2**32)  # above those that judging and previews begin with
+_ALL = 10**6
+_PASSES_PER_SAMPLER_STEP = 2  # with and without the prompt
+
+
+@dataclass(frozen=True)
+class Multiplied:
+    """What a run learns from besides its votes."""
+
+    taste: TasteModel
+    examples: tuple[Example, ...]  # labelled pairs, oriented
+    drawn: tuple[Drawn, ...]  # all images that were drawn, labelled or not
+    vectors: dict[str, Vector]  # of theirs, by SHA-256
+    sentence: str
+
+
+def pairs_to_draw(config: TrainConfig, votes: int) -> int:
+    """How many pairs a run with so many training votes draws.
+
+    `auto` takes as many as cost no more than the training itself, counted in forward passes of the network, and at
+    most two for each vote.
+    """
+    if config.label_pairs != "auto":
+        return config.label_pairs
+    if config.label_minutes is not None:
+        return _MOST_BY_TIME
+    assert config.steps is not None
+    training = config.steps * config.pairs_per_step * _FORWARD_PASSES_PER_PAIR_STEP
+    pair = 2 * config.sampling_steps * _PASSES_PER_SAMPLER_STEP
+    return min(_MOST_PER_VOTE * votes, training // pair)
+
+
+def multiply(
+    config: TrainConfig,
+    run: RunFolder,
+    store: Store,
+    model: DiffusionModel,
+    data: RunData,
+    reporter: Reporter,
+    start: tuple[Lora, AdapterUse] | None = None,
+) -> Multiplied:
+    """Fit the taste on the run's training votes, draw, label, and keep it all; what is there already is not redone.
+
+    In a second round `start` is the adapter that the pairs were made with, and so are these. Raises `Stopped` when the
+    person stops: a resume draws on.
+    """
+    if (run.path / DONE).is_file():
+        return _read(run, store, model)
+    taste = _fit(run, store, model, data, reporter)
+    wanted = pairs_to_draw(config, len(data.train)) if taste.knows_taste else 0
+    prompts = _prompts(store, data)
+    if not prompts:
+        wanted = 0
+    artist = _Artist(config, run, store, model, reporter, start)
+    drawn = artist.draw(prompts, wanted)
+    labelled = _label(config, run, store, model, taste, drawn)
+    sentence = _sentence(taste, len(drawn) // 2, len(labelled))
+    content = {"sentence": sentence, "drawn_pairs": len(drawn) // 2, "labelled_pairs": len(labelled)}
+    write_json(run.path / DONE, {**content, "taste": taste.facts.model_dump(mode="json")})
+    return _read(run, store, model)
+
+
+def _fit(run: RunFolder, store: Store, model: DiffusionModel, data: RunData, reporter: Reporter) -> TasteModel:
+    """The taste of the training votes: those that are held out shall test the adapter, not teach it."""
+    reporter.say(0, "Looking at your images, to learn what you like…", force=True)
+    images = [image for voted in data.train for image in (voted.pair.left, voted.pair.right)]
+    vectors = ensure_features(store, model, files_of(store, images), stoppable(reporter))
+    votes, _ = from_votes(layout_of(model), data.train, vectors)
+    fitted = fit_taste(votes, model.info.sha256)
+    save_taste(fitted.model, run.path / FILE)
+    return fitted.model
+
+
+def _prompts(store: Store, data: RunData) -> list[str]:
+    """The distinct prompts of the training votes, in their order, without those that a blind test has asked about."""
+    released = {voted.pair.left.prompt for voted in store.judged_pairs()}  # the person lets these train
+    judged = {image.prompt for image in _judged(store)} - released
+    return [prompt for prompt in dict.fromkeys(voted.pair.left.prompt for voted in data.train) if prompt not in judged]
+
+
+def _judged(store: Store) -> list[Candidate]:
+    """All images of blind tests."""
+    return store.candidates(limit=_ALL, purpose="judge")
+
+
+@dataclass(frozen=True)
+class _Artist:
+    """What every drawn image shares."""
+
+    config: TrainConfig
+    run: RunFolder
+    store: Store
+    model: DiffusionModel
+    reporter: Reporter
+    start: tuple[Lora, AdapterUse] | None
+
+    def draw(self, prompts: Sequence[str], wanted: int) -> list[Drawn]:
+        """Both images of each pair, one pair after the other; as many whole pairs as were wanted or time allowed."""
+        there = {one.key: one for one in self.store.labelled.drawn(self.run.id)}
+        minutes = self.config.label_minutes
+        end = math.inf if minutes is None else time.monotonic() + 60 * minutes
+        found: list[Drawn] = []
+        self.reporter.total = wanted
+        for place, recipes in enumerate(islice(self._recipes(prompts), wanted)):
+            known = [there.get(recipe.key()) for recipe in recipes]
+            kept = [one for one in known if one is not None and self._is_intact(one)]
+            if len(kept) < len(recipes):
+                if time.monotonic() > end:
+                    break
+                self.reporter.say(place, f"Drawing pair {place + 1} of {wanted}, to learn more from your votes…")
+                kept = self._draw(recipes)
+            found += kept
+        return found
+
+    def _recipes(self, prompts: Sequence[str]) -> Iterator[list[Recipe]]:
+        """Pair after pair, prompts in turn, at seeds that no blind test has."""
+        taken = {image.recipe.seed for image in _judged(self.store) if image.recipe}
+        for place, prompt in enumerate(cycle(prompts)):
+            g = generator(self.config.seed, "multiply", place)
+            drawn = torch.randint(*_SEEDS, (2 + len(taken),), generator=g).tolist()
+            free = [seed for seed in dict.fromkeys(drawn) if seed not in taken][:2]
+            yield [
+                build_recipe(
+                    self.model,
+                    self.config,
+                    prompt=prompt,
+                    negative=self.config.negative or "",
+                    seed=seed,
+                    batch=2,
+                    adapters=(self.start[1],) if self.start else (),
+                )
+                for seed in free
+            ]
+
+    def _draw(self, recipes: list[Recipe]) -> list[Drawn]:
+        images = sample(
+            self.model, recipes, lora=self.start[0] if self.start else None, on_step=stoppable(self.reporter)
+        )
+        kept: list[Drawn] = []
+        for recipe, image in zip(recipes, images, strict=True):
+            path = self.run.path / drawn_name(recipe.key())
+            write_bytes(path, encode_png(image))
+            kept.append(self.store.labelled.add_drawn(self.run.id, recipe, sha256_file(path)))
+        return kept
+
+    def _is_intact(self, image: Drawn) -> bool:
+        path = self.run.path / image.file
+        return path.is_file() and sha256_file(path) == image.image_sha256
+
+
+def _label(
+    config: TrainConfig, run: RunFolder, store: Store, model: DiffusionModel, taste: TasteModel, drawn: Sequence[Drawn]
+) -> list[LabelledPair]:
+    """Label the surest of the drawn pairs and keep that with the run."""
+    vectors = _vectors(run, store, model, drawn)
+    both = [(one, other) for one, other in zip(drawn[::2], drawn[1::2], strict=True) if _seen(one, other, vectors)]
+    if not both:
+        return []
+    labels = label_pairs(
+        taste,
+        taste.facts.layout.require([vectors[one.image_sha256] for one, _ in both]),
+        taste.facts.layout.require([vectors[other.image_sha256] for _, other in both]),
+        share=config.label_share,
+        threshold=config.label_threshold,
+        weight=config.label_weight,
+    )
+    pairs = [LabelledPair(*both[one.row], one.first_wins, one.probability, one.weight) for one in labels]
+    store.labelled.label(run.id, pairs)
+    return pairs
+
+
+def _seen(one: Drawn, other: Drawn, vectors: dict[str, Vector]) -> bool:
+    return {one.image_sha256, other.image_sha256} <= vectors.keys()
+
+
+def _vectors(run: RunFolder, store: Store, model: DiffusionModel, drawn: Sequence[Drawn]) -> dict[str, Vector]:
+    files = [ImageFile(one.image_sha256, one.prompt, run.path / one.file) for one in drawn]
+    return ensure_features(store, model, files)
+
+
+def _read(run: RunFolder, store: Store, model: DiffusionModel) -> Multiplied:
+    """What an earlier call has left; raises `RunError` when it can't be read, or images are gone."""
+    try:
+        sentence = str(json.loads((run.path / DONE).read_text(encoding="utf-8"))["sentence"])
+    except (OSError, ValueError, KeyError) as error:
+        raise RunError(f"{DONE} of run {run.id} can't be read ({error}). Start a new run.") from error
+    drawn = tuple(store.labelled.drawn(run.id))
+    pairs = store.labelled.labelled(run.id)
+    gone = [one.file for pair in pairs for one in (pair.first, pair.second) if not (run.path / one.file).is_file()]
+    if gone:
+        raise RunError(
+            f"{len(gone)} of the images that run {run.id} drew to learn from are gone, for instance {gone[0]}. Bring "
+            "them back, or start a new run."
+        )
+    return Multiplied(
+        load_taste(run.path / FILE, model.info.sha256),
+        tuple(_example(run, place, pair) for place, pair in enumerate(pairs, start=1)),
+        drawn,
+        _vectors(run, store, model, drawn),
+        sentence,
+    )
+
+
+def _example(run: RunFolder, place: int, pair: LabelledPair) -> Example:
+    """Oriented by the label; its number is negative, so that it is never taken for a person's pair."""
+    winner, loser = (pair.first, pair.second) if pair.first_wins else (pair.second, pair.first)
+    return Example(
+        -place,
+        winner.prompt,
+        _candidate(winner),
+        _candidate(loser),
+        pair.weight,
+        (run.path / winner.file, run.path / loser.file),
+    )
+
+
+def _candidate(image: Drawn) -> Candidate:
+    recipe = image.recipe
+    return Candidate(
+        id=0,
+        key=image.key,
+        prompt=image.prompt,
+        negative=recipe.negative,
+        image_sha256=image.image_sha256,
+        width_px=recipe.width_px,
+        height_px=recipe.height_px,
+        recipe=recipe,
+        created_at=datetime.now(UTC),
+    )
+
+
+def _sentence(taste: TasteModel, drawn: int, labelled: int) -> str:
+    """For the person, at the run's start."""
+    if not taste.knows_taste:
+        return f"{taste.facts.sentence} So the run learns from your votes alone."
+    if not drawn:
+        return f"{taste.facts.sentence} No further pairs were drawn."
+    return f"{taste.facts.sentence} Of {drawn} further pairs it labelled the {labelled} that it was surest of."
