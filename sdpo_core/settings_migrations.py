@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sdpo_core.config import TrainConfig
+from sdpo_core.config import GenerateConfig, GridConfig, JudgeConfig, TrainConfig
 from sdpo_core.errors import ConfigError
 from sdpo_core.settings import Settings
 
@@ -61,7 +61,10 @@ def _go_on_as_begun(written: Written) -> None:
         written.fill("label_threshold", 0.5)
         written.fill("label_weight", 1.0)
         written.fill("noise", "fresh")
+    if issubclass(written.kind, TrainConfig | JudgeConfig):
         written.fill("negative", "")
+    if issubclass(written.kind, GenerateConfig | JudgeConfig | GridConfig):
+        written.fill("unconditional_strength", None)
 
 
 STEPS: tuple[Step, ...] = (_number_the_settings, _go_on_as_begun)

@@ -84,7 +84,8 @@ def test_a_run_of_today_is_left_alone(tmp_path: Path, later: None) -> None:
 
 
 def test_other_jobs_do_not_get_the_fields_of_a_training(later: None) -> None:
-    assert upgraded({"steps": 7}, GenerateConfig, resolved=True, source="x") == {"steps": 7}
+    told = {"steps": 7}
+    assert upgraded(told, GenerateConfig, resolved=True, source="x") == {**told, "unconditional_strength": None}
 
 
 def test_a_queued_run_starts_with_what_it_was_queued_with(
