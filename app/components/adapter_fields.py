@@ -40,7 +40,7 @@ class StrengthSlider:
         """What the slider should show now that `adapter` is chosen, whose recommended strength is given."""
         now = f"{recommended} {adapter}"
         if given[self._followed] == now:
-            return {}
+            return {self._followed: now}  # Gradio takes an empty dictionary for a missing value
         return {self.field: _USUAL if recommended is None else recommended, self._followed: now}
 
 
