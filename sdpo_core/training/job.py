@@ -1,7 +1,8 @@
 """The training job, which surrounds the loop: data in; metrics, previews, checkpoints and one adapter out."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,8 @@ def run_train(config: TrainConfig, run: RunFolder, workspace: Path, reporter: Re
             config = config.model_copy(update={"rank": start.rank, "lora_alpha": start.alpha})
             reporter.say(0, f"Going on with {config.continue_from}. {start.note}".strip(), force=True)
         try:
-            extra = _multiplied(config, run, store, model, data, reporter, lora, start, together)
+            start_use = (lora, AdapterUse(sha256=start.sha256)) if start else None
+            extra = _by_the_first(together, partial(multiply, config, run, store, model, data, reporter, start_use))
         except Stopped:
             run.answer("stop")
             reporter.say(0, _STOPPED_EARLY, state="stopped", force=True)
@@ -338,23 +340,12 @@ def _unnamed(model: str, run: RunFolder) -> str:
     return f"{model[:_MODEL_NAME_CHARS]}-{run.began_at.astimezone():%Y-%m-%d}"
 
 
-def _multiplied(
-    config: TrainConfig,
-    run: RunFolder,
-    store: Store,
-    model: DiffusionModel,
-    data: RunData,
-    reporter: Reporter,
-    lora: Lora,
-    start: Start | None,
-    together: Processes,
-) -> Multiplied:
-    """What the run learns from besides its votes. The first process draws and labels; all of them read it."""
-    drawing = (lora, AdapterUse(sha256=start.sha256)) if start else None
+def _by_the_first(together: Processes, work: Callable[[], Multiplied]) -> Multiplied:
+    """`work`, done by the first process; then all of them read what it left."""
     if together.first:
-        multiply(config, run, store, model, data, reporter, drawing)
+        work()
     together.wait()
-    return multiply(config, run, store, model, data, reporter, drawing)
+    return work()
 
 
 def _make_lora(
