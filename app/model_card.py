@@ -49,7 +49,7 @@ def winner_error(info: AdapterInfo, run: RunFolder | None) -> str:
     if not isinstance(error, int | float):
         return ""
     step = facts.get("step")
-    check = run.health_at(step) if run and isinstance(step, int) else None
+    check = run.health_at(step, float(facts.get("strength", 1.0))) if run and isinstance(step, int) else None
     held_out = bool(facts.get("held_out_pairs"))
     if check is None:
         return text.winner_error(float(error), None, None, held_out=held_out)

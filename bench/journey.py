@@ -37,7 +37,6 @@ from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.registry import load_model
 from sdpo_core.preferences.store import Store
 from sdpo_core.training.health import Bank
-from sdpo_core.training.publish import CALIBRATION
 from sdpo_core.training.runs import RunFolder
 
 SAMPLING = Sampling(model="demo")
@@ -233,16 +232,14 @@ def answer(
 def training_facts(run: RunFolder) -> dict[str, Any]:
     """What the run says about its adapter: the chosen checkpoint, its strength, and its health at that."""
     facts = read_adapter_info(run.adapter_path).sdpo or {}
-    rows, _ = run.read_metrics()
-    health = next(row for row in reversed(rows) if row["kind"] == "health" and row["step"] == facts["step"])
-    calibrated = run.path / CALIBRATION
-    if calibrated.is_file():
-        health = json.loads(calibrated.read_text(encoding="utf-8"))["health"]
+    strength = facts.get("strength", 1.0)
+    health = run.health_at(facts["step"], strength)
+    assert health is not None  # the run has just ended
     told = ("winner_error", "winner_error_se", "held_out", "healthy", "budget")
     return {
         "steps": run.status().step,
         "chosen_step": facts["step"],
-        "strength": facts.get("strength", 1.0),
+        "strength": strength,
         "trained_pairs": facts["pairs"],
         **{name: health[name] for name in told},
     }

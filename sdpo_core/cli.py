@@ -35,10 +35,10 @@ from sdpo_core.commands import (
 from sdpo_core.commands.early import refuse_early
 from sdpo_core.commands.flags import add_settings, any_given, settings_from
 from sdpo_core.commands.output import DONE, EXIT_CODES, FAILED, STOPPED, Output, progress
-from sdpo_core.config import DownloadConfig, GenerateConfig, TrainConfig, repository_root
+from sdpo_core.config import JOBS, DownloadConfig, GenerateConfig, TrainConfig, repository_root
 from sdpo_core.doctor import examine
 from sdpo_core.errors import ConfigError, RunError, SdpoError
-from sdpo_core.training.runs import FINISHED, JOBS, Reporter, RunFolder, Status, Verb
+from sdpo_core.training.runs import FINISHED, Reporter, RunFolder, Status, Verb
 
 _ABOUT = {
     "download": download.ABOUT,

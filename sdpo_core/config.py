@@ -19,6 +19,7 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "fp32", "bf16", "fp16", "fp64"]
 Safeguard = Literal["none", "output", "constant", "lora"]
 Noise = Literal["fresh", "own"]
+Verb = Literal["download", "generate", "import", "measure", "train", "judge", "grid"]
 
 
 class Runtime(Settings):
@@ -357,6 +358,18 @@ class TrainConfig(Sampling):
         if self.pairs_per_micro_step and self.pairs_per_step % self.pairs_per_micro_step:
             raise ValueError("pairs_per_step must be a multiple of pairs_per_micro_step")
         return self
+
+
+JOBS: dict[Verb, type[Settings]] = {
+    "download": DownloadConfig,
+    "generate": GenerateConfig,
+    "import": ImportConfig,
+    "measure": TrainConfig,
+    "train": TrainConfig,
+    "judge": JudgeConfig,
+    "grid": GridConfig,
+}
+"""The settings of every job."""
 
 
 def steps_for_pairs(pairs: int) -> int:

@@ -45,7 +45,7 @@ class StrengthSlider:
 
 
 def where_choice(prefix: str) -> gr.Dropdown:
-    """Where the adapter acts, in words."""
+    """A choice of where the adapter acts."""
     return gr.Dropdown(
         [(words, value) for value, words in text.WHERE.items()],
         value=next(iter(text.WHERE)),
@@ -53,5 +53,5 @@ def where_choice(prefix: str) -> gr.Dropdown:
         info=text.WHERE_INFO,
         elem_id=f"{prefix}-where",
         interactive=True,
-        allow_custom_value=True,  # what arrives may be anything, and is refused in words
+        allow_custom_value=True,  # what arrives may be anything; the settings refuse it with a sentence
     )

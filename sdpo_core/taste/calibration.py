@@ -10,14 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sdpo_core.atomic import write_json
 from sdpo_core.errors import DataError
 from sdpo_core.taste.layout import Vector
 from sdpo_core.taste.model import TasteModel
-from sdpo_core.taste.ridge import Array, sigmoid
+from sdpo_core.taste.ridge import Array
 from sdpo_core.wording import percent, signed_percent
 
 STRONGEST = 2.5
@@ -45,8 +44,8 @@ class Drift(NamedTuple):
 class Effect(NamedTuple):
     """What the taste model predicts for an adapter's images."""
 
-    shift: float  # of the mean score, in standard deviations of the base's scores within a prompt
-    preference: float  # chance that a random adapter image is preferred to a random base image of its prompt
+    shift: float  # of the mean score, in standard deviations of the scores of images drawn without the adapter
+    preference: float  # chance that a random image with the adapter is preferred to a random one without
 
 
 class Measure(Protocol):
@@ -234,32 +233,27 @@ def _why(point: Point, limits: Limits) -> str:
 # ------------------------------------------------------------------------------------------------------------- effect
 
 
-def predicted_effect(
-    model: TasteModel, base: Vector, adapter: Vector, base_prompts: Sequence[str], adapter_prompts: Sequence[str]
-) -> Effect | None:
-    """What the taste model expects of an adapter's images against the base's, (N, D) and (M, D), by their prompts.
+def predicted_effect(model: TasteModel, drawn: Vector, before: Vector, after: Vector) -> Effect | None:
+    """What the taste model expects of an adapter's images.
 
-    Shift and preference are means over the prompts that both have, of which each counts alike. None where the model
-    knows no taste, or no such prompt has two different base images.
+    `before` and `after`, (N, D), are images of the same prompts and seeds without the adapter and with it, so a few
+    suffice; `drawn`, (M, D), are more images without it, whose scores give σ and what is compared at random. None where
+    the model knows no taste, or all drawn images look the same to it.
     """
     if not model.knows_taste:
         return None
-    before, after = _by_prompt(model.score(base), base_prompts), _by_prompt(model.score(adapter), adapter_prompts)
-    shared = [prompt for prompt in before if prompt in after]
-    spreads = [before[prompt].var(ddof=1) for prompt in shared if len(before[prompt]) > 1]
-    spread = math.sqrt(float(np.mean(spreads))) if spreads else 0.0
+    scores = model.score(drawn)
+    spread = float(scores.std(ddof=1)) if len(scores) > 1 else 0.0
     if spread == 0.0:
         return None
-    moved = float(np.mean([after[prompt].mean() - before[prompt].mean() for prompt in shared]))
-    odds = [after[prompt][:, None] - before[prompt][None, :] for prompt in shared]
-    return Effect(moved / spread, float(np.mean([sigmoid(one).mean() for one in odds])))
+    moved = float((model.score(after) - model.score(before)).mean())
+    return Effect(moved / spread, _beats(scores + moved, scores))
 
 
-def _by_prompt(scores: Array, prompts: Sequence[str]) -> dict[str, Array]:
-    if len(scores) != len(prompts):
-        raise ValueError(f"{len(scores)} images have {len(prompts)} prompts; each needs its own")
-    told = np.array(prompts, dtype=object)
-    return {prompt: scores[told == prompt] for prompt in dict.fromkeys(prompts)}
+def _beats(those: Array, others: Array) -> float:
+    """How often one of `those` scores higher than one of `others`; equal scores count half."""
+    differences = those[:, None] - others[None, :]
+    return float((differences > 0).mean() + (differences == 0).mean() / 2)
 
 
 # --------------------------------------------------------------------------------------------------------------- file

@@ -27,9 +27,8 @@ from sdpo_core.preferences.images import encode_png
 from sdpo_core.preferences.labelled import Drawn, LabelledPair, drawn_name
 from sdpo_core.preferences.records import AdapterUse, Candidate, Recipe
 from sdpo_core.preferences.store import Store
-from sdpo_core.taste.comparisons import from_votes
+from sdpo_core.taste.comparisons import read_votes
 from sdpo_core.taste.described import ImageFile, ensure_features, files_of
-from sdpo_core.taste.features import layout_of
 from sdpo_core.taste.fit import fit_taste
 from sdpo_core.taste.labels import label_pairs
 from sdpo_core.taste.layout import Vector
@@ -109,9 +108,9 @@ def multiply(
 def _fit(run: RunFolder, store: Store, model: DiffusionModel, data: RunData, reporter: Reporter) -> TasteModel:
     """The taste of the training votes: those that are held out shall test the adapter, not teach it."""
     reporter.say(0, "Looking at your images, to learn what you like…", force=True)
-    images = [image for voted in data.train for image in (voted.pair.left, voted.pair.right)]
-    vectors = ensure_features(store, model, files_of(store, images), stoppable(reporter))
-    votes, _ = from_votes(layout_of(model), data.train, vectors)
+    images = [image for voted in data.train for image in voted.sides]
+    ensure_features(store, model, files_of(store, images), stoppable(reporter))
+    votes, _ = read_votes(store, model.info.sha256, data.train)
     fitted = fit_taste(votes, model.info.sha256)
     save_taste(fitted.model, run.path / FILE)
     return fitted.model

@@ -19,11 +19,11 @@ from sdpo_core.models.lora import Lora
 from sdpo_core.preferences.adapters import free_path
 from sdpo_core.preferences.records import Fit
 from sdpo_core.preferences.store import Store
-from sdpo_core.taste.calibration import Calibration, Limits, calibrate
+from sdpo_core.taste.calibration import Calibration, Limits, calibrate, write_calibration
 from sdpo_core.training.checkpoint import ADAPTER, PUBLISHED, best_checkpoint, read_lora, read_numbers
 from sdpo_core.training.health import DEFAULT_BUDGET, Bank
 from sdpo_core.training.multiply import Multiplied
-from sdpo_core.training.runs import RunFolder
+from sdpo_core.training.runs import PUBLISHED_HEALTH, RunFolder
 from sdpo_core.training.strength import StrengthMeasure
 from sdpo_core.wording import change
 
@@ -98,11 +98,9 @@ class Publisher:
             file = kept.checkpoint / PUBLISHED
             self.lora.load_state_dict(read_lora(kept.checkpoint, kept.strength))
             save_adapter(file, self.lora, info=self.model.info, sdpo=dict(header), title=self.title)
+            write_json(kept.checkpoint / PUBLISHED_HEALTH, {"strength": kept.strength, "health": dict(kept.health)})
         if kept.calibration is not None:
-            write_json(
-                self.run.path / CALIBRATION,
-                {**kept.calibration.model_dump(mode="json"), "step": kept.step, "health": dict(kept.health)},
-            )
+            write_calibration(kept.calibration, self.run.path / CALIBRATION)
         data = file.read_bytes()
         write_bytes(self.run.adapter_path, data, mode=ADAPTER_MODE)
         proof = prove_adapter(file, self.model)

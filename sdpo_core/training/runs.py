@@ -25,35 +25,18 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sdpo_core.atomic import disk_errors, patiently, write_bytes, write_json
-from sdpo_core.config import (
-    DownloadConfig,
-    GenerateConfig,
-    GridConfig,
-    ImportConfig,
-    JudgeConfig,
-    Settings,
-    TrainConfig,
-)
+from sdpo_core.config import JOBS, Verb
 from sdpo_core.errors import ConfigError, RunError
+from sdpo_core.settings import Settings
 from sdpo_core.settings_migrations import numbered, upgraded
 
 State = Literal["queued", "running", "stopping", "done", "stopped", "failed"]
-Verb = Literal["download", "generate", "import", "measure", "train", "judge", "grid"]
 Signal = Literal["stop", "save-now", "sample-now"]
 FINISHED: frozenset[State] = frozenset({"done", "stopped", "failed"})
 
-JOBS: dict[Verb, type[Settings]] = {
-    "download": DownloadConfig,
-    "generate": GenerateConfig,
-    "import": ImportConfig,
-    "measure": TrainConfig,
-    "train": TrainConfig,
-    "judge": JudgeConfig,
-    "grid": GridConfig,
-}
-"""The settings of every job."""
-
 REPORT_INTERVAL_S = 0.3
+PUBLISHED_HEALTH = "published.json"
+"""In a checkpoint's folder: the strength that was calibrated for it, and the health there."""
 METRICS_DAMAGED = (
     "A line of this run's metrics.jsonl is damaged, so its curves can't be shown. Its adapter is as it was."
 )
@@ -236,10 +219,14 @@ class RunFolder:
         files = {path.name.removeprefix("step-"): path / "adapter.safetensors" for path in self.checkpoints()}
         return {int(step): file for step, file in files.items() if step.isdecimal() and file.is_file()}
 
-    def health_at(self, step: int) -> dict[str, Any] | None:
-        """The health check of the checkpoint after `step`; None when it is gone or can't be read."""
+    def health_at(self, step: int, strength: float = 1.0) -> dict[str, Any] | None:
+        """The health check of the checkpoint after `step`, at its calibrated `strength` where that is not 1.
+
+        None when it is gone or can't be read.
+        """
+        name = "state.json" if strength == 1 else PUBLISHED_HEALTH
         try:
-            health = self._read_json(f"checkpoints/{self.checkpoint_path(step).name}/state.json").get("health")
+            health = self._read_json(f"checkpoints/{self.checkpoint_path(step).name}/{name}").get("health")
         except RunError:
             return None
         return cast("dict[str, Any]", health) if isinstance(health, dict) else None

@@ -11,7 +11,7 @@ from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.preferences.labelled import Drawn
 from sdpo_core.preferences.records import AdapterUse, Recipe
-from sdpo_core.taste.calibration import Drift, Effect
+from sdpo_core.taste.calibration import Drift, Effect, predicted_effect
 from sdpo_core.taste.features import describe
 from sdpo_core.taste.layout import Vector
 from sdpo_core.training.health import Bank
@@ -37,22 +37,11 @@ class StrengthMeasure:
             return Drift(*self.bank.winner_error(self.model))
 
     def effect(self, strength: float) -> Effect | None:
-        """What the taste model predicts of the images, against those that were drawn without this training.
-
-        The shift is in standard deviations of the scores of all drawn images. It compares images of the same prompts
-        and seeds, so that a few suffice; the preference compares each with each.
-        """
+        """What the taste model predicts of the images, against those that were drawn without this training."""
         if not self._probes or not self.learned.taste.knows_taste:
             return None
-        score = self.learned.taste.score
-        everyone = score(np.stack([self.learned.vectors[one.image_sha256] for one in self.learned.drawn]))
-        spread = float(everyone.std(ddof=1))
-        if spread == 0:
-            return None
-        before, after = score(self._before), score(self._after(strength))
-        shift = float((after - before).mean() / spread)
-        moved = everyone + (after - before).mean()
-        return Effect(shift, float((moved[:, None] > everyone[None, :]).mean()))
+        drawn = np.stack([self.learned.vectors[one.image_sha256] for one in self.learned.drawn])
+        return predicted_effect(self.learned.taste, drawn, self._before, self._after(strength))
 
     def diversity(self, strength: float) -> float | None:
         """How far the two images of a prompt differ in the network's features, relative to before: the upper end.

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from app.jobs import Jobs
 from app.waiting import QUEUE, RunQueue
-from sdpo_core.config import TrainConfig
+from sdpo_core.config import JOBS, TrainConfig
 from sdpo_core.models.lora import Lora
 from sdpo_core.models.registry import load_model
 from sdpo_core.preferences.store import Store
@@ -22,7 +22,7 @@ from sdpo_core.training.dataset import encode_pairs
 from sdpo_core.training.health import Bank
 from sdpo_core.training.rounds import keep_start, read_start
 from sdpo_core.training.run_data import load_data
-from sdpo_core.training.runs import JOBS, RunFolder, list_runs
+from sdpo_core.training.runs import RunFolder, list_runs
 from tests.app.helpers import FAKE_JOB, end_processes
 from tests.cli.helpers import sdpo
 from tests.from_70378da.model import tensors_sha256

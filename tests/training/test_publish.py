@@ -53,6 +53,12 @@ def test_the_file_and_the_next_round_have_the_calibrated_strength(tiny_folder: P
     kept = run.checkpoint_path(3)
     assert (kept / "published.safetensors").read_bytes() == run.adapter_path.read_bytes()
 
+    stronger_health, trained_health = run.health_at(3, 2.5), run.health_at(3)
+    assert stronger_health is not None
+    assert trained_health is not None
+    assert stronger_health["winner_error"] == (read_adapter_info(run.adapter_path).sdpo or {})["winner_error"]
+    assert stronger_health["winner_error"] != trained_health["winner_error"]
+
     model = load_model(str(tiny_folder), device="cpu")
     base = prediction(model)
     adapter = load_adapter(run.adapter_path, model)
