@@ -17,6 +17,9 @@ KEEP_WARM_S = 120.0
 AHEAD_WARM_S = 600.0
 """How long one that draws ahead of the votes waits for the next vote."""
 
+CHOSEN_OF = 4
+"""Images of which a telling pair is chosen."""
+
 _MOST_PAIRS = 1000
 _MOST_AHEAD = 200
 _MOST_PROMPTS = 10_000
@@ -28,8 +31,8 @@ _MOST_BYTES = 2**20
 def generate_config(form: Mapping[str, Any], info: ModelInfo, threads: int) -> GenerateConfig:
     """The settings that a form asks for; raises `ConfigError` in words.
 
-    The form holds `prompts` (text, one a line), `pairs`, `ahead` (whether that many are kept waiting instead), and
-    fields of `GenerateConfig`.
+    The form holds `prompts` (text, one a line), `pairs`, `ahead` (whether that many are kept waiting instead),
+    `telling` (whether each pair is chosen of several images), and fields of `GenerateConfig`.
     """
     values = dict(form)
     prompts = checked_prompts(values.pop("prompts", ""))
@@ -37,6 +40,8 @@ def generate_config(form: Mapping[str, Any], info: ModelInfo, threads: int) -> G
         raise ConfigError(text.NO_PROMPTS)
     ahead, pairs = bool(values.pop("ahead", False)), values.pop("pairs", None)
     settings: dict[str, Any] = {"model": info.source, "threads": threads}
+    if values.pop("telling", False):
+        settings |= {"pairing": "telling", "candidates_per_prompt": CHOSEN_OF}
     if ahead:
         waiting = whole(pairs, 1, _MOST_AHEAD, text_generate.AHEAD_RANGE)
         settings |= {"prompts": prompts, "keep_ahead": waiting, "keep_warm_s": AHEAD_WARM_S}

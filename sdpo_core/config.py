@@ -19,6 +19,7 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "fp32", "bf16", "fp16", "fp64"]
 Safeguard = Literal["none", "output", "constant", "lora"]
 Noise = Literal["fresh", "own"]
+Pairing = Literal["neighbours", "telling"]
 Verb = Literal["download", "generate", "import", "measure", "train", "judge", "grid"]
 
 
@@ -87,7 +88,11 @@ class GenerateConfig(AdapterSampling, ComfySettings):
     negative: str = ""
     """Negative prompt shared by all."""
     candidates_per_prompt: int = Field(default=2, ge=2, le=16)
-    """Images per prompt; neighbours become pairs (2 images: 1 pair)."""
+    """Images per prompt, of which `pairing` makes pairs."""
+    pairing: Pairing = "neighbours"
+    """Which of a prompt's images become pairs: all `neighbours` (2 images: 1 pair), or the one pair that is the most
+    `telling`: once your votes let your taste be known, the two images whose comparison would say most about it, and
+    for a quarter of the prompts two by chance. Before that, two images are drawn."""
     seed: int | None = Field(default=None, ge=0, lt=2**32)
     """Seed of the first image; the others follow by one. Unset draws fresh seeds."""
     keep_ahead: int | None = Field(default=None, ge=1, le=200)
@@ -104,6 +109,10 @@ class GenerateConfig(AdapterSampling, ComfySettings):
     def _check_that_there_is_something_to_do(self) -> Self:
         if not self.prompts and (self.keep_ahead or not self.keep_warm_s):
             raise ValueError("there is nothing to generate: prompts is empty. Give at least one prompt")
+        if self.pairing == "telling" and self.candidates_per_prompt == 2:
+            raise ValueError("pairing 'telling' chooses two of more images, and candidates_per_prompt is 2; give 4")
+        if self.pairing == "telling" and self.comfy:
+            raise ValueError("pairing 'telling' needs the model itself, which a ComfyUI keeps; take 'neighbours'")
         return self
 
 

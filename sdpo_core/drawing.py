@@ -17,9 +17,10 @@ from sdpo_core.models.attach import LoadedAdapter, attach_adapter, find_adapter_
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.registry import load_configured
 from sdpo_core.preferences.prompt_text import parse_prompt, prompt_note
-from sdpo_core.preferences.records import AdapterUse, Candidate, Recipe
+from sdpo_core.preferences.records import AdapterUse, Candidate, ChosenBy, Recipe
 from sdpo_core.preferences.store import Store
 from sdpo_core.preferences.wildcards import Wordings
+from sdpo_core.taste.asking import Asking
 from sdpo_core.taste.described import ensure_features, files_of
 from sdpo_core.taste.layout import FEATURES
 from sdpo_core.training.runs import Reporter, RunFolder
@@ -39,7 +40,8 @@ def run_generate(config: GenerateConfig, run: RunFolder, workspace: Path, report
     started = time.time()
     reporter.say(0, "Loading the model…", force=True)
     with Store(workspace) as store:
-        job = _Job(run, store, reporter, load_configured(config))
+        model = load_configured(config)
+        job = _Job(run, store, reporter, model, Asking(store, model.info.sha256))
         try:
             stays = job.keep_ahead(config, started) if config.keep_ahead else job.make(config)
             if config.keep_warm_s and stays:
@@ -59,6 +61,7 @@ class _Job:
     store: Store
     reporter: Reporter
     model: DiffusionModel
+    asking: Asking
     step: int = 0  # sampler steps so far, a batch counting once
     made: list[int] = field(default_factory=list)  # ids of the pairs, in the order of making
     note: str = ""  # what the person should know: notation without effect, an adapter of another base
@@ -74,7 +77,7 @@ class _Job:
         """
         prompts = Wordings(asked_seed(config))
         worded = [prompts.next(prompt) for prompt in config.prompts]
-        self.reporter.total = self.step + len(worded) * _steps(config)
+        self.reporter.total = self.step + len(worded) * self._steps(config)
         notes = [prompt_note([*worded, config.negative], tags_act=True)]
         for i, prompt in enumerate(worded):
             self._make_one(config, prompt, i, notes)
@@ -92,7 +95,7 @@ class _Job:
                 return more
             prompt = prompts.next(listed)
             notes[:1] = [prompt_note([prompt, config.negative], tags_act=True)]
-            self.reporter.total = self.step + max(1, wanted.missing) * _steps(config)
+            self.reporter.total = self.step + max(1, wanted.missing) * self._steps(config)
             self._make_one(config, prompt, i, notes)
         raise AssertionError("the prompts are never at their end")
 
@@ -100,15 +103,30 @@ class _Job:
         """The images and pairs of the `index`-th prompt; what a person should know is added to `notes`."""
         notes.append(self._prepare(config, prompt))
         self.note = " ".join(note for note in dict.fromkeys([*notes, self.blind]) if note)
-        neighbour: Candidate | None = None
+        drawn: list[Candidate] = []
         for recipes in self._batches(config, prompt, index):
-            batch: list[Candidate] = []
-            for candidate in self._draw(recipes, f"Drawing “{prompt}”. {self.note}".strip()):
-                if neighbour:
-                    self.made.append(self.store.add_pair(neighbour.id, candidate.id, run_id=self.run.id).id)
-                neighbour = candidate
-                batch.append(candidate)
+            batch = self._draw(recipes, f"Drawing “{prompt}”. {self.note}".strip())
+            if config.pairing == "neighbours":
+                for one, other in itertools.pairwise([*drawn[-1:], *batch]):
+                    self._offer(one, other)
             self._describe(batch)
+            drawn += batch
+        if config.pairing == "telling":
+            asked = self.asking.choose(drawn)
+            self._offer(drawn[asked.first], drawn[asked.second], asked.chosen_by)
+
+    def _offer(self, one: Candidate, other: Candidate, chosen_by: ChosenBy = "chance") -> None:
+        """Two images to choose between."""
+        self.made.append(self.store.add_pair(one.id, other.id, run_id=self.run.id, chosen_by=chosen_by).id)
+
+    def _count(self, config: GenerateConfig) -> int:
+        """Images of the next prompt: two where there is nothing yet to choose a pair by."""
+        chooses = config.pairing == "telling" and not self.blind and self.asking.taste.knows_taste
+        return config.candidates_per_prompt if chooses or config.pairing == "neighbours" else _BATCH
+
+    def _steps(self, config: GenerateConfig) -> int:
+        """Sampler steps that one listed prompt takes."""
+        return math.ceil(self._count(config) / _BATCH) * config.sampling_steps
 
     def serve(self, config: GenerateConfig, started: float) -> None:
         """Answer requests in `control/` until none came for `keep_warm_s`, or a training run wants the memory.
@@ -190,11 +208,11 @@ class _Job:
 
     def _batches(self, config: GenerateConfig, prompt: str, index: int) -> list[list[Recipe]]:
         """The recipes of the `index`-th prompt's images, in batches of two."""
-        count = config.candidates_per_prompt
+        count = self._count(config)
         sizes = [min(_BATCH, count - start) for start in range(0, count, _BATCH)]
         adapters = (self.adapter.use,) if self.adapter else ()
         sampling = self.adapter.taught(config) if self.adapter else config
-        seeds = iter(_seeds(config, index * count, count))
+        seeds = iter(_seeds(config, index * config.candidates_per_prompt, count))
         return [
             [
                 build_recipe(
@@ -257,11 +275,6 @@ def _requested(config: GenerateConfig, content: dict[str, Any]) -> GenerateConfi
     if not asked.prompts:
         raise ConfigError("There is nothing to generate: the request's prompts are empty. Give at least one prompt.")
     return asked
-
-
-def _steps(config: GenerateConfig) -> int:
-    """Sampler steps that one listed prompt takes."""
-    return math.ceil(config.candidates_per_prompt / _BATCH) * config.sampling_steps
 
 
 def _seeds(config: GenerateConfig, first: int, count: int) -> list[int]:

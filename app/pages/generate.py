@@ -38,6 +38,9 @@ def build(context: Context) -> Page:
                 ahead = gr.Checkbox(
                     label=words.AHEAD_LABEL, info=words.AHEAD_INFO, interactive=True, elem_id="generate-ahead"
                 )
+                telling = gr.Checkbox(
+                    label=words.TELLING_LABEL, info=words.TELLING_INFO, interactive=True, elem_id="generate-telling"
+                )
                 plan = note("generate-plan")
                 model = model_choice.build(context)
                 _with_comfyui(studio)
@@ -62,6 +65,7 @@ def build(context: Context) -> Page:
             "prompts": values[prompts.field],
             "pairs": values[pairs],
             "ahead": values[ahead],
+            "telling": values[telling],
             "model": values[model.field],
         }
         studio.draw(asked)
@@ -90,7 +94,7 @@ def build(context: Context) -> Page:
         field.change(plan_now, counted, [plan], trigger_mode="always_last", **QUIET)
     followed = {adapter, *strength.blocks}
     adapter.input(told(follow), followed, strength.blocks, **QUIET)
-    inputs = {*counted, adapter, model.field, *form.inputs, strength.field, where}
+    inputs = {*counted, telling, adapter, model.field, *form.inputs, strength.field, where}
     start.click(told(generate), inputs, [bar, start], **BUSY)
     return Page(
         outputs=[start, adapter, *strength.blocks, *model.outputs],

@@ -24,7 +24,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "prompts",
         "prompt",
         "negative",
-        "candidates_per_prompt",
+        *("candidates_per_prompt", "pairing"),
         "keep_ahead",
         "pairs_from",
     ),
