@@ -1,13 +1,18 @@
-"""What a training run would take, from what an earlier one with the same shape measured. Nothing is computed here."""
+"""What a training run would take, from what earlier jobs measured or took. Nothing is computed here."""
 
+import contextlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from sdpo_core.config import TrainConfig
 from sdpo_core.errors import RunError
-from sdpo_core.training.runs import list_runs
+from sdpo_core.preferences.store import Store
+from sdpo_core.taste.fit import FEWEST_VOTES
+from sdpo_core.taste.labels import LABELS, pairs_to_draw
+from sdpo_core.training.runs import RunFolder, list_runs
 
 PREFLIGHT = "preflight.json"  # as `sdpo_core.training.preflight` writes it, which loads torch
 
@@ -17,6 +22,8 @@ _SHAPE = (
     *("pairs_per_step", "pairs_per_micro_step", "threads"),
 )
 """Settings that memory and pace depend on."""
+
+_DRAWN_LOOKED_AT = 40  # images, the newest
 
 
 @dataclass(frozen=True)
@@ -52,3 +59,60 @@ def _same_shape(known: dict[str, Any], config: TrainConfig) -> bool:
     ways = all(getattr(config, name) in ("auto", known.get(name)) for name in ("memory", "checkpointing"))
     same = all(known.get(name) == getattr(config, name) for name in _SHAPE)
     return ways and same and bool(known.get("continue_from")) == bool(config.continue_from)
+
+
+def seconds_per_step(runs: list[RunFolder], source: str) -> float | None:
+    """The pace of the newest finished run of a model, its checks and previews shared out; None when there is none.
+
+    What the run drew to learn more from its votes is left out: the next one may draw more or less.
+    """
+    for run in runs:
+        if run.status().state == "done" and run.config().get("model") == source:
+            with contextlib.suppress(RunError):  # damaged numbers; an earlier run may tell the pace
+                rows, _ = run.read_metrics()
+                seconds = [float(row["seconds"]) for row in rows if row["kind"] == "step"]
+                if seconds:
+                    return _elapsed_s(run, sum(seconds)) / len(seconds)
+    return None
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What a run would draw before it trains."""
+
+    pairs: int
+    seconds: float | None  # None: no image of this model tells how long one takes
+
+
+def drawing(store: Store, config: TrainConfig, base_sha256: str, votes: int) -> Drawing:
+    """The further pairs that a run with so many training votes would draw, at the pace of the newest images."""
+    pairs = pairs_to_draw(config, votes) if votes >= FEWEST_VOTES else 0
+    if config.label_pairs == "auto" and config.label_minutes is not None:
+        return Drawing(pairs, 60 * config.label_minutes)
+    pace = _seconds_per_pair(store, base_sha256, config.sampling_steps) if pairs else None
+    return Drawing(pairs, pace and pace * pairs)
+
+
+def _seconds_per_pair(store: Store, base_sha256: str, steps: int) -> float | None:
+    """How long two images of the model take: the middle one of the newest, so that breaks between jobs don't count."""
+    newest = store.candidates(limit=_DRAWN_LOOKED_AT, purpose="train")
+    alike = [one for one in newest if one.recipe and (one.recipe.base_sha256, one.recipe.steps) == (base_sha256, steps)]
+    made = sorted(one.created_at for one in alike)
+    gaps = [(later - earlier).total_seconds() for earlier, later in zip(made, made[2:], strict=False)]
+    return median(gaps) if gaps else None
+
+
+def _elapsed_s(run: RunFolder, stepping_s: float) -> float:
+    """How long a finished run took with its previews and checks; `stepping_s` alone if it was interrupted between."""
+    started, ended = (run.path / name for name in ("provenance.json", "status.json"))
+    if not started.is_file():
+        return stepping_s
+    elapsed_s = ended.stat().st_mtime - started.stat().st_mtime - _drawing_s(run)
+    return elapsed_s if stepping_s <= elapsed_s < 3 * stepping_s + 60 else stepping_s
+
+
+def _drawing_s(run: RunFolder) -> float:
+    try:
+        return float(json.loads((run.path / LABELS).read_text(encoding="utf-8"))["drawing_s"])
+    except (OSError, ValueError, KeyError, TypeError):  # it drew nothing, or was of a version that didn't tell
+        return 0.0

@@ -13,7 +13,7 @@ import psutil
 
 from app import text, text_comfy, text_judge, text_model, text_train
 from app.comfy_draw import ComfyDraw
-from app.estimate import estimate
+from app.estimate import drawing, estimate, seconds_per_step
 from app.finder import ModelFinder
 from app.forms import filled, whole
 from app.generating import checked_prompts, generate_config, starter_prompts
@@ -184,11 +184,14 @@ class Studio:
         split = split_held_out(pairs.usable, config.held_out_fraction, config.seed)
         steps = config.steps or steps_for_pairs(len(split.train))
         found = estimate(self.jobs.root, config)
-        pace = self._seconds_per_step(info) or (found.seconds_per_step if found else None)
-        eta_s = None if pace is None else pace * steps
+        pace = seconds_per_step(self.training_runs(), info.source) or (found.seconds_per_step if found else None)
+        more = drawing(self.store, config.model_copy(update={"steps": steps}), info.sha256, len(split.train))
+        eta_s = None if pace is None else pace * steps + (more.seconds or 0.0)
         if pairs.usable:
             memory = (found.peak_gib, found.total_gib) if found else None
-            sentence = text_train.plan(pairs.sentence(), steps, eta_s, memory)
+            sentence = text_train.plan(pairs.sentence(), steps, pace and pace * steps, memory)
+            if more.pairs:
+                sentence = f"{sentence} {text_train.further_pairs(more.pairs, more.seconds)}"
             if config.continue_from:
                 sentence = f"{text_train.GOES_ON.format(name=config.continue_from)} {sentence}"
             if len(pairs.usable) < WANTED_VOTES:
@@ -260,17 +263,6 @@ class Studio:
 
     def _train_config(self, form: Mapping[str, Any], info: ModelInfo) -> TrainConfig:
         return train_config({**filled(form), "threads": _threads(info)}, info)
-
-    def _seconds_per_step(self, info: ModelInfo) -> float | None:
-        """The pace of the newest finished run of this model; None when there is none."""
-        for run in self.training_runs():
-            if run.status().state == "done" and run.config().get("model") == info.source:
-                with contextlib.suppress(RunError):  # damaged numbers; an earlier run may tell the pace
-                    rows, _ = run.read_metrics()
-                    seconds = [float(row["seconds"]) for row in rows if row["kind"] == "step"]
-                    if seconds:
-                        return _elapsed_s(run, sum(seconds)) / len(seconds)
-        return None
 
     # ------------------------------------------------------------------------------------------------------- judge
 
@@ -361,15 +353,6 @@ class Studio:
         if not 0 <= number < len(previews):
             raise RunError(text.NO_SUCH_PREVIEW)
         return previews[number]
-
-
-def _elapsed_s(run: RunFolder, stepping_s: float) -> float:
-    """How long a finished run took with its previews and checks; `stepping_s` alone if it was interrupted between."""
-    started, ended = (run.path / name for name in ("provenance.json", "status.json"))
-    if not started.is_file():
-        return stepping_s
-    elapsed_s = ended.stat().st_mtime - started.stat().st_mtime
-    return elapsed_s if stepping_s <= elapsed_s < 3 * stepping_s + 60 else stepping_s
 
 
 def _threads(info: ModelInfo) -> int:

@@ -112,3 +112,9 @@ def plan(pairs_sentence: str, steps: int, eta_s: float | None, memory: tuple[flo
     measured = ", as measured with these settings" if memory else " at the pace of your last run" if eta_s else ""
     takes = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if memory else ", ".join(parts)
     return f"{pairs_sentence} Training takes {takes}{measured}."
+
+
+def further_pairs(pairs: int, seconds: float | None) -> str:
+    """What a run does before it trains, to learn more from the votes."""
+    takes = f", which takes {duration(seconds)}" if seconds is not None else ""
+    return f"Before that it draws up to {pairs:,} further pairs{takes}, and learns from those whose choice it can tell."

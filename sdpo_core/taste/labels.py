@@ -8,14 +8,23 @@ from typing import Literal
 
 import numpy as np
 
+from sdpo_core.config import TrainConfig
 from sdpo_core.errors import DataError
 from sdpo_core.taste.layout import Vector
 from sdpo_core.taste.model import TasteModel
+
+LABELS = "labels.json"
+"""In a run's folder, written last: what became of its labels, in numbers and a sentence."""
 
 SURER_HALF = 0.5
 """Share of the drawn pairs that is labelled unless something else is asked for."""
 
 Weighting = Literal["equal", "confidence"]
+
+_MOST_PER_VOTE = 2  # pairs drawn for each vote, unless more are asked for
+_MOST_BY_TIME = 20_000  # when only the time is limited
+_FORWARD_PASSES_PER_PAIR_STEP = 8  # two images by policy and reference, and backward for two, which costs twice as much
+_PASSES_PER_SAMPLER_STEP = 2  # with and without the prompt
 
 
 @dataclass(frozen=True)
@@ -26,6 +35,22 @@ class Label:
     first_wins: bool
     probability: float  # that the person would say so, in (.5, 1]
     weight: float  # how much it counts in training, against a vote's 1
+
+
+def pairs_to_draw(config: TrainConfig, votes: int) -> int:
+    """How many pairs a run with so many training votes draws to label, if it gets to know the taste.
+
+    `auto` takes as many as cost no more than the training itself, counted in forward passes of the network, and at
+    most two for each vote.
+    """
+    if config.label_pairs != "auto":
+        return config.label_pairs
+    if config.label_minutes is not None:
+        return _MOST_BY_TIME
+    assert config.steps is not None
+    training = config.steps * config.pairs_per_step * _FORWARD_PASSES_PER_PAIR_STEP
+    pair = 2 * config.sampling_steps * _PASSES_PER_SAMPLER_STEP
+    return min(_MOST_PER_VOTE * votes, training // pair)
 
 
 def label_pairs(

@@ -30,22 +30,15 @@ from sdpo_core.preferences.store import Store
 from sdpo_core.taste.comparisons import read_votes
 from sdpo_core.taste.described import ImageFile, ensure_features, files_of
 from sdpo_core.taste.fit import fit_taste
-from sdpo_core.taste.labels import label_pairs
+from sdpo_core.taste.labels import LABELS, label_pairs, pairs_to_draw
 from sdpo_core.taste.layout import Vector
 from sdpo_core.taste.model import FILE, TasteModel, load_taste, save_taste
 from sdpo_core.training.dataset import Example, generator
 from sdpo_core.training.run_data import RunData
 from sdpo_core.training.runs import Reporter, RunFolder
 
-DONE = "labels.json"
-"""Written last: what became of the labels, in numbers and a sentence."""
-
-_MOST_PER_VOTE = 2  # pairs drawn for each vote, unless more are asked for
-_MOST_BY_TIME = 20_000  # when only the time is limited
-_FORWARD_PASSES_PER_PAIR_STEP = 8  # two images by policy and reference, and backward for two, which costs twice as much
 _SEEDS = (2**31, 2**32)  # above those that judging and previews begin with
 _ALL = 10**6
-_PASSES_PER_SAMPLER_STEP = 2  # with and without the prompt
 
 
 @dataclass(frozen=True)
@@ -57,22 +50,6 @@ class Multiplied:
     drawn: tuple[Drawn, ...]  # all images that were drawn, labelled or not
     vectors: dict[str, Vector]  # of theirs, by SHA-256
     sentence: str
-
-
-def pairs_to_draw(config: TrainConfig, votes: int) -> int:
-    """How many pairs a run with so many training votes draws.
-
-    `auto` takes as many as cost no more than the training itself, counted in forward passes of the network, and at
-    most two for each vote.
-    """
-    if config.label_pairs != "auto":
-        return config.label_pairs
-    if config.label_minutes is not None:
-        return _MOST_BY_TIME
-    assert config.steps is not None
-    training = config.steps * config.pairs_per_step * _FORWARD_PASSES_PER_PAIR_STEP
-    pair = 2 * config.sampling_steps * _PASSES_PER_SAMPLER_STEP
-    return min(_MOST_PER_VOTE * votes, training // pair)
 
 
 def multiply(
@@ -89,7 +66,7 @@ def multiply(
     In a second round `start` is the adapter that the pairs were made with, and so are these. Raises `Stopped` when the
     person stops: a resume draws on.
     """
-    if (run.path / DONE).is_file():
+    if (run.path / LABELS).is_file():
         return _read(run, store, model)
     taste = _fit(run, store, model, data, reporter)
     wanted = pairs_to_draw(config, len(data.train)) if taste.knows_taste else 0
@@ -97,11 +74,13 @@ def multiply(
     if not prompts:
         wanted = 0
     artist = _Artist(config, run, store, model, reporter, start)
+    began = time.monotonic()
     drawn = artist.draw(prompts, wanted)
     labelled = _label(config, run, store, model, taste, drawn)
     sentence = _sentence(taste, len(drawn) // 2, len(labelled))
     content = {"sentence": sentence, "drawn_pairs": len(drawn) // 2, "labelled_pairs": len(labelled)}
-    write_json(run.path / DONE, {**content, "taste": taste.facts.model_dump(mode="json")})
+    content |= {"drawing_s": round(time.monotonic() - began, 1)}  # of this sitting: what a plan of the next run reads
+    write_json(run.path / LABELS, {**content, "taste": taste.facts.model_dump(mode="json")})
     return _read(run, store, model)
 
 
@@ -226,9 +205,9 @@ def _vectors(run: RunFolder, store: Store, model: DiffusionModel, drawn: Sequenc
 def _read(run: RunFolder, store: Store, model: DiffusionModel) -> Multiplied:
     """What an earlier call has left; raises `RunError` when it can't be read, or images are gone."""
     try:
-        sentence = str(json.loads((run.path / DONE).read_text(encoding="utf-8"))["sentence"])
+        sentence = str(json.loads((run.path / LABELS).read_text(encoding="utf-8"))["sentence"])
     except (OSError, ValueError, KeyError) as error:
-        raise RunError(f"{DONE} of run {run.id} can't be read ({error}). Start a new run.") from error
+        raise RunError(f"{LABELS} of run {run.id} can't be read ({error}). Start a new run.") from error
     drawn = tuple(store.labelled.drawn(run.id))
     pairs = store.labelled.labelled(run.id)
     gone = [one.file for pair in pairs for one in (pair.first, pair.second) if not (run.path / one.file).is_file()]

@@ -1,7 +1,10 @@
 """Every action of a person, without a browser: what it starts, what it says beforehand, how it refuses."""
 
 import json
+import os
+import sqlite3
 import uuid
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +151,39 @@ def test_the_plan_knows_the_pace_of_the_last_run(studio: Studio, demo_sha256: st
     run.write_status(run.status().model_copy(update={"state": "done"}))
     assert studio.plan({"steps": 40}).eta_s == pytest.approx(20.0)
     assert "about 20 s" in studio.plan({"steps": 40}).sentence
+
+
+def test_the_plan_says_what_is_drawn_beforehand_and_how_long_that_takes(studio: Studio, demo_sha256: str) -> None:
+    vote(studio, range(11), demo_sha256)
+    assert "further pairs" not in studio.plan({}).sentence  # of so few votes no taste is learnt
+    vote(studio, range(11, 20), demo_sha256)
+    assert "draws up to 40 further pairs" in studio.plan({}).sentence
+    assert "further pairs" not in studio.plan({"label_pairs": "0"}).sentence
+    form = {"sampling_steps": "2"}  # as those images took: others say nothing of the time
+    slow_down(studio, seconds_per_pair=3.0)
+    assert "draws up to 40 further pairs, and" in studio.plan({}).sentence
+    plan = studio.plan(form)
+    assert "draws up to 40 further pairs, which takes about 2 min, and learns from those whose choice" in plan.sentence
+    assert plan.eta_s is None  # no run has told the pace of its steps
+    run = RunFolder.create(studio.jobs.root, "train", {"model": "demo"})
+    for step in range(1, 11):
+        run.append_metrics({"step": step, "kind": "step", "loss": 0.6, "seconds": 0.5})
+    (run.path / "provenance.json").write_text("{}", encoding="utf-8")
+    (run.path / "labels.json").write_text(json.dumps({"drawing_s": 30.0}), encoding="utf-8")
+    run.write_status(run.status().model_copy(update={"state": "done"}))
+    ended = (run.path / "status.json").stat().st_mtime
+    os.utime(run.path / "provenance.json", (ended - 40.0, ended - 40.0))
+    assert studio.plan({**form, "steps": 40}).eta_s == pytest.approx(40 * 1.0 + 40 * 3.0, rel=0.02)
+    assert "which takes about 8 min" in studio.plan({"label_minutes": "8"}).sentence
+
+
+def slow_down(studio: Studio, seconds_per_pair: float) -> None:
+    """Let all images have been drawn at this pace, but for one break."""
+    with sqlite3.connect(studio.workspace / "studio.db") as connection:
+        for place, (number,) in enumerate(connection.execute("SELECT id FROM candidates ORDER BY id").fetchall()):
+            made = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=place // 2 * seconds_per_pair)
+            made += timedelta(hours=5 if place > 20 else 0)
+            connection.execute("UPDATE candidates SET created_at = ? WHERE id = ?", (made.isoformat(), number))
 
 
 def measured(studio: Studio, verb: Any, **settings: Any) -> RunFolder:

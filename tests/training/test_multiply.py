@@ -15,10 +15,10 @@ from sdpo_core.files.model_info import inspect_model
 from sdpo_core.preferences.records import Choice, Recipe
 from sdpo_core.preferences.store import Store
 from sdpo_core.presets import resolve
+from sdpo_core.taste.labels import LABELS, pairs_to_draw
 from sdpo_core.training import material
 from sdpo_core.training.health import Bank
 from sdpo_core.training.job import run_train
-from sdpo_core.training.multiply import DONE, pairs_to_draw
 from sdpo_core.training.runs import Reporter, RunFolder
 from tests.app.helpers import recipe
 
@@ -90,7 +90,7 @@ def test_labelled_pairs_train_and_count_as_nothing(
     monkeypatch.setattr(Bank, "make", made)
     run = go(workspace, tiny_folder)
     assert counted(workspace) == before
-    told = json.loads((run.path / DONE).read_text("utf-8"))
+    told = json.loads((run.path / LABELS).read_text("utf-8"))
     assert (told["drawn_pairs"], told["labelled_pairs"]) == (6, 3)
     assert told["taste"]["knows_taste"]
     assert encoded == [[*range(1, VOTES + 1), -1, -2, -3]]
@@ -108,7 +108,7 @@ def test_labelled_pairs_train_and_count_as_nothing(
 def test_a_taste_that_can_not_be_seen_draws_nothing(tiny_folder: Path, tmp_path: Path) -> None:
     workspace = fill(tmp_path / "workspace", tiny_folder, taste=False)
     run = go(workspace, tiny_folder)
-    told = json.loads((run.path / DONE).read_text("utf-8"))
+    told = json.loads((run.path / LABELS).read_text("utf-8"))
     assert told["drawn_pairs"] == 0
     assert "the run learns from your votes alone" in told["sentence"]
     assert run.status().state == "done"
@@ -135,7 +135,7 @@ def test_an_interrupted_multiplication_draws_on(
     run_path = run.path
     go(workspace, tiny_folder, run)
     assert run.status().state == "stopped"
-    assert not (run.path / DONE).exists()
+    assert not (run.path / LABELS).exists()
     first = list(drawn)
     go(workspace, tiny_folder, run)
     assert run.status().state == "done"
