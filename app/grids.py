@@ -37,6 +37,14 @@ class Pick(GridRequest):
     column: int
 
 
+class Wish(BaseModel):
+    """An adapter by its name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    adapter: str = Field(max_length=200)
+
+
 class Grids:
     """The grids of a `Studio`'s open project."""
 
@@ -92,6 +100,29 @@ class Grids:
 
         return answered(act)
 
+    def near(self, adapter_name: Any, strength: Any) -> Reply | None:
+        """The drawn image of an adapter's newest grid that is nearest to a strength, and the base's; None: no adapter.
+
+        Without such an image the reply has no `cell`; `waits` says whether a grid of it is being drawn.
+        """
+        record = next((one for one in self._studio.store.adapters() if one.name == adapter_name), None)
+        if record is None:
+            return None
+        runs = [run for run in self.runs() if run.config()["adapter"] == record.name]
+        for run in runs:
+            if found := _nearest(run, record.sha256, strength if isinstance(strength, int | float) else 1.0):
+                return {**found, "adapter": record.name}
+        return {"adapter": record.name, "cell": None, "waits": any(map(self._is_unfinished, runs[:1]))}
+
+    def draw_strengths(self, message: Any) -> Reply:
+        """Draw a grid of an adapter's usual strengths."""
+
+        def act() -> Reply:
+            run = self.start(Wish.model_validate(message).adapter, {})
+            return {"sentence": text.PREVIEW["waits"] if run is None else text.STARTED_GRID}
+
+        return answered(act)
+
     def remove(self, message: Any) -> Reply:
         """Move a grid to the trash."""
 
@@ -120,6 +151,9 @@ class Grids:
     def _trained(self, record: AdapterRecord) -> RunFolder:
         return self._studio.jobs.open(record.run_id, "train")
 
+    def _is_unfinished(self, run: RunFolder) -> bool:
+        return self._studio.jobs.status(run).state not in FINISHED
+
     def _shown(self, run: RunFolder) -> Reply:
         plan, status = read_plan(run), self._studio.jobs.status(run)
         running = status.state not in FINISHED
@@ -143,6 +177,28 @@ class Grids:
                 for number, row in enumerate(plan.rows)
             ],
         }
+
+
+def _nearest(run: RunFolder, sha256: str, strength: float) -> Reply | None:
+    """The drawn image of an adapter file nearest to `strength`, and the base model's; None where none is drawn."""
+    try:
+        plan = read_plan(run)
+    except RunError:  # of another version; an earlier grid may do
+        return None
+    row = next((place for place, one in enumerate(plan.rows) if one.sha256 == sha256), None) if plan else None
+    if plan is None or row is None:
+        return None
+    drawn = [place for place in range(len(plan.strengths)) if cell_path(run, row, place).is_file()]
+    acting = [place for place in drawn if plan.strengths[place]]
+    if not acting:
+        return None
+    column = min(acting, key=lambda place: abs(plan.strengths[place] - strength))
+    base = next((place for place in drawn if not plan.strengths[place]), None)
+    return {
+        "prompt": plan.prompt,
+        "cell": {"address": f"/sdpo/grid/{run.id}/{row}/{column}", "strength": f"{plan.strengths[column]:g}"},
+        "base": {"address": f"/sdpo/grid/{run.id}/{row}/{base}"} if base is not None else None,
+    }
 
 
 def _is_cell(plan: GridPlan | None, row: int, column: int) -> bool:

@@ -10,6 +10,16 @@ ADAPTER_LABEL = "Adapter"
 ADAPTER_INFO = "Newest first."
 COMPARISONS_INFO = "20 show a clear taste, 50 a slight one."
 STRENGTH_INFO = "It starts at what you recommend for this adapter, or 1. A grid, below, shows several side by side."
+PREVIEW = {
+    "base": "Without",
+    "at": "At {strength}",
+    "from": "“{prompt}”, the nearest strength of the newest grid.",
+    "gone": "The image is gone.",
+    "none": "No image shows yet what this adapter does at which strength.",
+    "draw": "Draw previews",
+    "waits": "The previews are being drawn, or wait for their turn.",
+    "lost": "The studio did not answer. Try again.",
+}
 NEGATIVE_INFO = "Empty: the one you mostly draw with."
 SETUP = "New blind test"
 BUTTON = "Start judging"

@@ -140,8 +140,8 @@ class GridConfig(AdapterSampling):
     """Adapter to look at: a file, an adapter's name in the workspace, or `latest`."""
     prompt: str = Field(default="", max_length=10_000)
     """The prompt of all images; empty takes the first built-in starter prompt for the model."""
-    negative: str = Field(default="", max_length=10_000)
-    """Negative prompt of all images."""
+    negative: str | None = Field(default=None, max_length=10_000)
+    """Negative prompt of all images; unset takes the one that most of the voted pairs were made with."""
     seed: int = Field(default=800_000, ge=0, lt=2**32)
     """The seed of all images."""
     strengths: tuple[Annotated[float, Field(ge=-2.0, le=2.0)], ...] = Field(

@@ -7,6 +7,8 @@ import gradio as gr
 from gradio.blocks import Block
 
 from app import text
+from app.components.strength_preview import preview_value, strength_preview
+from app.grids import Grids
 from sdpo_core.config import GenerateConfig
 
 _LIMITS: dict[str, Any] = {"minimum": -2.0, "maximum": 2.0, "step": 0.01}  # those of the settings `strength`
@@ -16,10 +18,12 @@ _USUAL: float = GenerateConfig.model_fields["strength"].default
 class StrengthSlider:
     """A slider for the adapter's strength that starts at the one which is recommended for the chosen adapter.
 
-    It follows a new choice and a new recommendation, and otherwise stays where the person put it.
+    It follows a new choice and a new recommendation, and otherwise stays where the person put it. Below it is what the
+    adapter does at that strength, where a grid shows it.
     """
 
-    def __init__(self, prefix: str, info: str) -> None:
+    def __init__(self, prefix: str, info: str, grids: Grids) -> None:
+        self._grids = grids
         self.field = gr.Slider(
             **_LIMITS,
             value=_USUAL,
@@ -30,18 +34,24 @@ class StrengthSlider:
         )
         # The adapter and recommendation that the slider was last put to; not a State, which has no name on the page.
         self._followed = gr.Textbox(label=self.field.label, visible=False, elem_id=f"{prefix}-strength-of")
+        self.preview = strength_preview(grids, prefix)
 
     @property
     def blocks(self) -> list[Block]:
         """What goes into inputs and outputs of an event in which the adapter may be another one."""
-        return [self.field, self._followed]
+        return [self.field, self._followed, self.preview]
 
     def follow(self, given: Mapping[Block, Any], adapter: str | None, recommended: float | None) -> dict[Block, Any]:
         """What the slider should show now that `adapter` is chosen, whose recommended strength is given."""
         now = f"{recommended} {adapter}"
         if given[self._followed] == now:
-            return {self._followed: now}  # Gradio takes an empty dictionary for a missing value
-        return {self.field: _USUAL if recommended is None else recommended, self._followed: now}
+            return {self._followed: now, **self.look(given[self.field], adapter)}
+        strength = _USUAL if recommended is None else recommended
+        return {self.field: strength, self._followed: now, **self.look(strength, adapter)}
+
+    def look(self, strength: object, adapter: object) -> dict[Block, Any]:
+        """What the preview should show of `adapter` at `strength`; a page may have sent anything."""
+        return {self.preview: preview_value(self._grids.near(adapter, strength))}
 
 
 def where_choice(prefix: str) -> gr.Dropdown:

@@ -13,6 +13,7 @@ from app.components.results import image_grid
 from app.components.widget import widget
 from app.forms import prompt_lines
 from app.generating import prompt_plan
+from app.grids import Grids
 from app.importing import MOST_FILES, MOST_IMAGE_BYTES, SUFFIXES
 from app.pages import model_choice
 from app.pages.common import BUSY, QUIET, Context, Page, Updates, Values, choice, now, told
@@ -46,7 +47,7 @@ def build(context: Context) -> Page:
                 _with_comfyui(studio)
                 with gr.Row(elem_classes="form-grid"):
                     adapter = choice(words.ADAPTER_LABEL, "generate-adapter", info=words.ADAPTER_INFO)
-                    strength = StrengthSlider("generate", words.STRENGTH_INFO)
+                    strength = StrengthSlider("generate", words.STRENGTH_INFO, Grids(studio))
                     where = where_choice("generate")
                 with gr.Accordion(text.GENERATE_ADVANCED, open=False, elem_id="generate-advanced"):
                     form = ConfigForm(GenerateConfig, _SETTINGS, prefix="generate")
@@ -89,11 +90,17 @@ def build(context: Context) -> Page:
     def follow(values: Values) -> Updates:
         return strength.follow(values, values[adapter], studio.recommended_strength(values[adapter]))
 
+    def look_at(values: Values) -> Updates:
+        return strength.look(values[strength.field], values[adapter])
+
     counted: set[Block] = {prompts.field, pairs, ahead}
     for field in (prompts.field, pairs, ahead):
         field.change(plan_now, counted, [plan], trigger_mode="always_last", **QUIET)
     followed = {adapter, *strength.blocks}
     adapter.input(told(follow), followed, strength.blocks, **QUIET)
+    strength.field.change(
+        told(look_at), {strength.field, adapter}, [strength.preview], trigger_mode="always_last", **QUIET
+    )
     inputs = {*counted, telling, adapter, model.field, *form.inputs, strength.field, where}
     start.click(told(generate), inputs, [bar, start], **BUSY)
     return Page(

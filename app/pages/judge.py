@@ -10,6 +10,7 @@ from app.components.note import note, note_value
 from app.components.pair_board import pair_board
 from app.components.results import verdict_card, verdict_value
 from app.components.run_queue import queued, run_queue
+from app.grids import Grids
 from app.judging import Judging
 from app.pages.common import BUSY, QUIET, Context, Page, Updates, Values, choice, now, told
 from app.pages.judge_grid import build_grid
@@ -27,7 +28,7 @@ def build(context: Context) -> Page:
         with gr.Row(elem_classes="form-grid"):
             adapter = choice(words.ADAPTER_LABEL, "judge-adapter", info=words.ADAPTER_INFO)
             comparisons = _comparisons()
-            strength, where = StrengthSlider("judge", words.STRENGTH_INFO), where_choice("judge")
+            strength, where = StrengthSlider("judge", words.STRENGTH_INFO, Grids(studio)), where_choice("judge")
             negative = _negative()
         start = gr.Button(words.BUTTON, variant="primary", elem_id="judge-start", elem_classes="wide-button")
     queue = run_queue(studio, "judge-queue")
@@ -80,6 +81,9 @@ def build(context: Context) -> Page:
     def follow(values: Values) -> Updates:
         return strength.follow(values, values[adapter], studio.recommended_strength(values[adapter]))
 
+    def look_at(values: Values) -> Updates:
+        return strength.look(values[strength.field], values[adapter])
+
     def look(values: Values) -> Updates:
         return view(values, values[chosen_run])
 
@@ -92,6 +96,9 @@ def build(context: Context) -> Page:
     chosen: set[Block] = {adapter, *strength.blocks}
     start.click(told(judge), {*chosen, comparisons, where, negative}, [*shown, queue, bar], **BUSY)
     adapter.input(told(follow), chosen, strength.blocks, **QUIET)
+    strength.field.change(
+        told(look_at), {strength.field, adapter}, [strength.preview], trigger_mode="always_last", **QUIET
+    )
     chosen_run.input(told(look), {*chosen, chosen_run}, shown, **BUSY)
     board.complete(told(look), {*chosen, chosen_run}, shown, **BUSY)
     return Page(

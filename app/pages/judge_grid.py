@@ -29,6 +29,7 @@ def build_grid(context: Context, queue: gr.HTML) -> Page:
             )
             where = where_choice("grid")
             prompt = _field("prompt", "", words.PROMPT_INFO)
+            negative = _field("negative", "", words.NEGATIVE_INFO)
             seed = gr.Number(_SEED, label=text.FIELD_LABELS["seed"], info=words.SEED_INFO, elem_id="grid-seed")
         start = gr.Button(words.GRID_BUTTON, elem_id="grid-start", elem_classes="wide-button")
     chosen = choice(words.GRID_RUN_LABEL, "grid-run", visible=False)
@@ -54,6 +55,7 @@ def build_grid(context: Context, queue: gr.HTML) -> Page:
             "checkpoints": values[checkpoints] or [],
             "unconditional_strength": values[where],
             "prompt": values[prompt],
+            "negative": values[negative],
             "seed": values[seed],
         }
         run = grids.start(values[adapter], form)
@@ -70,7 +72,7 @@ def build_grid(context: Context, queue: gr.HTML) -> Page:
         return view(values, current[0].id if current and current[1].verb == "grid" else values[chosen])
 
     fields: set[Block] = {adapter, checkpoints, chosen}
-    start.click(told(draw), {*fields, strengths, where, prompt, seed}, [*shown, queue, bar], **BUSY)
+    start.click(told(draw), {*fields, strengths, where, prompt, negative, seed}, [*shown, queue, bar], **BUSY)
     adapter.input(told(look), fields, shown, **BUSY)
     chosen.input(told(look), fields, shown, **BUSY)
     grid.removed(told(look), fields, shown, **BUSY)

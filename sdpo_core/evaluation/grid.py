@@ -16,6 +16,7 @@ from sdpo_core.generation import Stopped, build_recipe, sample, ticking
 from sdpo_core.models.attach import LoadedAdapter, attach_adapter
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.registry import load_configured
+from sdpo_core.preferences.pairs import usual_negative
 from sdpo_core.preferences.prompt_text import prompt_note
 from sdpo_core.preferences.store import Store
 from sdpo_core.training.runs import Reporter, RunFolder
@@ -44,9 +45,11 @@ def run_grid(config: GridConfig, run: RunFolder, workspace: Path, reporter: Repo
             strengths=config.strengths,
             rows=tuple(GridRow(step=step, sha256=sha256_file(path)) for step, path in rows),
         )
-        run.write_config(config.model_copy(update={"prompt": plan.prompt}).model_dump(mode="json"))
+        negative = usual_negative(store, model.info.sha256) if config.negative is None else config.negative
+        config = config.model_copy(update={"prompt": plan.prompt, "negative": negative})
+        run.write_config(config.model_dump(mode="json"))
         write_plan(run, plan)
-        note = prompt_note([plan.prompt, config.negative], tags_act=False)
+        note = prompt_note([plan.prompt, negative], tags_act=False)
         painter = _Painter(config, plan, run, model, reporter, images, note)
         try:
             for row, (_, path) in enumerate(rows):
@@ -100,7 +103,7 @@ class _Painter:
             self.model,
             adapter.taught(self.config),
             prompt=self.plan.prompt,
-            negative=self.config.negative,
+            negative=self.config.negative or "",
             seed=self.plan.seed,
             batch=1,
             adapters=(adapter.use.model_copy(update={"strength": strength}),) if strength else (),

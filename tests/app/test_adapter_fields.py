@@ -6,6 +6,8 @@ import pytest
 
 from app import text
 from app.components.adapter_fields import StrengthSlider, where_choice
+from app.grids import Grids
+from app.studio import Studio
 from sdpo_core.config import AdapterSampling, GenerateConfig
 from sdpo_core.errors import ConfigError
 
@@ -20,17 +22,17 @@ def test_every_place_is_a_setting() -> None:
     assert set(values) == set(text.WHERE)
 
 
-def test_the_slider_has_the_limits_of_the_setting() -> None:
-    slider = StrengthSlider("judge", "").field
+def test_the_slider_has_the_limits_of_the_setting(studio: Studio) -> None:
+    slider = StrengthSlider("judge", "", Grids(studio)).field
     for edge in (slider.minimum, slider.maximum):
         assert GenerateConfig.parse({"prompts": ("a",), "strength": edge}).strength == edge
         with pytest.raises(ConfigError, match="strength"):
             GenerateConfig.parse({"prompts": ("a",), "strength": 1.01 * edge})
 
 
-def test_the_slider_follows_choices_and_recommendations_and_otherwise_stays() -> None:
-    slider = StrengthSlider("judge", "")
-    field, state = slider.blocks
+def test_the_slider_follows_choices_and_recommendations_and_otherwise_stays(studio: Studio) -> None:
+    slider = StrengthSlider("judge", "", Grids(studio))
+    field, state, _ = slider.blocks
     shown: dict[Any, Any] = {field: 1.0, state: None}
 
     def follow(adapter: str | None, recommended: float | None) -> float:

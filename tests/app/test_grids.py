@@ -155,3 +155,35 @@ def test_a_grid_that_failed_says_why(studio: Studio, grids: Grids) -> None:
     }
     for hostile in ("../../etc/passwd", "", 5, None):
         assert not grids.shown({"run": hostile})["ok"]
+
+
+def test_the_image_nearest_to_a_strength_is_shown_beside_the_base(
+    studio: Studio, grids: Grids, record: AdapterRecord
+) -> None:
+    assert grids.near(None, 1.0) is grids.near("nobody", 1.0) is None
+    assert grids.near("mine", 1.0) == {"adapter": "mine", "cell": None, "waits": False}
+    make_grid(studio, record, (0, 0), (0, 1), (0, 2))  # of an earlier checkpoint: another file
+    assert grids.near("mine", 1.0) == {"adapter": "mine", "cell": None, "waits": False}
+    run = make_grid(studio, record, (1, 0), (1, 1))
+    near = grids.near("mine", 2.0)
+    assert near == {
+        "adapter": "mine",
+        "prompt": "a lake",
+        "cell": {"address": f"/sdpo/grid/{run.id}/1/1", "strength": "0.5"},
+        "base": {"address": f"/sdpo/grid/{run.id}/1/0"},
+    }
+    make_grid(studio, record)  # a newer one, of which nothing is drawn yet
+    assert grids.near("mine", "of an earlier life") == near
+
+
+def test_strengths_are_drawn_on_request(studio: Studio, grids: Grids, record: AdapterRecord) -> None:
+    assert not grids.draw_strengths({"adapter": "nobody"})["ok"]
+    assert grids.draw_strengths({"adapter": "mine"}) == {"ok": True, "sentence": text.STARTED_GRID}
+    run = grids.find(None)
+    assert run
+    near = grids.near("mine", 1.0)
+    assert near
+    assert near["waits"]
+    assert GridConfig.parse(run.config()).strengths == GridConfig.parse({}).strengths
+    studio.jobs.stop(run)
+    wait_for(lambda: studio.jobs.current() is None)

@@ -28,7 +28,7 @@ from sdpo_core.hub.fetch import download
 from sdpo_core.hub.plan import plan_download, size_in_words
 from sdpo_core.training.runs import RunFolder
 from tests.app.helpers import add_pair, make_judge_run, wait_for
-from tests.app.shelves import add_adapter, judge_all
+from tests.app.shelves import add_adapter, judge_all, make_grid
 from tests.hub_server import HubServer, serving
 from tests.original_layout import essentials
 from tests.tiny_model import build_tiny_pipeline
@@ -194,6 +194,21 @@ def test_what_is_judged_and_drawn_stays_chosen(page: BuiltPage, studio: Studio) 
     shown = page.fire("judge-run", "input", judge_run=second.id)
     assert "not one image with and one without the adapter" in shown[page.component("judge-title")]
     assert page.fire("judge-run", "input", judge_run=first.id)[page.component("verdict-card")]
+
+
+def test_the_slider_shows_what_its_strength_does(page: BuiltPage, studio: Studio) -> None:
+    record = add_adapter(studio, "mine", model="demo")
+    preview = page.component("judge-strength-preview")
+    shown = page.fire("judge-adapter", "input", judge_adapter="mine")
+    assert json.loads(shown[preview]) == {"adapter": "mine", "cell": None, "waits": False}
+    run = make_grid(studio, record, (1, 0), (1, 1), (1, 2))
+    for strength, column in ((0.4, 1), (1.6, 2), (-2, 1)):
+        shown = page.fire("judge-strength", "change", judge_adapter="mine", judge_strength=strength)
+        assert json.loads(shown[preview])["cell"]["address"] == f"/sdpo/grid/{run.id}/1/{column}"
+    assert (
+        page.fire("generate-adapter", "input", generate_adapter="none")[page.component("generate-strength-preview")]
+        == ""
+    ), "the base model alone has no strength"
 
 
 def _same_prompt(studio: Studio, candidate_id: int) -> int:
