@@ -5,6 +5,7 @@ chance it is switched off and says why.
 """
 
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 
@@ -27,6 +28,9 @@ _CONTRADICTED = 0.25  # share of votes that another vote on the same images deni
 _DEPENDENCE = 2
 """Variance of a cross-validated share against a coin's. Vote j helps to predict vote i by as much as i helps to predict
 j, so whenever chance lets one come out right it does the other too: each product of two outcomes is counted twice."""
+
+_MOST_LUCK = 0.05
+"""How often votes by chance may switch the model on."""
 
 _TEMPERATURES = np.exp(np.linspace(-3.0, 1.5, 91))
 _TEMPERATURE_SPREAD = 1.0  # of the prior on its logarithm: few votes, all predicted, must not make it certain
@@ -63,23 +67,35 @@ def fit_taste(votes: Comparisons, base_sha256: str) -> Fitted:
     right = float((margins[tested] > 0).sum() + 0.5 * (margins[tested] == 0).sum())
     count = int(tested.sum())
     low, high = wilson_interval(right / _DEPENDENCE, max(1, round(count / _DEPENDENCE)))
-    measured = {"tested": count, "accuracy": right / count, "low": low, "high": high}
-    if low <= 0.5:
+    luck = luck_of(margins[tested])
+    measured = {"tested": count, "accuracy": right / count, "low": low, "high": high, "luck": luck}
+    share = f"It predicts {percent(right / count)} of the votes that it had not seen"
+    if luck > _MOST_LUCK:
         why = (
-            f"It predicts {percent(right / count)} of the votes that it had not seen (likely between {percent(low)} "
-            f"and {percent(high)}), which can't be told from chance, so it is not used. More votes may help."
+            f"{share} (likely between {percent(low)} and {percent(high)}), which can't be told from chance, so it is "
+            "not used. More votes may help."
         )
         return _off(votes, base_sha256, why, measured)
     chosen = choose(parts, votes.weights, groups, np.arange(len(votes)))
     temperature = _temperature(margins, votes.weights)
-    sentence = (
-        f"It predicts {percent(right / count)} of the votes that it had not seen, likely between {percent(low)} and "
-        f"{percent(high)}."
-    )
+    sentence = f"{share}, likely between {percent(low)} and {percent(high)}."
+    if low <= 0.5:  # surer where it is right than where it is wrong, which the share alone does not count
+        sentence += f" By chance it would do as well about once in {round(1 / luck)} times."
     known = {"parts": chosen.parts, "ridge": chosen.ridge, "temperature": temperature}
     facts = _facts(votes, base_sha256, sentence, knows_taste=True).model_copy(update={**measured, **known})
     model = _build(facts, both.mean(0), parts, votes.weights, chosen)
     return Fitted(model, ridge.sigmoid(temperature * margins))
+
+
+def luck_of(margins: Array) -> float:
+    """How often votes by chance would give held-out margins, (N,), that are as right as these: in (0, 1).
+
+    The signed-rank test (Wilcoxon 1945, Biometrics Bulletin 1:80), which counts a vote the more the surer the model was
+    of it, with the variance doubled (`_DEPENDENCE`) and a normal distribution.
+    """
+    ranks = np.abs(margins).argsort(kind="stable").argsort(kind="stable") + 1.0
+    deviation = float(np.sqrt(_DEPENDENCE * np.square(ranks).sum()))
+    return NormalDist().cdf(-float(np.sign(margins) @ ranks) / deviation)
 
 
 def _useless(votes: Comparisons) -> str:

@@ -43,6 +43,7 @@ class Facts(BaseModel):
     accuracy: float | None = None  # share of them that it predicted, by nested cross-validation
     low: float | None = None  # 95 % interval of that share
     high: float | None = None
+    luck: float | None = None  # how often votes by chance would test as well
     parts: tuple[Part, ...] = ()  # of the features, that it uses
     ridge: float = 1.0
     temperature: float = 1.0  # by which its margins were multiplied to make probabilities honest

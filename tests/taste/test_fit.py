@@ -3,6 +3,7 @@
 import dataclasses
 import time
 from datetime import UTC, datetime
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from sdpo_core.taste import ridge
 from sdpo_core.taste.comparisons import MUCH_BETTER_WEIGHT, Comparisons, from_votes, read_votes
 from sdpo_core.taste.coordinates import coordinates
 from sdpo_core.taste.crossval import folds
-from sdpo_core.taste.fit import Fitted, fit_taste
+from sdpo_core.taste.fit import Fitted, fit_taste, luck_of
 from sdpo_core.taste.layout import FEATURES, Layout, Part
 from tests.preferences.helpers import add_pair, imagined
 from tests.preferences.helpers import store as store_fixture
@@ -147,6 +148,33 @@ def test_chances_are_how_often_it_is_right() -> None:
     for half in (sure, ~sure):
         assert np.mean(np.array(right)[half]) == pytest.approx(np.mean(np.array(chances)[half]), abs=0.06)
     assert np.mean(np.array(right)[sure]) > np.mean(np.array(right)[~sure]) + 0.1
+
+
+def test_luck_weighs_right_votes_by_how_sure_they_were() -> None:
+    sure = np.arange(1.0, 13.0)
+    unsure_wrong, sure_wrong = np.where(sure > 3, sure, -sure), np.where(sure > 9, -sure, sure)  # 9 of 12 right
+    assert luck_of(unsure_wrong) < 0.05 < luck_of(sure_wrong)
+    assert luck_of(np.zeros(12)) == 0.5
+    assert luck_of(unsure_wrong) == pytest.approx(1 - luck_of(-unsure_wrong))
+    # Rank 4 against ranks 1, 2 and 3, whose squares add up to 30.
+    assert luck_of(np.array([-1.0, -2.0, -3.0, 40.0])) == pytest.approx(NormalDist().cdf(2 / np.sqrt(2 * 30)))
+
+
+def test_a_share_that_could_be_chance_is_told_with_its_odds() -> None:
+    """Few votes, of which the surest are right."""
+    told = [fit_taste(World(seed).votes(18), BASE).model.facts for seed in range(20)]
+    surer = [facts for facts in told if facts.knows_taste and (facts.low or 1) <= 0.5]
+    assert surer
+    for facts in surer:
+        assert facts.luck is not None
+        assert facts.luck <= 0.05
+        assert f"By chance it would do as well about once in {round(1 / facts.luck)} times." in facts.sentence
+
+
+def test_few_votes_switch_it_on_more_often_than_a_count_of_right_ones_would() -> None:
+    told = [fit_taste(World(seed, WHOLE).votes(20), BASE).model.facts for seed in range(40)]
+    counted = sum((facts.low or 0) > 0.5 for facts in told)
+    assert sum(facts.knows_taste for facts in told) > 1.5 * counted > 0
 
 
 def test_votes_by_chance_switch_it_off() -> None:
