@@ -107,7 +107,7 @@ def calibrated(sentence: str, strength: float | None) -> str:
     """At which strength the file is, and why."""
     if strength is None:
         return sentence
-    return f"Calibrated. {sentence}{'' if strength == 1 else ' That is strength 1 of this file.'}"
+    return f"{BAKED.format(strength=strength)} {sentence}"
 
 
 def predicted(shift: float, preference: float) -> str:

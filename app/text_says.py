@@ -9,7 +9,8 @@ SAYS = {
     "lost": "The studio did not answer. Close the card and open it again.",
     "most": "It thinks you like these most",
     "least": "and these least",
-    "prompts": "Where your votes agree",
+    "prompts": "Do your votes agree?",
+    "promptsHint": "Few votes on a prompt say little.",
     "unsure": "It is unsure about these",
     "unsureHint": "Which one would you choose? Your answers correct it where that says most.",
     "gone": "gone",
@@ -50,7 +51,7 @@ def left_out(model: str, unseen: int, elsewhere: int) -> str:
 
 def agreement(predicted: int, votes: int) -> str:
     """How the votes on a prompt fit those on the others."""
-    return f"{predicted} of {number(votes, 'vote', 'votes')} as your other votes would have it"
+    return f"{predicted} of {number(votes, 'vote', 'votes')} as the votes on other prompts would have it"
 
 
 def vote_on(pairs: int) -> str:

@@ -32,7 +32,7 @@ def record(studio: Studio) -> AdapterRecord:
 def test_the_curve_and_the_prediction(studio: Studio, shelf: Adapters, record: AdapterRecord) -> None:
     calibrate(studio, record, POINTS, 1.4)
     effect = shelf.snapshot()["cards"][0]["effect"]
-    assert effect["strength"] == "Calibrated. Measured. That is strength 1 of this file."
+    assert effect["strength"] == "Calibrated: strength 1 of this file is 1.40 times what was trained. Measured."
     assert "about two of three of its images should look better to you" in effect["predicted"]
     assert "(a shift of +0.8 σ)" in effect["predicted"]
     curve = effect["curve"]
@@ -62,7 +62,7 @@ def test_without_a_taste_nothing_is_predicted(studio: Studio, shelf: Adapters, r
     calibrate(studio, record, WITHOUT_TASTE, 1.4)
     effect = shelf.snapshot()["cards"][0]["effect"]
     assert effect == {
-        "strength": "Calibrated. Measured. That is strength 1 of this file.",
+        "strength": "Calibrated: strength 1 of this file is 1.40 times what was trained. Measured.",
         "predicted": "",
         "curve": None,
     }

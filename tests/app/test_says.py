@@ -82,7 +82,7 @@ def test_it_tells_in_words_and_images(warm: Studio) -> None:
     for one in (*shown["most"], *shown["least"]):
         assert warm.image_path(one["sha256"]).is_file()
     assert [one["prompt"] for one in shown["prompts"]]
-    assert "votes as your other votes" in shown["prompts"][0]["sentence"]
+    assert "votes as the votes on other prompts" in shown["prompts"][0]["sentence"]
     assert "path" not in str(shown)
 
 

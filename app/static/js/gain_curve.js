@@ -2,6 +2,7 @@
 // filled, the budget as a line.
 
 const CURVE = { width: 340, height: 170, left: 34, right: 12, top: 22, bottom: 34 };
+const LABEL = 26; // so far apart two strengths can both be named
 const MOST_BUDGETS = 3; // a strength that drifts further stands at the edge
 
 function svg(tag, attributes = {}, ...children) {
@@ -24,8 +25,10 @@ function gainCurve({ points, budget, gate, words }) {
   const marks = points.flatMap((one) => [
     line([x(2 * one.error - one.upper), y(one.gain)], [x(one.upper), y(one.gain)], "curve-range"),
     svg("circle", { cx: x(one.error), cy: y(one.gain), r: one.chosen ? 6 : 4, class: one.chosen ? "chosen" : "" }),
-    word(x(one.error), y(one.gain) - 9, one.strength, "middle", one.chosen ? "chosen" : ""),
   ]);
+  const named = points.filter((one) => one.chosen);
+  for (const one of points) if (named.every((other) => Math.abs(x(one.error) - x(other.error)) > LABEL)) named.push(one);
+  const names = named.map((one) => word(x(one.error), y(one.gain) - 9, one.strength, "middle", one.chosen ? "chosen" : ""));
   const ordered = points.map((one) => `${x(one.error)},${y(one.gain)}`).join(" ");
   return svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": words, class: "card-curve" },
     line([left, y(0)], [width - right, y(0)], "curve-axis"), line([x(0), top], [x(0), height - bottom], "curve-axis"),
@@ -33,5 +36,5 @@ function gainCurve({ points, budget, gate, words }) {
     word(left - 6, y(most) + 4, String(most), "end"), word(left - 6, y(0) + 4, "0", "end"),
     word(left - 28, top - 10, text.curveGain, "start"), word(width - right, height - bottom + 16, text.curveDrift, "end"),
     word(x(0), height - bottom + 16, "0 %", "middle"),
-    svg("polyline", { points: ordered, class: "curve-path" }), ...marks);
+    svg("polyline", { points: ordered, class: "curve-path" }), ...marks, ...names);
 }

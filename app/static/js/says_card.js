@@ -98,7 +98,8 @@ function doubts(reply) {
 function agreements(reply) {
   if (!reply.prompts.length) return reply.promptsNote ? make("p", { class: "says-note", text: reply.promptsNote }) : null;
   const rows = reply.prompts.flatMap((one) => [make("dt", { text: one.prompt }), make("dd", { text: one.sentence })]);
-  return make("section", {}, make("h3", { text: text.prompts }), make("dl", { class: "says-prompts" }, ...rows));
+  return make("section", {}, make("h3", { text: text.prompts }), make("p", { class: "says-note", text: text.promptsHint }),
+    make("dl", { class: "says-prompts" }, ...rows));
 }
 
 // --- events --------------------------------------------------------------------------------------------------------
