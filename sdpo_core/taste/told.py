@@ -26,7 +26,7 @@ from sdpo_core.taste.words import Agreement, by_prompt, extremes, in_words, unsu
 MOST_IMAGES = 600
 """So many of the newest images are looked at: enough to choose from, and ranked in milliseconds."""
 
-_MOST_WAITING = 300  # open pairs, the oldest
+_MOST_WAITING = 100  # open pairs, the oldest
 _DOUBT = 0.2  # the chance of an unsure choice is this near to .5
 _OF_A_PROMPT = 12  # images that further pairs are made of
 _FURTHER = 60  # pairs among which the most telling ones are looked for
@@ -48,7 +48,8 @@ class Material:
     images: tuple[Candidate, ...]  # that may be shown, newest first; all have a vector
     waiting: tuple[Two, ...]  # open pairs of such images, oldest first
     paired: frozenset[Sides]  # ids of candidates that are a pair already, the smaller first
-    vectors: dict[str, Vector]  # (D,) by the image's SHA-256
+    vectors: Vector  # (M, D) of all of these images
+    rows: dict[str, int]  # of theirs, by the image's SHA-256
 
     @property
     def key(self) -> str:
@@ -96,7 +97,8 @@ def read_material(store: Store, base_sha256: str) -> Material:
         images=tuple(one for one in images if not own or made_by(one, base_sha256)),
         waiting=tuple(two for two in waiting if not own or _made_here(two, base_sha256)),
         paired=frozenset(store.questions.paired()),
-        vectors=vectors,
+        vectors=votes.layout.require([*vectors.values()], "images of this project"),
+        rows={sha256: row for row, sha256 in enumerate(vectors)},
     )
 
 
@@ -181,6 +183,4 @@ def _sides(pairs: Sequence[Two]) -> tuple[list[Candidate], list[Candidate]]:
 
 def _stacked(material: Material, images: Sequence[Candidate]) -> Vector:
     """Their vectors, (N, D)."""
-    return material.votes.layout.require(
-        [material.vectors[one.image_sha256] for one in images], "images of this project"
-    )
+    return material.vectors[[material.rows[one.image_sha256] for one in images]]

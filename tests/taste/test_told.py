@@ -110,7 +110,7 @@ def test_nothing_of_a_blind_test_is_shown_or_asked_about(store: Store) -> None:
     blind |= {one.image_sha256 for one in same_prompt}
     assert not {one.image_sha256 for one in material.images} & blind
     assert not {one.image_sha256 for two in material.waiting for one in two} & blind
-    assert not material.vectors.keys() & blind
+    assert not material.rows.keys() & blind
     assert open_pair.id not in {voted.pair.id for voted in material.voted}
     found = told(store, images=100, questions=100)
     shown = [*found.most, *found.least, *(one for two in found.unsure for one in two)]
