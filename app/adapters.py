@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app import text_adapters as text
 from app import text_judge
+from app.effect import shown_effect
 from app.judging import rounds_of
 from app.lora_folders import LoraFolders
 from app.model_card import Known, model_card, winner_error
@@ -201,6 +202,7 @@ class Adapters:
             "verdict": _verdict(card.verdict),
             "notJudged": text.NOT_JUDGED,
             "error": self._error(card),
+            "effect": shown_effect(record, card.info, self._run(record)) if card.info else None,
             "fit": _fit(record),
             "proven": record.fit is not None and record.fit.matched == record.fit.modules,
             "warning": "" if card.works_elsewhere else text.WORKS_ONLY_HERE,

@@ -6,9 +6,11 @@ from typing import Any
 
 from app import text_adapters as text
 from app import text_judge
+from app.effect import baked_strength, calibration_of
 from sdpo_core.evaluation.judge import Verdict
 from sdpo_core.files.adapter_info import AdapterInfo
 from sdpo_core.preferences.records import AdapterRecord
+from sdpo_core.taste.calibration import Calibration
 from sdpo_core.training.runs import RunFolder
 
 
@@ -29,7 +31,7 @@ def model_card(known: Known, *, prompts: bool) -> str:
     parts = [_front(known), f"# {_plain(record.name)}", text.CARD_ABOUT]
     parts += [_heading("verdict"), *_verdict(known.verdict)]
     parts += [_heading("how"), _table(_facts(known)), text.CARD_ERROR_ABOUT]
-    parts += [_heading("use"), _strength(record), text.CARD_FILES, text.CARD_LICENCE]
+    parts += [_heading("use"), _strength(known), text.CARD_FILES, text.CARD_LICENCE]
     settings = (known.info.sdpo or {}).get("settings")
     if isinstance(settings, dict):
         rows = {str(name): str(value) for name, value in settings.items()}
@@ -70,6 +72,7 @@ def _base(info: AdapterInfo) -> str:
 
 def _facts(known: Known) -> dict[str, str]:
     info, facts = known.info, known.info.sdpo or {}
+    calibration = calibration_of(known.record, known.run)
     rows = {
         "base": _base(info),
         "base_sha256": info.base_sha256,
@@ -78,6 +81,8 @@ def _facts(known: Known) -> dict[str, str]:
         "round": known.round,
         "step": facts.get("step"),
         "error": winner_error(info, known.run),
+        "calibrated": calibration.sentence if calibration else "",
+        "predicted": _predicted(calibration),
         "rank": info.rank,
         "layers": ", ".join(f"{count} {kind}" for kind, count in info.targets.items()),
         "sha256": known.record.sha256,
@@ -96,8 +101,18 @@ def _verdict(verdict: Verdict | None) -> list[str]:
     return [f"> {verdict.sentence}", f"{counts} {interval}. {text.CARD_CHANCE}", text.CARD_ONE_PERSON]
 
 
-def _strength(record: AdapterRecord) -> str:
-    return text.CARD_STRENGTH_NONE if record.strength is None else text.CARD_STRENGTH.format(strength=record.strength)
+def _predicted(calibration: Calibration | None) -> str:
+    chosen = calibration.chosen if calibration else None
+    if chosen is None or chosen.shift is None or chosen.preference is None:
+        return ""
+    return text.predicted_in_figures(chosen.shift, chosen.preference)
+
+
+def _strength(known: Known) -> str:
+    recommended, baked = known.record.strength, baked_strength(known.info)
+    if recommended is not None:
+        return text.CARD_STRENGTH.format(strength=recommended)
+    return text.CARD_STRENGTH_NONE if baked == 1 else text.CARD_STRENGTH_BAKED.format(strength=baked)
 
 
 def _score(share: Any) -> str:

@@ -24,6 +24,7 @@ from app.models import Models
 from app.project_votes import ProjectJudgeVotes, ProjectRankVotes, ProjectTrainVotes
 from app.projects import StudioProjects
 from app.review import Review
+from app.says import Says
 from app.waiting import RunQueue
 from sdpo_core.comfyui_drawing import require_usable
 from sdpo_core.config import DownloadConfig, JudgeConfig, TrainConfig, steps_for_pairs
@@ -72,6 +73,7 @@ class Studio:
         self.review = Review(self.store)
         self.judge_votes = ProjectJudgeVotes(self.store, self.projects)
         self.models = Models(self.workspace)
+        self.says = Says(self.store, self.models, self.projects, self.votes)
         self.finder = ModelFinder(root, self.models)
         self.queue = RunQueue(self.jobs)
         self.imports = Imports(self.jobs, self.queue)

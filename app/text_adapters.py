@@ -1,7 +1,7 @@
 """Strings of the page Adapters: cards, other tools' folders, the model card. The others stand in `app.text`."""
 
 from app.text import number
-from sdpo_core.wording import change
+from sdpo_core.wording import change, percent, signed_percent
 
 INTRO = "What your votes became. Each file loads wherever LoRA files of its base model do."
 WIDGET = {
@@ -31,6 +31,8 @@ WIDGET = {
     "roundTwoHint": "Opens Train with this adapter as the start.",
     "edit": "Name, strength, note…",
     "editName": "Name",
+    "curveGain": "predicted shift, σ",
+    "curveDrift": "winner error",
     "editStrength": "Recommended strength",
     "editStrengthHint": "−2 to 2; empty: none",
     "editNote": "Note",
@@ -84,6 +86,68 @@ def winner_error(error: float, two_se: float | None, budget: float | None, *, he
     where = "held-out pairs" if held_out else "unseen draws of the training pairs (too few to hold any out)"
     allowed = f", of {100 * budget:.0f} % allowed" if budget is not None else ""
     return f"{change(error, two_se)} on {where}{allowed}"
+
+
+# --- calibrated strength -------------------------------------------------------------------------------------------
+
+BAKED = "Calibrated: strength 1 of this file is {strength:.2f} times what was trained."
+
+_SHARES = {
+    0.6: "three of five",
+    2 / 3: "two of three",
+    0.75: "three of four",
+    0.8: "four of five",
+    0.9: "nine of ten",
+    1.0: "nearly all",
+}
+_VISIBLE = 0.56  # below, nobody would see a difference
+
+
+def calibrated(sentence: str, strength: float | None) -> str:
+    """At which strength the file is, and why."""
+    if strength is None:
+        return sentence
+    return f"{BAKED.format(strength=strength)} {sentence}"
+
+
+def predicted(shift: float, preference: float) -> str:
+    """What the taste model expects; `preference` is its chance that an image beats a random one without the adapter."""
+    size = f"a shift of {_sigma(shift)}"
+    if preference < _VISIBLE:
+        return f"Predicted from your votes: hardly a difference that you would see ({size})."
+    share = _SHARES[min(_SHARES, key=lambda one: abs(one - preference))]
+    return (
+        f"Predicted from your votes: about {share} of its images should look better to you than a random one without "
+        f"it ({size}). A blind test decides."
+    )
+
+
+def predicted_in_figures(shift: float, preference: float) -> str:
+    """The same for a table."""
+    return f"shift {_sigma(shift)}, {percent(preference)} against random images without it; predicted, not judged"
+
+
+def gate(budget: float) -> str:
+    """The line that no strength may cross."""
+    return f"budget {100 * budget:.1f} %"
+
+
+def curve_point(strength: float, shift: float, error: float) -> str:
+    """One strength that was measured."""
+    return f"at {strength:.2f} a shift of {_sigma(shift)} for a winner error of {signed_percent(error)}"
+
+
+def curve_in_words(points: list[str], budget: float, strength: float | None) -> str:
+    """The curve, for those who don't see it."""
+    chosen = "None is inside." if strength is None else f"Calibrated at {strength:.2f}."
+    return f"Predicted gain against drift: {'; '.join(points)}. The {gate(budget)} is the limit. {chosen}"
+
+
+def _sigma(shift: float) -> str:
+    return f"{shift:+.1f} σ".replace("-", "−")
+
+
+# --- what was done ---------------------------------------------------------------------------------------------------
 
 
 def saved(name: str) -> str:
@@ -172,6 +236,8 @@ CARD_ROWS = {
     "round": "Round",
     "step": "Step",
     "error": "Winner error",
+    "calibrated": "Strength in the file",
+    "predicted": "Predicted by the taste model",
     "rank": "Rank",
     "layers": "Layers",
     "sha256": "SHA-256 of the file",
@@ -179,6 +245,7 @@ CARD_ROWS = {
 }
 CARD_STRENGTH = "Recommended strength: {strength:g}."
 CARD_STRENGTH_NONE = "No strength is recommended; it was trained at 1."
+CARD_STRENGTH_BAKED = "No strength is recommended; 1 is what was calibrated, {strength:.2f} times what was trained."
 CARD_FILES = (
     "The LoRA file loads in ComfyUI, A1111 and Forge, and in diffusers with `load_lora_weights`. A second file with "
     "diffusers' own names can be exported from the studio."

@@ -7,6 +7,8 @@ workspace's pair of the same number.
 
 import hashlib
 import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -91,6 +93,11 @@ class TrainVotes:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._first: dict[Path, tuple[int, ...]] = {}  # by workspace: ids of pairs that come before all others
+
+    def show_first(self, pair_ids: Sequence[int]) -> None:
+        """Show these pairs of the open project before all others while they wait for a vote, to every board."""
+        self._first[self._store.workspace] = tuple(pair_ids)
 
     def deck(self, message: Any) -> Reply:
         """The next pairs, and how far the person is."""
@@ -101,8 +108,7 @@ class TrainVotes:
                 pairs, left = self._store.swiss_pairs(limit=asked.n, exclude=exclude)
                 numbers = {**self._progress(asked), "open": left}
             else:
-                run_id = self._run_id(asked)
-                pairs = self._store.open_pairs(purpose=self.purpose, run_id=run_id, limit=asked.n, exclude=exclude)
+                pairs = self._waiting(asked, exclude)
                 numbers = self._progress(asked)
             shown = [_shown(pair) for pair in pairs] + self._asked_again(asked, len(pairs))
             return {"ok": True, "pairs": shown, **numbers}
@@ -144,6 +150,15 @@ class TrainVotes:
             return {"ok": True, "pair": shown, "last": self._last(undo), **self._steadiness()}
         except (SdpoError, ValidationError) as error:
             return refusal(error)
+
+    def _waiting(self, asked: DeckRequest, exclude: set[int]) -> list[Pair]:
+        """The next open pairs: those that were asked for first, then the oldest."""
+        wanted = self._first.get(self._store.workspace, ())
+        known = [pair for pair in self._store.questions.waiting(wanted) if pair.id not in exclude] if wanted else []
+        first = [pair for pair in known if all(map(self._store.has_image, (pair.left, pair.right)))][: asked.n]
+        rest, without = asked.n - len(first), exclude.union(wanted)
+        run_id = self._run_id(asked)
+        return [*first, *self._store.open_pairs(purpose=self.purpose, run_id=run_id, limit=rest, exclude=without)]
 
     def _run_id(self, message: Message) -> str | None:  # noqa: ARG002 - votes for training come from all runs
         return None

@@ -156,8 +156,19 @@ def usual_negative(store: Store, base_sha256: str) -> str:
     Those that this base model made decide; all do where there are none of it.
     """
     voted = store.voted_pairs(purpose="train")
-    own = [one for one in voted if _made_by(one.pair.left, base_sha256) and _made_by(one.pair.right, base_sha256)]
+    own = [one for one in voted if made_by(one.pair.left, base_sha256) and made_by(one.pair.right, base_sha256)]
     return most_common_negative(own or voted)
+
+
+def made_by(side: Candidate, base_sha256: str) -> bool:
+    """Whether this base model made the image: by our recipe, or by the hash in another tool's metadata.
+
+    A1111, Forge and others write the first ten digits of the checkpoint's SHA-256, which ours of a single file is too.
+    """
+    if side.recipe:
+        return side.recipe.base_sha256 == base_sha256
+    told = side.made_with.model_hash.lower() if side.made_with else ""
+    return bool(_CHECKPOINT_HASH.fullmatch(told)) and base_sha256.startswith(told)
 
 
 def _recipes(pairs: Sequence[VotedPair]) -> list[Recipe]:
@@ -166,7 +177,7 @@ def _recipes(pairs: Sequence[VotedPair]) -> list[Recipe]:
 
 def _origin(voted: VotedPair, base_sha256: str, adapter_sha256: str | None) -> _Origin:
     sides = (voted.pair.left, voted.pair.right)
-    if not all(_made_by(side, base_sha256) for side in sides):
+    if not all(made_by(side, base_sha256) for side in sides):
         earlier = all(side.recipe and is_earlier_demo(side.recipe.base_sha256) for side in sides)
         return "earlier-demo" if earlier else "other-base"
     if voted.pair.purpose == "judge":  # one side is the base's, the other an adapter's, and the person asked for it
@@ -177,17 +188,6 @@ def _origin(voted: VotedPair, base_sha256: str, adapter_sha256: str | None) -> _
     if all(stack == [(adapter_sha256, 1.0)] for stack in stacks):
         return "own"
     return "with-adapter" if any(stacks) else "without-adapter"
-
-
-def _made_by(side: Candidate, base_sha256: str) -> bool:
-    """Whether this base model made the image: by our recipe, or by the hash in another tool's metadata.
-
-    A1111, Forge and others write the first ten digits of the checkpoint's SHA-256, which ours of a single file is too.
-    """
-    if side.recipe:
-        return side.recipe.base_sha256 == base_sha256
-    told = side.made_with.model_hash.lower() if side.made_with else ""
-    return bool(_CHECKPOINT_HASH.fullmatch(told)) and base_sha256.startswith(told)
 
 
 def _adapters(side: Candidate) -> list[tuple[str, float]]:

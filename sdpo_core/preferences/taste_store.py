@@ -1,12 +1,13 @@
-"""The store's part about taste: what it sees of images, and what runs drew and labelled by it."""
+"""The store's part about taste: what it sees of images, what runs drew and labelled by it, and what it asks."""
 
 from sdpo_core.preferences.adapter_store import AdapterStore
+from sdpo_core.preferences.asking import QuestionTable
 from sdpo_core.preferences.features import FeatureTable
 from sdpo_core.preferences.labelled import LabelledTable
 
 
 class TasteStore(AdapterStore):
-    """A `Store`'s tables that are not about what the person made and chose. Ask anew after `Store.move_to`."""
+    """What a `Store` has for the taste model. Ask anew after `Store.move_to`."""
 
     @property
     def features(self) -> FeatureTable:
@@ -17,3 +18,8 @@ class TasteStore(AdapterStore):
     def labelled(self) -> LabelledTable:
         """Images that runs drew for themselves, and the pairs of them that were labelled."""
         return LabelledTable(self._database)
+
+    @property
+    def questions(self) -> QuestionTable:
+        """Pairs that the taste model asks about."""
+        return QuestionTable(self._database)

@@ -19,6 +19,9 @@ from sdpo_core.taste.model import TasteModel
 from sdpo_core.taste.ridge import Array
 from sdpo_core.wording import percent, signed_percent
 
+CALIBRATION = "calibration.json"
+"""The file's name in a run folder."""
+
 STRONGEST = 2.5
 WEAKEST = 0.1
 """Below this an adapter does nothing that anybody would see."""

@@ -19,7 +19,7 @@ from sdpo_core.models.lora import Lora
 from sdpo_core.preferences.adapters import free_path
 from sdpo_core.preferences.records import Fit
 from sdpo_core.preferences.store import Store
-from sdpo_core.taste.calibration import Calibration, Limits, calibrate, write_calibration
+from sdpo_core.taste.calibration import CALIBRATION, Calibration, Limits, calibrate, write_calibration
 from sdpo_core.training.checkpoint import ADAPTER, PUBLISHED, best_checkpoint, read_lora, read_numbers
 from sdpo_core.training.health import DEFAULT_BUDGET, Bank
 from sdpo_core.training.multiply import Multiplied
@@ -27,7 +27,6 @@ from sdpo_core.training.runs import PUBLISHED_HEALTH, RunFolder
 from sdpo_core.training.strength import StrengthMeasure
 from sdpo_core.wording import change
 
-CALIBRATION = "calibration.json"
 _WEAKEST = 0.5  # a checkpoint that has to be held below this is damaged: an earlier one is better
 
 

@@ -14,6 +14,7 @@ from sdpo_core.evaluation.grid_plan import GridPlan, GridRow, cell_path, write_p
 from sdpo_core.files.hashing import sha256_file
 from sdpo_core.preferences.records import AdapterRecord, Fit
 from sdpo_core.preferences.store import Store
+from sdpo_core.taste.calibration import CALIBRATION, Calibration, Limits, Point, write_calibration
 from sdpo_core.training.runs import RunFolder
 from tests.app.helpers import BASE
 
@@ -48,6 +49,17 @@ def add_adapter(
     return studio.store.add_adapter(
         name=name, path=path, sha256=sha256_file(path), base_sha256=base, run_id=run.id, fit=FIT
     )
+
+
+def calibrate(
+    studio: Studio, record: AdapterRecord, points: tuple[Point, ...], strength: float | None, budget: float = 0.02
+) -> RunFolder:
+    """Give an adapter's run what it would have measured of it."""
+    run = studio.jobs.open(record.run_id, "train")
+    run.adapter_path.write_bytes((studio.workspace / record.path).read_bytes())
+    found = Calibration(strength=strength, sentence="Measured.", limits=Limits(budget=budget), points=points)
+    write_calibration(found, run.path / CALIBRATION)
+    return run
 
 
 def judge_all(studio: Studio, run: RunFolder, outcomes: str) -> None:

@@ -17,9 +17,9 @@ from sdpo_core.models.lora import Lora
 from sdpo_core.models.registry import load_model
 from sdpo_core.preferences.store import Store
 from sdpo_core.presets import resolve
+from sdpo_core.taste.calibration import CALIBRATION
 from sdpo_core.training.checkpoint import read_lora
 from sdpo_core.training.job import run_train
-from sdpo_core.training.publish import CALIBRATION
 from sdpo_core.training.rounds import keep_start, read_start
 from sdpo_core.training.runs import Reporter, RunFolder
 

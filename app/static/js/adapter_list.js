@@ -41,6 +41,15 @@ function verdict(card) {
   return make("div", { class: "card-judged" }, make("p", { class: "card-verdict", text: card.verdict.sentence }), bar);
 }
 
+/** What was measured at several strengths, and what is predicted at the one that was kept. */
+function effect(card) {
+  if (!card.effect) return null;
+  const { predicted, strength, curve } = card.effect;
+  const about = make("figcaption", { class: "card-note", text: strength });
+  return make("figure", { class: "card-effect" }, predicted ? make("p", { class: "card-predicted", text: predicted }) : null,
+    curve ? gainCurve(curve) : null, about);
+}
+
 function copyButton(card) {
   const node = button(text.copy, async () => {
     try {
@@ -124,6 +133,7 @@ function body(card) {
     make("p", { class: "card-chips" }, ...card.chips.map((one) => chip(one)),
       card.strength === null ? null : chip(fill(text.strengthChip, { strength: card.strength }), "good")),
     verdict(card),
+    effect(card),
     card.problem ? make("p", { class: "card-problem", text: card.problem }) : null,
     card.warning ? make("p", { class: "card-note", text: card.warning }) : null,
     card.problem ? null : make("p", { class: "card-note card-fit", text: about.join(" ") }),

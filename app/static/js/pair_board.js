@@ -314,7 +314,7 @@ listen(document, "keydown", onKey);
 listen(document, "keyup", onKeyUp);
 listen(window, "sdpo:status", onStatus);
 watch("value", reset);
-if (!judging) listen(window, "sdpo:mode", reset);
+if (!judging) listen(window, "sdpo:mode", ({ detail }) => { reset(); say(detail?.said ?? ""); });
 setInterval(() => { if (outbox.pending.length || !badge.hidden) drawState(); }, 250);
 draw();
 outbox.flush().then(refill);

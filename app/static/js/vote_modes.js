@@ -9,7 +9,6 @@ root.replaceChildren(make("div", { class: "modes-bar", role: "group", "aria-labe
 function choose(name) {
   if (name === voteMode()) return;
   remember("sdpo.mode", name);
-  draw();
   window.dispatchEvent(new CustomEvent("sdpo:mode"));
 }
 
@@ -19,5 +18,6 @@ function draw() {
   intro.textContent = text.modes.find(([name]) => name === voteMode())[2];
 }
 
+listen(window, "sdpo:mode", draw); // another widget may choose, too
 root.addEventListener("mousedown", (event) => event.preventDefault()); // the keys stay with the board
 draw();

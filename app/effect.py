@@ -1,0 +1,62 @@
+"""What was measured of an adapter at several strengths, for its card: gain against drift, and a prediction in words."""
+
+import contextlib
+
+from app import text_adapters as text
+from app.replies import Reply
+from sdpo_core.errors import DataError
+from sdpo_core.files.adapter_info import AdapterInfo
+from sdpo_core.files.hashing import sha256_remembered
+from sdpo_core.preferences.records import AdapterRecord
+from sdpo_core.taste.calibration import CALIBRATION, Calibration, read_calibration
+from sdpo_core.training.runs import RunFolder
+
+
+def calibration_of(record: AdapterRecord, run: RunFolder | None) -> Calibration | None:
+    """What its run measured; None where it did not, can't be read, or published another file since."""
+    if run is None or not (run.path / CALIBRATION).is_file() or not run.adapter_path.is_file():
+        return None
+    if sha256_remembered(run.adapter_path) != record.sha256:
+        return None
+    with contextlib.suppress(DataError):  # a later version's, or damaged: the adapter itself is as good as before
+        return read_calibration(run.path / CALIBRATION)
+    return None
+
+
+def baked_strength(info: AdapterInfo) -> float:
+    """How often its trained strength is in the file; 1 where nobody says."""
+    told = (info.sdpo or {}).get("strength")
+    return float(told) if isinstance(told, int | float) and not isinstance(told, bool) else 1.0
+
+
+def shown_effect(record: AdapterRecord, info: AdapterInfo, run: RunFolder | None) -> Reply | None:
+    """The curve, the strength and what is predicted there, as far as they are known; None for earlier adapters."""
+    calibration, baked = calibration_of(record, run), baked_strength(info)
+    if calibration is None:
+        return None if baked == 1 else {"strength": text.BAKED.format(strength=baked), "predicted": "", "curve": None}
+    chosen = calibration.chosen
+    known = chosen is not None and chosen.shift is not None and chosen.preference is not None
+    return {
+        "strength": text.calibrated(calibration.sentence, calibration.strength),
+        "predicted": text.predicted(chosen.shift or 0.0, chosen.preference or 0.0) if chosen and known else "",
+        "curve": _curve(calibration),
+    }
+
+
+def _curve(calibration: Calibration) -> Reply | None:
+    """Gain against drift for each strength of which both are known; None where no gain is."""
+    points = [
+        {
+            "strength": f"{point.strength:.2f}",
+            "gain": point.shift,
+            "error": point.error,
+            "upper": point.upper,
+            "chosen": point.strength == calibration.strength,
+        }
+        for point in calibration.points
+        if point.shift is not None
+    ]
+    told = [text.curve_point(one.strength, one.shift, one.error) for one in calibration.points if one.shift is not None]
+    budget = calibration.limits.budget
+    words = text.curve_in_words(told, budget, calibration.strength)
+    return {"points": points, "budget": budget, "gate": text.gate(budget), "words": words} if points else None
