@@ -20,7 +20,7 @@ from sdpo_core.preferences.prompt_text import parse_prompt, prompt_note
 from sdpo_core.preferences.records import AdapterUse, Candidate, ChosenBy, Recipe
 from sdpo_core.preferences.store import Store
 from sdpo_core.preferences.wildcards import Wordings
-from sdpo_core.taste.asking import Asking
+from sdpo_core.taste.chooser import Chooser
 from sdpo_core.taste.described import ensure_features, files_of
 from sdpo_core.taste.layout import FEATURES
 from sdpo_core.training.runs import Reporter, RunFolder
@@ -41,7 +41,7 @@ def run_generate(config: GenerateConfig, run: RunFolder, workspace: Path, report
     reporter.say(0, "Loading the model…", force=True)
     with Store(workspace) as store:
         model = load_configured(config)
-        job = _Job(run, store, reporter, model, Asking(store, model.info.sha256))
+        job = _Job(run, store, reporter, model, Chooser(store, model.info.sha256))
         try:
             stays = job.keep_ahead(config, started) if config.keep_ahead else job.make(config)
             if config.keep_warm_s and stays:
@@ -61,7 +61,7 @@ class _Job:
     store: Store
     reporter: Reporter
     model: DiffusionModel
-    asking: Asking
+    chooser: Chooser
     step: int = 0  # sampler steps so far, a batch counting once
     made: list[int] = field(default_factory=list)  # ids of the pairs, in the order of making
     note: str = ""  # what the person should know: notation without effect, an adapter of another base
@@ -112,7 +112,7 @@ class _Job:
             self._describe(batch)
             drawn += batch
         if config.pairing == "telling":
-            asked = self.asking.choose(drawn)
+            asked = self.chooser.choose(drawn)
             self._offer(drawn[asked.first], drawn[asked.second], asked.chosen_by)
 
     def _offer(self, one: Candidate, other: Candidate, chosen_by: ChosenBy = "chance") -> None:
@@ -121,7 +121,7 @@ class _Job:
 
     def _count(self, config: GenerateConfig) -> int:
         """Images of the next prompt: two where there is nothing yet to choose a pair by."""
-        chooses = config.pairing == "telling" and not self.blind and self.asking.taste.knows_taste
+        chooses = config.pairing == "telling" and not self.blind and self.chooser.taste.knows_taste
         return config.candidates_per_prompt if chooses or config.pairing == "neighbours" else _BATCH
 
     def _steps(self, config: GenerateConfig) -> int:

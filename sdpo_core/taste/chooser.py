@@ -13,7 +13,7 @@ from sdpo_core.taste.questions import Question, choose_question
 _REFIT_AFTER_VOTES = 5
 
 
-class Asking:
+class Chooser:
     """Chooses questions about images of the model `base_sha256`, by a taste that follows the votes in `store`.
 
     The taste is that of all standing votes, those too that a run would hold out: a question is no training.

@@ -12,7 +12,7 @@ from sdpo_core.errors import ConfigError
 from sdpo_core.files.model_info import inspect_model
 from sdpo_core.preferences.records import Candidate
 from sdpo_core.preferences.store import Store
-from sdpo_core.taste.asking import Asking
+from sdpo_core.taste.chooser import Chooser
 from sdpo_core.taste.layout import FEATURES
 from sdpo_core.taste.questions import information
 from tests.test_generation import Studio
@@ -53,7 +53,7 @@ def test_a_telling_pair_is_chosen_of_several_images_once_the_taste_is_known(fold
     assert [pair.left.prompt for pair in made] == list(PROMPTS[:24])
     assert {pair.chosen_by for pair in made} == {"taste", "chance"}
     base = inspect_model(str(folder)).sha256
-    taste, vectors = Asking(store, base).taste, store.features.get(base, FEATURES)
+    taste, vectors = Chooser(store, base).taste, store.features.get(base, FEATURES)
     for pair in made:
         drawn = [one for one in store.candidates() if one.prompt == pair.left.prompt and one.id > 60]
         assert len(drawn) == 4
@@ -65,12 +65,12 @@ def test_a_telling_pair_is_chosen_of_several_images_once_the_taste_is_known(fold
 def test_the_taste_follows_the_votes(folder: Path, tmp_path: Path) -> None:
     job = Studio(folder, tmp_path, prompts=PROMPTS, seed=100)
     job.go()
-    asking = Asking(job.store, inspect_model(str(folder)).sha256)
-    nothing = asking.taste
+    chooser = Chooser(job.store, inspect_model(str(folder)).sha256)
+    nothing = chooser.taste
     assert not nothing.knows_taste
-    assert asking.taste is nothing  # not fitted again for the same votes
+    assert chooser.taste is nothing  # not fitted again for the same votes
     vote_for_red(job.store)
-    assert asking.taste.facts.votes == len(PROMPTS)
+    assert chooser.taste.facts.votes == len(PROMPTS)
 
 
 def test_a_telling_pair_needs_a_choice_and_a_model_that_looks() -> None:
