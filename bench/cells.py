@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from filelock import FileLock
 
@@ -39,7 +39,10 @@ Cell = dict[str, Any]
 
 @dataclass(frozen=True)
 class Case:
-    """One simulated person, how much they vote, how `train` is called, and how the result is looked at."""
+    """One simulated person, how much they vote, how `train` is called, and how the result is looked at.
+
+    A bench that varies something else derives a class whose fields say it: they become part of the key.
+    """
 
     taste: str
     seed: int
@@ -56,6 +59,9 @@ class Case:
         """For a person who watches."""
         flags = f", {' '.join(self.flags)}" if self.flags else ""
         return f"{self.taste}, seed {self.seed}, {self.votes} votes, guidance {self.guidance:g}{flags}"
+
+
+_Case = TypeVar("_Case", bound=Case)
 
 
 def digest(key: Any) -> str:
@@ -124,10 +130,10 @@ class Session:
 
 
 def run_missing(
-    cases: Iterable[Case], results: Results, model: str, run: Callable[[Case], Cell], session: Session
-) -> list[Case]:
+    cases: Iterable[_Case], results: Results, model: str, run: Callable[[_Case], Cell], session: Session
+) -> list[_Case]:
     """Run and keep every case that has no cell yet; returns those that were left because the time was up."""
-    left: list[Case] = []
+    left: list[_Case] = []
     for case in cases:
         key = case.key(model)
         if not session.again and results.find(key):

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
@@ -50,6 +51,7 @@ class Trained(NamedTuple):
 
     adapter: Path
     facts: dict[str, Any]
+    run: RunFolder  # there until the bench begins another workspace
 
 
 class Measured(NamedTuple):
@@ -114,20 +116,48 @@ class Workbench:
         asked = replace(case, guidance=GUIDANCE)  # one adapter, at whatever guidance it is looked at
         if self._last and self._last[0] == asked:
             return self._last[1]
-        drawn = self.drawn(training_pairs(case.seed, case.votes))
+        workspace = self.workspace(self.drawn(training_pairs(case.seed, case.votes)))
+        with Store(workspace) as store:
+            TASTES[case.taste].person(case.seed).vote_all(store)
+        trained = self.train(workspace, case.flags)
+        self._last = asked, trained
+        return trained
+
+    def workspace(self, source: Path) -> Path:
+        """A copy of the workspace `source` to work in. There is one at a time: the copy before is gone."""
         workspace = Path(self._folder.name) / "workspace"
         self._last = None
         shutil.rmtree(workspace, ignore_errors=True)
-        shutil.copytree(drawn, workspace)
+        shutil.copytree(source, workspace)
+        return workspace
+
+    def train(self, workspace: Path, flags: Sequence[str]) -> Trained:
+        """The adapter that `train` with `flags` makes of the votes in `workspace`."""
         with Store(workspace) as store:
-            cast = TASTES[case.taste].person(case.seed).vote_all(store)
+            cast = Counter(one.vote.choice for one in store.voted_pairs(purpose="train"))
         began, cpu_began = time.perf_counter(), children_cpu_s()
-        run = run_verb("train", workspace, *self._model_flags(), *case.flags)
+        run = run_verb("train", workspace, *self.model_flags(), *flags)
         train_s, train_cpu_s = time.perf_counter() - began, children_cpu_s() - cpu_began
         seconds = {"train_s": round(train_s, 1), "train_cpu_s": round(train_cpu_s, 1)}
-        trained = Trained(run.adapter_path, {"votes": dict(cast), **training_facts(run), **seconds})
-        self._last = asked, trained
-        return trained
+        return Trained(run.adapter_path, {"votes": dict(cast), **training_facts(run), **seconds}, run)
+
+    def errors(
+        self, taste: Taste, seed: int, adapter: Path, strengths: Sequence[float]
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The base's errors on the fresh pairs' winners, and what the adapter adds at each strength, (N,) each.
+
+        It takes a tenth of what drawing the answers takes, and so can say at which strengths drawing is worth it.
+        """
+        loaded = attach_adapter(self.model, adapter, strength=1.0, branch="both")
+        try:
+            banks = self._fresh_banks(taste, seed, loaded)
+            found: list[tuple[np.ndarray, np.ndarray]] = []
+            for strength in strengths:
+                with loaded.lora.at_strength(strength):
+                    found.append(pair_errors(self.model, banks))
+        finally:
+            loaded.lora.remove()
+        return found
 
     def measured(self, taste: Taste, seed: int, adapter: Path, guidance: float, *, strength: float = 1.0) -> Measured:
         """Look at an adapter file, used as a plain LoRA at `strength`, as somebody with this taste."""
@@ -163,7 +193,7 @@ class Workbench:
             with tempfile.TemporaryDirectory(prefix=".drawing-", dir=self.cache) as folder:
                 unfinished = Path(folder) / "workspace"
                 seed = ("--seed", str(plan.first_seed))
-                run_verb("generate", unfinished, *self._model_flags(), "--prompts", *plan.prompts, *seed)
+                run_verb("generate", unfinished, *self.model_flags(), "--prompts", *plan.prompts, *seed)
                 if not path.is_dir():  # another process may have drawn them meanwhile
                     unfinished.rename(path)
         return path
@@ -179,6 +209,11 @@ class Workbench:
         with replacing(sheet_path(case.key(self.model_sha256), self.cache)) as temporary:
             Image.fromarray(np.concatenate(rows)).save(temporary)
 
+    def model_flags(self) -> list[str]:
+        """Flags of a verb that draws or trains: what is not the command line's own default."""
+        told = self.sampling.model_dump(exclude_defaults=True).items()
+        return [word for name, value in told for word in (f"--{name.replace('_', '-')}", str(value))]
+
     def _look(self, taste: Taste, images: Sequence[Image.Image]) -> Look:
         return look_at(images, self.questions, taste.oracle, self._judge)
 
@@ -191,11 +226,6 @@ class Workbench:
 
     def _at(self, guidance: float) -> Sampling:
         return self.sampling.model_copy(update={"guidance": guidance})
-
-    def _model_flags(self) -> list[str]:
-        """What is not the command line's own default."""
-        told = self.sampling.model_dump(exclude_defaults=True).items()
-        return [word for name, value in told for word in (f"--{name.replace('_', '-')}", str(value))]
 
 
 def sheet_path(key: dict[str, Any], cache: Path) -> Path:
