@@ -174,11 +174,15 @@ class Workbench:
 
     def base_images(self, guidance: float) -> list[Image.Image]:
         """The base model's answers to the questions, from the cache or drawn now."""
+        return self.base_answers(self.questions, guidance)
+
+    def base_answers(self, questions: Questions, guidance: float | None) -> list[Image.Image]:
+        """The base model's answers to other questions; a guidance of None is the model's own."""
         how = self._at(guidance)
-        key = digest([self.model_sha256, METHOD, asdict(self.questions), how.model_dump(mode="json")])
+        key = digest([self.model_sha256, METHOD, asdict(questions), how.model_dump(mode="json")])
         path = self.cache / f"base-{key}.npy"
         if not path.is_file():
-            images = answer(self.model, self.questions.one_by_one(), how, None)
+            images = answer(self.model, questions.one_by_one(), how, None)
             with replacing(path) as temporary:
                 np.save(temporary, np.stack([np.asarray(image) for image in images]))
             return images
@@ -224,7 +228,7 @@ class Workbench:
             self._banks[person] = make_banks(self.model, loaded.lora, pairs, self._draws_per_pair)
         return self._banks[person]
 
-    def _at(self, guidance: float) -> Sampling:
+    def _at(self, guidance: float | None) -> Sampling:
         return self.sampling.model_copy(update={"guidance": guidance})
 
 

@@ -36,7 +36,7 @@ from bench.machine import sentence
 from bench.measures import Estimate, measure, relative_error
 from bench.questions import fresh_pairs, tuning_questions
 from bench.simulated_user import TASTES
-from bench.tables import MOST_ERROR
+from bench.tables import MOST_ERROR, in_sigma
 from bench.winner_error import DRAWS_PER_PAIR
 from sdpo_core.atomic import write_bytes
 from sdpo_core.config import repository_root
@@ -207,7 +207,7 @@ def _gains(methods: dict[str, list[Cell]]) -> Iterator[str]:
             yield f"| {title} | not all rates were run at any seed |" + " |" * (4 + len(TOLD))
             continue
         own = found[title]
-        gains = " | ".join(_interval(own.at(error)) for error in TOLD)
+        gains = " | ".join(in_sigma(own.at(error)) for error in TOLD)
         beside = _beside([c for c in cells if c["case"]["rate"] == own.rate and c["case"]["seed"] in own.seeds])
         yield f"| {title} | {', '.join(map(str, own.seeds))} | {own.rate} | {gains} | {beside} |"
 
@@ -236,7 +236,7 @@ def _against_plain(methods: dict[str, list[Cell]]) -> Iterator[str]:
     yield f"| gain minus plain DPO's at equal winner error | {' | '.join(f'{error:.1%}' for error in TOLD)} |"
     yield "|" + "---|" * (1 + len(TOLD))
     for title, gaps in found.items():
-        yield f"| {title} | {' | '.join(_interval(gaps[column(error)]) for error in TOLD)} |"
+        yield f"| {title} | {' | '.join(in_sigma(gaps[column(error)]) for error in TOLD)} |"
     if METHODS[DEFAULT] in found:
         yield ""
         yield verdict(found[METHODS[DEFAULT]][column(MOST_ERROR)])
@@ -249,12 +249,8 @@ def verdict(gap: Estimate) -> str:
     elif gap.high < 0:
         said = "less than"
     else:
-        return f"At {MOST_ERROR:.0%} {METHODS[DEFAULT]} can't be told from plain DPO: {_interval(gap)}."
-    return f"At {MOST_ERROR:.0%} {METHODS[DEFAULT]} gains {said} plain DPO: {_interval(gap)}."
-
-
-def _interval(estimate: Estimate) -> str:
-    return f"{estimate.value:+.2f} σ ({estimate.low:+.2f} – {estimate.high:+.2f})"
+        return f"At {MOST_ERROR:.0%} {METHODS[DEFAULT]} can't be told from plain DPO: {in_sigma(gap)}."
+    return f"At {MOST_ERROR:.0%} {METHODS[DEFAULT]} gains {said} plain DPO: {in_sigma(gap)}."
 
 
 def _adapter(cell: Cell) -> str:
