@@ -4,23 +4,28 @@ A cell is one taste, one seed and one set of flags for `train`, measured as `ben
 seeds and fresh pairs that the outcome bench never sees, and by default on people of other seeds.
 
     python -m bench.tuning [--tastes warm busy] [--seeds 10 11] [--hours H] [-- --learning-rate 1e-3]
+
+Each image's own noise, for instance, against fresh noise: once `-- --noise own`, and once without flags.
 """
 
 import argparse
 import sys
 from collections.abc import Sequence
 
-from bench.cells import BENCH, Cell, Results, Session, add_arguments, chosen, in_groups, machines, run_missing
+from bench.cells import BENCH, CACHE, Cell, Results, Session, add_arguments, chosen, in_groups, machines, run_missing
 from bench.journey import Workbench
 from bench.machine import sentence
 from bench.measures import Readings
 from bench.questions import fresh_pairs, tuning_questions
 from bench.tables import LEGEND, head, measures_of, pooled, row
+from bench.winner_error import DRAWS_PER_PAIR
 from sdpo_core.atomic import write_bytes
 from sdpo_core.errors import SdpoError
 
 RESULTS = BENCH / "results" / "tuning.json"
+QUICK_RESULTS = CACHE / "tuning-quick.json"
 OPEN_TASTES, OPEN_SEEDS = ("warm", "busy"), (10, 11)
+QUICK_VOTES, QUICK_PROMPTS, QUICK_DRAWS, QUICK_FLAGS = 12, 4, 2, ("--steps", "10")
 
 
 def table(cells: Sequence[Cell]) -> str:
@@ -66,16 +71,22 @@ def main(arguments: Sequence[str]) -> None:
     split = arguments.index("--") if "--" in arguments else len(arguments)
     parser = argparse.ArgumentParser(description="What another setting would do. Flags for `train` follow after --.")
     add_arguments(parser, tastes=OPEN_TASTES, seeds=OPEN_SEEDS)
+    parser.add_argument("--quick", action="store_true", help="tiny cells, to see that everything works")
     options = parser.parse_args(arguments[:split])
     try:
         if options.reserved:
             parser.error("Settings are never chosen on what is reserved: --reserved is for the other benches.")
-        cases = chosen(options, arguments[split + 1 :])
+        if options.quick:
+            options.votes = [QUICK_VOTES]
+        cases = chosen(options, (*(QUICK_FLAGS if options.quick else ()), *arguments[split + 1 :]))
     except SdpoError as error:
         parser.error(str(error))
-    results = Results(RESULTS)
+    results = Results(QUICK_RESULTS if options.quick else RESULTS)
     if not options.render:
-        with Workbench(tuning_questions(), fresh_pairs("tuning")) as bench:
+        questions, fresh, draws = tuning_questions(), fresh_pairs("tuning"), DRAWS_PER_PAIR
+        if options.quick:
+            questions, fresh, draws = questions.first(QUICK_PROMPTS), fresh.first(QUICK_PROMPTS), QUICK_DRAWS
+        with Workbench(questions, fresh, draws_per_pair=draws) as bench:
             run_missing(cases, results, bench.model_sha256, bench.run, Session(options.hours, again=options.again))
     write(results)
 

@@ -33,7 +33,9 @@ def made_pool(prompts: int, each: int, seed: int) -> Pool:
 
 
 def known(right: str, *, votes: int = 20, says: tuple[float, ...] = (0.8, 0.7, 0.9)) -> dict[str, Any]:
-    return {"votes": votes, "right": right, "sure": "1100", "says": list(says), "knows_taste": bool(says)}
+    """Of 40 pairs, ten of each digit; the first two kinds are the surer half."""
+    right, sure = ("".join(digit * 10 for digit in digits) for digits in (right, "1100"))
+    return {"votes": votes, "right": right, "sure": sure, "says": list(says), "knows_taste": bool(says)}
 
 
 def cell(case: Asking, *told: dict[str, Any]) -> Cell:
@@ -117,7 +119,7 @@ def test_the_table_has_a_row_for_each_number_of_votes_and_way() -> None:
         cell(Asking("busy", 10), known("1111", says=()), known("2200", votes=40)),
     ]
     text = asking.table(cells)
-    assert "share of 4 pairs" in text
+    assert "share of 40 pairs" in text
     assert "| 20 | by chance | 1 | 50% (" in text
     assert "| 40 | the best pair of 4 | 1 | 100% (100% – 100%) | 100% (100% – 100%) | 1 of 1 | 80% |" in text
     assert "| 20 | by chance | 1 | 50% (50% – 50%) | 50% (50% – 50%) | 0 of 1 | – |" in text

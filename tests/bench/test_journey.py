@@ -16,6 +16,7 @@ from bench.simulated_user import TASTES
 from bench.winner_error import make_banks, pair_errors, voted_pairs
 from sdpo_core.config import TrainConfig
 from sdpo_core.errors import RunError
+from sdpo_core.files.hashing import sha256_file
 from sdpo_core.models.attach import attach_adapter
 from tests.bench.conftest import FRESH, QUESTIONS
 from tests.tiny_model import IMAGE_PX
@@ -83,6 +84,18 @@ def test_the_winner_error_is_that_of_the_run_on_more_pairs_than_a_bank_holds(
     assert len(reference) == len(apart) == 3
     assert [len(part.draws.pair_ids) for part in parts] == [8, 4]
     assert parts[0].draws.pair_ids[0] in {example.pair_id for example in pairs.examples}
+
+
+@pytest.mark.slow
+def test_own_noise_trains_another_adapter_of_the_same_pairs(bench: Workbench) -> None:
+    """What `bench.tuning -- --noise own` compares: pairs that were drawn here know their noise."""
+    found: dict[str, tuple[str, int]] = {}
+    for noise in ("fresh", "own"):
+        trained = bench.trained(replace(CASE, flags=(*CASE.flags, "--noise", noise)))
+        found[noise] = sha256_file(trained.adapter), trained.facts["trained_pairs"]
+        assert trained.run.config()["noise"] == noise
+    assert found["fresh"][0] != found["own"][0]
+    assert found["fresh"][1] == found["own"][1] == 3
 
 
 def test_a_failing_job_is_told_with_its_last_words(tmp_path: Path) -> None:
