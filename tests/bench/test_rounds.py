@@ -94,9 +94,10 @@ def test_the_second_round_is_drawn_with_the_first_adapter(
     with Store(Path(bench._folder.name) / "workspace") as store:
         voted = store.voted_pairs(purpose="train")
         first, second = (adapter.sha256 for adapter in sorted(store.adapters(), key=lambda one: one.created_at))
-    used = [{use.sha256 for use in one.pair.left.recipe.adapters} for one in voted]
-    assert used == [set()] * 3 + [{first}] * 2
+    recipes = [side.recipe for one in voted for side in (one.pair.left, one.pair.right) if side.recipe]
+    used = [{use.sha256 for use in recipe.adapters} for recipe in recipes]
+    assert used == [set()] * 6 + [{first}] * 4
     assert first != second
-    seeds = sorted({side.recipe.seed for one in voted for side in (one.pair.left, one.pair.right)})
+    seeds = sorted(recipe.seed for recipe in recipes)
     assert seeds == list(range(1_000_000, 1_000_010))
     assert found["readings"]["after"] != found["readings"]["before"]
