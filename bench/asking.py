@@ -27,6 +27,7 @@ from bench.cells import (
     chosen,
     in_groups,
     machines,
+    make_quick,
     run_missing,
 )
 from bench.journey import Workbench
@@ -35,7 +36,7 @@ from bench.measures import Estimate, Weights, estimate
 from bench.pool import Pool, read_pool
 from bench.questions import Questions, asking_pool, asking_test, fresh_pairs
 from bench.simulated_user import TASTES, Oracle, SimulatedUser
-from sdpo_core.atomic import write_bytes
+from bench.tables import write_table
 from sdpo_core.errors import SdpoError
 from sdpo_core.taste.comparisons import Comparisons
 from sdpo_core.taste.fit import fit_taste
@@ -274,15 +275,6 @@ def _points(found: Estimate | None) -> str:
 # --------------------------------------------------------------------------------------------------------------- main
 
 
-def write(results: Results) -> None:
-    """The table, from the results; nothing where there are none."""
-    cells = results.current()
-    if cells:
-        write_bytes(results.path.with_suffix(".md"), table(cells).encode())
-    else:
-        print(f"{results.path} holds no cells of this method, so there is no table to write.")
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the cells that are asked for and not there yet, then write the table."""
     parser = argparse.ArgumentParser(description="What a taste model learns, by votes and way of asking.")
@@ -293,6 +285,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         if options.reserved:
             parser.error("Defaults are never chosen on what is reserved: --reserved is for the other benches.")
+        if options.quick:
+            make_quick(options)
         options.votes = [counts[-1]]
         asked = chosen(options)
     except SdpoError as error:
@@ -305,7 +299,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             questions, tested = questions.first(QUICK_PROMPTS), tested.first(QUICK_PROMPTS)
         with Workbench(tested, fresh_pairs("tuning")) as bench:
             run(bench, cases, counts, (questions, tested), results, Session(options.hours, again=options.again))
-    write(results)
+    write_table(results, table)
 
 
 def run(

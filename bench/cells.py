@@ -30,6 +30,7 @@ quicker or told differently. `--again` runs single cells anew."""
 BENCH = Path(__file__).resolve().parent
 CACHE = BENCH / ".cache"
 VOTES, GUIDANCE = 60, 3.0
+QUICK_VOTES, QUICK_FLAGS = 12, ("--steps", "10")
 _FORMAT = 2
 _S_PER_HOUR = 3600.0
 
@@ -161,6 +162,13 @@ def add_arguments(parser: argparse.ArgumentParser, *, tastes: Sequence[str], see
     parser.add_argument("--render", action="store_true", help="only write the tables anew from the results")
     parser.add_argument("--reserved", action="store_true", help="allow the reserved tastes and seed, and add them")
     parser.set_defaults(open_tastes=tuple(tastes), open_seeds=tuple(seeds))
+
+
+def make_quick(options: argparse.Namespace, votes: Sequence[int] = (QUICK_VOTES,)) -> None:
+    """Ask for tiny cells: so few votes, and of what was not named one taste and one seed."""
+    options.votes = list(votes)
+    options.tastes = options.tastes or [options.open_tastes[0]]
+    options.seeds = options.seeds or [options.open_seeds[0]]
 
 
 def chosen(options: argparse.Namespace, flags: Sequence[str] = ()) -> list[Case]:

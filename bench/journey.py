@@ -23,7 +23,7 @@ from PIL import Image
 
 from bench.cells import CACHE, GUIDANCE, METHOD, Case, Cell, digest
 from bench.measures import Look, Readings, look_at, measure, readings
-from bench.questions import PairPlan, Question, Questions, training_pairs
+from bench.questions import PairPlan, Question, Questions, fresh_pairs, training_pairs, tuning_questions
 from bench.simulated_user import TASTES, Taste
 from bench.winner_error import DRAWS_PER_PAIR, make_banks, pair_errors, voted_pairs
 from demo.attributes import Judge
@@ -43,6 +43,7 @@ from sdpo_core.training.runs import RunFolder
 SAMPLING = Sampling(model="demo")
 JUDGE_WEIGHTS = repository_root() / "assets" / "demo" / "judge.safetensors"
 SHEET_COLUMNS = 12
+QUICK_PROMPTS, QUICK_DRAWS = 4, 2
 _TOGETHER = 8  # images sampled at once, the same for base and adapter
 
 
@@ -230,6 +231,14 @@ class Workbench:
 
     def _at(self, guidance: float | None) -> Sampling:
         return self.sampling.model_copy(update={"guidance": guidance})
+
+
+def tuning_bench(*, quick: bool, prompts: int | None = None) -> Workbench:
+    """Where settings are chosen: on the tuning questions, the first `prompts` of them, or a tiny part of everything."""
+    questions, fresh, draws = tuning_questions(), fresh_pairs("tuning"), DRAWS_PER_PAIR
+    if quick:
+        prompts, fresh, draws = QUICK_PROMPTS, fresh.first(QUICK_PROMPTS), QUICK_DRAWS
+    return Workbench(questions.first(prompts) if prompts else questions, fresh, draws_per_pair=draws)
 
 
 def sheet_path(key: dict[str, Any], cache: Path) -> Path:

@@ -19,6 +19,7 @@ import numpy as np
 from bench.cells import (
     BENCH,
     CACHE,
+    QUICK_FLAGS,
     Case,
     Cell,
     Results,
@@ -27,17 +28,16 @@ from bench.cells import (
     chosen,
     in_groups,
     machines,
+    make_quick,
     run_missing,
 )
 from bench.figures import Line, Panel, chart, reach, ticks
 from bench.front import ERRORS, Front, Scan, column, differences, front, whole_seeds
-from bench.journey import Workbench
+from bench.journey import Workbench, tuning_bench
 from bench.machine import sentence
 from bench.measures import Estimate, measure, relative_error
-from bench.questions import fresh_pairs, tuning_questions
 from bench.simulated_user import TASTES
-from bench.tables import MOST_ERROR, in_sigma
-from bench.winner_error import DRAWS_PER_PAIR
+from bench.tables import MOST_ERROR, in_sigma, write_table
 from sdpo_core.atomic import write_bytes
 from sdpo_core.config import repository_root
 from sdpo_core.errors import SdpoError
@@ -68,7 +68,6 @@ COMMON = ("--rate", "fixed", "--final-strength", "trained", "--preview-prompts",
 STRENGTHS = tuple(float(2 ** (i / 2)) for i in range(-5, 5))  # .18 … 4
 PROMPTS = 20  # of the tuning questions: half of them, as every adapter answers several times
 TOLD = (0.005, 0.01, 0.02)  # winner errors that the table names
-QUICK_VOTES, QUICK_PROMPTS, QUICK_DRAWS, QUICK_FLAGS = 12, 4, 2, ("--steps", "10")
 _MOST_LOOKED_AT = 4  # strengths whose answers are drawn
 _TOO_FAR = float(ERRORS[-1])
 
@@ -302,20 +301,16 @@ def _line(title: str, found: Front) -> Line:
 
 def write(results: Results, drawn: Path) -> None:
     """Table and figure, from the results; nothing where there are none."""
-    cells = results.current()
-    if not cells:
-        print(f"{results.path} holds no cells of this method, so there is no table to write.")
-        return
-    write_bytes(results.path.with_suffix(".md"), table(cells).encode())
-    write_bytes(drawn, figure(cells).encode())
+    if cells := write_table(results, table):
+        write_bytes(drawn, figure(cells).encode())
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the cells that are asked for and not there yet, then write table and figure."""
     parser = argparse.ArgumentParser(description="What taste costs in winner error, by safeguard.")
     add_arguments(parser, tastes=OPEN_TASTES, seeds=OPEN_SEEDS)
-    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS), help="methods to train")
-    parser.add_argument("--rates", nargs="+", choices=RATES, default=list(RATES), help="peak learning rates")
+    parser.add_argument("--methods", nargs="+", choices=METHODS, help="methods to train; all without this")
+    parser.add_argument("--rates", nargs="+", choices=RATES, help="peak learning rates; all without this")
     parser.add_argument("--label", nargs="+", choices=METHODS, help="these methods with labelled pairs, no others")
     parser.add_argument("--quick", action="store_true", help="tiny cells, to see that everything works")
     options = parser.parse_args(arguments)
@@ -323,17 +318,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if options.reserved:
             parser.error("Settings are never chosen on what is reserved: --reserved is for the other benches.")
         if options.quick:
-            options.votes = [QUICK_VOTES]
+            make_quick(options)
+            options.methods, options.rates = options.methods or [PLAIN, DEFAULT], options.rates or [RATES[1]]
         asked = chosen(options, QUICK_FLAGS if options.quick else ())
     except SdpoError as error:
         parser.error(str(error))
-    cases = trials(asked, options.label or options.methods, options.rates, labelled=bool(options.label))
+    methods = options.label or options.methods or list(METHODS)
+    cases = trials(asked, methods, options.rates or RATES, labelled=bool(options.label))
     results = Results(QUICK_RESULTS if options.quick else RESULTS)
     if not options.render:
-        questions, fresh, draws = tuning_questions().first(PROMPTS), fresh_pairs("tuning"), DRAWS_PER_PAIR
-        if options.quick:
-            questions, fresh, draws = questions.first(QUICK_PROMPTS), fresh.first(QUICK_PROMPTS), QUICK_DRAWS
-        with Workbench(questions, fresh, draws_per_pair=draws) as bench:
+        with tuning_bench(quick=options.quick, prompts=PROMPTS) as bench:
             session = Session(options.hours, again=options.again)
             run_missing(cases, results, bench.model_sha256, lambda case: run_trial(bench, case), session)
     write(results, results.path.with_suffix(".svg") if options.quick else FIGURE)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from bench.cells import (
     BENCH,
     CACHE,
+    QUICK_FLAGS,
     Case,
     Cell,
     Results,
@@ -24,16 +25,15 @@ from bench.cells import (
     chosen,
     in_groups,
     machines,
+    make_quick,
     run_missing,
 )
-from bench.journey import Trained, Workbench, run_verb
+from bench.journey import Trained, Workbench, run_verb, tuning_bench
 from bench.machine import sentence
 from bench.measures import Estimate, Readings, measure
-from bench.questions import fresh_pairs, training_pairs, tuning_questions
+from bench.questions import training_pairs
 from bench.simulated_user import TASTES
-from bench.tables import LEGEND, difference, head, in_sigma, measures_of, pooled, row
-from bench.winner_error import DRAWS_PER_PAIR
-from sdpo_core.atomic import write_bytes
+from bench.tables import LEGEND, difference, head, in_sigma, measures_of, pooled, row, write_table
 from sdpo_core.errors import SdpoError
 from sdpo_core.preferences.store import Store
 
@@ -48,7 +48,6 @@ ARMS = {
     (3, "previous"): "three rounds, each goes on with the one before",
 }
 ONE = (1, "base")
-QUICK_VOTES, QUICK_PROMPTS, QUICK_DRAWS, QUICK_FLAGS = 12, 4, 2, ("--steps", "10", "--preview-prompts", "0")
 _LATER = {"base": ("--pairs-from", "all"), "previous": ("--continue-from", "latest")}
 
 
@@ -184,15 +183,6 @@ def conclusion(by_arm: dict[tuple[int, str], list[Cell]]) -> str:
 # --------------------------------------------------------------------------------------------------------------- main
 
 
-def write(results: Results) -> None:
-    """The table, from the results; nothing where there are none."""
-    cells = results.current()
-    if cells:
-        write_bytes(results.path.with_suffix(".md"), table(cells).encode())
-    else:
-        print(f"{results.path} holds no cells of this method, so there is no table to write.")
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the cells that are asked for and not there yet, then write the table."""
     parser = argparse.ArgumentParser(description="Rounds against one, at equal total votes.")
@@ -203,19 +193,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if options.reserved:
             parser.error("Advice is never chosen on what is reserved: --reserved is for the other benches.")
         if options.quick:
-            options.votes = [QUICK_VOTES]
+            make_quick(options)
         cases = all_rounds(chosen(options, QUICK_FLAGS if options.quick else ()))
     except SdpoError as error:
         parser.error(str(error))
     results = Results(QUICK_RESULTS if options.quick else RESULTS)
     if not options.render:
-        questions, fresh, draws = tuning_questions(), fresh_pairs("tuning"), DRAWS_PER_PAIR
-        if options.quick:
-            questions, fresh, draws = questions.first(QUICK_PROMPTS), fresh.first(QUICK_PROMPTS), QUICK_DRAWS
-        with Workbench(questions, fresh, draws_per_pair=draws) as bench:
+        with tuning_bench(quick=options.quick) as bench:
             session = Session(options.hours, again=options.again)
             run_missing(cases, results, bench.model_sha256, lambda case: run_rounds(bench, case), session)
-    write(results)
+    write_table(results, table)
 
 
 if __name__ == "__main__":

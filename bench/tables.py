@@ -1,9 +1,10 @@
 """Measures as Markdown: the columns, what they mean, and the sentences below a table, the same for every bench."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from bench.cells import Cell
+from bench.cells import Cell, Results
 from bench.measures import Estimate, Readings, contrast, measure
+from sdpo_core.atomic import write_bytes
 
 MOST_ERROR, MOST_HIGH, LEAST_DIVERSITY, LEAST_FOLLOWING = 0.02, 0.03, 0.95, -0.02
 """What an adapter may cost: winner error and the upper end of its interval, diversity, change of following."""
@@ -17,6 +18,16 @@ LEGEND = (
     "  seed ± 2 standard errors, clustered by pair.",
 )
 _COLUMNS = ("same seed", "cross-seed", "shift", "diversity", "in pixels", "following", "winner error")
+
+
+def write_table(results: Results, table: Callable[[Sequence[Cell]], str]) -> list[Cell]:
+    """Write the table of the results beside them; returns the cells in it, none where there is nothing to write."""
+    cells = results.current()
+    if cells:
+        write_bytes(results.path.with_suffix(".md"), table(cells).encode())
+    else:
+        print(f"{results.path} holds no cells of this method, so there is no table to write.")
+    return cells
 
 
 def head(*before: str, after: Sequence[str] = ()) -> tuple[str, str]:

@@ -12,20 +12,29 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from bench.cells import BENCH, CACHE, Cell, Results, Session, add_arguments, chosen, in_groups, machines, run_missing
-from bench.journey import Workbench
+from bench.cells import (
+    BENCH,
+    CACHE,
+    QUICK_FLAGS,
+    Cell,
+    Results,
+    Session,
+    add_arguments,
+    chosen,
+    in_groups,
+    machines,
+    make_quick,
+    run_missing,
+)
+from bench.journey import tuning_bench
 from bench.machine import sentence
 from bench.measures import Readings
-from bench.questions import fresh_pairs, tuning_questions
-from bench.tables import LEGEND, head, measures_of, pooled, row
-from bench.winner_error import DRAWS_PER_PAIR
-from sdpo_core.atomic import write_bytes
+from bench.tables import LEGEND, head, measures_of, pooled, row, write_table
 from sdpo_core.errors import SdpoError
 
 RESULTS = BENCH / "results" / "tuning.json"
 QUICK_RESULTS = CACHE / "tuning-quick.json"
 OPEN_TASTES, OPEN_SEEDS = ("warm", "busy"), (10, 11)
-QUICK_VOTES, QUICK_PROMPTS, QUICK_DRAWS, QUICK_FLAGS = 12, 4, 2, ("--steps", "10")
 
 
 def table(cells: Sequence[Cell]) -> str:
@@ -57,15 +66,6 @@ def table(cells: Sequence[Cell]) -> str:
     return "\n".join([*lines, "", f"Machine: {where}."]) + "\n"
 
 
-def write(results: Results) -> None:
-    """The table, from the results; nothing where there are none."""
-    cells = results.current()
-    if cells:
-        write_bytes(results.path.with_suffix(".md"), table(cells).encode())
-    else:
-        print(f"{results.path} holds no cells of this method, so there is no table to write.")
-
-
 def main(arguments: Sequence[str]) -> None:
     """Run the cells that are asked for and not there yet, then write the table."""
     split = arguments.index("--") if "--" in arguments else len(arguments)
@@ -77,18 +77,15 @@ def main(arguments: Sequence[str]) -> None:
         if options.reserved:
             parser.error("Settings are never chosen on what is reserved: --reserved is for the other benches.")
         if options.quick:
-            options.votes = [QUICK_VOTES]
+            make_quick(options)
         cases = chosen(options, (*(QUICK_FLAGS if options.quick else ()), *arguments[split + 1 :]))
     except SdpoError as error:
         parser.error(str(error))
     results = Results(QUICK_RESULTS if options.quick else RESULTS)
     if not options.render:
-        questions, fresh, draws = tuning_questions(), fresh_pairs("tuning"), DRAWS_PER_PAIR
-        if options.quick:
-            questions, fresh, draws = questions.first(QUICK_PROMPTS), fresh.first(QUICK_PROMPTS), QUICK_DRAWS
-        with Workbench(questions, fresh, draws_per_pair=draws) as bench:
+        with tuning_bench(quick=options.quick) as bench:
             run_missing(cases, results, bench.model_sha256, bench.run, Session(options.hours, again=options.again))
-    write(results)
+    write_table(results, table)
 
 
 if __name__ == "__main__":

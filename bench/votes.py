@@ -23,6 +23,7 @@ from bench.cells import (
     BENCH,
     CACHE,
     METHOD,
+    QUICK_FLAGS,
     Case,
     Cell,
     Results,
@@ -32,16 +33,16 @@ from bench.cells import (
     digest,
     in_groups,
     machines,
+    make_quick,
     run_missing,
 )
 from bench.figures import Line, Panel, chart, reach, ticks
-from bench.journey import Trained, Workbench, run_verb
+from bench.journey import Trained, Workbench, run_verb, tuning_bench
 from bench.machine import sentence
 from bench.measures import Readings, measure
-from bench.questions import fresh_pairs, training_pairs, tuning_questions
+from bench.questions import training_pairs
 from bench.simulated_user import TASTES
-from bench.tables import LEGEND, difference, head, in_sigma, pooled, row
-from bench.winner_error import DRAWS_PER_PAIR
+from bench.tables import LEGEND, difference, head, in_sigma, pooled, row, write_table
 from sdpo_core.atomic import write_bytes
 from sdpo_core.config import GenerateConfig, repository_root
 from sdpo_core.errors import SdpoError
@@ -60,8 +61,7 @@ ARMS = {
     (CANDIDATES, False): "with chosen questions",
     (CANDIDATES, True): "with both",
 }
-QUICK_COUNTS, QUICK_PROMPTS, QUICK_DRAWS = (10, 14), 4, 2
-QUICK_FLAGS = ("--steps", "10", "--preview-prompts", "0")
+QUICK_COUNTS = (10, 14)
 
 
 @dataclass(frozen=True)
@@ -262,12 +262,8 @@ def _line(arm: str, counts: dict[int, list[Cell]]) -> Line:
 
 def write(results: Results, drawn: Path) -> None:
     """Table and figure, from the results; nothing where there are none."""
-    cells = results.current()
-    if not cells:
-        print(f"{results.path} holds no cells of this method, so there is no table to write.")
-        return
-    write_bytes(results.path.with_suffix(".md"), table(cells).encode())
-    write_bytes(drawn, figure(cells).encode())
+    if cells := write_table(results, table):
+        write_bytes(drawn, figure(cells).encode())
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -284,7 +280,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if options.candidates <= 2:
             parser.error("There is a pair to choose only among 3 images of a prompt or more (--candidates).")
         if options.quick:
-            options.votes = list(QUICK_COUNTS)
+            make_quick(options, QUICK_COUNTS)
         asked = chosen(options, QUICK_FLAGS if options.quick else ())
     except SdpoError as error:
         parser.error(str(error))
@@ -292,10 +288,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not options.render:
         if not can_choose():
             print("This version's generate has no --pairing yet, so the arms with chosen questions are left out.")
-        questions, fresh, draws = tuning_questions(), fresh_pairs("tuning"), DRAWS_PER_PAIR
-        if options.quick:
-            questions, fresh, draws = questions.first(QUICK_PROMPTS), fresh.first(QUICK_PROMPTS), QUICK_DRAWS
-        with Workbench(questions, fresh, draws_per_pair=draws) as bench:
+        with tuning_bench(quick=options.quick) as bench:
             cases = arms(asked, options.candidates, choosing=can_choose())
             session = Session(options.hours, again=options.again)
             run_missing(cases, results, bench.model_sha256, lambda case: run_asked(bench, case), session)

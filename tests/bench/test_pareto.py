@@ -144,7 +144,7 @@ def test_rendering_needs_no_model(
     results = Results(tmp_path / "pareto.json")
     monkeypatch.setattr(pareto, "RESULTS", results.path)
     monkeypatch.setattr(pareto, "FIGURE", tmp_path / "pareto.svg")
-    monkeypatch.setattr(pareto, "Workbench", None)
+    monkeypatch.setattr(pareto, "tuning_bench", None)
     pareto.main(["--render"])
     assert "no table to write" in capsys.readouterr().out
     results.keep(made("lora", 0.5))

@@ -74,7 +74,7 @@ def test_advice_is_never_chosen_on_what_is_reserved(asked: list[str], capsys: py
 def test_rendering_needs_no_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     results = Results(tmp_path / "rounds.json")
     monkeypatch.setattr(rounds, "RESULTS", results.path)
-    monkeypatch.setattr(rounds, "Workbench", None)
+    monkeypatch.setattr(rounds, "tuning_bench", None)
     for cell in people(0.5, 0.3):
         results.keep(cell)
     rounds.main(["--render"])

@@ -85,7 +85,7 @@ def test_rendering_needs_no_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     results = Results(tmp_path / "votes.json")
     monkeypatch.setattr(votes, "RESULTS", results.path)
     monkeypatch.setattr(votes, "FIGURE", tmp_path / "votes.svg")
-    monkeypatch.setattr(votes, "Workbench", None)
+    monkeypatch.setattr(votes, "tuning_bench", None)
     for cell in curves():
         results.keep(cell)
     votes.main(["--render"])
