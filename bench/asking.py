@@ -60,6 +60,10 @@ class Asking(Case):
 
     candidates: int = 2
 
+    def title(self) -> str:
+        """For a person who watches."""
+        return f"{self.taste}, seed {self.seed}, up to {self.votes} votes, asked about {_way(self.candidates)}"
+
 
 # ---------------------------------------------------------------------------------------------------------------- ask
 
@@ -259,7 +263,7 @@ def _has(cells: Sequence[Cell], votes: int) -> bool:
 
 
 def _way(candidates: int) -> str:
-    return "by chance" if candidates == 2 else f"the best pair of {candidates}"
+    return "two by chance" if candidates == 2 else f"the best pair of {candidates}"
 
 
 def _share(found: Estimate) -> str:

@@ -147,7 +147,7 @@ class Workbench:
     ) -> list[tuple[np.ndarray, np.ndarray]]:
         """The base's errors on the fresh pairs' winners, and what the adapter adds at each strength, (N,) each.
 
-        It takes a tenth of what drawing the answers takes, and so can say at which strengths drawing is worth it.
+        It takes far fewer forward passes than drawing the answers, so it can say at which strengths that is worth it.
         """
         loaded = attach_adapter(self.model, adapter, strength=1.0, branch="both")
         try:

@@ -58,6 +58,10 @@ class Rounds(Case):
     rounds: int = 1
     reference: str = "base"  # of a round after the first: what it starts from and is compared with
 
+    def title(self) -> str:
+        """For a person who watches."""
+        return f"{super().title()}, {ARMS[self.rounds, self.reference]}"
+
     def shares(self) -> list[int]:
         """Votes in each round; the first ones have one more where they can't be equal."""
         least, more = divmod(self.votes, self.rounds)

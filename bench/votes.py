@@ -71,6 +71,10 @@ class Asked(Case):
     candidates: int = 2  # images of a prompt; of more than 2 the pair is chosen
     labelled: bool = True
 
+    def title(self) -> str:
+        """For a person who watches."""
+        return f"{super().title()}, {arm(self.candidates, labelled=self.labelled)}"
+
 
 def arms(asked: Sequence[Case], candidates: int, *, choosing: bool) -> list[Asked]:
     """Every arm for each of the cases; those with chosen questions only if they can be (`can_choose`)."""
@@ -142,9 +146,8 @@ def asked_in_lots(bench: Workbench, case: Asked, votes: int) -> Path:
 # -------------------------------------------------------------------------------------------------------------- table
 
 
-def arm_of(cell: Cell) -> str:
+def arm(candidates: int, *, labelled: bool) -> str:
     """An arm's name in tables and figures."""
-    candidates, labelled = cell["case"]["candidates"], cell["case"]["labelled"]
     if (candidates, labelled) in ARMS:
         return ARMS[candidates, labelled]
     return f"{ARMS[CANDIDATES, labelled]} of {candidates} images"
@@ -153,9 +156,9 @@ def arm_of(cell: Cell) -> str:
 def by_arm(cells: Sequence[Cell]) -> dict[str, dict[int, list[Cell]]]:
     """Cells by arm and number of votes, fewest first."""
     found: dict[str, dict[int, list[Cell]]] = {}
-    for group in in_groups(cells, "candidates", "labelled").values():
+    for (candidates, labelled), group in in_groups(cells, "candidates", "labelled").items():
         counts = in_groups(group, "votes")
-        found[arm_of(group[0])] = {votes: counts[votes,] for (votes,) in sorted(counts)}
+        found[arm(candidates, labelled=labelled)] = {votes: counts[votes,] for (votes,) in sorted(counts)}
     return found
 
 
@@ -183,7 +186,7 @@ def _worth(found: dict[str, dict[int, list[Cell]]]) -> Iterator[str]:
     yield "| votes | arm | tastes | shift | beyond as many votes alone | as many votes alone as |"
     yield "|" + "---|" * 6
     for votes in sorted({votes for counts in found.values() for votes in counts}):
-        for arm, counts in found.items():
+        for name, counts in found.items():
             if votes not in counts:
                 continue
             cells = counts[votes]
@@ -191,7 +194,7 @@ def _worth(found: dict[str, dict[int, list[Cell]]]) -> Iterator[str]:
             gap = None if counts is alone else difference(cells, alone.get(votes, []))
             tastes = ", ".join(dict.fromkeys(cell["case"]["taste"] for cell in cells))
             as_many = "–" if counts is alone else equivalent(shift, _same_people(alone, cells))
-            yield f"| {votes} | {arm} | {tastes} | {shift:+.2f} σ | {in_sigma(gap)} | {as_many} |"
+            yield f"| {votes} | {name} | {tastes} | {shift:+.2f} σ | {in_sigma(gap)} | {as_many} |"
 
 
 def _same_people(alone: dict[int, list[Cell]], cells: Sequence[Cell]) -> dict[int, float]:
@@ -226,17 +229,17 @@ def equivalent(shift: float, alone: dict[int, float]) -> str:
 def _cells(found: dict[str, dict[int, list[Cell]]]) -> Iterator[str]:
     yield from head("votes", "arm", "taste", "seeds")
     for votes in sorted({votes for counts in found.values() for votes in counts}):
-        for arm, counts in found.items():
+        for name, counts in found.items():
             for (taste,), group in in_groups(counts.get(votes, []), "taste").items():
                 seeds = ", ".join(str(cell["case"]["seed"]) for cell in group)
-                yield row(str(votes), arm, f"**{taste}**", seeds, measures=pooled(group))
+                yield row(str(votes), name, f"**{taste}**", seeds, measures=pooled(group))
 
 
 def figure(cells: Sequence[Cell]) -> str:
     """Shift over votes as SVG: a panel a taste, a line with its band for each arm."""
     panels: list[Panel] = []
     for (taste, guidance), group in in_groups(cells, "taste", "guidance").items():
-        lines = [_line(arm, counts) for arm, counts in by_arm(group).items()]
+        lines = [_line(name, counts) for name, counts in by_arm(group).items()]
         counts = sorted({cell["case"]["votes"] for cell in group})
         panels.append(
             Panel(
@@ -251,10 +254,10 @@ def figure(cells: Sequence[Cell]) -> str:
     return chart(panels)
 
 
-def _line(arm: str, counts: dict[int, list[Cell]]) -> Line:
+def _line(title: str, counts: dict[int, list[Cell]]) -> Line:
     found = {votes: pooled(cells)["shift"] for votes, cells in counts.items()}
     band = [(shift.low, shift.high) for shift in found.values()]
-    return Line(arm, [(votes, shift.value) for votes, shift in found.items()], band=band)
+    return Line(title, [(votes, shift.value) for votes, shift in found.items()], band=band)
 
 
 # --------------------------------------------------------------------------------------------------------------- main

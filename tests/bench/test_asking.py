@@ -120,9 +120,9 @@ def test_the_table_has_a_row_for_each_number_of_votes_and_way() -> None:
     ]
     text = asking.table(cells)
     assert "share of 40 pairs" in text
-    assert "| 20 | by chance | 1 | 50% (" in text
+    assert "| 20 | two by chance | 1 | 50% (" in text
     assert "| 40 | the best pair of 4 | 1 | 100% (100% – 100%) | 100% (100% – 100%) | 1 of 1 | 80% |" in text
-    assert "| 20 | by chance | 1 | 50% (50% – 50%) | 50% (50% – 50%) | 0 of 1 | – |" in text
+    assert "| 20 | two by chance | 1 | 50% (50% – 50%) | 50% (50% – 50%) | 0 of 1 | – |" in text
     assert "| the best pair of 4 | +25.0 (" in text
 
 

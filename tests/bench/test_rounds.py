@@ -38,7 +38,7 @@ def test_all_ways_have_as_many_votes() -> None:
     cases = all_rounds([Case("warm", 0, votes=61)])
     assert [(case.rounds, case.reference) for case in cases] == list(ARMS)
     assert [case.shares() for case in cases] == [[61], [31, 30], [31, 30], [21, 20, 20], [21, 20, 20]]
-    assert len({str(case.key("m")) for case in cases}) == 5
+    assert len({str(case.key("m")) for case in cases}) == len({case.title() for case in cases}) == 5
 
 
 def test_the_table_has_every_way_and_its_gap_to_one_round() -> None:
