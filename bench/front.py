@@ -63,11 +63,20 @@ class Scan:
 
 
 def _largest_within(shifts: np.ndarray, errors: np.ndarray) -> np.ndarray:
-    """For each row of (R, M) points, the largest shift among those with at most each of `ERRORS`: (R, E)."""
+    """For each row of (R, M) points, the largest shift at an error of at most each of `ERRORS`: (R, E).
+
+    Between a point and the next one beyond the error it rises linearly.
+    """
     order = np.argsort(errors, axis=1, kind="stable")
+    errors = np.take_along_axis(errors, order, axis=1)
     best = np.maximum.accumulate(np.take_along_axis(shifts, order, axis=1), axis=1)
-    within = (errors[:, :, None] <= ERRORS + 1e-12).sum(axis=1)  # (R, E); ≥ 1, as the base's error is 0
-    return np.take_along_axis(best, within - 1, axis=1)
+    within = (errors[:, :, None] <= ERRORS + 1e-12).sum(axis=1) - 1  # (R, E); ≥ 0, as the base's error is 0
+    beyond = np.minimum(within + 1, errors.shape[1] - 1)
+    (e0, y0), (e1, y1) = (
+        [np.take_along_axis(one, place, axis=1) for one in (errors, best)] for place in (within, beyond)
+    )
+    way = np.divide(ERRORS - e0, e1 - e0, out=np.zeros_like(e0), where=e1 > e0)
+    return y0 + np.clip(way, 0.0, 1.0) * (y1 - y0)
 
 
 @dataclass(frozen=True)
