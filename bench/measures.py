@@ -211,8 +211,9 @@ class Weights:
         return np.einsum("rs,rs->r", self.cells, values) / self.cells.shape[1]
 
     def ratio(self, above: np.ndarray, below: np.ndarray) -> np.ndarray:
-        """Of the means of two (S, P): (R,)."""
-        return self.mean(self.by_cell(above)) / self.mean(self.by_cell(below))
+        """Of the means of two (S, P): (R,); NaN where both are 0 on all that were drawn."""
+        with np.errstate(invalid="ignore"):
+            return self.mean(self.by_cell(above)) / self.mean(self.by_cell(below))
 
 
 def estimate(statistic: Callable[[Weights], np.ndarray], weights: Weights) -> Estimate:

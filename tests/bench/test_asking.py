@@ -87,6 +87,8 @@ def test_accuracy_is_over_people_and_pairs_and_the_surer_half_apart() -> None:
     assert everything.value == pytest.approx(0.5)
     assert surer.value == pytest.approx(0.75)
     assert everything.low < 0.5 < everything.high
+    few = {"votes": 20, "right": "20", "sure": "10", "says": [], "knows_taste": False}
+    assert accuracy([cell(Asking("warm", 10), few)], 20)[1] == (1.0, 1.0, 1.0)  # where the surer one was drawn at all
 
 
 def test_chosen_questions_are_compared_with_chance_person_by_person() -> None:
