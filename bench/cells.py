@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from filelock import FileLock
 
@@ -30,6 +30,7 @@ quicker or told differently. `--again` runs single cells anew."""
 BENCH = Path(__file__).resolve().parent
 CACHE = BENCH / ".cache"
 VOTES, GUIDANCE = 60, 3.0
+QUICK_VOTES, QUICK_FLAGS = 12, ("--steps", "10")
 _FORMAT = 2
 _S_PER_HOUR = 3600.0
 
@@ -39,7 +40,10 @@ Cell = dict[str, Any]
 
 @dataclass(frozen=True)
 class Case:
-    """One simulated person, how much they vote, how `train` is called, and how the result is looked at."""
+    """One simulated person, how much they vote, how `train` is called, and how the result is looked at.
+
+    A bench that varies something else derives a class whose fields say it: they become part of the key.
+    """
 
     taste: str
     seed: int
@@ -56,6 +60,9 @@ class Case:
         """For a person who watches."""
         flags = f", {' '.join(self.flags)}" if self.flags else ""
         return f"{self.taste}, seed {self.seed}, {self.votes} votes, guidance {self.guidance:g}{flags}"
+
+
+_Case = TypeVar("_Case", bound=Case)
 
 
 def digest(key: Any) -> str:
@@ -124,10 +131,10 @@ class Session:
 
 
 def run_missing(
-    cases: Iterable[Case], results: Results, model: str, run: Callable[[Case], Cell], session: Session
-) -> list[Case]:
+    cases: Iterable[_Case], results: Results, model: str, run: Callable[[_Case], Cell], session: Session
+) -> list[_Case]:
     """Run and keep every case that has no cell yet; returns those that were left because the time was up."""
-    left: list[Case] = []
+    left: list[_Case] = []
     for case in cases:
         key = case.key(model)
         if not session.again and results.find(key):
@@ -155,6 +162,13 @@ def add_arguments(parser: argparse.ArgumentParser, *, tastes: Sequence[str], see
     parser.add_argument("--render", action="store_true", help="only write the tables anew from the results")
     parser.add_argument("--reserved", action="store_true", help="allow the reserved tastes and seed, and add them")
     parser.set_defaults(open_tastes=tuple(tastes), open_seeds=tuple(seeds))
+
+
+def make_quick(options: argparse.Namespace, votes: Sequence[int] = (QUICK_VOTES,)) -> None:
+    """Ask for tiny cells: so few votes, and of what was not named one taste and one seed."""
+    options.votes = list(votes)
+    options.tastes = options.tastes or [options.open_tastes[0]]
+    options.seeds = options.seeds or [options.open_seeds[0]]
 
 
 def chosen(options: argparse.Namespace, flags: Sequence[str] = ()) -> list[Case]:

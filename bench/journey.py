@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
@@ -22,7 +23,7 @@ from PIL import Image
 
 from bench.cells import CACHE, GUIDANCE, METHOD, Case, Cell, digest
 from bench.measures import Look, Readings, look_at, measure, readings
-from bench.questions import PairPlan, Question, Questions, training_pairs
+from bench.questions import PairPlan, Question, Questions, fresh_pairs, training_pairs, tuning_questions
 from bench.simulated_user import TASTES, Taste
 from bench.winner_error import DRAWS_PER_PAIR, make_banks, pair_errors, voted_pairs
 from demo.attributes import Judge
@@ -42,6 +43,7 @@ from sdpo_core.training.runs import RunFolder
 SAMPLING = Sampling(model="demo")
 JUDGE_WEIGHTS = repository_root() / "assets" / "demo" / "judge.safetensors"
 SHEET_COLUMNS = 12
+QUICK_PROMPTS, QUICK_DRAWS = 4, 2
 _TOGETHER = 8  # images sampled at once, the same for base and adapter
 
 
@@ -50,6 +52,7 @@ class Trained(NamedTuple):
 
     adapter: Path
     facts: dict[str, Any]
+    run: RunFolder  # there until the bench begins another workspace
 
 
 class Measured(NamedTuple):
@@ -114,20 +117,48 @@ class Workbench:
         asked = replace(case, guidance=GUIDANCE)  # one adapter, at whatever guidance it is looked at
         if self._last and self._last[0] == asked:
             return self._last[1]
-        drawn = self.drawn(training_pairs(case.seed, case.votes))
+        workspace = self.workspace(self.drawn(training_pairs(case.seed, case.votes)))
+        with Store(workspace) as store:
+            TASTES[case.taste].person(case.seed).vote_all(store)
+        trained = self.train(workspace, case.flags)
+        self._last = asked, trained
+        return trained
+
+    def workspace(self, source: Path) -> Path:
+        """A copy of the workspace `source` to work in. There is one at a time: the copy before is gone."""
         workspace = Path(self._folder.name) / "workspace"
         self._last = None
         shutil.rmtree(workspace, ignore_errors=True)
-        shutil.copytree(drawn, workspace)
+        shutil.copytree(source, workspace)
+        return workspace
+
+    def train(self, workspace: Path, flags: Sequence[str]) -> Trained:
+        """The adapter that `train` with `flags` makes of the votes in `workspace`."""
         with Store(workspace) as store:
-            cast = TASTES[case.taste].person(case.seed).vote_all(store)
+            cast = Counter(one.vote.choice for one in store.voted_pairs(purpose="train"))
         began, cpu_began = time.perf_counter(), children_cpu_s()
-        run = run_verb("train", workspace, *self._model_flags(), *case.flags)
+        run = run_verb("train", workspace, *self.model_flags(), *flags)
         train_s, train_cpu_s = time.perf_counter() - began, children_cpu_s() - cpu_began
         seconds = {"train_s": round(train_s, 1), "train_cpu_s": round(train_cpu_s, 1)}
-        trained = Trained(run.adapter_path, {"votes": dict(cast), **training_facts(run), **seconds})
-        self._last = asked, trained
-        return trained
+        return Trained(run.adapter_path, {"votes": dict(cast), **training_facts(run), **seconds}, run)
+
+    def errors(
+        self, taste: Taste, seed: int, adapter: Path, strengths: Sequence[float]
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The base's errors on the fresh pairs' winners, and what the adapter adds at each strength, (N,) each.
+
+        It takes far fewer forward passes than drawing the answers, so it can say at which strengths that is worth it.
+        """
+        loaded = attach_adapter(self.model, adapter, strength=1.0, branch="both")
+        try:
+            banks = self._fresh_banks(taste, seed, loaded)
+            found: list[tuple[np.ndarray, np.ndarray]] = []
+            for strength in strengths:
+                with loaded.lora.at_strength(strength):
+                    found.append(pair_errors(self.model, banks))
+        finally:
+            loaded.lora.remove()
+        return found
 
     def measured(self, taste: Taste, seed: int, adapter: Path, guidance: float, *, strength: float = 1.0) -> Measured:
         """Look at an adapter file, used as a plain LoRA at `strength`, as somebody with this taste."""
@@ -144,11 +175,15 @@ class Workbench:
 
     def base_images(self, guidance: float) -> list[Image.Image]:
         """The base model's answers to the questions, from the cache or drawn now."""
+        return self.base_answers(self.questions, guidance)
+
+    def base_answers(self, questions: Questions, guidance: float | None) -> list[Image.Image]:
+        """The base model's answers to other questions; a guidance of None is the model's own."""
         how = self._at(guidance)
-        key = digest([self.model_sha256, METHOD, asdict(self.questions), how.model_dump(mode="json")])
+        key = digest([self.model_sha256, METHOD, asdict(questions), how.model_dump(mode="json")])
         path = self.cache / f"base-{key}.npy"
         if not path.is_file():
-            images = answer(self.model, self.questions.one_by_one(), how, None)
+            images = answer(self.model, questions.one_by_one(), how, None)
             with replacing(path) as temporary:
                 np.save(temporary, np.stack([np.asarray(image) for image in images]))
             return images
@@ -163,7 +198,7 @@ class Workbench:
             with tempfile.TemporaryDirectory(prefix=".drawing-", dir=self.cache) as folder:
                 unfinished = Path(folder) / "workspace"
                 seed = ("--seed", str(plan.first_seed))
-                run_verb("generate", unfinished, *self._model_flags(), "--prompts", *plan.prompts, *seed)
+                run_verb("generate", unfinished, *self.model_flags(), "--prompts", *plan.prompts, *seed)
                 if not path.is_dir():  # another process may have drawn them meanwhile
                     unfinished.rename(path)
         return path
@@ -179,6 +214,11 @@ class Workbench:
         with replacing(sheet_path(case.key(self.model_sha256), self.cache)) as temporary:
             Image.fromarray(np.concatenate(rows)).save(temporary)
 
+    def model_flags(self) -> list[str]:
+        """Flags of a verb that draws or trains: what is not the command line's own default."""
+        told = self.sampling.model_dump(exclude_defaults=True).items()
+        return [word for name, value in told for word in (f"--{name.replace('_', '-')}", str(value))]
+
     def _look(self, taste: Taste, images: Sequence[Image.Image]) -> Look:
         return look_at(images, self.questions, taste.oracle, self._judge)
 
@@ -189,13 +229,16 @@ class Workbench:
             self._banks[person] = make_banks(self.model, loaded.lora, pairs, self._draws_per_pair)
         return self._banks[person]
 
-    def _at(self, guidance: float) -> Sampling:
+    def _at(self, guidance: float | None) -> Sampling:
         return self.sampling.model_copy(update={"guidance": guidance})
 
-    def _model_flags(self) -> list[str]:
-        """What is not the command line's own default."""
-        told = self.sampling.model_dump(exclude_defaults=True).items()
-        return [word for name, value in told for word in (f"--{name.replace('_', '-')}", str(value))]
+
+def tuning_bench(*, quick: bool, prompts: int | None = None) -> Workbench:
+    """Where settings are chosen: on the tuning questions, the first `prompts` of them, or a tiny part of everything."""
+    questions, fresh, draws = tuning_questions(), fresh_pairs("tuning"), DRAWS_PER_PAIR
+    if quick:
+        prompts, fresh, draws = QUICK_PROMPTS, fresh.first(QUICK_PROMPTS), QUICK_DRAWS
+    return Workbench(questions.first(prompts) if prompts else questions, fresh, draws_per_pair=draws)
 
 
 def sheet_path(key: dict[str, Any], cache: Path) -> Path:

@@ -211,14 +211,35 @@ class Weights:
         return np.einsum("rs,rs->r", self.cells, values) / self.cells.shape[1]
 
     def ratio(self, above: np.ndarray, below: np.ndarray) -> np.ndarray:
-        """Of the means of two (S, P): (R,)."""
-        return self.mean(self.by_cell(above)) / self.mean(self.by_cell(below))
+        """Of the means of two (S, P): (R,); NaN where both are 0 on all that were drawn."""
+        with np.errstate(invalid="ignore"):
+            return self.mean(self.by_cell(above)) / self.mean(self.by_cell(below))
 
 
 def estimate(statistic: Callable[[Weights], np.ndarray], weights: Weights) -> Estimate:
     """The statistic of everything, and the percentiles of its resamples."""
-    values = statistic(weights)
+    return interval(statistic(weights))
+
+
+def interval(values: np.ndarray) -> Estimate:
+    """The first of (R,) values, that of everything, and the percentiles of the others, its resamples."""
     return Estimate(float(values[0]), *map(float, np.nanquantile(values[1:], _TAILS)))
+
+
+def contrast(ours: Sequence[Readings], theirs: Sequence[Readings]) -> Estimate:
+    """By how many σ our adapters shift the scores further than theirs: cell by cell of one taste and bench seed each.
+
+    The bootstrap draws cells and prompts, and takes both sides of a cell together. Raises ValueError for other counts.
+    """
+    if len(ours) != len(theirs):
+        raise ValueError(f"expected as many cells on both sides, got {len(ours)} and {len(theirs)}")
+    gap = np.stack([shift_by_prompt(a) - shift_by_prompt(b) for a, b in zip(ours, theirs, strict=True)])  # (S, P)
+    return estimate(lambda w: w.mean(w.by_cell(gap)), Weights.draw(*gap.shape))
+
+
+def shift_by_prompt(cell: Readings) -> np.ndarray:
+    """Mean change of the score on each prompt, in σ of the base's scores on all: (P,)."""
+    return (cell.after - cell.before).mean(axis=1) / cell.before.std(ddof=1)
 
 
 def relative_error(reference: np.ndarray, rise: np.ndarray) -> tuple[float, float]:

@@ -24,6 +24,7 @@ Use = Literal["judging", "tuning"]
 JUDGE_FILE = Path(__file__).resolve().parent / "judge_questions.json"
 PROMPTS, SEEDS_PER_PROMPT = 40, 4
 FRESH_PAIRS = 80
+POOL_PROMPTS, POOL_IMAGES, TEST_PAIRS = 120, 8, 240
 RESERVED_SEED = 2
 """The bench seed that is not looked at while defaults are chosen (`cells.refuse_reserved`)."""
 MENTION = 0.3  # how often a prompt tells an attribute; the rest is left to the model, and so to taste
@@ -36,6 +37,7 @@ _SEEDS_PER_BENCH_SEED = 10_000
 _BENCH_SEEDS = 400
 _FIRST_JUDGE_SEED = 6_000_000
 _FIRST_TUNING_SEED = 7_500_000
+_FIRST_POOL_SEED, _FIRST_TEST_SEED = 9_000_000, 9_100_000
 _FIRST_FRESH_SEED: dict[Use, int] = {"judging": 8_000_000, "tuning": 8_100_000}
 
 
@@ -72,7 +74,11 @@ class Questions:
 
     def first(self, prompts: int) -> "Questions":
         """The same of the first so many prompts."""
-        return Questions(self.prompts[:prompts], self.seeds[:prompts])
+        return self.part(0, prompts)
+
+    def part(self, start: int, stop: int) -> "Questions":
+        """The same of the prompts from `start` to before `stop`."""
+        return Questions(self.prompts[start:stop], self.seeds[start:stop])
 
 
 @dataclass(frozen=True)
@@ -84,7 +90,11 @@ class PairPlan:
 
     def first(self, pairs: int) -> "PairPlan":
         """The same of the first so many pairs."""
-        return PairPlan(self.prompts[:pairs], self.first_seed)
+        return self.part(0, pairs)
+
+    def part(self, start: int, stop: int) -> "PairPlan":
+        """The same of the pairs from `start` to before `stop`."""
+        return PairPlan(self.prompts[start:stop], self.first_seed + 2 * start)
 
 
 def judge_questions() -> Questions:
@@ -119,13 +129,25 @@ def fresh_pairs(use: Use) -> PairPlan:
     return PairPlan(tuple(_draw(np.random.default_rng([first, 2]), FRESH_PAIRS, "asking")), first)
 
 
+def asking_pool() -> Questions:
+    """Prompts at many seeds each, for people who are asked about some of the images (`bench.asking`)."""
+    prompts = _draw(np.random.default_rng([_FIRST_POOL_SEED, 3]), POOL_PROMPTS, "training")
+    return _ask(prompts, _FIRST_POOL_SEED, POOL_IMAGES)
+
+
+def asking_test() -> Questions:
+    """Pairs that nobody is asked about, of other prompts: on them `bench.asking` counts what a taste model knows."""
+    prompts = _draw(np.random.default_rng([_FIRST_TEST_SEED, 3]), TEST_PAIRS, "asking")
+    return _ask(prompts, _FIRST_TEST_SEED, 2)
+
+
 def part_of(prompt: str) -> Part:
     """What this prompt may be used for."""
     return _PARTS[hashlib.sha256(f"{_SALT} {prompt}".encode()).digest()[0] % len(_PARTS)]
 
 
-def _ask(prompts: list[str], first_seed: int) -> Questions:
-    seeds = (tuple(first_seed + SEEDS_PER_PROMPT * i + k for k in range(SEEDS_PER_PROMPT)) for i in range(len(prompts)))
+def _ask(prompts: list[str], first_seed: int, each: int = SEEDS_PER_PROMPT) -> Questions:
+    seeds = (tuple(first_seed + each * i + k for k in range(each)) for i in range(len(prompts)))
     return Questions(tuple(prompts), tuple(seeds))
 
 

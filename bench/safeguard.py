@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.cells import BENCH, CACHE, METHOD, VOTES
+from bench.figures import Line, Panel, chart
 from bench.journey import run_verb, training_facts
 from bench.machine import describe_machine, sentence
 from bench.questions import training_pairs
@@ -43,8 +44,6 @@ FLAGS = {
     "lora": ("--safeguard", "lora"),
 }
 COMMON = ("--learning-rate", RATE, "--checkpoint-every-steps", "10", "--preview-prompts", "0")
-_COLOURS = {"none": "#d1495b", "constant": "#8d99ae", "output": "#edae49", "rule": "#9b5de5", "lora": "#00798c"}
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM = 720, 460, 70, 110
 
 
 def run_safeguard(safeguard: str, voted: Path, flags: Sequence[str]) -> dict[str, Any]:
@@ -93,51 +92,26 @@ def table(results: dict[str, Any]) -> str:
 def figure(results: dict[str, Any]) -> str:
     """Winner error over steps as SVG: one line a safeguard, the budget dashed."""
     runs = results["runs"]
-    points = {name: [(0, 0.0), *((c["step"], c["winner_error"]) for c in runs[name]["checks"])] for name in SAFEGUARDS}
-    last = max(step for line in points.values() for step, _ in line)
-    values = [value for line in points.values() for _, value in line]
     budget = runs["lora"]["budget"]
-    low, high = min(*values, 0.0), max(*values, 2 * budget)
-    high += 0.05 * (high - low)
-
-    def x(step: float) -> float:
-        return _LEFT + (_WIDTH - _LEFT - 20) * step / last
-
-    def y(value: float) -> float:
-        return 20 + (_HEIGHT - _BOTTOM - 20) * (high - value) / (high - low)
-
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}"',
-        ' font-family="sans-serif" font-size="13">',
-        f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="white"/>',
-        *(_rule(y(value), f"{value:+.0%}") for value in (0.0, budget, 2 * budget)),
-        f'<text x="{_WIDTH - 20}" y="{y(budget) - 5:.0f}" text-anchor="end" fill="#555">budget</text>',
-        f'<text x="{_LEFT}" y="{_HEIGHT - _BOTTOM + 32}">step</text>',
-        f'<text x="{x(last):.0f}" y="{_HEIGHT - _BOTTOM + 32}" text-anchor="end">{last}</text>',
-        '<text x="14" y="14">held-out winner error against the reference</text>',
-    ]
-    legend = [(SAFEGUARDS[name], _COLOURS[name]) for name in points] + [("● the checkpoint that is kept", "#555")]
-    for i, (title, colour) in enumerate(legend):
-        column, row = divmod(i, 3)
-        x_text, y_text = _LEFT + 300 * column, _HEIGHT - _BOTTOM + 60 + 18 * row
-        parts.append(f'<text x="{x_text}" y="{y_text}" fill="{colour}">{title}</text>')
-    for name, line in points.items():
-        colour = _COLOURS[name]
-        path = " ".join(f"{x(step):.1f},{y(value):.1f}" for step, value in line)
-        kept = runs[name]["chosen_step"]
-        kept_value = next((value for step, value in line if step == kept), 0.0)
-        parts += [
-            f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2.5"/>',
-            f'<circle cx="{x(kept):.1f}" cy="{y(kept_value):.1f}" r="5" fill="{colour}"/>',
-        ]
-    return "\n".join([*parts, "</svg>"]) + "\n"
-
-
-def _rule(y: float, label: str) -> str:
-    return (
-        f'<line x1="{_LEFT}" y1="{y:.1f}" x2="{_WIDTH - 20}" y2="{y:.1f}" stroke="#999" stroke-dasharray="4 4"/>'
-        f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{label}</text>'
+    lines = [_line(SAFEGUARDS[name], runs[name]) for name in SAFEGUARDS]
+    last = max(step for line in lines for step, _ in line.points)
+    panel = Panel(
+        "What a safeguard does at a rate that is too high",
+        lines,
+        x_ticks=[0, last],
+        y_ticks=[0.0, budget, 2 * budget],
+        x_label="step",
+        y_label="held-out winner error against the reference",
+        y_form="+.0%",
+        rule_names=[(budget, "budget")],
     )
+    return chart([panel], ["● the checkpoint that is kept"])
+
+
+def _line(title: str, run: dict[str, Any]) -> Line:
+    points = [(0, 0.0), *((check["step"], check["winner_error"]) for check in run["checks"])]
+    kept = run["chosen_step"]
+    return Line(title, points, mark=(kept, dict(points).get(kept, 0.0)))
 
 
 def write(results: dict[str, Any], path: Path, drawn: Path) -> None:

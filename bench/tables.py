@@ -1,9 +1,10 @@
 """Measures as Markdown: the columns, what they mean, and the sentences below a table, the same for every bench."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from bench.cells import Cell
-from bench.measures import Estimate, Readings, measure
+from bench.cells import Cell, Results
+from bench.measures import Estimate, Readings, contrast, measure
+from sdpo_core.atomic import write_bytes
 
 MOST_ERROR, MOST_HIGH, LEAST_DIVERSITY, LEAST_FOLLOWING = 0.02, 0.03, 0.95, -0.02
 """What an adapter may cost: winner error and the upper end of its interval, diversity, change of following."""
@@ -17,6 +18,16 @@ LEGEND = (
     "  seed ± 2 standard errors, clustered by pair.",
 )
 _COLUMNS = ("same seed", "cross-seed", "shift", "diversity", "in pixels", "following", "winner error")
+
+
+def write_table(results: Results, table: Callable[[Sequence[Cell]], str]) -> list[Cell]:
+    """Write the table of the results beside them; returns the cells in it, none where there is nothing to write."""
+    cells = results.current()
+    if cells:
+        write_bytes(results.path.with_suffix(".md"), table(cells).encode())
+    else:
+        print(f"{results.path} holds no cells of this method, so there is no table to write.")
+    return cells
 
 
 def head(*before: str, after: Sequence[str] = ()) -> tuple[str, str]:
@@ -52,6 +63,26 @@ def measures_of(cell: Cell) -> dict[str, Estimate]:
 def pooled(cells: Sequence[Cell]) -> dict[str, Estimate]:
     """The measures of cells that differ in their seed alone, taken together."""
     return measure([Readings.parse(cell["readings"]) for cell in cells])
+
+
+def difference(ours: Sequence[Cell], theirs: Sequence[Cell]) -> Estimate | None:
+    """Our shift minus theirs, over the tastes and seeds that both have; None where they have none in common.
+
+    Either side has one cell of each taste and seed.
+    """
+    by_person = [{(c["case"]["taste"], c["case"]["seed"]): c for c in cells} for cells in (ours, theirs)]
+    both = [person for person in by_person[0] if person in by_person[1]]
+    if not both:
+        return None
+    left, right = ([Readings.parse(cells[person]["readings"]) for person in both] for cells in by_person)
+    return contrast(left, right)
+
+
+def in_sigma(estimate: Estimate | None) -> str:
+    """A shift, or a difference of two, with its interval."""
+    if estimate is None:
+        return "–"
+    return f"{estimate.value:+.2f} σ ({estimate.low:+.2f} – {estimate.high:+.2f})"
 
 
 def too_costly(measures: dict[str, Estimate]) -> list[str]:

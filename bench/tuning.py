@@ -4,22 +4,36 @@ A cell is one taste, one seed and one set of flags for `train`, measured as `ben
 seeds and fresh pairs that the outcome bench never sees, and by default on people of other seeds.
 
     python -m bench.tuning [--tastes warm busy] [--seeds 10 11] [--hours H] [-- --learning-rate 1e-3]
+
+Each image's own noise, for instance, against fresh noise: once `-- --noise own`, and once without flags.
 """
 
 import argparse
 import sys
 from collections.abc import Sequence
 
-from bench.cells import BENCH, Cell, Results, Session, add_arguments, chosen, in_groups, machines, run_missing
-from bench.journey import Workbench
+from bench.cells import (
+    BENCH,
+    CACHE,
+    QUICK_FLAGS,
+    Cell,
+    Results,
+    Session,
+    add_arguments,
+    chosen,
+    in_groups,
+    machines,
+    make_quick,
+    run_missing,
+)
+from bench.journey import tuning_bench
 from bench.machine import sentence
 from bench.measures import Readings
-from bench.questions import fresh_pairs, tuning_questions
-from bench.tables import LEGEND, head, measures_of, pooled, row
-from sdpo_core.atomic import write_bytes
+from bench.tables import LEGEND, head, measures_of, pooled, row, write_table
 from sdpo_core.errors import SdpoError
 
 RESULTS = BENCH / "results" / "tuning.json"
+QUICK_RESULTS = CACHE / "tuning-quick.json"
 OPEN_TASTES, OPEN_SEEDS = ("warm", "busy"), (10, 11)
 
 
@@ -52,32 +66,26 @@ def table(cells: Sequence[Cell]) -> str:
     return "\n".join([*lines, "", f"Machine: {where}."]) + "\n"
 
 
-def write(results: Results) -> None:
-    """The table, from the results; nothing where there are none."""
-    cells = results.current()
-    if cells:
-        write_bytes(results.path.with_suffix(".md"), table(cells).encode())
-    else:
-        print(f"{results.path} holds no cells of this method, so there is no table to write.")
-
-
 def main(arguments: Sequence[str]) -> None:
     """Run the cells that are asked for and not there yet, then write the table."""
     split = arguments.index("--") if "--" in arguments else len(arguments)
     parser = argparse.ArgumentParser(description="What another setting would do. Flags for `train` follow after --.")
     add_arguments(parser, tastes=OPEN_TASTES, seeds=OPEN_SEEDS)
+    parser.add_argument("--quick", action="store_true", help="tiny cells, to see that everything works")
     options = parser.parse_args(arguments[:split])
     try:
         if options.reserved:
             parser.error("Settings are never chosen on what is reserved: --reserved is for the other benches.")
-        cases = chosen(options, arguments[split + 1 :])
+        if options.quick:
+            make_quick(options)
+        cases = chosen(options, (*(QUICK_FLAGS if options.quick else ()), *arguments[split + 1 :]))
     except SdpoError as error:
         parser.error(str(error))
-    results = Results(RESULTS)
+    results = Results(QUICK_RESULTS if options.quick else RESULTS)
     if not options.render:
-        with Workbench(tuning_questions(), fresh_pairs("tuning")) as bench:
+        with tuning_bench(quick=options.quick) as bench:
             run_missing(cases, results, bench.model_sha256, bench.run, Session(options.hours, again=options.again))
-    write(results)
+    write_table(results, table)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bench import cells
-from bench.cells import Case, Cell, Results, Session, add_arguments, chosen, in_groups, run_missing
+from bench.cells import Case, Cell, Results, Session, add_arguments, chosen, in_groups, make_quick, run_missing
 from bench.questions import RESERVED_SEED
 from sdpo_core.atomic import write_json
 from sdpo_core.errors import ConfigError, RunError
@@ -155,6 +155,14 @@ def test_cells_that_share_an_adapter_follow_each_other() -> None:
         (20, "warm", 3), (20, "warm", 1), (20, "busy", 3), (20, "busy", 1),
     ]  # fmt: skip
     assert {one.flags for one in asked} == {("--steps", "9")}
+
+
+def test_quick_is_one_taste_and_seed_unless_they_were_named() -> None:
+    asked, named = options(), options("--tastes", "busy", "sun", "--seeds", "1", "7")
+    for one in (asked, named):
+        make_quick(one, (10, 14))
+    assert {(one.taste, one.seed, one.votes) for one in chosen(asked)} == {("warm", 0, 10), ("warm", 0, 14)}
+    assert len(chosen(named)) == 8
 
 
 @pytest.mark.parametrize(

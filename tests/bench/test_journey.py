@@ -1,7 +1,6 @@
 """A whole cell on a tiny real model: drawn, voted on, trained and looked at through the real command line."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,33 +12,18 @@ from bench import winner_error
 from bench.cells import Case, Results, Session, run_missing
 from bench.journey import Workbench, run_verb, sheet_path
 from bench.measures import Readings, measure, relative_error
-from bench.questions import PairPlan, Questions
 from bench.simulated_user import TASTES
 from bench.winner_error import make_banks, pair_errors, voted_pairs
-from sdpo_core.config import Sampling, TrainConfig
+from sdpo_core.config import TrainConfig
 from sdpo_core.errors import RunError
+from sdpo_core.files.hashing import sha256_file
 from sdpo_core.models.attach import attach_adapter
-from tests.tiny_model import IMAGE_PX, build_tiny_pipeline
+from tests.bench.conftest import FRESH, QUESTIONS
+from tests.tiny_model import IMAGE_PX
 
-QUESTIONS = Questions(("hills", "the sea"), ((11, 12), (13, 14)))
-FRESH = PairPlan(("a forest", "a lake", "dunes"), 900)
 CASE = Case(
     "warm", 0, votes=3, flags=("--steps", "2", "--rank", "2", "--learning-rate", "1e-2", "--preview-prompts", "0")
 )
-
-
-@pytest.fixture(scope="module")
-def sampling(tmp_path_factory: pytest.TempPathFactory) -> Sampling:
-    folder = build_tiny_pipeline(tmp_path_factory.mktemp("model") / "tiny")
-    return Sampling(model=str(folder), device="cpu", sampling_steps=2)
-
-
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory, sampling: Sampling) -> Iterator[Workbench]:
-    """Draws and trains once for all that ask."""
-    cache = tmp_path_factory.mktemp("bench") / "cache"
-    with Workbench(QUESTIONS, FRESH, draws_per_pair=2, sampling=sampling, cache=cache) as bench:
-        yield bench
 
 
 @pytest.mark.slow
@@ -100,6 +84,18 @@ def test_the_winner_error_is_that_of_the_run_on_more_pairs_than_a_bank_holds(
     assert len(reference) == len(apart) == 3
     assert [len(part.draws.pair_ids) for part in parts] == [8, 4]
     assert parts[0].draws.pair_ids[0] in {example.pair_id for example in pairs.examples}
+
+
+@pytest.mark.slow
+def test_own_noise_trains_another_adapter_of_the_same_pairs(bench: Workbench) -> None:
+    """What `bench.tuning -- --noise own` compares: pairs that were drawn here know their noise."""
+    found: dict[str, tuple[str, int]] = {}
+    for noise in ("fresh", "own"):
+        trained = bench.trained(replace(CASE, flags=(*CASE.flags, "--noise", noise)))
+        found[noise] = sha256_file(trained.adapter), trained.facts["trained_pairs"]
+        assert trained.run.config()["noise"] == noise
+    assert found["fresh"][0] != found["own"][0]
+    assert found["fresh"][1] == found["own"][1] == 3
 
 
 def test_a_failing_job_is_told_with_its_last_words(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from bench.questions import (
     JUDGE_FILE,
     PairPlan,
     Questions,
+    asking_pool,
+    asking_test,
     fresh_pairs,
     judge_questions,
     part_of,
@@ -46,15 +48,27 @@ def test_a_prompt_is_of_one_part_and_the_judges_is_half() -> None:
     assert {part_of(prompt) for prompt in tuning_questions().prompts} == {"asking"}
     assert {part_of(prompt) for seed in range(3) for prompt in training_prompts(seed, 120)} == {"training"}
     assert {part_of(prompt) for use in ("judging", "tuning") for prompt in fresh_pairs(use).prompts} == {"asking"}
+    assert {part_of(prompt) for prompt in asking_pool().prompts} == {"training"}
+    assert {part_of(prompt) for prompt in asking_test().prompts} == {"asking"}
     parts = [part_of(str(number)) for number in range(2000)]
     assert parts.count("judging") / 2000 == pytest.approx(0.5, abs=0.04)
 
 
 def test_no_seed_is_used_twice() -> None:
-    everything = [judge_questions(), tuning_questions(), fresh_pairs("judging"), fresh_pairs("tuning")]
+    everything = [judge_questions(), tuning_questions(), asking_pool(), asking_test()]
+    everything += [fresh_pairs("judging"), fresh_pairs("tuning")]
     everything += [training_pairs(seed, 120) for seed in (*range(3), questions._BENCH_SEEDS - 1)]
     used = [seed for asked in everything for seed in seeds_of(asked)]
     assert len(used) == len(set(used))
+
+
+def test_a_part_of_a_plan_is_drawn_as_in_the_whole() -> None:
+    whole = training_pairs(3, 60)
+    parts = [whole.part(0, 20), whole.part(20, 60)]
+    assert sum((part.prompts for part in parts), ()) == whole.prompts
+    assert parts[1].first_seed == whole.first_seed + 40
+    some = asking_pool().part(5, 7)
+    assert (some.prompts, some.seeds) == (asking_pool().prompts[5:7], asking_pool().seeds[5:7])
 
 
 def test_bench_seeds_have_prompts_of_their_own_and_fewer_are_part_of_more() -> None:

@@ -40,7 +40,7 @@ def test_rendering_needs_no_results(
 ) -> None:
     results = Results(tmp_path / "tuning.json")
     monkeypatch.setattr(tuning, "RESULTS", results.path)
-    monkeypatch.setattr(tuning, "Workbench", None)
+    monkeypatch.setattr(tuning, "tuning_bench", None)
     tuning.main(["--render"])
     assert "no table to write" in capsys.readouterr().out
     results.keep(made_cell(Case("busy", 10)))

@@ -1,0 +1,213 @@
+"""Is it better to vote, train, draw with the adapter and vote again? Rounds against one, at equal total votes.
+
+One round is what everybody begins with: pairs of the base, votes, an adapter. Several share the votes: each further
+round draws its pairs with the adapter before, and either starts anew on all votes so far, with the base as its
+reference, or goes on with that adapter, which is then the reference, on the pairs made with it. The last adapter is
+looked at against the base, on the questions of `bench.tuning`.
+
+    python -m bench.rounds [--tastes warm busy] [--seeds 10 11] [--votes 60] [--hours H]
+    python -m bench.rounds --render
+"""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from bench.cells import (
+    BENCH,
+    CACHE,
+    QUICK_FLAGS,
+    Case,
+    Cell,
+    Results,
+    Session,
+    add_arguments,
+    chosen,
+    in_groups,
+    machines,
+    make_quick,
+    run_missing,
+)
+from bench.journey import Trained, Workbench, run_verb, tuning_bench
+from bench.machine import sentence
+from bench.measures import Estimate, Readings, measure
+from bench.questions import training_pairs
+from bench.simulated_user import TASTES
+from bench.tables import LEGEND, difference, head, in_sigma, measures_of, pooled, row, write_table
+from sdpo_core.errors import SdpoError
+from sdpo_core.preferences.store import Store
+
+RESULTS = BENCH / "results" / "rounds.json"
+QUICK_RESULTS = CACHE / "rounds-quick.json"
+OPEN_TASTES, OPEN_SEEDS = ("warm", "busy"), (10, 11)
+ARMS = {
+    (1, "base"): "one round",
+    (2, "base"): "two rounds, the second anew from the base on all votes",
+    (2, "previous"): "two rounds, the second goes on with the first",
+    (3, "base"): "three rounds, each anew from the base on all votes",
+    (3, "previous"): "three rounds, each goes on with the one before",
+}
+ONE = (1, "base")
+_LATER = {"base": ("--pairs-from", "all"), "previous": ("--continue-from", "latest")}
+
+
+@dataclass(frozen=True)
+class Rounds(Case):
+    """All rounds of one person."""
+
+    rounds: int = 1
+    reference: str = "base"  # of a round after the first: what it starts from and is compared with
+
+    def title(self) -> str:
+        """For a person who watches."""
+        return f"{super().title()}, {ARMS[self.rounds, self.reference]}"
+
+    def shares(self) -> list[int]:
+        """Votes in each round; the first ones have one more where they can't be equal."""
+        least, more = divmod(self.votes, self.rounds)
+        return [least + (i < more) for i in range(self.rounds)]
+
+
+def all_rounds(asked: Sequence[Case]) -> list[Rounds]:
+    """Every way for each of the cases."""
+    return [
+        Rounds(one.taste, one.seed, one.votes, one.guidance, one.flags, rounds, reference)
+        for one in asked
+        for rounds, reference in ARMS
+    ]
+
+
+def run_rounds(bench: Workbench, case: Rounds) -> Cell:
+    """Draw, vote and train, round after round, and look at the last adapter."""
+    trained = train_rounds(bench, case)
+    seen = bench.measured(TASTES[case.taste], case.seed, trained[-1].adapter, case.guidance)
+    return {
+        "measures": {name: list(found) for name, found in measure([seen.readings]).items()},
+        "training": trained[-1].facts,
+        "earlier": [one.facts for one in trained[:-1]],
+        "readings": seen.readings.content(),
+    }
+
+
+def train_rounds(bench: Workbench, case: Rounds) -> list[Trained]:
+    """The adapters of all rounds; a round's pairs have the prompts and seeds that they have in one round."""
+    plan, person, shares = training_pairs(case.seed, case.votes), TASTES[case.taste].person(case.seed), case.shares()
+    workspace = bench.workspace(bench.drawn(plan.first(shares[0])))
+    trained: list[Trained] = []
+    for i, votes in enumerate(shares):
+        before = sum(shares[:i])
+        if trained:
+            part = plan.part(before, before + votes)
+            drawn = ("--prompts", *part.prompts, "--seed", str(part.first_seed), "--adapter", "latest")
+            run_verb("generate", workspace, *bench.model_flags(), *drawn)
+        with Store(workspace) as store:
+            person.vote_all(store)
+        trained.append(bench.train(workspace, (*case.flags, *(_LATER[case.reference] if trained else ()))))
+    return trained
+
+
+# -------------------------------------------------------------------------------------------------------------- table
+
+
+def table(cells: Sequence[Cell]) -> str:
+    """The results as Markdown."""
+    prompts, seeds = Readings.parse(cells[0]["readings"]).before.shape
+    lines = [
+        "# Rounds at equal total votes",
+        "",
+        f"Made by `python -m bench.rounds`: the last adapter against the base, on {prompts} prompts at {seeds} seeds",
+        "each that the outcome bench never asks; in brackets 95 % intervals.",
+        "",
+        *LEGEND,
+    ]
+    for (votes, guidance, flags), group in in_groups(cells, "votes", "guidance", "flags").items():
+        told = f", `{' '.join(flags)}`" if flags else ""
+        lines += ["", f"## {votes} votes, guidance {guidance:g}{told}", "", *_section(group)]
+    return "\n".join([*lines, "", f"Machine: {'; '.join(map(sentence, machines(cells)))}."]) + "\n"
+
+
+def _section(cells: Sequence[Cell]) -> Iterator[str]:
+    by_arm = in_groups(cells, "rounds", "reference")
+    arms = [arm for arm in ARMS if arm in by_arm]
+    yield from head("rounds", "taste", "seeds")
+    for arm in arms:
+        for (taste,), group in in_groups(by_arm[arm], "taste").items():
+            seeds = ", ".join(str(cell["case"]["seed"]) for cell in group)
+            yield row(ARMS[arm], f"**{taste}**", seeds, measures=pooled(group))
+    yield from ("", *_against_one(by_arm), "", conclusion(by_arm), "")
+    yield from head("rounds", "taste", "seed", after=("votes", "training"))
+    for arm in arms:
+        for cell in by_arm[arm]:
+            rounds = [*cell["earlier"], cell["training"]]
+            votes = " + ".join(str(sum(one["votes"].values()) - before) for one, before in _with_before(rounds))
+            took = " + ".join(f"{one['train_s']:.0f}" for one in rounds)
+            case = cell["case"]
+            after = (votes, f"{took} s")
+            yield row(ARMS[arm], case["taste"], str(case["seed"]), measures=measures_of(cell), after=after)
+
+
+def _with_before(rounds: Sequence[Cell]) -> Iterator[tuple[Cell, int]]:
+    """Each round's facts, with the votes that were there before it."""
+    before = 0
+    for one in rounds:
+        yield one, before
+        before = sum(one["votes"].values())
+
+
+def _against_one(by_arm: dict[tuple[int, str], list[Cell]]) -> Iterator[str]:
+    tastes = list(dict.fromkeys(cell["case"]["taste"] for group in by_arm.values() for cell in group))
+    yield f"| shift beyond one round's | {' | '.join(tastes)} | together |"
+    yield "|" + "---|" * (2 + len(tastes))
+    for arm, name in ARMS.items():
+        if arm == ONE or arm not in by_arm:
+            continue
+        own = [[cell for cell in by_arm[arm] if cell["case"]["taste"] == taste] for taste in tastes]
+        gaps = [difference(group, by_arm.get(ONE, [])) for group in (*own, by_arm[arm])]
+        yield f"| {name} | {' | '.join(map(in_sigma, gaps))} |"
+
+
+def conclusion(by_arm: dict[tuple[int, str], list[Cell]]) -> str:
+    """What follows for the advice after the first adapter, as a sentence."""
+    gaps: dict[str, Estimate] = {}
+    for arm, name in ARMS.items():
+        gap = difference(by_arm.get(arm, []), by_arm.get(ONE, [])) if arm != ONE else None
+        if gap is not None:
+            gaps[name] = gap
+    if not gaps:
+        return "Conclusion: none yet; a person with one round and with several is needed."
+    best = max(gaps, key=lambda name: gaps[name].value)
+    told = f"{best}, {in_sigma(gaps[best])} beyond one round with as many votes"
+    if gaps[best].low > 0:
+        return f"Conclusion: drawing with the adapter and voting again is worth it: {told}."
+    if gaps[best].high < 0:
+        return f"Conclusion: votes do more in one round; the best of the others is {told}."
+    return f"Conclusion: no way of several rounds can be told from one; the best is {told}."
+
+
+# --------------------------------------------------------------------------------------------------------------- main
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the cells that are asked for and not there yet, then write the table."""
+    parser = argparse.ArgumentParser(description="Rounds against one, at equal total votes.")
+    add_arguments(parser, tastes=OPEN_TASTES, seeds=OPEN_SEEDS)
+    parser.add_argument("--quick", action="store_true", help="tiny cells, to see that everything works")
+    options = parser.parse_args(arguments)
+    try:
+        if options.reserved:
+            parser.error("Advice is never chosen on what is reserved: --reserved is for the other benches.")
+        if options.quick:
+            make_quick(options)
+        cases = all_rounds(chosen(options, QUICK_FLAGS if options.quick else ()))
+    except SdpoError as error:
+        parser.error(str(error))
+    results = Results(QUICK_RESULTS if options.quick else RESULTS)
+    if not options.render:
+        with tuning_bench(quick=options.quick) as bench:
+            session = Session(options.hours, again=options.again)
+            run_missing(cases, results, bench.model_sha256, lambda case: run_rounds(bench, case), session)
+    write_table(results, table)
+
+
+if __name__ == "__main__":
+    main()
