@@ -67,7 +67,13 @@ def _go_on_as_begun(written: Written) -> None:
         written.fill("unconditional_strength", None)
 
 
-STEPS: tuple[Step, ...] = (_number_the_settings, _go_on_as_begun)
+def _pair_neighbours(written: Written) -> None:
+    """From 2 to 3: all neighbours became pairs before there was a choice."""
+    if issubclass(written.kind, GenerateConfig):
+        written.fill("pairing", "neighbours")
+
+
+STEPS: tuple[Step, ...] = (_number_the_settings, _go_on_as_begun, _pair_neighbours)
 """The step at place n turns format n into n + 1. A step that was released is never changed."""
 
 

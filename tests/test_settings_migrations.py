@@ -85,7 +85,8 @@ def test_a_run_of_today_is_left_alone(tmp_path: Path, later: None) -> None:
 
 def test_other_jobs_do_not_get_the_fields_of_a_training(later: None) -> None:
     told = {"steps": 7}
-    assert upgraded(told, GenerateConfig, resolved=True, source="x") == {**told, "unconditional_strength": None}
+    of_before = {"unconditional_strength": None, "pairing": "neighbours"}
+    assert upgraded(told, GenerateConfig, resolved=True, source="x") == {**told, **of_before}
 
 
 def test_a_queued_run_starts_with_what_it_was_queued_with(
