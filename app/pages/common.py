@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 from gradio.blocks import Block
 
+from app.components.adapter_fields import StrengthSlider
 from app.lan import Lan
 from app.overview import Overview
 from app.studio import Studio
@@ -65,6 +66,24 @@ def told(handler: Callable[[Values], Updates]) -> Callable[[Values], Any]:
             return gr.skip()
 
     return wrapped
+
+
+def follow_adapter(studio: Studio, adapter: gr.Dropdown, strength: StrengthSlider) -> Callable[[Values], Updates]:
+    """Have a strength slider follow the choice of an adapter, and its preview the slider.
+
+    Returns what slider and preview should show now, for when the choice changes otherwise.
+    """
+
+    def follow(values: Values) -> Updates:
+        return strength.follow(values, values[adapter], studio.recommended_strength(values[adapter]))
+
+    def look(values: Values) -> Updates:
+        return strength.look(values[strength.field], values[adapter])
+
+    adapter.input(told(follow), {adapter, *strength.blocks}, strength.blocks, **QUIET)
+    moved = {strength.field, adapter}
+    strength.field.change(told(look), moved, [strength.preview], trigger_mode="always_last", **QUIET)
+    return follow
 
 
 def choice(label: str, elem_id: str, **options: Any) -> gr.Dropdown:

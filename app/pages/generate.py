@@ -16,7 +16,7 @@ from app.generating import prompt_plan
 from app.grids import Grids
 from app.importing import MOST_FILES, MOST_IMAGE_BYTES, SUFFIXES
 from app.pages import model_choice
-from app.pages.common import BUSY, QUIET, Context, Page, Updates, Values, choice, now, told
+from app.pages.common import BUSY, QUIET, Context, Page, Updates, Values, choice, follow_adapter, now, told
 from app.pages.prompt_list import PromptList
 from app.studio import Studio
 from sdpo_core.config import GenerateConfig
@@ -56,6 +56,8 @@ def build(context: Context) -> Page:
         with gr.Column(scale=3, min_width=320):
             image_grid(studio)
 
+    follow = follow_adapter(studio, adapter, strength)
+
     def generate(values: Values) -> Updates:
         name = values[adapter]
         asked = {
@@ -87,25 +89,14 @@ def build(context: Context) -> Page:
         shown = {adapter: gr.Dropdown(names, value=chosen), start: _button(drawing=_is_drawing(studio))}
         return {**shown, **follow({**values, adapter: chosen}), **model.refresh(values)}
 
-    def follow(values: Values) -> Updates:
-        return strength.follow(values, values[adapter], studio.recommended_strength(values[adapter]))
-
-    def look_at(values: Values) -> Updates:
-        return strength.look(values[strength.field], values[adapter])
-
     counted: set[Block] = {prompts.field, pairs, ahead}
     for field in (prompts.field, pairs, ahead):
         field.change(plan_now, counted, [plan], trigger_mode="always_last", **QUIET)
-    followed = {adapter, *strength.blocks}
-    adapter.input(told(follow), followed, strength.blocks, **QUIET)
-    strength.field.change(
-        told(look_at), {strength.field, adapter}, [strength.preview], trigger_mode="always_last", **QUIET
-    )
     inputs = {*counted, telling, adapter, model.field, *form.inputs, strength.field, where}
     start.click(told(generate), inputs, [bar, start], **BUSY)
     return Page(
         outputs=[start, adapter, *strength.blocks, *model.outputs],
-        inputs={*followed, model.field, model.seen},
+        inputs={adapter, *strength.blocks, model.field, model.seen},
         refresh=refresh,
     )
 

@@ -12,7 +12,7 @@ from app.components.results import verdict_card, verdict_value
 from app.components.run_queue import queued, run_queue
 from app.grids import Grids
 from app.judging import Judging
-from app.pages.common import BUSY, QUIET, Context, Page, Updates, Values, choice, now, told
+from app.pages.common import BUSY, Context, Page, Updates, Values, choice, follow_adapter, now, told
 from app.pages.judge_grid import build_grid
 from sdpo_core.config import JudgeConfig
 from sdpo_core.errors import SdpoError
@@ -39,6 +39,7 @@ def build(context: Context) -> Page:
     verdict = verdict_card(judging)
     shown: list[Block] = [setup, adapter, *strength.blocks, start, chosen_run, title, board, verdict]
     grid = build_grid(context, queue)
+    follow = follow_adapter(studio, adapter, strength)
 
     def view(values: Values, run_id: str | None) -> Updates:
         names = studio.adapter_names()
@@ -62,7 +63,7 @@ def build(context: Context) -> Page:
         return {
             setup: gr.Accordion(open=status is None or status.state == "failed" or verdict_now is not None),
             adapter: gr.Dropdown(names, value=kept),
-            **strength.follow(values, kept, studio.recommended_strength(kept)),
+            **follow({**values, adapter: kept}),
             start: gr.Button(interactive=bool(names)),
             chosen_run: gr.Dropdown(listed, value=run.id if run else None, visible=len(listed) > 1),
             title: sentence,
@@ -78,12 +79,6 @@ def build(context: Context) -> Page:
         gr.Info(words.STARTED, duration=5)
         return {**view(values, run.id), bar: now()}
 
-    def follow(values: Values) -> Updates:
-        return strength.follow(values, values[adapter], studio.recommended_strength(values[adapter]))
-
-    def look_at(values: Values) -> Updates:
-        return strength.look(values[strength.field], values[adapter])
-
     def look(values: Values) -> Updates:
         return view(values, values[chosen_run])
 
@@ -95,10 +90,6 @@ def build(context: Context) -> Page:
 
     chosen: set[Block] = {adapter, *strength.blocks}
     start.click(told(judge), {*chosen, comparisons, where, negative}, [*shown, queue, bar], **BUSY)
-    adapter.input(told(follow), chosen, strength.blocks, **QUIET)
-    strength.field.change(
-        told(look_at), {strength.field, adapter}, [strength.preview], trigger_mode="always_last", **QUIET
-    )
     chosen_run.input(told(look), {*chosen, chosen_run}, shown, **BUSY)
     board.complete(told(look), {*chosen, chosen_run}, shown, **BUSY)
     return Page(
