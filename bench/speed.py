@@ -57,8 +57,8 @@ def _full_size(title: str, family: Family, size_px: int, tflop: float) -> Case:
 _DEMO = TrainConfig()
 CASES: dict[str, Case] = {
     "demo": Case(
-        "Demo model, 64 px, CPU, one thread, fp32",
-        Size(size_px=64, pairs=_DEMO.pairs_per_step, micro=_DEMO.pairs_per_step, rank=_DEMO.rank),
+        "Demo model, 96 px, CPU, one thread, fp32",
+        Size(size_px=96, pairs=_DEMO.pairs_per_step, micro=_DEMO.pairs_per_step, rank=_DEMO.rank),
     ),
     "sd15": _full_size("SD1.5", "sd15", 512, 5.06),
     "sdxl": _full_size("SDXL", "sdxl", 1024, 41.9),

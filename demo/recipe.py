@@ -65,8 +65,8 @@ RECIPES: dict[str, Recipe] = {
             vae=Phase(
                 images=34_000, batch=4, lr=1.5e-3, hold=0.2, warmup_steps=100, weight_decay=1e-4, ema_decay=0.995
             ),
-            unet=Phase(images=44_000, batch=8, lr=8e-4, hold=0.4, ema_decay=0.999),
-            decoder=Phase(images=3_000, batch=4, lr=1e-3, hold=0.3, weight_decay=1e-4, ema_decay=0.995),
+            unet=Phase(images=384_000, batch=16, lr=1e-3, hold=0.4, ema_decay=0.999),
+            decoder=Phase(images=12_000, batch=4, lr=1e-3, hold=0.3, weight_decay=1e-4, ema_decay=0.995),
             judge=Phase(images=40_000, batch=64, lr=2e-3, hold=0.2, warmup_steps=50, ema_decay=0.99),
             processes=2,
             judged_prompts=256,

@@ -10,6 +10,7 @@ from demo.vae import CHANNELS
 
 WIDTH = 128  # of the text encoder, and so of the cross-attention
 SNR_LIMIT = 5.0
+NOISIER = 0.75  # 1 would be uniform timesteps
 EMBEDDING_GAIN = 5.0  # CLIP's initial embeddings are tiny: made for a run a thousand times longer
 
 
@@ -99,5 +100,10 @@ class DenoisingObjective(nn.Module):
 
 
 def spread_timesteps(batch: int, generator: torch.Generator) -> Tensor:
-    """Uniform timesteps, one from each of `batch` equal spans, so that no batch is all noise or all detail. (B,)."""
-    return ((torch.arange(batch) + torch.rand(batch, generator=generator)) * (1000 / batch)).long()
+    """Timesteps, one from each of `batch` equal shares, so that no batch is all noise or all detail. (B,).
+
+    The noisier ones come somewhat more often: the larger an image, the more noise its plan shows through, and the
+    noisier the timesteps that decide it (Hoogeboom et al. 2023, "simple diffusion", section 3.1).
+    """
+    shares = (torch.arange(batch) + torch.rand(batch, generator=generator)) / batch
+    return (1000 * shares**NOISIER).long()

@@ -4,7 +4,11 @@ Updating the studio replaces assets/demo/, so a person who never chose a model m
 Whoever replaces the demo model adds the hash of the one before (`inspect_model("demo").sha256`).
 """
 
-_EARLIER: frozenset[str] = frozenset()
+_EARLIER: frozenset[str] = frozenset(
+    {
+        "f39ce792a166d7325161f741765845f5df40ce52c5e8ce031fffeb81b91b2b2b",  # 64 px
+    }
+)
 
 AN_EARLIER_DEMO = "the demo model of an earlier version"
 """What such a model is called in a sentence."""

@@ -55,7 +55,7 @@ def test_the_loop_tells_where_the_person_stands(studio: Studio, home: Home) -> N
     empty = stages(home)
     assert list(empty) == list(text.STAGES)
     assert [stage["done"] for stage in empty.values()] == [True, False, False, False, False]
-    assert empty["model"]["hint"] == "tiny, for trying out, 64 px"
+    assert empty["model"]["hint"] == "tiny, for trying out, 96 px"
     for number in range(31):
         pair = add_pair(studio.store, number, base_sha256=studio.model().sha256)
         if number:

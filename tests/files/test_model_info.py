@@ -41,7 +41,7 @@ def test_folder(model: Path) -> None:
 def test_demo() -> None:
     info = inspect_model("demo")
     assert (info.is_demo, info.default_guidance, info.comfyui, info.name) == (True, 3.0, False, "demo")
-    assert info.native_size_px == 64
+    assert info.native_size_px == 96
     by_path = inspect_model(str(repository_root() / "assets" / "demo"))
     assert by_path.is_demo
     assert by_path.sha256 == info.sha256
