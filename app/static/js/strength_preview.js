@@ -10,7 +10,7 @@ function image(cell, label) {
 }
 
 function offer() {
-  const button = make("button", { class: "sdpo-button", type: "button", text: text.draw });
+  const button = make("button", { class: "sdpo-button quiet", type: "button", text: text.draw });
   const note = make("p", { role: "status", text: shown.waits ? text.waits : text.none });
   button.disabled = shown.waits;
   button.addEventListener("click", async () => {
