@@ -81,7 +81,7 @@ def follow_adapter(studio: Studio, adapter: gr.Dropdown, strength: StrengthSlide
         return strength.look(values[strength.field], values[adapter])
 
     adapter.input(told(follow), {adapter, *strength.blocks}, strength.blocks, **QUIET)
-    moved = {strength.field, adapter}
+    moved: set[Block] = {strength.field, adapter}
     strength.field.change(told(look), moved, [strength.preview], trigger_mode="always_last", **QUIET)
     return follow
 
