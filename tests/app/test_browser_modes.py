@@ -7,9 +7,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from app import text
+from sdpo_core.preferences.records import Vote
 from sdpo_core.preferences.store import Store
 from tests.app.browsing import RunningStudio, board, open_tab, reload, running, wait_board, watched_page
-from tests.app.helpers import add_pair
+from tests.app.helpers import add_pair, wait_for
 
 pytestmark = pytest.mark.browser
 
@@ -128,6 +129,12 @@ def wait_review(page: Page, condition: str) -> None:
     )
 
 
+def standing(modes: RunningStudio) -> dict[int, Vote]:
+    """The votes that stand, by pair."""
+    with Store(modes.workspace) as store:
+        return {one.pair.id: one.vote for one in store.voted_pairs(purpose="train")}
+
+
 def test_votes_are_reviewed_changed_and_deleted(modes: RunningStudio, page: Page) -> None:
     prompt = "a <i>pier</i> ${1 + 1}"
     with Store(modes.workspace) as store:
@@ -148,12 +155,11 @@ def test_votes_are_reviewed_changed_and_deleted(modes: RunningStudio, page: Page
     first.get_by_role("button", name=str(text.BOARD["strong"])).click()
     second.locator("select").select_option("both-bad")
     third.get_by_role("button", name=str(text.REVIEW["delete"])).click()
+    wait_for(lambda: pairs[2].id not in standing(modes))  # the page says that it waits a moment after a click
     wait_review(page, "d.pending === '0'")
-    with Store(modes.workspace) as store:
-        now = {one.pair.id: one.vote for one in store.voted_pairs(purpose="train")}
+    now = standing(modes)
     assert (now[pairs[0].id].choice, now[pairs[0].id].strength) == ("right", 2)
     assert now[pairs[1].id].choice == "both-bad"
-    assert pairs[2].id not in now
 
     third.get_by_role("button", name=str(text.REVIEW["restore"])).click()
     wait_review(page, "d.pending === '0'")
