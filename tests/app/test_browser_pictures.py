@@ -9,9 +9,11 @@ from safetensors.torch import save_file
 
 from app import text_generate, text_import, text_model, text_train
 from sdpo_core.config import TrainConfig
+from sdpo_core.files.model_info import inspect_model
 from sdpo_core.preferences.store import Store
 from sdpo_core.training.runs import Reporter, RunFolder
-from tests.app.browsing import RunningStudio, add_pairs, open_settings, open_tab, running, wait_job, watched_page
+from tests.app.browsing import RunningStudio, open_settings, open_tab, running, wait_job, watched_page
+from tests.app.helpers import add_pair
 from tests.original_layout import essentials
 from tests.preferences.image_files import png, scene
 from tests.test_importing import parameters
@@ -158,9 +160,10 @@ def test_settings_are_taken_from_a_file(studio: RunningStudio, page: Page) -> No
 
 
 def test_a_second_run_waits_and_is_taken_out_of_the_queue(studio: RunningStudio, page: Page) -> None:
-    add_pairs(studio, 4)
+    demo = inspect_model("demo").sha256  # of pairs by any other model nothing could train
     with Store(studio.workspace) as store:
-        for pair in store.open_pairs(purpose="train", limit=9):
+        for number in range(4):
+            pair = add_pair(store, 700 + number, f"a queue {number}", demo)
             store.vote(f"vote-{pair.id}", pair.id, "left")
     training = RunFolder.create(studio.workspace / "runs", "train", TrainConfig().model_dump(mode="json"))
     reporter = Reporter(training, "train", 100)
