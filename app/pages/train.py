@@ -1,7 +1,7 @@
 """Train: one button that says beforehand what it will do, and shows what happens."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import gradio as gr
 from gradio.blocks import Block
@@ -93,8 +93,9 @@ def build(context: Context) -> Page:
     save.click(told(_asking(context, "save-now", text_train.SAVE_ASKED)), set(), [bar], **BUSY)
     sample.click(told(_asking(context, "sample-now", text_train.SAMPLE_ASKED)), set(), [bar], **BUSY)
     run.input(told(select), {run}, shown, **BUSY)
-    for change in settings.changes:
-        change(plan_now, settings.fields, [plan, measure], trigger_mode="always_last", **QUIET)
+    # One event for all fields: of two, the earlier one's answer might come last and stay.
+    fields: set[Any] = {*settings.fields}
+    gr.on(settings.changes, plan_now, fields, [plan, measure], trigger_mode="always_last", **QUIET)
     return Page(outputs=[*shown, plan, measure], inputs={run, *settings.fields}, refresh=refresh)
 
 
