@@ -1,7 +1,8 @@
 """Generate: prompts in, pairs of images out."""
 
+from typing import Any
+
 import gradio as gr
-from gradio.blocks import Block
 
 from app import text, text_comfy, text_import
 from app import text_generate as words
@@ -89,9 +90,9 @@ def build(context: Context) -> Page:
         shown = {adapter: gr.Dropdown(names, value=chosen), start: _button(drawing=_is_drawing(studio))}
         return {**shown, **follow({**values, adapter: chosen}), **model.refresh(values)}
 
-    counted: set[Block] = {prompts.field, pairs, ahead}
-    for field in (prompts.field, pairs, ahead):
-        field.change(plan_now, counted, [plan], trigger_mode="always_last", **QUIET)
+    counted: set[Any] = {prompts.field, pairs, ahead}
+    changes = [prompts.field.change, pairs.change, ahead.change]
+    gr.on(changes, plan_now, counted, [plan], trigger_mode="always_last", **QUIET)
     inputs = {*counted, telling, adapter, model.field, *form.inputs, strength.field, where}
     start.click(told(generate), inputs, [bar, start], **BUSY)
     return Page(
