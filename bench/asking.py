@@ -9,27 +9,14 @@ prompts that nobody was asked about, and compared with what it says of itself.
     python -m bench.asking --render
 """
 
-import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from bench.cells import (
-    BENCH,
-    CACHE,
-    Case,
-    Cell,
-    Results,
-    Session,
-    add_arguments,
-    chosen,
-    in_groups,
-    machines,
-    make_quick,
-    run_missing,
-)
+from bench.cells import BENCH, CACHE, Case, Cell, Results, Session, in_common, in_groups, machines, run_missing
+from bench.command import asked, command
 from bench.journey import Workbench
 from bench.machine import sentence
 from bench.measures import Estimate, Weights, estimate
@@ -37,7 +24,6 @@ from bench.pool import Pool, read_pool
 from bench.questions import Questions, asking_pool, asking_test, fresh_pairs
 from bench.simulated_user import TASTES, Oracle, SimulatedUser
 from bench.tables import write_table
-from sdpo_core.errors import SdpoError
 from sdpo_core.taste.comparisons import Comparisons
 from sdpo_core.taste.fit import fit_taste
 from sdpo_core.taste.layout import Layout, Vector
@@ -92,10 +78,11 @@ def known_after(
         prompt = int(order[i])
         drawn = rng.choice(each, candidates, replace=False)
         vectors = pool.vectors[prompt, drawn]
-        asked = choose_question(model, vectors, f"{seed} {prompt}", by_chance=share)
-        left, right = (pool.image(prompt, int(drawn[place])) for place in (asked.first, asked.second))
+        question = choose_question(model, vectors, f"{seed} {prompt}", by_chance=share)
+        left, right = (pool.image(prompt, int(drawn[place])) for place in (question.first, question.second))
         likes_left = person.choose(left, right) == "left"
-        votes.add(vectors[asked.first], vectors[asked.second], likes_left, pool.prompts[prompt], asked.chosen_by)
+        sides = vectors[question.first], vectors[question.second]
+        votes.add(*sides, likes_left, pool.prompts[prompt], question.chosen_by)
         if i + 1 in counts:
             found.append({"votes": i + 1, **_known(votes.fit(), test, truth)})
     return found
@@ -172,11 +159,10 @@ def accuracy(cells: Sequence[Cell], votes: int) -> tuple[Estimate, Estimate]:
 
 def gained(ours: Sequence[Cell], theirs: Sequence[Cell], votes: int) -> Estimate | None:
     """Our accuracy minus theirs, over the people that both asked; None where there are none."""
-    by_person = [{(c["case"]["taste"], c["case"]["seed"]): c for c in cells} for cells in (ours, theirs)]
-    both = [person for person in by_person[0] if person in by_person[1]]
+    both = in_common(ours, theirs)
     if not both:
         return None
-    left, right = (_right([cells[person] for person in both], votes) for cells in by_person)
+    left, right = (_right(cells, votes) for cells in zip(*both, strict=True))
     return estimate(lambda w: w.mean(w.by_cell(left - right)), Weights.draw(*left.shape))
 
 
@@ -281,21 +267,12 @@ def _points(found: Estimate | None) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the cells that are asked for and not there yet, then write the table."""
-    parser = argparse.ArgumentParser(description="What a taste model learns, by votes and way of asking.")
-    add_arguments(parser, tastes=OPEN_TASTES, seeds=OPEN_SEEDS)
-    parser.add_argument("--quick", action="store_true", help="tiny cells, to see that everything works")
+    parser = command("What a taste model learns, by votes and way of asking.", tastes=OPEN_TASTES, seeds=OPEN_SEEDS)
     options = parser.parse_args(arguments)
     counts = QUICK_COUNTS if options.quick else COUNTS
-    try:
-        if options.reserved:
-            parser.error("Defaults are never chosen on what is reserved: --reserved is for the other benches.")
-        if options.quick:
-            make_quick(options)
-        options.votes = [counts[-1]]
-        asked = chosen(options)
-    except SdpoError as error:
-        parser.error(str(error))
-    cases = [Asking(one.taste, one.seed, one.votes, candidates=k) for one in asked for k in CANDIDATES]
+    options.votes = [counts[-1]]
+    people = asked(parser, options, quick_votes=options.votes)
+    cases = [Asking(one.taste, one.seed, one.votes, candidates=k) for one in people for k in CANDIDATES]
     results = Results(QUICK_RESULTS if options.quick else RESULTS)
     if not options.render:
         questions, tested = asking_pool(), asking_test()
@@ -310,7 +287,7 @@ def run(
     bench: Workbench,
     cases: Sequence[Asking],
     counts: Sequence[int],
-    asked: tuple[Questions, Questions],
+    plans: tuple[Questions, Questions],
     results: Results,
     session: Session,
 ) -> None:
@@ -318,7 +295,7 @@ def run(
     pools: list[Pool] = []
 
     def one(case: Asking) -> Cell:
-        pools.extend(read_pool(bench, questions) for questions in asked[len(pools) :])
+        pools.extend(read_pool(bench, questions) for questions in plans[len(pools) :])
         person = TASTES[case.taste].person(case.seed)
         pool, test = pools
         return {"known": known_after(pool, test, person, candidates=case.candidates, counts=counts, seed=case.seed)}

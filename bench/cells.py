@@ -216,6 +216,12 @@ def in_groups(cells: Iterable[Cell], *names: str) -> dict[tuple[Any, ...], list[
     return {place: sorted(group, key=lambda cell: cell["case"]["seed"]) for place, group in groups.items()}
 
 
+def in_common(ours: Sequence[Cell], theirs: Sequence[Cell]) -> list[tuple[Cell, Cell]]:
+    """Our cell and theirs of each taste and seed that both have; either side has one of each."""
+    known = {(one["case"]["taste"], one["case"]["seed"]): one for one in theirs}
+    return [(one, known[person]) for one in ours if (person := (one["case"]["taste"], one["case"]["seed"])) in known]
+
+
 def _hashable(value: Any) -> Any:
     return tuple(cast(list[Any], value)) if isinstance(value, list) else value
 

@@ -105,9 +105,11 @@ class Workbench:
 
     def run(self, case: Case) -> Cell:
         """A whole cell: draw, vote, train, and look at what the adapter draws."""
-        taste = TASTES[case.taste]
-        trained = self.trained(case)
-        seen = self.measured(taste, case.seed, trained.adapter, case.guidance)
+        return self.cell(case, self.trained(case))
+
+    def cell(self, case: Case, trained: Trained) -> Cell:
+        """What is kept of the adapter that came of a case: its measures, and a sheet in the cache."""
+        seen = self.measured(TASTES[case.taste], case.seed, trained.adapter, case.guidance)
         self.save_sheet(case, seen.images)
         measures = {name: list(found) for name, found in measure([seen.readings]).items()}
         return {"measures": measures, "training": trained.facts, "readings": seen.readings.content()}

@@ -10,7 +10,6 @@ command line, as a person's run does; the exported file is used as any other too
 A cell that is in the results file is not run again, so an interrupted bench goes on (`cells.py`).
 """
 
-import argparse
 from collections.abc import Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -24,18 +23,18 @@ from bench.cells import (
     Cell,
     Results,
     Session,
-    add_arguments,
     chosen,
     in_groups,
     machines,
     run_missing,
 )
+from bench.command import command
 from bench.journey import Workbench, sheet_path
 from bench.machine import sentence
 from bench.measures import Readings
 from bench.questions import fresh_pairs, judge_questions
 from bench.simulated_user import TASTES
-from bench.tables import LEGEND, head, limits, measures_of, pooled, row, worst
+from bench.tables import LEGEND, head, limits, measures_of, pooled, row, worst, write_table
 from bench.winner_error import DRAWS_PER_PAIR
 from sdpo_core.atomic import write_bytes
 from sdpo_core.config import repository_root
@@ -115,20 +114,15 @@ def write_sheets(cells: Sequence[Cell], cache: Path, folder: Path) -> list[Path]
 
 def write(results: Results) -> None:
     """The table, from the results; nothing where there are none."""
-    cells = results.current()
-    if not cells:
-        print(f"{results.path} holds no cells of this method, so there is no table to write.")
-        return
-    write_bytes(results.path.with_suffix(".md"), table(cells).encode())
-    older = len(results.cells()) - len(cells)
-    print(f"{len(cells)} cells in the table" + (f"; {older} of other models or methods are not." if older else "."))
+    if cells := write_table(results, table):
+        older = len(results.cells()) - len(cells)
+        print(f"{len(cells)} cells in the table" + (f"; {older} of other models or methods are not." if older else "."))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the cells that are asked for and not there yet, then write the table."""
-    parser = argparse.ArgumentParser(description="Does training on votes make images that the voter likes better?")
-    add_arguments(parser, tastes=OPEN_TASTES, seeds=OPEN_SEEDS)
-    parser.add_argument("--quick", action="store_true", help="tiny cells, to see that everything works")
+    about = "Does training on votes make images that the voter likes better?"
+    parser = command(about, tastes=OPEN_TASTES, seeds=OPEN_SEEDS)
     parser.add_argument(
         "--sheets", action="store_true", help="also write docs/figures/tastes, from images in the cache"
     )

@@ -9,38 +9,21 @@ makes a curve of each method. A run that stopped itself is looked at where it st
     python -m bench.pareto --render
 """
 
-import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from bench.cells import (
-    BENCH,
-    CACHE,
-    QUICK_FLAGS,
-    Case,
-    Cell,
-    Results,
-    Session,
-    add_arguments,
-    chosen,
-    in_groups,
-    machines,
-    make_quick,
-    run_missing,
-)
+from bench.cells import BENCH, CACHE, Case, Cell, Results, in_groups, machines
+from bench.command import asked, command, fill
 from bench.figures import Line, Panel, chart, reach, ticks
 from bench.front import ERRORS, Front, Scan, column, differences, front, whole_seeds
-from bench.journey import Workbench, tuning_bench
+from bench.journey import Workbench
 from bench.machine import sentence
 from bench.measures import Estimate, measure, relative_error
 from bench.simulated_user import TASTES
 from bench.tables import MOST_ERROR, in_sigma, write_table
-from sdpo_core.atomic import write_bytes
 from sdpo_core.config import repository_root
-from sdpo_core.errors import SdpoError
 
 RESULTS = BENCH / "results" / "pareto.json"
 FIGURE = repository_root() / "docs" / "figures" / "pareto.svg"
@@ -81,21 +64,17 @@ class Trial(Case):
     labelled: bool = False
 
 
-def trials(asked: Sequence[Case], methods: Sequence[str], rates: Sequence[str], *, labelled: bool) -> list[Trial]:
+def trials(people: Sequence[Case], methods: Sequence[str], rates: Sequence[str], *, labelled: bool) -> list[Trial]:
     """Every method and rate for each of the cases, those of one seed together."""
     label = () if labelled else ("--label-pairs", "0")
     return [
         Trial(
-            one.taste,
-            one.seed,
-            one.votes,
-            one.guidance,
-            (*FLAGS[method], "--learning-rate", rate, *COMMON, *label, *one.flags),
-            method,
-            rate,
-            labelled,
+            **dict(vars(one), flags=(*FLAGS[method], "--learning-rate", rate, *COMMON, *label, *one.flags)),
+            method=method,
+            rate=rate,
+            labelled=labelled,
         )
-        for one in asked
+        for one in people
         for method in methods
         for rate in rates
     ]
@@ -299,38 +278,20 @@ def _line(title: str, found: Front) -> Line:
 # --------------------------------------------------------------------------------------------------------------- main
 
 
-def write(results: Results, drawn: Path) -> None:
-    """Table and figure, from the results; nothing where there are none."""
-    if cells := write_table(results, table):
-        write_bytes(drawn, figure(cells).encode())
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the cells that are asked for and not there yet, then write table and figure."""
-    parser = argparse.ArgumentParser(description="What taste costs in winner error, by safeguard.")
-    add_arguments(parser, tastes=OPEN_TASTES, seeds=OPEN_SEEDS)
+    parser = command("What taste costs in winner error, by safeguard.", tastes=OPEN_TASTES, seeds=OPEN_SEEDS)
     parser.add_argument("--methods", nargs="+", choices=METHODS, help="methods to train; all without this")
     parser.add_argument("--rates", nargs="+", choices=RATES, help="peak learning rates; all without this")
     parser.add_argument("--label", nargs="+", choices=METHODS, help="these methods with labelled pairs, no others")
-    parser.add_argument("--quick", action="store_true", help="tiny cells, to see that everything works")
     options = parser.parse_args(arguments)
-    try:
-        if options.reserved:
-            parser.error("Settings are never chosen on what is reserved: --reserved is for the other benches.")
-        if options.quick:
-            make_quick(options)
-            options.methods, options.rates = options.methods or [PLAIN, DEFAULT], options.rates or [RATES[1]]
-        asked = chosen(options, QUICK_FLAGS if options.quick else ())
-    except SdpoError as error:
-        parser.error(str(error))
+    if options.quick:
+        options.methods, options.rates = options.methods or [PLAIN, DEFAULT], options.rates or [RATES[1]]
     methods = options.label or options.methods or list(METHODS)
-    cases = trials(asked, methods, options.rates or RATES, labelled=bool(options.label))
+    cases = trials(asked(parser, options), methods, options.rates or RATES, labelled=bool(options.label))
     results = Results(QUICK_RESULTS if options.quick else RESULTS)
-    if not options.render:
-        with tuning_bench(quick=options.quick, prompts=PROMPTS) as bench:
-            session = Session(options.hours, again=options.again)
-            run_missing(cases, results, bench.model_sha256, lambda case: run_trial(bench, case), session)
-    write(results, results.path.with_suffix(".svg") if options.quick else FIGURE)
+    fill(results, cases, options, run_trial, prompts=PROMPTS)
+    write_table(results, table, (results.path.with_suffix(".svg") if options.quick else FIGURE, figure))
 
 
 if __name__ == "__main__":

@@ -9,32 +9,17 @@ looked at against the base, on the questions of `bench.tuning`.
     python -m bench.rounds --render
 """
 
-import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bench.cells import (
-    BENCH,
-    CACHE,
-    QUICK_FLAGS,
-    Case,
-    Cell,
-    Results,
-    Session,
-    add_arguments,
-    chosen,
-    in_groups,
-    machines,
-    make_quick,
-    run_missing,
-)
-from bench.journey import Trained, Workbench, run_verb, tuning_bench
+from bench.cells import BENCH, CACHE, Case, Cell, Results, in_groups, machines
+from bench.command import asked, command, fill
+from bench.journey import Trained, Workbench, run_verb
 from bench.machine import sentence
-from bench.measures import Estimate, Readings, measure
+from bench.measures import Estimate, Readings
 from bench.questions import training_pairs
 from bench.simulated_user import TASTES
 from bench.tables import LEGEND, difference, head, in_sigma, measures_of, pooled, row, write_table
-from sdpo_core.errors import SdpoError
 from sdpo_core.preferences.store import Store
 
 RESULTS = BENCH / "results" / "rounds.json"
@@ -68,25 +53,15 @@ class Rounds(Case):
         return [least + (i < more) for i in range(self.rounds)]
 
 
-def all_rounds(asked: Sequence[Case]) -> list[Rounds]:
+def all_rounds(cases: Sequence[Case]) -> list[Rounds]:
     """Every way for each of the cases."""
-    return [
-        Rounds(one.taste, one.seed, one.votes, one.guidance, one.flags, rounds, reference)
-        for one in asked
-        for rounds, reference in ARMS
-    ]
+    return [Rounds(**vars(one), rounds=rounds, reference=reference) for one in cases for rounds, reference in ARMS]
 
 
 def run_rounds(bench: Workbench, case: Rounds) -> Cell:
     """Draw, vote and train, round after round, and look at the last adapter."""
-    trained = train_rounds(bench, case)
-    seen = bench.measured(TASTES[case.taste], case.seed, trained[-1].adapter, case.guidance)
-    return {
-        "measures": {name: list(found) for name, found in measure([seen.readings]).items()},
-        "training": trained[-1].facts,
-        "earlier": [one.facts for one in trained[:-1]],
-        "readings": seen.readings.content(),
-    }
+    *earlier, last = train_rounds(bench, case)
+    return {**bench.cell(case, last), "earlier": [one.facts for one in earlier]}
 
 
 def train_rounds(bench: Workbench, case: Rounds) -> list[Trained]:
@@ -189,23 +164,10 @@ def conclusion(by_arm: dict[tuple[int, str], list[Cell]]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the cells that are asked for and not there yet, then write the table."""
-    parser = argparse.ArgumentParser(description="Rounds against one, at equal total votes.")
-    add_arguments(parser, tastes=OPEN_TASTES, seeds=OPEN_SEEDS)
-    parser.add_argument("--quick", action="store_true", help="tiny cells, to see that everything works")
+    parser = command("Rounds against one, at equal total votes.", tastes=OPEN_TASTES, seeds=OPEN_SEEDS)
     options = parser.parse_args(arguments)
-    try:
-        if options.reserved:
-            parser.error("Advice is never chosen on what is reserved: --reserved is for the other benches.")
-        if options.quick:
-            make_quick(options)
-        cases = all_rounds(chosen(options, QUICK_FLAGS if options.quick else ()))
-    except SdpoError as error:
-        parser.error(str(error))
     results = Results(QUICK_RESULTS if options.quick else RESULTS)
-    if not options.render:
-        with tuning_bench(quick=options.quick) as bench:
-            session = Session(options.hours, again=options.again)
-            run_missing(cases, results, bench.model_sha256, lambda case: run_rounds(bench, case), session)
+    fill(results, all_rounds(asked(parser, options)), options, run_rounds)
     write_table(results, table)
 
 

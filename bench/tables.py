@@ -1,8 +1,9 @@
 """Measures as Markdown: the columns, what they mean, and the sentences below a table, the same for every bench."""
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
-from bench.cells import Cell, Results
+from bench.cells import Cell, Results, in_common
 from bench.measures import Estimate, Readings, contrast, measure
 from sdpo_core.atomic import write_bytes
 
@@ -20,13 +21,23 @@ LEGEND = (
 _COLUMNS = ("same seed", "cross-seed", "shift", "diversity", "in pixels", "following", "winner error")
 
 
-def write_table(results: Results, table: Callable[[Sequence[Cell]], str]) -> list[Cell]:
-    """Write the table of the results beside them; returns the cells in it, none where there is nothing to write."""
+def write_table(
+    results: Results,
+    table: Callable[[Sequence[Cell]], str],
+    drawn: tuple[Path, Callable[[Sequence[Cell]], str]] | None = None,
+) -> list[Cell]:
+    """Write the table of the results beside them, and where `drawn` says so a figure of them.
+
+    Returns the cells in it, none where there is nothing to write.
+    """
     cells = results.current()
-    if cells:
-        write_bytes(results.path.with_suffix(".md"), table(cells).encode())
-    else:
+    if not cells:
         print(f"{results.path} holds no cells of this method, so there is no table to write.")
+        return []
+    write_bytes(results.path.with_suffix(".md"), table(cells).encode())
+    if drawn:
+        path, figure = drawn
+        write_bytes(path, figure(cells).encode())
     return cells
 
 
@@ -70,11 +81,10 @@ def difference(ours: Sequence[Cell], theirs: Sequence[Cell]) -> Estimate | None:
 
     Either side has one cell of each taste and seed.
     """
-    by_person = [{(c["case"]["taste"], c["case"]["seed"]): c for c in cells} for cells in (ours, theirs)]
-    both = [person for person in by_person[0] if person in by_person[1]]
+    both = in_common(ours, theirs)
     if not both:
         return None
-    left, right = ([Readings.parse(cells[person]["readings"]) for person in both] for cells in by_person)
+    left, right = ([Readings.parse(cell["readings"]) for cell in cells] for cells in zip(*both, strict=True))
     return contrast(left, right)
 
 

@@ -8,29 +8,15 @@ seeds and fresh pairs that the outcome bench never sees, and by default on peopl
 Each image's own noise, for instance, against fresh noise: once `-- --noise own`, and once without flags.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 
-from bench.cells import (
-    BENCH,
-    CACHE,
-    QUICK_FLAGS,
-    Cell,
-    Results,
-    Session,
-    add_arguments,
-    chosen,
-    in_groups,
-    machines,
-    make_quick,
-    run_missing,
-)
-from bench.journey import tuning_bench
+from bench.cells import BENCH, CACHE, Cell, Results, in_groups, machines
+from bench.command import asked, command, fill
+from bench.journey import Workbench
 from bench.machine import sentence
 from bench.measures import Readings
 from bench.tables import LEGEND, head, measures_of, pooled, row, write_table
-from sdpo_core.errors import SdpoError
 
 RESULTS = BENCH / "results" / "tuning.json"
 QUICK_RESULTS = CACHE / "tuning-quick.json"
@@ -69,22 +55,11 @@ def table(cells: Sequence[Cell]) -> str:
 def main(arguments: Sequence[str]) -> None:
     """Run the cells that are asked for and not there yet, then write the table."""
     split = arguments.index("--") if "--" in arguments else len(arguments)
-    parser = argparse.ArgumentParser(description="What another setting would do. Flags for `train` follow after --.")
-    add_arguments(parser, tastes=OPEN_TASTES, seeds=OPEN_SEEDS)
-    parser.add_argument("--quick", action="store_true", help="tiny cells, to see that everything works")
+    about = "What another setting would do. Flags for `train` follow after --."
+    parser = command(about, tastes=OPEN_TASTES, seeds=OPEN_SEEDS)
     options = parser.parse_args(arguments[:split])
-    try:
-        if options.reserved:
-            parser.error("Settings are never chosen on what is reserved: --reserved is for the other benches.")
-        if options.quick:
-            make_quick(options)
-        cases = chosen(options, (*(QUICK_FLAGS if options.quick else ()), *arguments[split + 1 :]))
-    except SdpoError as error:
-        parser.error(str(error))
     results = Results(QUICK_RESULTS if options.quick else RESULTS)
-    if not options.render:
-        with tuning_bench(quick=options.quick) as bench:
-            run_missing(cases, results, bench.model_sha256, bench.run, Session(options.hours, again=options.again))
+    fill(results, asked(parser, options, arguments[split + 1 :]), options, Workbench.run)
     write_table(results, table)
 
 

@@ -9,7 +9,6 @@ voted on, and the next ones drawn by `generate --pairing telling`. The adapter i
     python -m bench.votes --render
 """
 
-import argparse
 import itertools
 import shutil
 import tempfile
@@ -19,33 +18,16 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.cells import (
-    BENCH,
-    CACHE,
-    METHOD,
-    QUICK_FLAGS,
-    Case,
-    Cell,
-    Results,
-    Session,
-    add_arguments,
-    chosen,
-    digest,
-    in_groups,
-    machines,
-    make_quick,
-    run_missing,
-)
+from bench.cells import BENCH, CACHE, METHOD, Case, Cell, Results, digest, in_groups, machines
+from bench.command import asked, command, fill
 from bench.figures import Line, Panel, chart, reach, ticks
-from bench.journey import Trained, Workbench, run_verb, tuning_bench
+from bench.journey import Trained, Workbench, run_verb
 from bench.machine import sentence
-from bench.measures import Readings, measure
+from bench.measures import Readings
 from bench.questions import training_pairs
 from bench.simulated_user import TASTES
 from bench.tables import LEGEND, difference, head, in_sigma, pooled, row, write_table
-from sdpo_core.atomic import write_bytes
-from sdpo_core.config import GenerateConfig, repository_root
-from sdpo_core.errors import SdpoError
+from sdpo_core.config import repository_root
 from sdpo_core.preferences.store import Store
 
 RESULTS = BENCH / "results" / "votes.json"
@@ -76,35 +58,23 @@ class Asked(Case):
         return f"{super().title()}, {arm(self.candidates, labelled=self.labelled)}"
 
 
-def arms(asked: Sequence[Case], candidates: int, *, choosing: bool) -> list[Asked]:
-    """Every arm for each of the cases; those with chosen questions only if they can be (`can_choose`)."""
+def arms(people: Sequence[Case], candidates: int) -> list[Asked]:
+    """Every arm for each of the cases."""
     return [
         Asked(
-            one.taste,
-            one.seed,
-            one.votes,
-            one.guidance,
-            (*(() if labelled else ("--label-pairs", "0")), *one.flags),
-            images,
-            labelled,
+            **dict(vars(one), flags=(*(() if labelled else ("--label-pairs", "0")), *one.flags)),
+            candidates=images,
+            labelled=labelled,
         )
-        for one in asked
-        for images in ((2, candidates) if choosing else (2,))
+        for one in people
+        for images in (2, candidates)
         for labelled in (False, True)
     ]
 
 
-def can_choose() -> bool:
-    """Whether this version's `generate` chooses questions."""
-    return "pairing" in GenerateConfig.model_fields
-
-
 def run_asked(bench: Workbench, case: Asked) -> Cell:
     """Ask, train, and look at the adapter."""
-    trained = train_asked(bench, case)
-    seen = bench.measured(TASTES[case.taste], case.seed, trained.adapter, case.guidance)
-    measures = {name: list(found) for name, found in measure([seen.readings]).items()}
-    return {"measures": measures, "training": trained.facts, "readings": seen.readings.content()}
+    return bench.cell(case, train_asked(bench, case))
 
 
 def train_asked(bench: Workbench, case: Asked) -> Trained:
@@ -263,39 +233,17 @@ def _line(title: str, counts: dict[int, list[Cell]]) -> Line:
 # --------------------------------------------------------------------------------------------------------------- main
 
 
-def write(results: Results, drawn: Path) -> None:
-    """Table and figure, from the results; nothing where there are none."""
-    if cells := write_table(results, table):
-        write_bytes(drawn, figure(cells).encode())
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the cells that are asked for and not there yet, then write table and figure."""
-    parser = argparse.ArgumentParser(description="How many votes does it take?")
-    add_arguments(parser, tastes=OPEN_TASTES, seeds=OPEN_SEEDS)
+    parser = command("How many votes does it take?", tastes=OPEN_TASTES, seeds=OPEN_SEEDS)
     parser.set_defaults(votes=list(COUNTS))
     parser.add_argument("--candidates", type=int, default=CANDIDATES, metavar="K", help="images to choose a pair from")
-    parser.add_argument("--quick", action="store_true", help="tiny cells, to see that everything works")
     options = parser.parse_args(arguments)
-    try:
-        if options.reserved:
-            parser.error("Defaults are never chosen on what is reserved: --reserved is for the other benches.")
-        if options.candidates <= 2:
-            parser.error("There is a pair to choose only among 3 images of a prompt or more (--candidates).")
-        if options.quick:
-            make_quick(options, QUICK_COUNTS)
-        asked = chosen(options, QUICK_FLAGS if options.quick else ())
-    except SdpoError as error:
-        parser.error(str(error))
+    if options.candidates <= 2:
+        parser.error("There is a pair to choose only among 3 images of a prompt or more (--candidates).")
     results = Results(QUICK_RESULTS if options.quick else RESULTS)
-    if not options.render:
-        if not can_choose():
-            print("This version's generate has no --pairing yet, so the arms with chosen questions are left out.")
-        with tuning_bench(quick=options.quick) as bench:
-            cases = arms(asked, options.candidates, choosing=can_choose())
-            session = Session(options.hours, again=options.again)
-            run_missing(cases, results, bench.model_sha256, lambda case: run_asked(bench, case), session)
-    write(results, results.path.with_suffix(".svg") if options.quick else FIGURE)
+    fill(results, arms(asked(parser, options, quick_votes=QUICK_COUNTS), options.candidates), options, run_asked)
+    write_table(results, table, (results.path.with_suffix(".svg") if options.quick else FIGURE, figure))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from bench import pareto
+from bench import command, pareto
 from bench.cells import Case, Cell, Results
 from bench.front import Scan
 from bench.journey import Workbench
@@ -144,7 +144,7 @@ def test_rendering_needs_no_model(
     results = Results(tmp_path / "pareto.json")
     monkeypatch.setattr(pareto, "RESULTS", results.path)
     monkeypatch.setattr(pareto, "FIGURE", tmp_path / "pareto.svg")
-    monkeypatch.setattr(pareto, "tuning_bench", None)
+    monkeypatch.setattr(command, "tuning_bench", None)
     pareto.main(["--render"])
     assert "no table to write" in capsys.readouterr().out
     results.keep(made("lora", 0.5))

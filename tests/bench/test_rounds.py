@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import rounds
+from bench import command, rounds
 from bench.cells import Case, Cell, Results, in_groups
 from bench.journey import Workbench
 from bench.questions import RESERVED_SEED
@@ -74,7 +74,7 @@ def test_advice_is_never_chosen_on_what_is_reserved(asked: list[str], capsys: py
 def test_rendering_needs_no_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     results = Results(tmp_path / "rounds.json")
     monkeypatch.setattr(rounds, "RESULTS", results.path)
-    monkeypatch.setattr(rounds, "tuning_bench", None)
+    monkeypatch.setattr(command, "tuning_bench", None)
     for cell in people(0.5, 0.3):
         results.keep(cell)
     rounds.main(["--render"])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import tuning
+from bench import command, tuning
 from bench.cells import Case, Results
 from bench.questions import RESERVED_SEED
 from tests.bench.bench_cells import made_cell
@@ -40,7 +40,7 @@ def test_rendering_needs_no_results(
 ) -> None:
     results = Results(tmp_path / "tuning.json")
     monkeypatch.setattr(tuning, "RESULTS", results.path)
-    monkeypatch.setattr(tuning, "tuning_bench", None)
+    monkeypatch.setattr(command, "tuning_bench", None)
     tuning.main(["--render"])
     assert "no table to write" in capsys.readouterr().out
     results.keep(made_cell(Case("busy", 10)))

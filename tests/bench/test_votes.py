@@ -5,11 +5,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from bench import votes
+from bench import command, votes
 from bench.cells import Case, Cell, Results
 from bench.journey import Workbench
 from bench.questions import RESERVED_SEED, training_pairs
-from bench.votes import Asked, arms, asked_in_lots, can_choose, equivalent
+from bench.votes import Asked, arms, asked_in_lots, equivalent
 from sdpo_core.config import TrainConfig
 from sdpo_core.preferences.store import Store
 from tests.bench.bench_cells import made_cell
@@ -29,14 +29,13 @@ def curves() -> list[Cell]:
 
 
 def test_the_arms_differ_in_labels_and_in_choosing_alone() -> None:
-    both = arms([Case("warm", 10, votes=20, flags=("--steps", "9"))], 4, choosing=True)
+    both = arms([Case("warm", 10, votes=20, flags=("--steps", "9"))], 4)
     assert [(one.candidates, one.labelled) for one in both] == list(votes.ARMS)
     assert [one.flags for one in both[:2]] == [("--label-pairs", "0", "--steps", "9"), ("--steps", "9")]
     assert both[0].flags == both[2].flags
     assert TrainConfig.parse({"label_pairs": "0"}).label_pairs == 0
     assert len({str(one.key("m")) for one in both}) == len({one.title() for one in both}) == 4
-    assert arms([Case("warm", 10)], 8, choosing=True)[2].title().endswith("with chosen questions of 8 images")
-    assert arms([Case("warm", 10)], 4, choosing=False) == arms([Case("warm", 10)], 4, choosing=True)[:2]
+    assert arms([Case("warm", 10)], 8)[2].title().endswith("with chosen questions of 8 images")
 
 
 def test_the_table_says_how_many_votes_an_arm_is_worth() -> None:
@@ -86,7 +85,7 @@ def test_rendering_needs_no_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     results = Results(tmp_path / "votes.json")
     monkeypatch.setattr(votes, "RESULTS", results.path)
     monkeypatch.setattr(votes, "FIGURE", tmp_path / "votes.svg")
-    monkeypatch.setattr(votes, "tuning_bench", None)
+    monkeypatch.setattr(command, "tuning_bench", None)
     for cell in curves():
         results.keep(cell)
     votes.main(["--render"])
@@ -95,7 +94,6 @@ def test_rendering_needs_no_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not can_choose(), reason="generate has no --pairing yet")
 def test_lots_go_on_from_each_other(bench: Workbench) -> None:
     case = Asked("warm", 0, votes=12, candidates=3)
     twelve = asked_in_lots(bench, case, 12)
