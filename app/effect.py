@@ -1,4 +1,4 @@
-"""What was measured of an adapter at several strengths, for its card: gain against drift, and a prediction in words."""
+"""An adapter's measurements at several strengths, for its card: gain against drift, and a prediction in plain words."""
 
 import contextlib
 
@@ -13,7 +13,7 @@ from sdpo_core.training.runs import RunFolder
 
 
 def calibration_of(record: AdapterRecord, run: RunFolder | None) -> Calibration | None:
-    """What its run measured; None where it did not, can't be read, or published another file since."""
+    """What its run measured; None if it measured nothing, can't be read, or has published another file since."""
     if run is None or not (run.path / CALIBRATION).is_file() or not run.adapter_path.is_file():
         return None
     if sha256_remembered(run.adapter_path) != record.sha256:
@@ -34,11 +34,10 @@ def shown_effect(record: AdapterRecord, info: AdapterInfo, run: RunFolder | None
     calibration, baked = calibration_of(record, run), baked_strength(info)
     if calibration is None:
         return None if baked == 1 else {"strength": text.BAKED.format(strength=baked), "predicted": "", "curve": None}
-    chosen = calibration.chosen
-    known = chosen is not None and chosen.shift is not None and chosen.preference is not None
+    effect = calibration.effect
     return {
         "strength": text.calibrated(calibration.sentence, calibration.strength),
-        "predicted": text.predicted(chosen.shift or 0.0, chosen.preference or 0.0) if chosen and known else "",
+        "predicted": text.predicted(*effect) if effect else "",
         "curve": _curve(calibration),
     }
 

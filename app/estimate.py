@@ -62,7 +62,7 @@ def _same_shape(known: dict[str, Any], config: TrainConfig) -> bool:
 
 
 def seconds_per_step(runs: list[RunFolder], source: str) -> float | None:
-    """The pace of the newest finished run of a model, its checks and previews shared out; None when there is none.
+    """The pace of the newest finished run of a model, with its checks and previews; None if there isn't one.
 
     What the run drew to learn more from its votes is left out: the next one may draw more or less.
     """

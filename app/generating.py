@@ -31,7 +31,7 @@ _MOST_BYTES = 2**20
 def generate_config(form: Mapping[str, Any], info: ModelInfo, threads: int) -> GenerateConfig:
     """The settings that a form asks for; raises `ConfigError` in words.
 
-    The form holds `prompts` (text, one a line), `pairs`, `ahead` (whether that many are kept waiting instead),
+    The form holds `prompts` (text, one a line), `pairs`, `ahead` (whether to keep that many waiting instead),
     `telling` (whether each pair is chosen of several images), and fields of `GenerateConfig`.
     """
     values = dict(form)

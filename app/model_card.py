@@ -10,7 +10,6 @@ from app.effect import baked_strength, calibration_of
 from sdpo_core.evaluation.judge import Verdict
 from sdpo_core.files.adapter_info import AdapterInfo
 from sdpo_core.preferences.records import AdapterRecord
-from sdpo_core.taste.calibration import Calibration
 from sdpo_core.training.runs import RunFolder
 
 
@@ -82,7 +81,7 @@ def _facts(known: Known) -> dict[str, str]:
         "step": facts.get("step"),
         "error": winner_error(info, known.run),
         "calibrated": calibration.sentence if calibration else "",
-        "predicted": _predicted(calibration),
+        "predicted": text.predicted_in_figures(*calibration.effect) if calibration and calibration.effect else "",
         "rank": info.rank,
         "layers": ", ".join(f"{count} {kind}" for kind, count in info.targets.items()),
         "sha256": known.record.sha256,
@@ -99,13 +98,6 @@ def _verdict(verdict: Verdict | None) -> list[str]:
     )
     interval = text_judge.interval(verdict.low, verdict.high)
     return [f"> {verdict.sentence}", f"{counts} {interval}. {text.CARD_CHANCE}", text.CARD_ONE_PERSON]
-
-
-def _predicted(calibration: Calibration | None) -> str:
-    chosen = calibration.chosen if calibration else None
-    if chosen is None or chosen.shift is None or chosen.preference is None:
-        return ""
-    return text.predicted_in_figures(chosen.shift, chosen.preference)
 
 
 def _strength(known: Known) -> str:

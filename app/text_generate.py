@@ -17,9 +17,9 @@ OPEN_FILE = "Prompts from a file…"
 PROMPTS_INFO = "One per line. {red|blue} is a choice: every pair gets one wording, the same for both images."
 AHEAD_LABEL = "Go on drawing while I vote"
 AHEAD_INFO = "That many pairs are kept waiting for you. It ends by itself when nobody has voted for ten minutes."
-TELLING_LABEL = "Ask me the telling questions"
+TELLING_LABEL = "Ask the most informative questions"
 TELLING_INFO = (
-    "Once votes (about 20) show what you like, each pair is chosen of 4 images: the two whose comparison says most. "
+    "Once your votes show what you like, each pair is picked from 4 images: the two whose comparison says most. "
     "Drawing takes twice as long, and the choices are harder."
 )
 ADAPTER_LABEL = "Draw with an adapter"

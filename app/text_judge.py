@@ -13,11 +13,11 @@ STRENGTH_INFO = "It starts at what you recommend for this adapter, or 1. A grid,
 PREVIEW = {
     "base": "Without",
     "at": "At {strength}",
-    "from": "“{prompt}”, the nearest strength of the newest grid.",
+    "from": "“{prompt}”, from the newest grid, at the nearest strength.",
     "gone": "The image is gone.",
-    "none": "No image shows yet what this adapter does at which strength.",
+    "none": "No previews of this adapter yet.",
     "draw": "Draw previews",
-    "waits": "The previews are being drawn, or wait for their turn.",
+    "waits": "The previews are being drawn or are queued.",
     "lost": "The studio did not answer. Try again.",
 }
 NEGATIVE_INFO = "Empty: the one you mostly draw with."

@@ -17,10 +17,10 @@ SAYS = {
     "pair": "Two images: {prompt}",
 }
 
-LEAD = "A small model of your taste looks at your votes for a side."
-NOTHING_YET = "You have not chosen between two images yet. Vote, and here stands what your votes say."
+LEAD = "A small model of your taste learns from every vote for one of two images."
+NOTHING_YET = "You haven't chosen between two images yet. Once you have, this shows what your votes say."
 TOO_FEW_OF_A_PROMPT = "No prompt has enough votes yet to tell which ones agree."
-ALL_VOTED = "These pairs have your votes already. Look again."
+ALL_VOTED = "You have already voted on these pairs. Close the card and open it again."
 OTHER_PROJECT = "These images belong to another project. Reload the page."
 
 _DRAW = "It looks at them while it draws pairs: draw some under Generate."

@@ -116,6 +116,14 @@ class Calibration(BaseModel):
         """The point of the chosen strength."""
         return next((point for point in self.points if point.strength == self.strength), None)
 
+    @property
+    def effect(self) -> Effect | None:
+        """What the taste model predicted at the chosen strength; None if it knew no taste or nothing was chosen."""
+        chosen = self.chosen
+        if chosen is None or chosen.shift is None or chosen.preference is None:
+            return None
+        return Effect(chosen.shift, chosen.preference)
+
 
 def calibrate(measure: Measure, limits: Limits, *, first: float = 1.0, most_points: int = 6) -> Calibration:
     """The largest strength up to `limits.strongest` that was measured inside all limits, from at most `most_points`.
