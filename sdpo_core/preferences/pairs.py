@@ -17,6 +17,8 @@ FEWEST_PAIRS_TO_SPLIT = 40
 FEWEST_PROMPTS_TO_SPLIT = 5
 """Below this, holding out whole prompts would take too much of what the person cares about."""
 
+_ALL = 10**6
+
 _CHECKPOINT_HASH = re.compile(r"[0-9a-f]{10,64}")
 
 _Origin = Literal["own", "other-base", "earlier-demo", "with-adapter", "without-adapter"]
@@ -169,6 +171,21 @@ def made_by(side: Candidate, base_sha256: str) -> bool:
         return side.recipe.base_sha256 == base_sha256
     told = side.made_with.model_hash.lower() if side.made_with else ""
     return bool(_CHECKPOINT_HASH.fullmatch(told)) and base_sha256.startswith(told)
+
+
+@dataclass(frozen=True)
+class BlindTests:
+    """What blind tests show. None of it is drawn, scored or asked about, so that the next test still judges."""
+
+    images: tuple[Candidate, ...]
+    prompts: frozenset[str]  # without those of tests whose votes the person lets train
+
+
+def blind_tests(store: Store) -> BlindTests:
+    """All blind tests of a workspace."""
+    images = store.candidates(limit=_ALL, purpose="judge")
+    released = {voted.pair.left.prompt for voted in store.judged_pairs()}
+    return BlindTests(tuple(images), frozenset(image.prompt for image in images) - released)
 
 
 def _recipes(pairs: Sequence[VotedPair]) -> list[Recipe]:

@@ -13,7 +13,7 @@ from itertools import combinations
 import numpy as np
 
 from sdpo_core.preferences.asking import Sides
-from sdpo_core.preferences.pairs import made_by
+from sdpo_core.preferences.pairs import blind_tests, made_by
 from sdpo_core.preferences.records import Candidate, VotedPair
 from sdpo_core.preferences.store import Store
 from sdpo_core.taste.comparisons import Comparisons, read_votes
@@ -31,7 +31,6 @@ _DOUBT = 0.2  # the chance of an unsure choice is this near to .5
 _OF_A_PROMPT = 12  # images that further pairs are made of
 _FURTHER = 60  # pairs among which the most telling ones are looked for
 _FEW_OF_A_PROMPT = 3  # fewer votes say nothing about a prompt
-_ALL = 10**6
 
 Two = tuple[Candidate, Candidate]
 """A pair as it would be shown, left and right."""
@@ -167,10 +166,9 @@ def _never_paired(material: Material) -> list[Two]:
 
 def _blind(store: Store) -> Callable[[Candidate], bool]:
     """Says of an image whether it belongs to blind tests, or has a prompt of theirs that the person did not release."""
-    judged = store.candidates(limit=_ALL, purpose="judge")
-    released = {one.pair.left.prompt for one in store.judged_pairs()}
-    images, prompts = {one.image_sha256 for one in judged}, {one.prompt for one in judged} - released
-    return lambda one: one.image_sha256 in images or one.prompt in prompts
+    tests = blind_tests(store)
+    images = {one.image_sha256 for one in tests.images}
+    return lambda one: one.image_sha256 in images or one.prompt in tests.prompts
 
 
 def _made_here(sides: Iterable[Candidate], base_sha256: str) -> bool:

@@ -25,6 +25,7 @@ from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.preferences.images import encode_png
 from sdpo_core.preferences.labelled import Drawn, LabelledPair, drawn_name
+from sdpo_core.preferences.pairs import blind_tests
 from sdpo_core.preferences.records import AdapterUse, Candidate, Recipe
 from sdpo_core.preferences.store import Store
 from sdpo_core.taste.comparisons import read_votes
@@ -38,7 +39,6 @@ from sdpo_core.training.run_data import RunData
 from sdpo_core.training.runs import Reporter, RunFolder
 
 _SEEDS = (2**31, 2**32)  # above those that judging and previews begin with
-_ALL = 10**6
 
 
 @dataclass(frozen=True)
@@ -97,14 +97,8 @@ def _fit(run: RunFolder, store: Store, model: DiffusionModel, data: RunData, rep
 
 def _prompts(store: Store, data: RunData) -> list[str]:
     """The distinct prompts of the training votes, in their order, without those that a blind test has asked about."""
-    released = {voted.pair.left.prompt for voted in store.judged_pairs()}  # the person lets these train
-    judged = {image.prompt for image in _judged(store)} - released
+    judged = blind_tests(store).prompts
     return [prompt for prompt in dict.fromkeys(voted.pair.left.prompt for voted in data.train) if prompt not in judged]
-
-
-def _judged(store: Store) -> list[Candidate]:
-    """All images of blind tests."""
-    return store.candidates(limit=_ALL, purpose="judge")
 
 
 @dataclass(frozen=True)
@@ -138,7 +132,7 @@ class _Artist:
 
     def _recipes(self, prompts: Sequence[str]) -> Iterator[list[Recipe]]:
         """Pair after pair, prompts in turn, at seeds that no blind test has."""
-        taken = {image.recipe.seed for image in _judged(self.store) if image.recipe}
+        taken = {image.recipe.seed for image in blind_tests(self.store).images if image.recipe}
         for place, prompt in enumerate(cycle(prompts)):
             g = generator(self.config.seed, "multiply", place)
             drawn = torch.randint(*_SEEDS, (2 + len(taken),), generator=g).tolist()
