@@ -17,8 +17,8 @@ from app import text, text_phone
 from app.lock import StudioLock
 from app.security import LOOPBACK_HOSTS
 from sdpo_core.collector import collector_waits
-from sdpo_core.config import repository_root
 from sdpo_core.errors import SdpoError
+from sdpo_core.paths import repository_root
 
 FIRST_PORT, LAST_PORT = 7860, 7899
 _CARE_EVERY_S = 600.0

@@ -15,15 +15,15 @@ from app.model_card import Known, model_card, winner_error
 from app.replies import Reply, answered
 from app.studio import Studio
 from app.text import NO_SUCH_PREVIEW, moment
-from sdpo_core import housekeeping
+from sdpo_core.adapters.info import AdapterInfo
+from sdpo_core.adapters.peft_keys import write_peft
 from sdpo_core.errors import AdapterError, ConfigError, RunError, SdpoError, StoreError
-from sdpo_core.evaluation.judge import Verdict
-from sdpo_core.files.adapter_info import AdapterInfo
-from sdpo_core.files.peft_keys import write_peft
-from sdpo_core.preferences.adapters import THROWN_KIND, file_stem
-from sdpo_core.preferences.records import AdapterRecord
-from sdpo_core.preferences.trash import Trash
-from sdpo_core.training.runs import RunFolder
+from sdpo_core.judging.verdict import Verdict
+from sdpo_core.runs.folder import RunFolder
+from sdpo_core.workspace import disk as housekeeping
+from sdpo_core.workspace.adapters import THROWN_KIND, file_stem
+from sdpo_core.workspace.records import AdapterRecord
+from sdpo_core.workspace.trash import Trash
 
 
 class AdapterMessage(BaseModel):

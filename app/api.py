@@ -22,8 +22,8 @@ from app.text import UNEXPECTED_VALUE
 from app.text_adapters import NOT_JUDGED
 from app.voting import Reply
 from sdpo_core.errors import SdpoError
-from sdpo_core.preferences.records import CHOICES
-from sdpo_core.training.runs import FINISHED, RunFolder
+from sdpo_core.runs.folder import FINISHED, RunFolder
+from sdpo_core.workspace.records import CHOICES
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")

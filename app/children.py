@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 
 from app.jobs import hidden_window
-from sdpo_core.config import repository_root
+from sdpo_core.paths import repository_root
 
 COMMAND = (sys.executable, "-m", "sdpo_core")
 _END_WAIT_S = 3.0

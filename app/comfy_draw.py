@@ -22,11 +22,11 @@ from app.jobs import Jobs
 from app.models import Models
 from app.replies import Reply, answered
 from sdpo_core.atomic import write_json
-from sdpo_core.comfyui_client import Client
-from sdpo_core.comfyui_drawing import look, workflow_of
-from sdpo_core.comfyui_workflow import Workflow, read_graph
-from sdpo_core.config import GenerateConfig
+from sdpo_core.comfyui.client import Client
+from sdpo_core.comfyui.job import look, workflow_of
+from sdpo_core.comfyui.workflow import Workflow, read_graph
 from sdpo_core.errors import ComfyUIError, ConfigError, SdpoError
+from sdpo_core.settings.generate import GenerateConfig
 
 SETTINGS, WORKFLOWS = "comfyui.json", "workflows"
 DEFAULT_URL = "http://127.0.0.1:8188"

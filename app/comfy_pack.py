@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app import text_comfy as text
 from app.replies import Reply, answered
-from sdpo_core.comfyui import find_comfyui, install, installed, remove
+from sdpo_core.comfyui.install import find_comfyui, install, installed, remove
 from sdpo_core.errors import ComfyUIError, SdpoError
 
 

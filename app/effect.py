@@ -4,12 +4,12 @@ import contextlib
 
 from app import text_adapters as text
 from app.replies import Reply
+from sdpo_core.adapters.info import AdapterInfo
+from sdpo_core.checkpoints.hashing import sha256_remembered
 from sdpo_core.errors import DataError
-from sdpo_core.files.adapter_info import AdapterInfo
-from sdpo_core.files.hashing import sha256_remembered
-from sdpo_core.preferences.records import AdapterRecord
+from sdpo_core.runs.folder import RunFolder
 from sdpo_core.taste.calibration import CALIBRATION, Calibration, read_calibration
-from sdpo_core.training.runs import RunFolder
+from sdpo_core.workspace.records import AdapterRecord
 
 
 def calibration_of(record: AdapterRecord, run: RunFolder | None) -> Calibration | None:

@@ -7,12 +7,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from sdpo_core.config import TrainConfig
 from sdpo_core.errors import RunError
-from sdpo_core.preferences.store import Store
+from sdpo_core.runs.folder import RunFolder, list_runs
+from sdpo_core.settings.train import TrainConfig
 from sdpo_core.taste.fit import FEWEST_VOTES
 from sdpo_core.taste.labels import LABELS, pairs_to_draw
-from sdpo_core.training.runs import RunFolder, list_runs
+from sdpo_core.workspace.store import Store
 
 PREFLIGHT = "preflight.json"  # as `sdpo_core.training.preflight` writes it, which loads torch
 

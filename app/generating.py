@@ -6,10 +6,11 @@ from typing import Any
 
 from app import text, text_generate
 from app.forms import filled, prompt_lines, whole
-from sdpo_core.config import GenerateConfig, repository_root
+from sdpo_core.checkpoints.model_info import ModelInfo
 from sdpo_core.errors import ConfigError, DataError
-from sdpo_core.files.model_info import ModelInfo
-from sdpo_core.preferences.wildcards import count_wordings
+from sdpo_core.paths import repository_root
+from sdpo_core.prompts.wildcards import count_wordings
+from sdpo_core.settings.generate import GenerateConfig
 
 KEEP_WARM_S = 120.0
 """How long a generation job keeps its model loaded for the next request."""

@@ -14,12 +14,12 @@ from app.forms import filled
 from app.replies import Reply, answered
 from app.studio import Studio
 from app.text import moment
-from sdpo_core.config import GridConfig
 from sdpo_core.errors import ConfigError, RunError, SdpoError
-from sdpo_core.evaluation.grid_plan import GridPlan, cell_path, pick, read_plan
-from sdpo_core.housekeeping import throw_grid
-from sdpo_core.preferences.records import AdapterRecord
-from sdpo_core.training.runs import FINISHED, RunFolder
+from sdpo_core.judging.grid_plan import GridPlan, cell_path, pick, read_plan
+from sdpo_core.runs.folder import FINISHED, RunFolder
+from sdpo_core.settings.judge import GridConfig
+from sdpo_core.workspace.disk import throw_grid
+from sdpo_core.workspace.records import AdapterRecord
 
 
 class GridRequest(BaseModel):

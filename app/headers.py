@@ -3,8 +3,8 @@
 import threading
 from pathlib import Path
 
+from sdpo_core.adapters.info import AdapterInfo, read_adapter_info
 from sdpo_core.errors import AdapterError
-from sdpo_core.files.adapter_info import AdapterInfo, read_adapter_info
 
 
 class Headers:

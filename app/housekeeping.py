@@ -11,13 +11,13 @@ from app.machine import disk
 from app.replies import Reply, answered
 from app.studio import Studio
 from app.text import moment
-from sdpo_core import housekeeping
 from sdpo_core.errors import RunError, SdpoError
-from sdpo_core.housekeeping import FINAL, Clearing, Kind, Share, require_kind
-from sdpo_core.preferences import restoring
-from sdpo_core.preferences.backups import keep_daily_copy
-from sdpo_core.preferences.restoring import Backup, Voted
-from sdpo_core.preferences.trash import Thrown, Trash
+from sdpo_core.workspace import disk as housekeeping
+from sdpo_core.workspace import restoring
+from sdpo_core.workspace.backups import keep_daily_copy
+from sdpo_core.workspace.disk import FINAL, Clearing, Kind, Share, require_kind
+from sdpo_core.workspace.restoring import Backup, Voted
+from sdpo_core.workspace.trash import Thrown, Trash
 
 _SAMPLE = 24
 _OF_PART: dict[str, tuple[Kind, ...]] = {

@@ -24,11 +24,11 @@ from app.models import written_source
 from app.replies import Reply, answered
 from app.waiting import RunQueue
 from sdpo_core.atomic import disk_errors
-from sdpo_core.config import ImportConfig
 from sdpo_core.errors import DiskError, StoreError
-from sdpo_core.importing import REPORT
-from sdpo_core.preferences.importers.found import CAPTION_SUFFIXES, IMAGE_SUFFIXES
-from sdpo_core.training.runs import FINISHED, RunFolder, list_runs
+from sdpo_core.exchange.importers.found import CAPTION_SUFFIXES, IMAGE_SUFFIXES
+from sdpo_core.exchange.job import REPORT
+from sdpo_core.runs.folder import FINISHED, RunFolder, list_runs
+from sdpo_core.settings.transfer import ImportConfig
 
 MOST_IMAGE_BYTES = 64 * 2**20
 MOST_TEXT_BYTES = 256 * 2**10

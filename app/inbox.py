@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from app.studio import Studio
 from sdpo_core.errors import SdpoError
-from sdpo_core.preferences.inbox import InboxReport, is_waiting, take_in
-from sdpo_core.preferences.store import Store
+from sdpo_core.exchange.inbox import InboxReport, is_waiting, take_in
+from sdpo_core.workspace.store import Store
 
 _EVERY_S = 2.0
 

@@ -19,10 +19,11 @@ import psutil
 
 from app import text
 from sdpo_core.atomic import disk_errors, write_json
-from sdpo_core.config import GenerateConfig, repository_root
 from sdpo_core.errors import ConfigError, DiskError, RunError
-from sdpo_core.settings import Settings
-from sdpo_core.training.runs import FINISHED, RunFolder, Status, Verb, list_runs
+from sdpo_core.paths import repository_root
+from sdpo_core.runs.folder import FINISHED, RunFolder, Status, Verb, list_runs
+from sdpo_core.settings.base import Settings
+from sdpo_core.settings.generate import GenerateConfig
 
 STOP_WAIT_S = 30.0
 """How long a job may take to stop by itself before its process is ended."""

@@ -13,8 +13,8 @@ from app.replies import Reply, answered
 from app.studio import Studio
 from app.text import moment
 from sdpo_core.errors import AdapterError, RunError, SdpoError
-from sdpo_core.evaluation.judge import Comparison, Share, Verdict
-from sdpo_core.training.runs import RunFolder
+from sdpo_core.judging.verdict import Comparison, Share, Verdict
+from sdpo_core.runs.folder import RunFolder
 
 
 class LetTrain(BaseModel):

@@ -17,10 +17,10 @@ from typing import Any, Literal, cast
 
 from app import text_adapters as text
 from sdpo_core.atomic import disk_errors, replacing, write_json
+from sdpo_core.checkpoints.hashing import sha256_file, sha256_remembered
 from sdpo_core.errors import AdapterError, ConfigError, DiskError
-from sdpo_core.files.hashing import sha256_file, sha256_remembered
-from sdpo_core.preferences.adapters import file_stem
-from sdpo_core.preferences.records import AdapterRecord
+from sdpo_core.workspace.adapters import file_stem
+from sdpo_core.workspace.records import AdapterRecord
 
 How = Literal["copy", "link"]
 

@@ -7,10 +7,10 @@ from typing import Any
 from app import text_adapters as text
 from app import text_judge
 from app.effect import baked_strength, calibration_of
-from sdpo_core.evaluation.judge import Verdict
-from sdpo_core.files.adapter_info import AdapterInfo
-from sdpo_core.preferences.records import AdapterRecord
-from sdpo_core.training.runs import RunFolder
+from sdpo_core.adapters.info import AdapterInfo
+from sdpo_core.judging.verdict import Verdict
+from sdpo_core.runs.folder import RunFolder
+from sdpo_core.workspace.records import AdapterRecord
 
 
 @dataclass(frozen=True)

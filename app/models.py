@@ -10,10 +10,10 @@ from typing import Literal
 from app import text_model as text
 from app.model_reader import ModelReader, ModelUnread
 from sdpo_core.atomic import write_json
+from sdpo_core.checkpoints.answers import known_prediction_type
+from sdpo_core.checkpoints.look import look_at_model
+from sdpo_core.checkpoints.model_info import DEMO, ModelInfo, inspect_model
 from sdpo_core.errors import ModelError, ModelNotHere, PredictionUnknown, SdpoError
-from sdpo_core.files.answers import known_prediction_type
-from sdpo_core.files.model_info import DEMO, ModelInfo, inspect_model
-from sdpo_core.files.model_look import look_at_model
 from sdpo_core.hub.plan import DownloadPlan, plan_download
 
 Answer = Literal["epsilon", "v_prediction"]

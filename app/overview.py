@@ -10,10 +10,10 @@ from typing import Any
 
 from app import text
 from app.studio import WANTED_VOTES, Studio
-from sdpo_core.config import repository_root
 from sdpo_core.errors import RunError, SdpoError
-from sdpo_core.preferences.store import Counts
-from sdpo_core.training.runs import FINISHED, RunFolder, Status, list_runs
+from sdpo_core.paths import repository_root
+from sdpo_core.runs.folder import FINISHED, RunFolder, Status, list_runs
+from sdpo_core.workspace.store import Counts
 
 _COUNTS_AGE_S = 0.5
 _COUNTS_SHARE = 0.05  # counting looks at every image file; it may take this share of one core at most

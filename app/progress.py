@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from app import text
 from app.studio import Studio
 from sdpo_core.errors import SdpoError
-from sdpo_core.training.runs import Position, RunFolder
+from sdpo_core.runs.folder import Position, RunFolder
 from sdpo_core.wording import change
 
 _LOG_LINES = 60

@@ -11,11 +11,11 @@ from app.models import chosen_in
 from app.replies import Reply, answered
 from app.studio import Studio
 from app.text import FIELD_LABELS
-from sdpo_core.earlier_demos import is_earlier_demo
+from sdpo_core.checkpoints.earlier_demos import is_earlier_demo
 from sdpo_core.errors import SdpoError
 from sdpo_core.projects.contents import Model
-from sdpo_core.projects.exchange import Imported
 from sdpo_core.projects.folders import Project
+from sdpo_core.projects.transfer import Imported
 
 
 class ProjectMessage(BaseModel):

@@ -8,7 +8,7 @@ from app.projects import StudioProjects
 from app.ranking import RankVotes
 from app.voting import JudgeVotes, Reply, TrainVotes
 from sdpo_core.errors import SdpoError
-from sdpo_core.preferences.store import Store
+from sdpo_core.workspace.store import Store
 
 
 class _ProjectVotes(TrainVotes):

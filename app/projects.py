@@ -12,13 +12,13 @@ from app.lock import StudioLock
 from app.models import SETTINGS
 from sdpo_core.atomic import write_json
 from sdpo_core.errors import ProjectError, SdpoError
-from sdpo_core.preferences.database import Database
-from sdpo_core.preferences.health import count
-from sdpo_core.preferences.images import ImageFolder
-from sdpo_core.preferences.migrations import require_current
+from sdpo_core.images.files import ImageFolder
 from sdpo_core.projects.contents import Model
-from sdpo_core.projects.exchange import Exported, Imported, export_project, import_project
 from sdpo_core.projects.folders import Project, Projects
+from sdpo_core.projects.transfer import Exported, Imported, export_project, import_project
+from sdpo_core.workspace.checkup import count
+from sdpo_core.workspace.database import Database
+from sdpo_core.workspace.migrations import require_current
 
 _EXPORT = re.compile(r"[a-z0-9-]+\.zip")
 

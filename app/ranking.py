@@ -7,9 +7,9 @@ from pydantic import Field, ValidationError
 from app import text
 from app.voting import Count, Message, Reply, Sha, UndoMessage, refusal
 from sdpo_core.errors import RunError, SdpoError
-from sdpo_core.preferences.rankings import FEWEST, MOST, Ranking
-from sdpo_core.preferences.records import Candidate
-from sdpo_core.preferences.store import Store
+from sdpo_core.workspace.rankings import FEWEST, MOST, Ranking
+from sdpo_core.workspace.records import Candidate
+from sdpo_core.workspace.store import Store
 
 
 class SetsRequest(Message):

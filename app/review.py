@@ -8,9 +8,9 @@ from pydantic import AwareDatetime, Field, ValidationError
 from app.text import moment
 from app.voting import Message, Reply, refusal
 from sdpo_core.errors import SdpoError
-from sdpo_core.preferences.records import Choice
-from sdpo_core.preferences.review import ReviewedVote, VoteFilter
-from sdpo_core.preferences.store import Store
+from sdpo_core.workspace.records import Choice
+from sdpo_core.workspace.review import ReviewedVote, VoteFilter
+from sdpo_core.workspace.store import Store
 
 _PAGE = 60
 _LONGEST_SEARCH = 2000

@@ -16,12 +16,12 @@ from app.models import Models
 from app.projects import StudioProjects
 from app.replies import Reply, answered
 from app.voting import Count, Sha, TrainVotes
+from sdpo_core.checkpoints.model_info import ModelInfo
 from sdpo_core.errors import RunError, SdpoError
-from sdpo_core.files.model_info import ModelInfo
-from sdpo_core.preferences.records import Candidate
-from sdpo_core.preferences.store import Store
 from sdpo_core.taste.fit import FEWEST_VOTES, Fitted, fit_taste
 from sdpo_core.taste.told import Material, Told, read_material, tell
+from sdpo_core.workspace.records import Candidate
+from sdpo_core.workspace.store import Store
 
 _IMAGES = 6  # that are liked most, and as many least
 _QUESTIONS = 6

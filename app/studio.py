@@ -26,17 +26,19 @@ from app.projects import StudioProjects
 from app.review import Review
 from app.says import Says
 from app.waiting import RunQueue
-from sdpo_core.comfyui_drawing import require_usable
-from sdpo_core.config import DownloadConfig, JudgeConfig, TrainConfig, steps_for_pairs
+from sdpo_core.checkpoints.hashing import sha256_remembered
+from sdpo_core.checkpoints.model_info import ModelInfo
+from sdpo_core.comfyui.job import require_usable
 from sdpo_core.errors import AdapterError, ConfigError, DataError, RunError, SdpoError, StoreError
-from sdpo_core.evaluation.judge import Verdict, verdict
-from sdpo_core.files.hashing import sha256_remembered
-from sdpo_core.files.model_info import ModelInfo
-from sdpo_core.preferences.pairs import TrainingPairs, split_held_out, training_pairs
-from sdpo_core.preferences.records import AdapterRecord
-from sdpo_core.preferences.store import Store
-from sdpo_core.presets import train_config
-from sdpo_core.training.runs import FINISHED, RunFolder, Status, Verb, list_runs
+from sdpo_core.judging.verdict import Verdict, verdict
+from sdpo_core.runs.folder import FINISHED, RunFolder, Status, Verb, list_runs
+from sdpo_core.settings.judge import JudgeConfig
+from sdpo_core.settings.presets import train_config
+from sdpo_core.settings.train import TrainConfig, steps_for_pairs
+from sdpo_core.settings.transfer import DownloadConfig
+from sdpo_core.workspace.pairs import TrainingPairs, split_held_out, training_pairs
+from sdpo_core.workspace.records import AdapterRecord
+from sdpo_core.workspace.store import Store
 
 WANTED_VOTES = 30
 """From here on a clear taste was learned reliably in trials; fewer may train too."""

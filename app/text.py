@@ -328,7 +328,7 @@ FIELD_LABELS = {
     "prompt": "Prompt",
     "checkpoints": "Checkpoints",
 }
-"""Names of the settings that stand in forms; the explanation under each is its docstring in `sdpo_core.config`."""
+"""Names of the settings that stand in forms; the explanation under each is its docstring in `sdpo_core.settings`."""
 
 WHERE = {"": "everywhere", "0": "only with your prompt", "-0.5": "opposed without it"}
 """Where an adapter acts, by the setting `unconditional_strength`; empty leaves it unset."""

@@ -1,7 +1,7 @@
 """Strings of the pages Home and Disk: where the person stands, projects, keeping house. The others stand in `text`."""
 
 from app.text import number
-from sdpo_core.preferences.restoring import Voted
+from sdpo_core.workspace.restoring import Voted
 
 GIB, MIB, KIB = 2**30, 2**20, 2**10
 

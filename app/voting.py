@@ -16,10 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from app import text
 from app.replies import Reply
 from sdpo_core.errors import DiskError, RunError, SdpoError
-from sdpo_core.evaluation.judge import verdict
-from sdpo_core.preferences.records import CHOICES, Choice, Pair, Purpose, Strength, Vote
-from sdpo_core.preferences.store import Store
-from sdpo_core.training.runs import RunFolder, list_runs
+from sdpo_core.judging.verdict import verdict
+from sdpo_core.runs.folder import RunFolder, list_runs
+from sdpo_core.workspace.records import CHOICES, Choice, Pair, Purpose, Strength, Vote
+from sdpo_core.workspace.store import Store
 
 _LARGEST_DECK = 24
 _LONGEST_ID = 64

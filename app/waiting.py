@@ -21,11 +21,11 @@ from app import text_train as text
 from app.jobs import Jobs
 from app.replies import Reply, answered
 from sdpo_core.atomic import write_json
-from sdpo_core.config import JOBS
 from sdpo_core.errors import ConfigError, RunError, SdpoError
-from sdpo_core.settings import Settings
-from sdpo_core.settings_migrations import numbered, upgraded
-from sdpo_core.training.runs import RunFolder, Status
+from sdpo_core.runs.folder import RunFolder, Status
+from sdpo_core.settings.base import Settings
+from sdpo_core.settings.jobs import JOBS
+from sdpo_core.settings.migrations import numbered, upgraded
 
 QUEUE = "queue.json"
 

@@ -27,18 +27,19 @@ from bench.questions import PairPlan, Question, Questions, fresh_pairs, training
 from bench.simulated_user import TASTES, Taste
 from bench.winner_error import DRAWS_PER_PAIR, make_banks, pair_errors, voted_pairs
 from demo.attributes import Judge
+from sdpo_core.adapters.attach import LoadedAdapter, attach_adapter
+from sdpo_core.adapters.info import read_adapter_info
 from sdpo_core.atomic import replacing
-from sdpo_core.config import Sampling, repository_root
+from sdpo_core.checkpoints.model_info import inspect_model
 from sdpo_core.errors import RunError
-from sdpo_core.files.adapter_info import read_adapter_info
-from sdpo_core.files.model_info import inspect_model
-from sdpo_core.generation import build_recipe, sample
-from sdpo_core.models.attach import LoadedAdapter, attach_adapter
+from sdpo_core.generation.sample import build_recipe, sample
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.registry import load_model
-from sdpo_core.preferences.store import Store
+from sdpo_core.paths import repository_root
+from sdpo_core.runs.folder import RunFolder
+from sdpo_core.settings.sampling import Sampling
 from sdpo_core.training.health import Bank
-from sdpo_core.training.runs import RunFolder
+from sdpo_core.workspace.store import Store
 
 SAMPLING = Sampling(model="demo")
 JUDGE_WEIGHTS = repository_root() / "assets" / "demo" / "judge.safetensors"

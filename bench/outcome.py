@@ -37,8 +37,8 @@ from bench.simulated_user import TASTES
 from bench.tables import LEGEND, head, limits, measures_of, pooled, row, worst, write_table
 from bench.winner_error import DRAWS_PER_PAIR
 from sdpo_core.atomic import write_bytes
-from sdpo_core.config import repository_root
 from sdpo_core.errors import SdpoError
+from sdpo_core.paths import repository_root
 
 RESULTS = BENCH / "results" / "outcome.json"
 QUICK_RESULTS = CACHE / "outcome-quick.json"

@@ -23,7 +23,7 @@ from bench.machine import sentence
 from bench.measures import Estimate, measure, relative_error
 from bench.simulated_user import TASTES
 from bench.tables import MOST_ERROR, in_sigma, write_table
-from sdpo_core.config import repository_root
+from sdpo_core.paths import repository_root
 
 RESULTS = BENCH / "results" / "pareto.json"
 FIGURE = repository_root() / "docs" / "figures" / "pareto.svg"

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sdpo_core.files.checkpoint_info import Family
-from sdpo_core.files.model_info import ModelInfo, configs_folder
+from sdpo_core.checkpoints.model_info import ModelInfo, configs_folder
+from sdpo_core.checkpoints.single_files import Family
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.loading import Module
 from sdpo_core.models.registry import FAMILIES

@@ -20,7 +20,7 @@ from bench.measures import Estimate, Readings
 from bench.questions import training_pairs
 from bench.simulated_user import TASTES
 from bench.tables import LEGEND, difference, head, in_sigma, measures_of, pooled, row, write_table
-from sdpo_core.preferences.store import Store
+from sdpo_core.workspace.store import Store
 
 RESULTS = BENCH / "results" / "rounds.json"
 QUICK_RESULTS = CACHE / "rounds-quick.json"

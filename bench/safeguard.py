@@ -21,9 +21,9 @@ from bench.machine import describe_machine, sentence
 from bench.questions import training_pairs
 from bench.simulated_user import ORACLES, SimulatedUser
 from sdpo_core.atomic import write_bytes, write_json
-from sdpo_core.config import repository_root
-from sdpo_core.preferences.store import Store
-from sdpo_core.training.runs import RunFolder
+from sdpo_core.paths import repository_root
+from sdpo_core.runs.folder import RunFolder
+from sdpo_core.workspace.store import Store
 
 RESULTS = BENCH / "results" / "safeguard.json"
 FIGURE = repository_root() / "docs" / "figures" / "safeguard.svg"

@@ -18,8 +18,8 @@ import torch
 from PIL import Image
 
 from bench.detector import shrink, sun_detector, to_tensor
-from sdpo_core.preferences.records import Choice, Purpose
-from sdpo_core.preferences.store import Store
+from sdpo_core.workspace.records import Choice, Purpose
+from sdpo_core.workspace.store import Store
 
 LOWER_PART = 36 / 64  # share of the height that `busy` looks at: below the horizon
 _LUMINANCE = np.array([0.299, 0.587, 0.114])  # Rec. 601

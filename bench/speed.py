@@ -24,10 +24,10 @@ from bench.machine import describe_machine, sentence
 from bench.random_model import random_model
 from bench.ways import BASELINE, MOST_STEPS, WAYS, LiveBytes, Size, Way, Workbench
 from sdpo_core.atomic import write_bytes, write_json
-from sdpo_core.config import MODEL_DEFAULTS, TrainConfig
+from sdpo_core.checkpoints.single_files import Family
 from sdpo_core.errors import ModelError
-from sdpo_core.files.checkpoint_info import Family
 from sdpo_core.models.registry import load_model
+from sdpo_core.settings.train import MODEL_DEFAULTS, TrainConfig
 from sdpo_core.training.preflight import free_memory
 from sdpo_core.training.processes import is_out_of_memory
 from sdpo_core.training.train import DRIFT_EVERY_STEPS

@@ -25,9 +25,9 @@ from playwright.sync_api import Page, sync_playwright
 
 from bench.machine import describe_machine, sentence
 from sdpo_core.atomic import write_bytes, write_json
-from sdpo_core.files.model_info import DEMO, inspect_model
-from sdpo_core.preferences.records import Pair
-from sdpo_core.preferences.store import Store
+from sdpo_core.checkpoints.model_info import DEMO, inspect_model
+from sdpo_core.workspace.records import Pair
+from sdpo_core.workspace.store import Store
 from tests.app.browsing import BROWSER_FLAGS, RunningStudio, open_tab, running, wait_board, watched_page
 from tests.app.helpers import recipe
 from tests.browsers import find_browser

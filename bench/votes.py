@@ -27,8 +27,8 @@ from bench.measures import Readings
 from bench.questions import training_pairs
 from bench.simulated_user import TASTES
 from bench.tables import LEGEND, difference, head, in_sigma, pooled, row, write_table
-from sdpo_core.config import repository_root
-from sdpo_core.preferences.store import Store
+from sdpo_core.paths import repository_root
+from sdpo_core.workspace.store import Store
 
 RESULTS = BENCH / "results" / "votes.json"
 FIGURE = repository_root() / "docs" / "figures" / "votes.svg"

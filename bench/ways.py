@@ -13,16 +13,16 @@ from torch.utils._pytree import tree_leaves
 
 from bench import baseline
 from bench.questions import training_prompts
-from sdpo_core.config import TrainConfig
 from sdpo_core.models.checkpointing import checkpoint_activations
 from sdpo_core.models.family import Conditioning, DiffusionModel, Frame
 from sdpo_core.models.lora import Lora
 from sdpo_core.objective import Sides
-from sdpo_core.preferences.records import Candidate
+from sdpo_core.settings.train import TrainConfig
 from sdpo_core.training.dataset import EncodedPairs, Example, PairTexts
 from sdpo_core.training.health import DRIFT_DRAWS, Bank
 from sdpo_core.training.reference import NoiseBank
 from sdpo_core.training.train import DRIFT_EVERY_STEPS, Progress, make_optimizer, train
+from sdpo_core.workspace.records import Candidate
 
 MOST_STEPS = DRIFT_EVERY_STEPS - 1
 """Steps that a way can make at once: the loop measures the drift before the next one, and no baseline does that."""

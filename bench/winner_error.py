@@ -15,9 +15,9 @@ import torch
 from bench.simulated_user import SimulatedUser
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
-from sdpo_core.preferences.store import Store
 from sdpo_core.training.dataset import EncodedPairs, encode_pairs
 from sdpo_core.training.health import MAX_BANK_PAIRS, Bank, _side_error
+from sdpo_core.workspace.store import Store
 
 DRAWS_PER_PAIR = 8
 _SEED = 20_261_130  # of timesteps and noise; the same for every adapter

@@ -3,7 +3,7 @@
 import io
 import sys
 
-from sdpo_core.cli import main
+from sdpo_core.cli.main import main
 
 if __name__ == "__main__":
     for stream in (sys.stdout, sys.stderr):

@@ -16,8 +16,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
-from sdpo_core.config import repository_root
-from sdpo_core.files.checkpoint_info import TEXT_ENCODERS, UNET, VAE, Family
+from sdpo_core.checkpoints.single_files import TEXT_ENCODERS, UNET, VAE, Family
+from sdpo_core.paths import repository_root
 
 State = dict[str, Tensor]
 

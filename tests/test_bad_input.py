@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sdpo_core.cli import main
-from sdpo_core.preferences.imported import ImportedImage, ImportedPair
-from sdpo_core.preferences.pairs import split_held_out, training_pairs
-from sdpo_core.preferences.records import Choice
-from sdpo_core.preferences.store import Store
-from sdpo_core.training.runs import list_runs
-from tests.preferences.helpers import BASE, recipe
+from sdpo_core.cli.main import main
+from sdpo_core.runs.folder import list_runs
+from sdpo_core.workspace.imported import ImportedImage, ImportedPair
+from sdpo_core.workspace.pairs import split_held_out, training_pairs
+from sdpo_core.workspace.records import Choice
+from sdpo_core.workspace.store import Store
 from tests.tiny_model import build_tiny_pipeline
+from tests.workspace.helpers import BASE, recipe
 
 QUICK = ["--steps", "2", "--rank", "2", "--preview-prompts", "0", "--pairs-from", "all"]
 

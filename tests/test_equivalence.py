@@ -19,12 +19,12 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.testing import assert_close
 
-from sdpo_core.files.model_info import inspect_model
-from sdpo_core.preferences.store import Store
-from sdpo_core.training.runs import RunFolder, list_runs
+from sdpo_core.checkpoints.model_info import inspect_model
+from sdpo_core.runs.folder import RunFolder, list_runs
+from sdpo_core.workspace.store import Store
 from tests.cli.helpers import result
-from tests.preferences.helpers import recipe
 from tests.tiny_model import build_tiny_pipeline
+from tests.workspace.helpers import recipe
 
 STEPS = 3
 COMMON = [

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from sdpo_core.preferences.adapters import LONGEST_NAME
+from sdpo_core.runs.folder import RunFolder
 from sdpo_core.training.job import _unnamed
 from sdpo_core.training.publish import health_sentence
-from sdpo_core.training.runs import RunFolder
 from sdpo_core.wording import NOT_CHANGED, change, signed_percent
+from sdpo_core.workspace.adapters import LONGEST_NAME
 
 
 @pytest.mark.parametrize(

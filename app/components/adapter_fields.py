@@ -9,7 +9,7 @@ from gradio.blocks import Block
 from app import text
 from app.components.strength_preview import preview_value, strength_preview
 from app.grids import Grids
-from sdpo_core.config import GenerateConfig
+from sdpo_core.settings.generate import GenerateConfig
 
 _LIMITS: dict[str, Any] = {"minimum": -2.0, "maximum": 2.0, "step": 0.01}  # those of the settings `strength`
 _USUAL: float = GenerateConfig.model_fields["strength"].default

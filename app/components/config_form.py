@@ -1,4 +1,4 @@
-"""A form made from a settings class: fields, choices, defaults and explanations all come from `sdpo_core.config`."""
+"""A form made from a settings class: fields, choices, defaults and explanations all come from the class."""
 
 import types
 import typing
@@ -10,7 +10,7 @@ from gradio.blocks import Block
 from pydantic.fields import FieldInfo
 
 from app import text
-from sdpo_core.settings import Settings
+from sdpo_core.settings.base import Settings
 
 Field = gr.Dropdown | gr.Number | gr.Textbox
 

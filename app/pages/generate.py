@@ -20,9 +20,9 @@ from app.pages import model_choice
 from app.pages.common import BUSY, QUIET, Context, Page, Updates, Values, choice, follow_adapter, now, told
 from app.pages.prompt_list import PromptList
 from app.studio import Studio
-from sdpo_core.config import GenerateConfig
 from sdpo_core.errors import SdpoError
-from sdpo_core.preferences.importers.found import IMAGE_SUFFIXES
+from sdpo_core.exchange.importers.found import IMAGE_SUFFIXES
+from sdpo_core.settings.generate import GenerateConfig
 
 _SETTINGS = ("seed", "sampling_steps", "guidance", "sampler", "size_px", "clip_skip", "negative")
 _DEFAULT_PAIRS = 24

@@ -14,8 +14,8 @@ from app.grids import Grids
 from app.judging import Judging
 from app.pages.common import BUSY, Context, Page, Updates, Values, choice, follow_adapter, now, told
 from app.pages.judge_grid import build_grid
-from sdpo_core.config import JudgeConfig
 from sdpo_core.errors import SdpoError
+from sdpo_core.settings.judge import JudgeConfig
 
 _COMPARISONS: int = JudgeConfig.model_fields["comparisons"].default
 

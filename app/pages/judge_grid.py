@@ -10,7 +10,7 @@ from app.components.results import strength_grid
 from app.components.run_queue import queued
 from app.grids import Grids
 from app.pages.common import BUSY, Context, Page, Updates, Values, choice, now, told
-from sdpo_core.config import GridConfig
+from sdpo_core.settings.judge import GridConfig
 
 _STRENGTHS = ", ".join(f"{strength:g}" for strength in GridConfig.model_fields["strengths"].default)
 _SEED: int = GridConfig.model_fields["seed"].default

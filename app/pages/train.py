@@ -15,7 +15,7 @@ from app.pages.train_settings import TrainSettings
 from app.progress import RunProgress
 from app.studio import Studio
 from sdpo_core.errors import SdpoError
-from sdpo_core.training.runs import RunFolder
+from sdpo_core.runs.folder import RunFolder
 
 _LOG_LINES = 12
 

@@ -11,8 +11,8 @@ from app.components.config_form import ConfigForm
 from app.components.widget import widget
 from app.pages.common import BUSY, QUIET, Updates, Values, choice, told
 from app.studio import Studio
-from sdpo_core.config import MODEL_DEFAULTS, TrainConfig
-from sdpo_core.presets import preset_names, read_preset, read_settings_text, settings_text
+from sdpo_core.settings.presets import preset_names, read_preset, read_settings_text, settings_text
+from sdpo_core.settings.train import MODEL_DEFAULTS, TrainConfig
 
 _LONGEST_TOML = 20_000
 _USUAL = ("adapter_name", "steps", "loss", "safeguard", "mu", "drift_budget", "learning_rate", "rank", "seed")

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sdpo_core.atomic import disk_errors, write_bytes
-from sdpo_core.config import DownloadConfig
+from sdpo_core.checkpoints.hashing import remember_sha256
 from sdpo_core.errors import DiskError, DownloadError
-from sdpo_core.files.hashing import remember_sha256
 from sdpo_core.hub.plan import DownloadPlan, RemoteFile, plan_download, size_in_words, unfinished
 from sdpo_core.hub.remote import host, stream, told
-from sdpo_core.training.runs import Reporter, RunFolder
+from sdpo_core.runs.folder import Reporter, RunFolder
+from sdpo_core.settings.transfer import DownloadConfig
 
 _CHUNK_BYTES = 2**20
 _ATTEMPTS = 5  # in a row, without a byte between

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from sdpo_core.checkpoints.header import HOW_TO_CONVERT, MAX_HEADER_BYTES, PICKLE_SUFFIXES, parse_header
+from sdpo_core.checkpoints.hub_cache import HubId, parse_hub_id, repository_folder, several_checkpoints
+from sdpo_core.checkpoints.model_info import check_settings, family_sizes, weighted_parts
+from sdpo_core.checkpoints.single_files import tell_checkpoint
 from sdpo_core.errors import ConfigError, DiskError, ModelError
-from sdpo_core.files.checkpoint_info import tell_checkpoint
-from sdpo_core.files.header import HOW_TO_CONVERT, MAX_HEADER_BYTES, PICKLE_SUFFIXES, parse_header
-from sdpo_core.files.hub_cache import HubId, parse_hub_id, repository_folder, several_checkpoints
-from sdpo_core.files.model_info import check_settings, family_sizes, weighted_parts
 from sdpo_core.hub.remote import host, read, told
 
 if TYPE_CHECKING:

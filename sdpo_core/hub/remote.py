@@ -5,8 +5,8 @@ import math
 from collections.abc import Generator, Iterator
 from urllib.parse import urlsplit
 
+from sdpo_core.checkpoints.hub_cache import HubId
 from sdpo_core.errors import DownloadError
-from sdpo_core.files.hub_cache import HubId
 
 _WHAT_TO_DO = {
     401: "the login is not accepted; log in again with `hf auth login`",

@@ -15,8 +15,8 @@ from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultist
 from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
 from torch import Tensor
 
-from sdpo_core.config import Sampler
-from sdpo_core.files.model_info import ModelInfo
+from sdpo_core.checkpoints.model_info import ModelInfo
+from sdpo_core.settings.sampling import Sampler
 
 Scheduler = DDIMScheduler | EulerDiscreteScheduler | DPMSolverMultistepScheduler
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from sdpo_core.models.family import DiffusionModel
-from sdpo_core.preferences.records import Candidate, Recipe
+from sdpo_core.workspace.records import Candidate, Recipe
 
 GENERATOR = Recipe.model_fields["noise"].default
 """How recipes name the generator of `initial_noise`: PyTorch's on the CPU, in float32."""

@@ -12,8 +12,8 @@ from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
+from sdpo_core.checkpoints.model_info import ModelInfo
 from sdpo_core.errors import ModelError
-from sdpo_core.files.model_info import ModelInfo
 from sdpo_core.models.loading import (
     LOADING_ERRORS,
     Module,

@@ -7,12 +7,12 @@ import diffusers
 import torch
 import transformers
 
-from sdpo_core.config import Precision, Runtime
+from sdpo_core.checkpoints.model_info import ModelInfo, inspect_model
 from sdpo_core.errors import ModelError
-from sdpo_core.files.model_info import ModelInfo, inspect_model
+from sdpo_core.models.families.sd15 import StableDiffusion15
+from sdpo_core.models.families.sdxl import StableDiffusionXL
 from sdpo_core.models.family import DiffusionModel
-from sdpo_core.models.sd15 import StableDiffusion15
-from sdpo_core.models.sdxl import StableDiffusionXL
+from sdpo_core.settings.sampling import Precision, Runtime
 
 _PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "fp64": torch.float64}
 FAMILIES: dict[str, Callable[..., DiffusionModel]] = {

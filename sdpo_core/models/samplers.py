@@ -12,10 +12,10 @@ from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultist
 from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
 from torch import Tensor
 
-from sdpo_core.config import Sampler
 from sdpo_core.models.family import Scheduler, set_timesteps
 from sdpo_core.models.loading import usable_settings
 from sdpo_core.models.parts import Parts
+from sdpo_core.settings.sampling import Sampler
 
 _SAMPLERS: dict[Sampler, tuple[type[Scheduler], dict[str, Any]]] = {
     "ddim": (DDIMScheduler, {}),

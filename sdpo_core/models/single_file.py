@@ -21,9 +21,9 @@ from safetensors import safe_open
 from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
+from sdpo_core.checkpoints.model_info import ModelInfo
+from sdpo_core.checkpoints.single_files import TEXT_ENCODERS, UNET, VAE
 from sdpo_core.errors import ModelError
-from sdpo_core.files.checkpoint_info import TEXT_ENCODERS, UNET, VAE
-from sdpo_core.files.model_info import ModelInfo
 from sdpo_core.models.clip_tokenizer import build_clip_tokenizer
 from sdpo_core.models.loading import LOADING_ERRORS, Module, PartTokenizer, check_complete, read_settings, reason
 

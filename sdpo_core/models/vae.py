@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sdpo_core.checkpoints.model_info import ModelInfo
 from sdpo_core.errors import ModelError
-from sdpo_core.files.model_info import ModelInfo
 from sdpo_core.models.loading import finite, usable_settings
 from sdpo_core.models.parts import Parts
 

@@ -22,8 +22,8 @@ from PIL import Image
 
 from sdpo_core.atomic import replacing
 from sdpo_core.errors import ProjectError
-from sdpo_core.preferences.images import MAX_BYTES as MAX_IMAGE_BYTES
-from sdpo_core.preferences.images import MAX_PIXELS
+from sdpo_core.images.files import MAX_BYTES as MAX_IMAGE_BYTES
+from sdpo_core.images.files import MAX_PIXELS
 
 LINES = "project.jsonl"
 MAX_MEMBERS = 200_000

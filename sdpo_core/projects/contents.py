@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import Any, cast
 
 from sdpo_core.errors import ProjectError
-from sdpo_core.preferences import rows
-from sdpo_core.preferences.adapters import LONGEST_NOTE
-from sdpo_core.preferences.database import Database
-from sdpo_core.preferences.health import pairs_against_their_history
-from sdpo_core.preferences.migrations import MIGRATIONS, create, migrate, require_current
-from sdpo_core.preferences.records import CHOICES, Candidate
+from sdpo_core.workspace import rows
+from sdpo_core.workspace.adapters import LONGEST_NOTE
+from sdpo_core.workspace.checkup import pairs_against_their_history
+from sdpo_core.workspace.database import Database
+from sdpo_core.workspace.migrations import MIGRATIONS, create, migrate, require_current
+from sdpo_core.workspace.records import CHOICES, Candidate
 
 FORMAT = 1
 TABLES = ("prompts", "candidates", "pairs", "votes", "adapters")

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from sdpo_core.preferences.records import Candidate
-from sdpo_core.preferences.store import Store
 from sdpo_core.taste.comparisons import read_votes
 from sdpo_core.taste.fit import fit_taste
 from sdpo_core.taste.layout import FEATURES
 from sdpo_core.taste.model import TasteModel
 from sdpo_core.taste.questions import Question, choose_question
+from sdpo_core.workspace.records import Candidate
+from sdpo_core.workspace.store import Store
 
 _REFIT_AFTER_VOTES = 5
 

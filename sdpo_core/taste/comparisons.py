@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdpo_core.errors import DataError
-from sdpo_core.preferences.records import VotedPair
-from sdpo_core.preferences.store import Store
 from sdpo_core.taste.layout import FEATURES, Layout, Vector
+from sdpo_core.workspace.records import VotedPair
+from sdpo_core.workspace.store import Store
 
 MUCH_BETTER_WEIGHT = 1.5
 """How much a vote “much better” counts against a plain one: such a choice is less likely a slip."""

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sdpo_core.errors import ImageMissing, ImageUnreadable
+from sdpo_core.images.files import decode_image
 from sdpo_core.models.family import DiffusionModel
-from sdpo_core.preferences.features import Eye
-from sdpo_core.preferences.images import decode_image
-from sdpo_core.preferences.records import Candidate
-from sdpo_core.preferences.store import Store
 from sdpo_core.taste.features import describe, layout_of
 from sdpo_core.taste.layout import FEATURES, Vector
+from sdpo_core.workspace.features import Eye
+from sdpo_core.workspace.records import Candidate
+from sdpo_core.workspace.store import Store
 
 _TOGETHER = 8  # described and kept at once: what a crash can cost
 

@@ -8,8 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from sdpo_core.config import TrainConfig
 from sdpo_core.errors import DataError
+from sdpo_core.settings.train import TrainConfig
 from sdpo_core.taste.layout import Vector
 from sdpo_core.taste.model import TasteModel
 

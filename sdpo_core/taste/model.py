@@ -14,8 +14,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from sdpo_core.atomic import write_bytes
+from sdpo_core.checkpoints.header import read_header
 from sdpo_core.errors import DataError
-from sdpo_core.files.header import read_header
 from sdpo_core.taste.layout import FEATURES, Layout, Part, Vector
 from sdpo_core.taste.ridge import Array, sigmoid
 

@@ -12,10 +12,10 @@ from itertools import combinations
 import numpy as np
 
 from sdpo_core.errors import DataError
-from sdpo_core.preferences.records import ChosenBy
 from sdpo_core.taste.layout import Vector
 from sdpo_core.taste.model import TasteModel
 from sdpo_core.taste.ridge import Array, sigmoid
+from sdpo_core.workspace.records import ChosenBy
 
 BY_CHANCE = 0.25
 """Share of the questions that chance chooses."""

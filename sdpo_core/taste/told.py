@@ -12,16 +12,16 @@ from itertools import combinations
 
 import numpy as np
 
-from sdpo_core.preferences.asking import Sides
-from sdpo_core.preferences.pairs import blind_tests, made_by
-from sdpo_core.preferences.records import Candidate, VotedPair
-from sdpo_core.preferences.store import Store
 from sdpo_core.taste.comparisons import Comparisons, read_votes
 from sdpo_core.taste.fit import FEWEST_VOTES, Fitted
 from sdpo_core.taste.layout import FEATURES, Vector
 from sdpo_core.taste.model import TasteModel
 from sdpo_core.taste.questions import rank_pairs
 from sdpo_core.taste.words import Agreement, by_prompt, extremes, in_words, unsure
+from sdpo_core.workspace.asking import Sides
+from sdpo_core.workspace.pairs import blind_tests, made_by
+from sdpo_core.workspace.records import Candidate, VotedPair
+from sdpo_core.workspace.store import Store
 
 MOST_IMAGES = 600
 """So many of the newest images are looked at: enough to choose from, and ranked in milliseconds."""

@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from sdpo_core.config import TrainConfig
 from sdpo_core.errors import ConfigError
-from sdpo_core.preferences.records import Candidate
+from sdpo_core.settings.train import TrainConfig
+from sdpo_core.workspace.records import Candidate
 
 Size = tuple[int, int]  # (width, height) in pixels
 

@@ -17,12 +17,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
+from sdpo_core.adapters.file import save_adapter
+from sdpo_core.adapters.info import read_adapter_info
 from sdpo_core.atomic import replacing_folder, write_bytes, write_json
+from sdpo_core.checkpoints.hashing import sha256_file
+from sdpo_core.checkpoints.model_info import ModelInfo
 from sdpo_core.errors import AdapterError, RunError
-from sdpo_core.files.adapter_info import read_adapter_info
-from sdpo_core.files.hashing import sha256_file
-from sdpo_core.files.model_info import ModelInfo
-from sdpo_core.models.adapter import save_adapter
 from sdpo_core.models.lora import Lora
 from sdpo_core.training.reference import NoiseBank
 from sdpo_core.training.train import Progress

@@ -15,13 +15,13 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from sdpo_core.config import Noise
+from sdpo_core.images.files import decode_image
 from sdpo_core.models.family import Conditioning, DiffusionModel, Frame
 from sdpo_core.models.noise import initial_noise, own_seed
 from sdpo_core.objective import Sides
-from sdpo_core.preferences.images import decode_image
-from sdpo_core.preferences.records import Candidate, VotedPair
-from sdpo_core.preferences.store import Store
+from sdpo_core.settings.train import Noise
+from sdpo_core.workspace.records import Candidate, VotedPair
+from sdpo_core.workspace.store import Store
 
 _MOST_IMAGES = 8  # encoded at once
 _MOST_PIXELS = 8 * 256 * 256  # a VAE in float32 wants gigabytes for one image of 1024 px

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple, Self
 import torch
 from torch import Tensor
 
-from sdpo_core.config import TrainConfig
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.objective import LOSSES, NEED_PREDICTIONS, Sides, Terms, margin, mean_square, widen
+from sdpo_core.settings.train import TrainConfig
 from sdpo_core.training.dataset import EncodedPairs, PairBatch, generator
 from sdpo_core.training.step import noise_sides, own_options
 

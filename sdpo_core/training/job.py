@@ -9,16 +9,15 @@ from typing import Any
 import torch
 
 from sdpo_core.atomic import replacing, write_json
-from sdpo_core.config import TrainConfig
+from sdpo_core.checkpoints.model_info import inspect_model
 from sdpo_core.errors import ConfigError, RunError
-from sdpo_core.files.model_info import inspect_model
-from sdpo_core.generation import build_recipe, sample
+from sdpo_core.generation.sample import build_recipe, sample
 from sdpo_core.models.checkpointing import checkpoint_activations
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.models.registry import load_configured
-from sdpo_core.preferences.records import AdapterUse
-from sdpo_core.preferences.store import Store
+from sdpo_core.runs.folder import Reporter, RunFolder, Stopped
+from sdpo_core.settings.train import TrainConfig
 from sdpo_core.training.checkpoint import (
     deciding,
     load_checkpoint,
@@ -40,9 +39,10 @@ from sdpo_core.training.run_data import (
     require_data,
     write_provenance,
 )
-from sdpo_core.training.runs import Reporter, RunFolder, Stopped
 from sdpo_core.training.train import Progress, make_optimizer, train
 from sdpo_core.wording import change
+from sdpo_core.workspace.records import AdapterUse
+from sdpo_core.workspace.store import Store
 
 PREVIEW_SEED = 700_000
 _STOPPED_EARLY = "You stopped it before another step was made. It can be resumed."

@@ -2,18 +2,18 @@
 
 from collections.abc import Sequence
 
-from sdpo_core.config import TrainConfig, steps_for_pairs
-from sdpo_core.files.model_info import ModelInfo
+from sdpo_core.checkpoints.model_info import ModelInfo
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
-from sdpo_core.preferences.pairs import commonest_clip_skip, most_common_negative, training_pairs
-from sdpo_core.preferences.store import Store
+from sdpo_core.runs.folder import Reporter, RunFolder
+from sdpo_core.settings.train import TrainConfig, steps_for_pairs
 from sdpo_core.training.buckets import pair_sizes, sizes_sentence
 from sdpo_core.training.dataset import EncodedPairs, Example, encode_pairs, own_noise_sentence
 from sdpo_core.training.health import Bank, bank_pairs
 from sdpo_core.training.rounds import continued_sha256
 from sdpo_core.training.run_data import RunData, freeze_data, keep_base, load_data
-from sdpo_core.training.runs import Reporter, RunFolder
+from sdpo_core.workspace.pairs import commonest_clip_skip, most_common_negative, training_pairs
+from sdpo_core.workspace.store import Store
 
 
 def freeze(config: TrainConfig, run: RunFolder, store: Store, info: ModelInfo, reporter: Reporter) -> None:

@@ -4,20 +4,20 @@ from dataclasses import replace
 from pathlib import Path
 
 from sdpo_core.atomic import write_json
-from sdpo_core.config import TrainConfig, steps_for_pairs
+from sdpo_core.checkpoints.model_info import inspect_model
 from sdpo_core.errors import DataError
-from sdpo_core.files.model_info import inspect_model
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.models.registry import load_configured
-from sdpo_core.preferences.pairs import commonest_clip_skip, split_held_out, training_pairs
-from sdpo_core.preferences.store import Store
+from sdpo_core.runs.folder import Reporter, RunFolder
+from sdpo_core.settings.train import TrainConfig, steps_for_pairs
 from sdpo_core.training.buckets import pair_sizes
 from sdpo_core.training.dataset import encode_pairs
 from sdpo_core.training.preflight import PREFLIGHT, choose_way
 from sdpo_core.training.processes import Processes
 from sdpo_core.training.rounds import continued_sha256, keep_start, read_start
-from sdpo_core.training.runs import Reporter, RunFolder
+from sdpo_core.workspace.pairs import commonest_clip_skip, split_held_out, training_pairs
+from sdpo_core.workspace.store import Store
 
 _STAGES = 3
 

@@ -17,17 +17,14 @@ from itertools import cycle, islice
 import torch
 
 from sdpo_core.atomic import write_bytes, write_json
-from sdpo_core.config import TrainConfig
+from sdpo_core.checkpoints.hashing import sha256_file
 from sdpo_core.errors import RunError
-from sdpo_core.files.hashing import sha256_file
-from sdpo_core.generation import build_recipe, sample, stoppable
+from sdpo_core.generation.sample import build_recipe, sample, stoppable
+from sdpo_core.images.files import encode_png
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
-from sdpo_core.preferences.images import encode_png
-from sdpo_core.preferences.labelled import Drawn, LabelledPair, drawn_name
-from sdpo_core.preferences.pairs import blind_tests
-from sdpo_core.preferences.records import AdapterUse, Candidate, Recipe
-from sdpo_core.preferences.store import Store
+from sdpo_core.runs.folder import Reporter, RunFolder
+from sdpo_core.settings.train import TrainConfig
 from sdpo_core.taste.comparisons import read_votes
 from sdpo_core.taste.described import ImageFile, ensure_features, files_of
 from sdpo_core.taste.fit import fit_taste
@@ -36,7 +33,10 @@ from sdpo_core.taste.layout import Vector
 from sdpo_core.taste.model import FILE, TasteModel, load_taste, save_taste
 from sdpo_core.training.dataset import Example, generator
 from sdpo_core.training.run_data import RunData
-from sdpo_core.training.runs import Reporter, RunFolder
+from sdpo_core.workspace.labelled import Drawn, LabelledPair, drawn_name
+from sdpo_core.workspace.pairs import blind_tests
+from sdpo_core.workspace.records import AdapterUse, Candidate, Recipe
+from sdpo_core.workspace.store import Store
 
 _SEEDS = (2**31, 2**32)  # above those that judging and previews begin with
 

@@ -13,11 +13,11 @@ from typing import Any
 import psutil
 import torch
 
-from sdpo_core.config import TrainConfig
 from sdpo_core.errors import ModelError
 from sdpo_core.models.checkpointing import checkpoint_activations
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
+from sdpo_core.settings.train import TrainConfig
 from sdpo_core.training.dataset import EncodedPairs
 from sdpo_core.training.processes import Processes, is_out_of_memory
 from sdpo_core.training.step import side_gradients

@@ -11,21 +11,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sdpo_core.adapters.file import ADAPTER_MODE, prove_adapter, save_adapter
 from sdpo_core.atomic import write_bytes, write_json
-from sdpo_core.config import TrainConfig
-from sdpo_core.models.adapter import ADAPTER_MODE, prove_adapter, save_adapter
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
-from sdpo_core.preferences.adapters import free_path
-from sdpo_core.preferences.records import Fit
-from sdpo_core.preferences.store import Store
+from sdpo_core.runs.folder import PUBLISHED_HEALTH, RunFolder
+from sdpo_core.settings.train import TrainConfig
 from sdpo_core.taste.calibration import CALIBRATION, Calibration, Limits, calibrate, write_calibration
 from sdpo_core.training.checkpoint import ADAPTER, PUBLISHED, best_checkpoint, read_lora, read_numbers
 from sdpo_core.training.health import DEFAULT_BUDGET, Bank
 from sdpo_core.training.multiply import Multiplied
-from sdpo_core.training.runs import PUBLISHED_HEALTH, RunFolder
 from sdpo_core.training.strength import StrengthMeasure
 from sdpo_core.wording import change
+from sdpo_core.workspace.adapters import free_path
+from sdpo_core.workspace.records import Fit
+from sdpo_core.workspace.store import Store
 
 _WEAKEST = 0.5  # a checkpoint that has to be held below this is damaged: an earlier one is better
 

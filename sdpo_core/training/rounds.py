@@ -12,18 +12,18 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor
 
+from sdpo_core.adapters.file import load_adapter
+from sdpo_core.adapters.info import read_adapter_info
 from sdpo_core.atomic import write_bytes
-from sdpo_core.config import TrainConfig
-from sdpo_core.earlier_demos import AN_EARLIER_DEMO, is_earlier_demo
+from sdpo_core.checkpoints.earlier_demos import AN_EARLIER_DEMO, is_earlier_demo
+from sdpo_core.checkpoints.hashing import sha256_file
 from sdpo_core.errors import AdapterError, RunError
-from sdpo_core.files.adapter_info import read_adapter_info
-from sdpo_core.files.hashing import sha256_file
-from sdpo_core.models.adapter import load_adapter
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
-from sdpo_core.preferences.store import Store
+from sdpo_core.runs.folder import RunFolder
+from sdpo_core.settings.train import TrainConfig
 from sdpo_core.training.checkpoint import read_published
-from sdpo_core.training.runs import RunFolder
+from sdpo_core.workspace.store import Store
 
 _FILE = "reference.safetensors"
 

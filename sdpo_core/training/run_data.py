@@ -11,13 +11,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from sdpo_core import __version__
 from sdpo_core.atomic import write_json
-from sdpo_core.config import TrainConfig
+from sdpo_core.checkpoints.model_info import ModelInfo
 from sdpo_core.errors import DataError, RunError
-from sdpo_core.files.model_info import ModelInfo
 from sdpo_core.models.family import DiffusionModel
-from sdpo_core.preferences.pairs import TrainingPairs, split_held_out
-from sdpo_core.preferences.records import Candidate, VotedPair
-from sdpo_core.training.runs import RunFolder
+from sdpo_core.runs.folder import RunFolder
+from sdpo_core.settings.train import TrainConfig
+from sdpo_core.workspace.pairs import TrainingPairs, split_held_out
+from sdpo_core.workspace.records import Candidate, VotedPair
 
 _DATA = "data.json"
 _PROVENANCE = "provenance.json"

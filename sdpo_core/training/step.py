@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from sdpo_core.config import TrainConfig
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.objective import (
@@ -37,6 +36,7 @@ from sdpo_core.objective import (
     target,
     widen,
 )
+from sdpo_core.settings.train import TrainConfig
 from sdpo_core.training.dataset import PairBatch
 from sdpo_core.training.reference import NoiseBank, Reference, reference_on
 

@@ -6,16 +6,16 @@ from functools import cached_property
 
 import numpy as np
 
-from sdpo_core.generation import sample
+from sdpo_core.generation.sample import sample
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
-from sdpo_core.preferences.labelled import Drawn
-from sdpo_core.preferences.records import AdapterUse, Recipe
 from sdpo_core.taste.calibration import Drift, Effect, predicted_effect
 from sdpo_core.taste.features import describe
 from sdpo_core.taste.layout import Vector
 from sdpo_core.training.health import Bank
 from sdpo_core.training.multiply import Multiplied
+from sdpo_core.workspace.labelled import Drawn
+from sdpo_core.workspace.records import AdapterUse, Recipe
 
 PROBES = 6
 """Pairs that are drawn anew at a strength: prompts and seeds of the run's own drawn pairs, spread over them."""

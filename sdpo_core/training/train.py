@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sdpo_core.config import TrainConfig, steps_for_pairs
 from sdpo_core.errors import ConfigError, RunError
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.objective import Sides
+from sdpo_core.settings.train import TrainConfig, steps_for_pairs
 from sdpo_core.training.dataset import EncodedPairs, PairBatch
 from sdpo_core.training.health import Bank, Movement
 from sdpo_core.training.processes import Processes

@@ -18,7 +18,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
-from sdpo_core.preferences.store import Store
+from sdpo_core.workspace.store import Store
 from tests.app.helpers import add_pair, end_processes
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from app.jobs import Jobs
 from app.studio import Studio
-from sdpo_core.preferences.store import Store
+from sdpo_core.workspace.store import Store
 from tests.app.browsing import BROWSER_FLAGS, RunningStudio, running, watched_page
 from tests.app.helpers import FAKE_JOB, end_processes
 

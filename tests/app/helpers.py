@@ -10,9 +10,9 @@ from typing import Any
 import psutil
 from PIL import Image
 
-from sdpo_core.preferences.records import AdapterUse, Pair, Purpose, Recipe
-from sdpo_core.preferences.store import Store
-from sdpo_core.training.runs import RunFolder
+from sdpo_core.runs.folder import RunFolder
+from sdpo_core.workspace.records import AdapterUse, Pair, Purpose, Recipe
+from sdpo_core.workspace.store import Store
 
 FAKE_JOB = (sys.executable, str(Path(__file__).with_name("fake_job.py")))
 BASE = "b" * 64

@@ -21,8 +21,8 @@ from bench.journey import run_verb
 from bench.questions import judge_questions, training_prompts
 from bench.simulated_user import ORACLES, SimulatedUser
 from sdpo_core.atomic import write_bytes
-from sdpo_core.config import repository_root
-from sdpo_core.preferences.store import Store
+from sdpo_core.paths import repository_root
+from sdpo_core.workspace.store import Store
 from tests.app.browsing import BROWSER_FLAGS, RunningStudio, open_tab, running, watched_page
 from tests.browsers import find_browser
 

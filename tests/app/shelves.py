@@ -10,12 +10,12 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from app.studio import Studio
-from sdpo_core.evaluation.grid_plan import GridPlan, GridRow, cell_path, write_plan
-from sdpo_core.files.hashing import sha256_file
-from sdpo_core.preferences.records import AdapterRecord, Fit
-from sdpo_core.preferences.store import Store
+from sdpo_core.checkpoints.hashing import sha256_file
+from sdpo_core.judging.grid_plan import GridPlan, GridRow, cell_path, write_plan
+from sdpo_core.runs.folder import RunFolder
 from sdpo_core.taste.calibration import CALIBRATION, Calibration, Limits, Point, write_calibration
-from sdpo_core.training.runs import RunFolder
+from sdpo_core.workspace.records import AdapterRecord, Fit
+from sdpo_core.workspace.store import Store
 from tests.app.helpers import BASE
 
 _STEM = "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q"

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from PIL import Image
 
-from sdpo_core.preferences.features import Eye
-from sdpo_core.preferences.records import Candidate, Choice, Pair, Purpose
-from sdpo_core.preferences.store import Store
 from sdpo_core.taste.layout import FEATURES, Layout
 from sdpo_core.taste.pixels import measure
+from sdpo_core.workspace.features import Eye
+from sdpo_core.workspace.records import Candidate, Choice, Pair, Purpose
+from sdpo_core.workspace.store import Store
 from tests.app.helpers import ADAPTER, recipe
 
 LAYOUT = Layout(1, 0)

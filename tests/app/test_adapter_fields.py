@@ -8,8 +8,9 @@ from app import text
 from app.components.adapter_fields import StrengthSlider, where_choice
 from app.grids import Grids
 from app.studio import Studio
-from sdpo_core.config import AdapterSampling, GenerateConfig
 from sdpo_core.errors import ConfigError
+from sdpo_core.settings.generate import GenerateConfig
+from sdpo_core.settings.sampling import AdapterSampling
 
 
 def test_every_place_is_a_setting() -> None:

@@ -15,8 +15,8 @@ from app.adapters import Adapters
 from app.studio import Studio
 from app.text import UNEXPECTED_MESSAGE
 from sdpo_core.errors import AdapterError, StoreError
-from sdpo_core.preferences.records import Fit
-from sdpo_core.preferences.trash import Trash
+from sdpo_core.workspace.records import Fit
+from sdpo_core.workspace.trash import Trash
 from tests.app.helpers import BASE, make_judge_run
 from tests.app.shelves import add_adapter, judge_all
 

@@ -11,7 +11,7 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 from app.api import ENDPOINTS
-from sdpo_core.preferences.store import Store
+from sdpo_core.workspace.store import Store
 from tests.app.browsing import RunningStudio
 from tests.app.helpers import add_pair, make_judge_run
 

@@ -12,9 +12,9 @@ import pytest
 from playwright.sync_api import APIResponse, Browser, Page, Route, expect
 
 from app import text, text_adapters
-from sdpo_core.files.adapter_info import read_adapter_info
-from sdpo_core.preferences.store import Store
-from sdpo_core.training.runs import RunFolder
+from sdpo_core.adapters.info import read_adapter_info
+from sdpo_core.runs.folder import RunFolder
+from sdpo_core.workspace.store import Store
 from tests.app.browsing import (
     JOB_PATIENCE_MS,
     RunningStudio,

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from app.main import PAGES
-from sdpo_core.preferences.store import Store
+from sdpo_core.workspace.store import Store
 from tests.app.browsing import RunningStudio, add_pairs, barriers, open_tab, running, watched_page
 from tests.app.helpers import make_judge_run
 

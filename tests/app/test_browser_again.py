@@ -7,8 +7,8 @@ import pytest
 from gradio_client import Client
 from playwright.sync_api import Browser, Page, expect
 
-from sdpo_core.files.model_info import inspect_model
-from sdpo_core.preferences.store import Store
+from sdpo_core.checkpoints.model_info import inspect_model
+from sdpo_core.workspace.store import Store
 from tests.app.browsing import (
     JOB_PATIENCE_MS,
     RunningStudio,

@@ -7,8 +7,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from app import text
-from sdpo_core.preferences.records import Vote
-from sdpo_core.preferences.store import Store
+from sdpo_core.workspace.records import Vote
+from sdpo_core.workspace.store import Store
 from tests.app.browsing import RunningStudio, add_pairs, board, choices, open_tab, reload, wait_board, watched_page
 from tests.app.helpers import add_pair
 

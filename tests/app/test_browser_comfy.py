@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from sdpo_core.preferences.store import Store
+from sdpo_core.workspace.store import Store
 from tests.app.browsing import RunningStudio, barriers, open_tab, running, wait_job, watched_page
-from tests.comfy_server import running as running_comfy
-from tests.test_comfyui_drawing import small
+from tests.comfyui.server import running as running_comfy
+from tests.comfyui.test_job import small
 
 pytestmark = pytest.mark.browser
 

@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from app import text_home as text
-from sdpo_core.preferences.store import Store
 from sdpo_core.projects.folders import FIRST
+from sdpo_core.workspace.store import Store
 from tests.app.browsing import RunningStudio, add_pairs, open_tab, running, wait_board, watched_page
 
 pytestmark = pytest.mark.browser

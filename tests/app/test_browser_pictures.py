@@ -8,15 +8,15 @@ from playwright.sync_api import Browser, Page, expect
 from safetensors.torch import save_file
 
 from app import text_generate, text_import, text_model, text_train
-from sdpo_core.config import TrainConfig
-from sdpo_core.files.model_info import inspect_model
-from sdpo_core.preferences.store import Store
-from sdpo_core.training.runs import Reporter, RunFolder
+from sdpo_core.checkpoints.model_info import inspect_model
+from sdpo_core.runs.folder import Reporter, RunFolder
+from sdpo_core.settings.train import TrainConfig
+from sdpo_core.workspace.store import Store
 from tests.app.browsing import RunningStudio, open_settings, open_tab, running, wait_job, watched_page
 from tests.app.helpers import add_pair
+from tests.exchange.test_job import parameters
+from tests.images.image_files import png, scene
 from tests.original_layout import essentials
-from tests.preferences.image_files import png, scene
-from tests.test_importing import parameters
 
 pytestmark = pytest.mark.browser
 

@@ -7,8 +7,8 @@ from playwright.sync_api import Browser, expect
 
 from app import text_says
 from app.studio import Studio
-from sdpo_core.preferences.store import Store
 from sdpo_core.taste.calibration import Point
+from sdpo_core.workspace.store import Store
 from tests.app.browsing import RunningStudio, barriers, open_tab, reload, running, wait_board, watched_page
 from tests.app.shelves import add_adapter, calibrate
 from tests.app.tastes import add_pairs

@@ -14,8 +14,8 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from app import text
-from sdpo_core.preferences.store import Store
-from sdpo_core.training.runs import RunFolder
+from sdpo_core.runs.folder import RunFolder
+from sdpo_core.workspace.store import Store
 from tests.app.browsing import (
     ROOT,
     RunningStudio,

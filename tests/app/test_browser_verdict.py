@@ -10,12 +10,12 @@ from playwright.sync_api import Browser, Page, expect
 
 from app import text_adapters, text_judge
 from app.studio import Studio
-from sdpo_core.files.hashing import sha256_file
-from sdpo_core.models.adapter import save_adapter
+from sdpo_core.adapters.file import save_adapter
+from sdpo_core.checkpoints.hashing import sha256_file
 from sdpo_core.models.lora import Lora
 from sdpo_core.models.registry import load_model
-from sdpo_core.preferences.store import Store
-from sdpo_core.training.runs import list_runs
+from sdpo_core.runs.folder import list_runs
+from sdpo_core.workspace.store import Store
 from tests.app.browsing import (
     JOB_PATIENCE_MS,
     RunningStudio,

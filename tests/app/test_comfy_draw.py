@@ -12,9 +12,9 @@ from app.comfy_draw import SETTINGS
 from app.studio import Studio
 from sdpo_core.errors import ComfyUIError, ConfigError
 from tests.app.helpers import wait_for
-from tests.comfy_server import running
-from tests.preferences.comfy_graphs import concatenated, simple
-from tests.test_comfyui_drawing import small
+from tests.comfyui.server import running
+from tests.comfyui.test_job import small
+from tests.exchange.comfy_graphs import concatenated, simple
 
 
 def sent(graph: Any, name: str = "mine.json") -> dict[str, Any]:

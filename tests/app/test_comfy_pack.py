@@ -8,7 +8,7 @@ import pytest
 from app import text_comfy as text
 from app.comfy_pack import ComfyPack
 from app.text import UNEXPECTED_MESSAGE
-from sdpo_core import comfyui
+from sdpo_core.comfyui import install as comfyui
 
 
 @pytest.fixture

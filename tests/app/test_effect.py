@@ -5,8 +5,8 @@ import pytest
 from app import text_adapters as text
 from app.adapters import Adapters
 from app.studio import Studio
-from sdpo_core.preferences.records import AdapterRecord
 from sdpo_core.taste.calibration import CALIBRATION, Point
+from sdpo_core.workspace.records import AdapterRecord
 from tests.app.shelves import add_adapter, calibrate
 
 WITHOUT_TASTE = tuple(

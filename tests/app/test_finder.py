@@ -15,8 +15,8 @@ from app import models, text_model
 from app.finder import FOLDERS, ModelFinder
 from app.model_reader import ModelReader, ModelUnread
 from app.models import Models
+from sdpo_core.checkpoints.hashing import sha256_file
 from sdpo_core.errors import ConfigError, ModelError
-from sdpo_core.files.hashing import sha256_file
 from tests.app.helpers import wait_for
 from tests.original_layout import essentials
 

@@ -9,9 +9,9 @@ from app import text_generate
 from app.generating import checked_prompts, generate_config, prompt_plan, prompts_of_file, starter_prompts
 from app.overview import Overview
 from app.studio import Studio
-from sdpo_core.config import repository_root
 from sdpo_core.errors import ConfigError, DataError
-from sdpo_core.preferences.wildcards import count_wordings
+from sdpo_core.paths import repository_root
+from sdpo_core.prompts.wildcards import count_wordings
 from tests.app.helpers import wait_for
 
 PROMPTS = repository_root() / "assets" / "prompts"

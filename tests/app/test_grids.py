@@ -8,10 +8,10 @@ from app import text_judge as text
 from app.grids import Grids
 from app.housekeeping import Housekeeping
 from app.studio import Studio
-from sdpo_core.config import GridConfig
 from sdpo_core.errors import AdapterError, ConfigError, RunError
-from sdpo_core.preferences.records import AdapterRecord
-from sdpo_core.training.runs import RunFolder
+from sdpo_core.runs.folder import RunFolder
+from sdpo_core.settings.judge import GridConfig
+from sdpo_core.workspace.records import AdapterRecord
 from tests.app.helpers import wait_for
 from tests.app.shelves import add_adapter, make_grid
 

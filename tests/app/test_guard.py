@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from app.routes import routes
 from app.security import LocalGuard
 from app.studio import Studio
-from sdpo_core.training.runs import RunFolder
+from sdpo_core.runs.folder import RunFolder
 from tests.app.helpers import add_pair
 
 HOME = "http://127.0.0.1:7860"

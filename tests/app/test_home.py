@@ -23,9 +23,9 @@ from app.overview import Overview
 from app.project_actions import ProjectActions
 from app.security import LocalGuard
 from app.studio import Studio
-from sdpo_core.config import GenerateConfig
 from sdpo_core.errors import DiskError
 from sdpo_core.projects.folders import FIRST
+from sdpo_core.settings.generate import GenerateConfig
 from tests.app.helpers import add_pair, wait_for
 
 ADDRESS = "http://127.0.0.1:7860"

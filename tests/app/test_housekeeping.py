@@ -9,9 +9,9 @@ import pytest
 from app import text_home as text
 from app.housekeeping import Housekeeping, keep_copies
 from app.studio import Studio
-from sdpo_core.housekeeping import KINDS
-from sdpo_core.preferences.backups import daily_path, keep_daily_copy
-from sdpo_core.training.runs import RunFolder
+from sdpo_core.runs.folder import RunFolder
+from sdpo_core.workspace.backups import daily_path, keep_daily_copy
+from sdpo_core.workspace.disk import KINDS
 from tests.app.helpers import add_pair, wait_for
 from tests.app.shelves import add_adapter
 

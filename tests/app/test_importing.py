@@ -18,10 +18,10 @@ from app.import_routes import import_routes
 from app.importing import Imports, plain_name
 from app.jobs import Jobs
 from app.waiting import RunQueue
-from sdpo_core.preferences.store import Store
+from sdpo_core.workspace.store import Store
 from tests.app.helpers import wait_for
-from tests.preferences.image_files import png, scene
-from tests.test_importing import parameters
+from tests.exchange.test_job import parameters
+from tests.images.image_files import png, scene
 
 
 @pytest.fixture

@@ -11,9 +11,11 @@ import pytest
 from app import jobs as jobs_module
 from app import text
 from app.jobs import Jobs
-from sdpo_core.config import GenerateConfig, JudgeConfig, TrainConfig
 from sdpo_core.errors import RunError
-from sdpo_core.training.runs import FINISHED, RunFolder
+from sdpo_core.runs.folder import FINISHED, RunFolder
+from sdpo_core.settings.generate import GenerateConfig
+from sdpo_core.settings.judge import JudgeConfig
+from sdpo_core.settings.train import TrainConfig
 from tests.app.helpers import FAKE_JOB, wait_for
 
 PROMPTS = GenerateConfig(prompts=("a lake",), keep_warm_s=60)

@@ -11,8 +11,8 @@ from app.judging import Judging, rounds_of
 from app.studio import Studio
 from app.text import UNEXPECTED_MESSAGE
 from sdpo_core.errors import AdapterError, ConfigError, StoreError
-from sdpo_core.preferences.pairs import training_pairs
-from sdpo_core.training.runs import RunFolder
+from sdpo_core.runs.folder import RunFolder
+from sdpo_core.workspace.pairs import training_pairs
 from tests.app.helpers import BASE, make_judge_run, wait_for
 from tests.app.shelves import add_adapter, judge_all, write_adapter
 

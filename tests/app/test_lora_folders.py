@@ -11,7 +11,7 @@ from app import text_adapters as text
 from app.lora_folders import LoraFolders
 from app.studio import Studio
 from sdpo_core.errors import AdapterError, ConfigError, DiskError
-from sdpo_core.preferences.records import AdapterRecord
+from sdpo_core.workspace.records import AdapterRecord
 from tests.app.shelves import add_adapter
 
 

@@ -22,11 +22,11 @@ from app.adapters import Adapters
 from app.lan import Lan
 from app.main import PAGES, build
 from app.studio import Studio
-from sdpo_core.config import TrainConfig
 from sdpo_core.errors import ModelNotHere, PredictionUnknown, RunError
 from sdpo_core.hub.fetch import download
 from sdpo_core.hub.plan import plan_download, size_in_words
-from sdpo_core.training.runs import RunFolder
+from sdpo_core.runs.folder import RunFolder
+from sdpo_core.settings.train import TrainConfig
 from tests.app.helpers import add_pair, make_judge_run, wait_for
 from tests.app.shelves import add_adapter, judge_all, make_grid
 from tests.hub_server import HubServer, serving

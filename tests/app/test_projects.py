@@ -12,10 +12,10 @@ from app.lock import StudioLock, StudioRunning
 from app.overview import Overview
 from app.studio import Studio
 from sdpo_core.errors import ProjectError, RunError, StoreTooNew
-from sdpo_core.preferences.records import Pair
-from sdpo_core.preferences.store import Store
 from sdpo_core.projects.contents import Model
 from sdpo_core.projects.folders import FIRST
+from sdpo_core.workspace.records import Pair
+from sdpo_core.workspace.store import Store
 from tests.app.helpers import BASE, add_pair, answer, make_judge_run, wait_for
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.studio import Studio
-from sdpo_core.preferences.records import Pair
+from sdpo_core.workspace.records import Pair
 from tests.app.helpers import add_pair, answer, make_judge_run
 
 

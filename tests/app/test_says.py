@@ -14,8 +14,8 @@ from app.models import SETTINGS
 from app.studio import Studio
 from app.text import UNEXPECTED_MESSAGE
 from sdpo_core.errors import ModelError
-from sdpo_core.preferences.records import Pair
-from sdpo_core.preferences.store import Store
+from sdpo_core.workspace.records import Pair
+from sdpo_core.workspace.store import Store
 from tests.app.helpers import BASE, wait_for
 from tests.app.tastes import add_pairs, describe
 

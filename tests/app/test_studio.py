@@ -14,9 +14,10 @@ from app.adapters import Adapters
 from app.overview import Overview, gpu_warning
 from app.progress import RunProgress, health
 from app.studio import WANTED_VOTES, Studio
-from sdpo_core.config import GenerateConfig, TrainConfig
 from sdpo_core.errors import AdapterError, ConfigError, DataError, ModelError, RunError, SdpoError, StoreError
-from sdpo_core.training.runs import METRICS_DAMAGED, RunFolder
+from sdpo_core.runs.folder import METRICS_DAMAGED, RunFolder
+from sdpo_core.settings.generate import GenerateConfig
+from sdpo_core.settings.train import TrainConfig
 from tests.app.helpers import add_pair, make_judge_run, wait_for
 
 FORM: dict[str, Any] = {"prompts": "a lake\n\n  a forest  \n", "pairs": 3, "model": "demo"}

@@ -11,10 +11,10 @@ import pytest
 
 from app import text_vote
 from app.studio import Studio
-from sdpo_core.config import repository_root
-from sdpo_core.preferences.pairs import training_pairs
-from sdpo_core.preferences.records import Pair
-from sdpo_core.training.runs import RunFolder
+from sdpo_core.paths import repository_root
+from sdpo_core.runs.folder import RunFolder
+from sdpo_core.workspace.pairs import training_pairs
+from sdpo_core.workspace.records import Pair
 from tests.app.helpers import BASE, add_pair, make_judge_run
 
 

@@ -13,9 +13,10 @@ from app.jobs import Jobs
 from app.studio import Studio
 from app.text import UNEXPECTED_MESSAGE
 from app.waiting import QUEUE, RunQueue
-from sdpo_core.config import GenerateConfig, TrainConfig
 from sdpo_core.errors import RunError
-from sdpo_core.training.runs import list_runs
+from sdpo_core.runs.folder import list_runs
+from sdpo_core.settings.generate import GenerateConfig
+from sdpo_core.settings.train import TrainConfig
 from tests.app.helpers import add_pair, wait_for
 from tests.app.shelves import add_adapter
 

@@ -6,7 +6,7 @@ import pytest
 
 from bench.journey import Workbench
 from bench.questions import PairPlan, Questions
-from sdpo_core.config import Sampling
+from sdpo_core.settings.sampling import Sampling
 from tests.tiny_model import build_tiny_pipeline
 
 QUESTIONS = Questions(("hills", "the sea"), ((11, 12), (13, 14)))

@@ -14,10 +14,10 @@ from bench.journey import Workbench, run_verb, sheet_path
 from bench.measures import Readings, measure, relative_error
 from bench.simulated_user import TASTES
 from bench.winner_error import make_banks, pair_errors, voted_pairs
-from sdpo_core.config import TrainConfig
+from sdpo_core.adapters.attach import attach_adapter
+from sdpo_core.checkpoints.hashing import sha256_file
 from sdpo_core.errors import RunError
-from sdpo_core.files.hashing import sha256_file
-from sdpo_core.models.attach import attach_adapter
+from sdpo_core.settings.train import TrainConfig
 from tests.bench.conftest import FRESH, QUESTIONS
 from tests.tiny_model import IMAGE_PX
 

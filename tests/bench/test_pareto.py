@@ -14,7 +14,7 @@ from bench.machine import describe_machine
 from bench.measures import Estimate
 from bench.pareto import COMMON, METHODS, RATES, STRENGTHS, Trial, run_trial, trials, verdict, worth_drawing
 from bench.questions import RESERVED_SEED
-from sdpo_core.config import TrainConfig
+from sdpo_core.settings.train import TrainConfig
 from tests.bench.conftest import FRESH, QUESTIONS
 
 PROMPTS, PAIRS = 6, 5

@@ -9,7 +9,7 @@ from bench.cells import Case, Cell, Results, in_groups
 from bench.journey import Workbench
 from bench.questions import RESERVED_SEED
 from bench.rounds import ARMS, Rounds, all_rounds, conclusion, run_rounds
-from sdpo_core.preferences.store import Store
+from sdpo_core.workspace.store import Store
 from tests.bench.bench_cells import made_cell
 
 TINY = ("--steps", "2", "--rank", "2", "--learning-rate", "1e-2", "--preview-prompts", "0")

@@ -120,8 +120,8 @@ def test_the_detector_sees_the_sun_on_scenes_that_it_was_not_trained_on() -> Non
 
 
 def test_votes_every_open_pair_in_the_real_store(tmp_path: Path) -> None:
-    records = pytest.importorskip("sdpo_core.preferences.store")
-    from sdpo_core.preferences.records import Recipe
+    records = pytest.importorskip("sdpo_core.workspace.store")
+    from sdpo_core.workspace.records import Recipe
 
     def recipe(seed: int) -> Recipe:
         return Recipe(

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from bench.studio import TARGETS
-from sdpo_core.config import repository_root
+from sdpo_core.paths import repository_root
 
 pytestmark = pytest.mark.browser
 

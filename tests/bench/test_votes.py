@@ -10,8 +10,8 @@ from bench.cells import Case, Cell, Results
 from bench.journey import Workbench
 from bench.questions import RESERVED_SEED, training_pairs
 from bench.votes import Asked, arms, asked_in_lots, equivalent
-from sdpo_core.config import TrainConfig
-from sdpo_core.preferences.store import Store
+from sdpo_core.settings.train import TrainConfig
+from sdpo_core.workspace.store import Store
 from tests.bench.bench_cells import made_cell
 
 SVG = "{http://www.w3.org/2000/svg}"

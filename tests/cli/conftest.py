@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sdpo_core.training.runs import RunFolder
+from sdpo_core.runs.folder import RunFolder
 from tests.cli.helpers import PROMPTS, QUICK, lines, process, result, sdpo
 from tests.tiny_model import build_tiny_pipeline
 

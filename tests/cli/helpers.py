@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sdpo_core.cli import main
+from sdpo_core.cli.main import main
 
 PROMPTS = ["hills", "a lake", "a desert", "the sea", "a forest", "mountains"]
 QUICK = ["--sampling-steps", "2", "--size-px", "64"]

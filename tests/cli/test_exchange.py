@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from sdpo_core.cli import main
-from sdpo_core.training.runs import RunFolder
+from sdpo_core.cli.main import main
+from sdpo_core.runs.folder import RunFolder
 from tests.cli.helpers import command, result, sdpo
-from tests.preferences.image_files import scene
+from tests.images.image_files import scene
 
 
 def theirs(folder: Path, pairs: int) -> Path:
@@ -119,7 +119,7 @@ def test_ctrl_c_in_the_middle_of_an_import_is_a_stop(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sdpo_core.commands.imports.import_pairs", interrupted)
+    monkeypatch.setattr("sdpo_core.cli.imports.import_pairs", interrupted)
     arguments = ["import", str(theirs(tmp_path / "theirs", 1)), "--workspace", str(tmp_path / "workspace")]
     assert main(arguments) == 130
     assert "Stopped. What was finished is saved." in capsys.readouterr().err

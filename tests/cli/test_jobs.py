@@ -11,13 +11,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from sdpo_core.adapters.info import read_adapter_info
 from sdpo_core.atomic import write_json
-from sdpo_core.cli import main
-from sdpo_core.config import TrainConfig
-from sdpo_core.files.adapter_info import read_adapter_info
-from sdpo_core.preferences.store import Store
-from sdpo_core.training.runs import RunFolder, Status, list_runs
+from sdpo_core.cli.main import main
+from sdpo_core.runs.folder import RunFolder, Status, list_runs
+from sdpo_core.settings.train import TrainConfig
 from sdpo_core.wording import signed_percent
+from sdpo_core.workspace.store import Store
 from tests.cli.helpers import PROMPTS, QUICK, command, lines, result, sdpo
 
 

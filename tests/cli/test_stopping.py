@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from sdpo_core.cli import main
-from sdpo_core.config import TrainConfig
-from sdpo_core.preferences.store import Store
-from sdpo_core.presets import resolve
-from sdpo_core.training.runs import RunFolder, list_runs
+from sdpo_core.cli.main import main
+from sdpo_core.runs.folder import RunFolder, list_runs
+from sdpo_core.settings.presets import resolve
+from sdpo_core.settings.train import TrainConfig
+from sdpo_core.workspace.store import Store
 from tests.cli.helpers import QUICK, command, lines, process, result, sdpo
 
 LIGHT = [*QUICK, "--pairs-per-step", "2", "--bank-draws-per-pair", "2", "--rank", "2"]

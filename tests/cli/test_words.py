@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from sdpo_core.cli import JOBS, _device, _parser, main
-from sdpo_core.commands.output import DONE, FAILED, STOPPED, WRONG_USAGE
-from sdpo_core.preferences.importers import IMAGES, LAYOUTS
-from sdpo_core.presets import preset_names
-from sdpo_core.training.runs import RunFolder, Verb
+from sdpo_core.cli.main import JOBS, _device, _parser, main
+from sdpo_core.cli.output import DONE, FAILED, STOPPED, WRONG_USAGE
+from sdpo_core.exchange.importers import IMAGES, LAYOUTS
+from sdpo_core.runs.folder import RunFolder, Verb
+from sdpo_core.settings.presets import preset_names
 from tests.cli.helpers import process
 
 

@@ -13,7 +13,7 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from safetensors.torch import save_file
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from sdpo_core.config import repository_root
+from sdpo_core.paths import repository_root
 from tests.original_layout import original_tensors
 
 _PARTS = ("to_q", "to_k", "to_v", "to_out.0")

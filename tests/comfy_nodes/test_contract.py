@@ -7,7 +7,7 @@ import pytest
 from comfy_nodes.fit import Outcome, adapter_family, describe, refuse_unusable, wrong_family, wrong_prediction
 from comfy_nodes.header import Header, read_header
 from comfy_nodes.problem import PackProblem
-from sdpo_core.models.adapter import save_adapter
+from sdpo_core.adapters.file import save_adapter
 from sdpo_core.models.lora import Lora
 from sdpo_core.models.registry import load_model
 from tests.tiny_model import build_tiny_pipeline

@@ -19,11 +19,11 @@ import pytest
 from safetensors.torch import load_file
 
 from demo.comfy_templates import WORKFLOWS
-from sdpo_core.cli import main
-from sdpo_core.comfyui_client import Client, compare
-from sdpo_core.files.load_proof import prove
-from sdpo_core.preferences.inbox import take_in
-from sdpo_core.preferences.store import Store
+from sdpo_core.adapters.load_proof import prove
+from sdpo_core.cli.main import main
+from sdpo_core.comfyui.client import Client, compare
+from sdpo_core.exchange.inbox import take_in
+from sdpo_core.workspace.store import Store
 from tests.comfy_nodes.comfy_checkpoint import MODULES, write_adapter, write_checkpoint
 
 CHECKOUT = os.environ.get("COMFYUI_PATH", "")

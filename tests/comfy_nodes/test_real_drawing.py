@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from sdpo_core.cli import main
-from sdpo_core.comfyui_client import Client
-from sdpo_core.comfyui_drawing import run_comfy
-from sdpo_core.comfyui_queue import Heard, Queue
-from sdpo_core.config import GenerateConfig
-from sdpo_core.files.model_info import inspect_model
-from sdpo_core.preferences.pairs import training_pairs
-from sdpo_core.preferences.store import Store
-from sdpo_core.training.runs import Reporter, RunFolder, list_runs
+from sdpo_core.checkpoints.model_info import inspect_model
+from sdpo_core.cli.main import main
+from sdpo_core.comfyui.client import Client
+from sdpo_core.comfyui.job import run_comfy
+from sdpo_core.comfyui.queue import Heard, Queue
+from sdpo_core.runs.folder import Reporter, RunFolder, list_runs
+from sdpo_core.settings.generate import GenerateConfig
+from sdpo_core.workspace.pairs import training_pairs
+from sdpo_core.workspace.store import Store
 from tests.comfy_nodes.test_real_comfyui import CHECKOUT, Comfy, comfy, drawing
 from tests.tiny_model import build_tiny_pipeline
 

@@ -20,12 +20,12 @@ from comfy_nodes.pictures import encode
 from comfy_nodes.problem import PackProblem
 from comfy_nodes.questions import Question, Questions
 from comfy_nodes.workspace import studio_address
-from sdpo_core.preferences.importers.metadata import comfyui
-from sdpo_core.preferences.inbox import take_in
-from sdpo_core.preferences.store import Store
+from sdpo_core.exchange.inbox import take_in
+from sdpo_core.exchange.metadata import comfyui
+from sdpo_core.workspace.store import Store
 from tests.comfy_nodes.conftest import FakeComfy, Interrupted, Request, run
-from tests.preferences import comfy_graphs
-from tests.preferences.comfy_graphs import Graph, node
+from tests.exchange import comfy_graphs
+from tests.exchange.comfy_graphs import Graph, node
 
 Batch = torch.Tensor
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sdpo_core.training.runs import RunFolder
+from sdpo_core.runs.folder import RunFolder
 from tests.from_70378da.model import build_recorded_model
 
 RECORDED = Path(__file__).with_name("recorded.tar.xz")

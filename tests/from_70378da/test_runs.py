@@ -12,17 +12,18 @@ from torch import Tensor
 
 from app.jobs import Jobs
 from app.waiting import QUEUE, RunQueue
-from sdpo_core.config import JOBS, TrainConfig
 from sdpo_core.models.lora import Lora
 from sdpo_core.models.registry import load_model
-from sdpo_core.preferences.store import Store
-from sdpo_core.presets import read_settings_file, resolve
-from sdpo_core.settings_migrations import KEY
+from sdpo_core.runs.folder import RunFolder, list_runs
+from sdpo_core.settings.jobs import JOBS
+from sdpo_core.settings.migrations import KEY
+from sdpo_core.settings.presets import read_settings_file, resolve
+from sdpo_core.settings.train import TrainConfig
 from sdpo_core.training.dataset import encode_pairs
 from sdpo_core.training.health import Bank
 from sdpo_core.training.rounds import keep_start, read_start
 from sdpo_core.training.run_data import load_data
-from sdpo_core.training.runs import RunFolder, list_runs
+from sdpo_core.workspace.store import Store
 from tests.app.helpers import FAKE_JOB, end_processes
 from tests.cli.helpers import sdpo
 from tests.from_70378da.model import tensors_sha256

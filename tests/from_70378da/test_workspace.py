@@ -13,16 +13,16 @@ from app.adapters import Adapters
 from app.comfy_draw import DEFAULT_URL
 from app.jobs import Jobs
 from app.studio import Studio
-from sdpo_core.evaluation.grid_plan import cell_path, pick, read_plan
-from sdpo_core.evaluation.judge import verdict
-from sdpo_core.files.adapter_info import read_adapter_info
-from sdpo_core.files.model_info import inspect_model
-from sdpo_core.preferences.inbox import take_in
-from sdpo_core.preferences.pairs import training_pairs
-from sdpo_core.preferences.store import Store
-from sdpo_core.projects.exchange import export_project, import_project
+from sdpo_core.adapters.info import read_adapter_info
+from sdpo_core.checkpoints.model_info import inspect_model
+from sdpo_core.exchange.inbox import take_in
+from sdpo_core.judging.grid_plan import cell_path, pick, read_plan
+from sdpo_core.judging.verdict import verdict
 from sdpo_core.projects.folders import Projects
-from sdpo_core.training.runs import RunFolder
+from sdpo_core.projects.transfer import export_project, import_project
+from sdpo_core.runs.folder import RunFolder
+from sdpo_core.workspace.pairs import training_pairs
+from sdpo_core.workspace.store import Store
 from tests.app.helpers import FAKE_JOB
 from tests.cli.helpers import result, sdpo
 

@@ -15,13 +15,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from sdpo_core.cli import main
+from sdpo_core.checkpoints.hub_cache import HubId, parse_hub_id, repository_folder
+from sdpo_core.checkpoints.model_info import inspect_model
+from sdpo_core.cli.main import main
 from sdpo_core.errors import ConfigError, DiskError, DownloadError, ModelError, ModelNotHere, SdpoError
-from sdpo_core.files.hub_cache import HubId, parse_hub_id, repository_folder
-from sdpo_core.files.model_info import inspect_model
 from sdpo_core.hub.fetch import download
 from sdpo_core.hub.plan import plan_download, size_in_words
-from sdpo_core.training.runs import list_runs
+from sdpo_core.runs.folder import list_runs
 from tests.hub_server import COMMIT, HubServer, serving
 from tests.original_layout import essentials
 from tests.tiny_model import build_tiny_pipeline, build_tiny_sdxl
@@ -165,7 +165,7 @@ def test_a_fetched_model_is_the_one_that_was_offered(hub: HubServer, name: str) 
 def test_what_was_fetched_need_not_be_read_again_for_its_hash(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
     fetch(LAKES)
     with monkeypatch.context() as patch:
-        patch.setattr("sdpo_core.files.hashing.sha256_file", lambda path: pytest.fail(f"{path} was read"))
+        patch.setattr("sdpo_core.checkpoints.hashing.sha256_file", lambda path: pytest.fail(f"{path} was read"))
         told = inspect_model(LAKES).sha256
     monkeypatch.setenv("SDPO_CACHE", str(hub.root / "elsewhere"))
     assert inspect_model(LAKES).sha256 == told

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from sdpo_core.config import Sampler
 from sdpo_core.errors import ModelError
 from sdpo_core.models.family import DiffusionModel, set_timesteps
 from sdpo_core.models.registry import load_model
 from sdpo_core.objective import Sides, add_noise, target
+from sdpo_core.settings.sampling import Sampler
 
 SAMPLERS: list[Sampler] = ["ddim", "euler", "dpm++2m"]
 SCHEDULE = {

@@ -11,11 +11,11 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
 
-from sdpo_core.config import Sampling
 from sdpo_core.errors import ModelError
 from sdpo_core.models import samplers
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.registry import FAMILIES, load_model, resolve_device
+from sdpo_core.settings.sampling import Sampling
 from tests.models.pipelines import stock_pipeline
 
 PROMPTS = ["a hill", "at night", ""]

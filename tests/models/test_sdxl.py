@@ -14,13 +14,14 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.testing import assert_close
 
-from sdpo_core.config import Sampler, Sampling, repository_root
-from sdpo_core.generation import build_recipe, sample
-from sdpo_core.models.adapter import load_adapter, prove_adapter, save_adapter
+from sdpo_core.adapters.file import load_adapter, prove_adapter, save_adapter
+from sdpo_core.generation.sample import build_recipe, sample
 from sdpo_core.models.family import Conditioning, DiffusionModel, Frame
 from sdpo_core.models.lora import TARGETS, Lora, adaptable_modules
 from sdpo_core.models.registry import load_model
-from sdpo_core.preferences.records import AdapterUse, Recipe
+from sdpo_core.paths import repository_root
+from sdpo_core.settings.sampling import Sampler, Sampling
+from sdpo_core.workspace.records import AdapterUse, Recipe
 from tests.models.pipelines import stock_xl_pipeline
 from tests.models.test_lora import shake
 

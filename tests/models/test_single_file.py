@@ -12,15 +12,15 @@ from accelerate import init_empty_weights
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from sdpo_core.config import repository_root
+from sdpo_core.checkpoints import model_info
+from sdpo_core.checkpoints.model_info import inspect_model
+from sdpo_core.checkpoints.single_files import TEXT_ENCODERS, UNET, VAE, Family
 from sdpo_core.errors import ModelError
-from sdpo_core.files import model_info
-from sdpo_core.files.checkpoint_info import TEXT_ENCODERS, UNET, VAE, Family
-from sdpo_core.files.model_info import inspect_model
 from sdpo_core.models.clip_tokenizer import build_clip_tokenizer
 from sdpo_core.models.family import Frame, set_timesteps
 from sdpo_core.models.registry import load_model
 from sdpo_core.models.single_file import SingleFileParts, convert, empty_part
+from sdpo_core.paths import repository_root
 from tests.original_layout import build_parts, open_clip_tensors, original_tensors, tiny_configs, write_checkpoint
 
 FAMILIES: tuple[Family, ...] = get_args(Family)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from sdpo_core.errors import ProjectError
-from sdpo_core.preferences.store import Store
 from sdpo_core.projects.folders import FIRST, MAX_NAME, Projects
+from sdpo_core.workspace.store import Store
 
 
 def test_a_workspace_of_old_is_the_first_project(tmp_path: Path) -> None:

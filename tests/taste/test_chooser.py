@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sdpo_core.config import GenerateConfig
+from sdpo_core.checkpoints.model_info import inspect_model
 from sdpo_core.errors import ConfigError
-from sdpo_core.files.model_info import inspect_model
-from sdpo_core.preferences.records import Candidate
-from sdpo_core.preferences.store import Store
+from sdpo_core.settings.generate import GenerateConfig
 from sdpo_core.taste.chooser import Chooser
 from sdpo_core.taste.layout import FEATURES
 from sdpo_core.taste.questions import information
-from tests.test_generation import Studio
+from sdpo_core.workspace.records import Candidate
+from sdpo_core.workspace.store import Store
+from tests.generation.test_generation import Studio
 from tests.tiny_model import build_tiny_pipeline
 
 PROMPTS = tuple(f"hill {i}" for i in range(30))

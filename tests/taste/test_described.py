@@ -7,20 +7,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sdpo_core.config import GenerateConfig
-from sdpo_core.drawing import run_generate
 from sdpo_core.errors import ModelError
+from sdpo_core.generation.job import run_generate
 from sdpo_core.models.family import DiffusionModel
-from sdpo_core.preferences.imported import ImportedImage
-from sdpo_core.preferences.records import Candidate
-from sdpo_core.preferences.store import Store
+from sdpo_core.runs.folder import Reporter, RunFolder, Stopped
+from sdpo_core.settings.generate import GenerateConfig
 from sdpo_core.taste import described
 from sdpo_core.taste.described import ensure_features, eye_of, files_of
 from sdpo_core.taste.features import FEATURES, describe
-from sdpo_core.training.runs import Reporter, RunFolder, Stopped
+from sdpo_core.workspace.imported import ImportedImage
+from sdpo_core.workspace.records import Candidate
+from sdpo_core.workspace.store import Store
 from tests.models.conftest import tiny, tiny_folder
-from tests.preferences.helpers import add, add_pair, picture, vote_on
-from tests.preferences.helpers import store as store_fixture
+from tests.workspace.helpers import add, add_pair, picture, vote_on
+from tests.workspace.helpers import store as store_fixture
 
 __all__ = ["tiny", "tiny_folder"]
 

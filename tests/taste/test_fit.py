@@ -10,18 +10,18 @@ import pytest
 
 from sdpo_core.errors import DataError
 from sdpo_core.intervals import wilson_interval
-from sdpo_core.preferences.features import Eye
-from sdpo_core.preferences.records import Choice
-from sdpo_core.preferences.store import Store
 from sdpo_core.taste import ridge
 from sdpo_core.taste.comparisons import MUCH_BETTER_WEIGHT, Comparisons, from_votes, read_votes
 from sdpo_core.taste.coordinates import coordinates
 from sdpo_core.taste.crossval import folds
 from sdpo_core.taste.fit import Fitted, fit_taste, luck_of
 from sdpo_core.taste.layout import FEATURES, Layout, Part
-from tests.preferences.helpers import add_pair, imagined
-from tests.preferences.helpers import store as store_fixture
+from sdpo_core.workspace.features import Eye
+from sdpo_core.workspace.records import Choice
+from sdpo_core.workspace.store import Store
 from tests.taste.worlds import BASE, SMALL, WHOLE, World
+from tests.workspace.helpers import add_pair, imagined
+from tests.workspace.helpers import store as store_fixture
 
 store = store_fixture
 

@@ -11,19 +11,19 @@ import numpy as np
 import pytest
 
 from sdpo_core.errors import StoreError
-from sdpo_core.housekeeping import clear, preview, put_back
-from sdpo_core.preferences import backups, migrations
-from sdpo_core.preferences.features import Eye
-from sdpo_core.preferences.labelled import Drawn, LabelledPair, drawn_name
-from sdpo_core.preferences.restoring import backups as copies
-from sdpo_core.preferences.restoring import restore
-from sdpo_core.preferences.store import Store
-from sdpo_core.projects.exchange import export_project, import_project
 from sdpo_core.projects.folders import FIRST, Projects
+from sdpo_core.projects.transfer import export_project, import_project
+from sdpo_core.runs.folder import RunFolder
 from sdpo_core.taste.layout import Vector
-from sdpo_core.training.runs import RunFolder
-from tests.preferences.helpers import add, add_pair, recipe, vote_on
-from tests.preferences.helpers import store as store_fixture
+from sdpo_core.workspace import backups, migrations
+from sdpo_core.workspace.disk import clear, preview, put_back
+from sdpo_core.workspace.features import Eye
+from sdpo_core.workspace.labelled import Drawn, LabelledPair, drawn_name
+from sdpo_core.workspace.restoring import backups as copies
+from sdpo_core.workspace.restoring import restore
+from sdpo_core.workspace.store import Store
+from tests.workspace.helpers import add, add_pair, recipe, vote_on
+from tests.workspace.helpers import store as store_fixture
 
 store = store_fixture
 BASE = "b" * 64

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from sdpo_core.preferences.records import Candidate
-from sdpo_core.preferences.store import Store
 from sdpo_core.taste.comparisons import read_votes
 from sdpo_core.taste.fit import fit_taste
 from sdpo_core.taste.told import Told, read_material, tell
+from sdpo_core.workspace.records import Candidate
+from sdpo_core.workspace.store import Store
 from tests.app.helpers import BASE, recipe
 from tests.app.tastes import add_pairs, describe, draw, warmth
 

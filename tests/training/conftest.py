@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from sdpo_core.files.model_info import inspect_model
+from sdpo_core.checkpoints.model_info import inspect_model
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.models.registry import load_model
 from sdpo_core.objective import Sides
-from sdpo_core.preferences.records import Candidate
-from sdpo_core.preferences.store import Store
 from sdpo_core.training.dataset import EncodedPairs, Example, PairTexts
+from sdpo_core.workspace.records import Candidate
+from sdpo_core.workspace.store import Store
 from tests.app.helpers import add_pair
 from tests.tiny_model import build_tiny_pipeline
 

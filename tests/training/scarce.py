@@ -11,7 +11,7 @@ import torch
 from diffusers import UNet2DConditionModel
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from sdpo_core.cli import main
+from sdpo_core.cli.main import main
 
 
 def make_scarce(rank: int, from_step: int) -> None:

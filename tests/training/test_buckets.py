@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from sdpo_core.config import TrainConfig
 from sdpo_core.errors import ConfigError
-from sdpo_core.preferences.store import Store
+from sdpo_core.settings.train import TrainConfig
 from sdpo_core.training.buckets import Size, bucket, pair_sizes, sizes_sentence, step_for
-from tests.preferences.helpers import recipe
+from sdpo_core.workspace.store import Store
+from tests.workspace.helpers import recipe
 
 SD15, SDXL, DEMO = (512, 64), (1024, 64), (64, 8)  # the model's own side, the buckets' step
 sides = st.integers(min_value=1, max_value=3000)

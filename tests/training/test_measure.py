@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from sdpo_core.config import steps_for_pairs
+from sdpo_core.checkpoints.model_info import inspect_model
 from sdpo_core.errors import DataError
-from sdpo_core.files.model_info import inspect_model
-from sdpo_core.preferences.store import Store
-from sdpo_core.presets import train_config
+from sdpo_core.runs.folder import Reporter, RunFolder
+from sdpo_core.settings.presets import train_config
+from sdpo_core.settings.train import steps_for_pairs
 from sdpo_core.training.measure import run_measure
 from sdpo_core.training.preflight import PREFLIGHT
-from sdpo_core.training.runs import Reporter, RunFolder
+from sdpo_core.workspace.store import Store
 
 
 def measured(tiny_folder: Path, workspace: Path, **settings: Any) -> RunFolder:

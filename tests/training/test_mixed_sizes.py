@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from sdpo_core.config import TrainConfig
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.objective import Sides
+from sdpo_core.settings.train import TrainConfig
 from sdpo_core.training.dataset import EncodedPairs, alike
 from sdpo_core.training.health import DRIFT_DRAWS, Bank
 from sdpo_core.training.preflight import choose_way

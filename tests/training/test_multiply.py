@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sdpo_core.config import TrainConfig
+from sdpo_core.checkpoints.model_info import inspect_model
 from sdpo_core.errors import RunError
-from sdpo_core.files.model_info import inspect_model
-from sdpo_core.preferences.records import Choice, Recipe
-from sdpo_core.preferences.store import Store
-from sdpo_core.presets import resolve
+from sdpo_core.runs.folder import Reporter, RunFolder
+from sdpo_core.settings.presets import resolve
+from sdpo_core.settings.train import TrainConfig
 from sdpo_core.taste.labels import LABELS, pairs_to_draw
 from sdpo_core.training import material
 from sdpo_core.training.health import Bank
 from sdpo_core.training.job import run_train
-from sdpo_core.training.runs import Reporter, RunFolder
+from sdpo_core.workspace.records import Choice, Recipe
+from sdpo_core.workspace.store import Store
 from tests.app.helpers import recipe
 
 VOTES = 30

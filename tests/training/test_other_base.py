@@ -9,19 +9,19 @@ import pytest
 
 from app import text
 from app.studio import Studio
-from sdpo_core import earlier_demos
-from sdpo_core.config import TrainConfig
+from sdpo_core.adapters.export import known_base
+from sdpo_core.adapters.file import load_adapter, prove_adapter
+from sdpo_core.checkpoints import earlier_demos
+from sdpo_core.checkpoints.model_info import inspect_model
 from sdpo_core.errors import AdapterError, RunError
-from sdpo_core.export import known_base
-from sdpo_core.files.model_info import inspect_model
-from sdpo_core.models.adapter import load_adapter, prove_adapter
 from sdpo_core.models.registry import load_model
-from sdpo_core.preferences.pairs import training_pairs
-from sdpo_core.preferences.store import Store
+from sdpo_core.runs.folder import Reporter, RunFolder
+from sdpo_core.settings.train import TrainConfig
 from sdpo_core.training.job import run_train
 from sdpo_core.training.rounds import keep_start
 from sdpo_core.training.run_data import keep_base, load_data
-from sdpo_core.training.runs import Reporter, RunFolder
+from sdpo_core.workspace.pairs import training_pairs
+from sdpo_core.workspace.store import Store
 from tests.app.helpers import add_pair
 from tests.tiny_model import build_tiny_pipeline
 
@@ -145,7 +145,7 @@ def test_a_damaged_provenance_is_a_sentence(folder: Path) -> None:
 def test_a_run_on_an_earlier_demo_model_says_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = only_run(folder)
     replace_model(folder)
-    monkeypatch.setattr("sdpo_core.files.model_info._demo_folder", lambda: folder / "model")
+    monkeypatch.setattr("sdpo_core.checkpoints.model_info._demo_folder", lambda: folder / "model")
     with pytest.raises(RunError, match="The demo model has been replaced by another one since run") as told:
         go_on(run, folder)
     assert str(told.value).endswith("To train on this one, start a new run.")

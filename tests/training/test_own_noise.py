@@ -10,24 +10,25 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from sdpo_core.config import GenerateConfig, TrainConfig
-from sdpo_core.drawing import run_generate
-from sdpo_core.generation import _noise as starting_noise
+from sdpo_core.generation.job import run_generate
+from sdpo_core.generation.sample import _noise as starting_noise
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.models.noise import initial_noise, own_seed
-from sdpo_core.preferences.records import Candidate, MadeWith, Recipe, WorkflowUse
-from sdpo_core.preferences.store import Store
-from sdpo_core.presets import resolve
+from sdpo_core.runs.folder import Reporter, RunFolder
+from sdpo_core.settings.generate import GenerateConfig
+from sdpo_core.settings.presets import resolve
+from sdpo_core.settings.train import TrainConfig
 from sdpo_core.training.checkpoint import load_checkpoint, save_checkpoint
 from sdpo_core.training.dataset import EncodedPairs, PairBatch, own_noise_sentence
 from sdpo_core.training.health import Bank
 from sdpo_core.training.job import run_train
 from sdpo_core.training.processes import Processes
 from sdpo_core.training.reference import NoiseBank
-from sdpo_core.training.runs import Reporter, RunFolder
 from sdpo_core.training.step import side_gradients
 from sdpo_core.training.train import Progress, make_optimizer, train
+from sdpo_core.workspace.records import Candidate, MadeWith, Recipe, WorkflowUse
+from sdpo_core.workspace.store import Store
 from tests.app.helpers import recipe
 
 SEEDS = ((11, 12), None, (21, 22), (31, 32), None, (41, 42))

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from sdpo_core.config import TrainConfig
 from sdpo_core.errors import ConfigError, ModelError, RunError
 from sdpo_core.models.checkpointing import checkpoint_activations
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
+from sdpo_core.settings.train import TrainConfig
 from sdpo_core.training import preflight
 from sdpo_core.training.dataset import EncodedPairs
 from sdpo_core.training.preflight import WAYS, cheaper_way, choose_way, ways_for
@@ -183,9 +183,9 @@ def test_a_run_goes_on_after_memory_ran_out(
     tiny_folder: Path, voted_workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In the middle of a run, once; the second time it ends in words, and the checkpoint is there."""
+    from sdpo_core.runs.folder import Reporter, RunFolder
     from sdpo_core.training import job
     from sdpo_core.training.job import run_train
-    from sdpo_core.training.runs import Reporter, RunFolder
 
     scarce: list[Scarce] = []
     load = job.load_configured

@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from sdpo_core.config import TrainConfig
-from sdpo_core.files.header import read_header
-from sdpo_core.files.model_info import inspect_model
-from sdpo_core.preferences.pairs import training_pairs
-from sdpo_core.preferences.store import Store
-from sdpo_core.presets import resolve
+from sdpo_core.checkpoints.header import read_header
+from sdpo_core.checkpoints.model_info import inspect_model
+from sdpo_core.runs.folder import Reporter, RunFolder
+from sdpo_core.settings.presets import resolve
+from sdpo_core.settings.train import TrainConfig
 from sdpo_core.training.job import run_train
 from sdpo_core.training.run_data import freeze_data
-from sdpo_core.training.runs import Reporter, RunFolder
+from sdpo_core.workspace.pairs import training_pairs
+from sdpo_core.workspace.store import Store
 from tests.app.helpers import recipe
 
 QUICK: dict[str, Any] = {

@@ -8,20 +8,20 @@ import torch
 from safetensors.torch import load_file
 from torch.testing import assert_close
 
-from sdpo_core import housekeeping
-from sdpo_core.config import TrainConfig
-from sdpo_core.files.adapter_info import read_adapter_info
-from sdpo_core.models.adapter import load_adapter
+from sdpo_core.adapters.file import load_adapter
+from sdpo_core.adapters.info import read_adapter_info
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.models.registry import load_model
-from sdpo_core.preferences.store import Store
-from sdpo_core.presets import resolve
+from sdpo_core.runs.folder import Reporter, RunFolder
+from sdpo_core.settings.presets import resolve
+from sdpo_core.settings.train import TrainConfig
 from sdpo_core.taste.calibration import CALIBRATION
 from sdpo_core.training.checkpoint import read_lora
 from sdpo_core.training.job import run_train
 from sdpo_core.training.rounds import keep_start, read_start
-from sdpo_core.training.runs import Reporter, RunFolder
+from sdpo_core.workspace import disk as housekeeping
+from sdpo_core.workspace.store import Store
 
 GENTLE: dict[str, Any] = {
     "rank": 2, "lora_alpha": 6.0, "steps": 3, "checkpoint_every_steps": 2, "pairs_per_step": 2, "preview_prompts": 0,

@@ -12,22 +12,22 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch.testing import assert_close
 
-from sdpo_core.config import TrainConfig
+from sdpo_core.checkpoints.header import read_header
 from sdpo_core.errors import AdapterError, DataError, RunError
-from sdpo_core.files.header import read_header
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.models.registry import load_model
-from sdpo_core.preferences.pairs import training_pairs
-from sdpo_core.preferences.records import AdapterUse
-from sdpo_core.preferences.store import Store
-from sdpo_core.presets import resolve
+from sdpo_core.runs.folder import Reporter, RunFolder
+from sdpo_core.settings.presets import resolve
+from sdpo_core.settings.train import TrainConfig
 from sdpo_core.training.dataset import EncodedPairs
 from sdpo_core.training.health import Bank
 from sdpo_core.training.job import run_train
 from sdpo_core.training.rounds import keep_start, read_start
-from sdpo_core.training.runs import Reporter, RunFolder
 from sdpo_core.training.step import side_gradients
+from sdpo_core.workspace.pairs import training_pairs
+from sdpo_core.workspace.records import AdapterUse
+from sdpo_core.workspace.store import Store
 from tests.app.helpers import recipe
 from tests.tiny_model import build_tiny_pipeline
 

@@ -12,23 +12,24 @@ import torch
 from PIL import Image
 from torch.testing import assert_close
 
-from sdpo_core.config import GenerateConfig, TrainConfig
-from sdpo_core.drawing import run_generate
-from sdpo_core.files.adapter_info import read_adapter_info
-from sdpo_core.models.adapter import prove_adapter
+from sdpo_core.adapters.file import prove_adapter
+from sdpo_core.adapters.info import read_adapter_info
+from sdpo_core.generation.job import run_generate
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.models.registry import load_model
-from sdpo_core.preferences.records import VotedPair
-from sdpo_core.preferences.store import Store
-from sdpo_core.presets import resolve
+from sdpo_core.runs.folder import Reporter, RunFolder
+from sdpo_core.settings.generate import GenerateConfig
+from sdpo_core.settings.presets import resolve
+from sdpo_core.settings.train import TrainConfig
 from sdpo_core.training.buckets import pair_sizes
 from sdpo_core.training.dataset import EncodedPairs, encode_pairs
 from sdpo_core.training.job import run_train
-from sdpo_core.training.runs import Reporter, RunFolder
 from sdpo_core.training.step import side_gradients
-from tests.preferences.helpers import recipe
+from sdpo_core.workspace.records import VotedPair
+from sdpo_core.workspace.store import Store
 from tests.tiny_model import build_tiny_sdxl
+from tests.workspace.helpers import recipe
 
 SIZES = [(32, 32), (64, 32), (32, 48), (96, 96)]
 UUIDS = (f"00000000-0000-4000-8000-{i:012x}" for i in itertools.count())

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from sdpo_core.config import TrainConfig
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.objective import Sides, preference_loss
+from sdpo_core.settings.train import TrainConfig
 from sdpo_core.training.dataset import EncodedPairs, PairBatch
 from sdpo_core.training.reference import NoiseBank
 from sdpo_core.training.step import SideGradients, assign, noise_sides, own_options, restrain, side_gradients

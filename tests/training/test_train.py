@@ -8,17 +8,17 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from sdpo_core.config import TrainConfig, steps_for_pairs
 from sdpo_core.errors import RunError
 from sdpo_core.models.family import Conditioning, DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.models.registry import load_model
 from sdpo_core.objective import Sides
+from sdpo_core.runs.folder import RunFolder
+from sdpo_core.settings.train import TrainConfig, steps_for_pairs
 from sdpo_core.training.checkpoint import best_checkpoint, deciding, load_checkpoint, save_checkpoint
 from sdpo_core.training.dataset import EncodedPairs, generator
 from sdpo_core.training.health import MAX_BANK_PAIRS, Bank, bank_pairs
 from sdpo_core.training.reference import NoiseBank
-from sdpo_core.training.runs import RunFolder
 from sdpo_core.training.train import DRIFT_EVERY_STEPS, Progress, make_optimizer, next_peak, schedule, train
 
 CONFIG = TrainConfig(

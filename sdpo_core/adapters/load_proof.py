@@ -1,0 +1,196 @@
+"""What other tools make of an adapter file, by the rules by which they look its tensors up. No torch, no tool.
+
+The rules were found by running ComfyUI 0.3.64 to 0.19.3 and diffusers 0.42 on random weights, and by reading A1111's
+convention: nothing in these tools' own reports says that a layer was passed over.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sdpo_core.adapters.info import read_adapter_info
+from sdpo_core.adapters.layouts import Contents, FileModule, names_of, read_contents
+from sdpo_core.adapters.targets import Shape, Target, family_targets, fits, original_names
+from sdpo_core.checkpoints.header import TensorInfo, read_header
+from sdpo_core.checkpoints.single_files import Family
+from sdpo_core.errors import AdapterError
+
+FAMILIES: tuple[Family, ...] = ("sd15", "sd20", "sdxl")
+TITLES: dict[Family, str] = {
+    "sd15": "Stable Diffusion 1.x",
+    "sd20": "Stable Diffusion 2.x",
+    "sdxl": "Stable Diffusion XL",
+}
+_LARGEST_HEADER = 1_000_000  # ComfyUI shows no metadata beyond 1 MB of header
+
+
+@dataclass(frozen=True)
+class ToolProof:
+    """What one tool loads of a file."""
+
+    tool: str
+    modules: int  # layers that the file changes
+    matched: int  # of them, those that the tool would change
+    reason: str = ""  # why some are left out
+
+    @property
+    def whole(self) -> bool:
+        """Whether the tool loads all of it."""
+        return 0 < self.modules == self.matched
+
+    def sentence(self) -> str:
+        """In words."""
+        return f"{self.tool}: {self.matched} of {self.modules} modules." + (f" {self.reason}" if self.reason else "")
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What all tools load of a file, in a model of one shape."""
+
+    family: Family
+    layout: str
+    tools: tuple[ToolProof, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def whole(self) -> bool:
+        """Whether every tool loads all of it."""
+        return all(tool.whole for tool in self.tools)
+
+    def sentence(self) -> str:
+        """In words, a line a tool."""
+        head = f"{TITLES[self.family]}, layout {self.layout}."
+        return "\n".join([head, *(f"  {tool.sentence()}" for tool in self.tools), *self.warnings])
+
+
+def prove(path: Path, family: Family | None = None, targets: Mapping[Target, Shape] | None = None) -> Proof:
+    """Look every module of `path` up as the tools do.
+
+    `targets` are the layers of the model, those of its family when not given; without `family` the file's own account
+    counts, else the only family that it fits. Raises `AdapterError` for a file that can't be read or is no LoRA.
+    """
+    tensors, _ = read_header(path)
+    info = read_adapter_info(path)
+    found = family or told_family(path, info.family) or fitting_family(path, tensors)
+    layers = family_targets(found) if targets is None else targets
+    contents = read_contents(tensors, layers)
+    originals = original_names(target.path for target in layers if target.part == "unet")
+    rules = {"ComfyUI and Forge": _comfyui, "A1111": _a1111, "diffusers": _diffusers(found, contents)}
+    total, proofs = len(contents.modules) + len(contents.halves), list[ToolProof]()
+    for tool, takes in rules.items():
+        reasons = [
+            takes(module, originals) if _fits(module, layers, tensors) else "Layers of other names or shapes."
+            for module in contents.modules
+        ]
+        left_out = [reason for reason in dict.fromkeys(reasons) if reason]
+        proofs.append(ToolProof(tool, total, reasons.count(""), " ".join(left_out)))
+    return Proof(found, contents.layout, tuple(proofs), tuple(_warnings(path, contents)))
+
+
+def told_family(path: Path, told: str | None) -> Family | None:
+    """The family that a file names; raises `AdapterError` for one that the studio does not know."""
+    if told is None:
+        return None
+    for family in FAMILIES:
+        if family == told:
+            return family
+    raise AdapterError(f"{path.name} says that it is for {told}; the studio knows {', '.join(TITLES.values())}.")
+
+
+def fitting_family(path: Path, tensors: Mapping[str, TensorInfo]) -> Family:
+    """The family whose layers the file's tensors fit best; raises `AdapterError` when several fit as well."""
+    scores: dict[Family, int] = {}
+    for family in FAMILIES:
+        targets = family_targets(family)
+        scores[family] = sum(_fits(module, targets, tensors) for module in read_contents(tensors, targets).modules)
+    best = max(scores.values())
+    fitting: list[Family] = [family for family, score in scores.items() if score == best]
+    if not best:
+        raise AdapterError(
+            f"{path.name} does not say which model it is for, and none of its layers fit "
+            f"{', '.join(TITLES.values())}. Name its base with --base MODEL."
+        )
+    if len(fitting) > 1:
+        names = " and ".join(TITLES[family] for family in fitting)
+        raise AdapterError(f"{path.name} does not say which model it is for, and fits {names}. Name one with --family.")
+    return fitting[0]
+
+
+def _fits(module: FileModule, targets: Mapping[Target, Shape], tensors: Mapping[str, TensorInfo]) -> bool:
+    target = module.target
+    return target is not None and fits(tensors[module.down].shape, tensors[module.up].shape, targets[target])
+
+
+_Rule = Callable[[FileModule, Mapping[str, str]], str]
+"""Why a tool leaves a module out; empty when it takes it."""
+
+
+def _comfyui(module: FileModule, originals: Mapping[str, str]) -> str:
+    """ComfyUI's key map (comfy/lora.py), which Forge has too."""
+    target = module.target
+    assert target is not None
+    names = names_of(target, originals)
+    if target.part != "unet":
+        taken = (*names["kohya"], f"{target.part}.{target.path}", *names["ComfyUI"])
+        return "" if module.stem in taken else "Text encoder layers need `text_model.` in their names."
+    if module.stem in (*names["kohya"], *names["kohya, original"], *names["ComfyUI"]):
+        return ""
+    if module.layout == "PEFT":
+        return "Names with `base_model.` are not known there."
+    path = names["diffusers"][0].removeprefix("unet.")
+    attention = ".to_" in path
+    # Only `attn1.processor.to_q` is in the map; other layers have their plain path, with and without `unet.`.
+    if attention and ".processor.to_" not in module.stem:
+        return "Attention layers in diffusers' names are passed over without a word."
+    return "" if module.stem in names["diffusers"] else "Names that are not known there."
+
+
+def _a1111(module: FileModule, originals: Mapping[str, str]) -> str:
+    """A1111 reads kohya's names (by its convention; not run)."""
+    target = module.target
+    assert target is not None
+    names = names_of(target, originals)
+    taken = (*names["kohya"], *names.get("kohya, original", ()))
+    known = module.stem in taken and not module.stem.startswith("lycoris_")
+    return "" if known else "Only kohya's names are known there."
+
+
+def _diffusers(family: Family, contents: Contents) -> _Rule:
+    """`load_lora_weights` of diffusers 0.42, as it was run."""
+    alphas = any(module.alpha for module in contents.modules)
+
+    def takes(module: FileModule, _: Mapping[str, str]) -> str:
+        target = module.target
+        assert target is not None
+        kohya = module.stem.startswith(("lora_unet_", "lora_te"))
+        if kohya and target.path.startswith("add_embedding."):
+            return "Layers of `add_embedding` are passed over."
+        if module.layout == "kohya, original" and family != "sdxl":
+            return "The original block names are only understood for SDXL."
+        if kohya:
+            return ""
+        if module.layout == "diffusers" and module.stem.startswith(target.part):
+            return "Files with `.alpha` in these names are refused." if alphas else ""
+        if module.layout == "diffusers, old" and ".to_" not in target.path:
+            return ""
+        return "Layers of these names are passed over."
+
+    return takes
+
+
+def _warnings(path: Path, contents: Contents) -> list[str]:
+    found = [f"It holds {kind} ({name}), which the studio does not read." for kind, name in contents.foreign.items()]
+    if contents.halves:
+        found.append(f"{len(contents.halves)} layers have only one half, for instance {contents.halves[0]}.")
+    if contents.unknown:
+        found.append(f"{len(contents.unknown)} tensors belong to no LoRA layer, for instance {contents.unknown[0]}.")
+    missing = sum(module.target is None for module in contents.modules)
+    if missing:
+        name = next(module.stem for module in contents.modules if module.target is None)
+        found.append(f"{missing} layers are not in this model, for instance {name}.")
+    if contents.modules and not any(module.alpha for module in contents.modules) and contents.layout != "PEFT":
+        found.append("It names no alpha, so every tool takes a scale of 1.")
+    with path.open("rb") as file:
+        if int.from_bytes(file.read(8), "little") > _LARGEST_HEADER:
+            found.append("Its header is over 1 MB, so ComfyUI shows nothing of what the file says about itself.")
+    return found

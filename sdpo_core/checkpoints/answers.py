@@ -1,0 +1,41 @@
+"""What a person was asked about a model because its file does not say it, remembered by the file's hash.
+
+    prediction-types.json in the cache folder: {"<SHA-256 of the checkpoint>": "epsilon" or "v_prediction", …}
+
+It lies with the machine, not in a workspace: the same file predicts the same thing in all of them. If it is lost, the
+question comes again.
+"""
+
+import json
+from typing import Any, cast
+
+from sdpo_core.atomic import write_json
+from sdpo_core.checkpoints.hashing import cache_folder
+from sdpo_core.checkpoints.single_files import PredictionType
+from sdpo_core.errors import DiskError
+
+_FILE = "prediction-types.json"
+
+
+def known_prediction_type(sha256: str) -> PredictionType | None:
+    """The answer for the model with this hash; None when nobody gave one, or it can't be read."""
+    answer = _answers().get(sha256)
+    return answer if answer in ("epsilon", "v_prediction") else None
+
+
+def remember_prediction_type(sha256: str, prediction_type: PredictionType) -> None:
+    """Keep the answer; where the disk refuses, it has to be given again."""
+    if known_prediction_type(sha256) == prediction_type:
+        return
+    try:
+        write_json(cache_folder() / _FILE, {**_answers(), sha256: prediction_type})
+    except (DiskError, OSError):
+        return
+
+
+def _answers() -> dict[str, Any]:
+    try:
+        content: Any = json.loads((cache_folder() / _FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return cast("dict[str, Any]", content) if isinstance(content, dict) else {}

@@ -1,0 +1,394 @@
+"""What a base model is, told from its configs and weight headers: no torch, no network, no code from the model."""
+
+import json
+import stat
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from sdpo_core.checkpoints.answers import known_prediction_type, remember_prediction_type
+from sdpo_core.checkpoints.hashing import sha256_folder_weights, sha256_remembered
+from sdpo_core.checkpoints.header import HOW_TO_CONVERT, PICKLE_SUFFIXES, read_header
+from sdpo_core.checkpoints.hub_cache import find_in_cache, parse_hub_id
+from sdpo_core.checkpoints.single_files import Family, PredictionType, Sizes, read_checkpoint
+from sdpo_core.errors import ModelError, ModelNotHere, PredictionUnknown
+from sdpo_core.paths import repository_root
+
+DEMO = "demo"
+"""The name of the model that ships in assets/demo."""
+
+_NARROWEST_IN_COMFYUI = 320  # ComfyUI tells models apart by their UNet's width, and this is SD1.x's
+_FAMILY_OF_TEXT_WIDTH: dict[int, Family] = {768: "sd15", 1024: "sd20"}
+_SDXL_TEXT_WIDTH = 2048
+_GUIDANCE: dict[Family, float] = {"sd15": 7.0, "sd20": 7.0, "sdxl": 5.0}
+_TIME_IDS = 6  # numbers that SDXL is told about an image's size and crop
+_WEIGHTS = {"unet": "diffusion_pytorch_model", "vae": "diffusion_pytorch_model", "text_encoder": "model"}
+"""File name of each part's weights, without its ending."""
+
+_CONFIGS = ("unet/config.json", "vae/config.json", "text_encoder/config.json", "scheduler/scheduler_config.json")
+_CONFIGS_OF_SDXL = ("text_encoder_2/config.json", "model_index.json")
+_KINDS = ("StableDiffusionPipeline", "StableDiffusionXLPipeline")
+_SUPPORTED = "Expected Stable Diffusion 1.x, 2.x or XL (or a model of its shape) in a folder in diffusers format"
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """A base model."""
+
+    source: str  # as it was given
+    path: Path  # its folder, or its file
+    configs: Path  # the folder with the settings of its parts: its own, or ours for a file
+    family: Family
+    name: str  # for a person
+    sha256: str  # of the file, or over weights, configs and tokenizer; the same for every copy of the model
+    native_size_px: int  # side of the images it was made for
+    default_guidance: float
+    is_demo: bool
+    comfyui: bool  # ComfyUI can detect the model, so adapters for it work there
+    prediction_type: PredictionType
+    zero_terminal_snr: bool  # its noise schedule ends in pure noise (arXiv 2305.08891)
+    zero_empty_prompt: bool = True  # SDXL: the empty prompt is zeros, as diffusers' pipeline has it
+
+
+def inspect_model(source: str, prediction_type: Literal["auto", "epsilon", "v_prediction"] = "auto") -> ModelInfo:
+    """Find and check a model: `demo`, a single file, a folder in diffusers format, or a hub id in the local cache.
+
+    `prediction_type` overrides what the model says of itself; for a file it is remembered by the file's hash. Reading a
+    model's weights for their hash takes seconds the first time. Raises `ModelError` saying what was expected, what came
+    and what to do.
+    """
+    path = find_model(source)
+    if _is_file(path):
+        return _inspect_file(source, path, prediction_type)
+    info = _inspect_folder(source, path)
+    return info if prediction_type == "auto" else replace(info, prediction_type=prediction_type)
+
+
+def configs_folder(family: Family) -> Path:
+    """Where the settings of a family's parts lie, in diffusers format."""
+    return repository_root() / "assets" / "configs" / family
+
+
+def _inspect_file(source: str, path: Path, prediction_type: Literal["auto", "epsilon", "v_prediction"]) -> ModelInfo:
+    checkpoint = read_checkpoint(path, family_sizes)
+    try:
+        sha256 = sha256_remembered(path)
+    except OSError as error:
+        raise ModelError(f"{path} can't be read ({error.strerror}). Check the file and the disk.") from error
+    if prediction_type != "auto":
+        remember_prediction_type(sha256, prediction_type)
+        predicts = prediction_type
+    else:
+        predicts = known_prediction_type(sha256) or checkpoint.prediction_type
+    if predicts is None:
+        raise PredictionUnknown(
+            f"{path} does not say what it predicts, and Stable Diffusion 2 models come in two kinds. Set "
+            "prediction_type once (--prediction-type on the command line): 'v_prediction' for a model made for 768 px, "
+            "'epsilon' for one made for 512 px. It is remembered for this file."
+        )
+    configs = configs_folder(checkpoint.family)
+    unet, vae = (_read_json(configs / name) for name in _CONFIGS[:2])
+    small = checkpoint.family == "sd20" and predicts == "epsilon"  # the 512 px base model of Stable Diffusion 2
+    return ModelInfo(
+        source=source,
+        path=path,
+        configs=configs,
+        family=checkpoint.family,
+        name=path.stem,
+        sha256=sha256,
+        native_size_px=512 if small else _native_size_px(configs, unet, vae),
+        default_guidance=_GUIDANCE[checkpoint.family],
+        is_demo=False,
+        comfyui=_integers(configs / _CONFIGS[0], unet, "block_out_channels")[0] >= _NARROWEST_IN_COMFYUI,
+        prediction_type=predicts,
+        zero_terminal_snr=checkpoint.zero_terminal_snr and predicts == "v_prediction",  # as ComfyUI reads the mark
+        zero_empty_prompt=False,  # as ComfyUI does, where such files are at home
+    )
+
+
+def family_sizes(family: Family) -> Sizes:
+    """What the UNet of a family's single files must have."""
+    unet = _read_json(configs_folder(family) / _CONFIGS[0])
+    return Sizes(
+        in_channels=unet["in_channels"],
+        width=unet["block_out_channels"][0],
+        text_width=unet["cross_attention_dim"],
+        vector_width=unet.get("projection_class_embeddings_input_dim"),
+        transformer_blocks=_transformer_blocks(unet),
+    )
+
+
+def _transformer_blocks(unet: dict[str, Any]) -> int:
+    """How many a UNet with these settings of ours has: on the way down, in the middle, and on the way up."""
+    layers, down, up = unet["layers_per_block"], unet["down_block_types"], unet["up_block_types"]
+    told = unet.get("transformer_layers_per_block", 1)
+    depths: list[int] = told if isinstance(told, list) else [told] * len(down)
+    ways = ((layers, down, depths), (layers + 1, up, depths[::-1]))
+    outer = sum(
+        count * depth
+        for count, kinds, each in ways
+        for kind, depth in zip(kinds, each, strict=True)
+        if kind.startswith("CrossAttn")
+    )
+    return outer + depths[-1]
+
+
+def _inspect_folder(source: str, folder: Path) -> ModelInfo:
+    index, family, comfyui = check_settings(folder)
+    is_xl = family == "sdxl"
+    unet, vae, _, scheduler = (_read_json(folder / name) for name in _CONFIGS)
+    weights = [
+        path
+        for part, stem in weighted_parts(index["_class_name"]).items()
+        for path in weight_files(folder / part, stem)
+    ]
+    for path in weights:
+        read_header(path, ModelError)
+    is_demo = folder.resolve() == _demo_folder().resolve()
+    return ModelInfo(
+        source=source,
+        path=folder,
+        configs=folder,
+        family=family,
+        name=DEMO if is_demo else source if parse_hub_id(source) else folder.resolve().name,
+        sha256=_sha256(folder, weights, is_xl=is_xl),
+        native_size_px=_native_size_px(folder, unet, vae),
+        default_guidance=3.0 if is_demo else _GUIDANCE[family],
+        is_demo=is_demo,
+        comfyui=comfyui,
+        prediction_type=_prediction_type(folder, scheduler),
+        zero_terminal_snr=scheduler.get("rescale_betas_zero_snr") is True,
+        zero_empty_prompt=index.get("force_zeros_for_empty_prompt", True) is True,
+    )
+
+
+def check_settings(folder: Path) -> tuple[dict[str, Any], Family, bool]:
+    """Tell a folder's family from its settings alone, without weights; raises `ModelError` for any other kind of model.
+
+    Returns its model_index.json, the family, and whether ComfyUI can detect the model.
+    """
+    index = _read_json(folder / "model_index.json")
+    kind = index.get("_class_name")
+    if kind not in _KINDS:
+        raise ModelError(f"{folder} is a {kind}. {_SUPPORTED}; choose another model.")
+    unet, vae, text_encoder, scheduler = (_read_json(folder / name) for name in _CONFIGS)
+    if str(scheduler.get("_class_name")).startswith("EDM"):
+        raise ModelError(f"{folder} predicts in the EDM way, as Playground 2.5. {_SUPPORTED}; choose another model.")
+    _prediction_type(folder, scheduler)
+    _native_size_px(folder, unet, vae)
+    return index, *(_check_xl if kind == _KINDS[1] else _check_shape)(folder, unet, text_encoder)
+
+
+def weighted_parts(kind: str) -> dict[str, str]:
+    """The parts with weights of a kind of pipeline, and the file name of each without its ending."""
+    return {**_WEIGHTS, "text_encoder_2": "model"} if kind == _KINDS[1] else _WEIGHTS
+
+
+def _demo_folder() -> Path:
+    return repository_root() / "assets" / "demo"
+
+
+def find_model(source: str) -> Path:
+    """The file or folder that `source` means; raises `ModelError` where there is none that could be a model."""
+    if source == DEMO:
+        if not _is_file(_demo_folder() / "model_index.json"):
+            raise ModelError(f"The demo model is missing from {_demo_folder()}. Download the studio again.")
+        return _demo_folder()
+    path = _expanded(source)
+    if _exists(path):
+        return _check_place(path)
+    hub_id = parse_hub_id(source)
+    if hub_id:
+        found = find_in_cache(hub_id)
+        if found is None or not _is_whole(found):
+            raise ModelNotHere(
+                f"There is no folder or file {source}, and a model of this hub id is not on this machine"
+                f"{', or not whole' if found else ''}. Check the spelling, or download it: python launch.py download "
+                f"{source}"
+            )
+        return found
+    raise ModelError(
+        f"There is no model at {source}. Expected a checkpoint (.safetensors), a folder in diffusers format, a hub id, "
+        "or 'demo'; check the spelling."
+    )
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a model in the cache has its weights; what is of another kind counts as whole and is refused later."""
+    if not path.is_dir():
+        return True
+    kind = _read_json(path / "model_index.json").get("_class_name")
+    if kind not in _KINDS:
+        return True
+    try:
+        weights = [file for part, stem in weighted_parts(kind).items() for file in weight_files(path / part, stem)]
+    except ModelError:  # no weights at all, or only pickles, as older tools left them there
+        return False
+    return all(_is_file(file) for file in weights)
+
+
+def _check_place(path: Path) -> Path:
+    if path.suffix.casefold() in PICKLE_SUFFIXES and _is_file(path):
+        raise _pickle(path)
+    if _is_file(path):
+        if path.suffix.casefold() != ".safetensors":
+            raise ModelError(
+                f"{path} is no checkpoint: expected a file whose name ends in .safetensors. Choose another."
+            )
+        return path
+    if not _is_file(path / "model_index.json"):
+        raise ModelError(f"{path} has no model_index.json. {_SUPPORTED}, which has one; choose that folder.")
+    return path
+
+
+def _expanded(source: str) -> Path:
+    try:
+        return Path(source).expanduser()
+    except RuntimeError as error:
+        raise ModelError(
+            f"There is no model at {source}: the home folder that ~ stands for is not known here. Write the whole path."
+        ) from error
+
+
+def _is_file(path: Path) -> bool:
+    """Whether a file is there; raises `ModelError` when this can't be told, as in a folder that may not be entered."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise ModelError(f"{path} can't be read ({error.strerror}). Check the permissions of its folder.") from error
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return False  # no name that this system could have: too long, or a drive that is not there
+
+
+def _check_shape(folder: Path, unet: dict[str, Any], text_encoder: dict[str, Any]) -> tuple[Family, bool]:
+    """Refuse models that only look like SD1.x or 2.x; returns the family and whether ComfyUI can detect the model."""
+    wide = _check_channels(folder, unet)
+    context, text = unet.get("cross_attention_dim"), text_encoder.get("hidden_size")
+    if not isinstance(context, int) or context != text:
+        raise ModelError(f"In {folder} the UNet expects text of width {context}, its text encoder makes {text}.")
+    family = _FAMILY_OF_TEXT_WIDTH.get(context)
+    if wide and family is None:
+        raise ModelError(f"{folder} has text of width {context}, as no model that the studio knows. {_SUPPORTED}.")
+    return family if wide and family else "sd15", wide
+
+
+def _check_xl(folder: Path, unet: dict[str, Any], text_encoder: dict[str, Any]) -> tuple[Family, bool]:
+    """The same for SDXL."""
+    wide = _check_channels(folder, unet)
+    second = _read_json(folder / _CONFIGS_OF_SDXL[0])
+    context = unet.get("cross_attention_dim")
+    vector = unet.get("projection_class_embeddings_input_dim")
+    times = unet.get("addition_time_embed_dim")
+    numbers = (text_encoder.get("hidden_size"), second.get("hidden_size"), second.get("projection_dim"), times)
+    if unet.get("addition_embed_type") != "text_time" or not all(isinstance(number, int) for number in numbers):
+        raise ModelError(f"The UNet in {folder} is not told the prompt as one vector and the size. {_SUPPORTED}.")
+    first_width, second_width, pooled, times = cast("tuple[int, int, int, int]", numbers)
+    made = (first_width + second_width, pooled + _TIME_IDS * times)
+    if (context, vector) != made:
+        raise ModelError(
+            f"In {folder} the UNet expects text of width {context} and a vector of {vector}, its text encoders make "
+            f"{made[0]} and {made[1]}. Download the model again, or choose another."
+        )
+    return "sdxl", wide and context == _SDXL_TEXT_WIDTH
+
+
+def _check_channels(folder: Path, unet: dict[str, Any]) -> bool:
+    """Refuse UNets that take more than latents; returns whether it is as wide as ComfyUI's models."""
+    channels = unet.get("in_channels")
+    if channels != 4:
+        raise ModelError(f"The UNet in {folder} takes {channels} channels, as for inpainting. {_SUPPORTED} with 4.")
+    return _integers(folder / _CONFIGS[0], unet, "block_out_channels")[0] >= _NARROWEST_IN_COMFYUI
+
+
+def weight_files(part: Path, stem: str) -> list[Path]:
+    """The files that hold a part's weights: full precision before half, as `sdpo_core.models` loads them."""
+    for variant in ("", ".fp16"):
+        single = part / f"{stem}{variant}.safetensors"
+        if _is_file(single):
+            return [single]
+        index = part / f"{stem}.safetensors.index{variant}.json"
+        if _is_file(index):
+            return _shards(index)
+    pickles = sorted(path for path in part.glob("*") if path.suffix.casefold() in PICKLE_SUFFIXES)
+    if pickles:
+        raise _pickle(pickles[0])
+    raise ModelError(f"{part} has no {stem}.safetensors. The download may be incomplete; download the model again.")
+
+
+def _shards(index: Path) -> list[Path]:
+    match _read_json(index).get("weight_map"):
+        case dict() as weight_map if weight_map:
+            names = {str(name) for name in cast("dict[str, Any]", weight_map).values()}
+        case _:
+            raise ModelError(f"{index} names no files. Download the model again.")
+    if any(Path(name).name != name for name in names):
+        raise ModelError(f"{index} names files outside its folder, so it is not trusted. Download the model again.")
+    return [index.parent / name for name in sorted(names)]
+
+
+def _sha256(folder: Path, weights: list[Path], *, is_xl: bool) -> str:
+    vocabularies: list[Path] = []
+    for name in ("tokenizer", "tokenizer_2") if is_xl else ("tokenizer",):
+        found = [path for path in (folder / name).glob("*") if path.suffix in (".json", ".txt")]
+        if not found:
+            raise ModelError(f"{folder / name} is missing or empty. Download the model again.")
+        vocabularies.extend(found)
+    configs = [folder / name for name in (*_CONFIGS, *(_CONFIGS_OF_SDXL if is_xl else ()))]
+    try:
+        return sha256_folder_weights(folder, [*weights, *configs, *vocabularies])
+    except OSError as error:
+        raise ModelError(f"{error.filename} can't be read ({error.strerror}). Check the file and the disk.") from error
+    except ValueError as error:
+        raise ModelError(f"A tokenizer file in {folder} is not JSON. Download the model again.") from error
+
+
+def _native_size_px(folder: Path, unet: dict[str, Any], vae: dict[str, Any]) -> int:
+    side = unet.get("sample_size")
+    if not isinstance(side, int) or side < 1:
+        raise ModelError(
+            f"{folder / _CONFIGS[0]} has sample_size {side}; expected a side in latent pixels, such as 64."
+        )
+    return side * 2 ** (len(_integers(folder / _CONFIGS[1], vae, "block_out_channels")) - 1)
+
+
+def _prediction_type(folder: Path, scheduler: dict[str, Any]) -> PredictionType:
+    kind = scheduler.get("prediction_type", "epsilon")
+    if kind not in ("epsilon", "v_prediction"):
+        raise ModelError(f"{folder} predicts {kind!r}; expected 'epsilon' or 'v_prediction'. Choose another model.")
+    return kind
+
+
+def _integers(path: Path, config: dict[str, Any], key: str) -> list[int]:
+    match config.get(key):
+        case list() as values if values and all(isinstance(value, int) for value in cast("list[Any]", values)):
+            return cast("list[int]", values)
+        case other:
+            raise ModelError(f"{path} has {key} {other}; expected a list of numbers. Download the model again.")
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content: Any = json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise ModelError(f"{path} is missing. The download may be incomplete; download the model again.") from error
+    except OSError as error:
+        raise ModelError(f"{path} can't be read ({error.strerror}). Check the file and its permissions.") from error
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{path} is not JSON. Download the model again.") from error
+    if not isinstance(content, dict):
+        raise ModelError(f"{path} is not a JSON object. Download the model again.")
+    return cast("dict[str, Any]", content)
+
+
+def _pickle(path: Path) -> ModelError:
+    return ModelError(
+        f"{path} is a pickle file, which can run any code when it is loaded, so the studio never opens one. "
+        f"{HOW_TO_CONVERT}"
+    )

@@ -1,0 +1,206 @@
+"""Which model a single-file checkpoint holds, told from its header: names and shapes of tensors, never their data.
+
+The layout is that of the original code (`model.diffusion_model.…`, `first_stage_model.…`, `cond_stage_model.…` or
+`conditioner.…`), in which ComfyUI, A1111 and most download sites keep models. The sizes that a family has are read from
+`assets/configs/<family>/`, which is also what the parts are built from.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
+from typing import Any, Literal
+
+from sdpo_core.checkpoints.header import TensorInfo, read_header
+from sdpo_core.errors import ModelError
+
+Family = Literal["sd15", "sd20", "sdxl"]
+PredictionType = Literal["epsilon", "v_prediction"]
+
+UNET, VAE = "model.diffusion_model.", "first_stage_model."
+TEXT_ENCODERS: dict[Family, dict[str, str]] = {
+    "sd15": {"text_encoder": "cond_stage_model.transformer."},
+    "sd20": {"text_encoder": "cond_stage_model.model."},
+    "sdxl": {
+        "text_encoder": "conditioner.embedders.0.transformer.",
+        "text_encoder_2": "conditioner.embedders.1.model.",
+    },
+}
+"""What the names of each part's tensors start with."""
+
+SUPPORTED = "The studio reads checkpoints of Stable Diffusion 1.x, 2.x and SDXL with its descendants"
+# The first half of a LoRA in the layouts of kohya, PEFT (with or without the adapter's name) and old diffusers.
+LORA_DOWN = re.compile(r"(\.(lora_down|lora_A(\.\w+)?|lora\.down|lora_linear_layer\.down)|_lora\.down)\.weight$")
+_CONV_IN = UNET + "input_blocks.0.0.weight"  # (width, in_channels, 3, 3)
+_FAMILY_OF_TEXT_WIDTH: dict[int, Family] = {768: "sd15", 1024: "sd20", 2048: "sdxl"}
+_TRANSFORMER_BLOCK = re.compile(re.escape(UNET) + r"(.+\.transformer_blocks\.\d+)\.")
+_WEIGHT_TYPES = frozenset({"F64", "F32", "F16", "BF16"})
+_PREDICTION_OF_MODELSPEC: dict[str, PredictionType] = {
+    "epsilon": "epsilon",
+    "v": "v_prediction",
+    "v_prediction": "v_prediction",
+}
+
+
+@dataclass(frozen=True)
+class CheckpointInfo:
+    """A checkpoint that the studio can load."""
+
+    family: Family
+    prediction_type: PredictionType | None  # None: neither the file nor its family tells
+    zero_terminal_snr: bool
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What sets a family's UNet apart from others with the same names of tensors."""
+
+    in_channels: int
+    width: int  # of the first block
+    text_width: int  # D of the conditioning
+    vector_width: int | None  # of SDXL's pooled text and sizes; None where there is no such input
+    transformer_blocks: int  # in all of its attention layers
+
+
+def read_checkpoint(path: Path, sizes_of: Callable[[Family], Sizes]) -> CheckpointInfo:
+    """Tell the family of the checkpoint in `path`; `sizes_of` gives what a family's files must have.
+
+    Raises `ModelError`, saying what the file is instead, when the studio can't load it.
+    """
+    return tell_checkpoint(path, *read_header(path, ModelError), sizes_of)
+
+
+def tell_checkpoint(
+    path: PurePath, tensors: Mapping[str, TensorInfo], metadata: Mapping[str, Any], sizes_of: Callable[[Family], Sizes]
+) -> CheckpointInfo:
+    """`read_checkpoint` from a header that was read already; `path` is for the words."""
+    if _CONV_IN not in tensors:
+        raise ModelError(f"{path} {_what_else(tensors)}. {SUPPORTED}; choose a whole checkpoint.")
+    _refuse_relatives(path, tensors)
+    family = _family(path, tensors)
+    _check_sizes(path, family, tensors, sizes_of(family))
+    _check_parts(path, family, tensors)
+    return CheckpointInfo(family, _prediction_type(family, tensors, metadata), "ztsnr" in tensors)
+
+
+def _what_else(tensors: Mapping[str, TensorInfo]) -> str:
+    """What a file without the UNet of a checkpoint is, as the rest of a sentence."""
+
+    def has(*starts: str) -> bool:
+        return any(name.startswith(starts) for name in tensors)
+
+    def holds(*pieces: str) -> bool:
+        return any(piece in name for name in tensors for piece in pieces)
+
+    if any(LORA_DOWN.search(name) for name in tensors):
+        return "is a LoRA, not a model: give it as an adapter"
+    if holds("double_blocks."):
+        return "is a Flux model (or a relative of it)"
+    if holds("joint_blocks."):
+        return "is a Stable Diffusion 3 model"
+    if has("control_model.", "controlnet_", "input_hint_block."):
+        return "is a ControlNet, not a model"
+    if has("input_blocks.", "down_blocks."):
+        return "is a UNet alone, without VAE and text encoder"
+    if has("decoder.", "encoder.", VAE):
+        return "is a VAE alone, without UNet and text encoder"
+    if has("text_model.", "token_embedding.", "cond_stage_model.", "conditioner."):
+        return "is a text encoder alone, without UNet and VAE"
+    return "holds no UNet of Stable Diffusion"
+
+
+def _refuse_relatives(path: PurePath, tensors: Mapping[str, TensorInfo]) -> None:
+    """Refuse models that share SDXL's names but not the way it predicts or reads text."""
+    if any(name.startswith("conditioner.embedders.0.model.") for name in tensors):
+        raise ModelError(
+            f"{path} is the SDXL refiner, which only finishes images of another model. Choose the SDXL base model."
+        )
+    if "edm_mean" in tensors or any(name.startswith("edm_vpred.") for name in tensors):
+        raise ModelError(
+            f"{path} predicts in the EDM way (as Playground 2.5 or CosXL), which the studio does not support. "
+            f"{SUPPORTED}; choose another."
+        )
+
+
+def _family(path: PurePath, tensors: Mapping[str, TensorInfo]) -> Family:
+    for family, encoders in TEXT_ENCODERS.items():
+        if all(any(name.startswith(prefix) for name in tensors) for prefix in encoders.values()):
+            return family
+    likely = _FAMILY_OF_TEXT_WIDTH.get(_text_width(tensors) or 0)
+    halves = [any(name.startswith(prefix) for name in tensors) for prefix in TEXT_ENCODERS["sdxl"].values()]
+    missing = "its text encoder"
+    if likely == "sdxl":
+        missing = "one of its two text encoders" if any(halves) else "both of its text encoders"
+    raise ModelError(
+        f"{path} lacks {missing}, so it can't read prompts. Choose a checkpoint with everything in it; ComfyUI's node "
+        "Save Checkpoint writes one from its parts."
+    )
+
+
+def _check_sizes(path: PurePath, family: Family, tensors: Mapping[str, TensorInfo], expected: Sizes) -> None:
+    shape = tensors[_CONV_IN].shape
+    width, channels = (shape[0], shape[1]) if len(shape) == 4 else (0, 0)
+    if channels != expected.in_channels:
+        kind = {9: ", as for inpainting", 8: ", as for editing by instruction", 5: ", as with a depth map"}
+        raise ModelError(
+            f"The UNet in {path} takes {channels} channels{kind.get(channels, '')}; expected {expected.in_channels}. "
+            "Choose the plain model for text to image."
+        )
+    vector = tensors.get(UNET + "label_emb.0.0.weight")
+    blocks = {match[1] for name in tensors if (match := _TRANSFORMER_BLOCK.match(name))}
+    vector_width = vector.shape[-1] if vector and vector.shape else None
+    found = Sizes(channels, width, _text_width(tensors) or 0, vector_width, len(blocks))
+    whole = expected.transformer_blocks
+    if len(blocks) < whole and found == replace(expected, transformer_blocks=len(blocks)):
+        raise ModelError(
+            f"The UNet in {path} has {len(blocks)} transformer blocks, where a whole {family} has {whole}: it was "
+            f"pruned, as SSD-1B and Segmind Vega were, or is cut short. {SUPPORTED}, but not their pruned forms; "
+            "choose another."
+        )
+    if found != expected:
+        raise ModelError(
+            f"{path} names its parts as {family} does, but its UNet has other sizes ({_in_words(found)}; expected "
+            f"{_in_words(expected)}). {SUPPORTED}; choose another."
+        )
+
+
+def _in_words(sizes: Sizes) -> str:
+    vector = "no vector" if sizes.vector_width is None else f"a vector of {sizes.vector_width}"
+    blocks = f"{sizes.transformer_blocks} transformer blocks"
+    return f"width {sizes.width}, text of width {sizes.text_width}, {vector}, {blocks}"
+
+
+def _text_width(tensors: Mapping[str, TensorInfo]) -> int | None:
+    """D, from any cross-attention; None when the UNet has none."""
+    suffix = ".attn2.to_k.weight"
+    shapes = (info.shape for name, info in tensors.items() if name.startswith(UNET) and name.endswith(suffix))
+    return next((shape[1] for shape in shapes if len(shape) == 2), None)
+
+
+def _check_parts(path: PurePath, family: Family, tensors: Mapping[str, TensorInfo]) -> None:
+    if not any(name.startswith(VAE) for name in tensors):
+        raise ModelError(
+            f"{path} has no VAE in it, so it can't make images. Choose a version with a baked VAE; ComfyUI's node Save "
+            "Checkpoint writes one."
+        )
+    prefixes = (UNET, VAE, *TEXT_ENCODERS[family].values())
+    odd = {
+        info.dtype
+        for name, info in tensors.items()
+        if name.startswith(prefixes) and name.endswith("weight") and info.dtype not in _WEIGHT_TYPES
+    }
+    if odd:
+        raise ModelError(
+            f"{path} holds weights as {', '.join(sorted(odd))}, too coarse to train on; expected 16 or 32 bit floats. "
+            "Choose the fp16 or bf16 version."
+        )
+
+
+def _prediction_type(
+    family: Family, tensors: Mapping[str, TensorInfo], metadata: Mapping[str, Any]
+) -> PredictionType | None:
+    """What the file says; where it says nothing, SD1.x and SDXL predict ε, and SD2.x may do either."""
+    if "v_pred" in tensors:
+        return "v_prediction"
+    told = _PREDICTION_OF_MODELSPEC.get(str(metadata.get("modelspec.prediction_type", "")))
+    return told or (None if family == "sd20" else "epsilon")

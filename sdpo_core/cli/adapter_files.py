@@ -1,0 +1,188 @@
+"""`adapter check`, `convert` and `merge`: adapter files of any tool, and where they load."""
+
+import argparse
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, get_args
+
+from sdpo_core.adapters.export import copy_preview
+from sdpo_core.adapters.info import read_adapter_info
+from sdpo_core.adapters.load_proof import fitting_family, prove, told_family
+from sdpo_core.adapters.targets import Shape, Target, family_targets
+from sdpo_core.checkpoints.header import read_header
+from sdpo_core.checkpoints.model_info import DEMO, ModelInfo, inspect_model
+from sdpo_core.checkpoints.single_files import Family
+from sdpo_core.cli.output import DONE, FAILED, Output, progress
+from sdpo_core.comfyui.client import Client, compare
+from sdpo_core.errors import AdapterError, ConfigError
+
+LAYOUTS = {"kohya": "kohya", "kohya-original": "kohya, original", "diffusers": "diffusers"}
+_BELONG_TO = {
+    "base": ("prove", "check", "convert", "merge"),
+    "family": ("check", "convert", "merge"),
+    "comfy": ("check",),
+    "checkpoint": ("check",),
+    "to": ("convert", "merge"),
+    "layout": ("convert", "merge"),
+    "weights": ("merge",),
+    "rank": ("merge",),
+}
+_ONLY_HERE = (
+    "It works only in the studio: the base model is too narrow for other tools to detect. Train on your own checkpoint."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of these actions."""
+    parser.add_argument("--family", choices=get_args(Family), help="the family, where the file does not say it")
+    parser.add_argument("--comfy", metavar="URL", help="check: two images of one seed from a running ComfyUI as well")
+    parser.add_argument("--checkpoint", metavar="NAME", help="check: which of that ComfyUI's checkpoints (found out)")
+    parser.add_argument("--to", type=Path, metavar="FILE", help="convert, merge: the file to write")
+    parser.add_argument("--layout", choices=list(LAYOUTS), help="convert, merge: names in the file (kohya)")
+    parser.add_argument("--weights", type=float, nargs="+", metavar="W", help="merge: a weight for each adapter (1)")
+    parser.add_argument("--rank", type=int, metavar="R", help="merge: the rank of the result (the ranks' sum: exact)")
+
+
+def refuse_foreign_flags(action: str, options: Mapping[str, Any]) -> None:
+    """Raise `ConfigError` for a flag that `action` would not look at."""
+    for flag, actions in _BELONG_TO.items():
+        if options[flag] is not None and action not in actions:
+            raise ConfigError(f"--{flag} belongs to `adapter {' and '.join(actions)}`, not to `adapter {action}`.")
+
+
+def check(paths: Sequence[Path], options: Mapping[str, Any], out: Output) -> int:
+    """What other tools load of a file."""
+    base = options["base"] or _demo(paths[0])
+    info = inspect_model(base) if base else None
+    if base and info and not info.comfyui:
+        if options["comfy"]:
+            raise AdapterError(f"--comfy has nothing to show for this adapter. {_ONLY_HERE}")
+        from sdpo_core.adapters.file import prove_adapter  # loads torch
+        from sdpo_core.models.registry import load_model
+
+        proof = prove_adapter(paths[0], load_model(base, device="cpu"))
+        out.result({"file": str(paths[0]), **vars(proof), "sentence": proof.sentence()}, proof.sentence())
+        return DONE if proof.matched == proof.modules else FAILED
+    told = prove(paths[0], options["family"] or (info.family if info else None), _shapes(info) if info else None)
+    value, sentence, works = {"file": str(paths[0]), **asdict(told)}, told.sentence(), told.whole
+    if options["comfy"]:
+        folder = options["workspace"] / "exports"
+        with progress() as show:
+            compared = compare(
+                Client(options["comfy"]),
+                paths[0],
+                folder,
+                checkpoint=options["checkpoint"],
+                on_wait=lambda waited_s: show(int(waited_s), None, "seconds, ComfyUI draws"),
+            )
+        value |= {"images": [str(compared.without), str(compared.with_it)], "difference": compared.difference}
+        sentence, works = f"{sentence}\n{compared.sentence()}", works and compared.acts
+    out.result({**value, "sentence": sentence}, sentence)
+    return DONE if works else FAILED
+
+
+def convert(paths: Sequence[Path], options: Mapping[str, Any], out: Output) -> int:
+    """Write a file of any layout in one that the tools read."""
+    from sdpo_core.adapters.file import save_weights  # loads torch
+    from sdpo_core.adapters.weights import read_weights
+
+    source, target = paths[0], _target(options)
+    family, layers = _layers(source, options)
+    weights = read_weights(source, layers)
+    facts = {**(read_adapter_info(source).sdpo or {}), "converted_from": weights.layout}
+    layout = _layout(options)
+    save_weights(target, weights, base=_base(weights.metadata, family), facts=facts, title=target.stem, layout=layout)
+    copy_preview(source, target)
+    sentence = f"{len(weights.modules)} layers of {source.name} ({weights.layout}) were written to {target} ({layout})."
+    return _told(target, family, layers, sentence, out)
+
+
+def merge(paths: Sequence[Path], options: Mapping[str, Any], out: Output) -> int:
+    """Make one LoRA of several."""
+    from sdpo_core.adapters.file import save_weights  # loads torch
+    from sdpo_core.adapters.weights import merge as merged
+    from sdpo_core.adapters.weights import read_weights
+
+    factors = options["weights"] or [1.0] * len(paths)
+    if len(factors) != len(paths):
+        raise ConfigError(
+            f"--weights needs one number for each adapter: {len(paths)} adapters, {len(factors)} numbers."
+        )
+    if not all(map(math.isfinite, factors)):
+        raise ConfigError("--weights are finite numbers, such as 0.7.")
+    if options["rank"] is not None and options["rank"] < 1:
+        raise ConfigError(f"--rank is a number from 1 on; {options['rank']} came.")
+    target = _target(options)
+    family, layers = _layers(paths[0], options)
+    parts = [(read_weights(path, layers), factor) for path, factor in zip(paths, factors, strict=True)]
+    weights, lost = merged(parts, options["rank"])
+    used = [{"name": path.stem, "weight": factor} for path, factor in zip(paths, factors, strict=True)]
+    base = _base(parts[0][0].metadata, family)
+    facts = {"family": family, "merged_from": used, "rank": weights.ranks[-1]}
+    save_weights(target, weights, base=base, facts=facts, title=target.stem, layout=_layout(options))
+    rank = weights.ranks[-1]
+    sentence = f"{len(paths)} adapters were merged into {target}, rank {rank}; {lost:.1%} of the change was lost."
+    return _told(target, family, layers, sentence, out)
+
+
+ACTIONS: dict[str, Callable[[Sequence[Path], Mapping[str, Any], Output], int]] = {
+    "check": check,
+    "convert": convert,
+    "merge": merge,
+}
+
+
+def _demo(path: Path) -> str | None:
+    """The demo model, where the file says that it was trained on that."""
+    trained_on = read_adapter_info(path).base_sha256
+    return DEMO if trained_on and trained_on == inspect_model(DEMO).sha256 else None
+
+
+def _layers(path: Path, options: Mapping[str, Any]) -> tuple[Family, Mapping[Target, Shape]]:
+    """Family and layers that the file is read against."""
+    if options["base"]:
+        info = inspect_model(options["base"])
+        if info.comfyui:
+            return info.family, _shapes(info)
+        raise AdapterError(_ONLY_HERE)
+    family = options["family"] or told_family(path, read_adapter_info(path).family)
+    family = family or fitting_family(path, read_header(path)[0])
+    return family, family_targets(family)
+
+
+def _shapes(info: ModelInfo) -> Mapping[Target, Shape]:
+    """The layers of a base model; a folder's may be of any size."""
+    from sdpo_core.adapters.file import base_targets  # loads torch
+
+    return base_targets(info)
+
+
+def _target(options: Mapping[str, Any]) -> Path:
+    target = options["to"]
+    if target is None:
+        raise ConfigError("Name the file to write with --to FILE.safetensors.")
+    if target.suffix != ".safetensors":
+        raise ConfigError(f"--to is a file that ends in .safetensors; {target} came.")
+    if target.exists():
+        raise AdapterError(f"{target} exists. Choose another name, or remove it first.")
+    return target
+
+
+def _layout(options: Mapping[str, Any]) -> str:
+    return LAYOUTS[options["layout"] or "kohya"]
+
+
+def _base(metadata: Mapping[str, str], family: Family) -> Any:
+    from sdpo_core.adapters.file import Base
+
+    told = metadata.get("modelspec.prediction_type", "")
+    size_px = {"sd15": 512, "sd20": 768 if told.startswith("v") else 512, "sdxl": 1024}[family]
+    return Base(family, "v_prediction" if told.startswith("v") else "epsilon", size_px)
+
+
+def _told(target: Path, family: Family, layers: Mapping[Target, Shape], sentence: str, out: Output) -> int:
+    proof = prove(target, family, layers)
+    out.result({"file": str(target), **asdict(proof), "sentence": sentence}, f"{sentence}\n{proof.sentence()}")
+    return DONE

@@ -1,0 +1,126 @@
+"""`import`: pairs that were chosen elsewhere, and images that other tools made, into the workspace."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from sdpo_core.cli.output import DONE, FAILED, Output, progress
+from sdpo_core.errors import ConfigError
+from sdpo_core.exchange.images import ImagesReport, import_images
+from sdpo_core.exchange.importers import ABOUT_IMAGES, IMAGES, LAYOUTS, detect, layout_named, open_folder
+from sdpo_core.exchange.importers.found import Folder, Trouble
+from sdpo_core.exchange.inbox import take_in
+from sdpo_core.exchange.metadata import READERS
+from sdpo_core.exchange.pairs import import_pairs
+from sdpo_core.workspace.store import Store
+
+ABOUT = "bring in images of other tools to vote on, or pairs that were chosen elsewhere, with the choices"
+EPILOGUE = f"""layouts, in the order in which they are looked for:
+{chr(10).join(f"  {name:12} {layout.about}" for name, layout in LAYOUTS.items())}
+  {IMAGES:12} {ABOUT_IMAGES}
+
+The metadata of these tools is read: {", ".join(sorted(READERS))}.
+
+examples:
+  import FOLDER                                 the layout is found out, and told
+  import FOLDER --layout two-folders --winners mine
+  import FOLDER --prompt "portrait of ohwx"     for what has no caption and no metadata
+  import --inbox                                what ComfyUI's nodes sent; an open studio does this by itself
+  train --pairs-from all                        also images of which nobody knows which model made them
+
+Nothing outside FOLDER is read. The same import twice adds nothing, and your own votes are never replaced."""
+
+_TROUBLES_SHOWN = 10
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's own arguments."""
+    parser.add_argument("folder", type=Path, nargs="?", help="the folder that holds the pairs or images")
+    parser.add_argument("--inbox", action="store_true", help="instead of a folder: what lies in the workspace's inbox")
+    parser.add_argument("--layout", metavar="NAME", help="how they lie there (found out)")
+    parser.add_argument("--winners", metavar="NAME", help="two-folders: the subfolder of the better images")
+    parser.add_argument("--prompt", metavar="TEXT", help="the prompt of what has no caption and no metadata")
+
+
+def call(options: dict[str, Any], out: Output) -> int:
+    """Run the verb."""
+    if options["inbox"] == bool(options["folder"]):
+        raise ConfigError("`import` needs a folder, or --inbox for what ComfyUI's nodes sent; one of the two.")
+    if options["inbox"]:
+        if any(options[name] for name in ("layout", "winners", "prompt")):
+            raise ConfigError("--inbox takes what ComfyUI's nodes sent, as it is: no --layout, --winners or --prompt.")
+        return _inbox(options["workspace"], out)
+    folder = open_folder(
+        options["folder"], winners=options["winners"], prompt=options["prompt"], workspace=options["workspace"]
+    )
+    name = options["layout"] or detect(folder)
+    with Store(options["workspace"]) as store, progress() as show:
+        if name == IMAGES:
+            return _images(store, folder, show, out)
+        layout = layout_named(name)
+        report = import_pairs(store, layout.read(folder), lambda done: show(done, None, f"pairs ({name})"))
+    value = {
+        "layout": name,
+        "found": report.found,
+        "pairs_added": report.added.pairs,
+        "votes_added": report.added.votes,
+        "troubles": [trouble._asdict() for trouble in report.troubles],
+    }
+    words = [f"Layout {name}: {LAYOUTS[name].about}.", report.sentence(), *_told(report.troubles)]
+    if not report.usable:
+        words.append("Nothing could be used. Check the folder, or name its layout with --layout.")
+    out.result(value, "\n".join(words))
+    return DONE if report.usable else FAILED
+
+
+def _inbox(workspace: Path, out: Output) -> int:
+    with Store(workspace) as store:
+        report = take_in(store)
+    value = {
+        "sendings": report.sendings,
+        "pairs_added": report.added.pairs,
+        "votes_added": report.added.votes,
+        "troubles": [trouble._asdict() for trouble in report.troubles],
+    }
+    out.result(value, report.sentence() if report else "Nothing lies in the inbox.")
+    return FAILED if report.troubles else DONE
+
+
+def _images(store: Store, folder: Folder, show: Callable[[int, int | None, str], None], out: Output) -> int:
+    """Take in a folder of images without choices."""
+    report = import_images(
+        store,
+        folder.all_images(),
+        prompt=folder.prompt,
+        name=folder.name,
+        on_image=lambda done: show(done, None, IMAGES),
+    )
+    value = {
+        "layout": IMAGES,
+        "found": report.found,
+        "images_added": report.added.candidates,
+        "images_known": report.known,
+        "pairs_added": report.added.pairs,
+        "tools": dict(report.tools),
+        "left_out": dict(report.left_out),
+        "troubles": [trouble._asdict() for trouble in report.troubles],
+    }
+    out.result(value, "\n".join([report.sentence(), *_told(report.troubles), *_next(report)]))
+    return DONE if report.added.candidates or report.known else FAILED
+
+
+def _next(report: ImagesReport) -> list[str]:
+    if not report.added.candidates and not report.known:
+        return ["Nothing could be used. Check the folder, or give the images' prompt with --prompt."]
+    return [
+        "`vote` shows the pairs. Those whose files name the hash of the model that you train are used like your own; "
+        "`train --pairs-from all` takes the others too."
+    ]
+
+
+def _told(troubles: Sequence[Trouble]) -> list[str]:
+    lines = [f"  {trouble.name}: {trouble.reason}" for trouble in troubles[:_TROUBLES_SHOWN]]
+    if len(troubles) > _TROUBLES_SHOWN:
+        lines.append(f"  and {len(troubles) - _TROUBLES_SHOWN} more; --json names all")
+    return lines

@@ -1,0 +1,56 @@
+"""`vote`: record a vote, or list the pairs that wait for one."""
+
+import argparse
+import uuid
+from typing import Any
+
+from sdpo_core.cli.output import DONE, Output
+from sdpo_core.cli.runs import find_run
+from sdpo_core.errors import ConfigError
+from sdpo_core.workspace.records import CHOICES
+from sdpo_core.workspace.store import Store
+
+ABOUT = "record a vote, or list the next open pairs"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's own arguments."""
+    parser.add_argument("pair", nargs="?", type=int, help="the pair's id; without it the next open pairs are listed")
+    parser.add_argument("choice", nargs="?", choices=["left", "right", "tie", "both-bad", "skip"])
+    parser.add_argument("--judge", metavar="RUN", help="pairs of this judge run instead of training pairs")
+    parser.add_argument("--limit", type=_number_of_pairs, default=10, help="how many pairs to list (10)")
+
+
+def call(options: dict[str, Any], out: Output) -> int:
+    """Run the verb."""
+    with Store(options["workspace"]) as store:
+        if options["pair"] is not None:
+            if options["choice"] is None:
+                raise ConfigError("A vote needs a choice: left, right, tie, both-bad or skip.")
+            if options["choice"] not in CHOICES[store.pair(options["pair"]).purpose]:
+                raise ConfigError(f"A blind comparison is left, right or a tie, not {options['choice']}.")
+            vote = store.vote(str(uuid.uuid4()), options["pair"], options["choice"])
+            out.result(vote.model_dump(mode="json"), f"Saved: {vote.choice} on pair {vote.pair_id}.")
+            return DONE
+        run_id = find_run(options["workspace"], options["judge"]).id if options["judge"] else None
+        purpose = "judge" if run_id else "train"
+        pairs = [
+            {
+                "pair": pair.id,
+                "prompt": pair.left.prompt,
+                "left": str(store.image_path(pair.left)),
+                "right": str(store.image_path(pair.right)),
+            }
+            for pair in store.open_pairs(purpose=purpose, run_id=run_id, limit=options["limit"])
+        ]
+    cells = [[str(cell) for cell in pair.values()] for pair in pairs]
+    out.table(
+        pairs, ("pair", "prompt", "left", "right"), cells, none="No pair waits for a vote; `generate` makes some."
+    )
+    return DONE
+
+
+def _number_of_pairs(word: str) -> int:
+    if not word.isdecimal() or int(word) < 1:
+        raise argparse.ArgumentTypeError(f"expected a number of pairs from 1 on, not {word!r}")
+    return int(word)

@@ -1,0 +1,1 @@
+"""ComfyUI: the node pack, a running server, and drawing with a person's own workflow."""

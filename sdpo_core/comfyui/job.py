@@ -1,0 +1,365 @@
+"""The job `generate` where a running ComfyUI draws, with the person's own workflow. No torch.
+
+Each run of the workflow is one job in ComfyUI's queue, beside other people's. An image is in the store as soon as it
+has come, so whatever happens there, what came is kept, and the same run folder goes on with what is missing.
+"""
+
+import contextlib
+import itertools
+import json
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from PIL import Image
+
+from sdpo_core.atomic import write_json
+from sdpo_core.comfyui.client import Client, NotFound, Unreachable
+from sdpo_core.comfyui.match import CountsFor, adapters_of, clip_skip_of, counts_for
+from sdpo_core.comfyui.queue import Heard, Picture, Queue
+from sdpo_core.comfyui.slots import Pointed, find_slots
+from sdpo_core.comfyui.workflow import MOST_BYTES, Graph, Workflow, read_graph
+from sdpo_core.errors import ComfyUIError, ImageUnreadable, SdpoError
+from sdpo_core.exchange.metadata import values
+from sdpo_core.generation.ahead import SEED_COUNT, Wanted, asked_seed, pairs_in_words
+from sdpo_core.images.files import decode_image
+from sdpo_core.prompts.weights import prompt_note
+from sdpo_core.prompts.wildcards import Wordings
+from sdpo_core.runs.folder import Reporter, RunFolder, Stopped
+from sdpo_core.settings.generate import GenerateConfig
+from sdpo_core.workspace.records import AdapterUse, Candidate, MadeWith, Recipe, WorkflowUse
+from sdpo_core.workspace.store import Store
+
+_T = TypeVar("_T")
+_LOOK_S = 0.5
+_START_WAIT_S = 10.0  # for the first answer: an address with a slip in it never answers
+_ATTEMPTS = 3  # to queue a job that ComfyUI has forgotten
+_LOOKS_UNTIL_LOST = 3
+_STEPS = 20  # of a run whose workflow does not tell
+_WORKFLOW, _SEED = "workflow.json", "seed.json"
+
+
+def run_comfy(config: GenerateConfig, run: RunFolder, workspace: Path, reporter: Reporter) -> None:
+    """Draw what `config` asks for. A stop takes our own job out of ComfyUI's queue and keeps every image that came."""
+    assert config.comfy is not None
+    client = Client(config.comfy)
+    reporter.say(0, f"Asking the ComfyUI at {client.url}…", force=True)
+    workflow = workflow_of(config, run)
+    workflow.require(negative=bool(config.negative))
+    queue = Queue(client)
+    with Store(workspace) as store:
+        job = _Job(config, run, store, reporter, queue, workflow, _seed(config, run))
+        try:
+            job.begin(client)
+            job.keep_ahead() if config.keep_ahead else job.make()
+        except Stopped:
+            reporter.say(job.step, f"Stopped; {pairs_in_words(job.made)} kept.", state="stopped", force=True)
+            run.answer("stop")
+        except ComfyUIError as error:
+            raise ComfyUIError(f"{error} {job.kept()}") from error
+        else:
+            words = f"Made {pairs_in_words(job.made)}. {job.note()}".strip()
+            reporter.say(job.step, words, state="done", force=True)
+        finally:
+            queue.close()
+
+
+def workflow_of(config: GenerateConfig, run: RunFolder | None = None) -> Workflow:
+    """The workflow that `config` names, with its slots and size; `run` keeps a copy, and goes on with that."""
+    kept = run.path / _WORKFLOW if run else None
+    path = kept if kept and kept.is_file() else Path(config.workflow or "")
+    try:
+        with path.open("rb") as file:
+            graph = read_graph(file.read(MOST_BYTES + 1))
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        why = error.strerror if isinstance(error, OSError) else error
+        raise ComfyUIError(f"The workflow {path} can't be read ({why}). Check the name.") from error
+    if kept and path != kept:
+        write_json(kept, graph)
+    pointed = Pointed(config.prompt_slot, config.negative_slot, config.seed_slot, config.image_node)
+    return find_slots(graph, pointed).sized(config.size_px)
+
+
+def require_usable(config: GenerateConfig) -> None:
+    """Raise `ComfyUIError` for an address that is none or a workflow that can't be used; nobody is asked."""
+    Client(config.comfy or "")
+    workflow_of(config).require(negative=bool(config.negative))
+
+
+@dataclass
+class _Job:
+    """The state of one job."""
+
+    config: GenerateConfig
+    run: RunFolder
+    store: Store
+    reporter: Reporter
+    queue: Queue
+    workflow: Workflow
+    seed: int
+    step: int = 0
+    made: list[int] = field(default_factory=list[int])  # ids of the pairs
+    surplus: int = 0  # images that a run gave beyond those that were asked for
+    base: CountsFor = field(default_factory=lambda: CountsFor("", ""))
+    adapters: tuple[AdapterUse, ...] = ()
+    notes: list[str] = field(default_factory=list[str])
+
+    @property
+    def _steps(self) -> int:
+        """Steps that one run counts for in the bar."""
+        return self.workflow.told.steps or _STEPS
+
+    def begin(self, client: Client) -> None:
+        """See whether the workflow can run there, and for which model its images count."""
+        wait_s = min(_START_WAIT_S, self.config.comfy_wait_s)
+        self._patiently(lambda: require_nodes(client, self.workflow), wait_s)
+        self.base = self._patiently(lambda: counts_for(client, self.workflow, self.config.model))
+        self.adapters = self._patiently(lambda: adapters_of(client, self.workflow, self.store))
+
+    def make(self) -> None:
+        """All pairs that were asked for."""
+        wordings = Wordings(self.seed)
+        worded = [wordings.next(prompt) for prompt in self.config.prompts]
+        self.reporter.total = len(worded) * self.config.candidates_per_prompt * self._steps
+        for index, prompt in enumerate(worded):
+            self._make_one(prompt, index)
+            self.step = (index + 1) * self.config.candidates_per_prompt * self._steps  # also when runs gave several
+
+    def keep_ahead(self) -> None:
+        """Pair after pair while fewer than `keep_ahead` wait for a vote."""
+        wordings = Wordings(self.seed)
+        wanted = Wanted(self.config, self.run, self.store, self.reporter, time.time())
+        for index, listed in enumerate(itertools.cycle(self.config.prompts)):
+            if wanted.wait(self.step, " ".join(self.notes)) is not None:
+                return
+            self.reporter.total = self.step + max(1, wanted.missing) * self.config.candidates_per_prompt * self._steps
+            end = self.step + self.config.candidates_per_prompt * self._steps
+            self._make_one(wordings.next(listed), index)
+            self.step = end
+
+    def note(self) -> str:
+        """What the person should know."""
+        images = "1 image" if self.surplus == 1 else f"{self.surplus} images"
+        surplus = f"{images} beyond those asked for came in batches, and are left out." if self.surplus else ""
+        return " ".join(dict.fromkeys(filter(None, [*self.notes, self.base.sentence, surplus])))
+
+    def kept(self) -> str:
+        """What a failure did not cost."""
+        return f"{pairs_in_words(self.made)} kept; starting again goes on with what is missing."
+
+    def _make_one(self, prompt: str, index: int) -> None:
+        """The images and pairs of the `index`-th prompt."""
+        count = self.config.candidates_per_prompt
+        note = prompt_note([prompt, self.config.negative], tags_act=False)
+        self.notes += [note] if note and note not in self.notes else []
+        neighbour: Candidate | None = None
+        came = 0
+        for number in range(index * count, (index + 1) * count):
+            images = self._images(prompt, (self.seed + number) % SEED_COUNT)
+            self.surplus += max(0, came + len(images) - count)
+            for candidate in images[: count - came]:
+                if neighbour:
+                    self._pair(neighbour, candidate)
+                neighbour = candidate
+            came += len(images)
+            if came >= count:
+                return
+
+    def _pair(self, one: Candidate, other: Candidate) -> None:
+        if one.image_sha256 == other.image_sha256:
+            slots = ", ".join(map(str, self.workflow.seed))
+            raise ComfyUIError(
+                f"Two seeds gave the same image, so {slots} is not what the workflow draws its noise from. Point at "
+                "the seed yourself."
+            )
+        self.made.append(self.store.add_pair(one.id, other.id, run_id=self.run.id).id)
+
+    def _images(self, prompt: str, seed: int) -> list[Candidate]:
+        """The images of one run of the workflow, out of the store where they came before."""
+        graph = self.workflow.filled(prompt, self.config.negative, seed)
+        told = self.workflow.read(graph)
+        found, own = self.workflow.read_texts, self.config.negative
+        text = told.prompt if found[0] and prompt.strip() in told.prompt else prompt  # with what the workflow adds
+        negative = told.negative if not own or (found[1] and own.strip() in told.negative) else own
+        known = self._known(text, negative, seed)
+        if known:
+            self.step += self._steps
+            return known
+        first = self.step
+        images = self._drawn(graph, prompt)
+        self.step = first + self._steps
+        recipes = [
+            self._recipe(told, text, negative, seed, place, len(images), image) for place, image in enumerate(images)
+        ]
+        return [self.store.add_candidate(image, recipe) for image, recipe in zip(images, recipes, strict=True)]
+
+    def _known(self, prompt: str, negative: str, seed: int) -> list[Candidate]:
+        """The images of an earlier run, if all of them are there and count for the same model."""
+        found = [
+            candidate
+            for candidate in self.store.drawn_by(self.workflow.sha256, prompt, negative, seed)
+            if candidate.recipe
+            and (candidate.recipe.base_sha256, candidate.recipe.adapters) == (self.base.sha256, self.adapters)
+            and self.store.has_intact_image(candidate)
+        ]
+        whole = found and found[0].recipe and len(found) >= found[0].recipe.batch
+        return found if whole else []
+
+    def _recipe(
+        self, told: MadeWith, prompt: str, negative: str, seed: int, place: int, batch: int, image: Image.Image
+    ) -> Recipe:
+        return Recipe(
+            prompt=prompt,
+            negative=negative,
+            seed=seed,
+            noise="comfyui",
+            sampler=told.sampler,
+            steps=told.steps or 0,
+            guidance=told.guidance or 0.0,
+            width_px=image.width,
+            height_px=image.height,
+            base_sha256=self.base.sha256,
+            adapters=self.adapters,
+            clip_skip=clip_skip_of(self.workflow),
+            device="comfyui",
+            dtype="",
+            threads=0,
+            batch=batch,
+            scheduler=told.scheduler,
+            workflow=WorkflowUse(sha256=self.workflow.sha256, image=place, model=told.model, loras=told.loras),
+        )
+
+    # ------------------------------------------------------------------------------------------------- one run there
+
+    def _drawn(self, graph: Graph, prompt: str) -> list[Image.Image]:
+        """Run the graph in ComfyUI; a job that it forgets (it was restarted, its queue cleared) is queued again."""
+        for _ in range(_ATTEMPTS):
+            job, tries = str(uuid.uuid4()), itertools.count()
+
+            def put(job: str = job, tries: Any = tries) -> str:
+                return self.queue.put(graph, self.workflow.image, job, again=next(tries) > 0)
+
+            try:
+                job = self._patiently(put)
+            except Stopped:  # it may be there, although no answer came
+                self._take_out(job)
+                raise
+            told = self._ended(job, f"ComfyUI draws “{prompt}”.")
+            if told is not None:
+                pictures = self.queue.pictures(told, self.workflow.image)
+                with contextlib.suppress(NotFound):  # restarted meanwhile, which clears what is only shown
+                    return [self._decoded(picture) for picture in pictures]
+        raise ComfyUIError(
+            f"ComfyUI forgot the job {_ATTEMPTS} times: it was restarted, or its queue was cleared. Look at its window."
+        )
+
+    def _decoded(self, picture: Picture) -> Image.Image:
+        data = self._patiently(lambda: self.queue.fetch(picture))
+        try:
+            return decode_image(data)
+        except ImageUnreadable as error:
+            raise ComfyUIError(f"ComfyUI drew {values.name(picture.filename)}, which can't be used: {error}") from error
+
+    def _ended(self, job: str, message: str) -> dict[str, Any] | None:
+        """What became of the job, as its history says; None when it is gone. Takes it out when a stop is asked for."""
+        first, looks = self.step, 0
+        try:
+            while looks < _LOOKS_UNTIL_LOST:
+                if self.reporter.stop_requested():
+                    raise Stopped
+                heard = self.queue.listen(job, _LOOK_S)
+                if heard and not heard.ended:
+                    self._tell(first, heard, message)
+                    continue
+                told = self._patiently(lambda: self.queue.ended(job))
+                if told is not None:
+                    return told
+                place = self._patiently(lambda: self.queue.place(job))
+                looks = looks + 1 if place is None else 0
+                if place and place.before:
+                    self.reporter.say(self.step, f"ComfyUI is busy: {_jobs(place.before)} before ours.")
+        except BaseException:
+            self._take_out(job)
+            raise
+        return None
+
+    def _take_out(self, job: str) -> None:
+        try:
+            self.queue.cancel(job)
+        except ComfyUIError as error:  # nobody answers; then there is nothing to take out either
+            print(f"The job {job} could not be taken out of ComfyUI's queue: {error}")
+
+    def _tell(self, first: int, heard: Heard, message: str) -> None:
+        """Report how far a run is; a second sampler begins at 0 again, and the bar stays."""
+        self.step = max(self.step, first + min(self._steps, heard.done * self._steps // heard.total))
+        self.reporter.say(self.step, message)
+
+    def _patiently(self, ask: Callable[[], _T], wait_s: float | None = None) -> _T:
+        """What `ask` gives; while nobody answers it is asked again, for `wait_s` or as long as the settings say."""
+        wait_s = self.config.comfy_wait_s if wait_s is None else wait_s
+        until: float | None = None
+        while True:
+            try:
+                return ask()
+            except Unreachable as error:
+                first, until = until is None, until or time.monotonic() + wait_s
+                left = until - time.monotonic()
+                if left <= 0:
+                    raise
+                self.reporter.say(self.step, f"{error} Trying again for {left:.0f} s.", force=first)
+                for _ in range(4):
+                    if self.reporter.stop_requested():
+                        raise Stopped from error
+                    time.sleep(min(_LOOK_S / 2, max(0.0, left / 4)))
+
+
+def require_nodes(client: Client, workflow: Workflow) -> None:
+    """Raise `ComfyUIError` when the ComfyUI lacks nodes of the workflow."""
+    missing = client.missing_nodes(workflow.kinds)
+    if missing:
+        named = ", ".join(missing)
+        raise ComfyUIError(f"The ComfyUI at {client.url} lacks nodes of this workflow: {named}. Install them there.")
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a ComfyUI says to a workflow before anything is drawn."""
+
+    counts_for: str  # hash of the studio's model that the images count for; empty: none
+    notes: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+def look(client: Client, workflow: Workflow, config: GenerateConfig) -> Look:
+    """Ask whether it is there, has the nodes, is busy, and for which model the images count. Never raises."""
+    try:
+        require_nodes(client, workflow)
+        base = counts_for(client, workflow, config.model)
+        waiting = Queue(client).length()
+    except ComfyUIError as error:
+        return Look("", (), (str(error),))
+    busy = [f"ComfyUI is busy: {_jobs(waiting)} before ours."] if waiting else []
+    own_negative = (workflow.negative_problem,) if config.negative and workflow.negative_problem else ()
+    return Look(base.sha256, (base.sentence, *busy), own_negative)
+
+
+def _seed(config: GenerateConfig, run: RunFolder) -> int:
+    """The seed that all others follow from; one that was drawn is kept, so that the run can go on."""
+    if config.seed is not None:
+        return config.seed
+    path = run.path / _SEED
+    try:
+        return int(json.loads(path.read_text(encoding="utf-8"))["seed"])
+    except FileNotFoundError:
+        seed = asked_seed(config)
+        write_json(path, {"seed": seed})
+        return seed
+    except (ValueError, KeyError, TypeError) as error:
+        raise SdpoError(f"{path} is damaged. Start a new run.") from error
+
+
+def _jobs(count: int) -> str:
+    return "1 job is" if count == 1 else f"{count} jobs are"

@@ -1,0 +1,1 @@
+"""Pairs and images in from other tools, and out to them."""

@@ -1,0 +1,75 @@
+"""Pairs that were chosen elsewhere: one file a layout, one line here. No torch.
+
+A folder of images without choices is no layout of pairs; `metadata` reads how such images were made.
+"""
+
+import difflib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sdpo_core.errors import ConfigError, StoreError
+from sdpo_core.exchange.importers import json_lists, jsonl, kohya, onetrainer, parquet, two_folders
+from sdpo_core.exchange.importers.bookmarks import Bookmarks
+from sdpo_core.exchange.importers.found import Folder, FoundPair, Trouble
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A way in which people keep pairs."""
+
+    about: str
+    is_here: Callable[[Folder], bool]
+    read: Callable[[Folder], Iterator[FoundPair | Trouble]]
+
+
+LAYOUTS: dict[str, Layout] = {
+    "jsonl": Layout(jsonl.ABOUT, jsonl.is_here, jsonl.read),
+    "onetrainer": Layout(onetrainer.ABOUT, onetrainer.is_here, onetrainer.read),
+    "kohya": Layout(kohya.ABOUT, kohya.is_here, kohya.read),
+    "json": Layout(json_lists.ABOUT, json_lists.is_here, json_lists.read),
+    "parquet": Layout(parquet.ABOUT, parquet.is_here, parquet.read),
+    "two-folders": Layout(two_folders.ABOUT, two_folders.is_here, two_folders.read),
+}
+"""By name, in the order in which they are looked for."""
+
+
+IMAGES = "images"
+"""What stands in a layout's place for images without choices."""
+
+ABOUT_IMAGES = "any other images: each with its prompt from its metadata or a text beside it, paired up to be voted on"
+
+
+def detect(folder: Folder) -> str:
+    """The name of the first layout that `folder` has, or `IMAGES`; `StoreError` telling what was looked for."""
+    for name, layout in LAYOUTS.items():
+        if layout.is_here(folder):
+            return name
+    if any(isinstance(found, Path) for found in folder.all_images()):
+        return IMAGES
+    looked_for = "; ".join(
+        [*(f"{name}: {layout.about}" for name, layout in LAYOUTS.items()), f"{IMAGES}: {ABOUT_IMAGES}"]
+    )
+    raise StoreError(f"{folder.root} has none of the layouts that are known. Looked for {looked_for}.")
+
+
+def open_folder(
+    root: Path, *, winners: str | None = None, prompt: str | None = None, workspace: Path | None = None
+) -> Folder:
+    """The folder `root` to import from; raises `StoreError` when it is none.
+
+    With `workspace` an import that was interrupted goes on where it was.
+    """
+    if not root.is_dir():
+        raise StoreError(f"{root} is not a folder. Give the folder that holds the pairs.")
+    return Folder(root, winners, prompt, Bookmarks(workspace))
+
+
+def layout_named(name: str) -> Layout:
+    """The layout of this name; raises `ConfigError` with the nearest."""
+    if name in LAYOUTS:
+        return LAYOUTS[name]
+    names = [*LAYOUTS, IMAGES]
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(names)}."
+    raise ConfigError(f"No layout is named {name}. {hint}")

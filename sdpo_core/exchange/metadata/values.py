@@ -1,0 +1,96 @@
+"""Values out of texts that nobody vouches for: each is what it should be, or missing. None raises."""
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any, cast
+
+from sdpo_core.workspace.records import NamedLora
+
+_LONGEST_NAME = 500
+_LARGEST_WHOLE = 2**64 - 1  # the largest seed that any tool draws
+_MOST_LORAS = 100
+_WEIGHTS = re.compile(r"\.(safetensors|sft|ckpt|pt|pth|bin|gguf)$", re.IGNORECASE)
+
+
+def text(value: Any) -> str:
+    """A text without what no database takes (NUL, half a character); empty for anything else."""
+    if not isinstance(value, str):
+        return ""
+    return value.replace("\0", "").encode("utf-8", "replace").decode().strip()
+
+
+def name(value: Any) -> str:
+    """A short text in one line, such as a sampler's name."""
+    return " ".join(text(value).split())[:_LONGEST_NAME]
+
+
+def file_name(value: Any) -> str:
+    """A model's name: without folders of whatever system, and without the suffix of a weights file."""
+    return _WEIGHTS.sub("", name(value).replace("\\", "/").rsplit("/", 1)[-1])
+
+
+def hash_name(value: Any) -> str:
+    """A hash as its tool writes it, without a leading 0x."""
+    return name(value).removeprefix("0x")
+
+
+def whole(value: Any) -> int | None:
+    """A whole number of at most 64 bits, also one that is written as text."""
+    if isinstance(value, str) and re.fullmatch(r"\s*[+-]?[0-9]{1,20}(\.0*)?\s*", value):
+        value = int(value.split(".")[0])
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _LARGEST_WHOLE:
+        return value
+    return None
+
+
+def count(value: Any) -> int | None:
+    """A whole number of at least 1 that fits a picture or a number of steps."""
+    number = whole(value)
+    return number if number is not None and 1 <= number <= 10**6 else None
+
+
+def number(value: Any) -> float | None:
+    """A finite number, also one that is written as text."""
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float | str)
+        or (isinstance(value, str) and len(value) > 40)
+    ):
+        return None
+    try:
+        found = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return found if math.isfinite(found) else None
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """A JSON object, or an empty one."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def items(value: Any) -> list[Any]:
+    """A JSON list, or an empty one."""
+    return cast("list[Any]", value) if isinstance(value, list) else []
+
+
+def lora(named: Any, strength: Any = 1.0, sha256: Any = "") -> NamedLora | None:
+    """A LoRA that has a name."""
+    known, acting = file_name(named), number(strength)
+    if not known or known == "None":
+        return None
+    return NamedLora(name=known, strength=1.0 if acting is None else acting, hash=hash_name(sha256))
+
+
+def loras(*found: NamedLora | None) -> tuple[NamedLora, ...]:
+    """Those that there are, each name once, at most 100."""
+    by_name = {one.name: one for one in reversed(found) if one}
+    return tuple(by_name[one] for one in dict.fromkeys(one.name for one in found if one))[:_MOST_LORAS]
+
+
+def first(source: Mapping[str, Any], *names: str) -> Any:
+    """The value of the first of `names` that is there and not null."""
+    return next((source[key] for key in names if source.get(key) is not None), None)

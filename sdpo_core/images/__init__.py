@@ -1,0 +1,1 @@
+"""Image files that nobody vouches for: decoded, hashed, and what they carry beside their pixels."""

@@ -1,0 +1,1 @@
+"""Base against adapter: blind comparisons, their verdict, and grids."""

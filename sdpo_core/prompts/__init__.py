@@ -1,0 +1,1 @@
+"""The notation of prompts: weights and wildcards."""

@@ -1,0 +1,1 @@
+"""What a person may set: one strict class per job, presets, and settings that earlier versions wrote."""

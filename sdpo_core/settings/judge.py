@@ -1,0 +1,48 @@
+"""Settings of the jobs that look at an adapter: `judge` and `grid`."""
+
+from typing import Annotated
+
+from pydantic import Field, field_validator
+
+from sdpo_core.settings.sampling import AdapterSampling
+
+
+class JudgeConfig(AdapterSampling):
+    """Settings of `judge`: blind same-seed pairs, base against adapter."""
+
+    adapter: str = Field(default="latest", min_length=1)
+    """Adapter under judgement: a file, an adapter's name in the workspace, or `latest`."""
+    prompts: tuple[str, ...] = Field(default=(), max_length=10_000)
+    """Judge prompts; empty takes the built-in set for the model. Prompts that were trained on are refused."""
+    comparisons: int = Field(default=20, ge=1, le=1000)
+    """Pairs to judge. Fixed before the first vote: looking and stopping when it suits inflates errors."""
+    seed: int = Field(default=900_000, ge=0, lt=2**32)
+    """Seed of the first comparison; the others follow by one."""
+    strength: float = Field(default=1.0, ge=-2.0, le=2.0)
+    """0 is the base model alone, 1 the adapter as it was trained; from −2 to 2."""
+    negative: str | None = Field(default=None, max_length=20_000)
+    """Negative prompt of all comparisons; unset takes the one that most of the voted pairs were made with."""
+
+
+class GridConfig(AdapterSampling):
+    """Settings of `grid`: one prompt and seed, over strengths of an adapter and steps of its training."""
+
+    adapter: str = Field(default="latest", min_length=1)
+    """Adapter to look at: a file, an adapter's name in the workspace, or `latest`."""
+    prompt: str = Field(default="", max_length=10_000)
+    """The prompt of all images; empty takes the first built-in starter prompt for the model."""
+    negative: str | None = Field(default=None, max_length=10_000)
+    """Negative prompt of all images; unset takes the one that most of the voted pairs were made with."""
+    seed: int = Field(default=800_000, ge=0, lt=2**32)
+    """The seed of all images."""
+    strengths: tuple[Annotated[float, Field(ge=-2.0, le=2.0)], ...] = Field(
+        default=(0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5), min_length=1, max_length=16
+    )
+    """Strengths of the adapter, one a column; 0 is the base model."""
+    checkpoints: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(), max_length=16)
+    """Steps of the adapter's training run, one a row; unset takes the adapter's file alone."""
+
+    @field_validator("strengths", "checkpoints")
+    @classmethod
+    def _once_and_in_order(cls, values: tuple[float, ...]) -> tuple[float, ...]:
+        return tuple(sorted(set(values)))

@@ -1,0 +1,108 @@
+"""Settings that an earlier version wrote, in today's fields: numbered steps, and one way through them.
+
+    config.json of a run, a queued run, TOML    {"settings_format": 1, "model": …}
+
+`settings_format` counts the steps that settings have been through. Settings without it were written by the first
+release, or by hand. How a field is added stands in docs/architecture.md. No torch here.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sdpo_core.errors import ConfigError
+from sdpo_core.settings.base import Settings
+from sdpo_core.settings.generate import GenerateConfig
+from sdpo_core.settings.judge import GridConfig, JudgeConfig
+from sdpo_core.settings.train import TrainConfig
+
+KEY = "settings_format"
+"""The name under which the number stands among the settings. It is no setting: the classes never see it."""
+
+
+@dataclass
+class Written:
+    """Settings as they were written, on their way through the steps."""
+
+    kind: type[Settings]  # the class that will read them
+    values: dict[str, Any]
+    resolved: bool  # a run's own, which name every setting of their day; False: TOML, which names some
+
+    def fill(self, name: str, value: Any) -> None:
+        """Give a run the value of a setting that did not exist when it began: what it computed is what it goes on with.
+
+        TOML stays as it is. What a person left out there means today's default.
+        """
+        if self.resolved:
+            self.values.setdefault(name, value)
+
+    def rename(self, old: str, new: str) -> None:
+        """Let a setting have another name. A file without a number may hold the new one already; then that counts."""
+        if old in self.values:
+            value = self.values.pop(old)
+            self.values.setdefault(new, value)
+
+
+Step = Callable[[Written], None]
+
+
+def _number_the_settings(_: Written) -> None:
+    """From 0 to 1: the number itself. All fields are what they were."""
+
+
+def _go_on_as_begun(written: Written) -> None:
+    """From 1 to 2: what a run of 2026-11-21 did where there is a choice since."""
+    if issubclass(written.kind, TrainConfig):
+        written.fill("rate", "fixed")
+        written.fill("gate", "estimate")
+        written.fill("final_strength", "trained")
+        written.fill("displacement", 0.01)
+        written.fill("label_pairs", 0)
+        written.fill("label_minutes", None)
+        written.fill("label_share", 0.5)
+        written.fill("label_threshold", 0.5)
+        written.fill("label_weight", 1.0)
+        written.fill("noise", "fresh")
+    if issubclass(written.kind, TrainConfig | JudgeConfig):
+        written.fill("negative", "")
+    if issubclass(written.kind, GenerateConfig | JudgeConfig | GridConfig):
+        written.fill("unconditional_strength", None)
+
+
+def _pair_neighbours(written: Written) -> None:
+    """From 2 to 3: all neighbours became pairs before there was a choice."""
+    if issubclass(written.kind, GenerateConfig):
+        written.fill("pairing", "neighbours")
+
+
+STEPS: tuple[Step, ...] = (_number_the_settings, _go_on_as_begun, _pair_neighbours)
+"""The step at place n turns format n into n + 1. A step that was released is never changed."""
+
+
+def numbered(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Today's settings with the number of their format first, as they are written to a file."""
+    return {KEY: len(STEPS), **values}
+
+
+def upgraded(written: Mapping[str, Any], kind: type[Settings], *, resolved: bool, source: str) -> dict[str, Any]:
+    """Settings of any earlier format in today's fields, without the number; what a class makes of them is not checked.
+
+    `resolved` says that they are a run's own, so that fields which came later get what the run was begun with; else
+    what is left out stays left out. `source` names the file to a person. Raises `ConfigError` when the number isn't
+    valid, or a newer version wrote it.
+    """
+    values = dict(written)
+    number = values.pop(KEY, 0)
+    if not isinstance(number, int) or isinstance(number, bool) or number < 0:
+        raise ConfigError(
+            f"{source}: {KEY} must be a whole number from 0 to {len(STEPS)}; got {number!r}. Remove that line."
+        )
+    if number > len(STEPS):
+        raise ConfigError(
+            f"{source} was written by a newer version of SDPO Studio: its {KEY} is {number}, and this version reads up "
+            f"to {len(STEPS)}. Update SDPO Studio to use it."
+        )
+    draft = Written(kind, values, resolved)
+    for step in STEPS[number:]:
+        step(draft)
+    return draft.values

@@ -1,0 +1,1 @@
+"""What a person made and chose, in a SQLite database and a folder of images."""

@@ -1,0 +1,3 @@
+from tests.workspace.helpers import store
+
+__all__ = ["store"]

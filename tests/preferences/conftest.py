@@ -1,3 +1,0 @@
-from tests.preferences.helpers import store
-
-__all__ = ["store"]

@@ -1,0 +1,143 @@
+"""Settings from files: what wins, what is refused, and that every shipped preset loads."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from sdpo_core.checkpoints.model_info import inspect_model
+from sdpo_core.errors import ConfigError, ModelError
+from sdpo_core.settings.presets import (
+    preset_names,
+    read_preset,
+    read_settings_text,
+    resolve,
+    settings_text,
+    train_config,
+)
+from sdpo_core.settings.train import TrainConfig
+from tests.tiny_model import build_tiny_pipeline, build_tiny_sdxl
+
+FAMILIES = ("demo", "sd15", "sdxl")
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("models")
+    built = {"sd15": build_tiny_pipeline(folder / "sd15"), "sdxl": build_tiny_sdxl(folder / "sdxl")}
+    return {"demo": "demo", **{family: str(path) for family, path in built.items()}}
+
+
+@pytest.mark.parametrize("name", preset_names())
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_preset_loads_and_says_what_it_is(name: str, family: str, models: dict[str, str]) -> None:
+    preset = read_preset(name)
+    assert len(preset.description.split()) > 5
+    config = resolve(TrainConfig, {"model": models[family]}, preset=name)
+    assert {key: getattr(config, key) for key in preset.values} == preset.values
+
+
+def test_the_presets_that_are_promised_are_there() -> None:
+    assert {"quick", "balanced", "faithful-sd15", "faithful-sdxl"} <= set(preset_names())
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_balanced_is_what_the_defaults_are(family: str, models: dict[str, str]) -> None:
+    """Whoever changes a default decides here what balanced means from then on."""
+    flags = {"model": models[family]}
+    assert resolve(TrainConfig, flags, preset="balanced") == resolve(TrainConfig, flags)
+
+
+def test_defaults_follow_the_models_family_and_what_is_given_wins(models: dict[str, str]) -> None:
+    """The start values of the literature: SDXL at half the rate of SD1.5."""
+    sd15, sdxl = (resolve(TrainConfig, {"model": models[family]}) for family in ("sd15", "sdxl"))
+    assert (sd15.learning_rate, sdxl.learning_rate) == (1e-4, 5e-5)
+    assert (sdxl.rank, sdxl.lora_alpha, sdxl.pairs_per_step, sdxl.pairs_per_micro_step) == (16, 16.0, 4, 1)
+    assert resolve(TrainConfig, {"model": models["sdxl"], "rank": "4"}).rank == 4
+    assert resolve(TrainConfig, {"model": models["sdxl"]}, preset="faithful-sdxl").learning_rate == 2e-5
+    assert train_config({"steps": 9}, inspect_model(models["sdxl"])) == resolve(
+        TrainConfig, {"model": models["sdxl"], "steps": 9}
+    )
+
+
+def test_the_demo_model_has_its_own_defaults_by_whatever_name(repository: Path) -> None:
+    assert resolve(TrainConfig, {}) == TrainConfig()
+    folder = str(repository / "assets" / "demo")
+    assert resolve(TrainConfig, {"model": folder}) == TrainConfig().model_copy(update={"model": folder})
+
+
+def test_a_model_that_is_none_is_refused_with_its_settings() -> None:
+    with pytest.raises(ModelError, match="There is no model at no/such/folder"):
+        resolve(TrainConfig, {"model": "no/such/folder"})
+    with pytest.raises(ConfigError, match="prediction_type"):
+        resolve(TrainConfig, {"model": "no/such/folder", "prediction_type": "flow"})
+
+
+def test_the_faithful_presets_hold_the_papers_numbers(models: dict[str, str]) -> None:
+    sd15, sdxl = (
+        resolve(TrainConfig, {"model": models[family]}, preset=f"faithful-{family}") for family in ("sd15", "sdxl")
+    )
+    assert (sd15.beta, sd15.mu, sd15.steps, sd15.caption_dropout, sd15.size_px) == (5000, 0.9, 2000, 0.2, 512)
+    assert (sdxl.beta, sdxl.mu, sdxl.steps, sdxl.caption_dropout, sdxl.size_px) == (5000, 0.6, 2000, 0.2, 1024)
+    assert {(c.loss, c.safeguard, c.scope, c.drift_budget) for c in (sd15, sdxl)} == {
+        ("diffusion-dpo", "output", "batch", 0.0)
+    }
+
+
+def test_a_flag_wins_over_the_file_and_the_file_over_the_preset(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('description = "for me"\nsteps = 50\npreview_prompts = 1\n', encoding="utf-8")
+    config = resolve(TrainConfig, {"preview_prompts": "0"}, file=file, preset="quick")
+    assert config.preview_prompts == 0  # the flag
+    assert config.steps == 50  # the file
+    assert config.checkpoint_every_steps == 20  # the preset
+    assert config.rank == TrainConfig().rank  # the default
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("stepz = 5", "mine.toml: Unknown setting stepz. Did you mean steps?"),
+        ("steps = 0", "steps: Input should be greater than or equal to 1 (got 0)."),
+        ("beta = nan", "beta:"),
+        ("[train]\nsteps = 5", "mine.toml: settings stand at the top, without a table. Take the line [train] out."),
+        ("steps 5", "mine.toml is not TOML:"),
+    ],
+)
+def test_a_wrong_file_is_refused_in_a_sentence(tmp_path: Path, text: str, sentence: str) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as refusal:
+        resolve(TrainConfig, {}, file=file)
+    assert sentence in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [("stepz = 5", "The text: Unknown setting stepz. Did you mean steps?"), ("steps 5", "The text is not TOML:")],
+)
+def test_a_wrong_text_is_refused_in_a_sentence(text: str, sentence: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(sentence)):
+        read_settings_text(text, TrainConfig)
+
+
+def test_settings_written_as_text_are_read_back() -> None:
+    values = {"steps": 7, "learning_rate": 2e-05, "loss": "ipo", "adapter_name": 'ä "b" \\ \n c', "noise_bank": None}
+    assert read_settings_text(settings_text(values), TrainConfig) == {k: v for k, v in values.items() if v is not None}
+
+
+def test_a_file_that_is_no_text_or_not_there_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="is not TOML"):
+        resolve(TrainConfig, {}, file=tmp_path / "mine.toml")
+    with pytest.raises(ConfigError, match="There is no file"):
+        resolve(TrainConfig, {}, file=tmp_path / "none.toml")
+    with pytest.raises(ConfigError, match="can't be read"):
+        resolve(TrainConfig, {}, file=tmp_path)
+
+
+def test_a_misspelt_preset_is_told_the_nearest() -> None:
+    with pytest.raises(ConfigError, match=r"No preset is named ballanced\. Did you mean balanced\?"):
+        resolve(TrainConfig, {}, preset="ballanced")
+    with pytest.raises(ConfigError, match=r"There are: balanced, faithful"):
+        resolve(TrainConfig, {}, preset="../../pyproject")

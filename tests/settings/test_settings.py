@@ -1,0 +1,99 @@
+"""Settings refuse what can't be, in words."""
+
+import re
+from typing import get_args
+
+import pytest
+
+from sdpo_core.checkpoints.single_files import Family
+from sdpo_core.errors import ConfigError
+from sdpo_core.settings.base import Settings
+from sdpo_core.settings.generate import GenerateConfig
+from sdpo_core.settings.judge import JudgeConfig
+from sdpo_core.settings.presets import resolve
+from sdpo_core.settings.train import MODEL_DEFAULTS, TrainConfig
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"learnig_rate": 1e-3}, "Unknown setting learnig_rate. Did you mean learning_rate?"),
+        ({"frobnicate": 1}, "Unknown setting frobnicate. Known settings:"),
+        ({"mu": 1.5}, "mu: Input should be less than 1 (got 1.5)."),
+        ({"beta": float("nan")}, "beta: Input should be a finite number, or 'auto' (got nan)."),
+        ({"beta": "fast"}, "beta: Input should be a valid number, unable to parse string as a number, or 'auto'"),
+        ({"rank": 0, "mu": 2}, "mu: Input should be less than 1 (got 2). rank: Input should be greater"),
+        ({"rank": True}, "rank: Input should be a number or a word, not true or false (got True)."),
+        ({"beta": True}, "beta: Input should be a number or a word, not true or false (got True)."),
+        ({"loss": "dpo"}, "loss: Input should be 'diffusion-dpo'"),
+        ({"safeguard": "lora", "scope": "batch"}, "scope 'batch' belongs to safeguard 'output'"),
+        ({"loss": "sft", "safeguard": "output"}, "loss 'sft' has no loser"),
+        ({"loss": "ipo", "smoothing": 0.1}, "smoothing belongs to loss 'diffusion-dpo'"),
+        ({"pairs_per_step": 8, "pairs_per_micro_step": 3}, "must be a multiple of"),
+    ],
+)
+def test_refusals(values: dict[str, object], sentence: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        TrainConfig.parse(values)
+    assert sentence in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("config", [GenerateConfig, TrainConfig, JudgeConfig])
+def test_every_setting_is_documented(config: type[Settings]) -> None:
+    assert [name for name, field in config.model_fields.items() if not field.description] == []
+
+
+def test_text_from_the_command_line_becomes_numbers() -> None:
+    config = TrainConfig.parse({"steps": "20", "learning_rate": "1e-3"})
+    assert (config.steps, config.learning_rate) == (20, 1e-3)
+
+
+def test_settings_survive_the_run_folder() -> None:
+    config = TrainConfig(steps=20)
+    assert TrainConfig.parse(config.model_dump(mode="json")) == config
+
+
+def test_the_demo_models_defaults_are_those_that_were_measured_on_it() -> None:
+    demo = TrainConfig()
+    assert (demo.rank, demo.lora_alpha, demo.learning_rate) == (8, 8.0, 2e-3)
+    assert (demo.pairs_per_step, demo.pairs_per_micro_step) == (8, None)
+
+
+def test_what_does_nothing_is_refused_when_it_is_given_and_not_when_it_was() -> None:
+    config = TrainConfig.parse({"loss": "diffusion-dpo", "tau": 2.0})  # a run folder from earlier
+    with pytest.raises(ConfigError, match="tau belongs to loss 'ipo', not to 'diffusion-dpo'"):
+        config.refuse_what_does_nothing(["tau"])
+    with pytest.raises(ConfigError, match="tau belongs to loss 'ipo'"):
+        resolve(TrainConfig, {"tau": 2.0})
+    with pytest.raises(ConfigError, match="scope belongs to safeguard 'output', not to 'none'"):
+        resolve(TrainConfig, {"safeguard": "none", "scope": "batch"})
+    overruled = resolve(TrainConfig, {"safeguard": "none", "learning_rate": 1e-3}, preset="faithful-sd15")
+    assert (overruled.safeguard, overruled.scope) == ("none", "batch")
+
+
+def test_a_continued_adapters_shape_is_not_set() -> None:
+    assert resolve(TrainConfig, {"continue_from": "mine"}, preset="balanced").continue_from == "mine"
+    with pytest.raises(ConfigError, match="rank is that of the adapter that continue_from names; leave it out"):
+        resolve(TrainConfig, {"continue_from": "mine", "rank": 4})
+
+
+def test_one_prompt_is_a_list_too() -> None:
+    with pytest.raises(ConfigError, match=re.escape("prompts: Input should be a list, even of one (got 'a lake').")):
+        GenerateConfig.parse({"prompts": "a lake"})
+
+
+def test_there_has_to_be_something_to_generate() -> None:
+    with pytest.raises(ConfigError, match="prompts is empty"):
+        GenerateConfig.parse({})
+    assert GenerateConfig.parse({"keep_warm_s": 1}).prompts == (), "requests bring their own"
+
+
+def test_every_family_has_defaults_of_its_own() -> None:
+    assert set(MODEL_DEFAULTS) == {"demo", *get_args(Family)}
+
+
+def test_defaults_of_another_model_are_not_guessed() -> None:
+    with pytest.raises(ConfigError, match=r"lora_alpha, learning_rate, .* depend on the family of the model"):
+        TrainConfig.parse({"model": "some/folder", "rank": 4})
+    assert TrainConfig.parse({**MODEL_DEFAULTS["sdxl"], "model": "some/folder"}).learning_rate == 5e-5

@@ -1,0 +1,135 @@
+"""What a person changes about adapters: name, note, strength, and away with one; in a real workspace."""
+
+import pytest
+
+from sdpo_core.errors import AdapterError, StoreError
+from sdpo_core.workspace.backups import write_backup
+from sdpo_core.workspace.disk import put_back
+from sdpo_core.workspace.records import AdapterRecord, Fit
+from sdpo_core.workspace.restoring import restore
+from sdpo_core.workspace.store import Store
+from sdpo_core.workspace.trash import Trash
+from tests.workspace.helpers import BASE
+
+
+def add(store: Store, name: str, *, preview: bool = True) -> AdapterRecord:
+    path = store.workspace / "adapters" / f"{name}.safetensors"
+    path.write_bytes(f"weights of {name}".encode())
+    if preview:
+        path.with_suffix(".png").write_bytes(b"picture")
+    return store.add_adapter(name=name, path=path, sha256=name[0] * 64, base_sha256=BASE, run_id="run")
+
+
+def test_a_new_name_leaves_the_file_where_it_lies(store: Store) -> None:
+    """A backup of the database names files by their paths, and has to find them."""
+    before = add(store, "warm")
+    after = store.rename_adapter(before.id, "  Warm evenings / 2 ")
+    assert after.name == "Warm evenings / 2"
+    assert after.model_copy(update={"name": before.name}) == before, "nothing else has changed"
+    assert store.adapter_file("warm EVENINGS / 2").read_bytes() == b"weights of warm"
+    assert store.rename_adapter(after.id, after.name) == after, "the same name again changes nothing"
+    assert store.rename_adapter(after.id, "WARM evenings / 2").name == "WARM evenings / 2"
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("", "1 to 80 letters"),
+        (" \n ", "1 to 80"),
+        ("a\nb", "on one line"),
+        ("x" * 81, "1 to 80"),
+        ("LATEST", "newest"),
+    ],
+)
+def test_names_that_can_not_be_are_refused(store: Store, name: str, why: str) -> None:
+    with pytest.raises(AdapterError, match=why):
+        store.rename_adapter(add(store, "warm").id, name)
+    assert store.find_adapter("warm").path == "adapters/warm.safetensors"
+
+
+def test_a_name_that_is_taken_is_refused(store: Store) -> None:
+    add(store, "warm")
+    with pytest.raises(AdapterError, match="Another adapter is named Warm already"):
+        store.rename_adapter(add(store, "cool").id, "Warm")
+
+
+def test_note_and_strength_are_kept(store: Store) -> None:
+    record = add(store, "warm")
+    assert (record.note, record.strength, record.fit) == ("", None, None)
+    assert store.note_on_adapter(record.id, " for evenings\n").note == "for evenings"
+    assert store.recommend(record.id, 0.75).strength == 0.75
+    assert store.recommend(record.id, None).strength is None
+    with pytest.raises(AdapterError, match="between −2 and 2"):
+        store.recommend(record.id, 2.5)
+    with pytest.raises(AdapterError, match="2,001"):
+        store.note_on_adapter(record.id, "x" * 2001)
+    for act in (lambda: store.recommend(99, 1.0), lambda: store.note_on_adapter(99, ""), lambda: store.adapter(99)):
+        with pytest.raises(AdapterError, match="no such adapter"):
+            act()
+
+
+def test_the_proof_is_of_one_file_and_one_base(store: Store) -> None:
+    warm, cool = add(store, "warm"), add(store, "cool")
+    store.record_fit(warm.sha256, "c" * 64, Fit(modules=8, matched=8))
+    assert store.adapter(warm.id).fit is None, "another base proves nothing"
+    store.record_fit(warm.sha256, BASE, Fit(modules=8, matched=7))
+    assert store.adapter(warm.id).fit == Fit(modules=8, matched=7)
+    assert store.adapter(cool.id).fit is None
+
+
+# --- the trash -------------------------------------------------------------------------------------------------------
+
+
+def test_away_and_back(store: Store) -> None:
+    record = store.recommend(add(store, "warm").id, 0.5)
+    entry = store.throw_adapter(record.id)
+    assert store.adapters() == []
+    assert list((store.workspace / "adapters").iterdir()) == []
+    put_back(store.workspace, entry.id)
+    (back,) = store.adapters()
+    assert back.model_copy(update={"id": record.id}) == record
+    assert (store.workspace / back.path).read_bytes() == b"weights of warm"
+    assert (store.workspace / back.path).with_suffix(".png").is_file()
+    assert Trash(store.workspace).entries() == []
+
+
+def test_a_name_that_was_taken_meanwhile_is_numbered(store: Store) -> None:
+    entry = store.throw_adapter(add(store, "warm").id)
+    store.rename_adapter(add(store, "cool").id, "WARM")
+    put_back(store.workspace, entry.id)
+    assert sorted(record.name for record in store.adapters()) == ["WARM", "warm-2"]
+
+
+def test_a_file_that_has_its_place_meanwhile_is_not_overwritten(store: Store) -> None:
+    entry = store.throw_adapter(add(store, "warm").id)
+    other = add(store, "warm")
+    with pytest.raises(AdapterError, match="then put this one back"):
+        put_back(store.workspace, entry.id)
+    store.throw_adapter(other.id)
+    put_back(store.workspace, entry.id)
+    assert [record.name for record in store.adapters()] == ["warm"]
+
+
+def test_a_backup_of_before_finds_a_file_that_was_renamed_or_thrown_away(store: Store) -> None:
+    warm, cool = add(store, "warm"), add(store, "cool")
+    write_backup(store._database, store.workspace / "backups" / "day-2026-11-20.db")
+    store.rename_adapter(warm.id, "evenings")
+    entry = store.throw_adapter(cool.id)
+    restore(store.workspace, "day-2026-11-20.db")
+    assert store.adapter_file("warm").read_bytes() == b"weights of warm"
+    put_back(store.workspace, entry.id)
+    assert sorted(record.name for record in store.adapters()) == ["cool", "warm"]
+    assert store.adapter_file("cool").read_bytes() == b"weights of cool"
+
+
+def test_putting_back_that_was_cut_off_is_finished_by_repeating_it(store: Store) -> None:
+    entry = store.throw_adapter(add(store, "warm").id)
+    trash = Trash(store.workspace)
+    note = (trash.root / entry.id / "entry.json").read_bytes()
+    put_back(store.workspace, entry.id)
+    (trash.root / entry.id).mkdir(parents=True)
+    (trash.root / entry.id / "entry.json").write_bytes(note)
+    put_back(store.workspace, entry.id)
+    assert [record.name for record in store.adapters()] == ["warm"]
+    with pytest.raises(StoreError, match="not in the trash any more"):
+        put_back(store.workspace, entry.id)

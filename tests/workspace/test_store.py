@@ -1,0 +1,320 @@
+"""What the store promises about candidates, pairs, votes and adapters."""
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sdpo_core.errors import AdapterError, ImageMissing, StoreError
+from sdpo_core.images.files import decode_image
+from sdpo_core.workspace.adapters import free_path
+from sdpo_core.workspace.records import Vote
+from sdpo_core.workspace.store import Store
+from tests.workspace.helpers import add, add_pair, cut_short, picture, recipe, vote_on
+
+
+def test_candidate_comes_back_as_it_went_in(store: Store) -> None:
+    added = store.add_candidate(picture(7), recipe(7))
+    assert store.find_candidate(recipe(7).key()) == added
+    assert added.recipe == recipe(7)
+    assert (added.prompt, added.width_px, added.height_px) == ("a lake", 8, 8)
+    assert added.created_at.tzinfo is not None
+    path = store.image_path(added)
+    assert path == store.workspace / "images" / added.image_sha256[:2] / f"{added.image_sha256}.png"
+    assert decode_image(path).tobytes() == picture(7).tobytes()
+    assert store.image_path_by_sha(added.image_sha256) == path
+    assert store.find_candidate("0" * 64) is None
+
+
+def test_same_recipe_is_one_candidate_and_a_deleted_image_is_put_back(store: Store) -> None:
+    first = add(store, 1)
+    assert add(store, 1) == first
+    store.image_path(first).unlink()
+    with pytest.raises(ImageMissing, match="gone"):
+        store.image_path(first)
+    assert add(store, 1) == first
+    assert store.image_path(first).is_file()
+    assert store.counts().candidates == 1
+
+
+def test_damaged_image_is_written_anew(store: Store) -> None:
+    first = add(store, 1)
+    assert store.has_intact_image(first)
+    cut_short(store.image_path(first))
+    assert store.has_image(first)
+    assert not store.has_intact_image(first)
+    assert not store.has_readable_image(first)
+    assert add(store, 1) == first
+    assert store.has_intact_image(first)
+
+
+@pytest.mark.parametrize("lose", [Path.unlink, cut_short])
+def test_lost_image_gives_way_to_the_one_that_its_recipe_makes_now(store: Store, lose: Callable[[Path], None]) -> None:
+    pair = add_pair(store, 0)
+    lose(store.image_path(pair.left))
+    assert pair.left.recipe
+    other = store.add_candidate(picture(99), pair.left.recipe)
+    assert other.id == pair.left.id
+    assert decode_image(store.image_path(other)).tobytes() == picture(99).tobytes()
+    assert [shown.left for shown in store.open_pairs(purpose="train")] == [other]
+    assert store.add_candidate(picture(7), pair.left.recipe) == other, "an intact image stays"
+
+
+def test_image_must_have_the_size_of_its_recipe(store: Store) -> None:
+    with pytest.raises(StoreError, match="16 x 16"):
+        store.add_candidate(picture().resize((16, 16)), recipe())
+
+
+@pytest.mark.parametrize("address", ["../../etc/passwd", "A" * 64, "", "0" * 63, "0" * 64 + "\n"])
+def test_only_a_hash_is_an_image_address(store: Store, address: str) -> None:
+    with pytest.raises(StoreError, match="64 hexadecimal"):
+        store.image_path_by_sha(address)
+
+
+def test_candidates_newest_first_by_purpose(store: Store) -> None:
+    train, judge, alone = add_pair(store, 0), add_pair(store, 1, purpose="judge", run_id="r"), add(store, 9)
+    assert store.candidates()[0] == alone
+    assert len(store.candidates(limit=3)) == 3
+    ids = {c.id for c in store.candidates(purpose="train")}
+    assert ids == {train.left.id, train.right.id}
+    assert {c.id for c in store.candidates(purpose="judge")} == {judge.left.id, judge.right.id}
+
+
+def test_sides_of_a_pair_are_fixed_and_say_nothing(store: Store) -> None:
+    on_left = 0
+    for seed in range(100):
+        one, other = add(store, 2 * seed), add(store, 2 * seed + 1)
+        pair = store.add_pair(one.id, other.id)
+        assert {pair.left.id, pair.right.id} == {one.id, other.id}
+        assert store.add_pair(other.id, one.id) == pair
+        assert store.pair(pair.id) == pair
+        on_left += pair.left == one
+    assert 30 <= on_left <= 70  # five standard deviations would be 25 … 75
+    assert store.counts().pairs == 100
+
+
+def test_pair_needs_two_known_candidates_of_one_prompt(store: Store) -> None:
+    one, other = add(store, 1), add(store, 2, "a forest")
+    with pytest.raises(StoreError, match="two candidates"):
+        store.add_pair(one.id, one.id)
+    with pytest.raises(StoreError, match="one prompt"):
+        store.add_pair(one.id, other.id)
+    with pytest.raises(StoreError, match="no candidate 99"):
+        store.add_pair(one.id, 99)
+    with pytest.raises(StoreError, match="no pair 5"):
+        store.pair(5)
+
+
+def test_open_pairs_are_the_unvoted_ones_oldest_first(store: Store) -> None:
+    pairs = [add_pair(store, seed) for seed in range(5)]
+    judged = [add_pair(store, seed, purpose="judge", run_id="j") for seed in range(5, 8)]
+    vote_on(store, pairs[1], "skip")
+    assert store.open_pairs(purpose="train") == [pairs[0], *pairs[2:]]
+    assert store.open_pairs(purpose="train", limit=2, exclude={pairs[0].id}) == pairs[2:4]
+    assert store.open_pairs(purpose="judge", run_id="j") == judged
+    assert store.open_pairs(purpose="judge") == judged
+    assert store.open_pairs(purpose="judge", run_id="another") == []
+
+
+def test_pair_with_a_deleted_image_is_left_out_and_counted(store: Store) -> None:
+    pairs = [add_pair(store, seed) for seed in range(3)]
+    vote_on(store, pairs[0])
+    store.image_path(pairs[0].left).unlink()
+    store.image_path(pairs[1].right).write_bytes(b"")
+    assert store.open_pairs(purpose="train") == [pairs[2]]
+    counts = store.counts()
+    assert (counts.open_pairs, counts.votes) == (1, 1)
+    assert store.missing_images() == 2
+    assert any("2 recorded images are gone" in sentence for sentence in store.check())
+
+
+def test_check_names_damaged_images_and_counting_does_not_look_into_them(store: Store) -> None:
+    pairs = [add_pair(store, seed) for seed in range(4)]
+    for pair in pairs:
+        cut_short(store.image_path(pair.left))
+    vote_on(store, pairs[0])
+    assert store.missing_images() == 0
+    cut_short(store.image_path(pairs[0].right))
+    (found,) = (sentence for sentence in store.check() if "changed" in sentence)
+    assert found.startswith("5 images in ")
+    assert f"{pairs[0].right.image_sha256}.png" in found
+
+
+def test_vote_stands_until_replaced_or_undone(store: Store) -> None:
+    pair = add_pair(store, 0)
+    first = store.vote("one", pair.id, "left", 1234)
+    assert first == Vote(uuid="one", pair_id=pair.id, choice="left", response_ms=1234, created_at=first.created_at)
+    second = store.vote("two", pair.id, "tie")
+    assert [v.vote for v in store.voted_pairs(purpose="train")] == [second]
+    assert store.last_vote(purpose="train") == second
+    assert store.undo("undo", "two") == pair
+    assert store.voted_pairs(purpose="train") == []
+    assert store.last_vote(purpose="train") is None
+    assert store.open_pairs(purpose="train") == [pair]
+
+
+def test_retried_vote_and_undo_change_nothing(store: Store) -> None:
+    pair = add_pair(store, 0)
+    first = store.vote("one", pair.id, "left", 5)
+    assert store.vote("one", pair.id, "left", 5) == first
+    store.undo("undo", "one")
+    assert store.vote("one", pair.id, "left") == first  # late retry: the pair stays open
+    assert store.undo("undo", "one") == pair
+    assert store.undo("undo in another tab", "one") == pair
+    assert store.open_pairs(purpose="train") == [pair]
+    again = store.vote("three", pair.id, "right")
+    store.undo("undo", "one")
+    assert store.last_vote(purpose="train") == again
+
+
+def test_uuid_names_one_thing_only(store: Store) -> None:
+    pair, other = add_pair(store, 0), add_pair(store, 1)
+    store.vote("one", pair.id, "left")
+    with pytest.raises(StoreError, match="another choice"):
+        store.vote("one", pair.id, "right")
+    with pytest.raises(StoreError, match="another choice"):
+        store.vote("one", other.id, "left")
+    store.vote("two", other.id, "left")
+    with pytest.raises(StoreError, match="another choice"):
+        store.undo("two", "one")
+    store.undo("undo", "one")
+    with pytest.raises(StoreError, match="another choice"):
+        store.vote("undo", pair.id, "left")
+    with pytest.raises(StoreError, match="another choice"):
+        store.undo("undo", "two")
+    assert store.counts().votes == 1
+
+
+def test_votes_are_refused_in_words(store: Store) -> None:
+    pair = add_pair(store, 0)
+    with pytest.raises(StoreError, match="no pair 77"):
+        store.vote("one", 77, "left")
+    with pytest.raises(StoreError, match="'up' came"):
+        store.vote("one", pair.id, "up")  # pyright: ignore[reportArgumentType]
+    with pytest.raises(StoreError, match="0 ms or more"):
+        store.vote("one", pair.id, "left", -1)
+    with pytest.raises(StoreError, match="1 to 64 characters"):
+        store.vote("", pair.id, "left")
+    with pytest.raises(StoreError, match="not in the store"):
+        store.undo("undo", "never seen")
+    store.vote("one", pair.id, "left")
+    store.vote("two", pair.id, "right")
+    with pytest.raises(StoreError, match="replaced by a newer"):
+        store.undo("undo", "one")
+    assert store.counts().decided == 1
+
+
+def test_every_vote_and_undo_leaves_a_row_that_stays(store: Store) -> None:
+    pair = add_pair(store, 0)
+    store.vote("one", pair.id, "left")
+    store.vote("two", pair.id, "right")
+    store.undo("undo", "two")
+    connection = sqlite3.connect(store.workspace / "studio.db")
+    try:
+        rows = connection.execute("SELECT uuid, choice, undoes FROM votes ORDER BY id").fetchall()
+        assert rows == [("one", "left", None), ("two", "right", None), ("undo", None, 2)]
+        for change in ("UPDATE votes SET choice = 'tie' WHERE id = 1", "DELETE FROM votes"):
+            with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+                connection.execute(change)
+    finally:
+        connection.close()
+
+
+def test_counts_by_purpose(store: Store) -> None:
+    for seed, choice in enumerate(("left", "right", "tie", "both-bad", "skip", "left")):
+        vote_on(store, add_pair(store, seed), choice)
+    add_pair(store, 6)
+    vote_on(store, add_pair(store, 7, "a forest", purpose="judge", run_id="j"), "tie")
+    counts = store.counts()
+    assert (counts.prompts, counts.candidates, counts.pairs, counts.open_pairs) == (2, 16, 7, 1)
+    assert (counts.votes, counts.decided, counts.ties, counts.both_bad, counts.skipped) == (6, 3, 1, 1, 1)
+    judged = store.counts("judge")
+    assert (judged.pairs, judged.votes, judged.ties, judged.decided) == (1, 1, 1, 0)
+
+
+def test_last_vote_is_of_the_asked_run(store: Store) -> None:
+    train, judge = add_pair(store, 0), add_pair(store, 1, purpose="judge", run_id="j")
+    in_training, in_judging = vote_on(store, train), vote_on(store, judge)
+    last = store.last_vote(purpose="train")
+    assert last
+    assert last.uuid == in_training
+    last = store.last_vote(purpose="judge", run_id="j")
+    assert last
+    assert last.uuid == in_judging
+    assert store.last_vote(purpose="judge", run_id="k") is None
+    assert len(store.voted_pairs(purpose="judge", run_id="j")) == 1
+    assert store.voted_pairs(purpose="judge", run_id="k") == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "name"),
+    [
+        ("Lakes at dawn!", "Lakes-at-dawn"),
+        ("../../x", "x"),
+        ("…", "adapter"),
+        ("latest", "latest-2"),
+        ("CON", "adapter-CON"),
+        ("lpt1.old", "adapter-lpt1.old"),
+        ("MINE", "MINE-2"),  # a record has it
+        ("found", "found-2"),  # a file has it that no record knows
+        ("漢" * 80, "漢" * 33),
+    ],
+)
+def test_an_adapter_never_replaces_a_file_and_its_name_fits_every_system(
+    tmp_path: Path, wanted: str, name: str
+) -> None:
+    (tmp_path / "found.safetensors").touch()
+    assert free_path(tmp_path, wanted, ["mine"]) == tmp_path / f"{name}.safetensors"
+
+
+def test_adapters_get_names_of_their_own(store: Store, tmp_path: Path) -> None:
+    def add_adapter(name: str, run_id: str):
+        path = store.workspace / "adapters" / f"{run_id}.safetensors"
+        return store.add_adapter(name=name, path=path, sha256="s", base_sha256="b", run_id=run_id)
+
+    with pytest.raises(AdapterError, match="no adapter yet"):
+        store.find_adapter("latest")
+    first, second, third = add_adapter("Lakes", "1"), add_adapter("lakes", "2"), add_adapter("latest", "3")
+    assert [a.name for a in (first, second, third)] == ["Lakes", "lakes-2", "latest-2"]
+    assert add_adapter("Lakes", "1") == first
+    assert store.adapters() == [third, second, first]
+    assert first.path == "adapters/1.safetensors"
+    assert store.find_adapter("latest") == third
+    assert store.find_adapter("LAKES") == first
+    with pytest.raises(AdapterError, match="Did you mean lakes-2"):
+        store.find_adapter("lakes-3")
+    with pytest.raises(AdapterError, match="There are: latest-2, lakes-2, Lakes"):
+        store.find_adapter("zebra")
+    with pytest.raises(StoreError, match="outside the workspace"):
+        store.add_adapter(name="x", path=tmp_path / "x.safetensors", sha256="s", base_sha256="b", run_id="4")
+
+
+def test_many_threads_vote_at_once(store: Store) -> None:
+    pairs = [add_pair(store, seed) for seed in range(40)]
+    errors: list[Exception] = []
+
+    def work(thread: int) -> None:
+        try:
+            for pair in pairs[thread::8]:
+                store.vote(f"{thread}-{pair.id}", pair.id, "left")
+                store.counts()
+                store.open_pairs(purpose="train")
+        except StoreError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert store.counts().decided == 40
+
+
+def test_closed_store_says_so(store: Store) -> None:
+    store.close()
+    store.close()
+    with pytest.raises(StoreError, match="already closed"):
+        store.counts()
