@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.preferences import comfy_graphs as graphs
-from tests.preferences.image_files import (
+from tests.exchange import comfy_graphs as graphs
+from tests.images.image_files import (
     ASCII,
     MODEL,
     UNDEFINED,
