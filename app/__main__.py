@@ -13,9 +13,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from app import text, text_phone
-from app.lock import StudioLock
-from app.security import LOOPBACK_HOSTS
+from app import text
+from app.desk.lock import StudioLock
+from app.server import text as server_text
+from app.server.security import LOOPBACK_HOSTS
+from app.ui.words import NAME
 from sdpo_core.collector import collector_waits
 from sdpo_core.errors import SdpoError
 from sdpo_core.paths import repository_root
@@ -40,12 +42,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         workspace: Path = options.workspace.expanduser().resolve()
         lock = StudioLock.acquire(workspace, url)
     except SdpoError as error:
-        print(f"{text.NAME}: {error}", file=sys.stderr)
+        print(f"{NAME}: {error}", file=sys.stderr)
         return 2
     try:
         _serve(workspace, here, port, url, options.host, open_browser=options.browser)
     except SdpoError as error:
-        print(f"{text.NAME}: {error}", file=sys.stderr)
+        print(f"{NAME}: {error}", file=sys.stderr)
         return 1
     finally:
         lock.release()
@@ -67,14 +69,14 @@ def _serve(workspace: Path, here: str, port: int, url: str, host: str, *, open_b
     _prepare_environment(workspace)
     # Gradio is imported here, after the environment is set and after everything that can be refused was.
     with collector_waits(), _no_interface_files():
-        from app.housekeeping import keep_copies
-        from app.inbox import watch
-        from app.lan import Lan
+        from app.desk.inbox import watch
+        from app.disk.service import keep_copies
         from app.main import build, launch_options
+        from app.server.lan import Lan
         from app.studio import Studio
 
     studio, lan, closing = Studio(workspace), Lan(port), threading.Event()
-    watcher = threading.Thread(target=watch, args=(studio, _tell, closing), daemon=True)
+    watcher = threading.Thread(target=watch, args=(studio.desk, _tell, closing), daemon=True)
     demo = build(studio, lan)
     try:
         demo.launch(server_name=here, server_port=port, prevent_thread_lock=True, **launch_options(studio, lan))
@@ -82,15 +84,15 @@ def _serve(workspace: Path, here: str, port: int, url: str, host: str, *, open_b
         watcher.start()
         if host != here:
             door = lan.open(host)
-            print(text_phone.on_the_network(door.url, door.password), flush=True)
+            print(server_text.on_the_network(door.url, door.password), flush=True)
         if open_browser:
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
-        studio.queue.watch(_tell)
+        studio.desk.queue.watch(_tell)
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # asked to end is as good as Ctrl-C
         while not threading.Event().wait(_CARE_EVERY_S):
-            keep_copies(studio, _tell)
+            keep_copies(studio.desk, _tell)
     except KeyboardInterrupt:
-        running = studio.jobs.current()
+        running = studio.desk.jobs.current()
         print(f"\n{text.CLOSED_WHILE_RUNNING if running else text.CLOSED}", flush=True)
     finally:
         closing.set()
@@ -101,7 +103,7 @@ def _serve(workspace: Path, here: str, port: int, url: str, host: str, *, open_b
 
 
 def _tell(sentence: str) -> None:
-    print(f"{text.NAME}: {sentence}", file=sys.stderr, flush=True)
+    print(f"{NAME}: {sentence}", file=sys.stderr, flush=True)
 
 
 def _prepare_environment(workspace: Path) -> None:
@@ -147,7 +149,7 @@ def _choose_port(host: str, wanted: int | None) -> int:
 
 
 def _check_network(host: str, port: int) -> None:
-    from app.lan import check_address  # loads the web server, which most starts that fail can do without
+    from app.server.lan import check_address  # loads the web server, which most starts that fail can do without
 
     check_address(host, port)
 

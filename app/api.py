@@ -14,13 +14,11 @@ from typing import Any, ParamSpec, TypeVar, cast
 import gradio as gr
 from pydantic import ConfigDict, ValidationError, validate_call
 
-from app.adapters import Adapters
-from app.forms import whole
-from app.overview import Overview
+from app import text
+from app.adapters import text as adapters_text
 from app.studio import Studio
-from app.text import UNEXPECTED_VALUE
-from app.text_adapters import NOT_JUDGED
-from app.voting import Reply
+from app.ui.forms import whole
+from app.ui.replies import Reply
 from sdpo_core.errors import SdpoError
 from sdpo_core.runs.folder import FINISHED, RunFolder
 from sdpo_core.workspace.records import CHOICES
@@ -33,25 +31,25 @@ _MOST_PAIRS = 500
 class Api:
     """The endpoints; the name of a public method is the name of its endpoint, its docstring what `view_api` shows."""
 
-    def __init__(self, studio: Studio, overview: Overview) -> None:
-        self._studio, self._overview = studio, overview
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
 
     def status(self) -> dict[str, Any]:
         """Where the person stands: the open project, counts, the job that runs now, the next step, warnings."""
-        return self._overview.snapshot()
+        return self._studio.overview.snapshot()
 
     def generate(
         self, prompts: list[str], pairs: int = 24, model: str = "", settings: dict[str, Any] | None = None
     ) -> str:
         """Draw pairs of images. Settings are those of `generate --help`. Gives the id of the run."""
-        chosen = model or self._studio.model_source()
+        chosen = model or self._studio.desk.models.source()
         asked = {**_table(settings), "prompts": "\n".join(map(str, prompts)), "pairs": pairs, "model": chosen}
-        return self._studio.generate(asked).id
+        return self._studio.drawing.start(asked).id
 
     def pairs(self, limit: int = 12) -> list[dict[str, Any]]:
         """Pairs that wait for a vote: id, prompt, and the addresses of the left and the right image."""
-        refused = UNEXPECTED_VALUE.format(name="limit", expected=f"1 to {_MOST_PAIRS}", value=limit)
-        waiting = self._studio.store.open_pairs(purpose="train", limit=whole(limit, 1, _MOST_PAIRS, refused))
+        refused = text.UNEXPECTED_VALUE.format(name="limit", expected=f"1 to {_MOST_PAIRS}", value=limit)
+        waiting = self._studio.desk.store.open_pairs(purpose="train", limit=whole(limit, 1, _MOST_PAIRS, refused))
         return [
             {"pair": pair.id, "prompt": pair.left.prompt, "left": _image(pair.left), "right": _image(pair.right)}
             for pair in waiting
@@ -65,13 +63,13 @@ class Api:
         """
         if choice not in CHOICES["train"]:
             expected = ", ".join(CHOICES["train"])
-            raise SdpoError(UNEXPECTED_VALUE.format(name="choice", expected=expected, value=choice))
+            raise SdpoError(text.UNEXPECTED_VALUE.format(name="choice", expected=expected, value=choice))
         name = vote_id or str(uuid.uuid4())
-        whole(pair, 1, 2**63 - 1, UNEXPECTED_VALUE.format(name="pair", expected="the id of a pair", value=pair))
-        shown = self._studio.store.pair(pair)
+        whole(pair, 1, 2**63 - 1, text.UNEXPECTED_VALUE.format(name="pair", expected="the id of a pair", value=pair))
+        shown = self._studio.desk.store.pair(pair)
         images = [shown.left.image_sha256, shown.right.image_sha256]
         _taken(self._studio.votes.vote({"uuid": name, "pair": pair, "images": images, "choice": choice}))
-        return {"vote_id": name, "replaced": self._studio.store.replaced_by(name)}
+        return {"vote_id": name, "replaced": self._studio.desk.store.replaced_by(name)}
 
     def undo(self, vote_id: str) -> str:
         """Take a vote back. Gives the id of what was taken back."""
@@ -80,19 +78,19 @@ class Api:
 
     def plan(self, settings: dict[str, Any] | None = None) -> str:
         """What training would do now, in a sentence."""
-        return self._studio.plan(_table(settings)).sentence
+        return self._studio.training.plan(_table(settings)).sentence
 
     def train(self, settings: dict[str, Any] | None = None) -> str:
         """Train an adapter from the votes. Settings are those of `train --help`.
 
         Gives the id of the run; nothing when it waits until what runs now has ended.
         """
-        run = self._studio.train_or_wait(_table(settings))
+        run = self._studio.training.start_or_wait(_table(settings))
         return run.id if run else ""
 
     def resume(self, run: str) -> str:
         """Go on with a stopped or failed training run."""
-        self._studio.resume(run)
+        self._studio.training.resume(run)
         return run
 
     def judge(self, adapter: str, comparisons: int = 20) -> str:
@@ -100,25 +98,25 @@ class Api:
 
         Gives the id of the run; nothing when it waits until what runs now has ended.
         """
-        run = self._studio.judge(adapter, comparisons)
+        run = self._studio.judging.start(adapter, comparisons)
         return run.id if run else ""
 
     def verdict(self, run: str) -> dict[str, Any]:
         """The verdict of a judge run; `complete` is false until its last vote."""
-        found = self._studio.verdict(self._run(run))
+        found = self._studio.verdicts.of(self._run(run))
         return {"complete": False} if found is None else {**dataclasses.asdict(found), "complete": True}
 
     def run(self, run: str) -> dict[str, Any]:
         """What a run says of itself: state, step, total, eta_s, message, and whether it has finished its work."""
         folder = self._run(run)
-        status = self._studio.jobs.status(folder)
+        status = self._studio.desk.jobs.status(folder)
         # A generation that only keeps its model loaded for the next request has nothing left to do.
-        finished = status.state in FINISHED or self._studio.jobs.is_idle(folder, status)
+        finished = status.state in FINISHED or self._studio.desk.jobs.is_idle(folder, status)
         return {**status.model_dump(mode="json"), "finished": finished}
 
     def stop(self, run: str) -> dict[str, Any]:
         """Ask a run to stop at its next safe point; what it has learned is kept."""
-        return self._studio.stop(run).model_dump(mode="json")
+        return self._studio.desk.stop(run).model_dump(mode="json")
 
     def adapters(self) -> list[dict[str, Any]]:
         """The adapters, newest first: name, base, verdict in words, recommended strength, the address of the file."""
@@ -126,24 +124,24 @@ class Api:
             {
                 "name": card.record.name,
                 "base": card.base,
-                "verdict": card.verdict.sentence if card.verdict else NOT_JUDGED,
+                "verdict": card.verdict.sentence if card.verdict else adapters_text.NOT_JUDGED,
                 "strength": card.record.strength,
                 "problem": card.problem,
                 "file": f"/sdpo/adapter/{card.record.id}",
             }
-            for card in Adapters(self._studio).cards()
+            for card in self._studio.adapters.cards()
         ]
 
     def _run(self, run_id: str) -> RunFolder:
-        return self._studio.jobs.find(run_id)
+        return self._studio.desk.jobs.find(run_id)
 
 
 ENDPOINTS = tuple(name for name in vars(Api) if not name.startswith("_"))
 
 
-def add_api(studio: Studio, overview: Overview) -> None:
+def add_api(studio: Studio) -> None:
     """Make the endpoints of the page that is being built."""
-    api = Api(studio, overview)
+    api = Api(studio)
     for name in ENDPOINTS:
         gr.api(_told(getattr(api, name)), api_name=name, concurrency_limit=None)
 
@@ -161,7 +159,7 @@ def _told(call: Callable[_P, _R]) -> Callable[_P, _R]:
             wrong = error.errors()[0]
             place = wrong["loc"][0]  # a number for what is told by its position
             name = [*inspect.signature(call).parameters][place] if isinstance(place, int) else place
-            words = UNEXPECTED_VALUE.format(name=name, expected=wrong["msg"], value=wrong["input"])
+            words = text.UNEXPECTED_VALUE.format(name=name, expected=wrong["msg"], value=wrong["input"])
             raise gr.Error(words, print_exception=False) from error
         except SdpoError as error:
             raise gr.Error(str(error), print_exception=False) from error
@@ -173,7 +171,7 @@ def _table(settings: Any) -> dict[str, Any]:
     if settings is None:
         return {}
     if not isinstance(settings, dict):
-        raise SdpoError(UNEXPECTED_VALUE.format(name="settings", expected="names with values", value=settings))
+        raise SdpoError(text.UNEXPECTED_VALUE.format(name="settings", expected="names with values", value=settings))
     return settings
 
 

@@ -9,31 +9,32 @@ from gradio.blocks import Block
 from starlette.middleware import Middleware
 
 from app import text
-from app.adapter_routes import adapter_routes
+from app.adapters import page as adapters
+from app.adapters.routes import adapter_routes
 from app.api import add_api
-from app.components.status_bar import status_bar
-from app.import_routes import import_routes
-from app.lan import Lan
-from app.overview import Overview
-from app.pages import adapters, disk, generate, home, judge, train, vote
-from app.pages.common import QUIET, Context, Page, Updates, Values
-from app.project_routes import project_routes
-from app.routes import STATIC, routes
-from app.security import LocalGuard
+from app.desk.context import Context
+from app.disk import page as disk
+from app.generate import page as generate
+from app.generate.import_routes import import_routes
+from app.home import page as home
+from app.home.project_routes import project_routes
+from app.judge import page as judge
+from app.judge.routes import grid_routes
+from app.models import choice as model_choice
+from app.models.choice import ModelChoice
+from app.server.lan import Lan
+from app.server.routes import routes
+from app.server.security import LocalGuard
+from app.status.bar import status_bar
 from app.studio import Studio
-from app.theme import HEAD, STYLES, theme
+from app.train import page as train
+from app.train.routes import preview_routes
+from app.ui.assets import STATIC
+from app.ui.page import QUIET, Page, Updates, Values
+from app.ui.theme import HEAD, STYLES, theme
+from app.ui.words import NAME
+from app.vote import page as vote
 from sdpo_core.errors import SdpoError
-
-PAGES: dict[str, Callable[[Context], Page]] = {
-    "home": home.build,
-    "generate": generate.build,
-    "vote": vote.build,
-    "train": train.build,
-    "judge": judge.build,
-    "adapters": adapters.build,
-    "disk": disk.build,
-}
-"""In the order of the path; the names are those of `?tab=`."""
 
 _KEEP_TAB_IN_ADDRESS = """() => {
   if (!window.sdpoTabsReady) return;
@@ -50,19 +51,44 @@ _WAIT_UNTIL_SHOWN = """async () => {
 
 def build(studio: Studio, lan: Lan) -> gr.Blocks:
     """The whole page."""
-    overview = Overview(studio)
-    with gr.Blocks(title=text.NAME, analytics_enabled=False, fill_width=True, delete_cache=(3600, 86400)) as demo:
-        add_api(studio, overview)  # first, because a name belongs to the event that has it first
-        bar = status_bar(studio, overview)
-        context = Context(studio, overview, bar, lan)
-        pages: dict[str, Page] = {}
+    with gr.Blocks(title=NAME, analytics_enabled=False, fill_width=True, delete_cache=(3600, 86400)) as demo:
+        add_api(studio)  # first, because a name belongs to the event that has it first
+        bar = status_bar(studio.desk, studio.overview)
         tabs: dict[str, gr.Tab] = {}
         with gr.Tabs(elem_id="steps") as steps:
-            for name, build_page in PAGES.items():
-                with gr.Tab(text.TABS[name], id=name, elem_id=f"tab-{name}") as tabs[name]:
-                    pages[name] = build_page(context)
+            pages = _build_pages(studio, lan, Context(studio.desk, bar), tabs)
         _wire(demo, steps, tabs, pages, bar)
     return demo
+
+
+def _build_pages(studio: Studio, lan: Lan, context: Context, tabs: dict[str, gr.Tab]) -> dict[str, Page]:
+    """Every page on a tab of its own, in the order of the path; a page is one line here and one in `text.TABS`."""
+
+    def tab(name: str) -> gr.Tab:
+        tabs[name] = gr.Tab(text.TABS[name], id=name, elem_id=f"tab-{name}")
+        return tabs[name]
+
+    def choose_model() -> ModelChoice:
+        return model_choice.build(context, studio.finder, studio.downloads)
+
+    pages: dict[str, Page] = {}
+    with tab("home"):
+        pages["home"] = home.build(studio.home, studio.project_actions, lan)
+    with tab("generate"):
+        pages["generate"] = generate.build(
+            context, studio.drawing, studio.comfy, studio.imports, studio.grids, choose_model
+        )
+    with tab("vote"):
+        pages["vote"] = vote.build(studio.votes, studio.rankings, studio.review, studio.says)
+    with tab("train"):
+        pages["train"] = training = train.build(context, studio.training, studio.progress)
+    with tab("judge"):
+        pages["judge"] = judging = judge.build(context, studio.judging, studio.judge_votes, studio.grids)
+    with tab("adapters"):
+        pages["adapters"] = adapters.build(studio.desk, studio.adapters, training.continue_from, judging.adapter)
+    with tab("disk"):
+        pages["disk"] = disk.build(studio.housekeeping)
+    return pages
 
 
 def _wire(demo: gr.Blocks, steps: gr.Tabs, tabs: dict[str, gr.Tab], pages: dict[str, Page], bar: gr.HTML) -> None:
@@ -95,7 +121,7 @@ def _wire(demo: gr.Blocks, steps: gr.Tabs, tabs: dict[str, gr.Tab], pages: dict[
 def _asked_for(request: gr.Request) -> str:
     """The page that the address names, or the first."""
     wanted = request.query_params.get("tab", "")
-    return wanted if wanted in PAGES else next(iter(PAGES))
+    return wanted if wanted in text.TABS else next(iter(text.TABS))
 
 
 def _left_alone(components: Iterable[Block]) -> Updates:
@@ -119,7 +145,7 @@ def _refreshed(page: Page) -> Callable[[Values], Updates]:
         try:
             return page.refresh(values)
         except SdpoError as error:
-            print(f"{text.NAME}: {error}", file=sys.stderr)
+            print(f"{NAME}: {error}", file=sys.stderr)
             return _left_alone(page.outputs)
 
     return refresh
@@ -144,9 +170,11 @@ def launch_options(studio: Studio, lan: Lan) -> dict[str, Any]:
         "app_kwargs": {
             "middleware": [Middleware(LocalGuard)],
             "routes": [
-                *routes(studio),
-                *adapter_routes(studio),
-                *project_routes(studio),
+                *routes(studio.desk.store),
+                *preview_routes(studio.desk.jobs),
+                *grid_routes(studio.grids),
+                *adapter_routes(studio.adapters),
+                *project_routes(studio.desk, studio.project_actions),
                 *import_routes(studio.imports),
             ],
             "lifespan": lan.lifespan,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from app.jobs import Jobs
+from app.desk.jobs import Jobs
 from app.studio import Studio
 from sdpo_core.workspace.store import Store
 from tests.app.browsing import BROWSER_FLAGS, RunningStudio, running, watched_page

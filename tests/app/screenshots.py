@@ -16,7 +16,7 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
-from app.main import PAGES
+from app.text import TABS
 from bench.journey import run_verb
 from bench.questions import judge_questions, training_prompts
 from bench.simulated_user import ORACLES, SimulatedUser
@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Pictures of every page of the studio.")
     parser.add_argument("--workspace", type=Path, help="shown as it is, or made when it is not there (a temporary one)")
     parser.add_argument("--to", type=Path, default=repository_root() / "docs" / "screenshots")
-    parser.add_argument("--only", nargs="+", choices=list(PAGES), default=list(PAGES), metavar="PAGE")
+    parser.add_argument("--only", nargs="+", choices=list(TABS), default=list(TABS), metavar="PAGE")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="sdpo-screenshots-") as temporary:
         workspace: Path = options.workspace or Path(temporary) / "workspace"

@@ -39,14 +39,14 @@ def add_adapter(
     studio: Studio, name: str = "mine", number: int = 1, *, model: str = "/models/lakes.safetensors", **facts: Any
 ) -> AdapterRecord:
     """A recorded adapter, the last of two checkpoints of a training run on a model that is not here."""
-    run = RunFolder.create(studio.workspace / "runs", "train", {"model": model})
+    run = RunFolder.create(studio.desk.workspace / "runs", "train", {"model": model})
     run.write_status(run.status().model_copy(update={"state": "done"}))
     for step, one in ((50, number + 100), (100, number)):
         write_adapter(run.checkpoint_path(step) / "adapter.safetensors", one, **{**facts, "step": step})
-    path = studio.workspace / "adapters" / f"{name}.safetensors"
+    path = studio.desk.workspace / "adapters" / f"{name}.safetensors"
     path.write_bytes(run.checkpoint_adapters()[100].read_bytes())
-    base = studio.inspect("demo").sha256 if model == "demo" else BASE
-    return studio.store.add_adapter(
+    base = studio.desk.models.inspect("demo").sha256 if model == "demo" else BASE
+    return studio.desk.store.add_adapter(
         name=name, path=path, sha256=sha256_file(path), base_sha256=base, run_id=run.id, fit=FIT
     )
 
@@ -55,8 +55,8 @@ def calibrate(
     studio: Studio, record: AdapterRecord, points: tuple[Point, ...], strength: float | None, budget: float = 0.02
 ) -> RunFolder:
     """Give an adapter's run what it would have measured of it."""
-    run = studio.jobs.open(record.run_id, "train")
-    run.adapter_path.write_bytes((studio.workspace / record.path).read_bytes())
+    run = studio.desk.jobs.open(record.run_id, "train")
+    run.adapter_path.write_bytes((studio.desk.workspace / record.path).read_bytes())
     found = Calibration(strength=strength, sentence="Measured.", limits=Limits(budget=budget), points=points)
     write_calibration(found, run.path / CALIBRATION)
     return run
@@ -64,7 +64,7 @@ def calibrate(
 
 def judge_all(studio: Studio, run: RunFolder, outcomes: str) -> None:
     """Vote on the comparisons of a run: one letter each, win, loss or tie."""
-    with Store(studio.workspace) as store:
+    with Store(studio.desk.workspace) as store:
         pairs = store.open_pairs(purpose="judge", run_id=run.id, limit=100)
         for pair, outcome in zip(pairs, outcomes, strict=True):
             ours = "left" if pair.left.recipe and pair.left.recipe.adapters else "right"
@@ -75,9 +75,9 @@ def judge_all(studio: Studio, run: RunFolder, outcomes: str) -> None:
 
 def make_grid(studio: Studio, record: AdapterRecord, *cells: tuple[int, int]) -> RunFolder:
     """A grid of an adapter's two checkpoints and three strengths, as far as it is drawn."""
-    run = RunFolder.create(studio.workspace / "runs", "grid", {"adapter": record.name, "prompt": "a lake"})
+    run = RunFolder.create(studio.desk.workspace / "runs", "grid", {"adapter": record.name, "prompt": "a lake"})
     run.write_status(run.status().model_copy(update={"state": "done"}))
-    steps = studio.jobs.open(record.run_id, "train").checkpoint_adapters()
+    steps = studio.desk.jobs.open(record.run_id, "train").checkpoint_adapters()
     rows = tuple(GridRow(step=step, sha256=sha256_file(path)) for step, path in steps.items())
     plan = GridPlan(
         adapter=record.name, base_sha256=BASE, prompt="a lake", seed=7, strengths=(0.0, 0.5, 1.0), rows=rows

@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 
-from app import text
-from app.components.adapter_fields import StrengthSlider, where_choice
-from app.grids import Grids
+from app.judge import text as judge_text
+from app.judge.adapter_fields import StrengthSlider, where_choice
 from app.studio import Studio
 from sdpo_core.errors import ConfigError
 from sdpo_core.settings.generate import GenerateConfig
@@ -20,11 +19,11 @@ def test_every_place_is_a_setting() -> None:
     assert where.value == values[0] == "", "left unset until a person chooses"
     for value in values[1:]:
         AdapterSampling.parse({"unconditional_strength": value})
-    assert set(values) == set(text.WHERE)
+    assert set(values) == set(judge_text.WHERE)
 
 
 def test_the_slider_has_the_limits_of_the_setting(studio: Studio) -> None:
-    slider = StrengthSlider("judge", "", Grids(studio)).field
+    slider = StrengthSlider("judge", "", studio.grids).field
     for edge in (slider.minimum, slider.maximum):
         assert GenerateConfig.parse({"prompts": ("a",), "strength": edge}).strength == edge
         with pytest.raises(ConfigError, match="strength"):
@@ -32,7 +31,7 @@ def test_the_slider_has_the_limits_of_the_setting(studio: Studio) -> None:
 
 
 def test_the_slider_follows_choices_and_recommendations_and_otherwise_stays(studio: Studio) -> None:
-    slider = StrengthSlider("judge", "", Grids(studio))
+    slider = StrengthSlider("judge", "", studio.grids)
     field, state, _ = slider.blocks
     shown: dict[Any, Any] = {field: 1.0, state: None}
 

@@ -9,11 +9,12 @@ from safetensors.torch import load_file
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from app import text_adapters as text
-from app.adapter_routes import adapter_routes
-from app.adapters import Adapters
+from app.adapters import text as adapters_text
+from app.adapters.routes import adapter_routes
+from app.adapters.service import Adapters
+from app.judge.routes import grid_routes
 from app.studio import Studio
-from app.text import UNEXPECTED_MESSAGE
+from app.ui import text as ui_text
 from sdpo_core.errors import AdapterError, StoreError
 from sdpo_core.workspace.records import Fit
 from sdpo_core.workspace.trash import Trash
@@ -23,12 +24,12 @@ from tests.app.shelves import add_adapter, judge_all
 
 @pytest.fixture
 def shelf(studio: Studio) -> Adapters:
-    return Adapters(studio)
+    return studio.adapters
 
 
 @pytest.fixture
 def client(studio: Studio) -> TestClient:
-    return TestClient(Starlette(routes=adapter_routes(studio)))
+    return TestClient(Starlette(routes=[*adapter_routes(studio.adapters), *grid_routes(studio.grids)]))
 
 
 def act(shelf: Adapters, **message: Any) -> dict[str, Any]:
@@ -38,7 +39,7 @@ def act(shelf: Adapters, **message: Any) -> dict[str, Any]:
 def test_a_card_tells_what_is_known(studio: Studio, shelf: Adapters) -> None:
     first = add_adapter(studio, "warm", 1)
     record = add_adapter(studio, "warmer", 2, continued_from=first.sha256)
-    judge_all(studio, make_judge_run(studio.workspace, 3, sha256=record.sha256), "wwl")
+    judge_all(studio, make_judge_run(studio.desk.workspace, 3, sha256=record.sha256), "wwl")
     card, other = shelf.snapshot()["cards"]
     assert card["name"] == "warmer"
     assert card["chips"][:3] == ["Lakes XL", "round 2", "30 pairs, step 100"]
@@ -54,30 +55,30 @@ def test_a_card_tells_what_is_known(studio: Studio, shelf: Adapters) -> None:
 def test_adapters_of_the_demo_say_that_they_work_only_here(studio: Studio, shelf: Adapters) -> None:
     record = add_adapter(studio, model="demo")
     (card,) = shelf.snapshot()["cards"]
-    assert card["warning"] == text.WORKS_ONLY_HERE
+    assert card["warning"] == adapters_text.WORKS_ONLY_HERE
     reply = act(shelf, action="place", id=record.id, tool="comfyui")
-    assert reply["error"] == text.NOT_FOR_OTHERS.format(name="mine")
+    assert reply["error"] == adapters_text.NOT_FOR_OTHERS.format(name="mine")
 
 
 def test_an_adapter_whose_run_is_gone_is_not_taken_for_the_chosen_models(studio: Studio, shelf: Adapters) -> None:
     """Of an imported project nobody knows the model's place; the demo model is chosen, and is not its own."""
     record = add_adapter(studio)
-    shutil.rmtree(studio.workspace / "runs" / record.run_id)
-    assert studio.model_source() == "demo"
+    shutil.rmtree(studio.desk.workspace / "runs" / record.run_id)
+    assert studio.desk.models.source() == "demo"
     (card,) = shelf.snapshot()["cards"]
     assert card["warning"] == ""
 
 
 def test_a_card_says_what_is_wrong_with_its_file(studio: Studio, shelf: Adapters) -> None:
     record = add_adapter(studio)
-    path = studio.workspace / record.path
+    path = studio.desk.workspace / record.path
     path.write_bytes(b"not really")
     (card,) = shelf.cards()
     assert card.problem.startswith("This file can't be read")
     assert shelf.snapshot()["cards"][0]["files"] == {}
     path.unlink()
     (card,) = shelf.cards()
-    assert card.problem == text.GONE
+    assert card.problem == adapters_text.GONE
     for ask in (shelf.file, shelf.preview, shelf.diffusers_file):
         with pytest.raises(AdapterError, match="gone"):
             ask(record.id)
@@ -115,7 +116,7 @@ def test_what_can_not_be_kept_is_told(studio: Studio, shelf: Adapters, change: d
     reply = act(shelf, **{"action": "edit", "id": record.id, "name": "mine", **change})
     assert not reply["ok"]
     assert why in reply["error"]
-    assert studio.store.adapter(record.id) == record
+    assert studio.desk.store.adapter(record.id) == record
 
 
 def test_away_and_back_again(studio: Studio, shelf: Adapters) -> None:
@@ -127,9 +128,9 @@ def test_away_and_back_again(studio: Studio, shelf: Adapters) -> None:
     assert card.info
     assert not act(shelf, action="put_back", entry=reply["entry"])["ok"], "it is not in the trash any more"
     assert not act(shelf, action="put_back", entry="../../..")["ok"]
-    trash = Trash(studio.workspace)
+    trash = Trash(studio.desk.workspace)
     other = trash.move_in(trash.begin("unvoted", []))
-    assert act(shelf, action="put_back", entry=other.id)["error"] == text.NOT_AN_ADAPTER
+    assert act(shelf, action="put_back", entry=other.id)["error"] == adapters_text.NOT_AN_ADAPTER
 
 
 WRONG = (None, "x", {}, {"action": "burn"}, {"action": "delete", "id": -1}, {"action": "edit", "x": 1})
@@ -137,7 +138,7 @@ WRONG = (None, "x", {}, {"action": "burn"}, {"action": "delete", "id": -1}, {"ac
 
 @pytest.mark.parametrize("message", WRONG)
 def test_what_no_page_sends_is_refused(shelf: Adapters, message: Any) -> None:
-    assert shelf.act(message) == {"ok": False, "error": UNEXPECTED_MESSAGE}
+    assert shelf.act(message) == {"ok": False, "error": ui_text.UNEXPECTED_MESSAGE}
 
 
 # --- other tools -----------------------------------------------------------------------------------------------------
@@ -149,15 +150,17 @@ def test_an_adapter_goes_to_comfyui_with_its_proof(
     loras = tmp_path_factory.mktemp("ComfyUI") / "models" / "loras"
     loras.mkdir(parents=True)
     record = add_adapter(studio)
-    assert act(shelf, action="place", id=record.id, tool="comfyui")["error"] == text.NO_FOLDER.format(tool="ComfyUI")
+    assert act(shelf, action="place", id=record.id, tool="comfyui")["error"] == adapters_text.NO_FOLDER.format(
+        tool="ComfyUI"
+    )
     told = act(shelf, action="folder", tool="comfyui", folder=str(loras.parents[1]))
-    assert told["sentence"] == text.folder_chosen("ComfyUI", str(loras))
+    assert told["sentence"] == adapters_text.folder_chosen("ComfyUI", str(loras))
     assert shelf.snapshot()["tools"][0]["folder"] == str(loras)
     (place,) = shelf.snapshot()["cards"][0]["places"]
     assert place == {"tool": "comfyui", "label": "ComfyUI", "there": ""}
     told = act(shelf, action="place", id=record.id, tool="comfyui", how="copy")
     assert told["sentence"] == "Copied to ComfyUI as mine.safetensors. 1 of 1 modules fit its base model."
-    assert (loras / "mine.safetensors").read_bytes() == (studio.workspace / record.path).read_bytes()
+    assert (loras / "mine.safetensors").read_bytes() == (studio.desk.workspace / record.path).read_bytes()
     assert shelf.snapshot()["cards"][0]["places"][0]["there"] == "in ComfyUI"
     assert act(shelf, action="forget", tool="comfyui")["ok"]
     assert shelf.snapshot()["cards"][0]["places"] == []
@@ -169,11 +172,13 @@ def test_only_what_is_proven_goes_elsewhere(
 ) -> None:
     act(shelf, action="folder", tool="a1111", folder=str(tmp_path_factory.mktemp("Lora")))
     record = add_adapter(studio)
-    with studio.store._database.writing() as connection:
+    with studio.desk.store._database.writing() as connection:
         connection.execute("UPDATE adapters SET modules = NULL, matched = NULL")
-    assert shelf.snapshot()["cards"][0]["fit"] == text.NOT_PROVEN
-    assert act(shelf, action="place", id=record.id, tool="a1111")["error"] == text.NOT_PROVEN_HERE.format(name="mine")
-    studio.store.record_fit(record.sha256, BASE, Fit(modules=2, matched=1))
+    assert shelf.snapshot()["cards"][0]["fit"] == adapters_text.NOT_PROVEN
+    assert act(shelf, action="place", id=record.id, tool="a1111")["error"] == adapters_text.NOT_PROVEN_HERE.format(
+        name="mine"
+    )
+    studio.desk.store.record_fit(record.sha256, BASE, Fit(modules=2, matched=1))
     assert "only 1 of 2 modules" in act(shelf, action="place", id=record.id, tool="a1111")["error"]
 
 
@@ -182,12 +187,12 @@ def test_only_what_is_proven_goes_elsewhere(
 
 def test_files_come_under_their_names(studio: Studio, client: TestClient) -> None:
     record = add_adapter(studio)
-    studio.store.rename_adapter(record.id, "Wärme 2")
+    studio.desk.store.rename_adapter(record.id, "Wärme 2")
     plain = client.get(f"/sdpo/adapter/{record.id}")
-    assert plain.content == (studio.workspace / studio.store.adapter(record.id).path).read_bytes()
+    assert plain.content == (studio.desk.workspace / studio.desk.store.adapter(record.id).path).read_bytes()
     assert "W%C3%A4rme-2.safetensors" in plain.headers["content-disposition"]
     other = client.get(f"/sdpo/adapter/{record.id}/diffusers")
-    path = Path(studio.workspace / "got.safetensors")
+    path = Path(studio.desk.workspace / "got.safetensors")
     path.write_bytes(other.content)
     assert set(load_file(path)) == {
         f"unet.mid_block.attentions.0.transformer_blocks.0.attn1.to_q.lora_{half}.weight" for half in "AB"
@@ -206,6 +211,6 @@ def test_a_preview_is_the_picture_beside_the_file(studio: Studio, shelf: Adapter
     record = add_adapter(studio)
     with pytest.raises(StoreError, match="no such preview"):
         shelf.preview(record.id)
-    (studio.workspace / record.path).with_suffix(".png").write_bytes(b"picture")
+    (studio.desk.workspace / record.path).with_suffix(".png").write_bytes(b"picture")
     assert shelf.preview(record.id).read_bytes() == b"picture"
     assert shelf.snapshot()["cards"][0]["preview"] == f"/sdpo/adapter/{record.id}/preview"

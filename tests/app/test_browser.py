@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import APIResponse, Browser, Page, Route, expect
 
-from app import text, text_adapters
+from app import text as studio_text
+from app.adapters import text as adapters_text
+from app.generate import text as generate_text
 from sdpo_core.adapters.info import read_adapter_info
 from sdpo_core.runs.folder import RunFolder
 from sdpo_core.workspace.store import Store
@@ -45,7 +47,7 @@ def test_the_whole_path(served: RunningStudio, page: Page) -> None:
     page.click("#tab-adapters-button")
     card = page.locator('[data-adapter="warm"]')
     expect(card).to_contain_text("You preferred the adapter in")
-    expect(card).to_contain_text(text_adapters.WORKS_ONLY_HERE)
+    expect(card).to_contain_text(adapters_text.WORKS_ONLY_HERE)
     with page.expect_download() as download:
         card.locator(".card-more summary").first.click()
         card.locator("[data-file=kohya]").click()
@@ -56,7 +58,7 @@ def generate(served: RunningStudio, page: Page) -> None:
     open_tab(page, served, "generate")
     expect(page.locator(".top-next")).to_be_hidden()  # the next step is the open page
     page.click("#generate-start")
-    expect(page.get_by_text(text.NO_PROMPTS)).to_be_visible()
+    expect(page.get_by_text(generate_text.NO_PROMPTS)).to_be_visible()
     page.click("#use-starters")
     expect(page.locator("#prompts textarea")).not_to_have_value("")
     page.fill("#pairs input", str(PAIRS))
@@ -129,7 +131,7 @@ def judge(served: RunningStudio, page: Page) -> None:
 # --- every page ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("tab", list(text.TABS))
+@pytest.mark.parametrize("tab", list(studio_text.TABS))
 def test_a_page_opens_quietly_and_fits_a_phone(served: RunningStudio, browser: Browser, tab: str) -> None:
     phone: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"}
     with watched_page(browser, served.url, **phone) as page:

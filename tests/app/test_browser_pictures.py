@@ -7,7 +7,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from safetensors.torch import save_file
 
-from app import text_generate, text_import, text_model, text_train
+from app.desk import text as desk_text
+from app.generate import text as generate_text
+from app.models import text as models_text
+from app.train import text as train_text
 from sdpo_core.checkpoints.model_info import inspect_model
 from sdpo_core.runs.folder import Reporter, RunFolder
 from sdpo_core.settings.train import TrainConfig
@@ -48,7 +51,7 @@ def page(studio: RunningStudio, browser: Browser) -> Iterator[Page]:
 def test_a_model_is_found_and_chosen_with_a_click(studio: RunningStudio, page: Page, tmp_path: Path) -> None:
     open_tab(page, studio, "generate")
     finder = page.locator("#model-finder")
-    finder.get_by_text(text_model.FINDER["open"]).click()
+    finder.get_by_text(models_text.FINDER["open"]).click()
     model = finder.locator(".finder-model", has_text="lakes.safetensors")
     expect(model).to_contain_text("Stable Diffusion 1.x")
     expect(model).to_contain_text("fp16")
@@ -61,10 +64,10 @@ def test_a_model_is_found_and_chosen_with_a_click(studio: RunningStudio, page: P
         str(studio.workspace.parent / "ComfyUI/models/checkpoints/lakes.safetensors")
     )
     expect(finder.locator(".finder-model[aria-pressed=true]")).to_contain_text("lakes.safetensors")
-    expect(model).not_to_contain_text(text_model.FINDER["unread"])
+    expect(model).not_to_contain_text(models_text.FINDER["unread"])
     save_file(essentials("sdxl"), tmp_path / "seas.safetensors")
-    finder.get_by_label(text_model.FINDER["newFolder"]).fill(str(tmp_path))
-    finder.get_by_role("button", name=text_model.FINDER["add"], exact=True).click()
+    finder.get_by_label(models_text.FINDER["newFolder"]).fill(str(tmp_path))
+    finder.get_by_role("button", name=models_text.FINDER["add"], exact=True).click()
     expect(finder.locator(".finder-model", has_text="seas.safetensors")).to_contain_text("Stable Diffusion XL")
     page.fill("#model input", "demo")
     page.press("#model input", "Enter")
@@ -95,7 +98,7 @@ def test_pairs_are_kept_waiting_and_the_title_says_how_far_it_is(studio: Running
     page.check("#generate-ahead input")
     expect(page.locator("#generate-plan")).to_contain_text("2 pairs are kept waiting")
     page.click("#generate-start")
-    expect(page.get_by_text(text_generate.STARTED_AHEAD)).to_be_visible()
+    expect(page.get_by_text(generate_text.STARTED_AHEAD)).to_be_visible()
     page.wait_for_function("document.title.includes('Drawing')")
     wait_job(page, "generate", "done")  # it waits for votes
     with Store(studio.workspace) as store:
@@ -118,13 +121,13 @@ def test_images_are_imported_and_the_missing_prompt_is_asked_for(
     section.locator("input[type=file]").first.set_input_files(sorted(tmp_path.iterdir()))
     expect(section).to_contain_text("3 of 4 images were taken in (A1111/Forge 3); 2 new pairs")
     expect(section).to_contain_text("1 image has no prompt.")
-    section.get_by_label(text_import.IMPORT["prompt"]).fill("a bare hill")
-    section.get_by_role("button", name=text_import.IMPORT["give"]).click()
+    section.get_by_label(generate_text.IMPORT["prompt"]).fill("a bare hill")
+    section.get_by_role("button", name=generate_text.IMPORT["give"]).click()
     expect(section).to_contain_text("1 of 4 images was taken in")
     with Store(studio.workspace) as store:
         assert {"<b>${7*7}</b> hill", "a bare hill"} <= {candidate.prompt for candidate in store.candidates()}
-    section.get_by_label(text_import.IMPORT["path"]).fill(str(tmp_path / "gone"))
-    section.get_by_role("button", name=text_import.IMPORT["take"]).click()
+    section.get_by_label(generate_text.IMPORT["path"]).fill(str(tmp_path / "gone"))
+    section.get_by_role("button", name=generate_text.IMPORT["take"]).click()
     expect(section).to_contain_text("There is no folder")
 
 
@@ -169,7 +172,7 @@ def test_a_second_run_waits_and_is_taken_out_of_the_queue(studio: RunningStudio,
     reporter = Reporter(training, "train", 100)
     reporter.say(42, "Working", force=True)  # this very process plays a training
     open_tab(page, studio, "train")
-    expect(page.locator("#train-start")).to_have_text(text_train.QUEUE_BUTTON)
+    expect(page.locator("#train-start")).to_have_text(train_text.QUEUE_BUTTON)
     page.wait_for_function("document.title.startsWith('42 % Training')")
     page.click("#train-advanced button")
     page.wait_for_timeout(300)
@@ -179,10 +182,10 @@ def test_a_second_run_waits_and_is_taken_out_of_the_queue(studio: RunningStudio,
         page.wait_for_timeout(500)
     queue = page.locator("#run-queue")
     expect(queue).to_contain_text("2 runs wait")
-    queue.locator("li").nth(1).get_by_role("button", name=text_train.QUEUE["up"]).click()
+    queue.locator("li").nth(1).get_by_role("button", name=desk_text.QUEUE["up"]).click()
     expect(queue.locator("li").first).to_contain_text("second")
     for _ in range(2):
-        queue.locator("li").first.get_by_role("button", name=text_train.QUEUE["remove"]).click()
+        queue.locator("li").first.get_by_role("button", name=desk_text.QUEUE["remove"]).click()
         page.wait_for_timeout(300)
     expect(queue.locator("li")).to_have_count(0)
     page.evaluate("document.hasFocus = () => false")

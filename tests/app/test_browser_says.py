@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
-from app import text_says
 from app.studio import Studio
+from app.vote import text as vote_text
 from sdpo_core.taste.calibration import Point
 from sdpo_core.workspace.store import Store
 from tests.app.browsing import RunningStudio, barriers, open_tab, reload, running, wait_board, watched_page
@@ -28,8 +28,8 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStudio]:
     """A studio whose person likes warm pictures, with open pairs and an adapter that was calibrated."""
     workspace = tmp_path_factory.mktemp("warm") / "workspace"
     studio = Studio(workspace)
-    add_pairs(studio.store, studio.model().sha256, range(VOTES))
-    add_pairs(studio.store, studio.model().sha256, range(VOTES, VOTES + WAITING), choose=None)
+    add_pairs(studio.desk.store, studio.desk.models.chosen().sha256, range(VOTES))
+    add_pairs(studio.desk.store, studio.desk.models.chosen().sha256, range(VOTES, VOTES + WAITING), choose=None)
     calibrate(studio, add_adapter(studio, "warm", strength=1.4), POINTS, 1.4)
     studio.close()
     with running(RunningStudio(workspace)) as served:
@@ -54,11 +54,11 @@ def test_the_card_is_read_and_corrected(warm: RunningStudio, browser: Browser) -
         count = shown.count()
         first = shown.first.locator("img").evaluate_all("nodes => nodes.map((one) => one.getAttribute('src'))")
         press = card.locator(".says-press")
-        expect(press).to_have_text(text_says.vote_on(count))
+        expect(press).to_have_text(vote_text.vote_on(count))
         page.locator("#vote-modes [data-mode=review]").click()
         press.click()
         expect(page.locator("#vote-modes [data-mode=pairs]")).to_have_attribute("aria-pressed", "true")
-        expect(page.locator("#train-board .board-said")).to_have_text(text_says.come_first(count))
+        expect(page.locator("#train-board .board-said")).to_have_text(vote_text.come_first(count))
         wait_board(page, "d.pair !== ''")
         images = page.locator("#train-board .board-image img")
         assert images.evaluate_all("nodes => nodes.map((one) => one.getAttribute('src'))") == first

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from app import text_adapters, text_judge
+from app.adapters import text as adapters_text
+from app.judge import text as judge_text
 from app.studio import Studio
 from sdpo_core.adapters.file import save_adapter
 from sdpo_core.checkpoints.hashing import sha256_file
@@ -39,7 +40,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStudio]:
     shelf = RunningStudio(tmp_path_factory.mktemp("shelf") / "workspace")
     studio = Studio(shelf.workspace)
     record = add_adapter(studio, "lakes")
-    judge_all(studio, make_judge_run(studio.workspace, 2, "lakes", sha256=record.sha256, first=800), "wl")
+    judge_all(studio, make_judge_run(studio.desk.workspace, 2, "lakes", sha256=record.sha256, first=800), "wl")
     make_grid(studio, record, (0, 0), (0, 1), (1, 2))
     add_demo_adapter(studio)
     studio.close()
@@ -57,10 +58,10 @@ def add_demo_adapter(studio: Studio) -> None:
     model = load_model("demo", device="cpu")
     lora = Lora.create(model, rank=2, alpha=2.0, targets="attention", seed=0)
     shake(lora)
-    path = studio.workspace / "adapters" / "warm.safetensors"
+    path = studio.desk.workspace / "adapters" / "warm.safetensors"
     save_adapter(path, lora, info=model.info, sdpo={"pairs": 40, "step": 100}, title="warm")
     base = model.info.sha256
-    studio.store.add_adapter(name="warm", path=path, sha256=sha256_file(path), base_sha256=base, run_id="gone")
+    studio.desk.store.add_adapter(name="warm", path=path, sha256=sha256_file(path), base_sha256=base, run_id="gone")
 
 
 def test_judging_goes_on_after_a_reload_and_ends_in_a_verdict(shelf: RunningStudio, page: Page) -> None:
@@ -81,18 +82,18 @@ def test_judging_goes_on_after_a_reload_and_ends_in_a_verdict(shelf: RunningStud
     expect(page.locator(".verdict-sentence")).to_contain_text("of 4 (1 tie counts half)")
     card = page.locator(".sdpo-verdict")
     assert card.locator(".verdict-bar").first.get_attribute("aria-label").startswith("You preferred the adapter in")  # type: ignore[union-attr]
-    rows = card.get_by_role("table", name=str(text_judge.VERDICT["prompts"])).locator("tbody tr")
+    rows = card.get_by_role("table", name=str(judge_text.VERDICT["prompts"])).locator("tbody tr")
     expect(rows).to_have_count(4)
     expect(rows.nth(2)).to_contain_text("0.5 of 1: equal")
     card.locator("summary").click()
     expect(card.locator(".verdict-images li")).to_have_count(4)
-    card.get_by_role("button", name=str(text_judge.VERDICT["let"])).click()
-    expect(card.get_by_role("button", name=str(text_judge.VERDICT["takeBack"]))).to_be_visible()
+    card.get_by_role("button", name=str(judge_text.VERDICT["let"])).click()
+    expect(card.get_by_role("button", name=str(judge_text.VERDICT["takeBack"]))).to_be_visible()
     with Store(shelf.workspace) as store:
         assert len(store.judged_pairs(run.id)) == 4
     reload(page)
-    card.get_by_role("button", name=str(text_judge.VERDICT["takeBack"])).click()
-    expect(card.get_by_role("button", name=str(text_judge.VERDICT["let"]))).to_be_visible()
+    card.get_by_role("button", name=str(judge_text.VERDICT["takeBack"])).click()
+    expect(card.get_by_role("button", name=str(judge_text.VERDICT["let"]))).to_be_visible()
     with Store(shelf.workspace) as store:
         assert store.judged_pairs(run.id) == []
 
@@ -108,11 +109,11 @@ def test_a_grid_is_drawn_and_its_best_image_is_recommended(shelf: RunningStudio,
     page.fill("#grid-strengths input", "0 0.75")
     page.click("#grid-start")
     page.wait_for_selector(".sdpo-strengths[data-drawn='2'][data-running='false']", timeout=JOB_PATIENCE_MS)
-    table = page.get_by_role("table", name=str(text_judge.GRID["label"]))
-    expect(table.get_by_role("columnheader").nth(1)).to_have_text(str(text_judge.GRID["base"]))
+    table = page.get_by_role("table", name=str(judge_text.GRID["label"]))
+    expect(table.get_by_role("columnheader").nth(1)).to_have_text(str(judge_text.GRID["base"]))
     table.get_by_role("button", name="Strength 0.75").click()
-    page.get_by_role("button", name=str(text_judge.GRID["choose"])).click()
-    expect(page.locator("#strength-grid [role=status]")).to_have_text(text_judge.picked("warm", 0.75))
+    page.get_by_role("button", name=str(judge_text.GRID["choose"])).click()
+    expect(page.locator("#strength-grid [role=status]")).to_have_text(judge_text.picked("warm", 0.75))
     expect(table.locator("td.recommended")).to_have_count(1)
     page.click("#tab-adapters-button")
     card = page.locator('[data-adapter="warm"]')
@@ -122,19 +123,19 @@ def test_a_grid_is_drawn_and_its_best_image_is_recommended(shelf: RunningStudio,
 
 def test_an_adapter_is_renamed_thrown_away_and_brought_back(shelf: RunningStudio, page: Page) -> None:
     open_tab(page, shelf, "adapters")
-    page.get_by_role("button", name=f"{text_adapters.WIDGET['edit']}: warm").click()
+    page.get_by_role("button", name=f"{adapters_text.WIDGET['edit']}: warm").click()
     form = page.locator(".card-form")
     form.locator("[name=name]").fill("lakes")
     form.locator("[name=name]").press("Enter")
     expect(form.get_by_role("alert")).to_contain_text("Another adapter is named lakes")
     form.locator("[name=name]").fill("evenings <b>")
     form.locator("[name=note]").fill("for ${evenings}")
-    form.get_by_role("button", name=str(text_adapters.WIDGET["save"])).click()
+    form.get_by_role("button", name=str(adapters_text.WIDGET["save"])).click()
     card = page.locator('[data-adapter="evenings <b>"]')
     expect(card.locator(".card-own")).to_have_text("for ${evenings}")
     card.get_by_role("button", name="Delete").click()
     expect(card).to_have_count(0)
-    page.get_by_role("button", name=str(text_adapters.WIDGET["undo"])).click()
+    page.get_by_role("button", name=str(adapters_text.WIDGET["undo"])).click()
     expect(card).to_be_visible()
     card.get_by_role("button", name="Name, strength").click()
     form.locator("[name=name]").fill("warm")
@@ -198,7 +199,7 @@ def test_verdict_grid_and_cards_have_no_barrier_and_fit(shelf: RunningStudio, br
         assert barriers(page) == []
         open_tab(page, shelf, "adapters")
         page.locator(".card-more summary").first.click()
-        page.get_by_role("button", name=f"{text_adapters.WIDGET['edit']}: warm").click()
+        page.get_by_role("button", name=f"{adapters_text.WIDGET['edit']}: warm").click()
         page.locator("[data-tool=a1111] button").first.click()
         page.wait_for_timeout(1000)
         assert barriers(page) == []
@@ -208,6 +209,6 @@ def test_verdict_grid_and_cards_have_no_barrier_and_fit(shelf: RunningStudio, br
 def test_a_grid_goes_to_the_trash(shelf: RunningStudio, page: Page) -> None:
     grids = list_runs(shelf.workspace / "runs", "grid")
     open_tab(page, shelf, "judge")
-    page.get_by_role("button", name=str(text_judge.GRID["remove"])).click()
-    expect(page.locator("#strength-grid")).to_contain_text(text_judge.GRID_REMOVED)
+    page.get_by_role("button", name=str(judge_text.GRID["remove"])).click()
+    expect(page.locator("#strength-grid")).to_contain_text(judge_text.GRID_REMOVED)
     assert len(list_runs(shelf.workspace / "runs", "grid")) == len(grids) - 1

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.comfy_draw import SETTINGS
+from app.generate.comfyui import SETTINGS
 from app.studio import Studio
 from sdpo_core.errors import ComfyUIError, ConfigError
 from tests.app.helpers import wait_for
@@ -64,14 +64,14 @@ def test_an_address_that_is_none_is_told_at_once(studio: Studio, url: str) -> No
     words = f"“{url}” is no address of a ComfyUI"
     assert words in studio.comfy.choose(wish(url=url))["problems"][0]
     with pytest.raises(ComfyUIError, match=re.escape(words)):
-        studio.draw(FORM)
+        studio.drawing.start_as_chosen(FORM)
 
 
 def test_what_is_not_clear_is_pointed_at(studio: Studio) -> None:
     assert "Point at one: 31.string_b" in studio.comfy.take(sent(concatenated()))["problems"][0]
     studio.comfy.choose(wish())
     with pytest.raises(ComfyUIError, match="Point at one"):
-        studio.draw(FORM)
+        studio.drawing.start_as_chosen(FORM)
     assert studio.comfy.choose(wish(prompt_slot="30.value"))["problems"] == []
     assert "has no 77.value" in studio.comfy.choose(wish(prompt_slot="77.value"))["problems"][0]
     reply = studio.comfy.take(sent(simple(), "other.json"))
@@ -110,58 +110,58 @@ def test_a_message_that_no_page_sends_changes_nothing(studio: Studio, message: A
 def test_drawing_starts_a_job_with_the_workflow(studio: Studio) -> None:
     studio.comfy.choose(wish())
     with pytest.raises(ConfigError, match="there is no workflow yet"):
-        studio.draw(FORM)
+        studio.drawing.start_as_chosen(FORM)
     studio.comfy.take(sent(simple()))
     studio.comfy.choose(wish(url="ftp://x"))
     with pytest.raises(ComfyUIError, match="is no address"):
-        studio.draw(FORM)
+        studio.drawing.start_as_chosen(FORM)
     studio.comfy.choose(wish())
     with pytest.raises(ConfigError, match="guidance is the workflow's own"):
-        studio.draw({**FORM, "guidance": "5"})
-    run = studio.draw({**FORM, "negative": "fog", "seed": "3"})
+        studio.drawing.start_as_chosen({**FORM, "guidance": "5"})
+    run = studio.drawing.start_as_chosen({**FORM, "negative": "fog", "seed": "3"})
     config = run.config()
     assert (config["comfy"], config["prompts"], config["seed"]) == ("http://127.0.0.1:1", ["a lake"] * 2, 3)
-    studio.jobs.stop(run)
-    wait_for(lambda: studio.jobs.current() is None)
+    studio.desk.jobs.stop(run)
+    wait_for(lambda: studio.desk.jobs.current() is None)
     studio.comfy.choose(wish(on=False))
-    run = studio.draw(FORM)
+    run = studio.drawing.start_as_chosen(FORM)
     assert run.config()["comfy"] is None
-    studio.jobs.stop(run)
-    wait_for(lambda: studio.jobs.current() is None)
+    studio.desk.jobs.stop(run)
+    wait_for(lambda: studio.desk.jobs.current() is None)
 
 
 def test_a_drawing_that_was_stopped_is_not_gone_on_with(studio: Studio) -> None:
     studio.comfy.take(sent(simple()))
     studio.comfy.choose(wish())
-    stopped = studio.draw(FORM)
-    studio.jobs.stop(stopped)
-    wait_for(lambda: studio.jobs.current() is None)
-    other = studio.draw(FORM)
+    stopped = studio.drawing.start_as_chosen(FORM)
+    studio.desk.jobs.stop(stopped)
+    wait_for(lambda: studio.desk.jobs.current() is None)
+    other = studio.drawing.start_as_chosen(FORM)
     assert other.id != stopped.id
-    studio.jobs.stop(other)
-    wait_for(lambda: studio.jobs.current() is None)
+    studio.desk.jobs.stop(other)
+    wait_for(lambda: studio.desk.jobs.current() is None)
 
 
 def test_the_same_again_after_a_failure_is_the_same_run(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     studio.comfy.take(sent(simple()))
     studio.comfy.choose(wish())
     monkeypatch.setenv("SDPO_FAKE_JOB", "die")
-    failed = studio.draw(FORM)
-    wait_for(lambda: studio.jobs.status(failed).state == "failed")
+    failed = studio.drawing.start_as_chosen(FORM)
+    wait_for(lambda: studio.desk.jobs.status(failed).state == "failed")
     monkeypatch.setenv("SDPO_FAKE_JOB", "quick")
-    assert studio.draw(FORM).id == failed.id
-    wait_for(lambda: studio.jobs.status(failed).state == "done")
+    assert studio.drawing.start_as_chosen(FORM).id == failed.id
+    wait_for(lambda: studio.desk.jobs.status(failed).state == "done")
 
 
 def test_each_project_has_its_own_choice(studio: Studio) -> None:
     studio.comfy.take(sent(simple()))
     studio.comfy.choose(wish())
-    other = studio.projects.make("Other")
-    studio.open_project(other.id)
+    other = studio.desk.projects.make("Other")
+    studio.desk.open_project(other.id)
     assert (studio.comfy.state()["workflow"], studio.comfy.settings()) == ("", None)
 
 
 @pytest.mark.parametrize("field", ["comfy", "workflow"])
 def test_a_program_gives_no_address_and_no_path(studio: Studio, field: str) -> None:
     with pytest.raises(ConfigError, match="chosen on the page Generate"):
-        studio.generate({**FORM, field: "http://127.0.0.1:9"})
+        studio.drawing.start({**FORM, field: "http://127.0.0.1:9"})

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from app import text_comfy as text
-from app.comfy_pack import ComfyPack
-from app.text import UNEXPECTED_MESSAGE
+from app.adapters import text as adapters_text
+from app.adapters.comfy_pack import ComfyPack
+from app.ui import text as ui_text
 from sdpo_core.comfyui import install as comfyui
 
 
@@ -55,14 +55,14 @@ def test_a_typed_folder_is_known_from_then_on(place: Path, tmp_path: Path, monke
 @pytest.mark.parametrize(
     ("message", "sentence"),
     [
-        ({"action": "install", "id": "0" * 16}, text.GONE),
-        ({"action": "remove", "folder": ""}, text.EMPTY),
+        ({"action": "install", "id": "0" * 16}, adapters_text.COMFY_GONE),
+        ({"action": "remove", "folder": ""}, adapters_text.COMFY_EMPTY),
         ({"action": "install", "folder": "ComfyUI"}, "only a part of one"),
         ({"action": "install", "folder": "/"}, "ComfyUI"),
         ({"action": "install", "folder": "/nowhere/at/all"}, "/nowhere/at/all"),
-        ({"action": "delete", "id": "x"}, UNEXPECTED_MESSAGE),
-        ({"action": "install", "folder": "x" * 10_000}, UNEXPECTED_MESSAGE),
-        (None, UNEXPECTED_MESSAGE),
+        ({"action": "delete", "id": "x"}, ui_text.UNEXPECTED_MESSAGE),
+        ({"action": "install", "folder": "x" * 10_000}, ui_text.UNEXPECTED_MESSAGE),
+        (None, ui_text.UNEXPECTED_MESSAGE),
     ],
 )
 def test_what_cannot_be_done_is_a_sentence(place: Path, tmp_path: Path, message: Any, sentence: str) -> None:

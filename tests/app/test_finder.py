@@ -11,10 +11,11 @@ import pytest
 from huggingface_hub import constants
 from safetensors.torch import save_file
 
-from app import models, text_model
-from app.finder import FOLDERS, ModelFinder
-from app.model_reader import ModelReader, ModelUnread
-from app.models import Models
+from app.desk import models
+from app.desk import text as desk_text
+from app.desk.model_reader import ModelReader, ModelUnread
+from app.desk.models import Models
+from app.models.finder import FOLDERS, ModelFinder
 from sdpo_core.checkpoints.hashing import sha256_file
 from sdpo_core.errors import ConfigError, ModelError
 from tests.app.helpers import wait_for
@@ -184,7 +185,7 @@ def test_a_drive_that_goes_away_in_the_middle_is_told_and_tried_again_when_asked
     silent = ModelReader((sys.executable, "-c", "raise SystemExit(3)"))
     silent.start("x", 1, lambda: None)
     wait_for(lambda: silent.source() == "")
-    assert silent.trouble("x") == text_model.READING_FAILED
+    assert silent.trouble("x") == desk_text.READING_FAILED
 
 
 def test_reading_is_stopped_and_begun_again(

@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from app import text_generate
-from app.generating import checked_prompts, generate_config, prompt_plan, prompts_of_file, starter_prompts
-from app.overview import Overview
+from app.generate import text as generate_text
+from app.generate.prompts import checked_prompts, generate_config, prompt_plan, prompts_of_file, starter_prompts
 from app.studio import Studio
 from sdpo_core.errors import ConfigError, DataError
 from sdpo_core.paths import repository_root
@@ -19,7 +18,7 @@ PROMPTS = repository_root() / "assets" / "prompts"
 
 @pytest.fixture
 def asked(studio: Studio) -> Any:
-    info = studio.model()
+    info = studio.desk.models.chosen()
     return lambda **form: generate_config({"prompts": "a lake\na {red|blue} sea", "pairs": 3, **form}, info, 1)
 
 
@@ -64,8 +63,8 @@ def test_prompts_that_nobody_could_draw_are_refused(studio: Studio, written: str
     with pytest.raises(ConfigError, match=words):
         checked_prompts(written)
     with pytest.raises(ConfigError, match=words):
-        studio.generate({"prompts": written, "pairs": 1})
-    assert studio.jobs.current() is None
+        studio.drawing.start({"prompts": written, "pairs": 1})
+    assert studio.desk.jobs.current() is None
 
 
 def test_the_plan_counts_before_the_start() -> None:
@@ -88,9 +87,9 @@ def test_a_very_long_prompt_is_asked_about_and_taken() -> None:
 
 
 def test_every_set_of_starter_prompts_is_there_and_none_is_judged_on() -> None:
-    assert {path.stem for path in PROMPTS.glob("starter-*.txt")} == text_generate.STARTERS.keys()
+    assert {path.stem for path in PROMPTS.glob("starter-*.txt")} == generate_text.STARTERS.keys()
     judged = {line for path in PROMPTS.glob("judge-*.txt") for line in path.read_text(encoding="utf-8").splitlines()}
-    for name in text_generate.STARTERS:
+    for name in generate_text.STARTERS:
         prompts = starter_prompts(name)
         assert len(prompts) == len(set(prompts)) >= 10
         assert all(count_wordings(prompt) >= 1 for prompt in prompts)
@@ -136,10 +135,10 @@ def test_a_file_that_did_not_arrive_is_told(tmp_path: Path) -> None:
 
 
 def test_drawing_ahead_starts_a_job(studio: Studio) -> None:
-    run = studio.generate({"prompts": "a lake", "pairs": 5, "ahead": True})
+    run = studio.drawing.start({"prompts": "a lake", "pairs": 5, "ahead": True})
     assert run.config()["keep_ahead"] == 5
-    studio.jobs.stop(run)
-    wait_for(lambda: studio.jobs.current() is None)
+    studio.desk.jobs.stop(run)
+    wait_for(lambda: studio.desk.jobs.current() is None)
 
 
 @pytest.mark.parametrize("ahead", [True, False])
@@ -148,10 +147,10 @@ def test_a_job_that_waits_for_votes_stays_in_the_bar(
 ) -> None:
     """One that only stays warm does not: nothing more comes from it."""
     monkeypatch.setenv("SDPO_FAKE_JOB", "warm")
-    run = studio.generate({"prompts": "a lake", "pairs": 5, "ahead": ahead})
-    wait_for(lambda: studio.jobs.is_idle(run, studio.jobs.status(run)))
-    job = Overview(studio).snapshot()["job"]
+    run = studio.drawing.start({"prompts": "a lake", "pairs": 5, "ahead": ahead})
+    wait_for(lambda: studio.desk.jobs.is_idle(run, studio.desk.jobs.status(run)))
+    job = studio.overview.snapshot()["job"]
     assert (job["running"], job["waiting"], job["state"]) == (False, ahead, "done")
-    studio.jobs.stop(run)
-    wait_for(lambda: studio.jobs.current() is None)
-    assert not Overview(studio).snapshot()["job"]["waiting"]
+    studio.desk.jobs.stop(run)
+    wait_for(lambda: studio.desk.jobs.current() is None)
+    assert not studio.overview.snapshot()["job"]["waiting"]

@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 
-from app import text_judge as text
-from app.grids import Grids
-from app.housekeeping import Housekeeping
+from app.judge import text as judge_text
+from app.judge.grids import Grids
 from app.studio import Studio
 from sdpo_core.errors import AdapterError, ConfigError, RunError
 from sdpo_core.runs.folder import RunFolder
@@ -20,7 +19,7 @@ FORM = {"strengths": "0, .5; 1", "checkpoints": ["50", "100"], "prompt": " a lak
 
 @pytest.fixture
 def grids(studio: Studio) -> Grids:
-    return Grids(studio)
+    return studio.grids
 
 
 @pytest.fixture
@@ -43,8 +42,8 @@ def test_a_grid_is_started_as_the_form_says(studio: Studio, grids: Grids, record
     assert grids.find(None) == grids.find(run.id) == run
     assert grids.choices()[0][0].startswith("mine: “a lake”, ")
     assert grids.shown({"run": run.id})["running"]
-    studio.jobs.stop(run)
-    wait_for(lambda: studio.jobs.current() is None)
+    studio.desk.jobs.stop(run)
+    wait_for(lambda: studio.desk.jobs.current() is None)
 
 
 def test_a_grid_is_drawn_with_the_adapter_where_the_form_says(
@@ -53,16 +52,16 @@ def test_a_grid_is_drawn_with_the_adapter_where_the_form_says(
     run = grids.start("mine", {**FORM, "unconditional_strength": "-0.5"})
     assert run
     assert GridConfig.parse(run.config()).unconditional_strength == -0.5
-    studio.jobs.stop(run)
-    wait_for(lambda: studio.jobs.current() is None)
+    studio.desk.jobs.stop(run)
+    wait_for(lambda: studio.desk.jobs.current() is None)
 
 
 def test_empty_fields_take_the_defaults(studio: Studio, grids: Grids, record: AdapterRecord) -> None:
     run = grids.start("mine", {"strengths": "", "checkpoints": [], "prompt": "", "seed": None})
     assert run
     assert GridConfig.parse(run.config()).strengths == GridConfig.parse({}).strengths
-    studio.jobs.stop(run)
-    wait_for(lambda: studio.jobs.current() is None)
+    studio.desk.jobs.stop(run)
+    wait_for(lambda: studio.desk.jobs.current() is None)
 
 
 @pytest.mark.parametrize(
@@ -104,12 +103,12 @@ def test_what_is_drawn_shows_and_the_rest_waits(studio: Studio, grids: Grids, re
 def test_a_choice_is_recommended_from_then_on(studio: Studio, grids: Grids, record: AdapterRecord) -> None:
     run = make_grid(studio, record, (0, 1), (1, 2))
     reply = grids.pick({"run": run.id, "row": 1, "column": 2})
-    assert reply["sentence"] == text.picked("mine", 1.0)
+    assert reply["sentence"] == judge_text.picked("mine", 1.0)
     assert [row["recommended"] for row in reply["rows"]] == [None, 1.0]
     reply = grids.pick({"run": run.id, "row": 0, "column": 1})
-    assert reply["sentence"] == text.picked("mine-step-50", 0.5)
+    assert reply["sentence"] == judge_text.picked("mine-step-50", 0.5)
     assert [row["recommended"] for row in reply["rows"]] == [0.5, 1.0]
-    assert sorted(one.name for one in studio.store.adapters()) == ["mine", "mine-step-50"]
+    assert sorted(one.name for one in studio.desk.store.adapters()) == ["mine", "mine-step-50"]
 
 
 @pytest.mark.parametrize(
@@ -122,7 +121,7 @@ def test_impossible_choices_are_refused(
     reply = grids.pick({"run": run.id, "row": 0, "column": 1, **change})
     assert not reply["ok"]
     assert reply["error"].endswith(".")
-    assert [one.strength for one in studio.store.adapters()] == [None]
+    assert [one.strength for one in studio.desk.store.adapters()] == [None]
 
 
 def test_a_grid_goes_to_the_trash_and_comes_back(studio: Studio, grids: Grids, record: AdapterRecord) -> None:
@@ -132,7 +131,7 @@ def test_a_grid_goes_to_the_trash_and_comes_back(studio: Studio, grids: Grids, r
     assert "Disk puts it back" in grids.remove({"run": run.id})["sentence"]
     assert grids.find(run.id) is None
     assert not grids.shown({"run": run.id})["ok"]
-    house = Housekeeping(studio)
+    house = studio.housekeeping
     (entry,) = house.snapshot()["trash"]
     assert entry["name"] == "Grids"
     assert house.put_back({"name": entry["id"]})["ok"]
@@ -144,7 +143,7 @@ def test_a_grid_goes_to_the_trash_and_comes_back(studio: Studio, grids: Grids, r
 
 
 def test_a_grid_that_failed_says_why(studio: Studio, grids: Grids) -> None:
-    run = RunFolder.create(studio.workspace / "runs", "grid", {"adapter": "mine", "prompt": ""})
+    run = RunFolder.create(studio.desk.workspace / "runs", "grid", {"adapter": "mine", "prompt": ""})
     run.write_status(run.status().model_copy(update={"state": "failed", "message": "It does not fit."}))
     assert grids.shown({"run": run.id}) == {
         "ok": False,
@@ -178,12 +177,12 @@ def test_the_image_nearest_to_a_strength_is_shown_beside_the_base(
 
 def test_strengths_are_drawn_on_request(studio: Studio, grids: Grids, record: AdapterRecord) -> None:
     assert not grids.draw_strengths({"adapter": "nobody"})["ok"]
-    assert grids.draw_strengths({"adapter": "mine"}) == {"ok": True, "sentence": text.STARTED_GRID}
+    assert grids.draw_strengths({"adapter": "mine"}) == {"ok": True, "sentence": judge_text.STARTED_GRID}
     run = grids.find(None)
     assert run
     near = grids.near("mine", 1.0)
     assert near
     assert near["waits"]
     assert GridConfig.parse(run.config()).strengths == GridConfig.parse({}).strengths
-    studio.jobs.stop(run)
-    wait_for(lambda: studio.jobs.current() is None)
+    studio.desk.jobs.stop(run)
+    wait_for(lambda: studio.desk.jobs.current() is None)

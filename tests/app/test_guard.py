@@ -11,9 +11,10 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from app.routes import routes
-from app.security import LocalGuard
+from app.server.routes import routes
+from app.server.security import LocalGuard
 from app.studio import Studio
+from app.train.routes import preview_routes
 from sdpo_core.runs.folder import RunFolder
 from tests.app.helpers import add_pair
 
@@ -26,7 +27,12 @@ def client(studio: Studio) -> TestClient:
         return PlainTextResponse("done")
 
     app = Starlette(
-        routes=[*routes(studio), Route("/act", act, methods=["GET", "POST"])], middleware=[Middleware(LocalGuard)]
+        routes=[
+            *routes(studio.desk.store),
+            *preview_routes(studio.desk.jobs),
+            Route("/act", act, methods=["GET", "POST"]),
+        ],
+        middleware=[Middleware(LocalGuard)],
     )
     return TestClient(app, base_url=HOME)
 
@@ -76,7 +82,7 @@ def test_answers_can_not_be_framed(client: TestClient) -> None:
 
 
 def test_images_come_by_content_and_stay_cached(client: TestClient, studio: Studio) -> None:
-    pair = add_pair(studio.store, 1)
+    pair = add_pair(studio.desk.store, 1)
     answer = client.get(f"/sdpo/image/{pair.left.image_sha256}")
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "image/png"
@@ -86,7 +92,7 @@ def test_images_come_by_content_and_stay_cached(client: TestClient, studio: Stud
 
 def test_an_images_answer_does_not_tell_when_it_was_drawn(client: TestClient, studio: Studio) -> None:
     """In a blind pair the base model's image is drawn first."""
-    pair = add_pair(studio.store, 1, purpose="judge", run_id="any")
+    pair = add_pair(studio.desk.store, 1, purpose="judge", run_id="any")
     answers = [client.get(f"/sdpo/image/{image.image_sha256}") for image in (pair.left, pair.right)]
     left, right = ({**answer.headers, "content-length": ""} for answer in answers)
     assert left == right
@@ -94,8 +100,8 @@ def test_an_images_answer_does_not_tell_when_it_was_drawn(client: TestClient, st
 
 
 def test_nothing_else_comes(client: TestClient, studio: Studio) -> None:
-    pair = add_pair(studio.store, 1)
-    studio.image_path(pair.left.image_sha256).unlink()
+    pair = add_pair(studio.desk.store, 1)
+    studio.desk.store.image_path_by_sha(pair.left.image_sha256).unlink()
     for path in (
         f"/sdpo/image/{pair.left.image_sha256}",
         "/sdpo/image/..%2Fstudio.db",
@@ -119,7 +125,7 @@ def test_fonts_and_scripts_have_their_types(client: TestClient) -> None:
 
 def test_what_is_not_named_by_its_content_is_asked_for_again(client: TestClient, studio: Studio) -> None:
     """Else a browser would hand out an adapter of the workspace that had this number before."""
-    run = RunFolder.create(studio.jobs.root, "train", {})
+    run = RunFolder.create(studio.desk.jobs.root, "train", {})
     preview = run.path / "previews" / "step-000000" / "00.png"
     preview.parent.mkdir()
     preview.write_bytes(b"a picture")

@@ -13,15 +13,13 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.testclient import TestClient
 
-from app import project_routes as routes
-from app import text_home as text
-from app.home import Home
-from app.housekeeping import Housekeeping
-from app.machine import Gpu, parse_gpus
-from app.models import chosen_in
-from app.overview import Overview
-from app.project_actions import ProjectActions
-from app.security import LocalGuard
+from app.desk.machine import Gpu, parse_gpus
+from app.desk.models import chosen_in
+from app.home import project_routes as routes
+from app.home import text as home_text
+from app.home.project_actions import ProjectActions
+from app.home.service import Home
+from app.server.security import LocalGuard
 from app.studio import Studio
 from sdpo_core.errors import DiskError
 from sdpo_core.projects.folders import FIRST
@@ -33,17 +31,19 @@ ADDRESS = "http://127.0.0.1:7860"
 
 @pytest.fixture
 def home(studio: Studio) -> Home:
-    return Home(studio, Overview(studio))
+    return studio.home
 
 
 @pytest.fixture
 def actions(studio: Studio) -> ProjectActions:
-    return ProjectActions(studio)
+    return studio.project_actions
 
 
 @pytest.fixture
 def client(studio: Studio) -> TestClient:
-    app = Starlette(routes=routes.project_routes(studio), middleware=[Middleware(LocalGuard)])
+    app = Starlette(
+        routes=routes.project_routes(studio.desk, studio.project_actions), middleware=[Middleware(LocalGuard)]
+    )
     return TestClient(app, base_url=ADDRESS)
 
 
@@ -53,28 +53,28 @@ def stages(home: Home) -> dict[str, Any]:
 
 def test_the_loop_tells_where_the_person_stands(studio: Studio, home: Home) -> None:
     empty = stages(home)
-    assert list(empty) == list(text.STAGES)
+    assert list(empty) == list(home_text.STAGES)
     assert [stage["done"] for stage in empty.values()] == [True, False, False, False, False]
     assert empty["model"]["hint"] == "tiny, for trying out, 96 px"
     for number in range(31):
-        pair = add_pair(studio.store, number, base_sha256=studio.model().sha256)
+        pair = add_pair(studio.desk.store, number, base_sha256=studio.desk.models.chosen().sha256)
         if number:
-            studio.store.vote(str(uuid.uuid4()), pair.id, "left")
+            studio.desk.store.vote(str(uuid.uuid4()), pair.id, "left")
     wait_for(lambda: stages(home)["votes"]["value"] == "30")
-    assert stages(home)["votes"]["hint"] == text.ENOUGH_VOTES
+    assert stages(home)["votes"]["hint"] == home_text.ENOUGH_VOTES
     assert stages(home)["candidates"]["hint"] == "1 pair waits"
-    run = studio.train({})
+    run = studio.training.start({})
     wait_for(lambda: stages(home)["runs"]["hint"].startswith("running: step"))
-    studio.stop(run.id)
+    studio.desk.stop(run.id)
     wait_for(lambda: stages(home)["runs"]["hint"] == "newest: stopped")
 
 
 def test_a_model_that_is_gone_is_told(studio: Studio, home: Home) -> None:
-    (studio.workspace / "studio.json").write_text(json.dumps({"model": "/nowhere"}), encoding="utf-8")
+    (studio.desk.workspace / "studio.json").write_text(json.dumps({"model": "/nowhere"}), encoding="utf-8")
     assert stages(home)["model"] == {
         **stages(home)["model"],
         "value": "/nowhere",
-        "hint": text.MODEL_TROUBLE,
+        "hint": home_text.MODEL_TROUBLE,
         "done": False,
     }
 
@@ -99,7 +99,7 @@ def test_wishes_about_projects(studio: Studio, home: Home, actions: ProjectActio
     ]
     assert actions.act({"action": "unarchive", "id": made["id"]})["ok"]
     assert actions.act({"action": "open", "id": made["id"]})["ok"]
-    assert studio.projects.current.name == "Warm"
+    assert studio.desk.projects.current.name == "Warm"
     assert json.dumps(home.snapshot())
 
 
@@ -114,7 +114,7 @@ def test_nonsense_is_refused_in_words(actions: ProjectActions, message: Any) -> 
 
 
 def test_a_project_that_cant_be_read_hides_no_other(studio: Studio, home: Home) -> None:
-    made = studio.projects.make("Broken")
+    made = studio.desk.projects.make("Broken")
     (made.path / "studio.db").write_bytes(b"no database at all, but long enough to be looked at" * 20)
     facts = {project["name"]: project["facts"] for project in home.snapshot()["projects"]}
     assert "can't be read" in facts["Broken"]
@@ -122,7 +122,7 @@ def test_a_project_that_cant_be_read_hides_no_other(studio: Studio, home: Home) 
 
 
 def test_a_zip_goes_out_and_comes_in_over_http(studio: Studio, actions: ProjectActions, client: TestClient) -> None:
-    add_pair(studio.store, 1)
+    add_pair(studio.desk.store, 1)
     reply = actions.act({"action": "export", "id": FIRST})
     assert reply["ok"]
     answer = client.get(reply["download"])
@@ -131,18 +131,18 @@ def test_a_zip_goes_out_and_comes_in_over_http(studio: Studio, actions: ProjectA
     assert zipfile.ZipFile(io.BytesIO(answer.content)).testzip() is None
     made = client.post("/sdpo/project", content=answer.content, headers={"origin": ADDRESS}).json()
     assert made["ok"], made
-    assert text.MODEL_KNOWN.format(name="demo") in made["sentence"]
-    assert chosen_in(studio.projects.find(made["id"]).path) == "demo"
-    assert len(studio.projects.all()) == 2
-    assert not list((studio.projects.root / "projects").glob(".importing*"))
+    assert home_text.MODEL_KNOWN.format(name="demo") in made["sentence"]
+    assert chosen_in(studio.desk.projects.find(made["id"]).path) == "demo"
+    assert len(studio.desk.projects.all()) == 2
+    assert not list((studio.desk.projects.root / "projects").glob(".importing*"))
 
 
 def test_an_upload_that_is_no_project_leaves_nothing(studio: Studio, client: TestClient) -> None:
     reply = client.post("/sdpo/project", content=b"SQLite format 3\x00" + bytes(5000)).json()
     assert not reply["ok"]
     assert "database" in reply["error"]
-    assert len(studio.projects.all()) == 1
-    assert not list((studio.projects.root / "projects").iterdir())
+    assert len(studio.desk.projects.all()) == 1
+    assert not list((studio.desk.projects.root / "projects").iterdir())
 
 
 @pytest.mark.parametrize(
@@ -159,32 +159,32 @@ def test_an_upload_ends_where_the_disk_does(
 ) -> None:
     monkeypatch.setattr(routes, "_RESERVE_BYTES", 2**60)
     reply = client.post("/sdpo/project", content=b"x" * 1000).json()
-    assert reply == {"ok": False, "error": text.TOO_LARGE}
-    assert not list((studio.projects.root / "projects").iterdir())
+    assert reply == {"ok": False, "error": home_text.TOO_LARGE}
+    assert not list((studio.desk.projects.root / "projects").iterdir())
 
 
 def test_a_foreign_page_can_send_no_zip(studio: Studio, client: TestClient) -> None:
     assert client.post("/sdpo/project", content=b"x", headers={"origin": "https://evil.example"}).status_code == 403
     assert client.get("/sdpo/export/..%2Fstudio.db").status_code == 404
     assert client.get("/sdpo/export/x.zip").status_code == 404
-    assert Path(studio.workspace, "studio.db").is_file()
+    assert Path(studio.desk.workspace, "studio.db").is_file()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="an open database holds its folder")
 def test_a_workspace_whose_drive_is_taken_out_is_told_and_made_nowhere_else(
     studio: Studio, home: Home, tmp_path: Path
 ) -> None:
-    workspace = studio.workspace
+    workspace = studio.desk.workspace
     away = tmp_path.with_name(f"{tmp_path.name}-away")
     workspace.rename(away)
     try:
         strip = home.snapshot(None)["machine"]
         assert "its drive was taken out" in strip[-1]["hint"]
-        assert "its drive was taken out" in Housekeeping(studio).snapshot()["error"]
-        (warning,) = Overview(studio).warnings()
+        assert "its drive was taken out" in studio.housekeeping.snapshot()["error"]
+        (warning,) = studio.overview.warnings()
         assert warning.startswith(f"The folder {workspace} can't be reached")
         with pytest.raises(DiskError, match="bring it back, and everything goes on"):
-            studio.jobs.start("generate", GenerateConfig(prompts=("a lake",)))
+            studio.desk.jobs.start("generate", GenerateConfig(prompts=("a lake",)))
         assert not workspace.exists(), "nothing was written where the drive was"
     finally:
         away.rename(workspace)

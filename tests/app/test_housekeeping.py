@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from app import text_home as text
-from app.housekeeping import Housekeeping, keep_copies
+from app.disk import text as disk_text
+from app.disk.service import Housekeeping, keep_copies
 from app.studio import Studio
+from app.ui.words import size
 from sdpo_core.runs.folder import RunFolder
 from sdpo_core.workspace.backups import daily_path, keep_daily_copy
 from sdpo_core.workspace.disk import KINDS
@@ -18,9 +19,9 @@ from tests.app.shelves import add_adapter
 
 @pytest.fixture
 def house(studio: Studio) -> Housekeeping:
-    pairs = [add_pair(studio.store, number) for number in range(4)]
-    studio.store.vote(str(uuid.uuid4()), pairs[0].id, "left")
-    return Housekeeping(studio)
+    pairs = [add_pair(studio.desk.store, number) for number in range(4)]
+    studio.desk.store.vote(str(uuid.uuid4()), pairs[0].id, "left")
+    return studio.housekeeping
 
 
 def part(house: Housekeeping, key: str) -> dict[str, Any]:
@@ -28,14 +29,14 @@ def part(house: Housekeeping, key: str) -> dict[str, Any]:
 
 
 def test_every_kind_and_part_has_its_words(studio: Studio, house: Housekeeping) -> None:
-    assert set(text.CLEARINGS) == set(text.CLEAR_LABELS) == set(text.CLEAR_BUTTONS) == set(KINDS)
+    assert set(disk_text.CLEARINGS) == set(disk_text.CLEAR_LABELS) == set(disk_text.CLEAR_BUTTONS) == set(KINDS)
     for kind in KINDS:
-        assert text.would_go(kind, 2, 2000, 1, 1)
-        assert text.cleared(kind, 2000)
-    run = RunFolder.create(studio.workspace / "runs", "train", {"model": "demo"})
+        assert disk_text.would_go(kind, 2, 2000, 1, 1)
+        assert disk_text.cleared(kind, 2000)
+    run = RunFolder.create(studio.desk.workspace / "runs", "train", {"model": "demo"})
     run.write_status(run.status().model_copy(update={"state": "done"}))
     told = house.snapshot()
-    assert {share["key"] for share in told["parts"]} <= set(text.PARTS)
+    assert {share["key"] for share in told["parts"]} <= set(disk_text.PARTS)
     assert sum(share["share"] for share in told["parts"]) == pytest.approx(1)
     assert json.dumps(told)
 
@@ -46,43 +47,43 @@ def test_clearing_is_shown_done_and_undone(studio: Studio, house: Housekeeping) 
     assert "6 files" in shown["sentence"]
     assert "3 pairs" in shown["sentence"]
     assert len(shown["images"]) == 6
-    assert studio.store.counts().open_pairs == 3  # nothing has happened yet
+    assert studio.desk.store.counts().open_pairs == 3  # nothing has happened yet
     done = house.clear({"name": "unvoted"})
     assert done["ok"]
     assert "put them back" in done["sentence"]
-    assert studio.store.counts().pairs == studio.store.counts().votes == 1
+    assert studio.desk.store.counts().pairs == studio.desk.store.counts().votes == 1
     assert house.preview({"name": "unvoted"})["button"] == ""
     (entry,) = house.snapshot()["trash"]
     assert entry["id"] == done["entry"]
     assert house.put_back({"name": entry["id"]})["ok"]
-    assert studio.store.counts().open_pairs == 3
+    assert studio.desk.store.counts().open_pairs == 3
     assert house.snapshot()["trash"] == []
 
 
 def test_a_deleted_adapter_is_called_by_its_name(studio: Studio, house: Housekeeping) -> None:
     record = add_adapter(studio, "warm evenings")
-    studio.store.throw_adapter(record.id)
+    studio.desk.store.throw_adapter(record.id)
     (entry,) = house.snapshot()["trash"]
     assert (entry["name"], entry["facts"][:6]) == ("Adapter warm evenings", "1 file")
     assert house.put_back({"name": entry["id"]})["sentence"] == "Adapter warm evenings: back in place."
-    assert [one.name for one in studio.store.adapters()] == ["warm evenings"]
+    assert [one.name for one in studio.desk.store.adapters()] == ["warm evenings"]
 
 
 def test_votes_go_back_to_a_copy(studio: Studio, house: Housekeeping) -> None:
-    keep_daily_copy(studio.workspace)
+    keep_daily_copy(studio.desk.workspace)
     (copy,) = house.snapshot()["backups"]
     assert copy["facts"].startswith("1 vote")
-    pair = studio.store.open_pairs(purpose="train")[0]
-    studio.store.vote("a later vote", pair.id, "right")
+    pair = studio.desk.store.open_pairs(purpose="train")[0]
+    studio.desk.store.vote("a later vote", pair.id, "right")
     assert "1 vote; now there are 2 votes." in house.preview_restore({"name": copy["name"]})["sentence"]
     assert house.restore({"name": copy["name"]})["ok"]
-    assert studio.store.counts().votes == 1
+    assert studio.desk.store.counts().votes == 1
     assert {one["title"] for one in house.snapshot()["backups"]} == {"Daily copy", "Before a restore"}
 
 
 def test_a_vote_counts_once_wherever_votes_are_counted(studio: Studio, house: Housekeeping) -> None:
     """The bar said 44 where this page said 64: what was changed, taken back or cast blind is no further vote."""
-    store = studio.store
+    store = studio.desk.store
     first, second, _ = store.open_pairs(purpose="train")
     store.vote("one", first.id, "left")
     store.vote("one changed", first.id, "right")
@@ -90,24 +91,24 @@ def test_a_vote_counts_once_wherever_votes_are_counted(studio: Studio, house: Ho
     store.undo("taken back", "two")
     blind = add_pair(store, 20, purpose="judge", run_id="20261121-120000-judge-abcdef")
     store.vote("blind", blind.id, "tie")
-    keep_daily_copy(studio.workspace)
+    keep_daily_copy(studio.desk.workspace)
     counted = store.counts().votes
     (copy,) = house.snapshot()["backups"]
     assert counted == 2
     assert copy["facts"].startswith("2 votes and 1 in blind tests, ")
     assert "holds 2 votes and 1 in blind tests; now" in house.preview_restore({"name": copy["name"]})["sentence"]
-    assert studio.projects.export(studio.projects.current.id, None).votes == counted
+    assert studio.desk.projects.export(studio.desk.projects.current.id, None).votes == counted
 
 
 def test_nothing_goes_while_a_job_works(studio: Studio, house: Housekeeping) -> None:
-    pair = add_pair(studio.store, 9, base_sha256=studio.model().sha256)
-    studio.store.vote("a vote of mine", pair.id, "left")
-    run = studio.train({})
-    wait_for(lambda: studio.jobs.status(run).state == "running")
+    pair = add_pair(studio.desk.store, 9, base_sha256=studio.desk.models.chosen().sha256)
+    studio.desk.store.vote("a vote of mine", pair.id, "left")
+    run = studio.training.start({})
+    wait_for(lambda: studio.desk.jobs.status(run).state == "running")
     for act, name in ((house.clear, "unvoted"), (house.put_back, "x"), (house.restore, "day-2026-01-01.db")):
-        assert act({"name": name}) == {"ok": False, "error": text.BUSY}
-    studio.stop(run.id)
-    wait_for(lambda: studio.jobs.current() is None)
+        assert act({"name": name}) == {"ok": False, "error": disk_text.BUSY}
+    studio.desk.stop(run.id)
+    wait_for(lambda: studio.desk.jobs.current() is None)
     assert house.clear({"name": "unvoted"})["ok"]
 
 
@@ -122,8 +123,8 @@ def test_nonsense_is_refused_in_words(house: Housekeeping, message: Any) -> None
 def test_an_open_studio_keeps_its_copy_of_the_day(studio: Studio, house: Housekeeping) -> None:
     told: list[str] = []
     assert house.snapshot()["ok"]
-    keep_copies(studio, told.append)
-    assert daily_path(studio.workspace / "backups").is_file()
+    keep_copies(studio.desk, told.append)
+    assert daily_path(studio.desk.workspace / "backups").is_file()
     assert told == []
 
 
@@ -132,4 +133,4 @@ def test_an_open_studio_keeps_its_copy_of_the_day(studio: Studio, house: Houseke
     [(0, "nothing"), (1, "1 KiB"), (2048, "2 KiB"), (5 << 20, "5 MiB"), (3 << 29, "1.5 GiB")],
 )
 def test_sizes_are_told_as_people_read_them(size_bytes: int, words: str) -> None:
-    assert text.size(size_bytes) == words
+    assert size(size_bytes) == words

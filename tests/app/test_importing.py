@@ -13,11 +13,12 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from app import importing, text_import
-from app.import_routes import import_routes
-from app.importing import Imports, plain_name
-from app.jobs import Jobs
-from app.waiting import RunQueue
+from app.desk.jobs import Jobs
+from app.desk.queue import RunQueue
+from app.generate import importing
+from app.generate import text as generate_text
+from app.generate.import_routes import import_routes
+from app.generate.importing import Imports, plain_name
 from sdpo_core.workspace.store import Store
 from tests.app.helpers import wait_for
 from tests.exchange.test_job import parameters
@@ -137,7 +138,7 @@ def test_different_names_stay_different_and_a_text_stays_beside_its_image() -> N
 def test_there_is_no_place_but_a_draft(client: TestClient, imports: Imports, draft: str) -> None:
     imports.begin()
     answer = client.post(f"/sdpo/import/{draft}", params={"name": "a.png"}, content=b"x")
-    assert answer.status_code in (404, 405) or text_import.NO_DRAFT in answer.text
+    assert answer.status_code in (404, 405) or generate_text.NO_DRAFT in answer.text
     assert not imports.start({"id": draft})["ok"]
 
 
@@ -161,7 +162,7 @@ def test_a_full_disk_is_told_and_nothing_half_stays(
 ) -> None:
     monkeypatch.setattr(importing, "_RESERVE_BYTES", 2**60)
     draft = imports.begin()["id"]
-    assert send(client, draft, "a.png", b"x")["error"] == text_import.DISK_FULL
+    assert send(client, draft, "a.png", b"x")["error"] == generate_text.DISK_FULL
     assert below(tmp_path / "workspace" / "imports") == []
 
 
@@ -212,7 +213,7 @@ def test_an_import_waits_for_the_job_that_runs(tmp_path: Path, jobs: Jobs) -> No
     first = imports.start_folder({"path": str(tmp_path / "mine")})
     assert first["run"]
     second = imports.start_folder({"path": str(tmp_path / "yours")})
-    assert (second["run"], second["sentence"]) == ("", text_import.QUEUED)
+    assert (second["run"], second["sentence"]) == ("", generate_text.IMPORT_QUEUED)
     assert [one.verb for one in queue.waiting()] == ["import"]
 
 
@@ -228,5 +229,5 @@ def test_a_damaged_report_is_no_report(imports: Imports, tmp_path: Path) -> None
 
 
 def test_the_studio_imports_without_a_model_library() -> None:
-    code = "import sys, app.importing\nassert not {'torch', 'diffusers', 'transformers'} & set(sys.modules)"
+    code = "import sys, app.generate.importing\nassert not {'torch', 'diffusers', 'transformers'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

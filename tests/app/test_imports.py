@@ -12,13 +12,13 @@ def test_building_the_whole_page_loads_no_model_library(tmp_path: Path) -> None:
     code = f"""
 import sys
 from pathlib import Path
-from app.lan import Lan
+from app.server.lan import Lan
 from app.main import build, launch_options
 from app.studio import Studio
 studio, lan = Studio(Path({str(tmp_path)!r})), Lan(0)
 build(studio, lan)
 launch_options(studio, lan)
-studio.plan({{}})
+studio.training.plan({{}})
 print(*[name for name in {FORBIDDEN!r} if name in sys.modules])
 studio.close()
 """

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from app.inbox import look, watch
+from app.desk.inbox import look, watch
 from app.studio import Studio
 
 
@@ -20,15 +20,15 @@ def send(workspace: Path, name: str = "a") -> None:
 def test_the_open_project_takes_in_its_own_inbox(tmp_path: Path) -> None:
     studio = Studio(tmp_path)
     try:
-        other = studio.projects.make("Other")
-        send(studio.workspace)
+        other = studio.desk.projects.make("Other")
+        send(studio.desk.workspace)
         send(other.path)
-        assert look(studio).added.pairs == 1
-        assert not look(studio)
-        assert len(studio.store.open_pairs(purpose="train")) == 1
-        studio.open_project(other.id)
-        assert look(studio).added.pairs == 1
-        assert len(studio.store.open_pairs(purpose="train")) == 1
+        assert look(studio.desk).added.pairs == 1
+        assert not look(studio.desk)
+        assert len(studio.desk.store.open_pairs(purpose="train")) == 1
+        studio.desk.open_project(other.id)
+        assert look(studio.desk).added.pairs == 1
+        assert len(studio.desk.store.open_pairs(purpose="train")) == 1
     finally:
         studio.close()
 
@@ -41,8 +41,8 @@ def test_the_watch_says_what_came_and_ends_when_asked(tmp_path: Path) -> None:
         stop.set()
 
     try:
-        send(studio.workspace)
-        watcher = threading.Thread(target=watch, args=(studio, say, stop))
+        send(studio.desk.workspace)
+        watcher = threading.Thread(target=watch, args=(studio.desk, say, stop))
         watcher.start()
         watcher.join(20)
         assert not watcher.is_alive()

@@ -8,9 +8,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from app import jobs as jobs_module
-from app import text
-from app.jobs import Jobs
+from app.desk import jobs as jobs_module
+from app.desk import text as desk_text
+from app.desk.jobs import Jobs
 from sdpo_core.errors import RunError
 from sdpo_core.runs.folder import FINISHED, RunFolder
 from sdpo_core.settings.generate import GenerateConfig
@@ -126,7 +126,7 @@ def test_drawing_twice_at_once_is_refused_in_words(jobs: Jobs) -> None:
 
 
 def test_drawing_asked_for_in_two_tabs_at_once_goes_on(jobs: Jobs) -> None:
-    assert refusals_of_clicks_at_once(2, lambda: jobs.generate(PROMPTS)) == [text.ALREADY_DRAWING]
+    assert refusals_of_clicks_at_once(2, lambda: jobs.generate(PROMPTS)) == [desk_text.ALREADY_DRAWING]
     (run,) = jobs_module.list_runs(jobs.root)
     wait_state(jobs, run, "running")
 
@@ -135,7 +135,7 @@ def test_a_child_that_dies_at_once_is_told_with_its_last_line(jobs: Jobs, monkey
     play(monkeypatch, "die")
     run = jobs.start("train", TrainConfig())
     wait_state(jobs, run, "failed")
-    assert jobs.status(run).message == text.died_at_once("no such library: torch")
+    assert jobs.status(run).message == desk_text.died_at_once("no such library: torch")
     assert run.status().state == "failed"  # it stands in the folder: the next studio sees it too
     assert jobs.current() is None
 

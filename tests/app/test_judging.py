@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from app import text_judge as text
-from app.judging import Judging, rounds_of
+from app.desk.headers import Headers
+from app.judge import text as judge_text
+from app.judge.service import Judging
 from app.studio import Studio
-from app.text import UNEXPECTED_MESSAGE
+from app.ui import text as ui_text
 from sdpo_core.errors import AdapterError, ConfigError, StoreError
 from sdpo_core.runs.folder import RunFolder
 from sdpo_core.workspace.pairs import training_pairs
@@ -19,23 +20,23 @@ from tests.app.shelves import add_adapter, judge_all, write_adapter
 
 @pytest.fixture
 def judging(studio: Studio) -> Judging:
-    return Judging(studio)
+    return studio.judging
 
 
 def test_nothing_is_told_before_the_last_vote(studio: Studio, judging: Judging) -> None:
-    run = make_judge_run(studio.workspace, 3)
+    run = make_judge_run(studio.desk.workspace, 3)
     assert judging.shown(run) is None
     reply = judging.let_train({"run": run.id, "trains": True})
-    assert reply == {"ok": False, "error": text.NOT_DONE}
+    assert reply == {"ok": False, "error": judge_text.NOT_DONE}
     ((label, _),) = judging.choices()
-    assert text.UNFINISHED in label
+    assert judge_text.UNFINISHED in label
     judge_all(studio, run, "wlt")
     assert judging.shown(run)
 
 
 def test_a_verdict_tells_numbers_prompts_and_sides(studio: Studio, judging: Judging) -> None:
     record = add_adapter(studio)
-    run = make_judge_run(studio.workspace, 3, sha256=record.sha256)
+    run = make_judge_run(studio.desk.workspace, 3, sha256=record.sha256)
     judge_all(studio, run, "wtl")
     told: Any = judging.shown(run)
     assert told == json.loads(json.dumps(told))
@@ -51,7 +52,7 @@ def test_a_verdict_tells_numbers_prompts_and_sides(studio: Studio, judging: Judg
         ("0 of 1", ["loss"]),
     ]
     for one in told["comparisons"]:
-        by_image = {c.image_sha256: c for c in studio.store.candidates()}
+        by_image = {c.image_sha256: c for c in studio.desk.store.candidates()}
         assert not by_image[one["base"]].recipe.adapters  # type: ignore[union-attr]
         assert by_image[one["adapter"]].recipe.adapters  # type: ignore[union-attr]
 
@@ -59,64 +60,64 @@ def test_a_verdict_tells_numbers_prompts_and_sides(studio: Studio, judging: Judg
 def test_rounds_follow_the_adapters_that_were_continued(studio: Studio, judging: Judging) -> None:
     first = add_adapter(studio, "warm", 1)
     second = add_adapter(studio, "warmer", 2, continued_from=first.sha256)
-    early = make_judge_run(studio.workspace, 2, "warm", sha256=first.sha256)
-    late = make_judge_run(studio.workspace, 2, "warmer", sha256=second.sha256, first=600)
+    early = make_judge_run(studio.desk.workspace, 2, "warm", sha256=first.sha256)
+    late = make_judge_run(studio.desk.workspace, 2, "warmer", sha256=second.sha256, first=600)
     judge_all(studio, early, "wl")
     judge_all(studio, late, "ww")
     told: Any = judging.shown(late)
     assert sorted(one["name"].split(",")[0] for one in told["rounds"]) == ["Round 1: warm", "Round 2: warmer"]
     assert [one["now"] for one in told["rounds"] if one["name"].startswith("Round 2")] == [True]
-    assert rounds_of(studio) == {first.sha256: 1, second.sha256: 2}
-    (studio.workspace / second.path).write_bytes(b"damaged")
-    assert rounds_of(studio)[second.sha256] == 1
+    assert studio.desk.adapters.rounds() == {first.sha256: 1, second.sha256: 2}
+    (studio.desk.workspace / second.path).write_bytes(b"damaged")
+    assert studio.desk.adapters.rounds()[second.sha256] == 1
 
 
 def test_adapters_that_continue_each_other_end(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     record = add_adapter(studio, "odd", 1)
-    info = studio.headers.read(studio.workspace / record.path)
+    info = studio.desk.adapters.header(record)
     facts = {"continued_from": record.sha256}
-    monkeypatch.setattr(studio.headers, "read", lambda _: dataclasses.replace(info, sdpo=facts))
-    assert rounds_of(studio) == {record.sha256: 2}
+    monkeypatch.setattr(studio.desk.adapters, "header", lambda _: dataclasses.replace(info, sdpo=facts))
+    assert studio.desk.adapters.rounds() == {record.sha256: 2}
 
 
 def test_headers_are_read_again_when_the_file_changes(studio: Studio) -> None:
-    path = studio.workspace / add_adapter(studio, "warm", 1).path
-    first = studio.headers.read(path)
-    assert studio.headers.read(path) is first
+    path, headers = studio.desk.workspace / add_adapter(studio, "warm", 1).path, Headers()
+    first = headers.read(path)
+    assert headers.read(path) is first
     write_adapter(path, 2, pairs=7777)
-    assert (studio.headers.read(path).sdpo or {})["pairs"] == 7777
+    assert (headers.read(path).sdpo or {})["pairs"] == 7777
     path.unlink()
     with pytest.raises(AdapterError, match="can't be read"):
-        studio.headers.read(path)
+        headers.read(path)
 
 
 def test_a_verdict_stays_with_its_file_when_the_name_changes(studio: Studio, judging: Judging) -> None:
     record = add_adapter(studio)
-    run = make_judge_run(studio.workspace, 1, sha256=record.sha256)
+    run = make_judge_run(studio.desk.workspace, 1, sha256=record.sha256)
     judge_all(studio, run, "w")
-    studio.store.rename_adapter(record.id, "evenings")
-    assert studio.verdicts().keys() == {record.sha256}
+    studio.desk.store.rename_adapter(record.id, "evenings")
+    assert studio.verdicts.by_adapter().keys() == {record.sha256}
     assert judging.choices()[0][0].startswith("evenings, ")
     other = add_adapter(studio, "mine", 7)
-    assert other.sha256 not in studio.verdicts(), "another adapter of the old name is not judged"
+    assert other.sha256 not in studio.verdicts.by_adapter(), "another adapter of the old name is not judged"
 
 
 def test_votes_train_when_they_are_let_and_no_longer_when_it_is_taken_back(studio: Studio, judging: Judging) -> None:
-    run = make_judge_run(studio.workspace, 2)
+    run = make_judge_run(studio.desk.workspace, 2)
     judge_all(studio, run, "wl")
-    assert training_pairs(studio.store, BASE).usable == ()
+    assert training_pairs(studio.desk.store, BASE).usable == ()
     reply = judging.let_train({"run": run.id, "trains": True})
-    assert reply == {"ok": True, "trains": True, "trainsSentence": text.trains(2, on=True)}
-    assert training_pairs(studio.store, BASE).judged == 2
+    assert reply == {"ok": True, "trains": True, "trainsSentence": judge_text.trains(2, on=True)}
+    assert training_pairs(studio.desk.store, BASE).judged == 2
     shown: Any = judging.shown(run)
     assert shown["trains"]
     assert not judging.let_train({"run": run.id, "trains": False})["trains"]
-    assert training_pairs(studio.store, BASE).usable == ()
+    assert training_pairs(studio.desk.store, BASE).usable == ()
 
 
 @pytest.mark.parametrize("message", [None, {}, {"run": "x"}, {"run": "x", "trains": True, "all": 1}, {"run": 5}])
 def test_what_no_page_sends_is_refused(judging: Judging, message: Any) -> None:
-    assert judging.let_train(message) == {"ok": False, "error": UNEXPECTED_MESSAGE}
+    assert judging.let_train(message) == {"ok": False, "error": ui_text.UNEXPECTED_MESSAGE}
 
 
 def test_another_run_is_no_blind_test(judging: Judging) -> None:
@@ -127,60 +128,60 @@ def test_another_run_is_no_blind_test(judging: Judging) -> None:
 def test_a_judgement_takes_the_recommended_strength_unless_told(studio: Studio) -> None:
     record = add_adapter(studio, model="demo")
     for recommended, typed, expected in ((None, "", 1.0), (0.75, "", 0.75), (0.75, "0.5", 0.5)):
-        studio.store.recommend(record.id, recommended)
-        run = studio.judge("mine", 2, typed)
+        studio.desk.store.recommend(record.id, recommended)
+        run = studio.judging.start("mine", 2, typed)
         assert run
         assert run.config()["strength"] == expected
-        studio.jobs.stop(run)
-        wait_for(lambda: studio.jobs.current() is None)
+        studio.desk.jobs.stop(run)
+        wait_for(lambda: studio.desk.jobs.current() is None)
     for wrong in ("much", "3", "nan"):
         with pytest.raises(ConfigError, match="strength"):
-            studio.judge("mine", 2, wrong)
+            studio.judging.start("mine", 2, wrong)
 
 
 def test_where_the_adapter_acts_and_the_negative_prompt_go_along(studio: Studio) -> None:
     add_adapter(studio, model="demo")
     told: list[tuple[Any, Any]] = []
     for where, negative in (("", ""), ("0", "fog"), ("-0.5", "")):
-        run = studio.judge("mine", 2, 0.5, {"unconditional_strength": where, "negative": negative})
+        run = studio.judging.start("mine", 2, 0.5, {"unconditional_strength": where, "negative": negative})
         assert run
         told.append((run.config()["unconditional_strength"], run.config()["negative"]))
-        studio.jobs.stop(run)
-        wait_for(lambda: studio.jobs.current() is None)
+        studio.desk.jobs.stop(run)
+        wait_for(lambda: studio.desk.jobs.current() is None)
     assert told == [(None, None), (0.0, "fog"), (-0.5, None)]
     with pytest.raises(ConfigError, match="unconditional_strength"):
-        studio.judge("mine", 2, 0.5, {"unconditional_strength": "somewhere"})
+        studio.judging.start("mine", 2, 0.5, {"unconditional_strength": "somewhere"})
 
 
 def test_the_title_says_how_a_blind_test_is_drawn(studio: Studio, judging: Judging) -> None:
     add_adapter(studio)
     settings = {"comparisons": 2, "adapter": "mine", "strength": 0.5, "unconditional_strength": -0.5, "negative": "fog"}
-    run = RunFolder.create(studio.workspace / "runs", "judge", settings)
+    run = RunFolder.create(studio.desk.workspace / "runs", "judge", settings)
     assert judging.title(run) == (
         "Blind test of mine at strength 0.5, -0.5 times that without your prompt. Negative prompt: fog"
     )
     settings = {"comparisons": 2, "adapter": "mine", "adapter_branch": "conditional"}
-    earlier = RunFolder.create(studio.workspace / "runs", "judge", settings)
+    earlier = RunFolder.create(studio.desk.workspace / "runs", "judge", settings)
     assert judging.title(earlier) == "Blind test of mine, only with your prompt"
 
 
 def test_a_blind_test_is_called_after_its_adapter_before_the_verdict_too(studio: Studio, judging: Judging) -> None:
     record = add_adapter(studio, "warm evenings")
-    run = make_judge_run(studio.workspace, 2, "latest", sha256=record.sha256)  # as the command line calls it
+    run = make_judge_run(studio.desk.workspace, 2, "latest", sha256=record.sha256)  # as the command line calls it
     assert judging.title(run) == "Blind test of warm evenings"
 
 
 def test_a_damaged_judgement_hides_no_other(studio: Studio, judging: Judging) -> None:
     record = add_adapter(studio)
-    good = make_judge_run(studio.workspace, 1, sha256=record.sha256)
+    good = make_judge_run(studio.desk.workspace, 1, sha256=record.sha256)
     judge_all(studio, good, "w")
-    bad = make_judge_run(studio.workspace, 1, first=700)
-    two = [c.id for c in studio.store.candidates() if c.recipe and not c.recipe.adapters][:2]
+    bad = make_judge_run(studio.desk.workspace, 1, first=700)
+    two = [c.id for c in studio.desk.store.candidates() if c.recipe and not c.recipe.adapters][:2]
     with pytest.raises(StoreError):  # two images of the base model
-        pair = studio.store.add_pair(*two, purpose="judge", run_id=bad.id)
-        studio.store.vote("a broken vote", pair.id, "left")
+        pair = studio.desk.store.add_pair(*two, purpose="judge", run_id=bad.id)
+        studio.desk.store.vote("a broken vote", pair.id, "left")
         judge_all(studio, bad, "w")
-        studio.verdict(bad)
+        studio.verdicts.of(bad)
     assert len(judging.choices()) == 2
     told: Any = judging.shown(good)
     assert len(told["rounds"]) == 1

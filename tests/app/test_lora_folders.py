@@ -7,8 +7,8 @@ from typing import Literal
 
 import pytest
 
-from app import text_adapters as text
-from app.lora_folders import LoraFolders
+from app.adapters import text as adapters_text
+from app.adapters.lora_folders import LoraFolders
 from app.studio import Studio
 from sdpo_core.errors import AdapterError, ConfigError, DiskError
 from sdpo_core.workspace.records import AdapterRecord
@@ -36,7 +36,7 @@ def record(studio: Studio) -> AdapterRecord:
 
 
 def file_of(studio: Studio, record: AdapterRecord) -> Path:
-    return studio.workspace / record.path
+    return studio.desk.workspace / record.path
 
 
 def test_the_tools_own_folder_or_the_one_for_loras(folders: LoraFolders, tools: Path, tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_an_adapter_is_put_there_with_its_picture(
     assert sorted(path.name for path in loras.iterdir()) == ["mine.png", "mine.safetensors"]
     assert folders.is_placed("comfyui", record)
     assert folders.place("comfyui", record, source, "copy") == target, "again is no harm"
-    studio.store.throw_adapter(record.id)
+    studio.desk.store.throw_adapter(record.id)
     assert target.is_file(), "what the studio throws away stays there"
     target.write_bytes(b"another")
     assert not folders.is_placed("comfyui", record)
@@ -117,8 +117,8 @@ def test_an_adapter_is_put_there_with_its_picture(
 
 def test_a1111_is_told_the_strength_and_the_note(studio: Studio, folders: LoraFolders, tools: Path) -> None:
     record = add_adapter(studio, "warm", 3)
-    studio.store.note_on_adapter(record.id, "for evenings")
-    record = studio.store.recommend(record.id, 0.75)
+    studio.desk.store.note_on_adapter(record.id, "for evenings")
+    record = studio.desk.store.recommend(record.id, 0.75)
     target = folders.choose("a1111", str(tools / "stable-diffusion-webui")) / "warm.json"
     folders.place("a1111", record, file_of(studio, record), "copy")
     assert json.loads(target.read_text()) == {"preferred weight": 0.75, "notes": "for evenings"}
@@ -180,4 +180,4 @@ def test_damaged_settings_are_as_good_as_none(folders: LoraFolders, tmp_path: Pa
     (tmp_path / "lora-folders.json").write_text(content)
     assert folders.folder("comfyui") is None
     assert folders.choose("comfyui", str(tools)) == tools.resolve()
-    assert text.TOOLS.keys() == {"comfyui", "a1111"}
+    assert adapters_text.TOOLS.keys() == {"comfyui", "a1111"}

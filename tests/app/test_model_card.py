@@ -2,8 +2,8 @@
 
 import pytest
 
-from app import text_adapters as text
-from app.adapters import Adapters
+from app.adapters import text as adapters_text
+from app.adapters.service import Adapters
 from app.studio import Studio
 from sdpo_core.atomic import write_json
 from tests.app.helpers import make_judge_run
@@ -14,16 +14,16 @@ SETTINGS = {"loss": "diffusion-dpo", "mu": 0.5}
 
 @pytest.fixture
 def shelf(studio: Studio) -> Adapters:
-    return Adapters(studio)
+    return studio.adapters
 
 
 def test_a_judged_adapter_tells_its_verdict_with_the_interval(studio: Studio, shelf: Adapters) -> None:
     record = add_adapter(studio, "warm", settings=SETTINGS)
-    run = studio.jobs.open(record.run_id, "train")
+    run = studio.desk.jobs.open(record.run_id, "train")
     check = {"winner_error": 0.004, "winner_error_se": 0.002, "budget": 0.02, "held_out": True}
     write_json(run.checkpoint_path(100) / "state.json", {"step": 100, "health": check})
-    studio.store.recommend(record.id, 0.75)
-    judge_all(studio, make_judge_run(studio.workspace, 4, sha256=record.sha256), "wwtl")
+    studio.desk.store.recommend(record.id, 0.75)
+    judge_all(studio, make_judge_run(studio.desk.workspace, 4, sha256=record.sha256), "wwtl")
     name, card = shelf.model_card(record.id, prompts=False)
     assert name == "warm.md"
     assert card.startswith("---\ntags: [lora")
@@ -36,7 +36,7 @@ def test_a_judged_adapter_tells_its_verdict_with_the_interval(studio: Studio, sh
     assert "| mu | 0.5 |" in card
     assert "Recommended strength: 0.75." in card
     assert "a judged lake" not in card, "no prompts unless they are asked for"
-    assert str(studio.workspace) not in card
+    assert str(studio.desk.workspace) not in card
     assert "/models/" not in card, "a path says too much about a machine"
     _, told = shelf.model_card(record.id, prompts=True)
     assert "- a judged lake 0 (1 of 1)" in told
@@ -45,16 +45,16 @@ def test_a_judged_adapter_tells_its_verdict_with_the_interval(studio: Studio, sh
 def test_an_adapter_that_was_not_judged_says_so(studio: Studio, shelf: Adapters) -> None:
     record = add_adapter(studio)
     _, card = shelf.model_card(record.id, prompts=True)
-    assert text.CARD_NOT_JUDGED in card
-    assert text.CARD_STRENGTH_NONE in card
+    assert adapters_text.CARD_NOT_JUDGED in card
+    assert adapters_text.CARD_STRENGTH_NONE in card
     assert "| Winner error | +0.4 % on unseen draws of the training pairs" in card
-    assert text.CARD_HEADINGS["prompts"] not in card
+    assert adapters_text.CARD_HEADINGS["prompts"] not in card
 
 
 def test_a_persons_words_stay_text(studio: Studio, shelf: Adapters) -> None:
     record = add_adapter(studio)
-    studio.store.rename_adapter(record.id, "<script>alert(1)</script> | x")
-    studio.store.note_on_adapter(record.id, "# not a heading\n[link](javascript:x) ![pic](y) `code`")
+    studio.desk.store.rename_adapter(record.id, "<script>alert(1)</script> | x")
+    studio.desk.store.note_on_adapter(record.id, "# not a heading\n[link](javascript:x) ![pic](y) `code`")
     _, card = shelf.model_card(record.id, prompts=False)
     assert "<script>" not in card
     assert r"\# not a heading \[link\](javascript:x) \!\[pic\](y) \`code\`" in card

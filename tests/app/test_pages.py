@@ -17,11 +17,14 @@ from PIL import Image
 from safetensors.torch import save_file
 
 import app
-from app import text, text_generate, text_model, text_train
-from app.adapters import Adapters
-from app.lan import Lan
-from app.main import PAGES, build
+from app.generate import text as generate_text
+from app.main import build
+from app.models import text as models_text
+from app.server.lan import Lan
 from app.studio import Studio
+from app.text import TABS
+from app.train import text as train_text
+from app.ui.words import moment
 from sdpo_core.errors import ModelNotHere, PredictionUnknown, RunError
 from sdpo_core.hub.fetch import download
 from sdpo_core.hub.plan import plan_download, size_in_words
@@ -54,7 +57,7 @@ class BuiltPage:
 
     def refreshed_by_tab(self, name: str) -> set[str | None]:
         """What opening a page refreshes; nothing for what is none."""
-        if name not in PAGES:
+        if name not in TABS:
             return set()
         return {one.elem_id for one, update in self.fire(f"tab-{name}", "select").items() if update != gr.skip()}
 
@@ -92,30 +95,30 @@ def page(studio: Studio) -> BuiltPage:
 
 
 def test_stop_ends_the_running_training_while_an_earlier_one_is_looked_at(page: BuiltPage, studio: Studio) -> None:
-    earlier = RunFolder.create(studio.jobs.root, "train", {"model": "demo"})
+    earlier = RunFolder.create(studio.desk.jobs.root, "train", {"model": "demo"})
     earlier.write_status(earlier.status().model_copy(update={"state": "done"}))
-    pair = add_pair(studio.store, 1, base_sha256=studio.model().sha256)
-    studio.store.vote("a vote of mine", pair.id, "left")
-    running = studio.train({})
-    wait_for(lambda: studio.jobs.status(running).state == "running")
+    pair = add_pair(studio.desk.store, 1, base_sha256=studio.desk.models.chosen().sha256)
+    studio.desk.store.vote("a vote of mine", pair.id, "left")
+    running = studio.training.start({})
+    wait_for(lambda: studio.desk.jobs.status(running).state == "running")
     page.fire("train-run", "input", train_run=earlier.id)
     page.fire("train-stop", "click", train_run=earlier.id)
-    wait_for(lambda: studio.jobs.status(running).state == "stopped")
+    wait_for(lambda: studio.desk.jobs.status(running).state == "stopped")
 
 
 def test_runs_are_listed_by_name_and_date(page: BuiltPage, studio: Studio) -> None:
     """Nobody reads an id: it is called after its adapter, as that is called now, or after what it was to be called."""
-    unnamed, named = (RunFolder.create(studio.jobs.root, "train", {"adapter_name": name}) for name in (None, "a"))
+    unnamed, named = (RunFolder.create(studio.desk.jobs.root, "train", {"adapter_name": name}) for name in (None, "a"))
     for run, state in ((unnamed, "failed"), (named, "stopped")):
         run.write_status(run.status().model_copy(update={"state": state}))
     record = add_adapter(studio, "lakes")
-    studio.store.rename_adapter(record.id, "warm evenings")
+    studio.desk.store.rename_adapter(record.id, "warm evenings")
     listed = page.fire("tab-train", "select")[page.component("train-run")].choices
-    made = studio.jobs.open(record.run_id, "train")
+    made = studio.desk.jobs.open(record.run_id, "train")
     assert {run_id: name for name, run_id in listed} == {
-        made.id: f"warm evenings, {text.moment(made.began_at)}: done",
-        named.id: f"a, {text.moment(named.began_at)}: stopped",
-        unnamed.id: f"Training, {text.moment(unnamed.began_at)}: failed",
+        made.id: f"warm evenings, {moment(made.began_at)}: done",
+        named.id: f"a, {moment(named.began_at)}: stopped",
+        unnamed.id: f"Training, {moment(unnamed.began_at)}: failed",
     }
 
 
@@ -142,7 +145,7 @@ def test_the_page_that_is_asked_for_is_refreshed_first_and_each_other_one_by_its
 
 
 def test_no_widget_needs_what_an_event_that_skips_it_would_empty(page: BuiltPage) -> None:
-    """See `_script` in app/components/widget.py, and that Gradio still does what is told there."""
+    """See `_script` in app/ui/widget.py, and that Gradio still does what is told there."""
     widgets = [one for one in page.blocks() if isinstance(one, gr.HTML)]
     assert len(widgets) > 20
     assert not [one.elem_id for one in widgets if one.props]
@@ -151,15 +154,15 @@ def test_no_widget_needs_what_an_event_that_skips_it_would_empty(page: BuiltPage
 
 def test_a_date_has_one_form_on_all_pages(studio: Studio) -> None:
     record = add_adapter(studio)
-    (card,) = Adapters(studio).snapshot()["cards"]
-    told = text.moment(record.created_at)
+    (card,) = studio.adapters.snapshot()["cards"]
+    told = moment(record.created_at)
     assert re.fullmatch(r"\d\d \w+ 20\d\d, \d\d:\d\d", told)
     assert told in card["chips"]
-    pair = add_pair(studio.store, 1)
-    studio.store.vote("one", pair.id, "left")
+    pair = add_pair(studio.desk.store, 1)
+    studio.desk.store.vote("one", pair.id, "left")
     assert re.fullmatch(r"\d\d \w+ 20\d\d, \d\d:\d\d", studio.review.page({})["votes"][0]["when"])
     written = [path.name for path in Path(app.__file__).parent.rglob("*.py") if "%b" in path.read_text("utf-8")]
-    assert written == ["text.py"]
+    assert written == ["words.py"]
 
 
 @pytest.mark.parametrize("elem_id", ["train-run", "judge-adapter", "judge-run", "grid-adapter", "grid-run"])
@@ -177,7 +180,7 @@ def test_what_is_judged_and_drawn_stays_chosen(page: BuiltPage, studio: Studio) 
     assert shown[page.component("judge-adapter")].value == shown[page.component("grid-adapter")].value == "warm"
     assert shown[page.component("grid-checkpoints")].value == ["50"], "75 is none of its checkpoints"
     assert not shown[page.component("judge-run")].visible
-    made = [make_judge_run(studio.workspace, 1, "warm", first=number) for number in (500, 600)]
+    made = [make_judge_run(studio.desk.workspace, 1, "warm", first=number) for number in (500, 600)]
     first, second = sorted(made, key=lambda run: run.id)
     judge_all(studio, first, "w")
     shown = page.fire("judge-run", "input", judge_run=first.id)
@@ -187,9 +190,9 @@ def test_what_is_judged_and_drawn_stays_chosen(page: BuiltPage, studio: Studio) 
     assert shown[page.component("judge-board")] == second.id, "the newest"
     assert shown[page.component("verdict-card")] == ""
     assert shown[page.component("judge-run")].visible
-    bases = [one.id for one in studio.store.candidates() if one.recipe and not one.recipe.adapters]
-    pair = studio.store.add_pair(bases[0], _same_prompt(studio, bases[0]), purpose="judge", run_id=second.id)
-    studio.store.vote("a vote on two images of the base", pair.id, "left")
+    bases = [one.id for one in studio.desk.store.candidates() if one.recipe and not one.recipe.adapters]
+    pair = studio.desk.store.add_pair(bases[0], _same_prompt(studio, bases[0]), purpose="judge", run_id=second.id)
+    studio.desk.store.vote("a vote on two images of the base", pair.id, "left")
     judge_all(studio, second, "w")
     shown = page.fire("judge-run", "input", judge_run=second.id)
     assert "not one image with and one without the adapter" in shown[page.component("judge-title")]
@@ -213,10 +216,10 @@ def test_the_slider_shows_what_its_strength_does(page: BuiltPage, studio: Studio
 
 def _same_prompt(studio: Studio, candidate_id: int) -> int:
     """Another image of the base model, of the same prompt."""
-    recipe = studio.store.candidate(candidate_id).recipe
+    recipe = studio.desk.store.candidate(candidate_id).recipe
     assert recipe
     made = recipe.model_copy(update={"seed": recipe.seed + 77})
-    return studio.store.add_candidate(Image.new("RGB", (64, 64), (1, 2, 3)), made).id
+    return studio.desk.store.add_candidate(Image.new("RGB", (64, 64), (1, 2, 3)), made).id
 
 
 def test_the_note_stays_with_what_stands_in_the_model_field(page: BuiltPage) -> None:
@@ -241,28 +244,28 @@ def test_a_model_of_the_hub_is_offered_downloaded_and_chosen(page: BuiltPage, st
     size = size_in_words(plan_download(name).total).replace(" ", "\u00a0")
     assert f"Downloading it takes {size} from 127.0.0.1" in offered[note]
     assert offered[button].visible
-    assert studio.model_source() == "demo"
+    assert studio.desk.models.source() == "demo"
     with pytest.raises(ModelNotHere, match="Choose it under Generate to download it"):
-        studio.generate({"prompts": "a lake", "pairs": 1, "model": name})
+        studio.drawing.start({"prompts": "a lake", "pairs": 1, "model": name})
     hub.asked.clear()
     page.fire("model", "submit", model=name)
     assert not hub.asked  # remembered for a while
     started = page.fire("model-download", "click", model=name)
-    assert text_model.DOWNLOAD_RUNS in started[note]
+    assert models_text.DOWNLOAD_RUNS in started[note]
     assert not started[button].visible
-    run, _ = studio.newest_download() or pytest.fail("no download")
+    run, _ = studio.downloads.newest() or pytest.fail("no download")
     assert run.config() == {"model": name}
-    assert studio.downloading() == name
+    assert studio.downloads.running() == name
     with pytest.raises(RunError, match="Downloading is still running"):
-        studio.generate({"prompts": "a lake", "pairs": 1, "model": "demo"})
-    studio.stop(run.id)
-    wait_for(lambda: not studio.downloading())
+        studio.drawing.start({"prompts": "a lake", "pairs": 1, "model": "demo"})
+    studio.desk.stop(run.id)
+    wait_for(lambda: not studio.downloads.running())
     again = page.fire("status-bar", "job_changed", model=name)
     assert again[button].visible
     download(plan_download(name), lambda _: None)
     run.write_status(run.status().model_copy(update={"state": "done"}))
     assert f"{name} is ready" in page.fire("status-bar", "job_changed", model=name)[note]
-    assert studio.model_source() == name
+    assert studio.desk.models.source() == name
 
 
 def test_a_name_that_the_hub_does_not_know_is_told(page: BuiltPage, hub: HubServer) -> None:
@@ -281,16 +284,16 @@ def test_what_a_file_does_not_say_is_asked_and_can_be_corrected(
     save_file(essentials("sd20"), file)
     asked = page.fire("model", "blur", model=file)
     assert (asked[question].visible, asked[question].value) == (True, None)
-    assert text_model.PREDICTION_ASKED in asked[page.component("model-note")]
+    assert models_text.PREDICTION_ASKED in asked[page.component("model-note")]
     seen = {"": file}  # the page's own state, which has no name
     assert question not in page.fire("model", "blur", model=file, **seen)  # it may be the click on an answer
     with pytest.raises(PredictionUnknown, match="One question"):
-        studio.generate({"prompts": "a lake", "pairs": 1, "model": file})
+        studio.drawing.start({"prompts": "a lake", "pairs": 1, "model": file})
     for kind, size_px in (("v_prediction", 768), ("epsilon", 512)):
         answered = page.fire("model-prediction", "input", model=file, model_prediction=kind)
         assert f"v2 is ready: {size_px} px" in answered[page.component("model-note")]
         assert (answered[question].visible, answered[question].value) == (True, kind)
-    assert studio.model_source() == file
+    assert studio.desk.models.source() == file
     assert not page.fire("model", "blur", model="demo")[question].visible
     other = page.fire("model-prediction", "input", model=file, model_prediction="<img src=x>")
     assert other[question].value == "epsilon"
@@ -302,8 +305,8 @@ def test_an_error_is_shown_as_text(page: BuiltPage) -> None:
 
 
 def test_prompts_that_get_no_pair_are_mentioned() -> None:
-    assert "left out" not in text_generate.started_generate(24, 24)
-    assert "(60)" in text_generate.started_generate(24, 60)
+    assert "left out" not in generate_text.started_generate(24, 24)
+    assert "(60)" in generate_text.started_generate(24, 60)
 
 
 def test_every_setting_of_a_training_stands_on_its_page(page: BuiltPage) -> None:
@@ -321,10 +324,10 @@ def test_a_preset_fills_the_fields_and_the_next_one_starts_afresh(page: BuiltPag
     assert found[page.component("train-scope")] == "pair"
     (taken,) = (block for block in found if isinstance(block, gr.State))
     assert found[taken] == "quick"
-    past = page.fire("train-preset", "input", train_preset=text_train.NO_PRESET)
-    assert past == {taken: text_train.NO_PRESET}, "Tab went past it: what was typed in the fields stays"
+    past = page.fire("train-preset", "input", train_preset=train_text.NO_PRESET)
+    assert past == {taken: train_text.NO_PRESET}, "Tab went past it: what was typed in the fields stays"
     taken.value = "quick"
-    found = page.fire("train-preset", "input", train_preset=text_train.NO_PRESET)
+    found = page.fire("train-preset", "input", train_preset=train_text.NO_PRESET)
     assert found[page.component("train-steps")] == ""
 
 
@@ -336,7 +339,7 @@ def test_settings_go_out_as_text_and_come_back(page: BuiltPage, studio: Studio) 
     found = page.fire("train-toml-read", "click", train_toml=written)
     again = {str(component.elem_id).removeprefix("train-"): value for component, value in found.items()}
     again["continue_from"] = None
-    assert studio.train_settings(again) == studio.train_settings({"steps": 40, "loss": "ipo", "tau": 2.0}) | {
+    assert studio.training.settings(again) == studio.training.settings({"steps": 40, "loss": "ipo", "tau": 2.0}) | {
         "adapter_name": 'a "quoted" näme'
     }
 
@@ -353,14 +356,14 @@ def test_a_chosen_file_of_settings_is_shown_and_understood(page: BuiltPage) -> N
 
 def test_save_now_reaches_the_running_training_and_nothing_else(page: BuiltPage, studio: Studio) -> None:
     with pytest.raises(RunError, match="No training is running"):
-        studio.ask("save-now")
-    pair = add_pair(studio.store, 1, base_sha256=studio.model().sha256)
-    studio.store.vote("a vote of mine", pair.id, "left")
-    running = studio.train({})
-    wait_for(lambda: studio.jobs.status(running).state == "running")
+        studio.training.ask("save-now")
+    pair = add_pair(studio.desk.store, 1, base_sha256=studio.desk.models.chosen().sha256)
+    studio.desk.store.vote("a vote of mine", pair.id, "left")
+    running = studio.training.start({})
+    wait_for(lambda: studio.desk.jobs.status(running).state == "running")
     page.fire("train-save", "click")
     page.fire("train-sample", "click")
     assert running.signalled("save-now")
     assert running.signalled("sample-now")
-    studio.stop(running.id)
-    wait_for(lambda: studio.jobs.status(running).state == "stopped")
+    studio.desk.stop(running.id)
+    wait_for(lambda: studio.desk.jobs.status(running).state == "stopped")

@@ -13,7 +13,7 @@ from tests.app.helpers import add_pair, answer, make_judge_run
 
 @pytest.fixture
 def pairs(studio: Studio) -> list[Pair]:
-    return [add_pair(studio.store, number) for number in range(4)]
+    return [add_pair(studio.desk.store, number) for number in range(4)]
 
 
 def test_sets_rank_undo(studio: Studio, pairs: list[Pair]) -> None:
@@ -30,19 +30,19 @@ def test_sets_rank_undo(studio: Studio, pairs: list[Pair]) -> None:
 
     undone = studio.rankings.undo({"uuid": str(uuid.uuid4()), "vote": sent["uuid"]})
     assert (undone["set"], undone["last"]) == (first, None)
-    assert studio.store.counts().votes == 0
+    assert studio.desk.store.counts().votes == 0
     assert studio.rankings.sets({"size": 4, "have": second["candidates"]})["sets"] == [first]
     assert studio.rankings.rank(answer(first, worst=None))["votes"] == 3
 
 
 def test_images_of_a_blind_test_are_not_ranked(studio: Studio, tmp_path: Path) -> None:
     run = make_judge_run(tmp_path, 2)
-    judged = studio.store.open_pairs(purpose="judge", run_id=run.id)
+    judged = studio.desk.store.open_pairs(purpose="judge", run_id=run.id)
     sides = [side for pair in judged for side in (pair.left, pair.right)][:3]
     assert studio.rankings.sets({})["sets"] == []
     shown = {"candidates": [one.id for one in sides], "images": [one.image_sha256 for one in sides]}
     assert not studio.rankings.rank(answer(shown))["ok"]
-    assert studio.store.counts().votes == 0
+    assert studio.desk.store.counts().votes == 0
 
 
 @pytest.mark.parametrize("change", [{"images": ["0" * 64] * 4}, {"best": 999}, {"worst": -1}, {"uuid": "x"}, {"a": 1}])
@@ -54,7 +54,7 @@ def test_nonsense_is_refused_once_and_for_all(studio: Studio, pairs: list[Pair],
     for hostile in (None, [], "x", {"size": 1000}, {"have": [10**30]}):
         assert not studio.rankings.sets(hostile)["ok"]
         assert not studio.rankings.undo(hostile)["ok"]
-    assert studio.store.counts().votes == 0
+    assert studio.desk.store.counts().votes == 0
 
 
 def test_swiss_rounds_come_as_a_deck(studio: Studio, pairs: list[Pair]) -> None:

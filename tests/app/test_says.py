@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from app import text_says as text
-from app.jobs import Jobs
-from app.models import SETTINGS
+from app.desk.jobs import Jobs
+from app.desk.models import SETTINGS
 from app.studio import Studio
-from app.text import UNEXPECTED_MESSAGE
+from app.ui import text as ui_text
+from app.vote import text as vote_text
 from sdpo_core.errors import ModelError
 from sdpo_core.workspace.records import Pair
 from sdpo_core.workspace.store import Store
@@ -27,8 +27,8 @@ def warm_taste(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace of the demo model in which somebody likes warm pictures, with some open pairs."""
     workspace = tmp_path_factory.mktemp("warm") / "workspace"
     studio = Studio(workspace)
-    add_pairs(studio.store, studio.model().sha256, range(VOTES))
-    add_pairs(studio.store, studio.model().sha256, range(VOTES, VOTES + WAITING), choose=None)
+    add_pairs(studio.desk.store, studio.desk.models.chosen().sha256, range(VOTES))
+    add_pairs(studio.desk.store, studio.desk.models.chosen().sha256, range(VOTES, VOTES + WAITING), choose=None)
     studio.close()
     return workspace
 
@@ -76,11 +76,11 @@ def test_it_tells_in_words_and_images(warm: Studio) -> None:
     assert first == {"ok": True, "looking": True}, "nobody waits for the fit"
     shown = card(warm)
     assert "clearly warmer" in shown["sentences"][0]
-    assert shown["sentences"][-1].startswith(f"{text.LEAD} It predicts")
+    assert shown["sentences"][-1].startswith(f"{vote_text.SAYS_LEAD} It predicts")
     assert [len(shown[name]) for name in ("most", "least", "unsure")] == [6, 6, 6]
-    assert shown["press"] == text.vote_on(6)
+    assert shown["press"] == vote_text.vote_on(6)
     for one in (*shown["most"], *shown["least"]):
-        assert warm.image_path(one["sha256"]).is_file()
+        assert warm.desk.store.image_path_by_sha(one["sha256"]).is_file()
     assert [one["prompt"] for one in shown["prompts"]]
     assert "votes as the votes on other prompts" in shown["prompts"][0]["sentence"]
     assert "path" not in str(shown)
@@ -89,11 +89,11 @@ def test_it_tells_in_words_and_images(warm: Studio) -> None:
 def test_the_same_votes_are_fitted_once(warm: Studio) -> None:
     card(warm)
     (before,) = warm.says._fits.values()
-    add_pairs(warm.store, warm.model().sha256, range(90, 92), choose=None)  # something to rank anew
+    add_pairs(warm.desk.store, warm.desk.models.chosen().sha256, range(90, 92), choose=None)  # something to rank anew
     assert warm.says.look()["looking"]
     shown = card(warm)
     assert [*warm.says._fits.values()] == [before]
-    waiting = warm.store.open_pairs(purpose="train")[0]
+    waiting = warm.desk.store.open_pairs(purpose="train")[0]
     vote = message(waiting)
     assert warm.votes.vote(vote)["ok"]
     meanwhile = warm.says.look()
@@ -116,45 +116,45 @@ def only_words(studio: Studio) -> str:
 
 
 def test_no_votes(studio: Studio) -> None:
-    add_pairs(studio.store, studio.model().sha256, range(2), choose=lambda *_: "tie")
-    assert only_words(studio) == text.NOTHING_YET
+    add_pairs(studio.desk.store, studio.desk.models.chosen().sha256, range(2), choose=lambda *_: "tie")
+    assert only_words(studio) == vote_text.SAYS_NOTHING_YET
 
 
 def test_too_few_votes(studio: Studio) -> None:
-    base = studio.model().sha256
-    add_pairs(studio.store, base, range(3))
-    assert only_words(studio).startswith(f"{text.LEAD} 3 votes can be used so far; it needs at least 12.")
-    add_pairs(studio.store, BASE, range(10, 12), seen=False)
-    assert only_words(studio).endswith(text.left_out("", 0, 2))
+    base = studio.desk.models.chosen().sha256
+    add_pairs(studio.desk.store, base, range(3))
+    assert only_words(studio).startswith(f"{vote_text.SAYS_LEAD} 3 votes can be used so far; it needs at least 12.")
+    add_pairs(studio.desk.store, BASE, range(10, 12), seen=False)
+    assert only_words(studio).endswith(vote_text.left_out("", 0, 2))
 
 
 def test_images_that_were_not_looked_at(studio: Studio) -> None:
-    model = studio.model()
-    add_pairs(studio.store, model.sha256, range(5))
-    add_pairs(studio.store, model.sha256, range(5, 14), seen=False)
-    assert only_words(studio) == text.not_looked_at(model.name, 9, 14)
+    model = studio.desk.models.chosen()
+    add_pairs(studio.desk.store, model.sha256, range(5))
+    add_pairs(studio.desk.store, model.sha256, range(5, 14), seen=False)
+    assert only_words(studio) == vote_text.not_looked_at(model.name, 9, 14)
 
 
 def test_votes_on_another_model(studio: Studio) -> None:
     """The features of one model say nothing about another's, even of the same images."""
-    pairs = add_pairs(studio.store, BASE, range(3), seen=False)
-    describe(studio.store, BASE, [side for pair in pairs for side in (pair.left, pair.right)])
-    assert only_words(studio) == text.other_model(studio.model().name, 3)
+    pairs = add_pairs(studio.desk.store, BASE, range(3), seen=False)
+    describe(studio.desk.store, BASE, [side for pair in pairs for side in (pair.left, pair.right)])
+    assert only_words(studio) == vote_text.other_model(studio.desk.models.chosen().name, 3)
 
 
 def test_one_sided_and_contradictory_votes(studio: Studio) -> None:
-    base = studio.model().sha256
-    add_pairs(studio.store, base, range(20), choose=lambda *_: "left")
+    base = studio.desk.models.chosen().sha256
+    add_pairs(studio.desk.store, base, range(20), choose=lambda *_: "left")
     assert "20 of 20 votes are for the left image" in only_words(studio)
     run_id = "20261121-100000-generate-ab12"
-    add_pairs(studio.store, base, range(12), choose=lambda *_: "right", run_id=run_id)
+    add_pairs(studio.desk.store, base, range(12), choose=lambda *_: "right", run_id=run_id)
     assert "contradict another vote" in only_words(studio)
 
 
 def test_a_model_that_can_not_be_used_says_why(studio: Studio) -> None:
-    (studio.workspace / SETTINGS).write_text('{"model": "/no/such/model"}', encoding="utf-8")
+    (studio.desk.workspace / SETTINGS).write_text('{"model": "/no/such/model"}', encoding="utf-8")
     with pytest.raises(ModelError) as raised:
-        studio.model()
+        studio.desk.models.chosen()
     assert studio.says.look() == {"ok": False, "error": str(raised.value)}
 
 
@@ -165,62 +165,64 @@ def test_the_board_shows_the_unsure_pairs_first(warm: Studio) -> None:
     shown = card(warm)
     asked = [sides(one) for one in shown["unsure"]]
     reply = warm.says.ask_first(unsure(shown))
-    assert (reply["ok"], reply["pairs"], reply["sentence"]) == (True, 6, text.come_first(6))
+    assert (reply["ok"], reply["pairs"], reply["sentence"]) == (True, 6, vote_text.come_first(6))
     deck = warm.votes.deck({"n": 8})["pairs"]
     assert [sides(pair) for pair in deck[:6]] == asked
     assert len({pair["id"] for pair in deck}) == 8
     assert set(deck[0]) == {"id", "prompt", "images"}, "nothing tells why a pair comes"
-    assert {warm.store.pair(pair["id"]).chosen_by for pair in deck[:6]} == {"taste"}
-    assert warm.store.pair(deck[7]["id"]).chosen_by == "chance"
+    assert {warm.desk.store.pair(pair["id"]).chosen_by for pair in deck[:6]} == {"taste"}
+    assert warm.desk.store.pair(deck[7]["id"]).chosen_by == "chance"
     for pair in deck[:2]:
-        assert warm.votes.vote(message(warm.store.pair(pair["id"])))["ok"]
+        assert warm.votes.vote(message(warm.desk.store.pair(pair["id"])))["ok"]
     again = warm.votes.deck({"n": 6, "have": [deck[2]["id"]]})["pairs"]  # a page that was reloaded
     assert [sides(pair) for pair in again[:3]] == asked[3:]
     assert deck[2]["id"] not in {pair["id"] for pair in again}
 
 
 def test_pairs_are_made_where_too_few_wait(warm: Studio) -> None:
-    for pair in warm.store.open_pairs(purpose="train", limit=100):
-        warm.store.vote(str(uuid.uuid4()), pair.id, "skip")
-    before = warm.store.counts().pairs
+    for pair in warm.desk.store.open_pairs(purpose="train", limit=100):
+        warm.desk.store.vote(str(uuid.uuid4()), pair.id, "skip")
+    before = warm.desk.store.counts().pairs
     shown = card(warm)
-    assert warm.store.counts().pairs == before, "a look makes none"
+    assert warm.desk.store.counts().pairs == before, "a look makes none"
     assert shown["unsure"]
     assert warm.says.ask_first(unsure(shown))["ok"]
-    waiting = warm.store.open_pairs(purpose="train")
+    waiting = warm.desk.store.open_pairs(purpose="train")
     assert len(waiting) == len(shown["unsure"])
     assert {pair.chosen_by for pair in waiting} == {"taste"}
     assert warm.says.ask_first(unsure(shown))["ok"], "twice is once"
-    assert warm.store.open_pairs(purpose="train") == waiting
+    assert warm.desk.store.open_pairs(purpose="train") == waiting
     for pair in waiting:
         assert warm.votes.vote(message(pair))["ok"]
-    assert warm.says.ask_first(unsure(shown)) == {"ok": False, "error": text.ALL_VOTED}
+    assert warm.says.ask_first(unsure(shown)) == {"ok": False, "error": vote_text.ALL_VOTED}
 
 
 def test_another_project_keeps_its_own_order(warm: Studio) -> None:
     assert warm.says.ask_first(unsure(card(warm)))["ok"]
-    one = warm.store.candidate(1)
+    one = warm.desk.store.candidate(1)
     first = warm.votes.deck({"n": 1})["pairs"]
-    other = warm.projects.make("another")
-    home = warm.projects.current.id
-    warm.open_project(other.id)
-    pairs = add_pairs(warm.store, warm.model().sha256, range(200, 203), choose=None)
+    other = warm.desk.projects.make("another")
+    home = warm.desk.projects.current.id
+    warm.desk.open_project(other.id)
+    pairs = add_pairs(warm.desk.store, warm.desk.models.chosen().sha256, range(200, 203), choose=None)
     assert [pair["id"] for pair in warm.votes.deck({})["pairs"]] == [pair.id for pair in pairs]
-    assert only_words(warm) == text.NOTHING_YET
+    assert only_words(warm) == vote_text.SAYS_NOTHING_YET
     late = {"candidates": [1, 2], "images": [one.image_sha256] * 2}  # from a page that still shows the first project
-    assert warm.says.ask_first({"pairs": [late]}) == {"ok": False, "error": text.OTHER_PROJECT}
-    assert {pair.chosen_by for pair in warm.store.open_pairs(purpose="train")} == {"chance"}
-    warm.open_project(home)
+    assert warm.says.ask_first({"pairs": [late]}) == {"ok": False, "error": vote_text.OTHER_PROJECT}
+    assert {pair.chosen_by for pair in warm.desk.store.open_pairs(purpose="train")} == {"chance"}
+    warm.desk.open_project(home)
     assert warm.votes.deck({"n": 1})["pairs"] == first
 
 
 def test_nothing_of_a_blind_test_is_asked(warm: Studio) -> None:
     run_id = "20261121-100000-judge-ab12"
-    (judged,) = add_pairs(warm.store, warm.model().sha256, range(300, 301), choose=None, purpose="judge", run_id=run_id)
+    (judged,) = add_pairs(
+        warm.desk.store, warm.desk.models.chosen().sha256, range(300, 301), choose=None, purpose="judge", run_id=run_id
+    )
     both = (judged.left, judged.right)
     wish = {"candidates": [one.id for one in both], "images": [one.image_sha256 for one in both]}
     assert "for training alone" in warm.says.ask_first({"pairs": [wish]})["error"]
-    with Store(warm.workspace) as store:
+    with Store(warm.desk.workspace) as store:
         assert store.pair(judged.id).chosen_by == "chance"
 
 
@@ -243,4 +245,4 @@ A = "0" * 64
     ],
 )
 def test_what_no_page_sends_is_refused(studio: Studio, hostile: Any) -> None:
-    assert studio.says.ask_first(hostile) == {"ok": False, "error": UNEXPECTED_MESSAGE}
+    assert studio.says.ask_first(hostile) == {"ok": False, "error": ui_text.UNEXPECTED_MESSAGE}

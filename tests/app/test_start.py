@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from app.__main__ import FIRST_PORT, main
-from app.lock import StudioLock, StudioRunning
+from app.desk.lock import StudioLock, StudioRunning
 
 URL = "http://127.0.0.1:7860/"
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from app import text_vote
 from app.studio import Studio
+from app.vote import text as vote_text
 from sdpo_core.paths import repository_root
 from sdpo_core.runs.folder import RunFolder
 from sdpo_core.workspace.pairs import training_pairs
@@ -24,7 +24,7 @@ def message(pair: Pair, choice: str = "left", run: str = "") -> dict[str, Any]:
 
 
 def test_deck_vote_undo(studio: Studio) -> None:
-    pairs = [add_pair(studio.store, number) for number in range(3)]
+    pairs = [add_pair(studio.desk.store, number) for number in range(3)]
     deck = studio.votes.deck({"n": 2})
     assert [pair["id"] for pair in deck["pairs"]] == [pairs[0].id, pairs[1].id]
     assert (deck["done"], deck["open"], deck["last"]) == (0, 3, None)
@@ -34,7 +34,7 @@ def test_deck_vote_undo(studio: Studio) -> None:
     vote = message(pairs[0], "right")
     assert studio.votes.vote(vote)["ok"]
     assert studio.votes.vote(vote)["ok"]  # a retry
-    assert studio.store.counts().votes == 1
+    assert studio.desk.store.counts().votes == 1
     deck = studio.votes.deck({})
     assert deck["last"]["uuid"] == vote["uuid"]
     assert deck["last"]["pair"]["id"] == pairs[0].id
@@ -43,11 +43,11 @@ def test_deck_vote_undo(studio: Studio) -> None:
     assert undone["ok"]
     assert undone["pair"]["id"] == pairs[0].id
     assert undone["last"] is None
-    assert studio.store.counts().votes == 0
+    assert studio.desk.store.counts().votes == 0
 
 
 def test_a_pair_shows_nothing_but_prompt_and_images(studio: Studio) -> None:
-    add_pair(studio.store, 1)
+    add_pair(studio.desk.store, 1)
     (pair,) = studio.votes.deck({})["pairs"]
     assert set(pair) == {"id", "prompt", "images"}
 
@@ -69,16 +69,16 @@ def test_a_pair_shows_nothing_but_prompt_and_images(studio: Studio) -> None:
     ],
 )
 def test_nonsense_is_refused_once_and_for_all(studio: Studio, hostile: Any) -> None:
-    add_pair(studio.store, 1)
+    add_pair(studio.desk.store, 1)
     reply = studio.votes.vote(hostile)
     assert not reply["ok"]
     assert not reply["retry"]
     assert reply["error"]
-    assert studio.store.counts().votes == 0
+    assert studio.desk.store.counts().votes == 0
 
 
 def test_a_vote_for_another_workspaces_pair_is_dropped(studio: Studio) -> None:
-    pair = add_pair(studio.store, 1)
+    pair = add_pair(studio.desk.store, 1)
     vote = message(pair)
     vote["images"] = vote["images"][::-1]
     reply = studio.votes.vote(vote)
@@ -88,15 +88,15 @@ def test_a_vote_for_another_workspaces_pair_is_dropped(studio: Studio) -> None:
 
 def test_a_judge_pair_takes_no_training_vote(studio: Studio, tmp_path: Path) -> None:
     run = make_judge_run(tmp_path, 1)
-    (pair,) = studio.store.open_pairs(purpose="judge", run_id=run.id)
+    (pair,) = studio.desk.store.open_pairs(purpose="judge", run_id=run.id)
     assert not studio.votes.vote(message(pair))["ok"]
-    assert not studio.judge_votes.vote(message(add_pair(studio.store, 1), run=run.id))["ok"]
+    assert not studio.judge_votes.vote(message(add_pair(studio.desk.store, 1), run=run.id))["ok"]
 
 
 def test_a_full_disk_keeps_the_vote_in_the_browser(studio: Studio) -> None:
     """SQLite's own limit stands in for a full disk: the board is told to keep the vote and try again."""
-    pair = add_pair(studio.store, 1)
-    with studio.store._database.reading() as connection:
+    pair = add_pair(studio.desk.store, 1)
+    with studio.desk.store._database.reading() as connection:
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
         connection.execute(f"PRAGMA max_page_count = {pages}").fetchall()
     last: dict[str, Any] = message(pair)
@@ -106,14 +106,14 @@ def test_a_full_disk_keeps_the_vote_in_the_browser(studio: Studio) -> None:
         reply = studio.votes.vote(last)
     assert reply["retry"]
     assert "disk is full" in reply["error"]
-    with studio.store._database.reading() as connection:
+    with studio.desk.store._database.reading() as connection:
         connection.execute(f"PRAGMA max_page_count = {pages * 10}").fetchall()
     assert studio.votes.vote(last)["ok"]
 
 
 def test_a_closed_store_keeps_the_vote_in_the_browser(studio: Studio) -> None:
-    pair = add_pair(studio.store, 1)
-    studio.store.close()
+    pair = add_pair(studio.desk.store, 1)
+    studio.desk.store.close()
     reply = studio.votes.vote(message(pair))
     assert (reply["ok"], reply["retry"]) == (False, True)
 
@@ -122,11 +122,11 @@ def test_judging_is_closed_by_its_last_vote(studio: Studio, tmp_path: Path) -> N
     run = make_judge_run(tmp_path, 3)
     deck = studio.judge_votes.deck({"run": run.id})
     assert (deck["done"], deck["open"], deck["total"], deck["complete"]) == (0, 3, 3, False)
-    pairs = studio.store.open_pairs(purpose="judge", run_id=run.id)
+    pairs = studio.desk.store.open_pairs(purpose="judge", run_id=run.id)
     replies = [studio.judge_votes.vote(message(pair, "left", run.id)) for pair in pairs]
     assert [reply["complete"] for reply in replies] == [False, False, True]
     assert not studio.judge_votes.vote(message(pairs[0], "right", run.id))["ok"]
-    last = studio.store.last_vote(purpose="judge", run_id=run.id)
+    last = studio.desk.store.last_vote(purpose="judge", run_id=run.id)
     assert last is not None
     assert not studio.judge_votes.undo({"run": run.id, "uuid": str(uuid.uuid4()), "vote": last.uuid})["ok"]
     assert studio.judge_votes.deck({"run": run.id})["complete"]
@@ -134,7 +134,7 @@ def test_judging_is_closed_by_its_last_vote(studio: Studio, tmp_path: Path) -> N
 
 def test_a_closed_judgement_can_not_be_changed_through_another_board(studio: Studio, tmp_path: Path) -> None:
     closed = make_judge_run(tmp_path, 1)
-    (pair,) = studio.store.open_pairs(purpose="judge", run_id=closed.id)
+    (pair,) = studio.desk.store.open_pairs(purpose="judge", run_id=closed.id)
     vote = message(pair, "left", closed.id)
     assert studio.judge_votes.vote(vote)["complete"]
     other = RunFolder.create(tmp_path / "runs", "judge", {"comparisons": 2, "adapter": "mine"})
@@ -146,12 +146,12 @@ def test_a_closed_judgement_can_not_be_changed_through_another_board(studio: Stu
 
 
 def test_a_much_better_side_is_recorded(studio: Studio) -> None:
-    first, second = add_pair(studio.store, 1), add_pair(studio.store, 2)
+    first, second = add_pair(studio.desk.store, 1), add_pair(studio.desk.store, 2)
     assert studio.votes.vote({**message(first, "right"), "strength": 2})["ok"]
     assert studio.votes.vote(message(second))["ok"]  # a board of an earlier version knows no strength
     assert not studio.votes.vote({**message(second, "tie"), "strength": 2})["ok"]
     assert not studio.votes.vote({**message(second), "strength": 3})["ok"]
-    assert [one.vote.strength for one in studio.store.voted_pairs(purpose="train")] == [2, 1]
+    assert [one.vote.strength for one in studio.desk.store.voted_pairs(purpose="train")] == [2, 1]
 
 
 def cast(studio: Studio, shown: dict[str, Any], choice: str) -> dict[str, Any]:
@@ -164,7 +164,7 @@ def cast(studio: Studio, shown: dict[str, Any], choice: str) -> dict[str, Any]:
 def test_about_one_in_fifteen_pairs_comes_back_and_trains_once(studio: Studio) -> None:
     """Votes through decks as a board asks for them, always for the side that has the smaller hash."""
     for number in range(70):
-        add_pair(studio.store, number)
+        add_pair(studio.desk.store, number)
     shown: list[dict[str, Any]] = []
     deck: list[dict[str, Any]] = []
     while len(shown) < 72:
@@ -183,8 +183,8 @@ def test_about_one_in_fifteen_pairs_comes_back_and_trains_once(studio: Studio) -
         assert place - first >= 10
     assert len({shown[place]["id"] for place in places}) == 4
     assert studio.votes.deck({})["consistency"] == {"asked": 4, "same": 4}
-    assert studio.store.counts().votes == 68
-    assert len(training_pairs(studio.store, BASE).usable) == 68
+    assert studio.desk.store.counts().votes == 68
+    assert len(training_pairs(studio.desk.store, BASE).usable) == 68
     assert not any(
         "repeat_of" in pair for pair in studio.votes.deck({"again": False, "have": list(range(20))})["pairs"]
     )
@@ -192,28 +192,28 @@ def test_about_one_in_fifteen_pairs_comes_back_and_trains_once(studio: Studio) -
 
 def test_another_answer_the_second_time_counts_and_changes_nothing(studio: Studio) -> None:
     for number in range(30):
-        add_pair(studio.store, number)
+        add_pair(studio.desk.store, number)
     for pair in studio.votes.deck({"n": 20})["pairs"]:
         assert cast(studio, pair, "left")["ok"]
     again = next(pair for pair in studio.votes.deck({"n": 5})["pairs"] if "repeat_of" in pair)
-    before = studio.store.voted_pairs(purpose="train")
+    before = studio.desk.store.voted_pairs(purpose="train")
     reply = cast(studio, again, "tie")
     assert reply["consistency"] == {"asked": 1, "same": 0}
-    assert studio.store.voted_pairs(purpose="train") == before
+    assert studio.desk.store.voted_pairs(purpose="train") == before
     last = studio.votes.deck({})["last"]  # a reload, then undo: the same pair is shown the same way
     assert (last["uuid"], last["pair"]) == (reply["uuid"], again)
     undone = studio.votes.undo({"uuid": str(uuid.uuid4()), "vote": reply["uuid"]})
     assert undone["consistency"] == {"asked": 0, "same": 0}
     assert undone["pair"] == again
     assert cast(studio, again, "skip")["consistency"] == {"asked": 0, "same": 0}
-    assert studio.store.voted_pairs(purpose="train") == before
+    assert studio.desk.store.voted_pairs(purpose="train") == before
 
 
 def test_sides_that_were_exchanged_are_set_right(studio: Studio) -> None:
-    pair = add_pair(studio.store, 1)
+    pair = add_pair(studio.desk.store, 1)
     shown = {"id": pair.id, "images": [pair.right.image_sha256, pair.left.image_sha256], "swapped": True}
     assert cast(studio, shown, "left")["ok"]
-    (voted,) = studio.store.voted_pairs(purpose="train")
+    (voted,) = studio.desk.store.voted_pairs(purpose="train")
     assert (voted.vote.choice, voted.vote.swapped) == ("right", True)
     assert not cast(studio, {**shown, "swapped": False}, "left")["ok"]
 
@@ -223,13 +223,13 @@ def test_what_more_votes_bring_is_what_was_measured(votes: int, name: str) -> No
     results = json.loads((repository_root() / "bench" / "results" / f"{name}.json").read_text(encoding="utf-8"))
     assert results["size"]["pairs"] == votes
     cells = results["cells"].values()
-    for taste, told in text_vote.MEASURED[votes].items():
+    for taste, told in vote_text.MEASURED[votes].items():
         assert round(100 * mean(cell["win_rate"] for cell in cells if cell["oracle"] == taste)) == told
 
 
 def test_judging_asks_nothing_again(studio: Studio, tmp_path: Path) -> None:
     run = make_judge_run(tmp_path, 40)
-    for pair in studio.store.open_pairs(purpose="judge", run_id=run.id, limit=30):
+    for pair in studio.desk.store.open_pairs(purpose="judge", run_id=run.id, limit=30):
         assert studio.judge_votes.vote(message(pair, "left", run.id))["ok"]
     deck = studio.judge_votes.deck({"run": run.id, "n": 20})
     assert len(deck["pairs"]) == 10
@@ -237,7 +237,7 @@ def test_judging_asks_nothing_again(studio: Studio, tmp_path: Path) -> None:
 
 
 def test_all_votes_come_back_to_be_looked_at(studio: Studio) -> None:
-    pairs = [add_pair(studio.store, number, f"a lake {number}") for number in range(3)]
+    pairs = [add_pair(studio.desk.store, number, f"a lake {number}") for number in range(3)]
     for pair in pairs:
         assert studio.votes.vote(message(pair, "left"))["ok"]
     page = studio.review.page({"prompt": " LAKE 1 "})
@@ -261,7 +261,7 @@ def test_nonsense_filters_are_refused(studio: Studio, hostile: Any) -> None:
 
 def test_judging_offers_no_skip_and_no_both_bad(studio: Studio, tmp_path: Path) -> None:
     run = make_judge_run(tmp_path, 1)
-    (pair,) = studio.store.open_pairs(purpose="judge", run_id=run.id)
+    (pair,) = studio.desk.store.open_pairs(purpose="judge", run_id=run.id)
     for choice in ("skip", "both-bad"):
         assert not studio.judge_votes.vote(message(pair, choice, run.id))["ok"]
 

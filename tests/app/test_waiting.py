@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from app import text_train
-from app.grids import Grids
-from app.jobs import Jobs
+from app.desk import text as desk_text
+from app.desk.jobs import Jobs
+from app.desk.queue import QUEUE, RunQueue
 from app.studio import Studio
-from app.text import UNEXPECTED_MESSAGE
-from app.waiting import QUEUE, RunQueue
+from app.ui import text as ui_text
 from sdpo_core.errors import RunError
 from sdpo_core.runs.folder import list_runs
 from sdpo_core.settings.generate import GenerateConfig
@@ -75,7 +74,7 @@ def test_the_watcher_needs_no_page_and_a_restart_loses_nothing(
     queue: RunQueue, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(queue, 2)
-    monkeypatch.setattr("app.waiting._LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr("app.desk.queue._LOOK_EVERY_S", 0.05)
     again = RunQueue(jobs)  # as after a restart of the studio
     assert titles(again) == ["1", "2"]
     again.watch(lambda told: pytest.fail(told))
@@ -106,8 +105,8 @@ def test_runs_are_reordered_and_removed(queue: RunQueue) -> None:
     "message", [{}, "x", None, {"action": "up"}, {"action": "start", "id": "x"}, {"action": "up", "id": "x" * 99}]
 )
 def test_anything_may_come_from_a_page(queue: RunQueue, message: Any) -> None:
-    assert queue.act(message)["error"] == UNEXPECTED_MESSAGE
-    assert queue.act({"action": "up", "id": "nobody"})["error"] == text_train.NOT_WAITING
+    assert queue.act(message)["error"] == ui_text.UNEXPECTED_MESSAGE
+    assert queue.act({"action": "up", "id": "nobody"})["error"] == desk_text.NOT_WAITING
 
 
 def test_drawing_gives_way_to_a_click_and_is_waited_for_by_the_queue(queue: RunQueue, jobs: Jobs) -> None:
@@ -153,55 +152,55 @@ def test_a_second_click_starts_nothing_twice(queue: RunQueue, jobs: Jobs, monkey
     for number in (0, 1):
         with pytest.raises(RunError, match="just been started, or waits already"):
             queue.start_or_wait("train", config(number), "again")
-    monkeypatch.setattr("app.waiting._SECOND_CLICK_S", 0.0)
+    monkeypatch.setattr("app.desk.queue._SECOND_CLICK_S", 0.0)
     assert queue.start_or_wait("train", config(0), "again") is None, "later it is meant, with newer votes"
     end_current(jobs)
 
 
 def test_a_full_queue_is_told(queue: RunQueue, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.waiting._MOST_WAITING", 2)
+    monkeypatch.setattr("app.desk.queue._MOST_WAITING", 2)
     fill(queue, 2)
     with pytest.raises(RunError, match="waiting already"):
         queue.start_or_wait("train", config(), "x")
 
 
 def test_a_second_training_waits(studio: Studio) -> None:
-    sha256 = studio.model().sha256
+    sha256 = studio.desk.models.chosen().sha256
     for number in range(5):
-        pair = add_pair(studio.store, number, f"a lake {number % 4}", sha256)
-        studio.store.vote(str(uuid.uuid4()), pair.id, "left")
-    assert studio.train_or_wait({"steps": 9}) is not None
-    assert studio.train_or_wait({"steps": 8, "adapter_name": "warm"}) is None
-    (waiting,) = studio.queue.waiting()
+        pair = add_pair(studio.desk.store, number, f"a lake {number % 4}", sha256)
+        studio.desk.store.vote(str(uuid.uuid4()), pair.id, "left")
+    assert studio.training.start_or_wait({"steps": 9}) is not None
+    assert studio.training.start_or_wait({"steps": 8, "adapter_name": "warm"}) is None
+    (waiting,) = studio.desk.queue.waiting()
     assert waiting.title == "Training “warm” of demo: 8 steps, 5 pairs now"
     assert waiting.config["steps"] == 8
 
 
 def test_judging_a_grid_and_a_download_wait_as_training_does(studio: Studio) -> None:
     record = add_adapter(studio, "warm", model="demo")
-    grids, running = Grids(studio), studio.jobs.start("train", config())
-    assert studio.judge("warm", 5) is None
+    grids, running = studio.grids, studio.desk.jobs.start("train", config())
+    assert studio.judging.start("warm", 5) is None
     assert grids.start("warm", {"prompt": "a lake", "strengths": "0, 1"}) is None
-    assert studio.download("someone/a-model") is None
-    assert [(row["verb"], row["title"]) for row in studio.queue.state()["waiting"]] == [
+    assert studio.downloads.start("someone/a-model") is None
+    assert [(row["verb"], row["title"]) for row in studio.desk.queue.state()["waiting"]] == [
         ("judge", "Blind test of warm: 5 comparisons"),
         ("grid", "Grid of warm"),
         ("download", "Download of someone/a-model"),
     ]
-    assert studio.download_waits("someone/a-model")
-    assert not studio.download_waits("someone/another")
-    studio.jobs.stop(running)
+    assert studio.downloads.waits("someone/a-model")
+    assert not studio.downloads.waits("someone/another")
+    studio.desk.jobs.stop(running)
     for verb, setting in (
         ("judge", ("comparisons", 5)),
         ("grid", ("adapter", record.name)),
         ("download", ("model", "someone/a-model")),
     ):
-        wait_for(lambda: studio.jobs.current() is None)
-        run = studio.queue.start_next()
+        wait_for(lambda: studio.desk.jobs.current() is None)
+        run = studio.desk.queue.start_next()
         assert run is not None
         assert (run.status().verb, run.config()[setting[0]]) == (verb, setting[1])
-        studio.jobs.stop(run)
-    wait_for(lambda: studio.jobs.current() is None)
-    assert studio.queue.waiting() == []
-    assert studio.judge("warm", 5) is not None, "nothing runs, so it begins at once"
-    end_current(studio.jobs)
+        studio.desk.jobs.stop(run)
+    wait_for(lambda: studio.desk.jobs.current() is None)
+    assert studio.desk.queue.waiting() == []
+    assert studio.judging.start("warm", 5) is not None, "nothing runs, so it begins at once"
+    end_current(studio.desk.jobs)

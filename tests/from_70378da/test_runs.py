@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from app.jobs import Jobs
-from app.waiting import QUEUE, RunQueue
+from app.desk.jobs import Jobs
+from app.desk.queue import QUEUE, RunQueue
 from sdpo_core.models.lora import Lora
 from sdpo_core.models.registry import load_model
 from sdpo_core.runs.folder import RunFolder, list_runs

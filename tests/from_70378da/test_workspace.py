@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from app.adapters import Adapters
-from app.comfy_draw import DEFAULT_URL
-from app.jobs import Jobs
+from app.desk.jobs import Jobs
+from app.generate.comfyui import DEFAULT_URL
 from app.studio import Studio
 from sdpo_core.adapters.info import read_adapter_info
 from sdpo_core.checkpoints.model_info import inspect_model
@@ -88,12 +87,12 @@ def test_drawing_the_same_again_finds_the_images(workspace: Path, store: Store) 
 
 
 def test_voting_goes_on(studio: Studio) -> None:
-    assert take_in(studio.store).added.pairs == 1
-    decided = studio.store.counts().decided
-    pair = studio.store.open_pairs(purpose="train", limit=1)[0]
+    assert take_in(studio.desk.store).added.pairs == 1
+    decided = studio.desk.store.counts().decided
+    pair = studio.desk.store.open_pairs(purpose="train", limit=1)[0]
     message = {"pair": pair.id, "images": [pair.left.image_sha256, pair.right.image_sha256], "choice": "left"}
     assert studio.votes.vote({"uuid": "today-one", **message})["ok"]
-    assert studio.store.counts().decided == decided + 1
+    assert studio.desk.store.counts().decided == decided + 1
     assert studio.votes.undo({"uuid": "today-two", "vote": "today-one"})["ok"]
     assert studio.rankings.sets({})["last"] is not None
     assert studio.review.page({})["ok"]
@@ -127,8 +126,8 @@ def test_what_comfyui_sent_is_taken_in(workspace: Path, store: Store) -> None:
 
 
 def test_the_studio_remembers_what_was_chosen(studio: Studio) -> None:
-    assert studio.model_source() == "model"
-    assert [project.name for project in studio.projects.all()][1:] == ["Another taste"]
+    assert studio.desk.models.source() == "model"
+    assert [project.name for project in studio.desk.projects.all()][1:] == ["Another taste"]
     settings = studio.comfy.settings()
     assert settings is not None
     assert (settings["comfy"], settings["prompt_slot"]) == (DEFAULT_URL, ["2.text"])
@@ -138,7 +137,7 @@ def test_the_studio_remembers_what_was_chosen(studio: Studio) -> None:
 
 
 def test_adapters_show_what_they_were_trained_with(studio: Studio, workspace: Path) -> None:
-    cards = {card["name"]: card for card in Adapters(studio).snapshot()["cards"]}
+    cards = {card["name"]: card for card in studio.adapters.snapshot()["cards"]}
     assert cards["first"]["problem"] == ""
     assert cards["first"]["verdict"] is not None
     assert "round 2" in cards["second"]["chips"]
@@ -146,7 +145,7 @@ def test_adapters_show_what_they_were_trained_with(studio: Studio, workspace: Pa
     assert info.sdpo is not None
     assert (info.family, info.rank, info.modules) == ("sd15", 1, 32)
     assert info.sdpo["settings"]["hold_unconditional"] == 4.0
-    name, card = Adapters(studio).model_card(cards["first"]["id"], prompts=False)
+    name, card = studio.adapters.model_card(cards["first"]["id"], prompts=False)
     assert name
     assert "hold\\_unconditional" in card
 

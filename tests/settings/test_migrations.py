@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from app.jobs import Jobs
-from app.waiting import QUEUE, RunQueue
+from app.desk.jobs import Jobs
+from app.desk.queue import QUEUE, RunQueue
 from sdpo_core.errors import ConfigError, RunError
 from sdpo_core.runs.folder import RunFolder
 from sdpo_core.settings import migrations as settings_migrations

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from app import text
 from app.studio import Studio
+from app.train import text as train_text
+from app.ui import text as ui_text
 from sdpo_core.adapters.export import known_base
 from sdpo_core.adapters.file import load_adapter, prove_adapter
 from sdpo_core.checkpoints import earlier_demos
@@ -163,11 +164,11 @@ def test_pairs_of_an_earlier_demo_model_are_told_apart(earlier: Path) -> None:
 def test_the_studio_says_what_to_do_with_votes_of_an_earlier_demo_model(earlier: Path) -> None:
     studio = Studio(earlier / "workspace")
     try:
-        plan = studio.plan({})
+        plan = studio.training.plan({})
         assert not plan.possible
-        field = text.FIELD_LABELS["pairs_from"]
-        assert text.EARLIER_DEMO_PAIRS.format(field=field) in plan.sentence
-        assert studio.plan({"pairs_from": "all"}).possible
+        field = ui_text.FIELD_LABELS["pairs_from"]
+        assert train_text.EARLIER_DEMO_PAIRS.format(field=field) in plan.sentence
+        assert studio.training.plan({"pairs_from": "all"}).possible
     finally:
         studio.close()
 

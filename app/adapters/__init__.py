@@ -1,0 +1,1 @@
+"""The page Adapters: what the votes became, and what can be done with it."""

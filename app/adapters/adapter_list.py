@@ -1,0 +1,22 @@
+"""One card per adapter, and the folders of other tools."""
+
+import gradio as gr
+
+from app.adapters import text
+from app.adapters.service import Adapters
+from app.ui.widget import widget
+
+
+def adapter_list(adapters: Adapters) -> gr.HTML:
+    """The cards.
+
+    Events `round_two` and `judge`, with the `name` of an adapter: the person wants to go on with it, or to judge it.
+    """
+    return widget(
+        "gain_curve.js",
+        "adapter_list.js",
+        role="sdpo-adapters",
+        elem_id="adapter-list",
+        strings=text.WIDGET,
+        server={"shelf": adapters.snapshot, "act": adapters.act},
+    )

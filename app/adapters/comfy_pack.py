@@ -1,0 +1,75 @@
+"""The studio's nodes in the ComfyUIs of this machine: found, installed and removed from the page."""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.adapters import text
+from app.ui.replies import Reply, answered
+from sdpo_core.comfyui.install import find_comfyui, install, installed, remove
+from sdpo_core.errors import ComfyUIError, SdpoError
+
+
+class PackMessage(BaseModel):
+    """A wish from a browser: a ComfyUI that was found, by its id, or a folder that the person typed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    action: Literal["install", "remove"]
+    id: str = Field(default="", max_length=40)
+    folder: str = Field(default="", max_length=4000)
+
+
+class ComfyPack:
+    """Finds ComfyUIs and puts the pack in and out. `root` is where the studio keeps its data."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._typed: list[Path] = []  # folders that a person named since the studio started
+
+    def look(self, _: Any = None) -> Reply:
+        """The ComfyUIs of this machine, and which of them has the nodes."""
+        return {"ok": True, "found": [self._shown(place) for place in self._places()]}
+
+    def act(self, message: Any) -> Reply:
+        """Install or remove; the reply holds a sentence and the new state."""
+
+        def act() -> Reply:
+            wish = PackMessage.model_validate(message)
+            place = self._place(wish)
+            done = install(place, self._root) if wish.action == "install" else remove(place)
+            if wish.folder and place not in self._places():
+                self._typed.append(place)
+            return {**self.look(), "sentence": done.sentence}
+
+        return answered(act)
+
+    def _places(self) -> list[Path]:
+        return list(dict.fromkeys([*find_comfyui(Path.home(), os.environ), *self._typed]))
+
+    def _place(self, wish: PackMessage) -> Path:
+        if wish.id:
+            place = next((place for place in self._places() if _id(place) == wish.id), None)
+            if place is None:
+                raise ComfyUIError(text.COMFY_GONE)
+            return place
+        typed = wish.folder.strip().strip('"')
+        if not typed:
+            raise ComfyUIError(text.COMFY_EMPTY)
+        place = Path(typed).expanduser()
+        if not place.is_absolute():
+            raise ComfyUIError(text.COMFY_RELATIVE.format(given=typed[:200]))
+        return place
+
+    def _shown(self, place: Path) -> Reply:
+        try:
+            return {"id": _id(place), "folder": str(place), "installed": installed(place), "problem": ""}
+        except SdpoError as error:
+            return {"id": _id(place), "folder": str(place), "installed": False, "problem": str(error)}
+
+
+def _id(place: Path) -> str:
+    return hashlib.sha256(str(place).encode("utf-8", "surrogateescape")).hexdigest()[:16]

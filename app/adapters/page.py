@@ -1,0 +1,51 @@
+"""Adapters: what the votes became, where it lies, what is known about it, and what can be done with it."""
+
+from typing import Any
+
+import gradio as gr
+
+from app.adapters import text
+from app.adapters.adapter_list import adapter_list
+from app.adapters.comfy_pack import ComfyPack
+from app.adapters.service import Adapters
+from app.desk.desk import Desk
+from app.ui.page import QUIET, Page, Updates, Values
+from app.ui.widget import widget
+
+_OPEN = "() => document.getElementById('tab-%s-button')?.click()"
+
+
+def build(desk: Desk, adapters: Adapters, continue_from: gr.Dropdown, judged: gr.Dropdown) -> Page:
+    """The page; its widget does nearly everything itself. The fields are those of Train and Judge that it fills in."""
+    gr.Markdown(text.INTRO, elem_classes="page-intro")
+    cards = adapter_list(adapters)
+
+    def known(event: gr.EventData) -> str | None:
+        """The adapter that an event names; the page may have sent anything."""
+        names = desk.adapters.names()
+        data: Any = event._data  # pyright: ignore[reportPrivateUsage] - its attributes fail where there is no data
+        wanted = data.get("name") if isinstance(data, dict) else None
+        return wanted if wanted in names else None
+
+    def round_two(_: Values, event: gr.EventData) -> Updates:
+        return {continue_from: gr.Dropdown(["", *desk.adapters.names()], value=known(event) or "")}
+
+    def judge(_: Values, event: gr.EventData) -> Updates:
+        return {judged: gr.Dropdown(desk.adapters.names(), value=known(event))}
+
+    cards.round_two(round_two, set(), [continue_from], **QUIET).then(None, js=_OPEN % "train")
+    cards.judge(judge, set(), [judged], **QUIET).then(None, js=_OPEN % "judge")
+    _comfy_pack(desk)
+    return Page()
+
+
+def _comfy_pack(desk: Desk) -> None:
+    """The studio's nodes in ComfyUI."""
+    pack = ComfyPack(desk.projects.root)
+    widget(
+        "comfy_pack.js",
+        role="sdpo-comfy",
+        elem_id="comfy-pack",
+        strings=text.COMFY,
+        server={"look": pack.look, "act": pack.act},
+    )

@@ -1,0 +1,267 @@
+"""What the page Adapters shows and does. Messages may be anything; replies are plain JSON; files are named by ids."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.adapters import text
+from app.adapters.effect import shown_effect
+from app.adapters.lora_folders import LoraFolders
+from app.adapters.model_card import Known, model_card, winner_error
+from app.desk import text as desk_text
+from app.desk.desk import Desk
+from app.judge import text as judge_text
+from app.judge.verdicts import Verdicts
+from app.ui.replies import Reply, answered
+from app.ui.words import moment
+from sdpo_core.adapters.info import AdapterInfo
+from sdpo_core.adapters.peft_keys import write_peft
+from sdpo_core.errors import AdapterError, ConfigError, RunError, SdpoError, StoreError
+from sdpo_core.judging.verdict import Verdict
+from sdpo_core.runs.folder import RunFolder
+from sdpo_core.workspace import disk as housekeeping
+from sdpo_core.workspace.adapters import THROWN_KIND, file_stem
+from sdpo_core.workspace.records import AdapterRecord
+from sdpo_core.workspace.trash import Trash
+
+
+class AdapterMessage(BaseModel):
+    """A wish about an adapter, or about a tool's folder, from a browser."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    action: Literal["edit", "delete", "put_back", "place", "folder", "forget"]
+    id: int = Field(default=0, ge=0, lt=2**63)
+    name: str = Field(default="", max_length=1000)
+    note: str = Field(default="", max_length=10_000)
+    strength: str = Field(default="", max_length=40)
+    entry: str = Field(default="", max_length=120)  # of the trash
+    tool: str = Field(default="", max_length=40)
+    how: Literal["copy", "link"] = "copy"
+    folder: str = Field(default="", max_length=4000)
+
+
+@dataclass(frozen=True)
+class AdapterCard:
+    """An adapter as the person sees it."""
+
+    record: AdapterRecord
+    path: Path
+    info: AdapterInfo | None  # None: the file can't be used
+    problem: str  # why; empty when it can
+    base: str
+    works_elsewhere: bool
+    round: int
+    verdict: Verdict | None
+
+
+class Adapters:
+    """The adapters of a desk's open project."""
+
+    def __init__(self, desk: Desk, verdicts: Verdicts) -> None:
+        self._desk, self._verdicts = desk, verdicts
+        self._folders = LoraFolders(desk.projects.root)
+
+    def cards(self) -> list[AdapterCard]:
+        """Every adapter with what is known about it, newest first."""
+        records = self._desk.store.adapters()
+        verdicts, rounds = self._verdicts.by_adapter(), self._desk.adapters.rounds()
+        return [self._card(record, verdicts.get(record.sha256), rounds.get(record.sha256, 1)) for record in records]
+
+    def snapshot(self, _: Any = None) -> Reply:
+        """All cards, and the folders of other tools."""
+        return answered(lambda: {"cards": [self._shown(card) for card in self.cards()], "tools": self._tools()})
+
+    def act(self, message: Any) -> Reply:
+        """Do what is wished; the reply holds a sentence."""
+        return answered(lambda: self._do(AdapterMessage.model_validate(message)))
+
+    # -------------------------------------------------------------------------------------------------- files by id
+
+    def file(self, adapter_id: int) -> Path:
+        """An adapter's file; raises `AdapterError` when there is none."""
+        path = self._desk.workspace / self._desk.store.adapter(adapter_id).path
+        if not path.is_file():
+            raise AdapterError(text.GONE)
+        return path
+
+    def file_stem(self, adapter_id: int) -> str:
+        """What files of an adapter are called outside the studio, without suffix."""
+        return file_stem(self._desk.store.adapter(adapter_id).name)
+
+    def preview(self, adapter_id: int) -> Path:
+        """The picture beside an adapter's file; raises `StoreError` when there is none."""
+        path = self.file(adapter_id).with_suffix(".png")
+        if not path.is_file():
+            raise StoreError(desk_text.NO_SUCH_PREVIEW)
+        return path
+
+    def diffusers_file(self, adapter_id: int) -> Path:
+        """The adapter under diffusers' names, made when it is first asked for; a cache that may be cleared."""
+        source = self.file(adapter_id)
+        record = self._desk.store.adapter(adapter_id)
+        target = self._desk.workspace / "cache" / f"diffusers-{record.sha256}.safetensors"
+        if not target.is_file():
+            write_peft(source, target)
+        return target
+
+    def model_card(self, adapter_id: int, *, prompts: bool) -> tuple[str, str]:
+        """Name and content of an adapter's model card; raises `AdapterError` when its file can't be read."""
+        record = self._desk.store.adapter(adapter_id)
+        card = next(card for card in self.cards() if card.record.id == record.id)
+        if card.info is None:
+            raise AdapterError(card.problem)
+        known = Known(record, card.info, card.verdict, card.round, self._run(record))
+        return f"{file_stem(record.name)}.md", model_card(known, prompts=prompts)
+
+    # ------------------------------------------------------------------------------------------------------ actions
+
+    def _do(self, wish: AdapterMessage) -> Reply:
+        match wish.action:
+            case "edit":
+                return self._edit(wish)
+            case "delete":
+                record = self._desk.store.adapter(wish.id)
+                entry = self._desk.store.throw_adapter(wish.id)
+                return {"sentence": text.deleted(record.name), "entry": entry.id}
+            case "put_back":
+                if Trash(self._desk.workspace).find(wish.entry).kind != THROWN_KIND:
+                    raise StoreError(text.NOT_AN_ADAPTER)
+                entry = housekeeping.put_back(self._desk.workspace, wish.entry)
+                names = [str(row["name"]) for row in entry.rows.get("adapters", [])]
+                return {"sentence": text.back(", ".join(names))}
+            case "place":
+                return self._place(wish)
+            case "folder":
+                folder = self._folders.choose(wish.tool, wish.folder)
+                return {"sentence": text.folder_chosen(text.TOOLS[wish.tool], str(folder))}
+            case "forget":
+                self._folders.forget(wish.tool)
+                return {"sentence": text.FOLDER_FORGOTTEN.format(tool=text.TOOLS[wish.tool])}
+
+    def _edit(self, wish: AdapterMessage) -> Reply:
+        store, strength = self._desk.store, _strength(wish.strength)
+        # Whatever is refused, the form stays open with everything that was written.
+        store.recommend(wish.id, strength)
+        store.note_on_adapter(wish.id, wish.note)
+        return {"sentence": text.saved(store.rename_adapter(wish.id, wish.name).name)}
+
+    def _place(self, wish: AdapterMessage) -> Reply:
+        record = self._desk.store.adapter(wish.id)
+        fit = record.fit
+        if not self._works_elsewhere(record):
+            raise AdapterError(text.NOT_FOR_OTHERS.format(name=record.name))
+        if fit is None:
+            raise AdapterError(text.NOT_PROVEN_HERE.format(name=record.name))
+        if fit.matched < fit.modules:
+            told = text.DOES_NOT_FIT.format(name=record.name, matched=fit.matched, modules=fit.modules)
+            raise AdapterError(told)
+        target = self._folders.place(wish.tool, record, self.file(wish.id), wish.how)
+        proof = text.fits(fit.matched, fit.modules)
+        tool = text.TOOLS[wish.tool]
+        return {"sentence": text.placed(tool, target.name, proof, linked=wish.how == "link")}
+
+    # ------------------------------------------------------------------------------------------------------ helpers
+
+    def _card(self, record: AdapterRecord, verdict: Verdict | None, number: int) -> AdapterCard:
+        path, info, problem = self._desk.workspace / record.path, None, ""
+        try:
+            info = self._desk.adapters.header(record)
+        except AdapterError as error:
+            problem = text.UNREADABLE.format(why=error) if path.is_file() else text.GONE
+        source = self._desk.adapters.base_of(record)
+        named = (info.sdpo or {}).get("base_name") if info else None
+        base = str(named or Path(source).name or source)
+        return AdapterCard(record, path, info, problem, base, self._works_elsewhere(record), number, verdict)
+
+    def _works_elsewhere(self, record: AdapterRecord) -> bool:
+        try:
+            base = self._desk.models.inspect(self._desk.adapters.base_of(record))
+            return base.comfyui or base.sha256 != record.base_sha256  # another model than its own tells nothing
+        except SdpoError:  # the base model is gone; its adapters may well work where it still is
+            return True
+
+    def _run(self, record: AdapterRecord) -> RunFolder | None:
+        try:
+            return self._desk.jobs.open(record.run_id, "train")
+        except RunError:
+            return None
+
+    def _shown(self, card: AdapterCard) -> Reply:
+        record, facts = card.record, (card.info.sdpo or {}) if card.info else {}
+        address = f"/sdpo/adapter/{record.id}"
+        chips = [card.base, text.round_chip(card.round) if card.round > 1 else ""]
+        chips += [text.trained_on(facts.get("pairs"), facts.get("step")), moment(record.created_at)]
+        return {
+            "id": record.id,
+            "name": record.name,
+            "chips": [chip for chip in chips if chip],
+            "note": record.note,
+            "strength": record.strength,
+            "verdict": _verdict(card.verdict),
+            "notJudged": text.NOT_JUDGED,
+            "error": self._error(card),
+            "effect": shown_effect(record, card.info, self._run(record)) if card.info else None,
+            "fit": _fit(record),
+            "proven": record.fit is not None and record.fit.matched == record.fit.modules,
+            "warning": "" if card.works_elsewhere else text.WORKS_ONLY_HERE,
+            "problem": card.problem,
+            "path": str(card.path),
+            "preview": f"{address}/preview" if card.path.with_suffix(".png").is_file() else None,
+            "files": _files(address, judged=card.verdict is not None) if card.info else {},
+            "places": self._places(card),
+        }
+
+    def _error(self, card: AdapterCard) -> str:
+        told = winner_error(card.info, self._run(card.record)) if card.info else ""
+        return f"{text.CARD_ROWS['error']}: {told}." if told else ""
+
+    def _places(self, card: AdapterCard) -> list[Reply]:
+        """Where the adapter could go, or is."""
+        if card.info is None or not card.works_elsewhere:
+            return []
+        chosen = [tool for tool in text.TOOLS if self._folders.folder(tool)]
+        there = {tool: self._folders.is_placed(tool, card.record) for tool in chosen}
+        return [
+            {"tool": tool, "label": text.TOOLS[tool], "there": text.is_there(text.TOOLS[tool]) if there[tool] else ""}
+            for tool in chosen
+        ]
+
+    def _tools(self) -> list[Reply]:
+        return [
+            {
+                "id": tool,
+                "label": label,
+                "folder": str(self._folders.folder(tool) or ""),
+                "suggestions": self._folders.suggestions(tool),
+            }
+            for tool, label in text.TOOLS.items()
+        ]
+
+
+def _files(address: str, *, judged: bool) -> Reply:
+    files = {"kohya": address, "diffusers": f"{address}/diffusers", "card": f"{address}/card"}
+    return {**files, "cardPrompts": f"{address}/card?prompts=1"} if judged else files
+
+
+def _verdict(verdict: Verdict | None) -> Reply | None:
+    if verdict is None:
+        return None
+    plot = judge_text.plot_in_words(verdict.win_rate, verdict.low, verdict.high)
+    numbers = {"win_rate": verdict.win_rate, "low": verdict.low, "high": verdict.high}
+    return {"sentence": verdict.sentence, "plot": plot, **numbers}
+
+
+def _fit(record: AdapterRecord) -> str:
+    return text.fits(record.fit.matched, record.fit.modules) if record.fit else text.NOT_PROVEN
+
+
+def _strength(written: str) -> float | None:
+    if not written.strip():
+        return None
+    try:
+        return float(written.replace(",", ".").replace("−", "-"))
+    except ValueError as error:
+        raise ConfigError(text.STRENGTH_WRONG.format(given=written)) from error

@@ -1,0 +1,1 @@
+"""What all pages share: the open project, its jobs and their queue, the chosen model."""

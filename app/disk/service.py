@@ -1,0 +1,198 @@
+"""What the page Disk shows and does. Messages may be anything; replies are plain JSON; clearing waits for jobs."""
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.desk.desk import Desk
+from app.desk.machine import disk
+from app.disk import text
+from app.ui.replies import Reply, answered
+from app.ui.words import moment, size
+from sdpo_core.errors import RunError, SdpoError
+from sdpo_core.workspace import disk as housekeeping
+from sdpo_core.workspace import restoring
+from sdpo_core.workspace.backups import keep_daily_copy
+from sdpo_core.workspace.disk import FINAL, Clearing, Kind, Share, require_kind
+from sdpo_core.workspace.restoring import Backup, Voted
+from sdpo_core.workspace.trash import Thrown, Trash
+
+_SAMPLE = 24
+_OF_PART: dict[str, tuple[Kind, ...]] = {
+    "images": ("unvoted", "strays"),
+    "checkpoints": ("checkpoints",),
+    "runs": ("grids", "drawn"),
+    "exports": ("exports",),
+    "cache": ("cache",),
+    "trash": ("trash",),
+}
+
+
+class Wish(BaseModel):
+    """What is asked: a kind of clearing, an entry of the trash, or a backup by its name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(max_length=120)
+
+
+class Housekeeping:
+    """Keeps the open project of a desk."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    # ------------------------------------------------------------------------------------------------------ reading
+
+    def snapshot(self, _: Any = None) -> Reply:
+        """What everything takes, what is in the trash, which copies there are."""
+        return answered(lambda: {**self._shares(), "trash": self._trash(), "backups": self._backups()})
+
+    def preview(self, message: Any) -> Reply:
+        """What a kind of clearing would take away."""
+
+        def look() -> Reply:
+            kind = require_kind(_name(message))
+            found = housekeeping.preview(self._desk.workspace, kind)
+            return {
+                "title": text.CLEARINGS[kind],
+                "sentence": _sentence(found),
+                "button": text.CLEAR_BUTTONS[kind] if found.files else "",
+                "images": found.images[:_SAMPLE],
+                "more": max(0, len(found.images) - _SAMPLE),
+                "final": kind in FINAL,
+            }
+
+        return answered(look)
+
+    def preview_restore(self, message: Any) -> Reply:
+        """What going back to a copy would mean."""
+
+        def look() -> Reply:
+            name = _name(message)
+            backup = next((one for one in restoring.backups(self._desk.workspace) if one.name == name), None)
+            there = backup.voted if backup else Voted(0, 0)
+            made = moment(backup.made_at) if backup else name
+            return {"title": text.DISK["backups"], "sentence": text.restore_question(made, there, self._voted())}
+
+        return answered(look)
+
+    # ------------------------------------------------------------------------------------------------------ actions
+
+    def clear(self, message: Any) -> Reply:
+        """Take away what `preview` spoke of."""
+
+        def act() -> Reply:
+            kind = require_kind(_name(message))
+            self._require_calm()
+            size_bytes = housekeeping.preview(self._desk.workspace, kind).size_bytes
+            entry = housekeeping.clear(self._desk.workspace, kind)
+            return {"sentence": text.cleared(kind, size_bytes), "entry": entry.id if entry else ""}
+
+        return answered(act)
+
+    def put_back(self, message: Any) -> Reply:
+        """Undo a clearing."""
+
+        def act() -> Reply:
+            self._require_calm()
+            entry = housekeeping.put_back(self._desk.workspace, _name(message))
+            return {"sentence": text.put_back(entry.kind, _adapters(entry))}
+
+        return answered(act)
+
+    def restore(self, message: Any) -> Reply:
+        """Go back to a copy of the votes."""
+
+        def act() -> Reply:
+            self._require_calm()
+            backup = restoring.restore(self._desk.workspace, _name(message))
+            return {"sentence": text.restored(moment(backup.made_at))}
+
+        return answered(act)
+
+    # ------------------------------------------------------------------------------------------------------ helpers
+
+    def _require_calm(self) -> None:
+        """Raise `RunError` while a job works: it may write or need what would go."""
+        current = self._desk.jobs.current()
+        if current and not self._desk.jobs.is_idle(*current):
+            raise RunError(text.BUSY)
+
+    def _shares(self) -> Reply:
+        free = disk(self._desk.workspace).free_bytes  # first: it says when the workspace is gone
+        shares = housekeeping.measure(self._desk.workspace)
+        whole = sum(share.size_bytes for share in shares)
+        return {
+            "total": text.DISK["total"].format(size=size(whole), free=size(free)),
+            "parts": [self._part(share, share.size_bytes / whole) for share in shares if share.size_bytes],
+        }
+
+    def _part(self, share: Share, of_all: float) -> Reply:
+        name, hint = text.PARTS[share.name]
+        clearings: list[Reply] = []
+        for kind in _OF_PART.get(share.name, ()):
+            with contextlib.suppress(SdpoError):  # a database in trouble: nothing is offered, the bar says why
+                found = housekeeping.preview(self._desk.workspace, kind)
+                if found.files:
+                    label = f"{text.CLEAR_LABELS[kind]} ({size(found.size_bytes)})…"
+                    clearings.append({"kind": kind, "label": label})
+        return {
+            "key": share.name,
+            "name": name,
+            "hint": hint,
+            "size": size(share.size_bytes),
+            "share": of_all,
+            "clearings": clearings,
+        }
+
+    def _trash(self) -> list[Reply]:
+        return [
+            {
+                "id": entry.id,
+                "name": text.thrown(entry.kind, _adapters(entry)),
+                "facts": text.in_trash(len(entry.files), entry.size_bytes),
+                "made": moment(entry.made_at),
+            }
+            for entry in Trash(self._desk.workspace).entries()
+        ]
+
+    def _backups(self) -> list[Reply]:
+        return [_copy(backup) for backup in restoring.backups(self._desk.workspace)]
+
+    def _voted(self) -> Voted:
+        return restoring.voted(self._desk.workspace / "studio.db")
+
+
+def keep_copies(desk: Desk, tell: Callable[[str], None]) -> None:
+    """Make today's copy of the open project if it is missing; what goes wrong is told, and tried again later."""
+    try:
+        keep_daily_copy(desk.workspace)
+    except SdpoError as error:
+        tell(text.copy_failed(str(error)))
+
+
+def _copy(backup: Backup) -> Reply:
+    facts = text.UNREADABLE_BACKUP if backup.problem else text.backup_facts(backup.voted, backup.size_bytes)
+    return {
+        "name": backup.name,
+        "title": next(title for start, title in text.BACKUP_NAMES.items() if backup.name.startswith(start)),
+        "made": moment(backup.made_at),
+        "facts": facts,
+        "usable": not backup.problem,
+    }
+
+
+def _sentence(found: Clearing) -> str:
+    return text.would_go(found.kind, len(found.files), found.size_bytes, found.pairs, len(found.runs))
+
+
+def _adapters(entry: Thrown) -> list[str]:
+    """Names of the adapters in an entry of the trash."""
+    return [str(row["name"]) for row in entry.rows.get("adapters", [])]
+
+
+def _name(message: Any) -> str:
+    return Wish.model_validate(message).name

@@ -1,0 +1,1 @@
+"""The page Generate: prompts in, pairs of images out."""

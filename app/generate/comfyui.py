@@ -1,0 +1,170 @@
+"""Drawing with a ComfyUI: what the person chose on the page, project by project, and what was found in their workflow.
+
+    comfyui.json            {"on": …, "url": …, "workflow": <id>, "name": …, and the slots that the person points at}
+    workflows/<id>.json     workflows that were given, by the hash of their content
+
+From the page come texts and the content of a file, never a path; replies are plain JSON.
+"""
+
+import base64
+import binascii
+import hashlib
+import json
+import re
+import threading
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from app.desk.jobs import Jobs
+from app.desk.models import Models
+from app.generate import text
+from app.ui.replies import Reply, answered
+from sdpo_core.atomic import write_json
+from sdpo_core.comfyui.client import Client
+from sdpo_core.comfyui.job import look, workflow_of
+from sdpo_core.comfyui.workflow import Workflow, read_graph
+from sdpo_core.errors import ComfyUIError, ConfigError, SdpoError
+from sdpo_core.settings.generate import GenerateConfig
+
+SETTINGS, WORKFLOWS = "comfyui.json", "workflows"
+DEFAULT_URL = "http://127.0.0.1:8188"
+MOST_FILE_BYTES = 8 * 2**20
+
+_ANSWER_S = 5.0  # a page waits for this
+_SLOTS = ("prompt_slot", "negative_slot", "seed_slot")
+
+
+class Wish(BaseModel):
+    """What stands on the page."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    on: bool = False
+    url: str = Field(default=DEFAULT_URL, max_length=500)
+    prompt_slot: str = Field(default="", max_length=500)
+    negative_slot: str = Field(default="", max_length=500)
+    seed_slot: str = Field(default="", max_length=500)
+    image_node: str = Field(default="", max_length=200)
+
+
+class Choice(Wish):
+    """The same with the workflow that was given."""
+
+    workflow: str = Field(default="", pattern="^([0-9a-f]{16})?$")
+    name: str = Field(default="", max_length=200)
+
+
+class WorkflowMessage(BaseModel):
+    """A file that the person opened, dropped or pasted."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    name: str = Field(max_length=200)
+    content: str = Field(max_length=MOST_FILE_BYTES * 4 // 3 + 8)  # base64
+
+
+class ComfyDraw:
+    """The choice of the open project. Every method may be called from any thread."""
+
+    def __init__(self, jobs: Jobs, models: Models) -> None:
+        self._jobs, self._models = jobs, models
+        self._lock = threading.Lock()
+
+    def settings(self) -> dict[str, Any] | None:
+        """Settings of `GenerateConfig` that let a ComfyUI draw; None where this machine does.
+
+        Raises `ConfigError` without a workflow and `ComfyUIError` without an address.
+        """
+        choice = self._choice()
+        if not choice.on:
+            return None
+        if not choice.workflow:
+            raise ConfigError(text.NO_WORKFLOW)
+        Client(choice.url)  # an empty address would be left out of the settings as one that was not given
+        return self._settings_of(choice)
+
+    # ------------------------------------------------------------------------------------------------------ the page
+
+    def state(self, _: Any = None) -> Reply:
+        """What was chosen, and what is found in the workflow. Nobody is asked."""
+        return answered(lambda: self._told(self._choice(), ask=False))
+
+    def choose(self, message: Any) -> Reply:
+        """Keep what stands on the page."""
+        return answered(lambda: self._told(self._keep(Wish.model_validate(message).model_dump()), ask=False))
+
+    def look(self, message: Any) -> Reply:
+        """Keep what stands on the page, and ask the ComfyUI what it says to the workflow."""
+        return answered(lambda: self._told(self._keep(Wish.model_validate(message).model_dump()), ask=True))
+
+    def take(self, message: Any) -> Reply:
+        """Take a workflow in; the earlier one stays until this one is understood."""
+
+        def act() -> Reply:
+            given = WorkflowMessage.model_validate(message)
+            try:
+                data = base64.b64decode(given.content, validate=True)
+            except binascii.Error as error:
+                raise ComfyUIError(text.NOT_ARRIVED) from error
+            graph = read_graph(data)
+            known = hashlib.sha256(json.dumps(graph, sort_keys=True).encode()).hexdigest()[:16]
+            write_json(self._file(known), graph)
+            forgotten = dict.fromkeys((*_SLOTS, "image_node"), "")  # they pointed into another workflow
+            changed = {} if known == self._choice().workflow else forgotten
+            return self._told(self._keep({**changed, "workflow": known, "name": given.name}), ask=False)
+
+        return answered(act)
+
+    # ------------------------------------------------------------------------------------------------------- helpers
+
+    def _told(self, choice: Choice, *, ask: bool) -> Reply:
+        told: Reply = {**choice.model_dump(), "found": [], "notes": [], "problems": []}
+        if not choice.workflow:
+            return told
+        try:
+            settings = self._settings_of(choice)
+            client = Client(choice.url, _ANSWER_S)
+            config = GenerateConfig.parse({"prompts": ("x",), "model": self._models.source(), **settings})
+            workflow = workflow_of(config)
+        except SdpoError as error:
+            return {**told, "problems": [str(error)]}
+        notes, problems = list[str](), list(workflow.problems)
+        if ask:
+            there = look(client, workflow, config)
+            notes, problems = list(there.notes), [*problems, *there.problems]
+        return {**told, "found": _rows(workflow), "notes": notes, "problems": problems}
+
+    def _settings_of(self, choice: Choice) -> dict[str, Any]:
+        """The settings with this choice, switched on or not."""
+        written = {name: re.findall(r"[^\s,]+", getattr(choice, name)) for name in _SLOTS}
+        slots = {name: there for name, there in written.items() if there}
+        node = {"image_node": choice.image_node.strip()} if choice.image_node.strip() else {}
+        return {"comfy": choice.url.strip(), "workflow": str(self._file(choice.workflow)), **slots, **node}
+
+    def _choice(self) -> Choice:
+        """What was chosen; a file that is damaged, or of another version, is as good as none."""
+        try:
+            return Choice.model_validate_json((self._root / SETTINGS).read_text(encoding="utf-8"))
+        except (OSError, ValueError, ValidationError):
+            return Choice()
+
+    def _keep(self, changed: dict[str, Any]) -> Choice:
+        with self._lock:
+            choice = Choice.model_validate({**self._choice().model_dump(), **changed})
+            write_json(self._root / SETTINGS, choice.model_dump())
+        return choice
+
+    def _file(self, known: str) -> Path:
+        return self._root / WORKFLOWS / f"{known}.json"
+
+    @property
+    def _root(self) -> Path:
+        return self._jobs.root.parent
+
+
+def _rows(workflow: Workflow) -> list[dict[str, str]]:
+    return [
+        {"what": text.COMFY_FOUND[line.what], "where": line.where, "value": line.value} for line in workflow.found()
+    ]

@@ -1,0 +1,24 @@
+"""The newest images."""
+
+from typing import Any
+
+import gradio as gr
+
+from app.generate import text
+from app.generate.service import Drawing
+from app.ui.widget import widget
+from sdpo_core.errors import SdpoError
+
+
+def image_grid(drawing: Drawing) -> gr.HTML:
+    """The newest images; it grows while a job draws."""
+
+    def newest(_: Any) -> dict[str, Any]:
+        try:
+            return {"images": drawing.newest_images()}
+        except SdpoError as error:  # the bar says so too, and the grid asks again
+            return {"error": str(error)}
+
+    return widget(
+        "image_grid.js", role="sdpo-grid", elem_id="image-grid", strings=text.GALLERY, server={"newest": newest}
+    )

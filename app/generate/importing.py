@@ -1,0 +1,249 @@
+"""Bringing images in: what a browser sends piece by piece, a folder on this machine, and the report at the end.
+
+What is sent lies in `imports/<id>/` of the open project until it is taken in. Names are a stranger's: each is cut
+down to a plain relative path before anything is written. Messages may be anything; replies are plain JSON.
+"""
+
+import hashlib
+import json
+import re
+import secrets
+import shutil
+import threading
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import anyio
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.desk.jobs import Jobs
+from app.desk.models import written_source
+from app.desk.queue import RunQueue
+from app.generate import text
+from app.ui.replies import Reply, answered
+from sdpo_core.atomic import disk_errors
+from sdpo_core.errors import DiskError, StoreError
+from sdpo_core.exchange.importers.found import CAPTION_SUFFIXES, IMAGE_SUFFIXES
+from sdpo_core.exchange.job import REPORT
+from sdpo_core.runs.folder import FINISHED, RunFolder, list_runs
+from sdpo_core.settings.transfer import ImportConfig
+
+MOST_IMAGE_BYTES = 64 * 2**20
+MOST_TEXT_BYTES = 256 * 2**10
+MOST_FILES = 10_000
+SUFFIXES = sorted(IMAGE_SUFFIXES | set(CAPTION_SUFFIXES))
+
+_RESERVE_BYTES = 2**28  # what an upload leaves free on the disk
+_DRAFT_AGE_S = 24 * 3600.0  # afterwards nobody comes back for what was sent
+_MOST_TROUBLES = 300
+_DEEPEST, _LONGEST = 8, 100
+_UNSAFE = re.compile(r"[^\w .,()\[\]+=@#&'-]")
+_DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")  # on Windows no file can be called so
+
+
+class StartMessage(BaseModel):
+    """What was sent is complete."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = Field(pattern="^[0-9a-f]{16}$")
+
+
+class FolderMessage(BaseModel):
+    """A folder on this machine, as a person wrote it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str = Field(max_length=4000)
+
+
+class PromptMessage(BaseModel):
+    """The prompt of what came without one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    run: str = Field(max_length=120)
+    prompt: str = Field(max_length=20_000)
+
+
+class Imports:
+    """Imports into the open project of a studio. Every method may be called from any thread."""
+
+    def __init__(self, jobs: Jobs, queue: RunQueue) -> None:
+        self._jobs, self._queue = jobs, queue
+        self._lock = threading.Lock()
+        self._counts: dict[str, int] = {}  # files by draft
+
+    # ------------------------------------------------------------------------------------------------------- sending
+
+    def begin(self, _: Any = None) -> Reply:
+        """Make room for files that will be sent; the reply holds their draft's id."""
+
+        def act() -> Reply:
+            self._sweep()
+            draft = secrets.token_hex(8)
+            with disk_errors(self._root):
+                (self._root / draft).mkdir(parents=True)
+            self._counts[draft] = 0
+            return {"id": draft}
+
+        return answered(act)
+
+    async def receive(self, draft: str, name: str, pieces: AsyncIterator[bytes]) -> None:
+        """Write one file of a draft; raises `StoreError` or `DiskError` in words, and then nothing of it is left."""
+        path = self._place(draft, name)
+        most = MOST_TEXT_BYTES if path.suffix.casefold() in CAPTION_SUFFIXES else MOST_IMAGE_BYTES
+        path.parent.mkdir(parents=True, exist_ok=True)
+        room = shutil.disk_usage(path.parent).free - _RESERVE_BYTES
+        size, whole = 0, False
+        try:
+            with disk_errors(path):
+                async with await anyio.open_file(path, "wb") as file:
+                    async for piece in pieces:
+                        size += len(piece)
+                        if size > most:
+                            raise StoreError(text.too_large(path.name, most))
+                        if size > room:
+                            raise DiskError(text.DISK_FULL)
+                        await file.write(piece)
+            whole = True
+        finally:
+            if not whole:
+                path.unlink(missing_ok=True)
+
+    def _place(self, draft: str, name: str) -> Path:
+        """Where a file of a draft goes, whatever its name says."""
+        if draft not in self._counts or not re.fullmatch("[0-9a-f]{16}", draft):
+            raise StoreError(text.NO_DRAFT)
+        relative = plain_name(name)
+        if relative.suffix.casefold() not in SUFFIXES:
+            raise StoreError(text.wrong_kind(relative.name))
+        with self._lock:
+            self._counts[draft] += 1
+            if self._counts[draft] > MOST_FILES:
+                raise StoreError(text.too_many(MOST_FILES))
+        return self._root / draft / relative
+
+    # ------------------------------------------------------------------------------------------------------- starting
+
+    def start(self, message: Any) -> Reply:
+        """Take in what was sent."""
+
+        def act() -> Reply:
+            draft = StartMessage.model_validate(message).id
+            folder = self._root / draft
+            if not folder.is_dir():
+                raise StoreError(text.NO_DRAFT)
+            return self._go(folder)
+
+        return answered(act)
+
+    def start_folder(self, message: Any) -> Reply:
+        """Take in a folder on this machine; it is only read."""
+
+        def act() -> Reply:
+            written = written_source(FolderMessage.model_validate(message).path)
+            try:
+                folder = Path(written).expanduser().resolve()
+                if not written or not folder.is_dir():
+                    raise StoreError(text.no_such_folder(written))
+            except (OSError, ValueError, RuntimeError) as error:  # a drive that is gone, a home of nobody
+                raise StoreError(text.no_such_folder(written)) from error
+            return self._go(folder)
+
+        return answered(act)
+
+    def with_prompt(self, message: Any) -> Reply:
+        """Once more, with the prompt of what came without one."""
+
+        def act() -> Reply:
+            wish = PromptMessage.model_validate(message)
+            if not wish.prompt.strip():
+                raise StoreError(text.EMPTY_PROMPT)
+            folder = Path(str(self._jobs.open(wish.run, "import").config().get("folder")))
+            if not folder.is_dir():
+                raise StoreError(text.FOLDER_GONE)
+            return self._go(folder, wish.prompt.strip())
+
+        return answered(act)
+
+    def _go(self, folder: Path, prompt: str | None = None) -> Reply:
+        config = ImportConfig(folder=str(folder), prompt=prompt)
+        run = self._queue.start_or_wait("import", config, text.import_title(folder.name))
+        return {"run": run.id if run else "", "sentence": "" if run else text.IMPORT_QUEUED}
+
+    # -------------------------------------------------------------------------------------------------------- telling
+
+    def state(self, _: Any = None) -> Reply:
+        """The newest import: whether it runs, and its report when it is over."""
+
+        def look() -> Reply:
+            run = next(iter(list_runs(self._jobs.root, "import")), None)
+            if run is None:
+                return {"run": ""}
+            status = self._jobs.status(run)
+            running = status.state not in FINISHED
+            report = {} if running else _report(run)
+            asks = int(report.get("without_prompt") or 0)
+            folder = Path(str(run.config().get("folder")))
+            if status.state == "done" and not asks:
+                self._discard(folder)
+            return {
+                "run": run.id,
+                "running": running,
+                "state": status.state,
+                "sentence": "" if running else status.message,
+                "troubles": report.get("troubles", [])[:_MOST_TROUBLES],
+                "question": text.which_prompt(asks) if asks and folder.is_dir() else "",
+            }
+
+        return answered(look)
+
+    # -------------------------------------------------------------------------------------------------------- helpers
+
+    @property
+    def _root(self) -> Path:
+        return self._jobs.root.parent / "imports"
+
+    def _discard(self, folder: Path) -> None:
+        """Take a draft away that was taken in; a folder of the person's own is never touched."""
+        if folder.parent == self._root.resolve() or folder.parent == self._root:
+            self._counts.pop(folder.name, None)
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _sweep(self) -> None:
+        """Take away what was sent and never taken in."""
+        wanted = {Path(str(one.config.get("folder"))) for one in self._queue.waiting()}
+        for folder in self._root.glob("*"):
+            if folder not in wanted and folder.is_dir() and time.time() - folder.stat().st_mtime > _DRAFT_AGE_S:
+                self._discard(folder)
+
+
+def plain_name(name: str) -> Path:
+    """A stranger's name as a relative path of plain words that no system takes for anything else.
+
+    Different names stay different, and a text keeps the name of its image.
+    """
+    parts = [part for part in re.split(r"[/\\]", name) if part.strip(" .")]
+    return Path(*map(_plain, parts[-_DEEPEST:])) if parts else Path("_")
+
+
+def _plain(part: str) -> str:
+    stem, dot, suffix = part.rpartition(".")
+    if not dot or not suffix:
+        stem, suffix = part.rstrip("."), ""
+    plain = _UNSAFE.sub("_", stem).strip(" .")[:_LONGEST]
+    if plain != stem or _DEVICES.fullmatch(plain):
+        plain = f"{plain}_{hashlib.sha256(stem.encode('utf-8', 'replace')).hexdigest()[:8]}"
+    suffix = _UNSAFE.sub("_", suffix)[:_LONGEST]
+    return f"{plain}.{suffix}" if suffix else plain
+
+
+def _report(run: RunFolder) -> dict[str, Any]:
+    try:
+        content = json.loads((run.path / REPORT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # it failed before it had one
+        return {}
+    return content if isinstance(content, dict) else {}

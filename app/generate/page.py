@@ -1,0 +1,153 @@
+"""Generate: prompts in, pairs of images out."""
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from app.desk.context import Context
+from app.desk.jobs import Jobs
+from app.generate import text
+from app.generate.comfyui import MOST_FILE_BYTES, ComfyDraw
+from app.generate.image_grid import image_grid
+from app.generate.importing import MOST_FILES, MOST_IMAGE_BYTES, SUFFIXES, Imports
+from app.generate.prompt_list import PromptList
+from app.generate.prompts import prompt_plan
+from app.generate.service import Drawing
+from app.judge.adapter_fields import StrengthSlider, follow_adapter, where_choice
+from app.judge.grids import Grids
+from app.models.choice import ModelChoice
+from app.ui.config_form import ConfigForm
+from app.ui.forms import prompt_lines
+from app.ui.note import note, note_value
+from app.ui.page import BUSY, QUIET, Page, Updates, Values, choice, now, told
+from app.ui.widget import widget
+from sdpo_core.errors import SdpoError
+from sdpo_core.exchange.importers.found import IMAGE_SUFFIXES
+from sdpo_core.settings.generate import GenerateConfig
+
+_SETTINGS = ("seed", "sampling_steps", "guidance", "sampler", "size_px", "clip_skip", "negative")
+_DEFAULT_PAIRS = 24
+
+
+def build(
+    context: Context,
+    drawing: Drawing,
+    comfy: ComfyDraw,
+    imports: Imports,
+    grids: Grids,
+    choose_model: Callable[[], ModelChoice],
+) -> Page:
+    """The page and its handlers; `choose_model` builds the choice of the base model."""
+    adapters, jobs, bar = context.desk.adapters, context.desk.jobs, context.bar
+    with gr.Row(elem_classes="page-columns"):
+        with gr.Column(scale=2, min_width=320):
+            with gr.Column(variant="panel"):
+                gr.Markdown(text.INTRO, elem_classes="page-intro")
+                prompts = PromptList(drawing)
+                pairs = gr.Number(_DEFAULT_PAIRS, label=text.PAIRS_LABEL, info=text.PAIRS_INFO, elem_id="pairs")
+                ahead = gr.Checkbox(
+                    label=text.AHEAD_LABEL, info=text.AHEAD_INFO, interactive=True, elem_id="generate-ahead"
+                )
+                telling = gr.Checkbox(
+                    label=text.TELLING_LABEL, info=text.TELLING_INFO, interactive=True, elem_id="generate-telling"
+                )
+                plan = note("generate-plan")
+                model = choose_model()
+                _with_comfyui(comfy)
+                with gr.Row(elem_classes="form-grid"):
+                    adapter = choice(text.ADAPTER_LABEL, "generate-adapter", info=text.ADAPTER_INFO)
+                    strength = StrengthSlider("generate", text.STRENGTH_INFO, grids)
+                    where = where_choice("generate")
+                with gr.Accordion(text.ADVANCED, open=False, elem_id="generate-advanced"):
+                    form = ConfigForm(GenerateConfig, _SETTINGS, prefix="generate")
+                start = gr.Button(text.BUTTON, variant="primary", elem_id="generate-start")
+            _import_images(imports)
+        with gr.Column(scale=3, min_width=320):
+            image_grid(drawing)
+
+    follow = follow_adapter(adapters, adapter, strength)
+
+    def generate(values: Values) -> Updates:
+        name = values[adapter]
+        asked = {
+            **form.values(values),
+            "strength": values[strength.field],
+            "unconditional_strength": values[where],
+            "adapter": None if name == text.NO_ADAPTER else name,
+            "prompts": values[prompts.field],
+            "pairs": values[pairs],
+            "ahead": values[ahead],
+            "telling": values[telling],
+            "model": values[model.field],
+        }
+        drawing.start_as_chosen(asked)
+        told_prompts = len(prompt_lines(values[prompts.field]))
+        started = text.STARTED_AHEAD if values[ahead] else text.started_generate(int(values[pairs]), told_prompts)
+        gr.Info(started, duration=8)
+        return {bar: now(), start: _button(drawing=True)}
+
+    def plan_now(values: Values) -> Updates:
+        try:
+            return {plan: note_value(prompt_plan(values[prompts.field], values[pairs], ahead=values[ahead]))}
+        except SdpoError as error:
+            return {plan: note_value(str(error), "bad")}
+
+    def refresh(values: Values) -> Updates:
+        names = [text.NO_ADAPTER, *adapters.names()]
+        chosen = values[adapter] if values[adapter] in names else text.NO_ADAPTER
+        shown = {adapter: gr.Dropdown(names, value=chosen), start: _button(drawing=_is_drawing(jobs))}
+        return {**shown, **follow({**values, adapter: chosen}), **model.refresh(values)}
+
+    counted: set[Any] = {prompts.field, pairs, ahead}
+    changes = [prompts.field.change, pairs.change, ahead.change]
+    gr.on(changes, plan_now, counted, [plan], trigger_mode="always_last", **QUIET)
+    inputs = {*counted, telling, adapter, model.field, *form.inputs, strength.field, where}
+    start.click(told(generate), inputs, [bar, start], **BUSY)
+    return Page(
+        outputs=[start, adapter, *strength.blocks, *model.outputs],
+        inputs={adapter, *strength.blocks, model.field, model.seen},
+        refresh=refresh,
+    )
+
+
+def _with_comfyui(comfy: ComfyDraw) -> None:
+    """Another program that may draw instead."""
+    widget(
+        "comfy_draw.js",
+        role="sdpo-comfy-draw",
+        elem_id="comfy-draw",
+        strings=text.COMFY_DRAW,
+        server={"state": comfy.state, "choose": comfy.choose, "look": comfy.look, "take": comfy.take},
+        most_bytes=MOST_FILE_BYTES,
+    )
+
+
+def _import_images(imports: Imports) -> None:
+    """Images that the person made elsewhere."""
+    widget(
+        "import_images.js",
+        role="sdpo-import",
+        elem_id="import-images",
+        strings=text.IMPORT,
+        server={
+            "begin": imports.begin,
+            "start": imports.start,
+            "start_folder": imports.start_folder,
+            "with_prompt": imports.with_prompt,
+            "state": imports.state,
+        },
+        suffixes=SUFFIXES,
+        image_suffixes=sorted(IMAGE_SUFFIXES),
+        most_files=MOST_FILES,
+        most_bytes=MOST_IMAGE_BYTES,
+    )
+
+
+def _is_drawing(jobs: Jobs) -> bool:
+    current = jobs.current()
+    return current is not None and current[1].verb == "generate" and not jobs.is_idle(*current)
+
+
+def _button(*, drawing: bool) -> gr.Button:
+    return gr.Button(text.DRAWING_BUTTON if drawing else text.BUTTON, interactive=not drawing)

@@ -1,0 +1,56 @@
+"""Drawing pairs: from what a form holds to a job, and the newest images."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.desk.desk import Desk
+from app.desk.machine import threads_for
+from app.generate import text
+from app.generate.comfyui import ComfyDraw
+from app.generate.prompts import checked_prompts, generate_config, starter_prompts
+from sdpo_core.comfyui.job import require_usable
+from sdpo_core.errors import ConfigError
+from sdpo_core.runs.folder import RunFolder
+
+
+class Drawing:
+    """What the page Generate does. Forms may hold anything; every method may be called from any thread."""
+
+    def __init__(self, desk: Desk, comfy: ComfyDraw) -> None:
+        self._desk, self._comfy = desk, comfy
+
+    def starter_prompts(self, name: str = "") -> list[str]:
+        """A set of prompts to begin with; without a name the one that suits the chosen model.
+
+        Raises `ConfigError` for an unknown set.
+        """
+        return starter_prompts(name or ("starter-demo" if self._desk.models.chosen().is_demo else "starter-general"))
+
+    def start(self, form: Mapping[str, Any]) -> RunFolder:
+        """Draw pairs with a model. The form holds the model's name and what `generate_config` reads.
+
+        Raises `ConfigError` and `ModelError` in words.
+        """
+        if "comfy" in form or "workflow" in form:  # an address and a path, which nobody gives from outside
+            raise ConfigError(text.COMFY_ON_THE_PAGE)
+        return self._start(form)
+
+    def start_as_chosen(self, form: Mapping[str, Any]) -> RunFolder:
+        """The same, or with a ComfyUI, as was chosen on the page; its images count for the model."""
+        return self._start({**form, **(self._comfy.settings() or {})})
+
+    def _start(self, form: Mapping[str, Any]) -> RunFolder:
+        checked_prompts(form.get("prompts", ""))  # a slip in a brace is told before a model is looked at
+        info = self._desk.models.choose(str(form.get("model", "")))
+        settings = {name: value for name, value in form.items() if name != "model"}
+        config = generate_config(settings, info, threads_for(info))
+        if config.comfy:
+            require_usable(config)
+        return self._desk.jobs.generate(config)
+
+    def newest_images(self, limit: int = 60) -> list[dict[str, str]]:
+        """The newest images to vote on. Images of blind tests are not among them: they would give the sides away."""
+        store = self._desk.store
+        newest = store.candidates(limit=limit, purpose="train")
+        there = [candidate for candidate in newest if store.has_image(candidate)]
+        return [{"sha256": candidate.image_sha256, "prompt": candidate.prompt} for candidate in there]

@@ -1,0 +1,1 @@
+"""The page Home: where the person stands, the machine, the projects, the phone."""

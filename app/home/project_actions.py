@@ -1,0 +1,87 @@
+"""What a person does with projects on the page Home. Messages may be anything; replies are plain JSON."""
+
+import contextlib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.desk.desk import Desk
+from app.desk.models import chosen_in
+from app.home import text
+from app.ui import text as ui_text
+from app.ui.replies import Reply, answered
+from sdpo_core.checkpoints.earlier_demos import is_earlier_demo
+from sdpo_core.errors import SdpoError
+from sdpo_core.projects.contents import Model
+from sdpo_core.projects.folders import Project
+from sdpo_core.projects.transfer import Imported
+
+
+class ProjectMessage(BaseModel):
+    """A wish about a project, from a browser."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    action: Literal["make", "rename", "archive", "unarchive", "open", "export"]
+    id: str = Field(default="", max_length=80)
+    name: str = Field(default="", max_length=1000)
+
+
+class ProjectActions:
+    """Answers a browser's wishes about projects."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def act(self, message: Any) -> Reply:
+        """Do something with a project; the reply holds `ok` and a sentence, and for an export its address."""
+        return answered(lambda: self._do(ProjectMessage.model_validate(message)))
+
+    def import_zip(self, path: Path, name: str = "") -> Reply:
+        """Make a project of an uploaded zip; `name` is what the person calls it."""
+        try:
+            made = self._desk.projects.import_zip(path, name)
+        except SdpoError as error:
+            return {"ok": False, "error": str(error)}
+        told = text.imported(made.project.name, made.images, made.votes, made.adapters)
+        return {"ok": True, "id": made.project.id, "sentence": f"{told} {self._adopt_model(made)}".strip()}
+
+    def _do(self, wish: ProjectMessage) -> Reply:
+        projects = self._desk.projects
+        match wish.action:
+            case "make":
+                return {"id": projects.make(wish.name).id}
+            case "rename":
+                projects.rename(wish.id, wish.name)
+            case "archive" | "unarchive":
+                projects.archive(wish.id, archived=wish.action == "archive")
+            case "open":
+                self._desk.open_project(wish.id)
+            case "export":
+                report = projects.export(wish.id, self._portable_model(projects.find(wish.id)))
+                told = text.exported(report.file.name, report.size_bytes, report.left_out)
+                return {"sentence": told, "download": f"/sdpo/export/{report.file.name}"}
+        return {}
+
+    def _portable_model(self, project: Project) -> Model | None:
+        """What may be told of a project's base model; None when it can't be found any more."""
+        try:
+            info = self._desk.models.inspect(chosen_in(project.path))
+        except SdpoError:
+            return None
+        on_the_hub = info.source.count("/") == 1 and not Path(info.source).exists()
+        return Model(info.name, info.sha256, info.source if info.is_demo or on_the_hub else None)
+
+    def _adopt_model(self, made: Imported) -> str:
+        """Choose the base model that an imported project was made with, where it is this very one."""
+        if made.model is None:
+            return ""
+        if made.model.source:
+            with contextlib.suppress(SdpoError):  # not on this machine
+                if self._desk.models.inspect(made.model.source).sha256 == made.model.sha256:
+                    self._desk.projects.choose_model(made.project, made.model.source)
+                    return text.MODEL_KNOWN.format(name=made.model.name)
+        if is_earlier_demo(made.model.sha256):
+            return text.MODEL_EARLIER_DEMO.format(field=ui_text.FIELD_LABELS["pairs_from"])
+        return text.MODEL_UNKNOWN.format(name=made.model.name)

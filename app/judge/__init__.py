@@ -1,0 +1,1 @@
+"""The page Judge: blind tests, their verdicts, and grids."""

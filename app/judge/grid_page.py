@@ -1,0 +1,90 @@
+"""The part of the page Judge that draws grids: strengths of an adapter, and steps of its training."""
+
+import gradio as gr
+from gradio.blocks import Block
+
+from app.desk.context import Context
+from app.desk.queue_panel import queued
+from app.judge import text
+from app.judge.adapter_fields import where_choice
+from app.judge.grids import Grids
+from app.judge.strength_grid import strength_grid
+from app.ui import text as ui_text
+from app.ui.page import BUSY, Page, Updates, Values, choice, now, told
+from sdpo_core.settings.judge import GridConfig
+
+_STRENGTHS = ", ".join(f"{strength:g}" for strength in GridConfig.model_fields["strengths"].default)
+_SEED: int = GridConfig.model_fields["seed"].default
+
+
+def build_grid(context: Context, grids: Grids, queue: gr.HTML) -> Page:
+    """The form, the list of grids, and the grid that is looked at. `queue` shows what waits."""
+    desk, bar = context.desk, context.bar
+    with gr.Accordion(text.GRID_SETUP, open=False, elem_id="grid-setup"):
+        gr.Markdown(text.GRID_INTRO, elem_classes="page-intro")
+        with gr.Row(elem_classes="form-grid"):
+            adapter = choice(text.ADAPTER_LABEL, "grid-adapter", info=text.ADAPTER_INFO)
+            strengths = _field("strengths", _STRENGTHS, text.STRENGTHS_INFO)
+            checkpoints = choice(
+                ui_text.FIELD_LABELS["checkpoints"], "grid-checkpoints", info=text.CHECKPOINTS_INFO, multiselect=True
+            )
+            where = where_choice("grid")
+            prompt = _field("prompt", "", text.PROMPT_INFO)
+            negative = _field("negative", "", text.NEGATIVE_INFO)
+            seed = gr.Number(_SEED, label=ui_text.FIELD_LABELS["seed"], info=text.SEED_INFO, elem_id="grid-seed")
+        start = gr.Button(text.GRID_BUTTON, elem_id="grid-start", elem_classes="wide-button")
+    chosen = choice(text.GRID_RUN_LABEL, "grid-run", visible=False)
+    grid = strength_grid(grids)
+    shown: list[Block] = [adapter, checkpoints, start, chosen, grid]
+
+    def view(values: Values, run_id: str | None) -> Updates:
+        names = desk.adapters.names()
+        kept = values[adapter] if values[adapter] in names else next(iter(names), None)
+        steps = [str(step) for step in grids.steps(kept)]
+        run, listed = grids.find(run_id), grids.choices()
+        return {
+            adapter: gr.Dropdown(names, value=kept),
+            checkpoints: gr.Dropdown(steps, value=_among(steps, values[checkpoints]), multiselect=True),
+            start: gr.Button(interactive=bool(names)),
+            chosen: gr.Dropdown(listed, value=run.id if run else None, visible=len(listed) > 1),
+            grid: run.id if run else "",
+        }
+
+    def draw(values: Values) -> Updates:
+        form = {
+            "strengths": values[strengths],
+            "checkpoints": values[checkpoints] or [],
+            "unconditional_strength": values[where],
+            "prompt": values[prompt],
+            "negative": values[negative],
+            "seed": values[seed],
+        }
+        run = grids.start(values[adapter], form)
+        if run is None:
+            return queued(queue, bar)
+        gr.Info(text.STARTED_GRID, duration=5)
+        return {**view(values, run.id), bar: now()}
+
+    def look(values: Values) -> Updates:
+        return view(values, values[chosen])
+
+    def refresh(values: Values) -> Updates:
+        current = desk.jobs.current()
+        return view(values, current[0].id if current and current[1].verb == "grid" else values[chosen])
+
+    fields: set[Block] = {adapter, checkpoints, chosen}
+    start.click(told(draw), {*fields, strengths, where, prompt, negative, seed}, [*shown, queue, bar], **BUSY)
+    adapter.input(told(look), fields, shown, **BUSY)
+    chosen.input(told(look), fields, shown, **BUSY)
+    grid.removed(told(look), fields, shown, **BUSY)
+    return Page(outputs=shown, inputs=fields, refresh=refresh)
+
+
+def _among(steps: list[str], chosen: object) -> list[str]:
+    """What is still there of the chosen steps; a page may have sent anything."""
+    return [step for step in steps if step in chosen] if isinstance(chosen, list) else []
+
+
+def _field(name: str, value: str, info: str) -> gr.Textbox:
+    label = ui_text.FIELD_LABELS[name]
+    return gr.Textbox(value, label=label, info=info, max_lines=1, max_length=10_000, elem_id=f"grid-{name}")

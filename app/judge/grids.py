@@ -1,0 +1,221 @@
+"""What the page Judge does with grids: one prompt at several strengths and steps of training, and the choice from it.
+
+Messages may be anything; replies are plain JSON.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.desk.desk import Desk
+from app.judge import text
+from app.ui.forms import filled
+from app.ui.replies import Reply, answered
+from app.ui.words import moment
+from sdpo_core.errors import ConfigError, RunError, SdpoError
+from sdpo_core.judging.grid_plan import GridPlan, cell_path, pick, read_plan
+from sdpo_core.runs.folder import FINISHED, RunFolder
+from sdpo_core.settings.judge import GridConfig
+from sdpo_core.workspace.disk import throw_grid
+from sdpo_core.workspace.records import AdapterRecord
+
+
+class GridRequest(BaseModel):
+    """A grid by its run's id."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    run: str = Field(max_length=120)
+
+
+class Pick(GridRequest):
+    """An image of a grid."""
+
+    row: int
+    column: int
+
+
+class Wish(BaseModel):
+    """An adapter by its name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    adapter: str = Field(max_length=200)
+
+
+class Grids:
+    """The grids of a desk's open project."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def runs(self) -> list[RunFolder]:
+        """All grids, newest first."""
+        return [run for run in self._desk.readable_runs("grid") if {"adapter", "prompt"} <= run.config().keys()]
+
+    def find(self, run_id: Any) -> RunFolder | None:
+        """The grid of this id, which may be anything; else the newest one, else None."""
+        runs = self.runs()
+        return next((run for run in runs if run.id == run_id), runs[0] if runs else None)
+
+    def choices(self) -> list[tuple[str, str]]:
+        """All grids for a list: what they are called, and their id. Newest first."""
+        return [(_listed(run), run.id) for run in self.runs()]
+
+    def steps(self, adapter_name: Any) -> list[int]:
+        """Steps of whose checkpoints an adapter's grid can have rows; empty for an unknown one."""
+        try:
+            return [*self._trained(self._desk.store.find_adapter(str(adapter_name))).checkpoint_adapters()]
+        except SdpoError:
+            return []
+
+    def start(self, adapter_name: Any, form: Mapping[str, Any]) -> RunFolder | None:
+        """Draw a grid of an adapter, now or (None) when what runs has ended.
+
+        The form holds fields of `GridConfig`; `strengths` may be text.
+        """
+        record = self._desk.adapters.require(adapter_name)
+        values = filled({name: value for name, value in form.items() if value != []})
+        if isinstance(values.get("strengths"), str):
+            values["strengths"] = _numbers(values["strengths"])
+        config = GridConfig.parse({**self._desk.adapters.to_draw_with(record), **values, "adapter": record.name})
+        return self._desk.queue.start_or_wait("grid", config, text.grid_title(record.name))
+
+    def shown(self, message: Any) -> Reply:
+        """A grid as far as it is drawn."""
+        return answered(lambda: self._shown(self._open(GridRequest.model_validate(message).run)))
+
+    def pick(self, message: Any) -> Reply:
+        """Make the checkpoint and strength of an image the recommended ones."""
+
+        def act() -> Reply:
+            wish = Pick.model_validate(message)
+            run = self._open(wish.run)
+            if not _is_cell(read_plan(run), wish.row, wish.column):
+                raise RunError(text.NO_SUCH_IMAGE)
+            record = pick(self._desk.store, run, wish.row, wish.column)
+            return {**self._shown(run), "sentence": text.picked(record.name, record.strength or 0.0)}
+
+        return answered(act)
+
+    def near(self, adapter_name: Any, strength: Any) -> Reply | None:
+        """The drawn image of an adapter's newest grid that is nearest to a strength, and the base's; None: no adapter.
+
+        Without such an image the reply has no `cell`; `waits` says whether a grid of it is being drawn.
+        """
+        record = next((one for one in self._desk.store.adapters() if one.name == adapter_name), None)
+        if record is None:
+            return None
+        runs = [run for run in self.runs() if run.config()["adapter"] == record.name]
+        for run in runs:
+            if found := _nearest(run, record.sha256, strength if isinstance(strength, int | float) else 1.0):
+                return {**found, "adapter": record.name}
+        return {"adapter": record.name, "cell": None, "waits": any(map(self._is_unfinished, runs[:1]))}
+
+    def draw_strengths(self, message: Any) -> Reply:
+        """Draw a grid of an adapter's usual strengths."""
+
+        def act() -> Reply:
+            run = self.start(Wish.model_validate(message).adapter, {})
+            return {"sentence": text.PREVIEW["waits"] if run is None else text.STARTED_GRID}
+
+        return answered(act)
+
+    def remove(self, message: Any) -> Reply:
+        """Move a grid to the trash."""
+
+        def act() -> Reply:
+            run = self._open(GridRequest.model_validate(message).run)
+            throw_grid(self._desk.workspace, run)
+            return {"sentence": text.GRID_REMOVED}
+
+        return answered(act)
+
+    def image_path(self, run_id: str, row: int, column: int) -> Path:
+        """An image of a grid; raises `RunError` when there is none. `run_id` may be hostile."""
+        path = cell_path(self._open(run_id), row, column)
+        if not path.is_file():
+            raise RunError(text.NO_SUCH_IMAGE)
+        return path
+
+    # ------------------------------------------------------------------------------------------------------ helpers
+
+    def _open(self, run_id: str) -> RunFolder:
+        run = next((run for run in self.runs() if run.id == run_id), None)
+        if run is None:
+            raise RunError(text.NO_SUCH_GRID)
+        return run
+
+    def _trained(self, record: AdapterRecord) -> RunFolder:
+        return self._desk.jobs.open(record.run_id, "train")
+
+    def _is_unfinished(self, run: RunFolder) -> bool:
+        return self._desk.jobs.status(run).state not in FINISHED
+
+    def _shown(self, run: RunFolder) -> Reply:
+        plan, status = read_plan(run), self._desk.jobs.status(run)
+        running = status.state not in FINISHED
+        if plan is None:
+            failed = status.message if status.state == "failed" else ""
+            return {"run": run.id, "rows": [], "running": running, "error": failed, "ok": not failed}
+        columns = range(len(plan.strengths))
+        recommended = {record.sha256: record.strength for record in self._desk.store.adapters()}
+        return {
+            "run": run.id,
+            "prompt": plan.prompt,
+            "seed": plan.seed,
+            "strengths": plan.strengths,
+            "running": running,
+            "rows": [
+                {
+                    "step": row.step,
+                    "drawn": [cell_path(run, number, column).is_file() for column in columns],
+                    "recommended": recommended.get(row.sha256),
+                }
+                for number, row in enumerate(plan.rows)
+            ],
+        }
+
+
+def _nearest(run: RunFolder, sha256: str, strength: float) -> Reply | None:
+    """The drawn image of an adapter file nearest to `strength`, and the base model's; None where none is drawn."""
+    try:
+        plan = read_plan(run)
+    except RunError:  # of another version; an earlier grid may do
+        return None
+    row = next((place for place, one in enumerate(plan.rows) if one.sha256 == sha256), None) if plan else None
+    if plan is None or row is None:
+        return None
+    drawn = [place for place in range(len(plan.strengths)) if cell_path(run, row, place).is_file()]
+    acting = [place for place in drawn if plan.strengths[place]]
+    if not acting:
+        return None
+    column = min(acting, key=lambda place: abs(plan.strengths[place] - strength))
+    base = next((place for place in drawn if not plan.strengths[place]), None)
+    return {
+        "prompt": plan.prompt,
+        "cell": {"address": f"/sdpo/grid/{run.id}/{row}/{column}", "strength": f"{plan.strengths[column]:g}"},
+        "base": {"address": f"/sdpo/grid/{run.id}/{row}/{base}"} if base is not None else None,
+    }
+
+
+def _is_cell(plan: GridPlan | None, row: int, column: int) -> bool:
+    return plan is not None and 0 <= row < len(plan.rows) and 0 <= column < len(plan.strengths)
+
+
+def _numbers(written: str) -> list[float]:
+    """Numbers that somebody typed, parted by commas, semicolons or spaces."""
+    found: list[float] = []
+    for word in written.replace(",", " ").replace(";", " ").replace("−", "-").split():
+        try:
+            found.append(float(word))
+        except ValueError as error:
+            raise ConfigError(text.STRENGTHS_WRONG.format(given=word[:40])) from error
+    return found
+
+
+def _listed(run: RunFolder) -> str:
+    config = run.config()
+    return text.grid_listed(str(config["adapter"]), str(config["prompt"]), moment(run.began_at))

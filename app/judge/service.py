@@ -1,0 +1,170 @@
+"""What the page Judge shows of blind tests: the verdict with its prompts and rounds, and whether its votes train.
+
+Messages may be anything; replies are plain JSON. Nothing here speaks of a blind test that has no verdict yet.
+"""
+
+import contextlib
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.desk.desk import Desk
+from app.judge import text
+from app.judge.verdicts import Verdicts
+from app.ui.forms import filled, whole
+from app.ui.replies import Reply, answered
+from app.ui.words import moment
+from sdpo_core.errors import RunError, SdpoError
+from sdpo_core.judging.verdict import Comparison, Share, Verdict
+from sdpo_core.runs.folder import RunFolder
+from sdpo_core.settings.judge import JudgeConfig
+
+_MOST_COMPARISONS = 1000
+
+
+class LetTrain(BaseModel):
+    """Whether the votes of a blind test should train."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    run: str = Field(max_length=120)
+    trains: bool
+
+
+class Judging:
+    """The blind tests of a desk's open project."""
+
+    def __init__(self, desk: Desk, verdicts: Verdicts) -> None:
+        self._desk, self._verdicts = desk, verdicts
+
+    def start(
+        self, adapter_name: str | None, comparisons: Any, strength: Any = None, how: Mapping[str, Any] | None = None
+    ) -> RunFolder | None:
+        """Draw blind comparisons of an adapter with its base model, at the strength that is recommended for it or 1.
+
+        `how` holds further fields of `JudgeConfig`; empty ones take their default. Now, or (None) when what runs has
+        ended. Raises `AdapterError`, `ConfigError` and `ModelError` in words.
+        """
+        adapters = self._desk.adapters
+        record = adapters.require(adapter_name)
+        wanted = whole(comparisons, 1, _MOST_COMPARISONS, text.COMPARISONS_RANGE)
+        recommended = {} if record.strength is None else {"strength": record.strength}
+        values = {**adapters.to_draw_with(record), "adapter": record.name, "comparisons": wanted, **recommended}
+        config = JudgeConfig.parse({**values, **filled({**(how or {}), "strength": strength})})
+        return self._desk.queue.start_or_wait("judge", config, text.queue_title(record.name, wanted))
+
+    def find(self, run_id: Any) -> RunFolder | None:
+        """The blind test of this id, which may be anything; else the newest one, else None."""
+        runs = self._verdicts.runs()
+        return next((run for run in runs if run.id == run_id), runs[0] if runs else None)
+
+    def choices(self) -> list[tuple[str, str]]:
+        """All blind tests for a list: what they are called, and their id. Newest first."""
+        return [(self._listed(run), run.id) for run in self._verdicts.runs()]
+
+    def title(self, run: RunFolder) -> str:
+        """What a blind test is about."""
+        config = run.config()
+        unconditional = config.get("unconditional_strength")
+        if unconditional is None:
+            unconditional = 0.0 if config.get("adapter_branch") == "conditional" else 1.0
+        strength, negative = float(config.get("strength", 1.0)), str(config.get("negative") or "")
+        return text.judging(self._name(run), strength, float(unconditional), negative)
+
+    def shown(self, run: RunFolder) -> Reply | None:
+        """Everything that the verdict shows; None before the last vote."""
+        verdict = self._verdicts.of(run)
+        if verdict is None:
+            return None
+        return {
+            "run": run.id,
+            "sentence": verdict.sentence,
+            **_interval(verdict),
+            "counts": text.counts(verdict.wins, verdict.losses, verdict.ties),
+            "prompts": [self._prompt(share.prompt, share, verdict) for share in verdict.by_prompt()],
+            "rounds": self._rounds(run),
+            "comparisons": [self._comparison(one) for one in verdict.outcomes],
+            **self._trains(run, verdict),
+        }
+
+    def let_train(self, message: Any) -> Reply:
+        """Let the votes of a finished blind test train, or no longer; the reply holds what is shown now."""
+
+        def act() -> Reply:
+            wish = LetTrain.model_validate(message)
+            run = self._desk.jobs.open(wish.run, "judge")
+            verdict = self._verdicts.of(run)
+            if verdict is None:
+                raise RunError(text.NOT_DONE)
+            self._desk.store.train_on_judgement(run.id, trains=wish.trains)
+            return self._trains(run, verdict)
+
+        return answered(act)
+
+    # ------------------------------------------------------------------------------------------------------ helpers
+
+    def _listed(self, run: RunFolder) -> str:
+        with contextlib.suppress(SdpoError):  # one with a damaged pair has no verdict and never will
+            told = self._verdicts.of(run)
+            if told:
+                return text.listed(self._name(run), moment(run.began_at), _score(told))
+        return text.listed(self._name(run), moment(run.began_at), text.UNFINISHED)
+
+    def _name(self, run: RunFolder) -> str:
+        """The adapter's name: as it is called now, where that is known."""
+        with contextlib.suppress(SdpoError):
+            told = self._verdicts.of(run)
+            judged = told.adapter_sha256 if told else self._judged(run)
+            for record in self._desk.store.adapters():
+                if record.sha256 == judged:
+                    return record.name
+        return str(run.config().get("adapter"))
+
+    def _judged(self, run: RunFolder) -> str:
+        """The adapter file that a comparison was drawn with: the command line may have called it `latest`."""
+        store = self._desk.store
+        voted = [one.pair for one in store.voted_pairs(purpose="judge", run_id=run.id)]
+        for pair in voted or store.open_pairs(purpose="judge", run_id=run.id, limit=1):
+            for side in (pair.left, pair.right):
+                if side.recipe and side.recipe.adapters:
+                    return side.recipe.adapters[0].sha256
+        return ""
+
+    def _prompt(self, prompt: str, share: Share, verdict: Verdict) -> Reply:
+        marks = [one.outcome for one in verdict.outcomes if one.prompt == prompt]
+        return {"prompt": prompt, "score": _score(share), "marks": marks}
+
+    def _comparison(self, one: Comparison) -> Reply:
+        return {"prompt": one.prompt, "base": one.base, "adapter": one.adapter, "outcome": one.outcome}
+
+    def _rounds(self, shown: RunFolder) -> list[Reply]:
+        """All blind tests with a verdict, oldest first, so that rounds can be compared."""
+        found: list[Reply] = []
+        numbers = self._desk.adapters.rounds()
+        for run in reversed(self._verdicts.runs()):
+            with contextlib.suppress(SdpoError):
+                told = self._verdicts.of(run)
+                if told:
+                    number = numbers.get(told.adapter_sha256, 1)
+                    name = text.round_name(number, self._name(run), told.strength, moment(run.began_at))
+                    found.append({"name": name, "score": _score(told), **_interval(told), "now": run.id == shown.id})
+        return found
+
+    def _trains(self, run: RunFolder, verdict: Verdict) -> Reply:
+        trains = bool(self._desk.store.judged_pairs(run.id))
+        return {"trains": trains, "trainsSentence": text.trains(verdict.comparisons, on=trains)}
+
+
+def _score(share: Share) -> str:
+    return text.score(share.wins + share.ties / 2, share.comparisons)
+
+
+def _interval(share: Share) -> Reply:
+    return {
+        "win_rate": share.win_rate,
+        "low": share.low,
+        "high": share.high,
+        "interval": text.interval(share.low, share.high),
+        "plot": text.plot_in_words(share.win_rate, share.low, share.high),
+    }

@@ -1,0 +1,19 @@
+"""Images of one prompt over strengths and checkpoints, and the choice of one."""
+
+import gradio as gr
+
+from app.judge import text
+from app.judge.grids import Grids
+from app.ui.widget import widget
+
+
+def strength_grid(grids: Grids) -> gr.HTML:
+    """The grid that is looked at. Value: the run's id. Event `removed`: the grid is in the trash."""
+    return widget(
+        "strength_grid.js",
+        role="sdpo-strengths",
+        elem_id="strength-grid",
+        strings=text.GRID,
+        server={"shown": grids.shown, "pick": grids.pick, "remove": grids.remove},
+        value="",
+    )

@@ -1,0 +1,28 @@
+"""What an adapter does at the strength a slider stands at: the nearest image of its newest grid, beside the base's."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import gradio as gr
+
+from app.judge import text
+from app.judge.grids import Grids
+from app.ui.widget import widget
+
+
+def strength_preview(grids: Grids, prefix: str) -> gr.HTML:
+    """Two images, or a button that draws them. Its value is made by `preview_value`."""
+    return widget(
+        "strength_preview.js",
+        role="sdpo-preview",
+        elem_id=f"{prefix}-strength-preview",
+        strings=text.PREVIEW,
+        server={"draw": grids.draw_strengths},
+        value="",
+    )
+
+
+def preview_value(shown: Mapping[str, Any] | None) -> str:
+    """What `Grids.near` tells, for `strength_preview`; None hides it."""
+    return json.dumps(shown, ensure_ascii=False) if shown else ""

@@ -1,0 +1,27 @@
+"""The verdict of a blind test."""
+
+import json
+from typing import Any
+
+import gradio as gr
+
+from app.judge import text
+from app.judge.service import Judging
+from app.ui.widget import widget
+
+
+def verdict_card(judging: Judging) -> gr.HTML:
+    """The verdict, its prompts and rounds; its value is made by `verdict_value`."""
+    return widget(
+        "verdict_card.js",
+        role="sdpo-verdict",
+        elem_id="verdict-card",
+        strings=text.VERDICT,
+        server={"let_train": judging.let_train},
+        value="",
+    )
+
+
+def verdict_value(shown: dict[str, Any] | None) -> str:
+    """What `Judging.shown` tells, for `verdict_card`; None hides it."""
+    return json.dumps(shown, ensure_ascii=False) if shown else ""

@@ -1,0 +1,249 @@
+"""The models on this machine, as the page shows them: found in a process of its own, chosen by id, never by path."""
+
+import hashlib
+import json
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.desk import text as desk_text
+from app.desk.children import COMMAND, Child, Line
+from app.desk.models import Models, written_source
+from app.models import text
+from app.ui.replies import Reply, answered
+from app.ui.words import size
+from sdpo_core.atomic import write_json
+from sdpo_core.errors import ConfigError, SdpoError
+
+FOLDERS = "model-folders.json"
+"""In the studio's root: {"folders": [...]}, where the person keeps checkpoints besides."""
+
+_MOST_FOLDERS = 50
+_MOST_SHOWN = 1000
+_MOST_UNUSABLE = 200
+
+
+class FolderWish(BaseModel):
+    """A folder to look in, as a person wrote it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str = Field(max_length=4000)
+
+
+class IdWish(BaseModel):
+    """A folder or model that the page was told of."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = Field(max_length=40)
+
+
+class StateWish(BaseModel):
+    """Which state of the list the page has."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: int = -1
+
+
+class ModelFinder:
+    """Answers a browser's questions about the models on this machine. Every method may be called from any thread."""
+
+    def __init__(self, root: Path, models: Models, command: Sequence[str] = COMMAND) -> None:
+        self._file = root / FOLDERS
+        self._models = models
+        self._command = command
+        self._lock = threading.Lock()
+        self._child: Child | None = None
+        self._version = 0
+        self._looked = False  # to the end, or until it was stopped
+        self._names, self._place = 0, ""
+        self._found: dict[str, Line] = {}
+        self._unusable: dict[str, Line] = {}
+        self._more = 0  # that are not shown
+        self._unseen: list[str] = []
+
+    def close(self) -> None:
+        """End what is running."""
+        self._end()
+        self._models.reader.stop()
+
+    # ------------------------------------------------------------------------------------------------------ reading
+
+    def state(self, message: Any = None) -> Reply:
+        """How far the search is; the lists too when they changed since `version`."""
+        return answered(lambda: self._state(StateWish.model_validate(message or {})))
+
+    def _state(self, wish: StateWish) -> Reply:
+        reading, chosen = self._models.reader.source(), self._models.source()
+        with self._lock:
+            self._note_hash(chosen)
+            told: Reply = {
+                "version": self._version,
+                "looking": text.looking(self._names, self._place) if self._child else "",
+                "looked": self._looked,
+                "reading": desk_text.reading(Path(reading).stem, self._models.reader.share(reading) or 0)
+                if reading
+                else "",
+                "chosen": _id(chosen),
+            }
+            if wish.version != self._version:
+                found = sorted(self._found.values(), key=lambda line: str(line["name"]).casefold())
+                told["models"] = [_row(line) for line in found]
+                told["unusable"] = [
+                    {"name": line["name"], "why": line["problem"]} for line in [*self._unusable.values()]
+                ]
+                told["unseen"] = [*self._unseen, *([text.more_found(self._more)] if self._more else [])]
+                told["folders"] = [{"id": _id(folder), "path": folder} for folder in self._folders()]
+            return told
+
+    def source_of(self, model_id: Any) -> str:
+        """What the model of this id is chosen by; raises `ConfigError` for an unknown one."""
+        with self._lock:
+            line = self._found.get(str(model_id))
+        if line is None:
+            raise ConfigError(text.NO_SUCH_MODEL)
+        return str(line["source"])
+
+    # ------------------------------------------------------------------------------------------------------ actions
+
+    def find(self, _: Any = None) -> Reply:
+        """Look for models, from the start."""
+        self._end()
+        try:
+            folders = self._folders()
+        except SdpoError as error:
+            return {"ok": False, "error": str(error)}
+        with self._lock:
+            self._found, self._unusable, self._unseen, self._more = {}, {}, [], 0
+            self._names, self._place = 0, ""
+            self._version += 1
+            arguments = ["models", *(part for folder in folders for part in ("--folder", folder))]
+            child: Child | None = None
+
+            def mine() -> bool:
+                return child is not None and child is self._child
+
+            def heard(line: Line) -> None:
+                with self._lock:
+                    if mine():
+                        self._take(line)
+
+            def ended(_: int) -> None:
+                with self._lock:
+                    if mine():
+                        self._child, self._looked = None, True
+                        self._version += 1
+
+            self._child = child = Child(arguments, heard, ended, self._command)
+        return {"ok": True}
+
+    def halt(self, _: Any = None) -> Reply:
+        """Stop looking; what was found stays."""
+        self._end()
+        self._looked = True
+        return {"ok": True}
+
+    def stop_reading(self, _: Any = None) -> Reply:
+        """Give up reading a model."""
+        self._models.reader.stop()
+        return {"ok": True}
+
+    def add_folder(self, message: Any) -> Reply:
+        """Look in one more folder from now on."""
+
+        def act() -> Reply:
+            folder = _resolved(FolderWish.model_validate(message).path)
+            known = self._folders()
+            if len(known) >= _MOST_FOLDERS:
+                raise ConfigError(text.TOO_MANY_FOLDERS)
+            self._keep([*known, folder])
+            return self.find()
+
+        return answered(act)
+
+    def forget_folder(self, message: Any) -> Reply:
+        """Look in a folder no more."""
+
+        def act() -> Reply:
+            folder_id = IdWish.model_validate(message).id
+            self._keep([folder for folder in self._folders() if _id(folder) != folder_id])
+            return self.find()
+
+        return answered(act)
+
+    # ------------------------------------------------------------------------------------------------------ helpers
+
+    def _take(self, line: Line) -> None:
+        match line.get("kind"):
+            case "seen":
+                self._names, self._place = int(line["names"]), str(line["folder"])
+                return
+            case "unseen":
+                self._unseen.append(str(line["problem"]))
+            case "model":
+                kept, most = (self._unusable, _MOST_UNUSABLE) if line["problem"] else (self._found, _MOST_SHOWN)
+                if len(kept) >= most:
+                    self._more += 1
+                else:
+                    kept[_id(str(line["source"]))] = line
+            case _:
+                return
+        self._version += 1
+
+    def _note_hash(self, source: str) -> None:
+        """The chosen model was read since it was found."""
+        line, info = self._found.get(_id(source)), self._models.known(source)
+        if line and info and not line["sha256"]:
+            line["sha256"] = info.sha256
+            self._version += 1
+
+    def _end(self) -> None:
+        with self._lock:
+            child, self._child = self._child, None
+            self._version += 1
+        if child:
+            child.end()
+
+    def _folders(self) -> list[str]:
+        try:
+            content: Any = json.loads(self._file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return []
+        named = content.get("folders") if isinstance(content, dict) else None
+        return (
+            [folder for folder in named if isinstance(folder, str)][:_MOST_FOLDERS] if isinstance(named, list) else []
+        )
+
+    def _keep(self, folders: list[str]) -> None:
+        write_json(self._file, {"folders": list(dict.fromkeys(folders))})
+
+
+def _row(line: Line) -> Reply:
+    return {
+        "id": _id(str(line["source"])),
+        "name": line["name"],
+        "facts": [desk_text.FAMILIES[line["family"]], size(int(line["size_bytes"])), line["precision"]],
+        "hash": str(line["sha256"] or "")[:10],
+        "tool": line["tool"],
+        "place": line["place"],
+    }
+
+
+def _resolved(written: str) -> str:
+    """The folder that a person typed; raises `ConfigError` when it is none."""
+    try:
+        path = Path(written_source(written)).expanduser()
+        if path.is_dir():
+            return str(path.resolve())
+    except (OSError, ValueError, RuntimeError) as error:  # no right to look, or no path at all
+        raise ConfigError(text.no_such_folder(str(error))) from error
+    raise ConfigError(text.no_such_folder(str(path)))
+
+
+def _id(source: str) -> str:
+    return hashlib.sha256(source.encode("utf-8", "replace")).hexdigest()[:20]

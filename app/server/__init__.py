@@ -1,0 +1,1 @@
+"""Who may talk to the studio, and what it sends."""

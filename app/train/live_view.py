@@ -1,0 +1,44 @@
+"""What shows a training run while it goes on: curves with the health gauge, previews, the log. Value: the run's id."""
+
+import gradio as gr
+
+from app.train import text
+from app.train.progress import RunProgress
+from app.ui.widget import widget
+
+
+def live_chart(progress: RunProgress) -> gr.HTML:
+    """Winner error against its budget, loss, and the gauge "Still healthy?"; drawn with uPlot."""
+    return widget(
+        "live_chart.js",
+        role="sdpo-chart",
+        elem_id="live-chart",
+        strings=text.CHARTS,
+        server={"metrics": progress.metrics},
+        libraries=("vendor/uplot/uPlot.iife.min.js",),
+        value="",
+    )
+
+
+def previews(progress: RunProgress) -> gr.HTML:
+    """The base model's previews above those of a chosen step."""
+    return widget(
+        "previews.js",
+        role="sdpo-previews",
+        elem_id="previews",
+        strings=text.PREVIEWS,
+        server={"previews": progress.previews},
+        value="",
+    )
+
+
+def log_view(progress: RunProgress) -> gr.HTML:
+    """The last lines of the log, read while somebody looks."""
+    return widget(
+        "log_view.js",
+        role="sdpo-log",
+        elem_id="log-view",
+        strings=text.LOG,
+        server={"log": progress.log},
+        value="",
+    )

@@ -1,0 +1,171 @@
+"""Train: one button that says beforehand what it will do, and shows what happens."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import gradio as gr
+from gradio.blocks import Block
+
+from app.desk.context import Context
+from app.desk.desk import Desk
+from app.desk.queue_panel import queue_panel, queued
+from app.train import text
+from app.train.live_view import live_chart, log_view, previews
+from app.train.progress import RunProgress
+from app.train.service import Training
+from app.train.settings_form import TrainSettings
+from app.ui.note import note, note_value
+from app.ui.page import BUSY, QUIET, Page, Updates, Values, choice, now, told
+from app.ui.words import moment
+from sdpo_core.errors import SdpoError
+from sdpo_core.runs.folder import RunFolder
+
+_LOG_LINES = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainPage(Page):
+    """The page, with the field that another page may fill in."""
+
+    continue_from: gr.Dropdown
+
+
+def build(context: Context, training: Training, progress: RunProgress) -> TrainPage:
+    """The page and its handlers."""
+    desk, bar = context.desk, context.bar
+    with gr.Column(variant="panel"):
+        gr.Markdown(text.INTRO, elem_classes="page-intro")
+        plan = note("train-plan")
+        with gr.Row(elem_classes="actions"):
+            start = gr.Button(text.BUTTON, variant="primary", elem_id="train-start")
+            measure = gr.Button(text.MEASURE_BUTTON, visible=False, elem_id="train-measure")
+            resume = gr.Button(text.RESUME_BUTTON, visible=False, elem_id="train-resume")
+            stop = gr.Button(text.STOP_AND_KEEP, visible=False, elem_id="train-stop")
+            save = gr.Button(text.SAVE_NOW, visible=False, elem_id="train-save")
+            sample = gr.Button(text.SAMPLE_NOW, visible=False, elem_id="train-sample")
+        queue = queue_panel(desk.queue, "run-queue")
+        with gr.Accordion(text.ADVANCED, open=False, elem_id="train-advanced"):
+            gr.Markdown(text.ADVANCED_NOTE)
+            settings = TrainSettings(training)
+    run = choice(text.RUN_LABEL, "train-run", visible=False)
+    outcome = note("train-outcome")
+    chart, images = live_chart(progress), previews(progress)
+    with gr.Accordion(text.LOG_LABEL, open=False, elem_id="train-log"):
+        log = log_view(progress)
+    shown: list[Block] = [start, resume, stop, save, sample, run, outcome, chart, images, log, settings.start]
+
+    def view(selected: str | None) -> Updates:
+        runs = training.runs()
+        folder = next((folder for folder in runs if folder.id == selected), runs[0] if runs else None)
+        running = _running(desk) is not None
+        run_id = folder.id if folder else ""
+        followed: Updates = dict.fromkeys((chart, images, log), run_id)
+        return {
+            **followed,
+            start: gr.Button(text.QUEUE_BUTTON if running else text.BUTTON),
+            **{button: gr.Button(visible=running) for button in (stop, save, sample)},
+            settings.start: gr.Dropdown(["", *desk.adapters.names()]),
+            resume: gr.Button(visible=bool(folder) and not running and training.resumable(folder)),
+            run: gr.Dropdown(_listed(desk, runs), value=run_id or None, visible=len(runs) > 1),
+            outcome: _outcome(desk, folder) if folder else note_value(""),
+        }
+
+    def plan_now(values: Values) -> Updates:
+        try:
+            planned = training.plan(settings.values(values))
+            unknown = planned.possible and not planned.measured
+            return {plan: note_value(planned.sentence), measure: gr.Button(visible=unknown)}
+        except SdpoError as error:
+            return {plan: note_value(str(error), "bad"), measure: gr.Button(visible=False)}
+
+    def train(values: Values) -> Updates:
+        started = training.start_or_wait(settings.values(values))
+        if started is None:
+            return queued(queue, bar)
+        return {**view(started.id), bar: now()}
+
+    def go_on(values: Values) -> Updates:
+        training.resume(str(values[run]))
+        return {**view(values[run]), bar: now()}
+
+    def refresh(values: Values) -> Updates:
+        running = _running(desk)
+        return {**view(running.id if running else values[run]), **plan_now(values)}
+
+    def select(values: Values) -> Updates:
+        return view(values[run])
+
+    start.click(told(train), settings.fields, [*shown, queue, bar], **BUSY)
+    measure.click(told(_measuring(context, training, settings)), settings.fields, [bar], **BUSY)
+    resume.click(told(go_on), {run}, [*shown, bar], **BUSY)
+    stop.click(told(_stopping(context)), set(), [bar], **BUSY)
+    save.click(told(_asking(context, training, "save-now", text.SAVE_ASKED)), set(), [bar], **BUSY)
+    sample.click(told(_asking(context, training, "sample-now", text.SAMPLE_ASKED)), set(), [bar], **BUSY)
+    run.input(told(select), {run}, shown, **BUSY)
+    # One event for all fields: of two, the earlier one's answer might come last and stay.
+    fields: set[Any] = {*settings.fields}
+    gr.on(settings.changes, plan_now, fields, [plan, measure], trigger_mode="always_last", **QUIET)
+    return TrainPage([*shown, plan, measure], {run, *settings.fields}, refresh, continue_from=settings.start)
+
+
+def _measuring(context: Context, training: Training, settings: TrainSettings) -> Callable[[Values], Updates]:
+    def measure(values: Values) -> Updates:
+        training.measure(settings.values(values))
+        gr.Info(text.MEASURING, duration=6)
+        return {context.bar: now()}
+
+    return measure
+
+
+def _stopping(context: Context) -> Callable[[Values], Updates]:
+    def stop(_: Values) -> Updates:
+        running = _running(context.desk)  # not the run that is looked at, which may be an earlier one
+        if running:
+            context.desk.stop(running.id)
+        return {context.bar: now()}
+
+    return stop
+
+
+def _asking(
+    context: Context, training: Training, signal: Literal["save-now", "sample-now"], answer: str
+) -> Callable[[Values], Updates]:
+    def ask(_: Values) -> Updates:
+        training.ask(signal)
+        gr.Info(answer, duration=5)
+        return {context.bar: now()}
+
+    return ask
+
+
+def _running(desk: Desk) -> RunFolder | None:
+    """The training run that is going on."""
+    current = desk.jobs.current()
+    return current[0] if current and current[1].verb == "train" else None
+
+
+def _listed(desk: Desk, runs: list[RunFolder]) -> list[tuple[str, str]]:
+    """The runs for a list: what they are called, and their id."""
+    adapters = {record.run_id: record.name for record in reversed(desk.store.adapters())}
+    return [
+        (
+            text.run_listed(
+                adapters.get(run.id) or run.config().get("adapter_name"),
+                moment(run.began_at),
+                desk.jobs.status(run).state,
+            ),
+            run.id,
+        )
+        for run in runs
+    ]
+
+
+def _outcome(desk: Desk, run: RunFolder) -> str:
+    """How the run ended, with the end of its log when it failed; nothing while it goes on."""
+    status = desk.jobs.status(run)
+    if status.state == "failed":
+        return note_value(status.message, "bad", run.log_tail(_LOG_LINES))
+    if status.state in ("done", "stopped"):
+        return note_value(status.message, "good" if status.state == "done" else "plain")
+    return note_value("")

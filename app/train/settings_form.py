@@ -1,0 +1,111 @@
+"""The settings of a training as a form: the usual ones, all others by group, presets, and the whole as text."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import gradio as gr
+from gradio.blocks import Block
+
+from app.train import text
+from app.train.service import Training
+from app.ui import text as ui_text
+from app.ui.config_form import ConfigForm
+from app.ui.page import BUSY, QUIET, Updates, Values, choice, told
+from app.ui.widget import widget
+from sdpo_core.settings.presets import preset_names, read_preset, read_settings_text, settings_text
+from sdpo_core.settings.train import MODEL_DEFAULTS, TrainConfig
+
+_LONGEST_TOML = 20_000
+_USUAL = ("adapter_name", "steps", "loss", "safeguard", "mu", "drift_budget", "learning_rate", "rank", "seed")
+
+
+class TrainSettings:
+    """All fields of a training's settings, as several forms, with presets and as text."""
+
+    def __init__(self, training: Training) -> None:
+        with gr.Row(elem_classes="form-grid"):
+            preset = gr.Dropdown(
+                [text.NO_PRESET, *preset_names()],
+                label=text.PRESET_LABEL,
+                info=text.PRESET_INFO,
+                elem_id="train-preset",
+                interactive=True,
+            )
+            taken = gr.State(text.NO_PRESET)  # the preset that the fields were filled from last
+            info = text.ROUND_TWO_INFO
+            self.start = choice(ui_text.FIELD_LABELS["continue_from"], "train-continue_from", info=info)
+        self._forms = [_form(_USUAL)]
+        with gr.Accordion(text.ALL_SETTINGS, open=False, elem_id="train-all"):
+            gr.Markdown(text.ALL_SETTINGS_NOTE)
+            for title, names in text.GROUPS.items():
+                gr.Markdown(f"### {title}")
+                self._forms.append(_form(names))
+            toml = gr.Textbox(
+                label=text.TOML_LABEL,
+                info=text.TOML_INFO,
+                lines=4,
+                max_lines=16,
+                max_length=_LONGEST_TOML,
+                buttons=["copy"],
+                elem_id="train-toml",
+            )
+            file = widget(
+                "settings_file.js",
+                role="sdpo-settings-file",
+                elem_id="train-toml-file",
+                strings=text.TOML_FILE,
+                value="",
+                most_bytes=_LONGEST_TOML,
+            )
+            with gr.Row(elem_classes="actions"):
+                write = gr.Button(text.TOML_WRITE, elem_id="train-toml-write")
+                read = gr.Button(text.TOML_READ, elem_id="train-toml-read")
+
+        def take_preset(values: Values) -> Updates:
+            name = values[preset]
+            if name == values[taken]:  # Tab only went past; an answer now would empty what was typed since
+                return {taken: name}
+            return {taken: name} | self.fill({} if name == text.NO_PRESET else read_preset(name).values)
+
+        def write_down(values: Values) -> Updates:
+            return {toml: settings_text(training.settings(self.values(values)))}
+
+        def read_back(values: Values) -> Updates:
+            found = read_settings_text(values[toml] or "", TrainConfig)
+            gr.Info(text.TOML_FILLED, duration=5)
+            return self.fill(found)
+
+        def take_file(values: Values) -> Updates:
+            return {toml: str(values[file] or "")[:_LONGEST_TOML]}
+
+        filled = [*self.fields]
+        preset.input(told(take_preset), {preset, taken}, [*filled, taken], **BUSY)
+        write.click(told(write_down), self.fields, [toml], **BUSY)
+        read.click(told(read_back), {toml}, filled, **BUSY)
+        # What a file says is shown before it is understood, so that a slip in it can be put right.
+        file.chosen(take_file, {file}, [toml], **QUIET).then(told(read_back), {toml}, filled, **BUSY)
+
+    @property
+    def fields(self) -> set[Block]:
+        """What the settings are filled in with."""
+        return {self.start, *(component for form in self._forms for component in form.inputs)}
+
+    @property
+    def changes(self) -> list[Any]:
+        """The change event of every field."""
+        return [self.start.change, *(change for form in self._forms for change in form.changes)]
+
+    def values(self, given: Values) -> dict[str, Any]:
+        """What the person filled in, by name of the setting."""
+        filled = {name: value for form in self._forms for name, value in form.values(given).items()}
+        return {**filled, "continue_from": given[self.start]}
+
+    def fill(self, settings: Mapping[str, Any]) -> Updates:
+        """Every field as `settings` have it, and as at the start where they don't say."""
+        filled = {field: value for form in self._forms for field, value in form.fill(settings).items()}
+        return {**filled, self.start: gr.Dropdown(value=settings.get("continue_from"))}
+
+
+def _form(names: Sequence[str]) -> ConfigForm:
+    with gr.Row(elem_classes="form-grid"):
+        return ConfigForm(TrainConfig, names, prefix="train", empty=[*MODEL_DEFAULTS["demo"]])

@@ -1,0 +1,1 @@
+"""What any page is made of; no page in it."""

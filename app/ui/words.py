@@ -1,0 +1,41 @@
+"""Numbers, dates and the studio's name as a person reads them, the same on all pages."""
+
+from datetime import datetime
+
+NAME = "SDPO Studio"
+
+TAGLINE = "Click which of two images you like better. Your own machine learns your taste."
+
+
+def number(count: int, one: str, many: str) -> str:
+    """`1 pair`, `12 pairs`."""
+    return f"{count:,} {one if count == 1 else many}"
+
+
+def moment(at: datetime) -> str:
+    """`21 Nov 2026, 20:44`, in this machine's time; the one form of a date on all pages."""
+    return f"{at.astimezone():%d %b %Y, %H:%M}"
+
+
+def duration(seconds: float) -> str:
+    """A time left, no more precise than it is known."""
+    if seconds < 10:
+        return "a few seconds"
+    if seconds < 90:
+        return f"about {round(seconds / 5) * 5} s"
+    minutes = seconds / 60
+    if minutes < 60:
+        return f"about {round(minutes)} min"
+    return f"about {minutes / 60:.1f} h"
+
+
+GIB, MIB, KIB = 2**30, 2**20, 2**10
+
+
+def size(size_bytes: int) -> str:
+    """`1.4 GiB`, `230 MiB`, `12 KiB`."""
+    if size_bytes >= GIB:
+        return f"{size_bytes / GIB:.1f} GiB"
+    if size_bytes >= MIB:
+        return f"{size_bytes / MIB:.0f} MiB"
+    return f"{max(1, round(size_bytes / KIB))} KiB" if size_bytes else "nothing"

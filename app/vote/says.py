@@ -1,0 +1,178 @@
+"""The card “What your votes say”: what a small model of the taste learned, and a press to correct it.
+
+Fitting takes seconds, so a thread does it, once for the same votes; a request takes what is there. Messages may be
+anything; replies are plain JSON.
+"""
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.desk.models import Models
+from app.desk.projects import StudioProjects
+from app.ui.replies import Reply, answered
+from app.vote import text
+from app.vote.kinds import Training
+from app.vote.messages import Count, Sha
+from sdpo_core.checkpoints.model_info import ModelInfo
+from sdpo_core.errors import RunError, SdpoError
+from sdpo_core.taste.fit import FEWEST_VOTES, Fitted, fit_taste
+from sdpo_core.taste.told import Material, Told, read_material, tell
+from sdpo_core.workspace.records import Candidate
+from sdpo_core.workspace.store import Store
+
+_IMAGES = 6  # that are liked most, and as many least
+_QUESTIONS = 6
+_MOST_ASKED = 24
+_PROMPTS = 3  # that agree best, and as many that agree least
+_FITS_KEPT = 4  # of several projects or models, and of a vote that was taken back
+
+
+class Unsure(BaseModel):
+    """A pair of images as the card showed it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    candidates: tuple[Count, Count]
+    images: tuple[Sha, Sha]
+
+
+class AskFirst(BaseModel):
+    """The wish to vote on these pairs now."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pairs: list[Unsure] = Field(min_length=1, max_length=_MOST_ASKED)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """What was looked at."""
+
+    workspace: Path
+    base_sha256: str
+
+
+@dataclass(frozen=True)
+class _Card:
+    """What came of it."""
+
+    place: _Place
+    stamp: tuple[int, int, int]  # of the store
+    shown: Reply
+    error: SdpoError | None = None
+
+
+class Says:
+    """What the votes of the open project say of the chosen model. Every method may be called from any thread."""
+
+    def __init__(self, store: Store, models: Models, projects: StudioProjects, votes: Training) -> None:
+        self._store, self._models, self._projects, self._votes = store, models, projects, votes
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._card: _Card | None = None
+        self._fits: dict[str, Fitted] = {}  # by model and votes; the thread's own
+
+    def look(self, _: Any = None) -> Reply:
+        """The card as far as it is known; with `looking` while the votes are read anew."""
+        return answered(self._look)
+
+    def ask_first(self, message: Any) -> Reply:
+        """Have the board show these pairs before all others."""
+        return answered(lambda: self._ask(AskFirst.model_validate(message)))
+
+    def _look(self) -> Reply:
+        model = self._models.inspect(self._models.source())
+        place, stamp = _Place(self._store.workspace, model.sha256), self._store.questions.stamp()
+        with self._lock:
+            card = self._card if self._card and self._card.place == place else None
+            if card and card.error:  # told once, then tried again
+                self._card = None
+                raise card.error
+            if card and card.stamp == stamp:
+                return {"looking": False, **card.shown}
+            if not (self._thread and self._thread.is_alive()):
+                self._thread = threading.Thread(target=self._work, args=(place, stamp, model), daemon=True)
+                self._thread.start()
+        return {"looking": True, **(card.shown if card else {})}
+
+    def _work(self, place: _Place, stamp: tuple[int, int, int], model: ModelInfo) -> None:
+        """Read, fit, tell; what another project's store answered meanwhile is dropped."""
+        try:
+            material = read_material(self._store, place.base_sha256)
+            card = _Card(place, stamp, self._shown(material, model))
+        except SdpoError as error:
+            card = _Card(place, stamp, {}, error)
+        with self._lock:
+            if self._store.workspace == place.workspace:
+                self._card = card
+
+    def _shown(self, material: Material, model: ModelInfo) -> Reply:
+        unseen = (material.decided or material.elsewhere) - len(material.votes)
+        reason = _reason(material, model.name, unseen)
+        if reason:
+            return _reply(Told((reason,), (), (), (), ()))
+        told = tell(material, self._fit(material, model.sha256), _IMAGES, _QUESTIONS)
+        elsewhere = material.elsewhere if material.decided else 0
+        return _reply(told, text.SAYS_LEAD, text.left_out(model.name, unseen, elsewhere))
+
+    def _fit(self, material: Material, base_sha256: str) -> Fitted:
+        """The taste of these votes, fitted once."""
+        key = f"{base_sha256} {material.key}"
+        if key not in self._fits:
+            fitted = fit_taste(material.votes, base_sha256)
+            self._fits = {**dict([*self._fits.items()][1 - _FITS_KEPT :]), key: fitted}
+        return self._fits[key]
+
+    def _ask(self, wish: AskFirst) -> Reply:
+        with self._projects.moving:
+            for one in wish.pairs:
+                if one.images != tuple(self._store.candidate(number).image_sha256 for number in one.candidates):
+                    raise RunError(text.OTHER_PROJECT)
+            asked = self._store.questions.ask([one.candidates for one in wish.pairs])
+            self._votes.show_first([pair.id for pair in asked])
+        if not asked:
+            raise RunError(text.ALL_VOTED)
+        return {"sentence": text.come_first(len(asked)), "pairs": len(asked)}
+
+
+def _reason(material: Material, model: str, unseen: int) -> str:
+    """Why there is nothing to fit; empty where there may be."""
+    votes = material.decided or material.elsewhere
+    if not votes:
+        return text.SAYS_NOTHING_YET
+    if not unseen or len(material.votes) >= FEWEST_VOTES:
+        return ""
+    if not material.decided and not len(material.votes):
+        return text.other_model(model, votes)
+    return text.not_looked_at(model, unseen, votes)
+
+
+def _reply(told: Told, lead: str = "", note: str = "") -> Reply:
+    """Everything that the card shows. The last sentence tells of the model itself, which `lead` introduces."""
+    *found, about = told.sentences
+    sentences = [*found, f"{lead} {about}".strip(), note]
+    ends = dict.fromkeys([*told.agreements[:_PROMPTS], *told.agreements[-_PROMPTS:]])
+    return {
+        "sentences": [sentence for sentence in sentences if sentence],
+        "most": [_image(one) for one in told.most],
+        "least": [_image(one) for one in told.least],
+        "prompts": [{"prompt": one.prompt, "sentence": text.agreement(one.predicted, one.votes)} for one in ends],
+        "promptsNote": text.TOO_FEW_OF_A_PROMPT if told.most and not ends else "",
+        "unsure": [
+            {
+                "candidates": [one.id for one in two],
+                "images": [one.image_sha256 for one in two],
+                "prompt": two[0].prompt,
+            }
+            for two in told.unsure
+        ],
+        "press": text.vote_on(len(told.unsure)) if told.unsure else "",
+    }
+
+
+def _image(candidate: Candidate) -> Reply:
+    return {"sha256": candidate.image_sha256, "prompt": candidate.prompt}

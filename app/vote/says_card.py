@@ -1,0 +1,18 @@
+"""The card “What your votes say”."""
+
+import gradio as gr
+
+from app.ui.widget import widget
+from app.vote import text
+from app.vote.says import Says
+
+
+def says_card(says: Says) -> gr.HTML:
+    """Folded away until somebody opens it, which is remembered; nothing is fitted before."""
+    return widget(
+        "says_card.js",
+        role="sdpo-says",
+        elem_id="votes-say",
+        strings=text.SAYS,
+        server={"look": says.look, "ask_first": says.ask_first},
+    )

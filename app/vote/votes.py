@@ -1,0 +1,125 @@
+"""What a pair board asks of Python: the next pairs, a vote, an undo; the same for both kinds of votes.
+
+Pairs are named by their id together with both image hashes, so that a vote that waited in a browser can't land on
+another workspace's pair of the same number.
+"""
+
+from typing import Any, Protocol
+
+from pydantic import ValidationError
+
+from app.ui.replies import Reply
+from app.vote import text
+from app.vote.kinds import Kind
+from app.vote.messages import DeckRequest, Message, UndoMessage, VoteMessage, images_of, refusal, shown
+from sdpo_core.errors import RunError, SdpoError
+from sdpo_core.workspace.records import Choice, Pair, Purpose, Vote
+from sdpo_core.workspace.store import Store
+
+_OTHER_SIDE: dict[Choice, Choice] = {"left": "right", "right": "left"}
+
+
+class VotingService(Protocol):
+    """What a pair board needs. A reply is always truthy; without one the board keeps its vote and tries again."""
+
+    @property
+    def choices(self) -> tuple[Choice, ...]:
+        """What may be chosen."""
+        ...
+
+    @property
+    def purpose(self) -> Purpose:
+        """What the votes are for."""
+        ...
+
+    def deck(self, message: Any) -> Reply:
+        """The next pairs, and how far the person is."""
+        ...
+
+    def vote(self, message: Any) -> Reply:
+        """Record a choice."""
+        ...
+
+    def undo(self, message: Any) -> Reply:
+        """Take a choice back; the pair comes with the reply."""
+        ...
+
+
+class Votes:
+    """Votes of one kind in one store."""
+
+    def __init__(self, store: Store, kind: Kind) -> None:
+        self._store, self._kind = store, kind
+
+    @property
+    def choices(self) -> tuple[Choice, ...]:
+        """What may be chosen."""
+        return self._kind.choices
+
+    @property
+    def purpose(self) -> Purpose:
+        """What the votes are for."""
+        return self._kind.purpose
+
+    def deck(self, message: Any) -> Reply:
+        """The next pairs, and how far the person is."""
+        try:
+            asked = DeckRequest.model_validate(message)
+            pairs, numbers = self._kind.next(asked)
+            last = None if numbers.get("complete") else self._last(asked)
+            both = [shown(pair) for pair in pairs] + self._kind.again(asked, len(pairs))
+            return {"ok": True, "pairs": both, **numbers, "last": last}
+        except (SdpoError, ValidationError) as error:
+            return refusal(error)
+
+    def vote(self, message: Any) -> Reply:
+        """Record a choice; once the reply is there, it survives a power cut."""
+        try:
+            vote = VoteMessage.model_validate(message)
+            if vote.choice not in self.choices:
+                raise RunError(text.no_such_choice(vote.choice, self.choices))
+            pair = self._store.pair(vote.pair)
+            if vote.images != images_of(pair, swapped=vote.swapped):
+                raise RunError(text.FOREIGN_PAIR)
+            self._kind.require_open(vote)
+            self._refuse_foreign(pair, vote)
+            self._store.vote(
+                vote.uuid,
+                vote.pair,
+                _OTHER_SIDE.get(vote.choice, vote.choice) if vote.swapped else vote.choice,
+                vote.ms,
+                strength=vote.strength,
+                swapped=vote.swapped,
+                repeat_of=vote.repeat_of,
+            )
+            return {"ok": True, **self._kind.after_vote(vote)}
+        except (SdpoError, ValidationError) as error:
+            return refusal(error)
+
+    def undo(self, message: Any) -> Reply:
+        """Take a choice back; the pair comes with the reply."""
+        try:
+            undo = UndoMessage.model_validate(message)
+            self._kind.require_open(undo)
+            self._refuse_foreign(self._store.pair_of_vote(undo.vote), undo)
+            self._store.undo(undo.uuid, undo.vote)
+            pair = self._shown_again(self._store.find_vote(undo.vote))
+            return {"ok": True, "pair": pair, "last": self._last(undo), **self._kind.after_undo()}
+        except (SdpoError, ValidationError) as error:
+            return refusal(error)
+
+    def _refuse_foreign(self, pair: Pair, message: Message) -> None:
+        """Raise for a pair of another board: a judgement that is closed must not be opened from outside."""
+        if pair.purpose != self.purpose or self._kind.run_id(message) not in (None, pair.run_id):
+            raise RunError(text.OTHER_BOARD)
+
+    def _last(self, message: Message) -> Reply | None:
+        """The newest vote, so that undo works after a reload."""
+        vote = self._store.last_vote(purpose=self.purpose, run_id=self._kind.run_id(message))
+        if vote is None:
+            return None
+        return {"uuid": vote.uuid, "side": vote.choice in _OTHER_SIDE, "pair": self._shown_again(vote)}
+
+    def _shown_again(self, vote: Vote) -> Reply:
+        """The pair of a vote as it was shown."""
+        return shown(self._store.pair(vote.pair_id), swapped=vote.swapped, repeat_of=vote.repeat_of)
