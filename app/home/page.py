@@ -1,5 +1,6 @@
 """Home: where the person stands, the next step, the machine, the projects."""
 
+from app.desk import text as desk_text
 from app.home import text
 from app.home.phone_panel import phone_panel
 from app.home.project_actions import ProjectActions
@@ -15,7 +16,7 @@ def build(home: Home, actions: ProjectActions, lan: Lan) -> Page:
         "home.js",
         role="sdpo-home",
         elem_id="home",
-        strings=text.HOME,
+        strings={**text.HOME, "names": desk_text.JOB_NAMES},
         server={"home": home.snapshot, "act": actions.act},
     )
     phone_panel(lan)

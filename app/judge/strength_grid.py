@@ -13,6 +13,7 @@ def strength_grid(grids: Grids) -> gr.HTML:
         "strength_grid.js",
         role="sdpo-strengths",
         elem_id="strength-grid",
+        events=("removed",),
         strings=text.GRID,
         server={"shown": grids.shown, "pick": grids.pick, "remove": grids.remove},
         value="",

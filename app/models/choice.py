@@ -170,6 +170,7 @@ def build(context: Context, finder: ModelFinder, downloads: Downloads) -> ModelC
             "model_finder.js",
             role="sdpo-finder",
             elem_id="model-finder",
+            events=("picked", "read"),
             strings=text.FINDER,
             server={
                 "finder": finder.state,

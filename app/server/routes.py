@@ -1,15 +1,17 @@
 """Files that the browser may have: by id, never by path.
 
-/sdpo/static/<file>                          the studio's own scripts, styles and fonts
+/sdpo/static/<file>                          the studio's own styles, fonts and icons
+/sdpo/static/js/<version>/<module>           its scripts (ui/scripts.py)
 /sdpo/image/<sha256>                         an image of the store
 """
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Route
 from starlette.staticfiles import StaticFiles
 
-from app.ui.assets import STATIC, STATIC_URL
+from app.ui.assets import SCRIPTS, STATIC, STATIC_URL
+from app.ui.text import NO_SUCH_SCRIPT
 from sdpo_core.errors import SdpoError
 from sdpo_core.workspace.store import Store
 
@@ -27,4 +29,20 @@ def routes(store: Store) -> list[BaseRoute]:
             return PlainTextResponse(str(error), status_code=404)
         return Response(data, media_type="image/png", headers=_FOREVER)
 
-    return [Mount(STATIC_URL, StaticFiles(directory=STATIC)), Route("/sdpo/image/{sha256}", image)]
+    def script(request: Request) -> Response:
+        content = SCRIPTS.find(**request.path_params)
+        if content is None:
+            return PlainTextResponse(NO_SUCH_SCRIPT, status_code=404)
+        return Response(content, media_type="text/javascript", headers=_FOREVER)
+
+    # Not mounted: a mount looks for its files in vain where a proxy serves the studio below a path of its own.
+    files = StaticFiles(directory=STATIC)
+
+    async def static(request: Request) -> Response:
+        return await files.get_response(request.path_params["path"], request.scope)
+
+    return [
+        Route(f"{STATIC_URL}/js/{{version}}/{{name}}", script),
+        Route(f"{STATIC_URL}/{{path:path}}", static),
+        Route("/sdpo/image/{sha256}", image),
+    ]

@@ -31,11 +31,10 @@ def status_bar(desk: Desk, overview: Overview) -> gr.HTML:
             return {"ok": False, "error": str(error)}
 
     return widget(
-        "notify.js",
         "status_bar.js",
-        "arrive.js",
         role="sdpo-top",
         elem_id="status-bar",
+        events=("job_changed",),
         strings={**text.STATUS, **text.NOTICES},
         server={"snapshot": snapshot, "stop_job": stop_job},
         value=0,

@@ -53,6 +53,7 @@ class TrainSettings:
                 "settings_file.js",
                 role="sdpo-settings-file",
                 elem_id="train-toml-file",
+                events=("chosen",),
                 strings=text.TOML_FILE,
                 value="",
                 most_bytes=_LONGEST_TOML,

@@ -63,4 +63,8 @@ FIELD_LABELS = {
 }
 """Names of the settings that stand in forms; the explanation under each is its docstring in `sdpo_core.settings`."""
 
+NO_SUCH_SCRIPT = "The studio was updated. Reload the page."
+
+WIDGET_LOST = "This part of the page did not load. Reload the page."
+
 UNEXPECTED_MESSAGE = "The page sent something unexpected. Reload it."

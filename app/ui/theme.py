@@ -2,14 +2,17 @@
 
 import gradio as gr
 
-from app.ui.assets import STATIC, STATIC_URL
+from app.ui.assets import FROM_PAGE, SCRIPTS, STATIC
 
 STYLES = sorted((STATIC / "css").glob("*.css"))
 
-_FONT = f"{STATIC_URL}/vendor/inter/inter-latin-wght-normal.woff2"
+# All of them while Gradio's own scripts are on their way: a widget that is first shown later needs no network for it.
+_MODULES = "\n".join(f'<link rel="modulepreload" href="{SCRIPTS.address(name)}">' for name in SCRIPTS.names)
+_FONT = f"{FROM_PAGE}/vendor/inter/inter-latin-wght-normal.woff2"
 HEAD = f"""
 <link rel="preload" href="{_FONT}" as="font" type="font/woff2" crossorigin>
-<link rel="stylesheet" href="{STATIC_URL}/vendor/uplot/uPlot.min.css">
+<link rel="stylesheet" href="{FROM_PAGE}/vendor/uplot/uPlot.min.css">
+{_MODULES}
 <meta name="color-scheme" content="light dark">
 <script>
 try {{

@@ -1,6 +1,6 @@
-"""What the studio's own widgets share: a script file, what it is given, server functions as closures.
+"""What the studio's own widgets share: a module, what it is given, server functions as closures.
 
-Rules that keep them safe and calm: templates hold no value at all (Gradio would run `${...}` in it as JavaScript);
+Rules that keep them safe and calm: templates are empty (Gradio would run `${...}` in a value as JavaScript);
 what a person wrote reaches the page through `textContent` only; styles stand in `app/static/css`.
 
 Widgets are functions that return a `gr.HTML`, not subclasses: for a subclass Gradio writes a .pyi file beside the
@@ -13,41 +13,58 @@ from typing import Any
 
 import gradio as gr
 
-from app.ui.assets import STATIC, STATIC_URL
+from app.ui import text
+from app.ui.assets import FROM_PAGE, SCRIPTS
 
 ServerFunction = Callable[[Any], dict[str, Any]]
 
+# The page is shown when nothing is under way (arrive.js), and a module is counted from here on. Gradio keeps `props` up
+# to date meanwhile, so that what mounts late finds the newest value. An address is resolved against the page, because
+# `import` in a function of Gradio's would start from Gradio's own scripts.
+_MOUNT = """\
+const given = %(given)s;
+window.sdpoUnderWay = (window.sdpoUnderWay ?? 0) + 1;
+import(new URL(%(module)s, document.baseURI))
+  .then(({ mount }) => mount({ element, props, watch, trigger, server, text: given.text, given }))
+  .catch((error) => { element.textContent = %(lost)s; throw error; })
+  .finally(() => { window.sdpoUnderWay -= 1; });
+"""
+
 
 def widget(
-    *scripts: str,
+    module: str,
+    *,
     role: str,
     elem_id: str,
     strings: dict[str, Any],
     server: dict[str, ServerFunction] | None = None,
+    events: tuple[str, ...] = (),
     libraries: tuple[str, ...] = (),
     value: Any = None,
     **properties: Any,
 ) -> gr.HTML:
-    """A component in one empty element of class `role` that behaves as `scripts` (from `app/static/js`) say.
+    """A component in one element of class `role` that behaves as a module of `app/static/js` says.
 
-    They are read in this order and see each other's names, `text` (the strings), `server` (the functions) and
-    `given` (all `properties`); a new value from Python reaches them through `watch("value", ...)`.
+    The element comes with the module, so that nobody ever meets one that does nothing yet. The module's `mount` gets
+    `text` (the strings), `server` (the functions) and `given` (all `properties`), beside what Gradio has for it; a new
+    value from Python reaches it through `watch("value", ...)`. See widget.js. It may `trigger` the `events`: Gradio
+    lets Python listen to those whose names it finds in the script.
     """
     return gr.HTML(
         value=value,
-        html_template=f'<div class="{role}"></div>',
-        js_on_load=_script(scripts, {**properties, "elem_id": elem_id, "text": strings}),
+        html_template="",
+        js_on_load=_script(module, {**properties, "elem_id": elem_id, "role": role, "events": events, "text": strings}),
         apply_default_css=False,
         elem_id=elem_id,
-        head="\n".join(f'<script src="{STATIC_URL}/{path}"></script>' for path in libraries) or None,
+        head="\n".join(f'<script src="{FROM_PAGE}/{path}"></script>' for path in libraries) or None,
         server_functions=[_named(name, function) for name, function in (server or {}).items()],
     )
 
 
-def _script(names: tuple[str, ...], given: dict[str, Any]) -> str:
+def _script(module: str, given: dict[str, Any]) -> str:
     """What is given stands in the script, not in Gradio's `props`: an event that skips the component empties those."""
-    parts = [(STATIC / "js" / part).read_text(encoding="utf-8") for part in ("shared.js", *names)]
-    return "".join([f"const given = {json.dumps(given)};\n", *parts])
+    words = {"given": given, "module": SCRIPTS.address(module), "lost": text.WIDGET_LOST}
+    return _MOUNT % {name: json.dumps(word) for name, word in words.items()}
 
 
 def _named(name: str, function: ServerFunction) -> ServerFunction:

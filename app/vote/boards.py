@@ -18,14 +18,10 @@ def pair_board(service: VotingService) -> gr.HTML:
     Event `complete`: the last planned comparison got its vote.
     """
     return widget(
-        "outbox.js",
-        "keys.js",
-        "deck.js",
-        "stage.js",
-        "standing.js",
         "pair_board.js",
         role="sdpo-board",
         elem_id=f"{service.purpose}-board",
+        events=("complete",),
         strings=text.BOARD,
         server={"deck": service.deck, "vote": service.vote, "undo": service.undo},
         value="",
@@ -38,9 +34,6 @@ def pair_board(service: VotingService) -> gr.HTML:
 def best_board(service: GuardedRankings) -> gr.HTML:
     """Several images of one prompt: the best, then the worst."""
     return widget(
-        "outbox.js",
-        "keys.js",
-        "deck.js",
         "best_board.js",
         role="sdpo-board",
         elem_id="best-board",
@@ -53,7 +46,6 @@ def best_board(service: GuardedRankings) -> gr.HTML:
 def review_grid(review: Review, service: VotingService) -> gr.HTML:
     """All votes that train; a change is a vote, a deletion an undo, through the boards' own service."""
     return widget(
-        "outbox.js",
         "review.js",
         role="sdpo-review",
         elem_id="review-grid",

@@ -1,12 +1,10 @@
 """What buttons and refreshes of the built page do, asked without a browser."""
 
-import asyncio
 import inspect
 import json
 import re
 import tomllib
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,9 +16,7 @@ from safetensors.torch import save_file
 
 import app
 from app.generate import text as generate_text
-from app.main import build
 from app.models import text as models_text
-from app.server.lan import Lan
 from app.studio import Studio
 from app.text import TABS
 from app.train import text as train_text
@@ -30,6 +26,7 @@ from sdpo_core.hub.fetch import download
 from sdpo_core.hub.plan import plan_download, size_in_words
 from sdpo_core.runs.folder import RunFolder
 from sdpo_core.settings.train import TrainConfig
+from tests.app.built import built
 from tests.app.helpers import add_pair, make_judge_run, wait_for
 from tests.app.shelves import add_adapter, judge_all, make_grid
 from tests.hub_server import HubServer, serving
@@ -45,7 +42,7 @@ class BuiltPage:
     """The page's components by `elem_id`, and its events."""
 
     def __init__(self, studio: Studio) -> None:
-        self._demo = build(studio, Lan(0))
+        self._demo = built(studio)
 
     def component(self, elem_id: str) -> Block:
         return next(block for block in self._demo.blocks.values() if block.elem_id == elem_id)
@@ -86,12 +83,7 @@ class BuiltPage:
 
 @pytest.fixture
 def page(studio: Studio) -> BuiltPage:
-    async def built() -> BuiltPage:
-        return BuiltPage(studio)
-
-    # Without a running loop Gradio makes one and leaves it open. The main thread may have that of the browser tests.
-    with ThreadPoolExecutor(1) as other_thread:
-        return other_thread.submit(asyncio.run, built()).result()
+    return BuiltPage(studio)
 
 
 def test_stop_ends_the_running_training_while_an_earlier_one_is_looked_at(page: BuiltPage, studio: Studio) -> None:

@@ -1,248 +1,204 @@
 // One card per adapter, with what can be done with it; below, the folders of other tools.
 
+/** @import { Call, Host, Look, Reply } from "./widget.js" */
+/** @import { Share } from "./interval_bar.js" */
+/** @import { Curve } from "./gain_curve.js" */
+
+import { body, cardForm } from "./adapter_card.js";
+import { button, make, makeSaid } from "./elements.js";
+import { Folders } from "./lora_folders.js";
+import { at } from "./page.js";
+import { Widget } from "./widget.js";
+
+/**
+ * @typedef {"comfyui" | "a1111"} ToolId
+ * @typedef {"kohya" | "diffusers" | "card" | "cardPrompts"} FileKind
+ * @typedef {{strength: string, predicted: string, curve: Curve | null}} Effect
+ * @typedef {{tool: ToolId, label: string, there: string}} Placing
+ * @typedef {{id: ToolId, label: string, folder: string, suggestions: string[]}} Tool
+ */
+
+/**
+ * @typedef {object} Card
+ * @property {number} id
+ * @property {string} name
+ * @property {string[]} chips
+ * @property {string} note
+ * @property {number | null} strength
+ * @property {Share & {sentence: string} | null} verdict
+ * @property {string} notJudged
+ * @property {string} error
+ * @property {Effect | null} effect
+ * @property {string} fit
+ * @property {boolean} proven
+ * @property {string} warning
+ * @property {string} problem
+ * @property {string} path
+ * @property {string | null} preview
+ * @property {Partial<Record<FileKind, string>>} files
+ * @property {Placing[]} places
+ */
+
+/**
+ * @typedef {{action: "edit", id: number, name: string, strength: string, note: string}
+ *   | {action: "delete", id: number}
+ *   | {action: "put_back", entry: string}
+ *   | {action: "place", id: number, tool: ToolId, how: "copy" | "link"}
+ *   | {action: "folder", tool: ToolId, folder: string}
+ *   | {action: "forget", tool: ToolId}} Wish
+ * @typedef {Reply<{sentence: string, entry?: string}>} Done
+ * @typedef {{shelf: Look<Reply<{cards: Card[], tools: Tool[]}>>, act: Call<Wish, Done>}} Server
+ */
+
+/**
+ * @typedef {"label" | "empty" | "emptyHint" | "loading" | "noPreview" | "lost" | "strengthChip" | "path"} ListLabel
+ * @typedef {"copy" | "copied" | "copyFailed" | "download" | "copyTo" | "linkTo" | "linkHint" | "judge"} CardLabel
+ * @typedef {"roundTwo" | "roundTwoHint" | "edit" | "editName" | "editStrength" | "editStrengthHint"} EditLabel
+ * @typedef {"editNote" | "save" | "cancel" | "delete" | "undo" | "curveGain" | "curveDrift"} MoreLabel
+ * @typedef {"folders" | "foldersHint" | "noFolder" | "choose" | "change" | "folderLabel"} FolderLabel
+ * @typedef {ListLabel | CardLabel | EditLabel | MoreLabel | FolderLabel | "folderPlaceholder" | "forget"} AnyLabel
+ * @typedef {Record<AnyLabel, string> & {files: Record<FileKind, [label: string, hint: string]>}} Text
+ */
+
+/** @typedef {(wish: Wish, pressed: HTMLElement | null, problem?: HTMLElement) => Promise<Done | null>} Act */
+
 const AGAIN_MS = 5000;
 
-let asked = 0;
-let shown = "";
-let editing = 0; // id of the adapter whose form is open
-let choosing = ""; // tool whose folder is being chosen
-const typed = {}; // by tool: what was written into its folder's field and not taken yet
-
-const list = make("div", { class: "cards-place" }, make("p", { class: "sdpo-empty", text: text.loading }));
-const said = make("p", { class: "home-said", role: "status", hidden: true });
-const tools = make("ul", { class: "home-projects", id: "lora-folders" });
-const folders = make("section", { class: "home-section", "aria-labelledby": "lora-folders-title", hidden: true },
-  make("div", { class: "home-head" }, make("div", {}, make("h2", { id: "lora-folders-title", text: text.folders }), make("p", { text: text.foldersHint }))), tools);
-root.replaceChildren(said, list, folders);
-
-function button(label, onclick, quiet = true) {
-  return make("button", { type: "button", class: quiet ? "sdpo-button quiet" : "sdpo-button", text: label, onclick });
+/** @param {Host<Text, Server>} host */
+export function mount(host) {
+  new AdapterList(host).start();
 }
 
-function chip(value, kind = "") {
-  return value ? make("span", { class: `chip ${kind}`, text: value }) : null;
-}
+/** @extends {Widget<Text, Server>} */
+class AdapterList extends Widget {
+  asked = 0;
+  shown = "";
+  editing = 0; // id of the adapter whose form is open
+  seen = false;
 
-// --- cards ---------------------------------------------------------------------------------------------------------
-
-function picture(card) {
-  if (!card.preview) return make("div", { class: "card-picture none", text: text.noPreview });
-  return make("img", { class: "card-picture", src: card.preview, alt: "" });
-}
-
-function verdict(card) {
-  if (!card.verdict) return make("p", { class: "card-verdict", text: card.notJudged });
-  const bar = make("div", { class: "verdict-bar", role: "img", "aria-label": card.verdict.plot },
-    make("span", { class: "verdict-middle" }), make("span", { class: "verdict-range" }), make("span", { class: "verdict-point" }));
-  const [, range, point] = bar.children;
-  range.style.left = `${100 * card.verdict.low}%`;
-  range.style.width = `${100 * (card.verdict.high - card.verdict.low)}%`;
-  point.style.left = `${100 * card.verdict.win_rate}%`;
-  return make("div", { class: "card-judged" }, make("p", { class: "card-verdict", text: card.verdict.sentence }), bar);
-}
-
-/** What was measured at several strengths, and what is predicted at the one that was kept. */
-function effect(card) {
-  if (!card.effect) return null;
-  const { predicted, strength, curve } = card.effect;
-  const about = make("figcaption", { class: "card-note", text: strength });
-  return make("figure", { class: "card-effect" }, predicted ? make("p", { class: "card-predicted", text: predicted }) : null,
-    curve ? gainCurve(curve) : null, about);
-}
-
-function copyButton(card) {
-  const node = button(text.copy, async () => {
-    try {
-      await navigator.clipboard.writeText(card.path);
-      node.textContent = text.copied;
-    } catch {
-      node.textContent = text.copyFailed;
-    }
-    setTimeout(() => { node.textContent = text.copy; }, 2500);
-  });
-  return node;
-}
-
-function downloads(card) {
-  const links = Object.entries(card.files).map(([kind, href]) => {
-    const [label, hint] = text.files[kind];
-    return make("li", {}, make("a", { href, download: true, "data-file": kind, text: label }), make("span", { text: hint }));
-  });
-  return links.length ? make("details", { class: "card-more" }, make("summary", { text: text.download }), make("ul", {}, ...links)) : null;
-}
-
-function where(card) {
-  return make("details", { class: "card-more" }, make("summary", { text: text.path }),
-    make("code", { class: "card-path", text: card.path }), copyButton(card));
-}
-
-function places(card) {
-  return card.places.flatMap((place) => {
-    if (place.there) return [chip(place.there, "good")];
-    if (!card.proven) return [];
-    const put = (how) => (event) => act({ action: "place", id: card.id, tool: place.tool, how }, event.target);
-    const link = button(fill(text.linkTo, { tool: place.label }), put("link"));
-    link.title = text.linkHint;
-    return [button(fill(text.copyTo, { tool: place.label }), put("copy")), link];
-  });
-}
-
-function buttons(card) {
-  const usable = !card.problem;
-  const all = [
-    usable ? button(text.judge, () => trigger("judge", { name: card.name })) : null,
-    usable ? button(text.roundTwo, () => trigger("round_two", { name: card.name })) : null,
-    button(text.edit, () => edit(card.id)),
-    button(text.delete, (event) => remove(card, event.target)),
-  ].filter(Boolean);
-  if (usable) all[1].title = text.roundTwoHint;
-  for (const one of all) one.setAttribute("aria-label", `${one.textContent}: ${card.name}`);
-  return make("div", { class: "card-buttons" }, ...places(card), ...all);
-}
-
-function field(label, name, value, hint = "", tag = "input") {
-  const input = make(tag, { name, ...(tag === "input" ? { type: "text" } : { rows: 3 }), maxlength: tag === "input" ? 80 : 2000 });
-  input.value = value;
-  return make("label", { class: "card-field" }, make("span", { text: label }), input, hint ? make("span", { class: "card-hint", text: hint }) : null);
-}
-
-/** A place in a form for why it was refused: there the person looks. */
-function problemLine(id) {
-  return make("p", { class: "form-problem", id, role: "alert", hidden: true });
-}
-
-function form(card) {
-  const problem = problemLine("card-problem");
-  const node = make("form", { class: "card-form", onsubmit: async (event) => {
-    event.preventDefault();
-    const [name, strength, note] = ["name", "strength", "note"].map((one) => node.elements[one].value);
-    if (await act({ action: "edit", id: card.id, name, strength, note }, event.submitter, problem)) edit(0);
-  } },
-  field(text.editName, "name", card.name),
-  field(text.editStrength, "strength", card.strength ?? "", text.editStrengthHint),
-  field(text.editNote, "note", card.note, "", "textarea"),
-  problem,
-  make("div", { class: "home-buttons" }, make("button", { type: "submit", class: "sdpo-button", text: text.save }), button(text.cancel, () => edit(0))));
-  requestAnimationFrame(() => node.elements.name.focus());
-  return node;
-}
-
-function body(card) {
-  const about = [card.fit, card.error].filter(Boolean);
-  return [
-    make("p", { class: "card-chips" }, ...card.chips.map((one) => chip(one)),
-      card.strength === null ? null : chip(fill(text.strengthChip, { strength: card.strength }), "good")),
-    verdict(card),
-    effect(card),
-    card.problem ? make("p", { class: "card-problem", text: card.problem }) : null,
-    card.warning ? make("p", { class: "card-note", text: card.warning }) : null,
-    card.problem ? null : make("p", { class: "card-note card-fit", text: about.join(" ") }),
-    card.note ? make("p", { class: "card-own", text: card.note }) : null,
-    downloads(card), where(card), buttons(card),
-  ];
-}
-
-function item(card) {
-  const content = editing === card.id ? [form(card)] : body(card);
-  return make("li", { class: "card", "data-adapter": card.name, "data-id": card.id },
-    picture(card), make("div", { class: "card-body" }, make("h3", { text: card.name }), ...content.filter(Boolean)));
-}
-
-function edit(id) {
-  editing = id;
-  refresh(true);
-}
-
-async function remove(card, pressed) {
-  const reply = await act({ action: "delete", id: card.id }, pressed);
-  if (!reply) return;
-  said.append(" ", button(text.undo, (event) => act({ action: "put_back", entry: reply.entry }, event.target)));
-}
-
-// --- folders of other tools ----------------------------------------------------------------------------------------
-
-function tool(one) {
-  if (choosing === one.id) return folderForm(one);
-  const choose = button(one.folder ? text.change : text.choose, () => open(one.id));
-  choose.setAttribute("aria-label", `${choose.textContent} ${fill(text.folderLabel, { tool: one.label })}`);
-  const forget = one.folder ? button(text.forget, (event) => act({ action: "forget", tool: one.id }, event.target)) : null;
-  forget?.setAttribute("aria-label", `${text.forget}: ${fill(text.folderLabel, { tool: one.label })}`);
-  return make("li", { class: "home-project", "data-tool": one.id },
-    make("div", { class: "home-project-text" }, make("strong", { text: one.label }), make("span", { class: "home-facts", text: one.folder || text.noFolder })),
-    make("div", { class: "home-buttons" }, choose, ...(forget ? [forget] : [])));
-}
-
-function folderForm(one) {
-  const label = fill(text.folderLabel, { tool: one.label });
-  const suggested = `folders-${one.id}`;
-  const problem = problemLine(`folder-problem-${one.id}`);
-  const input = make("input", {
-    type: "text", "aria-label": label, "aria-describedby": problem.id, placeholder: text.folderPlaceholder, list: suggested, maxlength: 4000,
-    oninput: () => { typed[one.id] = input.value; },
-  });
-  input.value = typed[one.id] ?? (one.folder || one.suggestions[0] || "");
-  requestAnimationFrame(() => { input.focus(); input.select(); });
-  return make("li", { class: "home-project", "data-tool": one.id },
-    make("form", { class: "home-form", onsubmit: async (event) => {
-      event.preventDefault();
-      const reply = await act({ action: "folder", tool: one.id, folder: input.value }, event.submitter, problem);
-      input.setAttribute("aria-invalid", String(!reply));
-      if (!reply) return input.focus();
-      delete typed[one.id];
-      open("");
-    } }, input, make("datalist", { id: suggested }, ...one.suggestions.map((value) => make("option", { value }))),
-    make("button", { type: "submit", class: "sdpo-button", text: text.save }), button(text.cancel, () => { delete typed[one.id]; open(""); }), problem));
-}
-
-function open(id) {
-  choosing = id;
-  refresh(true);
-}
-
-// --- the studio ----------------------------------------------------------------------------------------------------
-
-function say(sentence, kind) {
-  said.hidden = !sentence;
-  said.dataset.kind = kind;
-  said.replaceChildren(sentence);
-}
-
-/** Do something. Why it was refused is told in `problem`, where that is given, else above the cards. */
-async function act(message, pressed, problem = null) {
-  if (pressed) pressed.disabled = true;
-  const reply = await ask("act", message);
-  const refused = reply?.ok ? "" : reply?.error ?? text.lost;
-  if (problem) {
-    problem.hidden = !refused;
-    problem.textContent = refused;
+  /** @param {Host<Text, Server>} host */
+  constructor(host) {
+    super(host);
+    const { text } = this;
+    this.list = make("div", { class: "cards-place" }, make("p", { class: "sdpo-empty", text: text.loading }));
+    this.said = makeSaid();
+    this.folders = new Folders(
+      text,
+      (wish, pressed, problem) => this.act(wish, pressed, problem),
+      () => this.refresh(true),
+    );
+    this.root.replaceChildren(this.said.node, this.list, this.folders.node);
   }
-  if (problem && refused) say("");
-  else say(reply?.sentence ?? refused, reply?.ok ? "good" : "bad");
-  if (pressed) pressed.disabled = false;
-  if (!reply?.ok) return null;
-  await refresh();
-  return reply;
+
+  start() {
+    this.onWindow("sdpo:status", () => {
+      const opened = this.visible() && !this.seen;
+      this.seen = this.visible();
+      if (opened || (this.seen && Date.now() - this.asked > AGAIN_MS)) this.refresh();
+    });
+    this.refresh();
+  }
+
+  /** @param {Card} card */
+  item(card) {
+    const { text } = this;
+    const form = {
+      /** @type {Act} */
+      act: (wish, pressed, problem) => this.act(wish, pressed, problem),
+      close: () => this.edit(0),
+    };
+    const content = this.editing === card.id ? [cardForm(card, text, form)] : body(card, text, this.buttons(card));
+    const image = card.preview
+      ? make("img", { class: "card-picture", src: at(card.preview), alt: "" })
+      : make("div", { class: "card-picture none", text: text.noPreview });
+    const title = make("h3", { text: card.name });
+    const about = { "data-adapter": card.name, "data-id": card.id };
+    return make("li", { class: "card", ...about }, image, make("div", { class: "card-body" }, title, ...content));
+  }
+
+  /** @param {Card} card */
+  buttons(card) {
+    const { text } = this;
+    const { name } = card;
+    const usable = [
+      button(text.judge, () => this.trigger("judge", { name })),
+      button(text.roundTwo, () => this.trigger("round_two", { name }), { title: text.roundTwoHint }),
+    ];
+    const all = [
+      ...(card.problem ? [] : usable),
+      button(text.edit, () => this.edit(card.id)),
+      button(text.delete, (pressed) => this.remove(card, pressed)),
+    ];
+    for (const one of all) one.setAttribute("aria-label", `${one.textContent}: ${name}`);
+    return make("div", { class: "card-buttons" }, ...this.folders.places(card), ...all);
+  }
+
+  /** @param {number} id */
+  edit(id) {
+    this.editing = id;
+    this.refresh(true);
+  }
+
+  /**
+   * @param {Card} card
+   * @param {HTMLButtonElement} pressed
+   */
+  async remove(card, pressed) {
+    const entry = (await this.act({ action: "delete", id: card.id }, pressed))?.entry;
+    if (!entry) return;
+    const undo = button(this.text.undo, (again) => this.act({ action: "put_back", entry }, again));
+    this.said.node.append(" ", undo);
+  }
+
+  /**
+   * Do something. Why it was refused is told in `problem`, where that is given, else above the cards.
+   * @param {Wish} wish
+   * @param {HTMLElement | null} pressed
+   * @param {HTMLElement} [problem]
+   */
+  async act(wish, pressed, problem) {
+    pressed?.toggleAttribute("disabled", true);
+    const reply = await this.ask("act", wish);
+    const refused = reply?.ok ? "" : (reply?.error ?? this.text.lost);
+    if (problem) {
+      problem.hidden = !refused;
+      problem.textContent = refused;
+    }
+    if (problem && refused) this.said.say("");
+    else this.said.say(reply?.sentence ?? refused, reply?.ok ? "good" : "bad");
+    pressed?.toggleAttribute("disabled", false);
+    if (!reply?.ok) return null;
+    await this.refresh();
+    return reply;
+  }
+
+  async refresh(anew = false) {
+    this.asked = Date.now();
+    const reply = await this.ask("shelf");
+    if (!reply?.ok) {
+      if (reply) this.said.say(reply.error, "bad");
+      return;
+    }
+    const { text } = this;
+    const { cards, tools } = reply;
+    const now = JSON.stringify([reply, this.editing, this.folders.choosing]);
+    if (now === this.shown) return; // nobody loses the button under a finger
+    if (!anew && this.shown && this.root.querySelector("form")) return; // nor what is being written
+    this.shown = now;
+    this.root.dataset.count = String(cards.length);
+    const items = cards.map((card) => this.item(card));
+    this.list.replaceChildren(
+      items.length ? make("ul", { class: "cards", "aria-label": text.label }, ...items) : nothing(text),
+    );
+    this.folders.draw(tools, cards.length === 0);
+  }
 }
 
-async function refresh(anew = false) {
-  asked = Date.now();
-  const reply = await ask("shelf");
-  if (!reply?.ok) return reply?.error ? say(reply.error, "bad") : undefined;
-  const now = JSON.stringify([reply, editing, choosing]);
-  if (now === shown) return; // nobody loses the button under a finger
-  if (!anew && shown && (root.querySelector("form") !== null)) return; // nor what is being written
-  shown = now;
-  root.dataset.count = reply.cards.length;
-  list.replaceChildren(reply.cards.length ? make("ul", { class: "cards", "aria-label": text.label }, ...reply.cards.map(item))
-    : make("div", { class: "board-empty" }, make("p", { class: "board-empty-title", text: text.empty }), make("p", { class: "board-empty-hint", text: text.emptyHint })));
-  folders.hidden = reply.cards.length === 0 && reply.tools.every((one) => !one.folder);
-  tools.replaceChildren(...reply.tools.map(tool));
+/** @param {Text} text */
+function nothing({ empty, emptyHint }) {
+  const words = [
+    make("p", { class: "board-empty-title", text: empty }),
+    make("p", { class: "board-empty-hint", text: emptyHint }),
+  ];
+  return make("div", { class: "board-empty" }, ...words);
 }
-
-let seen = false;
-listen(window, "sdpo:status", () => {
-  const opened = visible() && !seen;
-  seen = visible();
-  if (opened || (seen && Date.now() - asked > AGAIN_MS)) refresh();
-});
-refresh();

@@ -3,19 +3,27 @@
 
 const CALM_MS = 100; // an answer may bring the next question
 const ARRIVE_WITHIN_MS = 5000; // a slow drive must not keep the page away
+const LOOK_EVERY_MS = 25;
 
-function arrive() {
+/**
+ * Show the page as soon as it stands.
+ * @param {() => boolean} answered   whether the bar had its first answer
+ * @param {() => void} shown   is called just before
+ */
+export function arrive(answered, shown) {
+  if (document.documentElement.dataset.shown) return;
   const from = performance.now();
   let calm = from;
   const look = () => {
     const now = performance.now();
-    const built = root.dataset.answered && window.sdpoTabsReady && window.sdpoPageReady && document.fonts.status === "loaded";
-    if (!built || window.sdpoUnderWay) calm = now;
-    if (now - calm < CALM_MS && now - from < ARRIVE_WITHIN_MS) return setTimeout(look, 25);
-    if (snapshot) draw(); // the next step depends on the page that is open
-    document.documentElement.dataset.shown = Math.round(now);
+    const built = window.sdpoTabsReady && window.sdpoPageReady && document.fonts.status === "loaded";
+    if (!answered() || !built || window.sdpoUnderWay) calm = now;
+    if (now - calm < CALM_MS && now - from < ARRIVE_WITHIN_MS) {
+      setTimeout(look, LOOK_EVERY_MS);
+      return;
+    }
+    shown();
+    document.documentElement.dataset.shown = String(Math.round(now));
   };
   look();
 }
-
-if (!document.documentElement.dataset.shown) arrive();

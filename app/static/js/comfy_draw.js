@@ -1,111 +1,241 @@
 // Drawing with a ComfyUI: its address, the workflow, and what was found in it. What is set is kept by the studio.
 
-let last = Promise.resolve(); // what is asked goes out one after the other, so that no older answer comes last
+/** @import { Call, Host, Look, Reply } from "./widget.js" */
+/** @import { Kind } from "./elements.js" */
+
+import { button, make, takeDrops } from "./elements.js";
+import { chosenFiles } from "./files.js";
+import { Widget } from "./widget.js";
+
+/**
+ * @typedef {"prompt_slot" | "negative_slot" | "seed_slot" | "image_node"} Slot
+ * @typedef {{on: boolean, url: string} & Record<Slot, string>} Wish
+ * @typedef {{what: string, where: string, value: string}} Line
+ * @typedef {{workflow: string, name: string, found: Line[], notes: string[], problems: string[]}} About
+ * @typedef {Reply<Wish & About>} State
+ * @typedef {{
+ *   state: Look<State>,
+ *   choose: Call<Wish, State>,
+ *   look: Call<Wish, State>,
+ *   take: Call<{name: string, content: string}, State>,
+ * }} Server
+ * @typedef {{most_bytes: number}} Given
+ * @typedef {"title" | "on" | "hint" | "use" | "url" | "workflow" | "none" | "drop" | "choose" | "paste"} Label
+ * @typedef {"look" | "working" | "found" | Column | "point" | "pointHint" | "pasted" | "tooLarge" | "lost"} MoreLabel
+ * @typedef {"what" | "where" | "value"} Column
+ * @typedef {Record<Label | MoreLabel | Slot, string>} Text
+ */
+
+/** @type {Slot[]} */
 const SLOTS = ["prompt_slot", "negative_slot", "seed_slot", "image_node"];
+/** @type {Column[]} */
+const COLUMNS = ["what", "where", "value"];
 
-const badge = make("span", { class: "chip good", hidden: true, text: text.on });
-const use = make("input", { type: "checkbox", id: "comfy-use", onchange: () => tell("choose") });
-const url = make("input", { type: "text", id: "comfy-url", maxlength: 500, spellcheck: "false", autocapitalize: "off", onchange: () => tell("choose") });
-const name = make("strong", { text: text.none });
-const files = make("input", { type: "file", accept: ".json,.png,.webp", class: "visually-hidden", tabindex: -1, "aria-label": text.choose, onchange: opened });
-const pasted = make("textarea", { rows: 2, class: "comfy-paste", "aria-label": text.paste, placeholder: text.paste, spellcheck: "false", oninput: paste });
-const zone = make("div", { class: "import-zone comfy-zone" }, make("span", { text: text.drop }),
-  make("button", { type: "button", class: "sdpo-button quiet", text: text.choose, onclick: () => files.click() }), files, pasted);
-const rows = make("tbody");
-const table = make("table", { class: "comfy-found", hidden: true }, make("caption", { class: "visually-hidden", text: text.found }),
-  make("thead", {}, make("tr", {}, ...["what", "where", "value"].map((one) => make("th", { scope: "col", text: text[one] })))), rows);
-const said = make("div", { role: "status", class: "comfy-said" });
-const fields = Object.fromEntries(SLOTS.map((slot) => [slot, make("input", { type: "text", id: `comfy-${slot}`, maxlength: 500, spellcheck: "false", autocapitalize: "off", onchange: () => tell("choose") })]));
-const point = make("details", { class: "home-archived" }, make("summary", { text: text.point }), make("p", { class: "comfy-hint", text: text.pointHint }),
-  make("div", { class: "comfy-slots" }, ...SLOTS.map((slot) => label(text[slot], fields[slot]))));
-const look = make("button", { type: "button", class: "sdpo-button quiet", text: text.look, onclick: () => tell("look") });
-const inside = make("div", { class: "comfy-inside" }, make("p", { class: "comfy-hint", text: text.hint }),
-  make("label", { class: "comfy-use", for: "comfy-use" }, use, make("span", { text: text.use })), label(text.url, url),
-  make("p", { class: "comfy-name" }, make("span", { text: `${text.workflow}: ` }), name), zone, table, said, point, make("div", { class: "home-buttons" }, look));
-const panel = make("details", { class: "comfy-panel" }, make("summary", {}, make("span", { text: text.title }), badge), inside);
-root.replaceChildren(panel);
+/** @param {Host<Text, Server, Given>} host */
+export function mount(host) {
+  new ComfyDraw(host).begin();
+}
 
+/** @extends {Widget<Text, Server, Given>} */
+class ComfyDraw extends Widget {
+  /** @type {Promise<void>} */
+  last = Promise.resolve(); // what is asked goes out one after the other, so that no older answer comes last
+
+  /** @param {Host<Text, Server, Given>} host */
+  constructor(host) {
+    super(host);
+    const { text } = this;
+    const onchange = () => this.tell("choose");
+    const written = { type: "text", maxlength: 500, spellcheck: "false", autocapitalize: "off", onchange };
+    this.badge = make("span", { class: "chip good", hidden: true, text: text.on });
+    this.use = make("input", { type: "checkbox", id: "comfy-use", onchange });
+    this.url = make("input", { id: "comfy-url", ...written });
+    this.name = make("strong", { text: text.none });
+    this.rows = make("tbody");
+    this.table = this.foundTable();
+    this.said = make("div", { role: "status", class: "comfy-said" });
+    this.fields = {
+      prompt_slot: make("input", { id: "comfy-prompt_slot", ...written }),
+      negative_slot: make("input", { id: "comfy-negative_slot", ...written }),
+      seed_slot: make("input", { id: "comfy-seed_slot", ...written }),
+      image_node: make("input", { id: "comfy-image_node", ...written }),
+    };
+    const fields = SLOTS.map((slot) => label(text[slot], this.fields[slot]));
+    this.point = make("details", { class: "home-archived" }, make("summary", { text: text.point }));
+    this.point.append(
+      make("p", { class: "comfy-hint", text: text.pointHint }),
+      make("div", { class: "comfy-slots" }, ...fields),
+    );
+    this.look = button(text.look, () => this.tell("look"));
+    const inside = make(
+      "div",
+      { class: "comfy-inside" },
+      make("p", { class: "comfy-hint", text: text.hint }),
+      make("label", { class: "comfy-use", for: this.use.id }, this.use, make("span", { text: text.use })),
+      label(text.url, this.url),
+      make("p", { class: "comfy-name" }, make("span", { text: `${text.workflow}: ` }), this.name),
+      this.dropZone(),
+      this.table,
+      this.said,
+      this.point,
+      make("div", { class: "home-buttons" }, this.look),
+    );
+    const summary = make("summary", {}, make("span", { text: text.title }), this.badge);
+    this.panel = make("details", { class: "comfy-panel" }, summary, inside);
+    this.root.replaceChildren(this.panel);
+  }
+
+  async begin() {
+    const reply = await this.ask("state");
+    if (!reply?.ok) return;
+    this.draw(reply, true);
+    this.panel.open = reply.on;
+  }
+
+  foundTable() {
+    const { text } = this;
+    const columns = COLUMNS.map((one) => make("th", { scope: "col", text: text[one] }));
+    return make(
+      "table",
+      { class: "comfy-found", hidden: true },
+      make("caption", { class: "visually-hidden", text: text.found }),
+      make("thead", {}, make("tr", {}, ...columns)),
+      this.rows,
+    );
+  }
+
+  dropZone() {
+    const { text } = this;
+    const files = make("input", {
+      type: "file",
+      accept: ".json,.png,.webp",
+      class: "visually-hidden",
+      tabindex: -1,
+      "aria-label": text.choose,
+      onchange: () => {
+        this.take(chosenFiles(files)[0]?.file);
+      },
+    });
+    const pasted = make("textarea", {
+      rows: 2,
+      class: "comfy-paste",
+      "aria-label": text.paste,
+      placeholder: text.paste,
+      spellcheck: "false",
+      oninput: () => {
+        const written = pasted.value.trim();
+        if (!written.startsWith("{") || !written.endsWith("}")) return; // half of it is typed, or it is something else
+        pasted.value = "";
+        this.take(new File([written], text.pasted));
+      },
+    });
+    const choose = button(text.choose, () => files.click());
+    const content = [make("span", { text: text.drop }), choose, files, pasted];
+    const zone = make("div", { class: "import-zone comfy-zone" }, ...content);
+    takeDrops(zone, (dropped) => this.take(dropped.files[0]));
+    return zone;
+  }
+
+  /**
+   * Send a workflow's file; what is in it is for the studio to judge.
+   * @param {File | undefined} file
+   */
+  async take(file) {
+    if (!file) return;
+    if (file.size > this.given.most_bytes) return this.say([this.text.tooLarge], "bad");
+    const content = await contentOf(file);
+    const name = file.name.slice(0, 200);
+    this.last = this.last.then(async () => this.shown(await this.ask("take", { name, content }), true));
+  }
+
+  /** @returns {Wish} */
+  wish() {
+    const { prompt_slot, negative_slot, seed_slot, image_node } = this.fields;
+    return {
+      on: this.use.checked,
+      url: this.url.value.trim(),
+      prompt_slot: prompt_slot.value.trim(),
+      negative_slot: negative_slot.value.trim(),
+      seed_slot: seed_slot.value.trim(),
+      image_node: image_node.value.trim(),
+    };
+  }
+
+  /** @param {"choose" | "look"} action */
+  tell(action) {
+    this.last = this.last.then(async () => {
+      this.look.disabled = action === "look"; // not for a field that was just left: that may be the click on this button
+      if (action === "look") this.say([this.text.working], "plain");
+      this.shown(await this.ask(action, this.wish()));
+      this.look.disabled = false;
+    });
+  }
+
+  /**
+   * @param {string[]} sentences
+   * @param {Kind} kind
+   */
+  say(sentences, kind) {
+    this.said.replaceChildren(
+      ...sentences.filter(Boolean).map((one) => make("p", { class: "home-said", "data-kind": kind, text: one })),
+    );
+  }
+
+  /** @param {State | undefined} reply */
+  shown(reply, filled = false) {
+    if (reply?.ok) this.draw(reply, filled);
+    else this.say([reply?.error ?? this.text.lost], "bad");
+  }
+
+  /**
+   * Show what the studio says; `filled`: also in the fields, where the person may be writing.
+   * @param {Wish & About} reply
+   * @param {boolean} filled
+   */
+  draw(reply, filled) {
+    if (filled) {
+      this.use.checked = reply.on;
+      this.url.value = reply.url;
+      for (const slot of SLOTS) this.fields[slot].value = reply[slot];
+    }
+    const { workflow, found, notes, problems } = reply;
+    this.badge.hidden = !reply.on;
+    this.name.textContent = workflow ? reply.name : this.text.none;
+    this.rows.replaceChildren(...found.map(row));
+    this.table.hidden = found.length === 0;
+    this.say(problems, "bad");
+    this.said.append(...notes.map((one) => make("p", { class: "home-said", text: one })));
+    if (problems.length && found.length) this.point.open = true;
+    this.root.dataset.on = String(reply.on);
+    this.root.dataset.workflow = workflow;
+  }
+}
+
+/**
+ * @param {string} words
+ * @param {HTMLInputElement} field
+ */
 function label(words, field) {
   return make("label", { class: "comfy-field", for: field.id }, make("span", { text: words }), field);
 }
 
-for (const kind of ["dragenter", "dragover"]) zone.addEventListener(kind, (event) => { event.preventDefault(); zone.classList.add("over"); });
-for (const kind of ["dragleave", "drop"]) zone.addEventListener(kind, () => zone.classList.remove("over"));
-zone.addEventListener("drop", (event) => { event.preventDefault(); if (event.dataTransfer.files[0]) take(event.dataTransfer.files[0]); });
-
-function opened() {
-  const file = files.files[0];
-  files.value = "";
-  if (file) take(file);
+/** @param {Line} line */
+function row({ what, where, value }) {
+  const cells = [make("td", { class: "comfy-where", text: where }), make("td", { text: value })];
+  return make("tr", {}, make("th", { scope: "row", text: what }), ...cells);
 }
 
-function paste() {
-  const written = pasted.value.trim();
-  if (!written.startsWith("{") || !written.endsWith("}")) return; // half of it is typed, or it is something else
-  pasted.value = "";
-  take(new File([written], text.pasted));
-}
-
-/** Send a workflow's file; what is in it is for the studio to judge. */
-async function take(file) {
-  if (file.size > given.most_bytes) { say([text.tooLarge], "bad"); return; }
+/**
+ * A file in base64; empty when it can't be read.
+ * @param {File} file
+ * @returns {Promise<string>}
+ */
+async function contentOf(file) {
   const address = await new Promise((resolve) => {
     const reader = new FileReader();
-    reader.onload = () => resolve(reader.result);
+    reader.onload = () => resolve(String(reader.result));
     reader.onerror = () => resolve("");
     reader.readAsDataURL(file);
   });
-  const content = address.slice(address.indexOf(",") + 1);
-  const name = file.name.slice(0, 200);
-  last = last.then(async () => shown(await ask("take", { name, content }), true));
+  return address.slice(address.indexOf(",") + 1);
 }
-
-function wish() {
-  return { on: use.checked, url: url.value.trim(), ...Object.fromEntries(SLOTS.map((slot) => [slot, fields[slot].value.trim()])) };
-}
-
-function tell(action) {
-  last = last.then(async () => {
-    look.disabled = action === "look"; // not for a field that was just left: that may be the click on this button
-    if (action === "look") say([text.working], "plain");
-    shown(await ask(action, wish()));
-    look.disabled = false;
-  });
-}
-
-function say(sentences, kind) {
-  said.replaceChildren(...sentences.filter(Boolean).map((one) => make("p", { class: "home-said", "data-kind": kind, text: one })));
-}
-
-function shown(reply, filled = false) {
-  if (reply?.ok) draw(reply, filled);
-  else say([reply?.error ?? text.lost], "bad");
-}
-
-/** Show what the studio says; `filled`: also in the fields, where the person may be writing. */
-function draw(reply, filled) {
-  if (filled) {
-    use.checked = reply.on;
-    url.value = reply.url;
-    for (const slot of SLOTS) fields[slot].value = reply[slot];
-  }
-  badge.hidden = !reply.on;
-  name.textContent = reply.workflow ? reply.name : text.none;
-  rows.replaceChildren(...reply.found.map((line) => make("tr", {}, make("th", { scope: "row", text: line.what }),
-    make("td", { class: "comfy-where", text: line.where }), make("td", { text: line.value }))));
-  table.hidden = reply.found.length === 0;
-  say(reply.problems, "bad");
-  said.append(...reply.notes.map((one) => make("p", { class: "home-said", text: one })));
-  if (reply.problems.length && reply.found.length) point.open = true;
-  root.dataset.on = String(reply.on);
-  root.dataset.workflow = reply.workflow;
-}
-
-async function begin() {
-  const reply = await ask("state");
-  if (!reply?.ok) return;
-  draw(reply, true);
-  panel.open = reply.on;
-}
-
-begin();

@@ -1,129 +1,229 @@
 // Keeping house: what everything takes, what can go (shown before it does), the trash, copies of the votes.
 
+/** @import { Call, Host, Look, Reply, SentenceReply } from "./widget.js" */
+/** @import { Child } from "./elements.js" */
+
+import { button, fill, heading, make, makeSaid } from "./elements.js";
+import { imageAddress } from "./images.js";
+import { Widget } from "./widget.js";
+
+/**
+ * @typedef {{kind: string, label: string}} Clearing
+ * @typedef {{key: string, name: string, hint: string, size: string, share: number, clearings: Clearing[]}} Part
+ * @typedef {{id: string, name: string, facts: string, made: string}} Thrown
+ * @typedef {{name: string, title: string, made: string, facts: string, usable: boolean}} Copy
+ * @typedef {{total: string, parts: Part[], trash: Thrown[], backups: Copy[]}} House
+ * @typedef {{title: string, sentence: string}} Question
+ * @typedef {{button: string, images: string[], more: number, final: boolean}} Clearance
+ * @typedef {Call<{name: string}, SentenceReply>} Act
+ * @typedef {{
+ *   house: Look<Reply<House>>,
+ *   preview: Call<{name: string}, Reply<Question & Clearance>>,
+ *   preview_restore: Call<{name: string}, Reply<Question & Partial<Clearance>>>,
+ *   clear: Act,
+ *   put_back: Act,
+ *   restore: Act,
+ * }} Server
+ * @typedef {"clear" | "put_back" | "restore"} Action
+ */
+
+/**
+ * @typedef {"title" | "loading" | "cancel" | "more" | "trash" | "trashEmpty" | "putBack" | "backups"} Label
+ * @typedef {Record<Label | "backupsHint" | "noBackups" | "restore" | "restoreDo" | "lost" | "working", string>} Text
+ */
+
 const AGAIN_MS = 60000; // every image is counted
 
-let asked = 0;
-let shown = "";
-
-const total = make("p", { class: "disk-total", text: text.loading });
-const bar = make("div", { class: "disk-bar", "aria-hidden": "true" });
-const parts = make("ul", { class: "disk-parts" });
-const said = make("p", { class: "home-said", role: "status", hidden: true });
-const trash = make("ul", { class: "home-projects", id: "disk-trash" });
-const backups = make("ul", { class: "home-projects", id: "disk-backups" });
-
-const title = make("h2", { id: "disk-dialog-title" });
-const sentence = make("p", { class: "disk-sentence" });
-const sample = make("div", { class: "disk-sample" });
-const act = make("button", { type: "button", class: "sdpo-button", id: "disk-act" });
-const cancel = make("button", { type: "button", class: "sdpo-button quiet", text: text.cancel, onclick: () => dialog.close() });
-const dialog = make("dialog", { class: "disk-dialog", "aria-labelledby": "disk-dialog-title" },
-  title, sentence, sample, make("div", { class: "home-buttons" }, act, cancel));
-
-function section(id, heading, hint, ...content) {
-  return make("section", { class: "home-section", "aria-labelledby": id },
-    make("div", { class: "home-head" }, make("div", {}, make("h2", { id, text: heading }), hint ? make("p", { text: hint }) : null)), ...content);
+/** @param {Host<Text, Server>} host */
+export function mount(host) {
+  new Disk(host).start();
 }
 
-const heading = section("disk-title", text.title, null, said, total, bar, parts);
-root.replaceChildren(heading, section("trash-title", text.trash, null, trash),
-  section("backups-title", text.backups, text.backupsHint, backups), dialog);
+/** @extends {Widget<Text, Server>} */
+class Disk extends Widget {
+  asked = 0;
+  shown = "";
+  seen = true;
 
-function part(item) {
-  const buttons = item.clearings.map((one) => make("button", {
-    type: "button", class: "sdpo-button quiet", "data-kind": one.kind, text: one.label, onclick: () => askFirst("preview", one.kind, "clear"),
-  }));
-  return make("li", { class: "home-project", "data-part": item.key },
-    make("div", { class: "home-project-text" }, make("i", { class: `disk-dot part-${item.key}`, "aria-hidden": "true" }), make("strong", { text: item.name }),
-      make("span", { class: "disk-size", text: item.size }), make("span", { class: "home-facts", text: item.hint })), buttons.length ? make("div", { class: "home-buttons" }, ...buttons) : null);
+  /** @param {Host<Text, Server>} host */
+  constructor(host) {
+    super(host);
+    const { text } = this;
+    this.total = make("p", { class: "disk-total", text: text.loading });
+    this.bar = make("div", { class: "disk-bar", "aria-hidden": "true" });
+    this.parts = make("ul", { class: "disk-parts" });
+    this.said = makeSaid();
+    this.trash = make("ul", { class: "home-projects", id: "disk-trash" });
+    this.backups = make("ul", { class: "home-projects", id: "disk-backups" });
+    this.title = make("h2", { id: "disk-dialog-title" });
+    this.sentence = make("p", { class: "disk-sentence" });
+    this.sample = make("div", { class: "disk-sample" });
+    this.act = make("button", { type: "button", class: "sdpo-button", id: "disk-act" });
+    this.cancel = button(text.cancel, () => this.dialog.close());
+    this.dialog = make(
+      "dialog",
+      { class: "disk-dialog", "aria-labelledby": this.title.id },
+      this.title,
+      this.sentence,
+      this.sample,
+      make("div", { class: "home-buttons" }, this.act, this.cancel),
+    );
+    this.root.replaceChildren(
+      section("disk-title", text.title, null, this.said.node, this.total, this.bar, this.parts),
+      section("trash-title", text.trash, null, this.trash),
+      section("backups-title", text.backups, text.backupsHint, this.backups),
+      this.dialog,
+    );
+  }
+
+  start() {
+    this.onWindow("sdpo:status", () => {
+      const opened = this.visible() && !this.seen;
+      this.seen = this.visible();
+      if (opened || (this.seen && Date.now() - this.asked > AGAIN_MS)) this.refresh();
+    });
+    this.refresh();
+  }
+
+  /** @param {Part} item */
+  part(item) {
+    const buttons = item.clearings.map(({ kind, label }) =>
+      button(label, () => this.askFirst("preview", kind, "clear"), { "data-kind": kind }),
+    );
+    const words = make(
+      "div",
+      { class: "home-project-text" },
+      make("i", { class: `disk-dot part-${item.key}`, "aria-hidden": "true" }),
+      make("strong", { text: item.name }),
+      make("span", { class: "disk-size", text: item.size }),
+      make("span", { class: "home-facts", text: item.hint }),
+    );
+    const actions = buttons.length ? make("div", { class: "home-buttons" }, ...buttons) : null;
+    return make("li", { class: "home-project", "data-part": item.key }, words, actions);
+  }
+
+  /** @param {Thrown} item */
+  thrown(item) {
+    const { putBack } = this.text;
+    const press = button(putBack, (pressed) => this.run("put_back", item.id, pressed), {
+      "aria-label": `${putBack}: ${item.name}, ${item.made}`,
+    });
+    return row(item.id, item.name, `${item.made} · ${item.facts}`, press);
+  }
+
+  /** @param {Copy} item */
+  copy(item) {
+    const { restore } = this.text;
+    const press = button(restore, () => this.askFirst("preview_restore", item.name, "restore"), {
+      disabled: !item.usable,
+      "aria-label": `${restore} ${item.title}, ${item.made}`,
+    });
+    return row(item.name, item.title, `${item.made} · ${item.facts}`, press);
+  }
+
+  async refresh() {
+    this.asked = Date.now();
+    const reply = await this.ask("house");
+    if (!reply?.ok) {
+      if (reply) this.said.say(reply.error, "bad");
+      return;
+    }
+    const { text } = this;
+    const { parts, trash, backups } = reply;
+    const now = JSON.stringify([parts, trash, backups]);
+    this.total.textContent = reply.total;
+    this.root.dataset.ready = "yes";
+    if (now === this.shown) return; // nobody loses the button under a finger
+    this.shown = now;
+    this.bar.replaceChildren(...parts.map(segment));
+    this.parts.replaceChildren(...parts.map((item) => this.part(item)));
+    const inTrash = trash.map((item) => this.thrown(item));
+    this.trash.replaceChildren(...(inTrash.length ? inTrash : [none(text.trashEmpty)]));
+    const copies = backups.map((item) => this.copy(item));
+    this.backups.replaceChildren(...(copies.length ? copies : [none(text.noBackups)]));
+  }
+
+  /**
+   * Show what would happen; only then may it.
+   * @param {"preview" | "preview_restore"} question
+   * @param {string} name
+   * @param {Action} action
+   */
+  async askFirst(question, name, action) {
+    const { text, act } = this;
+    const reply = await this.ask(question, { name });
+    if (!reply?.ok) return this.said.say(reply?.error ?? text.lost, "bad");
+    this.title.textContent = reply.title;
+    this.sentence.textContent = reply.sentence;
+    const images = (reply.images ?? []).map((sha256) =>
+      make("img", { src: imageAddress(sha256), alt: "", loading: "lazy" }),
+    );
+    this.sample.hidden = images.length === 0;
+    this.sample.replaceChildren(...images);
+    if (reply.more) this.sample.append(make("span", { text: fill(text.more, { count: reply.more }) }));
+    act.hidden = reply.button === "";
+    act.disabled = false;
+    act.textContent = reply.button ?? text.restoreDo;
+    act.classList.toggle("danger", Boolean(reply.final));
+    act.onclick = async () => {
+      act.disabled = true;
+      act.textContent = text.working;
+      await this.run(action, name);
+      this.dialog.close();
+    };
+    this.dialog.showModal();
+    this.cancel.focus();
+  }
+
+  /**
+   * @param {Action} action
+   * @param {string} name
+   * @param {HTMLButtonElement} [pressed]
+   */
+  async run(action, name, pressed) {
+    if (pressed) pressed.disabled = true;
+    const reply = await this.ask(action, { name });
+    this.said.say(reply?.error ?? reply?.sentence ?? this.text.lost, reply?.ok ? "good" : "bad");
+    if (pressed) pressed.disabled = false;
+    await this.refresh();
+  }
 }
 
+/**
+ * @param {string} id
+ * @param {string} title
+ * @param {string | null} hint
+ * @param {...Child} content
+ */
+function section(id, title, hint, ...content) {
+  const head = make("div", { class: "home-head" }, heading(title, hint, { id }));
+  return make("section", { class: "home-section", "aria-labelledby": id }, head, ...content);
+}
+
+/** @param {Part} item */
 function segment(item) {
   const node = make("span", { class: `part-${item.key}` });
-  node.style.flexGrow = item.share;
+  node.style.flexGrow = String(item.share);
   return node;
 }
 
-function row(item, facts, button) {
-  return make("li", { class: "home-project", "data-id": item.id ?? item.name },
-    make("div", { class: "home-project-text" }, make("strong", { text: item.title ?? item.name }), make("span", { class: "home-facts", text: `${item.made} · ${facts}` })),
-    make("div", { class: "home-buttons" }, button));
+/**
+ * @param {string} id
+ * @param {string} title
+ * @param {string} facts
+ * @param {HTMLButtonElement} press
+ */
+function row(id, title, facts, press) {
+  const words = [make("strong", { text: title }), make("span", { class: "home-facts", text: facts })];
+  return make(
+    "li",
+    { class: "home-project", "data-id": id },
+    make("div", { class: "home-project-text" }, ...words),
+    make("div", { class: "home-buttons" }, press),
+  );
 }
 
-function thrown(item) {
-  return row(item, item.facts, make("button", {
-    type: "button", class: "sdpo-button quiet", text: text.putBack, "aria-label": `${text.putBack}: ${item.name}, ${item.made}`,
-    onclick: (event) => run("put_back", item.id, event.target),
-  }));
+/** @param {string} sentence */
+function none(sentence) {
+  return make("li", { class: "home-facts", text: sentence });
 }
-
-function copy(item) {
-  return row(item, item.facts, make("button", {
-    type: "button", class: "sdpo-button quiet", text: text.restore, disabled: !item.usable, "aria-label": `${text.restore} ${item.title}, ${item.made}`,
-    onclick: () => askFirst("preview_restore", item.name, "restore"),
-  }));
-}
-
-function empty(sentenceOfNone) {
-  return make("li", { class: "home-facts", text: sentenceOfNone });
-}
-
-async function refresh() {
-  asked = Date.now();
-  const reply = await ask("house");
-  if (!reply?.ok) return reply?.error ? say(reply.error, "bad") : undefined;
-  const now = JSON.stringify([reply.parts, reply.trash, reply.backups]);
-  total.textContent = reply.total;
-  root.dataset.ready = "yes";
-  if (now === shown) return; // nobody loses the button under a finger
-  shown = now;
-  bar.replaceChildren(...reply.parts.map(segment));
-  parts.replaceChildren(...reply.parts.map(part));
-  trash.replaceChildren(...(reply.trash.length ? reply.trash.map(thrown) : [empty(text.trashEmpty)]));
-  backups.replaceChildren(...(reply.backups.length ? reply.backups.map(copy) : [empty(text.noBackups)]));
-}
-
-function say(told, kind) {
-  said.hidden = !told;
-  said.dataset.kind = kind;
-  said.textContent = told;
-}
-
-/** Show what would happen; only then may it. */
-async function askFirst(question, name, action) {
-  const reply = await ask(question, { name });
-  if (!reply?.ok) return say(reply?.error ?? text.lost, "bad");
-  title.textContent = reply.title;
-  sentence.textContent = reply.sentence;
-  sample.hidden = !reply.images?.length;
-  sample.replaceChildren(...(reply.images ?? []).map((sha256) => make("img", { src: `/sdpo/image/${sha256}`, alt: "", loading: "lazy" })),
-    ...(reply.more ? [make("span", { text: fill(text.more, { count: reply.more }) })] : []));
-  act.hidden = reply.button === "";
-  act.disabled = false;
-  act.textContent = reply.button ?? text.restoreDo;
-  act.classList.toggle("danger", Boolean(reply.final));
-  act.onclick = async () => {
-    act.disabled = true;
-    act.textContent = text.working;
-    await run(action, name);
-    dialog.close();
-  };
-  dialog.showModal();
-  cancel.focus();
-}
-
-async function run(action, name, pressed = null) {
-  if (pressed) pressed.disabled = true;
-  const reply = await ask(action, { name });
-  say(reply?.error ?? reply?.sentence ?? text.lost, reply?.ok ? "good" : "bad");
-  if (pressed) pressed.disabled = false;
-  await refresh();
-}
-
-let seen = true;
-listen(window, "sdpo:status", () => {
-  const opened = visible() && !seen;
-  seen = visible();
-  if (opened || (seen && Date.now() - asked > AGAIN_MS)) refresh();
-});
-refresh();

@@ -1,168 +1,244 @@
 // Importing images: dropped, chosen, or a folder of this machine. Files are sent one by one, then a job takes them in.
 
+/** @import { Call, Host, Look, Reply } from "./widget.js" */
+/** @import { Found } from "./files.js" */
+
+import { button, fill, heading, make, makeSaid, takeDrops } from "./elements.js";
+import { chosenFiles, droppedFiles } from "./files.js";
+import { at } from "./page.js";
+import { Widget } from "./widget.js";
+
+/**
+ * @typedef {{name: string, reason: string}} Trouble
+ * @typedef {Reply<{run: string, sentence: string}>} Started
+ */
+
+/**
+ * The newest import; only `run`, and that empty, when there was none.
+ * @typedef {object} State
+ * @property {string} run
+ * @property {boolean} running
+ * @property {"queued" | "running" | "stopping" | "done" | "stopped" | "failed"} state
+ * @property {string} sentence
+ * @property {Trouble[]} troubles
+ * @property {string} question
+ */
+
+/**
+ * @typedef {{
+ *   begin: Look<Reply<{id: string}>>,
+ *   start: Call<{id: string}, Started>,
+ *   start_folder: Call<{path: string}, Started>,
+ *   with_prompt: Call<{run: string, prompt: string}, Started>,
+ *   state: Look<Reply<State>>,
+ * }} Server
+ * @typedef {{suffixes: string[], image_suffixes: string[], most_files: number, most_bytes: number}} Given
+ * @typedef {"title" | "hint" | "drop" | "files" | "folder" | "path" | "take" | "sending" | "cancel"} Label
+ * @typedef {"cancelled" | "nothing" | "wrongKind" | "tooLarge" | "tooMany" | "leftOut" | "prompt" | "give"} MoreLabel
+ * @typedef {Record<Label | MoreLabel | "lost", string>} Text
+ */
+
 const AT_ONCE = 3;
+const OF_THE_SYSTEM = /(^|\/)(thumbs\.db|desktop\.ini)$/i;
 
-let sending = null; // an AbortController while files are sent
-let shownRun = "";
-let shownState = "";
+/** @param {Host<Text, Server, Given>} host */
+export function mount(host) {
+  new ImportImages(host).start();
+}
 
-const said = make("p", { class: "home-said", role: "status", hidden: true });
-const files = make("input", { type: "file", multiple: true, accept: given.suffixes.join(","), class: "visually-hidden", tabindex: -1, "aria-label": text.files, onchange: () => chosen(files) });
-const folder = make("input", { type: "file", multiple: true, webkitdirectory: true, class: "visually-hidden", tabindex: -1, "aria-label": text.folder, onchange: () => chosen(folder) });
-const cancel = make("button", { type: "button", class: "sdpo-button quiet", text: text.cancel, hidden: true, onclick: () => sending?.abort() });
-const buttons = make("div", { class: "home-buttons" },
-  make("button", { type: "button", class: "sdpo-button quiet", text: text.files, onclick: () => files.click() }),
-  make("button", { type: "button", class: "sdpo-button quiet", text: text.folder, onclick: () => folder.click() }), cancel);
-const zone = make("div", { class: "import-zone" }, make("strong", { text: text.drop }), buttons, files, folder);
-const path = make("input", { type: "text", maxlength: 4000, "aria-label": text.path, placeholder: text.path });
-const form = make("form", { class: "home-form", onsubmit: takeFolder }, path, make("button", { type: "submit", class: "sdpo-button quiet", text: text.take }));
-const leftName = make("summary");
-const leftList = make("ul", { class: "finder-unusable" });
-const left = make("details", { class: "home-archived", hidden: true }, leftName, leftList);
-const question = make("p", { class: "import-question" });
-const prompt = make("input", { type: "text", maxlength: 20000, "aria-label": text.prompt, placeholder: text.prompt });
-const asking = make("form", { class: "import-ask", hidden: true, onsubmit: givePrompt }, question,
-  make("div", { class: "home-form" }, prompt, make("button", { type: "submit", class: "sdpo-button", text: text.give })));
-root.replaceChildren(
-  make("div", { class: "home-head" }, make("div", {}, make("h2", { text: text.title }), make("p", { text: text.hint }))),
-  said, asking, left, zone, form);
+/** @extends {Widget<Text, Server, Given>} */
+class ImportImages extends Widget {
+  /** @type {AbortController | null} */
+  sending = null; // while files are sent
+  shownRun = "";
+  shownState = "";
 
-for (const kind of ["dragenter", "dragover"]) zone.addEventListener(kind, (event) => { event.preventDefault(); zone.classList.add("over"); });
-for (const kind of ["dragleave", "drop"]) zone.addEventListener(kind, () => zone.classList.remove("over"));
-zone.addEventListener("drop", async (event) => {
-  event.preventDefault();
-  const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
-  const found = [];
-  for (const entry of entries) await walk(entry, "", found);
-  send(found);
-});
-
-/** All files below a dropped folder, with their names relative to it. */
-async function walk(entry, above, found) {
-  if (found.length > given.most_files || entry.name.startsWith(".")) return;
-  const name = above + entry.name;
-  if (entry.isFile) {
-    const file = await new Promise((resolve) => entry.file(resolve, () => resolve(null)));
-    if (file) found.push({ name, file });
-    return;
+  /** @param {Host<Text, Server, Given>} host */
+  constructor(host) {
+    super(host);
+    const { text, given } = this;
+    this.said = makeSaid();
+    const hidden = { type: "file", multiple: true, class: "visually-hidden", tabindex: -1 };
+    const accept = given.suffixes.join(",");
+    const files = make("input", { ...hidden, accept, "aria-label": text.files });
+    const folder = make("input", { ...hidden, webkitdirectory: true, "aria-label": text.folder });
+    for (const input of [files, folder]) input.addEventListener("change", () => this.send(chosenFiles(input)));
+    this.cancel = button(text.cancel, () => this.sending?.abort(), { hidden: true });
+    const buttons = make(
+      "div",
+      { class: "home-buttons" },
+      button(text.files, () => files.click()),
+      button(text.folder, () => folder.click()),
+      this.cancel,
+    );
+    const zone = make("div", { class: "import-zone" }, make("strong", { text: text.drop }), buttons, files, folder);
+    takeDrops(zone, async (dropped) => this.send(await droppedFiles(dropped, given.most_files)));
+    this.leftName = make("summary");
+    this.leftList = make("ul", { class: "finder-unusable" });
+    this.left = make("details", { class: "home-archived", hidden: true }, this.leftName, this.leftList);
+    this.question = make("p", { class: "import-question" });
+    this.prompt = make("input", {
+      type: "text",
+      maxlength: 20000,
+      "aria-label": text.prompt,
+      placeholder: text.prompt,
+    });
+    const give = make("button", { type: "submit", class: "sdpo-button", text: text.give });
+    this.asking = make(
+      "form",
+      { class: "import-ask", hidden: true, onsubmit: (event) => this.givePrompt(event) },
+      this.question,
+      make("div", { class: "home-form" }, this.prompt, give),
+    );
+    this.root.replaceChildren(
+      make("div", { class: "home-head" }, heading(text.title, text.hint)),
+      this.said.node,
+      this.asking,
+      this.left,
+      zone,
+      this.folderForm(),
+    );
   }
-  const reader = entry.createReader();
-  for (;;) {
-    const some = await new Promise((resolve) => reader.readEntries(resolve, () => resolve([]))); // at most 100 at a time
-    if (some.length === 0) return;
-    for (const one of some) await walk(one, `${name}/`, found);
+
+  start() {
+    this.onWindow("sdpo:status", ({ detail }) => {
+      if (!this.visible()) return;
+      if (detail.job?.verb === "import" || this.shownState === "") this.refresh();
+    });
+    this.refresh();
+  }
+
+  folderForm() {
+    const { text } = this;
+    const path = make("input", { type: "text", maxlength: 4000, "aria-label": text.path, placeholder: text.path });
+    /** @param {SubmitEvent} event */
+    const onsubmit = async (event) => {
+      event.preventDefault();
+      const reply = await this.ask("start_folder", { path: path.value });
+      this.list([]);
+      this.asking.hidden = true;
+      this.outcome(reply);
+      if (reply?.ok) path.value = "";
+    };
+    const take = make("button", { type: "submit", class: "sdpo-button quiet", text: text.take });
+    return make("form", { class: "home-form", onsubmit }, path, take);
+  }
+
+  /**
+   * Started, waiting for its turn, or refused.
+   * @param {Started | undefined} reply
+   */
+  outcome(reply) {
+    this.said.say(reply?.sentence ?? reply?.error ?? this.text.lost, reply?.ok ? "plain" : "bad");
+  }
+
+  /** @param {Trouble[]} rows */
+  list(rows) {
+    this.left.hidden = rows.length === 0;
+    this.leftName.textContent = fill(this.text.leftOut, { count: rows.length });
+    const items = rows.map((row) =>
+      make("li", {}, make("strong", { text: row.name }), make("span", { text: row.reason })),
+    );
+    this.leftList.replaceChildren(...items);
+  }
+
+  /**
+   * Why a file can't be sent; empty when it can.
+   * @param {Found} found
+   */
+  reason({ name, file }) {
+    const { text, given } = this;
+    // The list has the name in front; the sentence is for one that has it in itself.
+    const told = (/** @type {string} */ sentence, /** @type {object} */ values) =>
+      fill(sentence, { ...values, name: "" }).replace(/^: /, "");
+    if (!given.suffixes.includes(suffix(name))) return told(text.wrongKind, {});
+    if (file.size > given.most_bytes) return told(text.tooLarge, { most: given.most_bytes >> 20 });
+    return "";
+  }
+
+  /** @param {Found[]} found */
+  async send(found) {
+    if (this.sending) return;
+    const { text, given, said } = this;
+    const refused = found
+      .map((one) => ({ name: one.name, reason: this.reason(one) }))
+      .filter(({ name, reason }) => reason && !OF_THE_SYSTEM.test(name));
+    const good = found.filter((one) => !this.reason(one));
+    this.list(refused);
+    this.asking.hidden = true;
+    if (!good.some(({ name }) => given.image_suffixes.includes(suffix(name)))) return said.say(text.nothing, "bad");
+    if (good.length > given.most_files) return said.say(fill(text.tooMany, { most: given.most_files }), "bad");
+    const begun = await this.ask("begin");
+    if (!begun?.ok) return said.say(begun?.error ?? text.lost, "bad");
+    this.sending = new AbortController();
+    this.cancel.hidden = false;
+    try {
+      refused.push(...(await this.sendAll(good, begun.id, this.sending.signal)));
+      this.list(refused);
+      this.outcome(await this.ask("start", { id: begun.id }));
+    } catch (error) {
+      const stopped = error instanceof DOMException && error.name === "AbortError";
+      const why = error instanceof Error && error.message ? error.message : text.lost;
+      said.say(stopped ? text.cancelled : why, stopped ? "plain" : "bad");
+    } finally {
+      this.sending = null;
+      this.cancel.hidden = true;
+    }
+  }
+
+  /**
+   * Several at a time; one that the studio refuses is told, a lost connection ends all.
+   * @param {Found[]} good
+   * @param {string} id
+   * @param {AbortSignal} signal
+   */
+  async sendAll(good, id, signal) {
+    /** @type {Trouble[]} */
+    const refused = [];
+    const waiting = [...good];
+    let done = 0;
+    const work = async () => {
+      for (let one = waiting.shift(); one; one = waiting.shift()) {
+        const address = at(`/sdpo/import/${id}?name=${encodeURIComponent(one.name)}`);
+        const answer = await fetch(address, { method: "POST", body: one.file, signal });
+        /** @type {Reply<{}>} */
+        const reply = await answer.json();
+        if (!reply.ok) refused.push({ name: one.name, reason: reply.error });
+        done += 1;
+        this.said.say(fill(this.text.sending, { done, total: good.length }));
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, work));
+    return refused;
+  }
+
+  /** @param {SubmitEvent} event */
+  async givePrompt(event) {
+    event.preventDefault();
+    const reply = await this.ask("with_prompt", { run: this.shownRun, prompt: this.prompt.value });
+    this.outcome(reply);
+    if (!reply?.ok) return;
+    this.asking.hidden = true;
+    this.prompt.value = "";
+  }
+
+  async refresh() {
+    const reply = await this.ask("state");
+    if (!reply?.ok || !reply.run || this.sending) return;
+    const { run, state, sentence, question } = reply;
+    const now = `${run} ${state}`;
+    if (now === this.shownState) return;
+    this.shownState = now;
+    this.shownRun = run;
+    this.root.dataset.state = state;
+    this.said.say(sentence, state === "failed" ? "bad" : state === "done" ? "good" : "plain");
+    if (!reply.running) this.list(reply.troubles);
+    this.asking.hidden = !question;
+    this.question.textContent = question;
   }
 }
 
-function chosen(input) {
-  const found = [...input.files].map((file) => ({ name: file.webkitRelativePath || file.name, file }));
-  input.value = "";
-  send(found);
-}
-
+/** @param {string} name */
 function suffix(name) {
   return name.slice(name.lastIndexOf(".")).toLowerCase();
 }
-
-function say(sentence, kind = "plain") {
-  said.hidden = !sentence;
-  said.dataset.kind = kind;
-  said.textContent = sentence;
-}
-
-/** Started, waiting for its turn, or refused. */
-function outcome(reply) {
-  say(reply?.ok ? reply.sentence : reply?.error ?? text.lost, reply?.ok ? "plain" : "bad");
-}
-
-function list(rows) {
-  left.hidden = rows.length === 0;
-  leftName.textContent = fill(text.leftOut, { count: rows.length });
-  leftList.replaceChildren(...rows.map((row) => make("li", {}, make("strong", { text: row.name }), make("span", { text: row.reason }))));
-}
-
-async function send(found) {
-  if (sending) return;
-  const refused = [];
-  const good = found.filter(({ name, file }) => {
-    const known = given.suffixes.includes(suffix(name));
-    if (!known && !/(^|\/)(thumbs\.db|desktop\.ini)$/i.test(name)) refused.push({ name, reason: fill(text.wrongKind, { name: "" }).replace(/^: /, "") });
-    const large = known && file.size > given.most_bytes;
-    if (large) refused.push({ name, reason: fill(text.tooLarge, { name: "", most: given.most_bytes >> 20 }).replace(/^: /, "") });
-    return known && !large;
-  });
-  list(refused);
-  asking.hidden = true;
-  if (!good.some(({ name }) => given.image_suffixes.includes(suffix(name)))) return say(text.nothing, "bad");
-  if (good.length > given.most_files) return say(fill(text.tooMany, { most: given.most_files }), "bad");
-  const begun = await ask("begin");
-  if (!begun?.ok) return say(begun?.error ?? text.lost, "bad");
-  sending = new AbortController();
-  cancel.hidden = false;
-  try {
-    await sendAll(good, begun.id, refused);
-    list(refused);
-    const reply = await ask("start", { id: begun.id });
-    outcome(reply);
-  } catch (error) {
-    say(error.name === "AbortError" ? text.cancelled : error.message || text.lost, error.name === "AbortError" ? "plain" : "bad");
-  } finally {
-    sending = null;
-    cancel.hidden = true;
-  }
-}
-
-/** Several at a time; one that the studio refuses is told, a lost connection ends all. */
-async function sendAll(good, id, refused) {
-  let next = 0;
-  let done = 0;
-  const work = async () => {
-    while (next < good.length) {
-      const { name, file } = good[next++];
-      const answer = await fetch(`/sdpo/import/${id}?name=${encodeURIComponent(name)}`, { method: "POST", body: file, signal: sending.signal });
-      const reply = await answer.json();
-      if (!reply.ok) refused.push({ name, reason: reply.error });
-      say(fill(text.sending, { done: ++done, total: good.length }));
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
-}
-
-async function takeFolder(event) {
-  event.preventDefault();
-  const reply = await ask("start_folder", { path: path.value });
-  list([]);
-  asking.hidden = true;
-  outcome(reply);
-  if (reply?.ok) path.value = "";
-}
-
-async function givePrompt(event) {
-  event.preventDefault();
-  const reply = await ask("with_prompt", { run: shownRun, prompt: prompt.value });
-  outcome(reply);
-  if (!reply?.ok) return;
-  asking.hidden = true;
-  prompt.value = "";
-}
-
-async function refresh() {
-  const reply = await ask("state");
-  if (!reply?.ok || !reply.run || sending) return;
-  const now = `${reply.run} ${reply.state}`;
-  if (now === shownState) return;
-  shownState = now;
-  shownRun = reply.run;
-  root.dataset.state = reply.state;
-  say(reply.sentence, { failed: "bad", done: "good" }[reply.state] ?? "plain");
-  if (!reply.running) list(reply.troubles);
-  asking.hidden = !reply.question;
-  question.textContent = reply.question;
-}
-
-listen(window, "sdpo:status", (event) => {
-  if (!visible()) return;
-  const job = event.detail.job;
-  if (job?.verb === "import" || shownState === "") refresh();
-});
-refresh();

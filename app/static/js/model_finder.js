@@ -1,107 +1,237 @@
 // The models on this machine: looked for when the list is opened, chosen by id. While a model is read, it says how far.
 
-let version = -1;
-let open = false;
-let reading = "";
-let models = [];
-let chosen = "";
-let looked = false;
+/** @import { Call, Host, Look, Reply } from "./widget.js" */
 
-const said = make("p", { class: "home-said", role: "status", hidden: true });
-const readingText = make("span", { role: "status" });
-const readingLine = make("div", { class: "finder-progress", hidden: true }, readingText,
-  make("button", { type: "button", class: "sdpo-button quiet", text: text.halt, onclick: () => tell("stop_reading") }));
-const lookingLine = make("span");
-const halt = make("button", { type: "button", class: "sdpo-button quiet", text: text.halt, onclick: () => tell("halt") });
-const looking = make("div", { class: "finder-progress", hidden: true }, lookingLine, halt);
-const filter = make("input", { type: "search", class: "finder-filter", "aria-label": text.filter, placeholder: text.filter, oninput: drawModels, hidden: true });
-const list = make("ul", { class: "finder-list", "aria-label": text.found });
-const empty = make("p", { class: "home-facts", text: text.none, hidden: true });
-const unusableName = make("summary");
-const unusableList = make("ul", { class: "finder-unusable" });
-const unusable = make("details", { class: "home-archived", hidden: true }, unusableName, unusableList);
-const folders = make("ul", { class: "finder-folders" });
-const newFolder = make("input", { type: "text", maxlength: 4000, "aria-label": text.newFolder, placeholder: text.newFolder });
-const form = make("form", { class: "home-form", onsubmit: addFolder }, newFolder, make("button", { type: "submit", class: "sdpo-button quiet", text: text.add }));
-const again = make("button", { type: "button", class: "sdpo-button quiet", text: text.again, onclick: () => tell("find") });
-const inside = make("div", { class: "finder-inside", hidden: true }, said, looking, filter, list, empty, unusable,
-  make("h3", { text: text.folders }), folders, form, make("div", { class: "home-buttons" }, again));
-const opener = make("button", { type: "button", class: "sdpo-button quiet finder-open", "aria-expanded": "false", onclick: toggle }, make("span", { text: text.open }));
-root.replaceChildren(readingLine, opener, inside);
+import { button, fill, make, makeSaid } from "./elements.js";
+import { Widget } from "./widget.js";
 
-async function toggle() {
-  open = !open;
-  inside.hidden = !open;
-  opener.setAttribute("aria-expanded", String(open));
-  opener.firstChild.textContent = open ? text.close : text.open;
-  if (open) await refresh();
-  if (open && !looked && looking.hidden) await tell("find");
+/**
+ * @typedef {object} Model
+ * @property {string} id
+ * @property {string} name
+ * @property {string[]} facts
+ * @property {string} hash
+ * @property {string} tool
+ * @property {string} place
+ */
+
+/**
+ * What is known, and, where `version` was another, the lists.
+ * @typedef {object} State
+ * @property {number} version
+ * @property {string} looking
+ * @property {boolean} looked
+ * @property {string} reading
+ * @property {string} chosen
+ * @property {Model[]} [models]
+ * @property {{name: string, why: string}[]} [unusable]
+ * @property {string[]} [unseen]
+ * @property {{id: string, path: string}[]} [folders]
+ */
+
+/**
+ * @typedef {{
+ *   finder: Call<{version: number}, Reply<State>>,
+ *   find: Look<Reply<{}>>,
+ *   halt: Look<Reply<{}>>,
+ *   stop_reading: Look<Reply<{}>>,
+ *   add_folder: Call<{path: string}, Reply<{}>>,
+ *   forget_folder: Call<{id: string}, Reply<{}>>,
+ * }} Server
+ * @typedef {"open" | "close" | "found" | "filter" | "none" | "unread" | "unusable" | "folders"} Label
+ * @typedef {Record<Label | "newFolder" | "add" | "forget" | "again" | "halt" | "lost", string>} Text
+ */
+
+/** @param {Host<Text, Server>} host */
+export function mount(host) {
+  new ModelFinder(host).start();
 }
 
-async function tell(action, message = {}) {
-  const reply = await ask(action, message);
-  said.hidden = Boolean(reply?.ok);
-  said.dataset.kind = "bad";
-  said.textContent = reply?.ok ? "" : reply?.error ?? text.lost;
-  await refresh();
-  return Boolean(reply?.ok);
-}
+/** @extends {Widget<Text, Server>} */
+class ModelFinder extends Widget {
+  version = -1;
+  open = false;
+  looked = false;
+  reading = "";
+  chosen = "";
+  /** @type {Model[]} */
+  models = [];
 
-async function addFolder(event) {
-  event.preventDefault();
-  if (newFolder.value.trim() && (await tell("add_folder", { path: newFolder.value }))) newFolder.value = "";
-}
-
-function row(item) {
-  const facts = [...item.facts, item.hash || text.unread].map((fact) => make("span", { class: "chip", text: fact }));
-  return make("li", {},
-    make("button", { type: "button", class: "finder-model", "data-id": item.id, title: item.place, "aria-pressed": String(item.id === chosen), onclick: () => pick(item) },
-      make("strong", { text: item.name }), make("span", { class: "card-chips" }, ...facts), make("span", { class: "home-facts", text: item.tool })));
-}
-
-function pick(item) {
-  props.value = item.id;
-  trigger("picked");
-}
-
-function drawModels() {
-  const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
-  const shown = models.filter((item) => words.every((word) => `${item.name} ${item.facts.join(" ")} ${item.tool}`.toLowerCase().includes(word)));
-  list.replaceChildren(...shown.map(row));
-  filter.hidden = models.length < 8;
-  root.dataset.count = models.length;
-}
-
-async function refresh() {
-  const reply = await ask("finder", { version });
-  if (!reply?.ok) return; // asked again with the next status
-  looked = reply.looked;
-  looking.hidden = !reply.looking;
-  lookingLine.textContent = reply.looking;
-  root.dataset.looking = reply.looking ? "yes" : "no";
-  const before = reading;
-  reading = reply.reading;
-  readingLine.hidden = !reading;
-  readingText.textContent = reading;
-  if (before && !reading) trigger("read");
-  if (reply.models) {
-    version = reply.version;
-    models = reply.models;
-    unusable.hidden = reply.unusable.length + reply.unseen.length === 0;
-    unusableName.textContent = fill(text.unusable, { count: reply.unusable.length + reply.unseen.length });
-    unusableList.replaceChildren(
-      ...reply.unseen.map((why) => make("li", { text: why })),
-      ...reply.unusable.map((item) => make("li", {}, make("strong", { text: item.name }), make("span", { text: item.why }))));
-    folders.replaceChildren(...reply.folders.map((folder) => make("li", {}, make("span", { text: folder.path }),
-      make("button", { type: "button", class: "sdpo-button quiet", text: text.forget, "aria-label": `${text.forget}: ${folder.path}`, onclick: () => tell("forget_folder", { id: folder.id }) }))));
+  /** @param {Host<Text, Server>} host */
+  constructor(host) {
+    super(host);
+    const { text } = this;
+    this.said = makeSaid();
+    this.readingText = make("span", { role: "status" });
+    this.readingLine = make("div", { class: "finder-progress", hidden: true }, this.readingText);
+    this.readingLine.append(button(text.halt, async () => this.heard(await this.ask("stop_reading"))));
+    this.lookingText = make("span");
+    this.looking = make("div", { class: "finder-progress", hidden: true }, this.lookingText);
+    this.looking.append(button(text.halt, async () => this.heard(await this.ask("halt"))));
+    this.filter = make("input", {
+      type: "search",
+      class: "finder-filter",
+      "aria-label": text.filter,
+      placeholder: text.filter,
+      oninput: () => this.drawModels(),
+      hidden: true,
+    });
+    this.list = make("ul", { class: "finder-list", "aria-label": text.found });
+    this.empty = make("p", { class: "home-facts", text: text.none, hidden: true });
+    this.unusableName = make("summary");
+    this.unusableList = make("ul", { class: "finder-unusable" });
+    this.unusable = make("details", { class: "home-archived", hidden: true }, this.unusableName, this.unusableList);
+    this.folders = make("ul", { class: "finder-folders" });
+    this.openerText = make("span", { text: text.open });
+    this.opener = make(
+      "button",
+      {
+        type: "button",
+        class: "sdpo-button quiet finder-open",
+        "aria-expanded": "false",
+        onclick: () => this.toggle(),
+      },
+      this.openerText,
+    );
+    this.inside = make("div", { class: "finder-inside", hidden: true }, this.said.node, this.looking, this.filter);
+    this.inside.append(this.list, this.empty, this.unusable, make("h3", { text: text.folders }), this.folders);
+    const again = button(text.again, () => this.find());
+    this.inside.append(this.folderForm(), make("div", { class: "home-buttons" }, again));
+    this.root.replaceChildren(this.readingLine, this.opener, this.inside);
   }
-  if (reply.models || reply.chosen !== chosen) {
-    chosen = reply.chosen;
-    drawModels();
-  }
-  empty.hidden = models.length > 0 || Boolean(reply.looking) || !looked;
-}
 
-listen(window, "sdpo:status", () => { if (visible() && (open || reading)) refresh(); });
-watch("value", refresh); // Python started to read a model
-ask("finder", { version: -2 }).then((reply) => { if (reply?.reading) refresh(); });
+  start() {
+    this.onWindow("sdpo:status", () => {
+      if (this.visible() && (this.open || this.reading)) this.refresh();
+    });
+    this.watch("value", () => this.refresh()); // Python started to read a model
+    this.ask("finder", { version: -2 }).then((reply) => {
+      if (reply?.reading) this.refresh();
+    });
+  }
+
+  folderForm() {
+    const { text } = this;
+    const path = make("input", {
+      type: "text",
+      maxlength: 4000,
+      "aria-label": text.newFolder,
+      placeholder: text.newFolder,
+    });
+    /** @param {SubmitEvent} event */
+    const onsubmit = async (event) => {
+      event.preventDefault();
+      if (!path.value.trim()) return;
+      if (await this.heard(await this.ask("add_folder", { path: path.value }))) path.value = "";
+    };
+    const add = make("button", { type: "submit", class: "sdpo-button quiet", text: text.add });
+    return make("form", { class: "home-form", onsubmit }, path, add);
+  }
+
+  async toggle() {
+    this.open = !this.open;
+    this.inside.hidden = !this.open;
+    this.opener.setAttribute("aria-expanded", String(this.open));
+    this.openerText.textContent = this.open ? this.text.close : this.text.open;
+    if (this.open) await this.refresh();
+    if (this.open && !this.looked && this.looking.hidden) await this.find();
+  }
+
+  async find() {
+    await this.heard(await this.ask("find"));
+  }
+
+  /**
+   * Say why something was refused, and show what is so now.
+   * @param {Reply<{}> | undefined} reply
+   */
+  async heard(reply) {
+    this.said.say(reply?.ok ? "" : (reply?.error ?? this.text.lost), "bad");
+    await this.refresh();
+    return Boolean(reply?.ok);
+  }
+
+  /** @param {Model} item */
+  row(item) {
+    const facts = [...item.facts, item.hash || this.text.unread];
+    return make(
+      "li",
+      {},
+      make(
+        "button",
+        {
+          type: "button",
+          class: "finder-model",
+          "data-id": item.id,
+          title: item.place,
+          "aria-pressed": String(item.id === this.chosen),
+          onclick: () => this.pick(item),
+        },
+        make("strong", { text: item.name }),
+        make("span", { class: "card-chips" }, ...facts.map((fact) => make("span", { class: "chip", text: fact }))),
+        make("span", { class: "home-facts", text: item.tool }),
+      ),
+    );
+  }
+
+  /** @param {Model} item */
+  pick(item) {
+    this.props.value = item.id;
+    this.trigger("picked");
+  }
+
+  drawModels() {
+    const words = this.filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const shown = this.models.filter((item) => {
+      const about = `${item.name} ${item.facts.join(" ")} ${item.tool}`.toLowerCase();
+      return words.every((word) => about.includes(word));
+    });
+    this.list.replaceChildren(...shown.map((item) => this.row(item)));
+    this.filter.hidden = this.models.length < 8;
+    this.root.dataset.count = String(this.models.length);
+  }
+
+  /** @param {State} reply */
+  drawLists({ models = [], unusable = [], unseen = [], folders = [] }) {
+    const { text } = this;
+    this.models = models;
+    const count = unusable.length + unseen.length;
+    this.unusable.hidden = count === 0;
+    this.unusableName.textContent = fill(text.unusable, { count });
+    this.unusableList.replaceChildren(
+      ...unseen.map((why) => make("li", { text: why })),
+      ...unusable.map((item) => make("li", {}, make("strong", { text: item.name }), make("span", { text: item.why }))),
+    );
+    this.folders.replaceChildren(
+      ...folders.map(({ id, path }) => {
+        const forget = button(text.forget, async () => this.heard(await this.ask("forget_folder", { id })), {
+          "aria-label": `${text.forget}: ${path}`,
+        });
+        return make("li", {}, make("span", { text: path }), forget);
+      }),
+    );
+  }
+
+  async refresh() {
+    const reply = await this.ask("finder", { version: this.version });
+    if (!reply?.ok) return; // asked again with the next status
+    this.looked = reply.looked;
+    this.looking.hidden = !reply.looking;
+    this.lookingText.textContent = reply.looking;
+    this.root.dataset.looking = reply.looking ? "yes" : "no";
+    const before = this.reading;
+    this.reading = reply.reading;
+    this.readingLine.hidden = !this.reading;
+    this.readingText.textContent = this.reading;
+    if (before && !this.reading) this.trigger("read");
+    if (reply.models) {
+      this.version = reply.version;
+      this.drawLists(reply);
+    }
+    if (reply.models || reply.chosen !== this.chosen) {
+      this.chosen = reply.chosen;
+      this.drawModels();
+    }
+    this.empty.hidden = this.models.length > 0 || Boolean(reply.looking) || !this.looked;
+  }
+}

@@ -1,41 +1,134 @@
 // What reaches a page that nobody looks at: its title, its icon and, if the person asked for it, a notification of the
 // system. While a job runs the title says how far it is; its end stays in the title until somebody looks.
 
-const PLAIN_ICON = "/sdpo/static/favicon.svg";
+/** @import { Ended, Job, Verb } from "./status_bar.js" */
 
-let toldEnd = null; // the job whose end stands in the title
-let wasRunning = ""; // id of the job that ran at the last look
+import { make } from "./elements.js";
+import { at, remember, remembered } from "./page.js";
 
-const bell = make("button", { type: "button", class: "top-theme top-bell", hidden: !("Notification" in window), onclick: askForNotices });
+/**
+ * @typedef {"name" | "notices" | "noticesOn" | "noticesOff"} NoticeLabel
+ * @typedef {Record<Ended | "names", Record<Verb, string>>} JobWords
+ * @typedef {Record<NoticeLabel, string> & JobWords} NoticeText
+ */
+
+const PLAIN_ICON = at("/sdpo/static/favicon.svg");
+const NOTICES = "sdpo.notices";
+const MARKS = { done: "✓", stopped: "■", failed: "✗" };
+
+export class Notices {
+  /** @type {{job: Job, ended: Ended} | null} */
+  told = null; // the end that stands in the title
+  wasRunning = ""; // id of the job that ran at the last look
+
+  /**
+   * @param {NoticeText} text
+   * @param {() => void} refused   there will be no notifications, although the person asked for them
+   */
+  constructor(text, refused) {
+    this.text = text;
+    this.refused = refused;
+    this.bell = make("button", {
+      type: "button",
+      class: "top-theme top-bell",
+      hidden: !("Notification" in window),
+      onclick: () => this.press(),
+    });
+    this.drawBell();
+  }
+
+  drawBell() {
+    const { text, bell } = this;
+    const on = wantsNotices();
+    bell.setAttribute("aria-pressed", String(on));
+    bell.title = on ? text.noticesOn : text.noticesOff;
+    bell.setAttribute("aria-label", text.notices);
+  }
+
+  async press() {
+    if (wantsNotices()) remember(NOTICES, "off");
+    else if ((await Notification.requestPermission()) === "granted") remember(NOTICES, "on");
+    else this.refused();
+    this.drawBell();
+  }
+
+  /**
+   * Put the job into title and icon; its end is told once, to those who do not look.
+   * @param {Job | null} job
+   */
+  announce(job) {
+    const { text } = this;
+    if (job?.running) {
+      this.wasRunning = job.id;
+      this.told = null;
+      const share = job.total ? `${Math.min(100, Math.round((100 * job.step) / job.total))} % ` : "";
+      document.title = `${share}${text.names[job.verb]} · ${text.name}`;
+      setIcon(at("/sdpo/static/icons/favicon-running.svg"));
+      return;
+    }
+    const ended = job?.id === this.wasRunning ? endOf(job) : null;
+    if (job && ended && !looking() && (job.verb !== "generate" || ended !== "done")) {
+      this.told = { job, ended };
+      this.notify(job, ended);
+    }
+    this.wasRunning = "";
+    this.drawEnd();
+  }
+
+  /** Somebody looks at the page again, or not. */
+  drawEnd() {
+    if (this.wasRunning) return;
+    const { text } = this;
+    if (looking()) this.told = null;
+    if (!this.told) {
+      document.title = text.name;
+      setIcon(PLAIN_ICON);
+      return;
+    }
+    const { job, ended } = this.told;
+    document.title = `${MARKS[ended]} ${text[ended][job.verb]} · ${text.name}`;
+    setIcon(at(`/sdpo/static/icons/favicon-${ended === "failed" ? "failed" : "done"}.svg`));
+  }
+
+  /**
+   * @param {Job} job
+   * @param {Ended} ended
+   */
+  notify(job, ended) {
+    if (!wantsNotices()) return;
+    try {
+      const words = { body: job.message, tag: job.id, icon: PLAIN_ICON };
+      const notice = new Notification(this.text[ended][job.verb], words);
+      notice.onclick = () => {
+        window.focus();
+        notice.close();
+      };
+    } catch {
+      // some phones know the name and not the thing; the title says it
+    }
+  }
+}
+
+/**
+ * How a job ended; null while it has not.
+ * @param {Job} job
+ * @returns {Ended | null}
+ */
+export function endOf({ state }) {
+  return state === "done" || state === "stopped" || state === "failed" ? state : null;
+}
 
 function wantsNotices() {
-  return "Notification" in window && Notification.permission === "granted" && remembered("sdpo.notices") === "on";
-}
-
-function drawBell() {
-  const on = wantsNotices();
-  bell.setAttribute("aria-pressed", String(on));
-  bell.title = on ? text.noticesOn : text.noticesOff;
-  bell.setAttribute("aria-label", text.notices);
-}
-
-/** Returns why there will be no notifications; empty when all is well. */
-async function askForNotices() {
-  if (wantsNotices()) {
-    remember("sdpo.notices", "off");
-  } else {
-    const answer = await Notification.requestPermission();
-    if (answer === "granted") remember("sdpo.notices", "on");
-    else window.dispatchEvent(new CustomEvent("sdpo:notice-refused"));
-  }
-  drawBell();
+  return "Notification" in window && Notification.permission === "granted" && remembered(NOTICES) === "on";
 }
 
 function looking() {
   return !document.hidden && document.hasFocus();
 }
 
+/** @param {string} href */
 function setIcon(href) {
+  /** @type {HTMLLinkElement | null} */
   let link = document.querySelector("link[rel~='icon'][data-sdpo]");
   if (!link) {
     for (const other of document.querySelectorAll("link[rel~='icon']")) other.remove();
@@ -44,40 +137,3 @@ function setIcon(href) {
   }
   if (link.getAttribute("href") !== href) link.setAttribute("href", href);
 }
-
-/** Put the job into title and icon; its end is told once, to those who do not look. */
-function announce(job) {
-  if (job?.running) {
-    wasRunning = job.id;
-    toldEnd = null;
-    const share = job.total ? `${Math.min(100, Math.round((100 * job.step) / job.total))} % ` : "";
-    document.title = `${share}${text.names[job.verb]} · ${text.name}`;
-    setIcon("/sdpo/static/icons/favicon-running.svg");
-    return;
-  }
-  if (job && job.id === wasRunning && (job.verb !== "generate" || job.state !== "done")) {
-    if (!looking()) {
-      toldEnd = job;
-      notify(job);
-    }
-  }
-  wasRunning = "";
-  drawEnd();
-}
-
-function drawEnd() {
-  if (toldEnd && looking()) toldEnd = null;
-  const mark = { done: "✓", stopped: "■", failed: "✗" };
-  document.title = toldEnd ? `${mark[toldEnd.state]} ${text[toldEnd.state][toldEnd.verb]} · ${text.name}` : text.name;
-  setIcon(toldEnd ? `/sdpo/static/icons/favicon-${toldEnd.state === "failed" ? "failed" : "done"}.svg` : PLAIN_ICON);
-}
-
-function notify(job) {
-  if (!wantsNotices()) return;
-  try {
-    const notice = new Notification(text[job.state][job.verb], { body: job.message, tag: job.id, icon: PLAIN_ICON });
-    notice.onclick = () => { window.focus(); notice.close(); };
-  } catch { /* some phones know the name and not the thing; the title says it */ }
-}
-
-drawBell();

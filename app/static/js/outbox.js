@@ -1,77 +1,127 @@
 // Choices on their way: one after another, kept in localStorage until the studio has them. Sending one twice does no
 // harm, because its uuid names it.
 
+/** @import { Place } from "./widget.js" */
+
+import { fill } from "./elements.js";
+
 const RETRY_MS = [300, 600, 1200, 2500, 5000];
 const UNSAVED_AFTER_MS = 1000;
 
-/** `on.state` hears of every change, `on.said` gets sentences, `on.saved(op, reply)` answers, `on.idle` the end. */
-function makeOutbox(name, on) {
-  const prefix = `sdpo.pending.${name}.`;
-  const outbox = { pending: restore(), sent: 0, storageWorks: true, send, flush, late };
-  let flushing = false;
+/**
+ * What the studio says of a choice; with `retry` it is kept and sent again.
+ * @typedef {{ok: boolean, error?: string, retry?: boolean}} Answer
+ * @typedef {{uuid: string}} Choice
+ */
 
-  /** Choices that an earlier visit of this page could not deliver. */
-  function restore() {
+/**
+ * @template {Choice} Op
+ * @template {Answer} Told
+ * @typedef {object} Around
+ * @property {(op: Op) => Promise<Told | undefined>} deliver
+ * @property {() => void} state   hears of every change
+ * @property {(sentence: string) => void} said
+ * @property {(op: Op, told: Told) => void} saved
+ * @property {() => void} idle   nothing is left to send
+ */
+
+/**
+ * @template {Choice} Op
+ * @template {Answer} Told
+ */
+export class Outbox {
+  sent = 0;
+  storageWorks = true;
+  flushing = false;
+
+  /**
+   * @param {Place} place
+   * @param {string} name
+   * @param {Around<Op, Told>} around
+   */
+  constructor(place, name, around) {
+    this.around = around;
+    this.prefix = `sdpo.pending.${name}.`;
+    this.pending = this.restore();
+    place.onWindow("beforeunload", (event) => {
+      if (this.pending.length && !this.storageWorks) event.preventDefault();
+    });
+  }
+
+  /**
+   * Choices that an earlier visit of this page could not deliver.
+   * @returns {{op: Op, at: number, key: string}[]}
+   */
+  restore() {
     try {
-      const keys = Object.keys(localStorage).filter((key) => key.startsWith(prefix)).sort();
-      return keys.map((key) => ({ ...JSON.parse(localStorage.getItem(key)), key }));
+      const keys = Object.keys(localStorage).filter((key) => key.startsWith(this.prefix));
+      return keys.sort().map((key) => {
+        const { at, key: _, ...op } = JSON.parse(localStorage.getItem(key) ?? "{}");
+        return { op, at, key };
+      });
     } catch {
       return [];
     }
   }
 
-  function send(op) {
-    op.at = Date.now();
-    const number = String(outbox.sent++).padStart(6, "0");
-    op.key = `${prefix}${String(op.at).padStart(15, "0")}.${number}.${op.uuid}`;
-    outbox.pending.push(op);
+  /** @param {Op} op */
+  send(op) {
+    const at = Date.now();
+    const number = String(this.sent++).padStart(6, "0");
+    const key = `${this.prefix}${String(at).padStart(15, "0")}.${number}.${op.uuid}`;
+    this.pending.push({ op, at, key });
     try {
-      localStorage.setItem(op.key, JSON.stringify(op));
+      localStorage.setItem(key, JSON.stringify({ ...op, at }));
     } catch {
-      outbox.storageWorks = false; // private window or full storage: the page warns before it is left
+      this.storageWorks = false; // private window or full storage: the page warns before it is left
     }
-    return flush();
+    return this.flush();
   }
 
-  async function flush() {
-    if (flushing) return;
-    flushing = true;
+  async flush() {
+    if (this.flushing) return;
+    this.flushing = true;
+    const { around } = this;
     let failures = 0;
-    while (outbox.pending.length > 0) {
-      const { kind, key, at, ...message } = outbox.pending[0];
-      const reply = await ask(kind, message);
-      if (!reply || (!reply.ok && reply.retry)) {
-        if (reply) on.said(reply.error);
-        on.state();
-        await new Promise((resume) => setTimeout(resume, RETRY_MS[Math.min(failures++, RETRY_MS.length - 1)]));
+    while (this.pending.length > 0) {
+      const { op, key } = this.pending[0];
+      const told = await around.deliver(op);
+      if (!told || (!told.ok && told.retry)) {
+        if (told?.error) around.said(told.error);
+        around.state();
+        const wait_ms = RETRY_MS[Math.min(failures++, RETRY_MS.length - 1)];
+        await new Promise((resume) => setTimeout(resume, wait_ms));
         continue;
       }
       failures = 0;
-      outbox.pending.shift();
-      try { localStorage.removeItem(key); } catch { outbox.storageWorks = false; }
-      if (!reply.ok) on.said(reply.error);
-      on.saved({ kind, ...message }, reply);
-      on.state();
+      this.pending.shift();
+      try {
+        localStorage.removeItem(key);
+      } catch {
+        this.storageWorks = false;
+      }
+      if (told.error) around.said(told.error);
+      around.saved(op, told);
+      around.state();
     }
-    flushing = false;
-    on.idle();
+    this.flushing = false;
+    around.idle();
   }
 
   /** How many choices wait, once the first has waited for a noticeable time. */
-  function late() {
-    const { pending } = outbox;
+  late() {
+    const { pending } = this;
     return pending.length > 0 && Date.now() - pending[0].at > UNSAVED_AFTER_MS ? pending.length : 0;
   }
 
-  listen(window, "beforeunload", (event) => {
-    if (outbox.pending.length && !outbox.storageWorks) event.preventDefault();
-  });
-  return outbox;
-}
-
-/** The badge that says how many choices are not saved yet. */
-function showUnsaved(badge, outbox) {
-  const waiting = outbox.late();
-  badge.hidden = waiting === 0;
-  badge.textContent = waiting ? fill(text.unsaved, { n: waiting }) : "";
+  /**
+   * Show on a badge how many choices are not saved yet.
+   * @param {HTMLElement} badge
+   * @param {{unsaved: string}} text
+   */
+  showUnsaved(badge, text) {
+    const waiting = this.late();
+    badge.hidden = waiting === 0;
+    badge.textContent = waiting ? fill(text.unsaved, { n: waiting }) : "";
+  }
 }

@@ -1,320 +1,396 @@
 // The pair board: two images, one click or one key. Pairs are fetched ahead, so the next one paints at once; votes go
-// out through the outbox. The images are the stage's, the meaning of keys is in keys.js.
+// out through the outbox. The images are the stage's, the meaning of keys is in keys.js, the elements in board_frame.js.
+
+/** @import { Host } from "./widget.js" */
+/** @import { Job, Snapshot } from "./status_bar.js" */
+/** @import { Choice, Consistency, Deck, DeckCall, LastVote, Pair, UndoCall, Undo, Undone, Vote, VoteCall, Voted } from "./voting.js" */
+/** @import { FrameText } from "./board_frame.js" */
+
+import { BoardFrame } from "./board_frame.js";
+import { loadImages } from "./deck.js";
+import { fill } from "./elements.js";
+import { keepFocus, meantKey } from "./keys.js";
+import { Outbox } from "./outbox.js";
+import { remembered, voteMode } from "./page.js";
+import { PHONE_PX } from "./stage.js";
+import { Widget } from "./widget.js";
+
+/**
+ * @typedef {"empty" | "emptyHint" | "swissEmpty" | "swissEmptyHint" | "judgeShort" | "judgeWaiting" | "drawing"} HintLabel
+ * @typedef {"loading" | "progress" | "votes" | "gone" | "undone" | "undoFirst" | "unsaved"} SaidLabel
+ * @typedef {Record<Choice, string>} ByChoice
+ * @typedef {{chose: ByChoice, choseStrongly: Pick<ByChoice, "left" | "right">}} Chose
+ * @typedef {FrameText & Chose & Record<HintLabel | SaidLabel, string>} Text
+ * @typedef {{deck: DeckCall, vote: VoteCall, undo: UndoCall}} Server
+ * @typedef {{board: "train" | "judge", choices: Choice[], finish_lines: number[]}} Given
+ * @typedef {{uuid: string, pair: Pair, side: boolean}} Cast   a choice that was made here
+ * @typedef {({kind: "vote"} & Vote) | ({kind: "undo"} & Undo)} Op
+ */
+
+/**
+ * @typedef {object} Progress
+ * @property {number} done
+ * @property {number} open
+ * @property {number} total
+ * @property {number} decided
+ * @property {boolean} complete
+ * @property {LastVote | null} last
+ * @property {Consistency | null | undefined} consistency
+ */
 
 const DECK = 12;
 const REFILL_BELOW = 8;
-const KEYS = {
-  arrowleft: "left", a: "left", arrowright: "right", d: "right", arrowdown: "tie", b: "both-bad", s: "skip", z: "undo",
-  " ": "peek", c: "flicker", f: "large", escape: "back",
-};
-const SYMBOLS = { tie: "↓", "both-bad": "B", skip: "S", undo: "Z", peek: text.space, flicker: "C", large: "F" };
-const LOOKS = ["peek", "flicker"];
+const AGAIN_MS = 1500;
 const ASK_AGAIN = "sdpo.ask-again";
 
-let deck = [];
-let inSight = false; // the board was brought into sight since the page was opened
-let history = [];
-let left_out = new Set(); // ids of pairs with an image that can't be shown
-let progress = noProgress();
-let shownPair = null;
-let job = null;
-let shownAt = 0;
-let fetching = false;
-let behind = false; // whether the studio's numbers were asked for while votes were on their way
-let strong = false; // whether the next side chosen is much better
-let generation = 0; // counts resets, so that answers to an earlier judgement are dropped
+/** @typedef {Choice | "undo" | "peek" | "flicker" | "large" | "back"} Meaning */
+/** @type {ReadonlyMap<string, Meaning>} */
+const KEYS = new Map([
+  ["arrowleft", "left"],
+  ["a", "left"],
+  ["arrowright", "right"],
+  ["d", "right"],
+  ["arrowdown", "tie"],
+  ["b", "both-bad"],
+  ["s", "skip"],
+  ["z", "undo"],
+  [" ", "peek"],
+  ["c", "flicker"],
+  ["f", "large"],
+  ["escape", "back"],
+]);
 
-// --- elements ------------------------------------------------------------------------------------------------------
-
-const stage = makeStage((side, event) => choose(side, event.shiftKey));
-const prompt = make("p", { class: "board-prompt" });
-const count = make("span", { class: "board-count" });
-const meter = make("span", { class: "board-meter", hidden: true }, make("span"));
-const badge = make("span", { class: "board-unsaved", role: "status", title: text.unsavedHint, hidden: true });
-const said = make("span", { class: "board-said", "aria-live": "polite" });
-const others = given.choices.filter((choice) => !["left", "right"].includes(choice));
-const buttons = make("div", { class: "board-buttons" }, ...[...others, "undo"].map((name) => boardButton(name,
-  () => (name === "undo" ? undo() : choose(name)))));
-const strongButton = make("button", {
-  type: "button", class: "board-button strong", "aria-pressed": "false", title: text.strongHint,
-  onclick: () => setStrong(!strong),
-}, make("kbd", { text: "⇧", "aria-hidden": "true" }), text.strong);
-const tools = make("div", { class: "board-buttons tools" },
-  strongButton, ...LOOKS.map((name) => boardButton(name, () => stage.toggleLook(name))), boardButton("large", setLarge),
-  keySwitch());
-const hintTitle = make("p", { class: "board-empty-title" });
-const hintText = make("p", { class: "board-empty-hint" });
-const hintButton = make("button", {
-  type: "button", class: "sdpo-button", text: text.emptyButton, onclick: () => openTab("generate"),
-});
-const hint = make("div", { class: "board-empty", hidden: true }, hintTitle, hintText, hintButton);
-const standing = makeStanding();
-const judging = given.board === "judge";
-const help = keyHelp([
-  [["←", "A"], text.leftLabel], [["→", "D"], text.rightLabel], [["⇧"], text.strongHint],
-  ...[...others, "undo"].map((name) => [[SYMBOLS[name]], text[name]]),
-  [[text.space], text.peekKey], [["C"], text.flickerKey], [["F"], text.largeKey],
-], judging ? null : rememberedSwitch(ASK_AGAIN, text.askAgain));
-const state = make("div", { class: "board-state" }, badge, meter, count);
-const bottom = make("div", { class: "board-bottom" }, buttons, tools,
-  ...(judging ? [said] : [standing.finish, standing.facts, said, standing.more]), help);
-root.replaceChildren(make("div", { class: "board-top" }, prompt, state), stage.node, hint, bottom, stage.overlay);
-keepFocus(root);
-
-function boardButton(name, onclick) {
-  return make("button", {
-    type: "button",
-    class: `board-button ${name}`,
-    title: text[`${name}Key`],
-    "aria-keyshortcuts": { "↓": "ArrowDown", [text.space]: "Space" }[SYMBOLS[name]] ?? SYMBOLS[name],
-    onclick,
-  }, make("kbd", { text: SYMBOLS[name], "aria-hidden": "true" }), text[name]);
+/** @param {Host<Text, Server, Given>} host */
+export function mount(host) {
+  new PairBoard(host).start();
 }
 
+/** @returns {Progress} */
 function noProgress() {
   return { done: 0, open: 0, total: 0, decided: 0, complete: false, last: null, consistency: null };
 }
 
-// --- showing -------------------------------------------------------------------------------------------------------
-
-function draw() {
-  const pair = deck[0];
-  const shown = Boolean(pair?.ready) && !progress.complete;
-  root.hidden = judging ? !props.value || progress.complete : !["pairs", "swiss"].includes(voteMode());
-  stage.node.hidden = !shown && deck.length === 0;
-  stage.node.classList.toggle("waiting", !shown);
-  hint.hidden = !stage.node.hidden;
-  tools.hidden = help.hidden = stage.node.hidden;
-  prompt.textContent = pair && !stage.node.hidden ? pair.prompt : "";
-  if (shown && shownPair !== pair) {
-    stage.show(pair.elements);
-    bringIntoSight();
-    shownAt = performance.now();
-  }
-  if (!shown) stage.clear();
-  shownPair = shown ? pair : null;
-  root.dataset.pair = shown ? pair.id : "";
-  drawHint();
-  drawState();
-}
-
-/** A phone takes both images and the buttons, and no more: when the page is opened, what is above is scrolled away. */
-function bringIntoSight() {
-  if (inSight || !visible()) return;
-  inSight = true;
-  if (scrollY === 0 && root.clientWidth < PHONE_PX) root.scrollIntoView({ block: "start" });
-}
-
-function drawHint() {
-  const drawing = job?.running && (judging ? job.id === props.value : job.verb === "generate");
-  const empty = voteMode() === "swiss" ? "swissEmpty" : "empty";
-  let title = judging ? text.judgeShort : text[empty];
-  if (drawing) title = judging ? text.judgeWaiting : text.drawing;
-  else if (fetching) title = text.loading;
-  hintTitle.textContent = title;
-  hintText.textContent = judging || drawing || fetching ? "" : text[`${empty}Hint`];
-  hintButton.hidden = judging || Boolean(drawing) || fetching;
-}
-
-function drawState() {
-  showUnsaved(badge, outbox);
-  standing.draw(progress.decided, progress.consistency);
-  count.textContent = fill(progress.total ? text.progress : text.votes, progress);
-  count.hidden = !progress.total && progress.done + progress.open === 0;
-  meter.hidden = !progress.total;
-  meter.firstChild.style.width = `${progress.total ? (100 * progress.done) / progress.total : 0}%`;
-  root.dataset.pending = outbox.pending.length;
-  root.dataset.done = progress.done;
-  root.dataset.fetching = fetching;
-  root.dataset.complete = progress.complete;
-  for (const button of buttons.querySelectorAll("button")) {
-    const possible = button.classList.contains("undo") ? history.length > 0 || progress.last : deck[0]?.ready;
-    button.disabled = progress.complete || !possible;
-  }
-}
-
-function say(sentence) {
-  said.textContent = sentence;
-}
-
-function setStrong(on) {
-  strong = on;
-  strongButton.setAttribute("aria-pressed", on);
-}
-
-/** The board alone on the whole screen, or back in the page. */
-function setLarge() {
-  const on = root.classList.toggle("large");
-  tools.querySelector(".large").setAttribute("aria-pressed", on);
-  stage.fit();
-}
-
-// --- the deck ------------------------------------------------------------------------------------------------------
-
-async function refill() {
-  if (root.hidden && !judging) return;
-  const enough = deck.length >= REFILL_BELOW && !(behind && outbox.pending.length === 0);
-  if (fetching || progress.complete || enough || (judging && !props.value)) return;
-  root.dataset.fetching = fetching = true;
-  const mine = generation;
-  const sent = outbox.pending.length === 0 ? outbox.sent : -1;
-  const have = [...deck.map((pair) => pair.id), ...outbox.pending.map((op) => op.pair).filter(Boolean), ...left_out];
-  const again = remembered(ASK_AGAIN) !== "off";
-  const mode = !judging && voteMode() === "swiss" ? "swiss" : "pairs";
-  const reply = await ask("deck", { run: props.value || "", n: Math.max(1, DECK - deck.length), have, again, mode });
-  fetching = false;
-  if (mine !== generation) return refill();
-  if (!reply) {
-    setTimeout(refill, 1500);
-  } else if (!reply.ok) {
-    say(reply.error);
-  } else {
-    behind = sent !== outbox.sent; // a vote crossed this answer, whose numbers may be those from before it
-    if (!behind) progress = { ...progress, done: reply.done, open: reply.open, decided: reply.decided ?? 0 };
-    progress.consistency = reply.consistency;
-    if (!behind && history.length === 0) progress.last = reply.last;
-    progress.total = reply.total ?? 0;
-    if (reply.complete) finish();
-    const known = new Set([...deck.map((pair) => pair.id), ...outbox.pending.map((op) => op.pair)]);
-    for (const pair of reply.pairs) if (!known.has(pair.id)) deck.push(load(pair));
-    if (behind && outbox.pending.length === 0) refill();
-  }
-  draw();
-}
-
-function load(pair) {
-  return loadImages(pair, [text.left, text.right], {
-    ready: () => { if (deck[0] === pair) draw(); },
-    gone: leaveOut,
-  });
-}
-
-function leaveOut(pair) {
-  left_out.add(pair.id);
-  deck = deck.filter((other) => other !== pair);
-  say(text.gone);
-  draw();
-  refill();
-}
-
-// --- choosing ------------------------------------------------------------------------------------------------------
-
-function choose(choice, muchBetter = false) {
-  const pair = deck[0];
-  if (!pair?.ready || progress.complete || !given.choices.includes(choice)) return;
-  deck.shift();
-  const vote = crypto.randomUUID();
-  const ms = Math.round(performance.now() - shownAt);
-  const side = ["left", "right"].includes(choice);
-  const strength = side && (muchBetter || strong) ? 2 : 1;
-  history.push({ uuid: vote, pair, side });
-  standing.chosen();
-  standing.goOn();
-  tally(pair, side, 1);
-  setStrong(false);
-  stage.lookAway();
-  say(strength === 2 ? text.choseStrongly[choice] : text.chose[choice]);
-  const again = pair.repeat_of ? { swapped: pair.swapped, repeat_of: pair.repeat_of } : {};
-  const about = { run: props.value || "", uuid: vote, pair: pair.id, images: pair.images };
-  outbox.send({ kind: "vote", ...about, choice, ms, strength, ...again });
-  draw();
-  refill();
-}
-
-/** The numbers as they will be once the studio has heard of it; a pair that was asked again is counted already. */
-function tally(pair, side, by) {
-  if (pair.repeat_of) return;
-  progress.done += by;
-  progress.open -= by;
-  if (!side) return;
-  progress.decided += by;
-  if (!judging) standing.crossed(progress.decided - by, progress.decided);
-}
-
-function undo() {
-  if (progress.complete) return;
-  const taken = history.pop() ?? (outbox.pending.length === 0 ? progress.last : null);
-  if (!taken) return say(text.undoFirst);
-  progress.last = null;
-  tally(taken.pair, taken.side, -1);
-  deck = deck.filter((pair) => pair.id !== taken.pair.id);
-  deck.unshift(taken.pair.elements ? taken.pair : load(taken.pair));
-  say(text.undone);
-  stage.lookAway();
-  outbox.send({ kind: "undo", run: props.value || "", uuid: crypto.randomUUID(), vote: taken.uuid });
-  draw();
-}
-
-// --- saving --------------------------------------------------------------------------------------------------------
-
-const outbox = makeOutbox(given.board, {
-  state: drawState,
-  said: say,
-  idle: refill,
-  saved: (op, reply) => {
-    if (op.kind === "undo" && history.length === 0) progress.last = reply.last ?? null;
-    if (reply.consistency) progress.consistency = reply.consistency;
-    if (reply.complete && op.run === props.value) finish();
-  },
-});
-
-function finish() {
-  if (progress.complete) return;
-  progress.complete = true;
+/** @extends {Widget<Text, Server, Given>} */
+class PairBoard extends Widget {
+  /** @type {Pair[]} */
   deck = [];
-  draw();
-  trigger("complete");
-}
-
-// --- events --------------------------------------------------------------------------------------------------------
-
-function onKey(event) {
-  const name = meantKey(event, KEYS);
-  const leaves = name === "back" && (stage.looking() || root.classList.contains("large"));
-  const known = ["undo", "large", ...LOOKS].includes(name) || given.choices.includes(name) || leaves;
-  if (!known) return;
-  event.preventDefault();
-  if (event.repeat) return;
-  if (leaves) back();
-  else if (name === "undo") undo();
-  else if (name === "large") setLarge();
-  else if (LOOKS.includes(name)) stage.toggleLook(name);
-  else choose(name, event.shiftKey);
-}
-
-function onKeyUp(event) {
-  if (LOOKS.includes(KEYS[event.key.toLowerCase()])) stage.released();
-}
-
-function back() {
-  if (stage.looking()) stage.lookAway();
-  else setLarge();
-}
-
-function onStatus(event) {
-  job = event.detail.job;
-  if (!visible()) return void (inSight = false);
-  if (shownPair) bringIntoSight();
-  if (deck.length < REFILL_BELOW && (deck.length === 0 || event.detail.counts.open > deck.length)) refill();
-  else drawHint();
-}
-
-function reset() {
-  generation += 1;
-  deck = [];
+  /** @type {(Cast | LastVote)[]} */
   history = [];
-  left_out = new Set();
+  /** @type {Set<number>} */
+  leftOut = new Set(); // ids of pairs with an image that can't be shown
   progress = noProgress();
-  say("");
-  draw();
-  refill();
-}
+  /** @type {Pair | null} */
+  shownPair = null;
+  /** @type {Job | null} */
+  job = null;
+  inSight = false; // the board was brought into sight since the page was opened
+  shownAt = 0;
+  fetching = false;
+  behind = false; // whether the studio's numbers were asked for while votes were on their way
+  generation = 0; // counts resets, so that answers to an earlier judgement are dropped
 
-listen(document, "keydown", onKey);
-listen(document, "keyup", onKeyUp);
-listen(window, "sdpo:status", onStatus);
-watch("value", reset);
-if (!judging) listen(window, "sdpo:mode", ({ detail }) => { reset(); say(detail?.said ?? ""); });
-setInterval(() => { if (outbox.pending.length || !badge.hidden) drawState(); }, 250);
-draw();
-outbox.flush().then(refill);
+  /** @param {Host<Text, Server, Given>} host */
+  constructor(host) {
+    super(host);
+    this.judging = this.given.board === "judge";
+    this.frame = new BoardFrame(this, this.text, this.given, this.judging ? null : ASK_AGAIN, {
+      choose: (choice, event) => this.choose(choice, event.shiftKey),
+      undo: () => this.undo(),
+    });
+    /** @type {Outbox<Op, Voted | Undone>} */
+    this.outbox = new Outbox(this, this.given.board, {
+      deliver: async ({ kind, ...message }) =>
+        kind === "vote"
+          ? this.ask("vote", /** @type {Vote} */ (message))
+          : this.ask("undo", /** @type {Undo} */ (message)),
+      state: () => this.drawState(),
+      said: (sentence) => this.say(sentence),
+      idle: () => this.refill(),
+      saved: (op, told) => this.saved(op, told),
+    });
+    this.root.replaceChildren(...this.frame.nodes);
+    keepFocus(this.root);
+  }
+
+  start() {
+    this.onDocument("keydown", (event) => this.onKey(event));
+    this.onDocument("keyup", (event) => {
+      const meaning = KEYS.get(event.key.toLowerCase());
+      if (meaning === "peek" || meaning === "flicker") this.frame.stage.released();
+    });
+    this.onWindow("sdpo:status", ({ detail }) => this.onStatus(detail));
+    this.watch("value", () => this.reset());
+    if (!this.judging) {
+      this.onWindow("sdpo:mode", ({ detail }) => {
+        this.reset();
+        this.say(detail?.said ?? "");
+      });
+    }
+    this.every(250, () => {
+      if (this.outbox.pending.length || !this.frame.badge.hidden) this.drawState();
+    });
+    this.draw();
+    this.outbox.flush().then(() => this.refill());
+  }
+
+  get run() {
+    return this.props.value || "";
+  }
+
+  /** @param {string} sentence */
+  say(sentence) {
+    this.frame.said.textContent = sentence;
+  }
+
+  // --- showing -------------------------------------------------------------------------------------------------------
+
+  draw() {
+    const { frame, root, progress } = this;
+    const { stage } = frame;
+    const pair = this.deck.at(0);
+    const elements = pair?.ready && !progress.complete ? pair.elements : undefined;
+    root.hidden = this.judging ? !this.run || progress.complete : !["pairs", "swiss"].includes(voteMode());
+    stage.node.hidden = !elements && this.deck.length === 0;
+    stage.node.classList.toggle("waiting", !elements);
+    frame.hint.hidden = !stage.node.hidden;
+    frame.tools.hidden = frame.help.hidden = stage.node.hidden;
+    frame.prompt.textContent = pair && !stage.node.hidden ? pair.prompt : "";
+    if (elements && this.shownPair !== pair) {
+      stage.show(elements);
+      this.bringIntoSight();
+      this.shownAt = performance.now();
+    }
+    if (!elements) stage.clear();
+    this.shownPair = (elements && pair) || null;
+    root.dataset.pair = String(this.shownPair?.id ?? "");
+    this.drawHint();
+    this.drawState();
+  }
+
+  /** A phone takes both images and the buttons, and no more: when the page is opened, what is above is scrolled away. */
+  bringIntoSight() {
+    if (this.inSight || !this.visible()) return;
+    this.inSight = true;
+    if (scrollY === 0 && this.root.clientWidth < PHONE_PX) this.root.scrollIntoView({ block: "start" });
+  }
+
+  drawHint() {
+    const { text, frame, judging, fetching, job } = this;
+    const drawing = job?.running && (judging ? job.id === this.run : job.verb === "generate");
+    const empty = voteMode() === "swiss" ? "swissEmpty" : "empty";
+    let title = judging ? text.judgeShort : text[empty];
+    if (drawing) title = judging ? text.judgeWaiting : text.drawing;
+    else if (fetching) title = text.loading;
+    frame.hintTitle.textContent = title;
+    frame.hintText.textContent = judging || drawing || fetching ? "" : text[`${empty}Hint`];
+    frame.hintButton.hidden = judging || Boolean(drawing) || fetching;
+  }
+
+  drawState() {
+    const { text, frame, progress, root, outbox } = this;
+    const { done, open, total, decided, complete } = progress;
+    outbox.showUnsaved(frame.badge, text);
+    frame.standing.draw(decided, progress.consistency);
+    frame.count.textContent = fill(total ? text.progress : text.votes, { done, open, total });
+    frame.count.hidden = !total && done + open === 0;
+    frame.meter.hidden = !total;
+    frame.meterBar.style.width = `${total ? (100 * done) / total : 0}%`;
+    root.dataset.pending = String(outbox.pending.length);
+    root.dataset.done = String(done);
+    root.dataset.fetching = String(this.fetching);
+    root.dataset.complete = String(complete);
+    for (const button of frame.choices) button.disabled = complete || !this.deck.at(0)?.ready;
+    frame.undo.disabled = complete || (this.history.length === 0 && !progress.last);
+  }
+
+  // --- the deck ------------------------------------------------------------------------------------------------------
+
+  /** @returns {Promise<void>} */
+  async refill() {
+    const { judging, progress, outbox, root } = this;
+    if (root.hidden && !judging) return;
+    const enough = this.deck.length >= REFILL_BELOW && !(this.behind && outbox.pending.length === 0);
+    if (this.fetching || progress.complete || enough || (judging && !this.run)) return;
+    this.fetching = true;
+    root.dataset.fetching = "true";
+    const mine = this.generation;
+    const sent = outbox.pending.length === 0 ? outbox.sent : -1;
+    const reply = await this.ask("deck", {
+      run: this.run,
+      n: Math.max(1, DECK - this.deck.length),
+      have: [...this.known(), ...this.leftOut],
+      again: remembered(ASK_AGAIN) !== "off",
+      mode: !judging && voteMode() === "swiss" ? "swiss" : "pairs",
+    });
+    this.fetching = false;
+    if (mine !== this.generation) return this.refill();
+    if (!reply) setTimeout(() => this.refill(), AGAIN_MS);
+    else if (!reply.ok) this.say(reply.error);
+    else this.take(reply, sent);
+    this.draw();
+  }
+
+  /** Ids of the pairs that are here, or whose vote is on its way. */
+  known() {
+    const sent = this.outbox.pending.flatMap(({ op }) => (op.kind === "vote" ? [op.pair] : []));
+    return new Set([...this.deck.map((pair) => pair.id), ...sent]);
+  }
+
+  /**
+   * @param {Deck} reply
+   * @param {number} sent   how many votes had been sent when it was asked for; -1: some were on their way
+   */
+  take(reply, sent) {
+    const { outbox, progress } = this;
+    this.behind = sent !== outbox.sent; // a vote crossed this answer, whose numbers may be those from before it
+    if (!this.behind) {
+      Object.assign(progress, { done: reply.done, open: reply.open, decided: reply.decided ?? 0 });
+      if (this.history.length === 0) progress.last = reply.last;
+    }
+    progress.consistency = reply.consistency;
+    progress.total = reply.total ?? 0;
+    if (reply.complete) this.finish();
+    const known = this.known();
+    for (const pair of reply.pairs) if (!known.has(pair.id)) this.deck.push(this.load(pair));
+    if (this.behind && outbox.pending.length === 0) this.refill();
+  }
+
+  /** @param {Pair} pair */
+  load(pair) {
+    return loadImages(pair, [this.text.left, this.text.right], {
+      ready: () => {
+        if (this.deck.at(0) === pair) this.draw();
+      },
+      gone: () => this.leaveOut(pair),
+    });
+  }
+
+  /** @param {Pair} pair */
+  leaveOut(pair) {
+    this.leftOut.add(pair.id);
+    this.deck = this.deck.filter((other) => other !== pair);
+    this.say(this.text.gone);
+    this.draw();
+    this.refill();
+  }
+
+  // --- choosing ------------------------------------------------------------------------------------------------------
+
+  /** @param {Choice} choice */
+  choose(choice, muchBetter = false) {
+    const { text, frame } = this;
+    const pair = this.deck.at(0);
+    if (!pair?.ready || this.progress.complete || !this.given.choices.includes(choice)) return;
+    this.deck.shift();
+    const uuid = crypto.randomUUID();
+    const ms = Math.round(performance.now() - this.shownAt);
+    const side = choice === "left" || choice === "right";
+    const strongly = side && (muchBetter || frame.strong) ? text.choseStrongly[choice] : "";
+    this.history.push({ uuid, pair, side });
+    frame.standing.chosen();
+    frame.standing.goOn();
+    this.tally(pair, side, 1);
+    frame.setStrong(false);
+    frame.stage.lookAway();
+    this.say(strongly || text.chose[choice]);
+    const again = pair.repeat_of ? { swapped: pair.swapped, repeat_of: pair.repeat_of } : {};
+    const about = { run: this.run, uuid, pair: pair.id, images: pair.images };
+    this.outbox.send({ kind: "vote", ...about, choice, ms, strength: strongly ? 2 : 1, ...again });
+    this.draw();
+    this.refill();
+  }
+
+  /**
+   * The numbers as they will be once the studio has heard of it; a pair that was asked again is counted already.
+   * @param {Pair} pair
+   * @param {boolean} side
+   * @param {1 | -1} by
+   */
+  tally(pair, side, by) {
+    const { progress } = this;
+    if (pair.repeat_of) return;
+    progress.done += by;
+    progress.open -= by;
+    if (!side) return;
+    progress.decided += by;
+    if (!this.judging) this.frame.standing.crossed(progress.decided - by, progress.decided);
+  }
+
+  undo() {
+    const { progress, outbox, text } = this;
+    if (progress.complete) return;
+    const taken = this.history.pop() ?? (outbox.pending.length === 0 ? progress.last : null);
+    if (!taken) return this.say(text.undoFirst);
+    progress.last = null;
+    this.tally(taken.pair, taken.side, -1);
+    this.deck = this.deck.filter((pair) => pair.id !== taken.pair.id);
+    this.deck.unshift(taken.pair.elements ? taken.pair : this.load(taken.pair));
+    this.say(text.undone);
+    this.frame.stage.lookAway();
+    outbox.send({ kind: "undo", run: this.run, uuid: crypto.randomUUID(), vote: taken.uuid });
+    this.draw();
+  }
+
+  /**
+   * @param {Op} op
+   * @param {Voted | Undone} told
+   */
+  saved(op, told) {
+    const { progress } = this;
+    if (op.kind === "undo" && this.history.length === 0) progress.last = ("last" in told && told.last) || null;
+    if (told.consistency) progress.consistency = told.consistency;
+    if ("complete" in told && told.complete && op.run === this.props.value) this.finish();
+  }
+
+  finish() {
+    if (this.progress.complete) return;
+    this.progress.complete = true;
+    this.deck = [];
+    this.draw();
+    this.trigger("complete");
+  }
+
+  // --- events --------------------------------------------------------------------------------------------------------
+
+  /** @param {KeyboardEvent} event */
+  onKey(event) {
+    const { frame, root } = this;
+    const { stage } = frame;
+    const meaning = meantKey(this, event, KEYS);
+    if (!meaning || (meaning === "back" && !stage.looking && !root.classList.contains("large"))) return;
+    const look = meaning === "peek" || meaning === "flicker";
+    const choice = look || meaning === "undo" || meaning === "large" || meaning === "back" ? null : meaning;
+    if (choice && !this.given.choices.includes(choice)) return;
+    event.preventDefault();
+    if (event.repeat) return;
+    if (choice) this.choose(choice, event.shiftKey);
+    else if (look) stage.toggleLook(meaning);
+    else if (meaning === "undo") this.undo();
+    else if (meaning === "back" && stage.looking) stage.lookAway();
+    else frame.setLarge();
+  }
+
+  /** @param {Snapshot} status */
+  onStatus({ job, counts }) {
+    this.job = job;
+    if (!this.visible()) {
+      this.inSight = false;
+      return;
+    }
+    if (this.shownPair) this.bringIntoSight();
+    const few = this.deck.length < REFILL_BELOW && (this.deck.length === 0 || counts.open > this.deck.length);
+    if (few) this.refill();
+    else this.drawHint();
+  }
+
+  reset() {
+    this.generation += 1;
+    this.deck = [];
+    this.history = [];
+    this.leftOut = new Set();
+    this.progress = noProgress();
+    this.say("");
+    this.draw();
+    this.refill();
+  }
+}

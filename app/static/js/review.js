@@ -1,182 +1,310 @@
 // All votes, newest first. A change is a new vote on the pair, a deletion takes its vote back; both go out through the
 // outbox, so nothing is lost here either.
 
-let cards = [];
-let cursor = null; // the oldest vote that was loaded, as it was named then
-let total = 0;
-let more = false;
-let loading = false;
-let generation = 0;
-let timer = 0;
+/** @import { Call, Host } from "./widget.js" */
+/** @import { Answer, Choice, Side, Undo, UndoCall, Undone, Vote, VoteCall, Voted } from "./voting.js" */
 
-const search = make("input", { type: "search", maxlength: 2000, oninput: later });
-const only = make("select", { onchange: reload },
-  make("option", { value: "", text: text.anyChoice }),
-  ...given.choices.map((choice) => make("option", { value: choice, text: text[choice] })),
-  make("option", { value: "much-better", text: text.muchBetter }),
-  make("option", { value: "unsteady", text: text.unsteady }));
-const since = make("input", { type: "date", onchange: reload });
-const until = make("input", { type: "date", onchange: reload });
-const clear = make("button", { type: "button", class: "board-button", text: text.clear, onclick: () => {
-  for (const field of [search, only, since, until]) field.value = "";
-  reload();
-} });
-const found = make("span", { class: "review-found", role: "status" });
-const badge = make("span", { class: "board-unsaved", role: "status", title: text.unsavedHint, hidden: true });
-const said = make("span", { class: "board-said", "aria-live": "polite" });
-const grid = make("ul", { class: "review-cards", "aria-label": text.label });
-const none = make("p", { class: "sdpo-empty", hidden: true });
-const moreButton = make("button", { type: "button", class: "sdpo-button quiet", text: text.more, onclick: load });
-root.replaceChildren(
-  make("div", { class: "review-filters" }, ...[[text.search, search], [text.filterChoice, only], [text.since, since],
-    [text.until, until]].map(([label, field]) => make("label", {}, make("span", { text: label }), field)), clear),
-  make("div", { class: "review-line" }, found, badge, said), grid, none, moreButton,
-);
+import { button, fill, make } from "./elements.js";
+import { imageAddress, picture } from "./images.js";
+import { Outbox } from "./outbox.js";
+import { voteMode } from "./page.js";
+import { Widget } from "./widget.js";
 
-// --- loading -------------------------------------------------------------------------------------------------------
+/**
+ * @typedef {object} PastVote
+ * @property {string} uuid
+ * @property {number} pair
+ * @property {string} prompt
+ * @property {[string, string]} images
+ * @property {Choice} choice
+ * @property {number} strength
+ * @property {string} when
+ * @property {Choice | null} again   what was chosen when it was asked again
+ * @property {boolean} ranked
+ * @property {boolean} [gone]   it was taken back here
+ */
 
-function wanted() {
-  const choice = given.choices.includes(only.value) ? only.value : "";
-  const day = (field, days) => {
-    if (!field.value) return null;
-    const [year, month, date] = field.value.split("-").map(Number);
-    return new Date(year, month - 1, date + days).toISOString(); // a day as this person's clock has it
-  };
-  return { prompt: search.value, choice, only: choice ? "" : only.value, since: day(since, 0), until: day(until, 1) };
+/**
+ * @typedef {object} Filter
+ * @property {string} prompt
+ * @property {Choice | ""} choice
+ * @property {string} only
+ * @property {string | null} since
+ * @property {string | null} until
+ */
+
+/**
+ * @typedef {Answer<{votes: PastVote[], total: number, more: boolean}>} Page
+ * @typedef {{look_up: Call<Filter & {before: string | null}, Page>, vote: VoteCall, undo: UndoCall}} Server
+ * @typedef {{choices: Choice[]}} Given
+ * @typedef {({kind: "vote"} & Vote) | ({kind: "undo"} & Undo)} Op
+ * @typedef {"label" | "search" | "filterChoice" | "anyChoice" | "muchBetter" | "unsteady" | "since" | "until"} FilterLabel
+ * @typedef {"clear" | "found" | "foundOne" | "none" | "noneYet" | "more" | "unsaved" | "unsavedHint"} ListLabel
+ * @typedef {"change" | "delete" | "restore" | "deleted" | "changed" | "restored" | "again" | "ranked"} CardLabel
+ * @typedef {Record<FilterLabel | ListLabel | CardLabel | "goneImage" | "asLeft" | "asRight" | "strong" | Choice, string>} Text
+ */
+
+const TYPED_MS = 250;
+const AGAIN_MS = 1500;
+
+/** @param {Host<Text, Server, Given>} host */
+export function mount(host) {
+  new Review(host).start();
 }
 
-function later() {
-  clearTimeout(timer);
-  timer = setTimeout(reload, 250);
-}
-
-function reload() {
-  generation += 1;
-  cursor = null;
-  load();
-}
-
-async function load() {
-  if (root.hidden) return;
-  const mine = generation;
-  loading = true;
-  const reply = await ask("look_up", { ...wanted(), before: cursor });
-  if (mine !== generation) return;
+/** @extends {Widget<Text, Server, Given>} */
+class Review extends Widget {
+  count = 0; // votes that were loaded
+  /** @type {string | null} */
+  cursor = null; // the oldest of them, as it was named then
+  total = 0;
+  more = false;
   loading = false;
-  if (!reply) {
-    setTimeout(() => { if (mine === generation) load(); }, 1500);
-    return;
+  generation = 0;
+  timer = 0;
+
+  /** @param {Host<Text, Server, Given>} host */
+  constructor(host) {
+    super(host);
+    const { text, given } = this;
+    const onchange = () => this.reload();
+    this.search = make("input", { type: "search", maxlength: 2000, oninput: () => this.later() });
+    this.only = make(
+      "select",
+      { onchange },
+      make("option", { value: "", text: text.anyChoice }),
+      ...given.choices.map((choice) => make("option", { value: choice, text: text[choice] })),
+      make("option", { value: "much-better", text: text.muchBetter }),
+      make("option", { value: "unsteady", text: text.unsteady }),
+    );
+    this.since = make("input", { type: "date", onchange });
+    this.until = make("input", { type: "date", onchange });
+    this.clear = button(text.clear, () => this.clearFilters(), { class: "board-button" });
+    this.found = make("span", { class: "review-found", role: "status" });
+    this.badge = make("span", { class: "board-unsaved", role: "status", title: text.unsavedHint, hidden: true });
+    this.said = make("span", { class: "board-said", "aria-live": "polite" });
+    this.grid = make("ul", { class: "review-cards", "aria-label": text.label });
+    this.none = make("p", { class: "sdpo-empty", hidden: true });
+    this.moreButton = button(text.more, () => this.load());
+    /** @type {Outbox<Op, Voted | Undone>} */
+    this.outbox = new Outbox(this, "review", {
+      deliver: async ({ kind, ...message }) =>
+        kind === "vote"
+          ? this.ask("vote", /** @type {Vote} */ (message))
+          : this.ask("undo", /** @type {Undo} */ (message)),
+      state: () => this.drawState(),
+      said: (sentence) => this.say(sentence),
+      saved: (_, told) => {
+        if (!told.ok) this.reload(); // it was changed elsewhere: show how it is
+      },
+      idle: () => {},
+    });
+    const line = make("div", { class: "review-line" }, this.found, this.badge, this.said);
+    this.root.replaceChildren(this.filters(), line, this.grid, this.none, this.moreButton);
   }
-  if (!reply.ok) said.textContent = reply.error;
-  else {
-    if (!cursor) {
-      cards = [];
-      grid.replaceChildren();
+
+  start() {
+    this.onWindow("sdpo:mode", () => {
+      this.draw();
+      this.reload();
+    });
+    this.every(250, () => {
+      if (this.outbox.pending.length || !this.badge.hidden) this.drawState();
+    });
+    this.draw();
+    this.outbox.flush().then(() => this.reload());
+  }
+
+  filters() {
+    const { text } = this;
+    const label = (/** @type {string} */ words, /** @type {HTMLElement} */ field) =>
+      make("label", {}, make("span", { text: words }), field);
+    return make(
+      "div",
+      { class: "review-filters" },
+      label(text.search, this.search),
+      label(text.filterChoice, this.only),
+      label(text.since, this.since),
+      label(text.until, this.until),
+      this.clear,
+    );
+  }
+
+  /** @param {string} sentence */
+  say(sentence) {
+    this.said.textContent = sentence;
+  }
+
+  // --- loading -------------------------------------------------------------------------------------------------------
+
+  /** @returns {Filter} */
+  wanted() {
+    const only = this.only.value;
+    const choice = this.given.choices.find((one) => one === only) ?? "";
+    const dates = { since: moment(this.since.value, 0), until: moment(this.until.value, 1) };
+    return { prompt: this.search.value, choice, only: choice ? "" : only, ...dates };
+  }
+
+  clearFilters() {
+    for (const field of [this.search, this.only, this.since, this.until]) field.value = "";
+    this.reload();
+  }
+
+  later() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.reload(), TYPED_MS);
+  }
+
+  reload() {
+    this.generation += 1;
+    this.cursor = null;
+    this.load();
+  }
+
+  async load() {
+    if (this.root.hidden) return;
+    const mine = this.generation;
+    this.loading = true;
+    const reply = await this.ask("look_up", { ...this.wanted(), before: this.cursor });
+    if (mine !== this.generation) return;
+    this.loading = false;
+    if (!reply) {
+      setTimeout(() => {
+        if (mine === this.generation) this.load();
+      }, AGAIN_MS);
+      return;
     }
-    for (const vote of reply.votes) add(vote);
-    cursor = reply.votes.at(-1)?.uuid ?? cursor;
-    [total, more] = [reply.total, reply.more];
+    if (!reply.ok) this.say(reply.error);
+    else {
+      const cards = reply.votes.map((vote) => new Card(this, vote).node);
+      if (this.cursor) this.grid.append(...cards);
+      else this.grid.replaceChildren(...cards);
+      this.count = this.grid.children.length;
+      this.cursor = reply.votes.at(-1)?.uuid ?? this.cursor;
+      [this.total, this.more] = [reply.total, reply.more];
+    }
+    this.draw();
   }
-  draw();
+
+  draw() {
+    const { text, total } = this;
+    this.root.hidden = voteMode() !== "review";
+    this.found.textContent = total === 1 ? text.foundOne : fill(text.found, { n: total.toLocaleString() });
+    const filtered = Object.values(this.wanted()).some(Boolean);
+    this.clear.hidden = !filtered;
+    this.none.hidden = this.loading || this.count > 0;
+    this.none.textContent = filtered ? text.none : text.noneYet;
+    this.moreButton.hidden = !this.more;
+    this.root.dataset.votes = String(this.count);
+    this.drawState();
+  }
+
+  drawState() {
+    this.outbox.showUnsaved(this.badge, this.text);
+    this.root.dataset.pending = String(this.outbox.pending.length);
+  }
 }
 
-function draw() {
-  root.hidden = voteMode() !== "review";
-  found.textContent = total === 1 ? text.foundOne : fill(text.found, { n: total.toLocaleString() });
-  const filtered = Object.values(wanted()).some(Boolean);
-  clear.hidden = !filtered;
-  none.hidden = loading || cards.length > 0;
-  none.textContent = filtered ? text.none : text.noneYet;
-  moreButton.hidden = !more;
-  root.dataset.votes = cards.length;
-  drawState();
+/** One vote, and what can be changed about it. */
+class Card {
+  /**
+   * @param {Review} review
+   * @param {PastVote} vote
+   */
+  constructor(review, vote) {
+    this.review = review;
+    this.vote = vote;
+    this.text = review.text;
+    const { text } = this;
+    const options = review.given.choices.map((name) => make("option", { value: name, text: text[name] }));
+    const onchange = () => {
+      this.change(/** @type {Choice} */ (this.choice.value));
+    };
+    this.choice = make("select", { "aria-label": text.change, onchange }, ...options);
+    this.strong = button(text.strong, () => this.cast(vote.choice, 3 - vote.strength), { class: "board-button" });
+    this.remove = button("", () => (vote.gone ? this.restore() : this.take()), { class: "board-button" });
+    this.left = this.thumb("left", vote.images[0], text.asLeft);
+    this.right = this.thumb("right", vote.images[1], text.asRight);
+    const again = vote.again ? fill(text.again, { choice: text[vote.again] }) : "";
+    const facts = [vote.when, vote.ranked ? text.ranked : "", again].filter(Boolean).join(" · ");
+    this.node = make(
+      "li",
+      { class: "review-card" },
+      make("div", { class: "review-images" }, this.left, this.right),
+      make("p", { class: "review-prompt", text: vote.prompt, title: vote.prompt }),
+      make("p", { class: "review-facts", text: facts }),
+      make("div", { class: "review-buttons" }, this.choice, this.strong, this.remove),
+    );
+    this.draw();
+  }
+
+  /**
+   * @param {Side} side
+   * @param {string} sha256
+   * @param {string} label
+   */
+  thumb(side, sha256, label) {
+    const image = picture(imageAddress(sha256), "", this.text.goneImage);
+    const onclick = () => this.change(side);
+    return make("button", { type: "button", "aria-label": fill(label, this.vote), onclick }, image);
+  }
+
+  draw() {
+    const { node, vote, text } = this;
+    const { choice, strength } = vote;
+    const gone = Boolean(vote.gone);
+    node.classList.toggle("gone", gone);
+    node.dataset.choice = gone ? "" : choice;
+    node.dataset.pair = String(vote.pair);
+    this.left.setAttribute("aria-pressed", String(!gone && choice === "left"));
+    this.right.setAttribute("aria-pressed", String(!gone && choice === "right"));
+    this.choice.value = choice;
+    this.choice.disabled = gone;
+    this.strong.hidden = gone || (choice !== "left" && choice !== "right");
+    this.strong.setAttribute("aria-pressed", String(strength === 2));
+    this.remove.textContent = gone ? text.restore : text.delete;
+  }
+
+  /** @param {Choice} choice */
+  change(choice) {
+    if (!this.vote.gone && choice === this.vote.choice) return;
+    this.cast(choice, 1);
+    this.review.say(this.text.changed);
+  }
+
+  /**
+   * @param {Choice} choice
+   * @param {number} strength
+   */
+  cast(choice, strength) {
+    const { vote } = this;
+    Object.assign(vote, { uuid: crypto.randomUUID(), choice, strength, gone: false });
+    const { uuid, pair, images } = vote;
+    this.review.outbox.send({ kind: "vote", uuid, pair, images, choice, strength });
+    this.draw();
+  }
+
+  take() {
+    const { vote, review } = this;
+    vote.gone = true;
+    review.outbox.send({ kind: "undo", uuid: crypto.randomUUID(), vote: vote.uuid });
+    review.say(this.text.deleted);
+    this.draw();
+  }
+
+  restore() {
+    this.cast(this.vote.choice, this.vote.strength);
+    this.review.say(this.text.restored);
+  }
 }
 
-function drawState() {
-  showUnsaved(badge, outbox);
-  root.dataset.pending = outbox.pending.length;
+/**
+ * When a day begins as this person's clock has it, or another day so many `days` later; null where none is given.
+ * @param {string} written
+ * @param {number} days
+ */
+function moment(written, days) {
+  if (!written) return null;
+  const [year, month, day] = written.split("-").map(Number);
+  return new Date(year, month - 1, day + days).toISOString();
 }
-
-// --- cards ---------------------------------------------------------------------------------------------------------
-
-function add(vote) {
-  const sides = ["left", "right"].map((side, i) => thumb(vote, side, i));
-  const choice = make("select", { "aria-label": text.change, onchange: () => change(card, choice.value) },
-    ...given.choices.map((name) => make("option", { value: name, text: text[name] })));
-  const strong = make("button", {
-    type: "button", class: "board-button", text: text.strong, onclick: () => cast(card, vote.choice, 3 - vote.strength),
-  });
-  const remove = make("button", { type: "button", class: "board-button", onclick: () => (vote.gone ? restore(card) : take(card)) });
-  const facts = [vote.when, vote.ranked ? text.ranked : "", vote.again ? fill(text.again, { choice: text[vote.again] }) : ""];
-  const card = { vote, sides, choice, strong, remove };
-  card.node = make("li", { class: "review-card" }, make("div", { class: "review-images" }, ...sides),
-    make("p", { class: "review-prompt", text: vote.prompt, title: vote.prompt }),
-    make("p", { class: "review-facts", text: facts.filter(Boolean).join(" · ") }),
-    make("div", { class: "review-buttons" }, choice, strong, remove));
-  cards.push(card);
-  grid.append(card.node);
-  drawCard(card);
-}
-
-function thumb(vote, side, i) {
-  const image = make("img", { src: `/sdpo/image/${vote.images[i]}`, alt: "", loading: "lazy" });
-  const button = make("button", {
-    type: "button",
-    "aria-label": fill(text[i === 0 ? "asLeft" : "asRight"], vote),
-    onclick: () => change(cards.find((card) => card.vote === vote), side),
-  }, image);
-  image.addEventListener("error", () => image.replaceWith(make("span", { class: "grid-gone", text: text.goneImage })));
-  return button;
-}
-
-function drawCard({ node, vote, sides, choice, strong, remove }) {
-  node.classList.toggle("gone", Boolean(vote.gone));
-  node.dataset.choice = vote.gone ? "" : vote.choice;
-  node.dataset.pair = vote.pair;
-  sides.forEach((button, i) => button.setAttribute("aria-pressed", !vote.gone && vote.choice === ["left", "right"][i]));
-  choice.value = vote.choice;
-  choice.disabled = Boolean(vote.gone);
-  strong.hidden = vote.gone || !["left", "right"].includes(vote.choice);
-  strong.setAttribute("aria-pressed", vote.strength === 2);
-  remove.textContent = vote.gone ? text.restore : text.delete;
-}
-
-// --- changing ------------------------------------------------------------------------------------------------------
-
-function change(card, choice) {
-  if (!card.vote.gone && choice === card.vote.choice) return;
-  cast(card, choice, 1);
-  said.textContent = text.changed;
-}
-
-function cast(card, choice, strength) {
-  const { vote } = card;
-  Object.assign(vote, { uuid: crypto.randomUUID(), choice, strength, gone: false });
-  const { uuid, pair, images } = vote;
-  outbox.send({ kind: "vote", uuid, pair, images, choice, strength });
-  drawCard(card);
-}
-
-function take(card) {
-  card.vote.gone = true;
-  outbox.send({ kind: "undo", uuid: crypto.randomUUID(), vote: card.vote.uuid });
-  said.textContent = text.deleted;
-  drawCard(card);
-}
-
-function restore(card) {
-  cast(card, card.vote.choice, card.vote.strength);
-  said.textContent = text.restored;
-}
-
-const outbox = makeOutbox("review", {
-  state: drawState,
-  said: (sentence) => { said.textContent = sentence; },
-  saved: (op, reply) => { if (!reply.ok) reload(); }, // it was changed elsewhere: show how it is
-  idle: () => {},
-});
-
-listen(window, "sdpo:mode", () => { draw(); reload(); });
-setInterval(() => { if (outbox.pending.length || !badge.hidden) drawState(); }, 250);
-draw();
-outbox.flush().then(reload);

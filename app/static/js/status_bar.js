@@ -1,196 +1,217 @@
 // The bar above all pages: name, where the person stands, what runs now, the next step, warnings. It asks the studio
 // once a second and tells the other widgets by the window event "sdpo:status"; nothing else on the page polls.
 
+/** @import { Call, Host, Look, Reply } from "./widget.js" */
+/** @import { NoticeText } from "./notify.js" */
+
+import { arrive } from "./arrive.js";
+import { button, make } from "./elements.js";
+import { JobLine } from "./job_line.js";
+import { Notices } from "./notify.js";
+import { OtherTabs } from "./other_tabs.js";
+import { isOpen, openTab, tellStatus } from "./page.js";
+import { Widget } from "./widget.js";
+
+/**
+ * @typedef {"download" | "generate" | "import" | "measure" | "train" | "judge" | "grid"} Verb
+ * @typedef {"done" | "stopped" | "failed"} Ended
+ * @typedef {"queued" | "running" | "stopping" | Ended} JobState
+ * @typedef {{text: string, button: string, tab: string}} NextStep
+ */
+
+/**
+ * @typedef {object} Job
+ * @property {string} id
+ * @property {Verb} verb
+ * @property {JobState} state
+ * @property {number} step
+ * @property {number} total
+ * @property {string} eta
+ * @property {string} message
+ * @property {boolean} running
+ * @property {boolean} waiting   it draws again as soon as somebody votes
+ */
+
+/**
+ * @typedef {object} Snapshot
+ * @property {string} project
+ * @property {Job | null} job
+ * @property {[label: string, value: string][]} facts
+ * @property {{candidates: number, pairs: number, open: number}} counts
+ * @property {NextStep | null} next
+ * @property {string[]} warnings
+ */
+
+/**
+ * @typedef {{
+ *   snapshot: Look<(Snapshot & {error?: undefined}) | {error: string}>,
+ *   stop_job: Call<{run: string}, Reply<{state: JobState}>>,
+ * }} Server
+ * @typedef {"stop" | "stopping" | "stopAndKeep" | "dismiss" | "left" | "lost" | "theme" | "tagline"} Label
+ * @typedef {Record<Label | "nextLabel" | "factsLabel" | "progressLabel" | "manyTabs" | "noticesRefused", string>} Words
+ * @typedef {NoticeText & Words} Text
+ */
+
 const POLL_MS = 1000;
 const HIDDEN_POLL_MS = 5000;
-const SHOW_DONE_MS = 8000;
-
 const MOST_OTHER_TABS = 4;
 
-window.sdpoJobNames = text.names;
-let phase = null;
-let snapshot = null;
-let stopping = "";
-let notStopped = ""; // why the last wish to stop could not be passed on
-let notNoticed = ""; // why there will be no notifications
-const seen = new Map(); // runs that were watched while they ran -> when they were last seen running
+/** @param {Host<Text, Server>} host */
+export function mount(host) {
+  new StatusBar(host).start();
+}
 
-const facts = make("dl", { class: "top-facts", "aria-label": text.factsLabel });
-const jobBox = make("section", { class: "top-job", hidden: true });
-const jobName = make("strong");
-const jobMessage = make("span", { class: "job-message" });
-const jobTime = make("span", { class: "job-time" });
-const jobBar = make("div", {
-  class: "job-bar", role: "progressbar", "aria-label": text.progressLabel, "aria-valuemin": 0, "aria-valuemax": 100,
-}, make("span"));
-const stopButton = make("button", { type: "button", class: "sdpo-button quiet job-stop", onclick: stop });
-const dismissButton = make("button", {
-  type: "button", class: "sdpo-button quiet", text: text.dismiss, onclick: dismiss,
-});
-jobBox.append(
-  make("div", { class: "job-line" }, make("span", { class: "job-dot", "aria-hidden": "true" }), jobName, jobMessage, jobTime,
-    stopButton, dismissButton),
-  jobBar,
-);
-const nextText = make("span");
-const nextButton = make("button", {
-  type: "button", class: "sdpo-button", onclick: () => snapshot?.next && openTab(snapshot.next.tab),
-});
-const nextBox = make("section", { class: "top-next", "aria-label": text.nextLabel, hidden: true }, nextText, nextButton);
-const warnings = make("ul", { class: "top-warnings", role: "alert", hidden: true });
-const theme = make("button", {
-  type: "button", class: "top-theme", "aria-label": text.theme, title: text.theme, text: "◐", onclick: switchTheme,
-});
-root.replaceChildren(
-  make("div", { class: "top-line" },
-    make("span", { class: "top-mark", "aria-hidden": "true" }, make("i"), make("i")),
-    make("h1", { text: text.name }), make("p", { class: "top-tagline", text: text.tagline }), facts, bell, theme),
-  jobBox, nextBox, warnings,
-);
+/** @extends {Widget<Text, Server>} */
+class StatusBar extends Widget {
+  /** @type {Snapshot | null} */
+  snapshot = null;
+  /** @type {string | null} */
+  phase = null; // of the job at the last look
+  answered = false;
+  notStopped = ""; // why the last wish to stop could not be passed on
+  notNoticed = ""; // why there will be no notifications
+  wake = () => {};
 
-function draw() {
-  facts.replaceChildren(...snapshot.facts.map(([label, value]) =>
-    make("div", {}, make("dt", { text: label }), make("dd", { text: value, title: value }))));
-  drawJob(snapshot.job);
-  nextBox.hidden = !snapshot.next || isOpen(snapshot.next.tab) || isOpen("home"); // Home says it larger
-  if (snapshot.next) {
-    nextText.textContent = snapshot.next.text;
-    nextButton.textContent = snapshot.next.button;
+  /** @param {Host<Text, Server>} host */
+  constructor(host) {
+    super(host);
+    const { text } = this;
+    this.notices = new Notices(text, () => {
+      this.notNoticed = text.noticesRefused;
+      if (this.snapshot) this.drawWarnings(this.snapshot.warnings);
+    });
+    this.tabs = new OtherTabs(this);
+    this.jobLine = new JobLine(this.root, text, (run) => this.stop(run));
+    this.facts = make("dl", { class: "top-facts", "aria-label": text.factsLabel });
+    this.nextText = make("span");
+    this.nextButton = button("", () => this.snapshot?.next && openTab(this.snapshot.next.tab), {
+      class: "sdpo-button",
+    });
+    this.next = make(
+      "section",
+      { class: "top-next", "aria-label": text.nextLabel, hidden: true },
+      this.nextText,
+      this.nextButton,
+    );
+    this.warnings = make("ul", { class: "top-warnings", role: "alert", hidden: true });
+    this.root.replaceChildren(this.line(), this.jobLine.node, this.next, this.warnings);
   }
-  drawWarnings(snapshot.warnings);
-}
 
-function drawJob(job) {
-  if (job?.running) seen.set(job.id, Date.now());
-  else notStopped = "";
-  const on = job?.running || job?.waiting; // drawing ahead of the votes comes and goes: the bar stays, or the page would jump
-  jobBox.hidden = !job || !(on || worthShowing(job));
-  root.dataset.run = job?.id ?? "";
-  root.dataset.verb = job?.verb ?? "";
-  root.dataset.state = job?.state ?? "none";
-  root.dataset.step = job?.step ?? 0;
-  if (jobBox.hidden) return;
-  const share = job.total ? Math.min(100, Math.round((100 * job.step) / job.total)) : 0;
-  jobBox.dataset.state = job.state;
-  jobName.textContent = on ? text.names[job.verb] : text[job.state][job.verb];
-  jobMessage.textContent = job.message;
-  jobMessage.title = job.message;
-  jobTime.textContent = job.running && job.eta ? `${share} % · ${job.eta} ${text.left}` : job.running && job.total ? `${share} %` : "";
-  jobBar.hidden = !on;
-  jobBar.classList.toggle("unknown", !job.total);
-  jobBar.setAttribute("aria-valuenow", share);
-  jobBar.firstChild.style.width = job.total ? `${share}%` : "";
-  const asked = stopping === job.id || job.state === "stopping";
-  stopButton.hidden = !on;
-  stopButton.disabled = asked;
-  stopButton.textContent = asked ? text.stopping : job.verb === "train" ? text.stopAndKeep : text.stop;
-  dismissButton.hidden = on;
-}
+  start() {
+    const lookedAt = () => this.notices.drawEnd();
+    this.onDocument("visibilitychange", () => {
+      if (document.hidden) return;
+      this.wake();
+      lookedAt();
+    });
+    this.onWindow("focus", lookedAt);
+    this.onDocument("click", (event) => {
+      const tab = event.target instanceof Element ? event.target.closest("[role=tab]") : null;
+      if (!(tab instanceof HTMLElement)) return;
+      if (event.detail > 0) tab.blur(); // clicked with a pointer: from here on keys are for the page, not for the tabs
+      setTimeout(() => this.draw());
+    });
+    this.watch("value", () => this.wake()); // Python sets a new value after it started something
+    this.poll();
+    arrive(
+      () => this.answered,
+      () => this.draw(), // the next step depends on the page that is open
+    );
+  }
 
-function isOpen(tab) {
-  return document.getElementById(`tab-${tab}-button`)?.getAttribute("aria-selected") === "true";
-}
+  line() {
+    const { text } = this;
+    const mark = make("span", { class: "top-mark", "aria-hidden": "true" }, make("i"), make("i"));
+    const theme = button("◐", switchTheme, { class: "top-theme", "aria-label": text.theme, title: text.theme });
+    const name = [make("h1", { text: text.name }), make("p", { class: "top-tagline", text: text.tagline })];
+    return make("div", { class: "top-line" }, mark, ...name, this.facts, this.notices.bell, theme);
+  }
 
-/** A finished job is told of when it was watched, a failed one always; until it is dismissed. */
-function worthShowing(job) {
-  if (dismissed() === job.id) return false;
-  if (job.state === "failed") return true;
-  const lastRunning = seen.get(job.id);
-  if (lastRunning === undefined) return false;
-  return job.verb === "train" || job.state === "stopped" || Date.now() - lastRunning < SHOW_DONE_MS;
-}
+  draw() {
+    if (!this.snapshot) return;
+    const { facts, job, next, warnings } = this.snapshot;
+    this.facts.replaceChildren(
+      ...facts.map(([label, value]) =>
+        make("div", {}, make("dt", { text: label }), make("dd", { text: value, title: value })),
+      ),
+    );
+    if (!job?.running) this.notStopped = "";
+    this.jobLine.draw(job);
+    this.next.hidden = !next || isOpen(next.tab) || isOpen("home"); // Home says it larger
+    if (next) {
+      this.nextText.textContent = next.text;
+      this.nextButton.textContent = next.button;
+    }
+    this.drawWarnings(warnings);
+  }
 
-function drawWarnings(told) {
-  const sentences = [...told, notStopped, notNoticed, others.size >= MOST_OTHER_TABS ? text.manyTabs : ""].filter(Boolean);
-  const shown = [...warnings.children].map((item) => item.textContent);
-  if (shown.join("\n") === sentences.join("\n")) return; // an alert that is written again is read out again
-  warnings.hidden = sentences.length === 0;
-  warnings.replaceChildren(...sentences.map((sentence) => make("li", { text: sentence })));
-}
+  /** @param {string[]} told */
+  drawWarnings(told) {
+    const many = this.tabs.count >= MOST_OTHER_TABS ? this.text.manyTabs : "";
+    const sentences = [...told, this.notStopped, this.notNoticed, many].filter(Boolean);
+    const shown = [...this.warnings.children].map((item) => item.textContent);
+    if (shown.join("\n") === sentences.join("\n")) return; // an alert that is written again is read out again
+    this.warnings.hidden = sentences.length === 0;
+    this.warnings.replaceChildren(...sentences.map((sentence) => make("li", { text: sentence })));
+  }
 
-async function stop() {
-  stopping = snapshot.job.id;
-  notStopped = "";
-  drawJob(snapshot.job);
-  const reply = await ask("stop_job", { run: stopping });
-  if (reply?.ok) return;
-  stopping = "";
-  notStopped = reply?.error ?? "";
-  if (snapshot) drawWarnings(snapshot.warnings);
-}
+  /**
+   * Pass on the wish to stop; whether it arrived.
+   * @param {string} run
+   */
+  async stop(run) {
+    this.notStopped = "";
+    const reply = await this.ask("stop_job", { run });
+    if (reply?.ok) return true;
+    this.notStopped = reply?.error ?? "";
+    if (this.snapshot) this.drawWarnings(this.snapshot.warnings);
+    return false;
+  }
 
-function dismissed() {
-  try { return localStorage.getItem("sdpo.dismissed"); } catch { return null; }
-}
+  async poll() {
+    while (!this.life.aborted) {
+      const reply = await this.ask("snapshot");
+      this.answered = true;
+      if (reply?.error !== undefined) this.drawWarnings([reply.error]);
+      else if (reply) this.take(reply);
+      else this.drawWarnings([this.text.lost]);
+      await this.pause(document.hidden ? HIDDEN_POLL_MS : POLL_MS);
+    }
+  }
 
-function dismiss() {
-  try { localStorage.setItem("sdpo.dismissed", snapshot.job.id); } catch { /* it comes back with the next reload */ }
-  drawJob(snapshot.job);
+  /** @param {Snapshot} snapshot */
+  take(snapshot) {
+    const { job, project } = snapshot;
+    if (this.snapshot && this.snapshot.project !== project) window.location.reload(); // every widget shows the other one
+    this.snapshot = snapshot;
+    this.draw();
+    this.notices.announce(job);
+    tellStatus(snapshot);
+    const waiting = job?.waiting;
+    const now = `${job?.id} ${waiting ? "running" : job?.state} ${waiting || job?.running}`;
+    if (this.phase !== null && this.phase !== now) this.trigger("job_changed");
+    this.phase = now;
+  }
+
+  /** @param {number} ms */
+  pause(ms) {
+    return /** @type {Promise<void>} */ (
+      new Promise((resume) => {
+        const timer = setTimeout(resume, ms);
+        this.wake = () => {
+          clearTimeout(timer);
+          resume();
+        };
+      })
+    );
+  }
 }
 
 function switchTheme() {
   const dark = document.body.classList.toggle("dark");
-  try { localStorage.setItem("sdpo.theme", dark ? "dark" : "light"); } catch { /* it lasts until the next reload */ }
-}
-
-async function poll() {
-  const mine = (window.sdpoPoll = Symbol("poll")); // a second run of this script ends the first one's loop
-  while (window.sdpoPoll === mine) {
-    const reply = await ask("snapshot");
-    root.dataset.answered = "yes";
-    if (reply?.error) {
-      drawWarnings([reply.error]);
-    } else if (reply) {
-      if (snapshot && snapshot.project !== reply.project) window.location.reload(); // every widget shows the other one
-      snapshot = reply;
-      draw();
-      announce(reply.job);
-      window.sdpoStatus = reply;
-      window.dispatchEvent(new CustomEvent("sdpo:status", { detail: reply }));
-      const waiting = reply.job?.waiting;
-      const now = `${reply.job?.id} ${waiting ? "running" : reply.job?.state} ${waiting || reply.job?.running}`;
-      if (phase !== null && phase !== now) trigger("job_changed");
-      phase = now;
-    } else {
-      drawWarnings([text.lost]);
-    }
-    await pause(document.hidden ? HIDDEN_POLL_MS : POLL_MS);
+  try {
+    localStorage.setItem("sdpo.theme", dark ? "dark" : "light"); // read by theme.py
+  } catch {
+    // it lasts until the next reload
   }
 }
-
-// Every tab holds a connection, and a browser opens six to one address: the fifth tab warns of the next.
-const others = new Set();
-const me = crypto.randomUUID();
-window.sdpoTabs?.close();
-const tabs = (window.sdpoTabs = new BroadcastChannel("sdpo.tabs"));
-tabs.onmessage = ({ data }) => {
-  if (data.gone) others.delete(data.tab);
-  else others.add(data.tab);
-  if (data.asks) tabs.postMessage({ tab: me });
-};
-tabs.postMessage({ tab: me, asks: true });
-listen(window, "pagehide", () => tabs.postMessage({ tab: me, gone: true }));
-
-let wake = null;
-
-function pause(ms) {
-  return new Promise((resume) => {
-    const timer = setTimeout(resume, ms);
-    wake = () => { clearTimeout(timer); resume(); };
-  });
-}
-
-listen(document, "visibilitychange", () => { if (!document.hidden) { wake?.(); if (!wasRunning) drawEnd(); } });
-listen(window, "focus", () => { if (!wasRunning) drawEnd(); });
-listen(window, "sdpo:notice-refused", () => {
-  notNoticed = text.noticesRefused;
-  if (snapshot) drawWarnings(snapshot.warnings);
-});
-listen(document, "click", (event) => {
-  const tab = event.target.closest?.("[role=tab]");
-  if (!tab) return;
-  if (event.detail > 0) tab.blur(); // clicked with a pointer: from here on keys are for the page, not for the tabs
-  setTimeout(() => snapshot && draw());
-});
-watch("value", () => wake?.()); // Python sets a new value after it started something
-poll();

@@ -1,37 +1,66 @@
 // Beside a slider: the image of a grid that is nearest to the slider's strength, and the base model's; or a button that
 // draws such a grid.
 
-let shown = null;
+/** @import { Call, Host, SentenceReply } from "./widget.js" */
 
-function image(cell, label) {
-  const picture = make("img", { src: cell.address, alt: `${label}: ${shown.prompt}`, loading: "lazy" });
-  picture.addEventListener("error", () => picture.replaceWith(make("span", { class: "grid-gone", text: text.gone })));
-  return make("figure", {}, picture, make("figcaption", { text: label }));
+import { button, fill, make } from "./elements.js";
+import { picture } from "./images.js";
+import { at } from "./page.js";
+import { Widget } from "./widget.js";
+
+/**
+ * @typedef {{adapter: string, cell: null, waits: boolean}} Nothing
+ * @typedef {{address: string, strength: string}} Cell
+ * @typedef {{adapter: string, prompt: string, cell: Cell, base: {address: string} | null}} Shown
+ * @typedef {{draw: Call<{adapter: string}, SentenceReply>}} Server
+ * @typedef {Record<"base" | "at" | "from" | "gone" | "none" | "draw" | "waits" | "lost", string>} Text
+ */
+
+/** @param {Host<Text, Server>} host */
+export function mount(host) {
+  const widget = new Widget(host);
+  const { root, text, props } = widget;
+
+  /**
+   * @param {string} address
+   * @param {string} label
+   * @param {string} prompt
+   */
+  function image(address, label, prompt) {
+    const drawn = picture(at(address), `${label}: ${prompt}`, text.gone);
+    return make("figure", {}, drawn, make("figcaption", { text: label }));
+  }
+
+  /** @param {Nothing} about */
+  function offer({ adapter, waits }) {
+    const note = make("p", { role: "status", text: waits ? text.waits : text.none });
+    /** @param {HTMLButtonElement} pressed */
+    const draw = async (pressed) => {
+      pressed.disabled = true;
+      const answer = await widget.ask("draw", { adapter });
+      note.textContent = answer?.sentence ?? answer?.error ?? text.lost;
+      pressed.disabled = Boolean(answer?.ok);
+    };
+    return [note, button(text.draw, draw, { disabled: waits })];
+  }
+
+  function show() {
+    /** @type {Nothing | Shown | null} */
+    const shown = props.value ? JSON.parse(props.value) : null;
+    if (!shown) return root.replaceChildren();
+    if (!shown.cell) return root.replaceChildren(...offer(shown));
+    const { prompt, cell, base } = shown;
+    root.replaceChildren(
+      make(
+        "div",
+        { class: "preview-pair" },
+        base ? image(base.address, text.base, prompt) : null,
+        image(cell.address, fill(text.at, cell), prompt),
+      ),
+      make("p", { text: fill(text.from, { prompt }) }),
+    );
+  }
+
+  host.watch("value", show);
+  show();
 }
-
-function offer() {
-  const button = make("button", { class: "sdpo-button quiet", type: "button", text: text.draw });
-  const note = make("p", { role: "status", text: shown.waits ? text.waits : text.none });
-  button.disabled = shown.waits;
-  button.addEventListener("click", async () => {
-    button.disabled = true;
-    const answer = await ask("draw", { adapter: shown.adapter });
-    note.textContent = answer ? answer.sentence ?? answer.error : text.lost;
-    button.disabled = Boolean(answer?.ok);
-  });
-  return [note, button];
-}
-
-function show(value) {
-  shown = value ? JSON.parse(value) : null;
-  root.replaceChildren();
-  if (!shown) return;
-  if (!shown.cell) return root.append(...offer());
-  root.append(make("div", { class: "preview-pair" },
-    shown.base ? image(shown.base, text.base) : null,
-    image(shown.cell, fill(text.at, { strength: shown.cell.strength }))),
-  make("p", { text: fill(text.from, { prompt: shown.prompt }) }));
-}
-
-watch("value", () => show(props.value));
-show(props.value);

@@ -1,112 +1,209 @@
 // The verdict of a blind test: a sentence, the share with its interval, every prompt, every round, every comparison,
 // and whether its votes train. Whatever is drawn also stands there in words.
 
-/** The share with its interval on a bar from 0 to 100 %; `words` say the same. */
-function intervalBar(share, words) {
-  const bar = make("div", { class: "verdict-bar", role: "img", "aria-label": words },
-    make("span", { class: "verdict-middle" }), make("span", { class: "verdict-range" }), make("span", { class: "verdict-point" }));
-  const [, range, point] = bar.children;
-  range.style.left = `${100 * share.low}%`;
-  range.style.width = `${100 * (share.high - share.low)}%`;
-  point.style.left = `${100 * share.win_rate}%`;
-  return bar;
-}
+/** @import { Call, Host, Reply } from "./widget.js" */
+/** @import { Share } from "./interval_bar.js" */
 
-function scale() {
-  return make("div", { class: "verdict-scale", "aria-hidden": "true" },
-    make("span", { text: text.base }), make("span", { text: text.even }), make("span", { text: text.adapter }));
-}
+import { button, make } from "./elements.js";
+import { imageAddress, picture } from "./images.js";
+import { intervalBar } from "./interval_bar.js";
+import { Widget } from "./widget.js";
 
-/** A table whose last column is drawn and told. */
+/**
+ * @typedef {"win" | "loss" | "tie"} Outcome   of the adapter
+ * @typedef {{prompt: string, score: string, marks: Outcome[]}} PromptScore
+ * @typedef {Share & {name: string, score: string, now: boolean}} Round
+ * @typedef {{prompt: string, base: string, adapter: string, outcome: Outcome}} Comparison
+ * @typedef {{trains: boolean, trainsSentence: string}} Training
+ * @typedef {{run: string, sentence: string, counts: string, interval: string}} Words
+ * @typedef {{prompts: PromptScore[], rounds: Round[], comparisons: Comparison[]}} Parts
+ * @typedef {Share & Words & Parts & Training} Verdict
+ * @typedef {{let_train: Call<{run: string, trains: boolean}, Reply<Training>>}} Server
+ */
+
+/**
+ * @typedef {"title" | "base" | "even" | "adapter" | "prompts" | "promptsHint" | "promptColumn" | "resultColumn"} Label
+ * @typedef {"rounds" | "roundsHint" | "roundColumn" | "images" | "baseImage" | "adapterImage" | "chosen"} MoreLabel
+ * @typedef {"equal" | "goneImage" | "trainTitle" | "let" | "takeBack" | "lost"} LastLabel
+ * @typedef {Record<Label | MoreLabel | LastLabel, string> & {marks: Record<Outcome, string>}} Text
+ */
+
 const SHOWN_PROMPTS = 8;
 
-function table(title, hint, columns, rows) {
-  return make("section", { class: "verdict-part" },
-    make("h4", { text: title }), make("p", { class: "verdict-hint", text: hint }),
-    make("table", { class: "verdict-table", "aria-label": title },
-      make("thead", {}, make("tr", {}, ...columns.map((name) => make("th", { scope: "col", text: name })))),
-      make("tbody", {}, ...rows)));
+/** @type {Outcome[]} */
+const PLACES = ["loss", "tie", "win"]; // from left to right
+
+/** @param {Host<Text, Server>} host */
+export function mount(host) {
+  const card = new VerdictCard(host);
+  host.watch("value", () => card.draw());
+  card.draw();
 }
 
-function promptRow(item) {
-  const marks = make("span", { class: "verdict-marks", "aria-hidden": "true" });
-  for (const place of ["loss", "tie", "win"]) {
-    const some = item.marks.filter((mark) => mark === place);
-    marks.append(make("span", { class: "verdict-place" }, ...some.map(() => make("i", { class: `mark-${place}` }))));
+/** @extends {Widget<Text, Server>} */
+class VerdictCard extends Widget {
+  drawn = "";
+
+  draw() {
+    const { text, root } = this;
+    const value = this.props.value ?? "";
+    if (value === this.drawn && root.children.length) return; // what was opened stays open
+    this.drawn = value;
+    /** @type {Verdict | null} */
+    const verdict = value ? JSON.parse(value) : null;
+    root.hidden = !verdict;
+    root.dataset.ready = String(Boolean(verdict));
+    if (!verdict) return root.replaceChildren();
+    root.replaceChildren(
+      make("h3", { text: text.title }),
+      make("p", { class: "verdict-sentence", text: verdict.sentence }),
+      intervalBar(verdict),
+      scale(text),
+      make("p", { class: "verdict-counts", text: `${verdict.counts} · ${verdict.interval}` }),
+      ...(verdict.rounds.length > 1 ? [rounds(verdict.rounds, text)] : []),
+      byPrompt(verdict.prompts, text),
+      comparisons(verdict.comparisons, text),
+      this.training(verdict),
+    );
   }
-  const said = item.marks.map((mark) => text.marks[mark]).join(", ");
-  return make("tr", {}, make("th", { scope: "row", text: item.prompt }),
-    make("td", {}, make("span", { class: "verdict-cell" }, marks, make("span", { class: "verdict-score", text: item.score }),
-      make("span", { class: "visually-hidden", text: `: ${said}` }))));
+
+  /** @param {Verdict} verdict */
+  training(verdict) {
+    const { text } = this;
+    let { trains } = verdict;
+    const sentence = make("p", { text: verdict.trainsSentence, role: "status" });
+    const label = () => (trains ? text.takeBack : text.let);
+    /** @param {HTMLButtonElement} pressed */
+    const change = async (pressed) => {
+      pressed.disabled = true;
+      const reply = await this.ask("let_train", { run: verdict.run, trains: !trains });
+      pressed.disabled = false;
+      sentence.textContent = reply?.trainsSentence ?? reply?.error ?? text.lost;
+      if (!reply?.ok) return;
+      trains = reply.trains;
+      pressed.dataset.trains = String(trains);
+      pressed.textContent = label();
+    };
+    const press = button(label(), change, { "data-trains": String(trains) });
+    const title = make("h4", { text: text.trainTitle });
+    return make("section", { class: "verdict-part verdict-train" }, title, sentence, press);
+  }
 }
 
-function roundRow(item) {
-  return make("tr", { class: item.now ? "now" : null, "aria-current": item.now ? "true" : null }, make("th", { scope: "row", text: item.name }),
-    make("td", {}, make("span", { class: "verdict-cell" }, intervalBar(item, item.plot), make("span", { class: "verdict-score", text: item.score }))));
+/** @param {Text} text */
+function scale(text) {
+  const ends = [text.base, text.even, text.adapter].map((one) => make("span", { text: one }));
+  return make("div", { class: "verdict-scale", "aria-hidden": "true" }, ...ends);
 }
 
-function side(item, name, label) {
-  const chosen = item.outcome === (name === "adapter" ? "win" : "loss");
-  const image = make("img", { src: `/sdpo/image/${item[name]}`, alt: `${label}: ${item.prompt}`, loading: "lazy" });
-  image.addEventListener("error", () => image.replaceWith(make("span", { class: "grid-gone", text: text.goneImage })));
-  return make("figure", { class: chosen ? "chosen" : null }, image,
-    make("figcaption", { text: chosen ? `${label}: ${text.chosen}` : label }));
+/**
+ * A table whose last column is drawn and told.
+ * @param {string} title
+ * @param {string} hint
+ * @param {string[]} columns
+ * @param {HTMLElement[]} rows
+ */
+function table(title, hint, columns, rows) {
+  const names = columns.map((name) => make("th", { scope: "col", text: name }));
+  return make(
+    "section",
+    { class: "verdict-part" },
+    make("h4", { text: title }),
+    make("p", { class: "verdict-hint", text: hint }),
+    make(
+      "table",
+      { class: "verdict-table", "aria-label": title },
+      make("thead", {}, make("tr", {}, ...names)),
+      make("tbody", {}, ...rows),
+    ),
+  );
 }
 
-function comparison(item) {
-  return make("li", {}, make("div", { class: "verdict-sides" }, side(item, "base", text.baseImage), side(item, "adapter", text.adapterImage)),
-    make("p", { text: item.outcome === "tie" ? `${item.prompt} (${text.equal})` : item.prompt }));
+/**
+ * A row: its name, and a cell of what is drawn with the score beside it.
+ * @param {string} name
+ * @param {HTMLElement} drawn
+ * @param {string} score
+ * @param {HTMLElement | null} [told]
+ */
+function row(name, drawn, score, told = null) {
+  const number = make("span", { class: "verdict-score", text: score });
+  const cell = make("td", {}, make("span", { class: "verdict-cell" }, drawn, number, told));
+  return make("tr", {}, make("th", { scope: "row", text: name }), cell);
 }
 
-function comparisons(items) {
+/**
+ * @param {Round[]} all
+ * @param {Text} text
+ */
+function rounds(all, text) {
+  const rows = all.map((item) => {
+    const node = row(item.name, intervalBar(item), item.score);
+    if (item.now) {
+      node.className = "now";
+      node.setAttribute("aria-current", "true");
+    }
+    return node;
+  });
+  return table(text.rounds, text.roundsHint, [text.roundColumn, text.resultColumn], rows);
+}
+
+/**
+ * Many prompts would push away what comes after; they wait behind their title.
+ * @param {PromptScore[]} prompts
+ * @param {Text} text
+ */
+function byPrompt(prompts, text) {
+  const rows = prompts.map((item) => {
+    const marks = make("span", { class: "verdict-marks", "aria-hidden": "true" });
+    for (const place of PLACES) {
+      const some = item.marks.filter((mark) => mark === place).map(() => make("i", { class: `mark-${place}` }));
+      marks.append(make("span", { class: "verdict-place" }, ...some));
+    }
+    const said = item.marks.map((mark) => text.marks[mark]).join(", ");
+    return row(item.prompt, marks, item.score, make("span", { class: "visually-hidden", text: `: ${said}` }));
+  });
+  const all = table(text.prompts, text.promptsHint, [text.promptColumn, text.resultColumn], rows);
+  if (prompts.length <= SHOWN_PROMPTS) return all;
+  const title = make("summary", { text: `${text.prompts} (${prompts.length})` });
+  return make("details", { class: "verdict-details" }, title, all);
+}
+
+/**
+ * @param {Comparison[]} items
+ * @param {Text} text
+ */
+function comparisons(items, text) {
   const list = make("ul", { class: "verdict-images" });
-  const details = make("details", { class: "verdict-details", ontoggle: () => {
-    if (details.open && !list.children.length) list.append(...items.map(comparison)); // images only when somebody looks
-  } }, make("summary", { text: text.images }), list);
+  const ontoggle = () => {
+    if (!details.open || list.children.length) return; // images only when somebody looks
+    list.append(...items.map((item) => comparison(item, text)));
+  };
+  const details = make("details", { class: "verdict-details", ontoggle }, make("summary", { text: text.images }), list);
   return details;
 }
 
-/** Many prompts would push away what comes after; they wait behind their title. */
-function byPrompt(prompts) {
-  const rows = table(text.prompts, text.promptsHint, [text.promptColumn, text.resultColumn], prompts.map(promptRow));
-  if (prompts.length <= SHOWN_PROMPTS) return rows;
-  return make("details", { class: "verdict-details" }, make("summary", { text: `${text.prompts} (${prompts.length})` }), rows);
+/**
+ * @param {Comparison} item
+ * @param {Text} text
+ */
+function comparison(item, text) {
+  const { prompt, outcome } = item;
+  /**
+   * @param {string} sha256
+   * @param {string} label
+   * @param {boolean} chosen
+   */
+  const side = (sha256, label, chosen) => {
+    const image = picture(imageAddress(sha256), `${label}: ${prompt}`, text.goneImage);
+    const caption = make("figcaption", { text: chosen ? `${label}: ${text.chosen}` : label });
+    return make("figure", { class: chosen ? "chosen" : null }, image, caption);
+  };
+  const sides = make(
+    "div",
+    { class: "verdict-sides" },
+    side(item.base, text.baseImage, outcome === "loss"),
+    side(item.adapter, text.adapterImage, outcome === "win"),
+  );
+  return make("li", {}, sides, make("p", { text: outcome === "tie" ? `${prompt} (${text.equal})` : prompt }));
 }
-
-function training(verdict) {
-  const sentence = make("p", { text: verdict.trainsSentence, role: "status" });
-  const button = make("button", { type: "button", class: "sdpo-button quiet", "data-trains": String(verdict.trains), text: verdict.trains ? text.takeBack : text.let });
-  button.addEventListener("click", async () => {
-    button.disabled = true;
-    const reply = await ask("let_train", { run: verdict.run, trains: button.dataset.trains !== "true" });
-    button.disabled = false;
-    sentence.textContent = reply?.ok ? reply.trainsSentence : reply?.error ?? text.lost;
-    if (!reply?.ok) return;
-    button.dataset.trains = String(reply.trains);
-    button.textContent = reply.trains ? text.takeBack : text.let;
-  });
-  return make("section", { class: "verdict-part verdict-train" }, make("h4", { text: text.trainTitle }), sentence, button);
-}
-
-let drawn = "";
-
-function draw() {
-  if ((props.value ?? "") === drawn && root.children.length) return; // what was opened stays open
-  drawn = props.value ?? "";
-  const verdict = drawn ? JSON.parse(drawn) : null;
-  root.hidden = !verdict;
-  root.dataset.ready = Boolean(verdict);
-  if (!verdict) return root.replaceChildren();
-  root.replaceChildren(
-    make("h3", { text: text.title }),
-    make("p", { class: "verdict-sentence", text: verdict.sentence }),
-    intervalBar(verdict, verdict.plot), scale(),
-    make("p", { class: "verdict-counts", text: `${verdict.counts} · ${verdict.interval}` }),
-    ...(verdict.rounds.length > 1 ? [table(text.rounds, text.roundsHint, [text.roundColumn, text.resultColumn], verdict.rounds.map(roundRow))] : []),
-    byPrompt(verdict.prompts),
-    comparisons(verdict.comparisons),
-    training(verdict));
-}
-
-watch("value", draw);
-draw();

@@ -1,0 +1,107 @@
+"""The page's scripts as they are served, and what they and Python expect of each other."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from app.server.routes import routes
+from app.studio import Studio
+from app.ui.assets import SCRIPTS, STATIC
+from app.ui.scripts import Scripts
+from tests.app.built import built
+
+FOLDER = STATIC / "js"
+SOURCES = {path.name: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.js"))}
+IMPORTS = re.compile(r'^(?:import|export) [^;]*?from "([^"]+)";', re.MULTILINE)
+LONGEST_FILE = 400
+
+
+def imported(name: str) -> set[str]:
+    """A module and all that it needs."""
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        one = waiting.pop()
+        if one not in found:
+            found.add(one)
+            waiting += [module.removeprefix("./") for module in IMPORTS.findall(SOURCES[one])]
+    return found
+
+
+@pytest.fixture
+def widgets(studio: Studio) -> dict[str, tuple[str, dict[str, Any]]]:
+    """By elem_id: the module, and what it is given."""
+    found = {}
+    for block in built(studio).blocks.values():
+        if isinstance(block, gr.HTML):
+            assert block.html_template == ""  # the default would write a value into the page as HTML
+            given, module = re.findall(r"^const given = (.*);$|new URL\((.*), document", block.js_on_load or "", re.M)
+            found[str(block.elem_id)] = (json.loads(module[1]).rpartition("/")[2], json.loads(given[0]))
+    assert len(found) > 20
+    return found
+
+
+@pytest.fixture
+def client(studio: Studio) -> TestClient:
+    return TestClient(Starlette(routes=routes(studio.desk.store)))
+
+
+def test_modules_stay_cached_under_an_address_that_names_their_content(client: TestClient) -> None:
+    answer = client.get(SCRIPTS.address("note.js"))
+    assert answer.text == SOURCES["note.js"]
+    assert answer.headers["content-type"].startswith("text/javascript")
+    assert "immutable" in answer.headers["cache-control"]
+
+
+def test_another_version_is_gone_instead_of_mixed_with_this_one(client: TestClient) -> None:
+    for path in (
+        "js/0123456789abcdef/note.js",
+        f"js/{SCRIPTS.version}/none.js",
+        f"js/{SCRIPTS.version}/..%2Flogin.html",
+    ):
+        assert client.get(f"/sdpo/static/{path}").status_code == 404
+
+
+def test_whatever_changes_in_any_module_changes_the_version_of_all(tmp_path: Path) -> None:
+    (tmp_path / "one.js").write_text("1", encoding="utf-8")
+    (tmp_path / "two.js").write_text("2", encoding="utf-8")
+    before = Scripts(tmp_path, "js")
+    (tmp_path / "two.js").write_text("3", encoding="utf-8")
+    after = Scripts(tmp_path, "js")
+    assert before.address("one.js") != after.address("one.js")
+    assert before.find(before.version, "two.js") == b"2"  # a file that changes while the studio runs
+    with pytest.raises(KeyError):
+        after.address("three.js")
+
+
+def test_every_widget_has_a_module_that_mounts_it_and_its_events(
+    widgets: dict[str, tuple[str, dict[str, Any]]],
+) -> None:
+    for module, given in widgets.values():
+        assert "export function mount(host)" in SOURCES[module]
+        assert sorted(set(re.findall(r'trigger\("(\w+)"', SOURCES[module]))) == sorted(given["events"]), module
+
+
+def test_every_word_that_a_module_says_is_given_to_it(widgets: dict[str, tuple[str, dict[str, Any]]]) -> None:
+    for module, given in widgets.values():
+        for name in imported(module):
+            said = set(re.findall(r"(?<![\w.])(?:this\.)?text\.([a-zA-Z]\w*)", SOURCES[name]))
+            assert said <= given["text"].keys(), f"{module}: {name} says {said - given['text'].keys()}"
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_module_imports_its_neighbours_and_writes_no_html(name: str) -> None:
+    source = SOURCES[name]
+    assert len(source.splitlines()) <= LONGEST_FILE
+    assert all(module.startswith("./") and module[2:] in SOURCES for module in IMPORTS.findall(source))
+    assert not re.search(r"\binnerHTML|\bouterHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", source)
+
+
+def test_no_module_is_left_over(widgets: dict[str, tuple[str, dict[str, Any]]]) -> None:
+    assert set().union(*(imported(module) for module, _ in widgets.values())) == SOURCES.keys()
