@@ -14,6 +14,7 @@ from app.server.routes import routes
 from app.studio import Studio
 from app.ui.assets import SCRIPTS, STATIC
 from app.ui.scripts import Scripts
+from app.ui.theme import HEAD, STYLES
 from tests.app.built import built
 
 FOLDER = STATIC / "js"
@@ -78,6 +79,22 @@ def test_whatever_changes_in_any_module_changes_the_version_of_all(tmp_path: Pat
     assert before.find(before.version, "two.js") == b"2"  # a file that changes while the studio runs
     with pytest.raises(KeyError):
         after.address("three.js")
+
+
+@pytest.mark.parametrize("root_path", ["", "/studio"])
+def test_files_are_found_below_a_path_of_a_proxy(studio: Studio, root_path: str) -> None:
+    """The proxy takes its path away before it asks; the server knows of it nevertheless."""
+    client = TestClient(Starlette(routes=routes(studio.desk.store)), root_path=root_path)
+    for path in (SCRIPTS.address("note.js"), "sdpo/static/favicon.svg", "sdpo/static/vendor/uplot/uPlot.min.css"):
+        assert client.get(path).status_code == 200, path
+
+
+def test_the_page_asks_for_its_own_files_by_relative_addresses() -> None:
+    addresses = re.findall(r'(?:href|src)="([^"]+)"', HEAD)
+    for style in STYLES:
+        addresses += re.findall(r'url\("([^"]+)"\)', style.read_text(encoding="utf-8"))
+    assert {address for address in addresses if not address.startswith("data:")} >= {*map(SCRIPTS.address, SOURCES)}
+    assert not [address for address in addresses if address.startswith(("/", "http"))]
 
 
 def test_every_widget_has_a_module_that_mounts_it_and_its_events(
