@@ -1,6 +1,6 @@
 """Every check of the house, one after the other; `python launch.py test` runs this in the environment it made.
 
-checks.py [--all]     lint, format, types, imports, then the tests (--all: the slow ones too)
+checks.py [--all]     lint, format, types, scripts, imports, then the tests (--all: the slow ones too)
 checks.py -- ARGS     only pytest, with ARGS
 """
 
@@ -9,9 +9,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from tests import node_tools
 from tests.browsers import find_browser
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,12 +24,23 @@ BY_FILE = ["--dist", "loadfile", "--no-loadscope-reorder", "--durations", "20"] 
 SIDE_BY_SIDE = ["-n", "auto", "--maxprocesses", "8", *BY_FILE]
 # Each has a studio, a browser and perhaps a job; and some time what a person would see.
 TWO_AT_ONCE = ["-n", "2", *BY_FILE]
-CHECKS: list[tuple[str, list[str]]] = [
-    ("ruff check", ["-m", "ruff", "check", "."]),
-    ("ruff format", ["-m", "ruff", "format", "--check", "."]),
-    ("pyright", ["-m", "pyright"]),
-    ("lint-imports", ["-c", LINT_IMPORTS, "--no-logo"]),
-]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A check. `run` returns its exit code; it raises `node_tools.Unavailable` where its tools can't be had."""
+
+    name: str
+    run: Callable[[], int]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a stage."""
+
+    name: str
+    outcome: str
+    seconds: float
 
 
 def run(arguments: list[str]) -> int:
@@ -68,29 +82,44 @@ def run_pytest(arguments: list[str]) -> int:
     return run(["-m", "pytest", *arguments])
 
 
+def stages(which: str = "") -> list[Stage]:
+    """All checks in their order; `which` narrows the tests."""
+    return [
+        Stage("ruff check", lambda: run(["-m", "ruff", "check", "."])),
+        Stage("ruff format", lambda: run(["-m", "ruff", "format", "--check", "."])),
+        Stage("pyright", lambda: run(["-m", "pyright"])),
+        Stage("biome", node_tools.run_biome),
+        Stage("tsc", node_tools.run_tsc),
+        Stage("lint-imports", lambda: run(["-c", LINT_IMPORTS, "--no-logo"])),
+        Stage("pytest", lambda: run_pytest(["-m", f"not browser{which}", *SIDE_BY_SIDE])),
+        Stage("pytest, browser", lambda: run_pytest(["-m", f"browser{which}", *TWO_AT_ONCE])),
+    ]
+
+
+def run_stage(stage: Stage) -> Result:
+    """Run one check, and say so loudly when it can't be run here."""
+    print(f"\n=== {stage.name}", flush=True)
+    started = time.monotonic()
+    try:
+        outcome = "FAILED" if stage.run() else "passed"
+    except node_tools.Unavailable as error:
+        print(f"!! {stage.name} was SKIPPED: {error}.", flush=True)
+        outcome = "SKIPPED"
+    return Result(stage.name, outcome, time.monotonic() - started)
+
+
 def main(arguments: list[str]) -> int:
-    """Run all stages, whatever fails; the exit code says whether all passed."""
+    """Run all stages, whatever fails; the exit code says whether none did."""
     if arguments[:1] == ["--"]:
         return run_pytest(arguments[1:])
     if arguments not in ([], ["--all"]):
         print(f"test takes --all, or -- and pytest's own arguments; got: {' '.join(arguments)}")
         return 2
-    results: list[tuple[str, int, float]] = []
-    which = "" if arguments else " and not slow"
-    stages = [
-        *CHECKS,
-        ("pytest", ["-m", f"not browser{which}", *SIDE_BY_SIDE]),
-        ("pytest, browser", ["-m", f"browser{which}", *TWO_AT_ONCE]),
-    ]
-    for name, command in stages:
-        print(f"\n=== {name}", flush=True)
-        started = time.monotonic()
-        code = run_pytest(command) if name.startswith("pytest") else run(command)
-        results.append((name, code, time.monotonic() - started))
+    results = [run_stage(stage) for stage in stages("" if arguments else " and not slow")]
     print()
-    for name, code, seconds in results:
-        print(f"{'passed' if code == 0 else 'FAILED'}  {seconds:7.1f} s  {name}")
-    return 1 if any(code for _, code, _ in results) else 0
+    for result in results:
+        print(f"{result.outcome:7}  {result.seconds:7.1f} s  {result.name}")
+    return 1 if any(result.outcome == "FAILED" for result in results) else 0
 
 
 if __name__ == "__main__":

@@ -1,14 +1,27 @@
 // The panel of "Choose Preferred", and the command that opens the studio. Everything is decided on the server; a page
 // that is reloaded, or a second tab, asks for what still waits and shows it again.
-import { app } from "../../../scripts/app.js";
+
 import { api } from "../../../scripts/api.js";
+import { app } from "../../../scripts/app.js";
 
 const NODE = "SdpoChoosePreferred";
 const WORDS = {
-  en: { ask: "Which is better?", skip: "Skip", hint: "Keys 1–9; 0 skips", left: "s left", lost: "No answer from ComfyUI. Try again.",
-        closed: "SDPO Studio is not running. Start it with: python launch.py" },
-  de: { ask: "Welches ist besser?", skip: "Auslassen", hint: "Tasten 1–9; 0 lässt aus", left: "s noch", lost: "ComfyUI antwortet nicht. Noch einmal versuchen.",
-        closed: "SDPO Studio läuft nicht. Starten mit: python launch.py" },
+  en: {
+    ask: "Which is better?",
+    skip: "Skip",
+    hint: "Keys 1–9; 0 skips",
+    left: "s left",
+    lost: "No answer from ComfyUI. Try again.",
+    closed: "SDPO Studio is not running. Start it with: python launch.py",
+  },
+  de: {
+    ask: "Welches ist besser?",
+    skip: "Auslassen",
+    hint: "Tasten 1–9; 0 lässt aus",
+    left: "s noch",
+    lost: "ComfyUI antwortet nicht. Noch einmal versuchen.",
+    closed: "SDPO Studio läuft nicht. Starten mit: python launch.py",
+  },
 };
 const STYLE = `
 .sdpo-panels { display: flex; flex-direction: column; gap: 8px; width: 100%; height: 100%; overflow: auto; box-sizing: border-box; }
@@ -79,17 +92,18 @@ function show(question) {
 
   const choose = async (choice) => {
     const buttons = element.querySelectorAll("button");
-    buttons.forEach((button) => (button.disabled = true));
+    for (const button of buttons) button.disabled = true;
     try {
       const reply = await api.fetchApi("/sdpo/answer", {
-        method: "POST", headers: { "Content-Type": "application/json" },
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
         body: JSON.stringify({ token: question.token, choice }),
       });
       if (reply.ok || reply.status === 410) close(question.token);
       else throw new Error((await reply.json()).message);
     } catch (error) {
       note.textContent = error instanceof TypeError ? say.lost : error.message;
-      buttons.forEach((button) => (button.disabled = false));
+      for (const button of buttons) button.disabled = false;
     }
   };
   for (let number = 0; number < question.count; number++) {
@@ -106,7 +120,9 @@ function show(question) {
   element.append(head, images, note, skip);
 
   const ends = question.left_s === null ? null : Date.now() + question.left_s * 1000;
-  const tick = () => { clock.textContent = ends ? `${Math.max(0, Math.round((ends - Date.now()) / 1000))} ${say.left}` : ""; };
+  const tick = () => {
+    clock.textContent = ends ? `${Math.max(0, Math.round((ends - Date.now()) / 1000))} ${say.left}` : "";
+  };
   tick();
   panels.set(question.token, { element, choose, count: question.count, timer: setInterval(tick, 1000) });
   placeFor(question.node).append(element);
@@ -158,7 +174,13 @@ function onKey(event) {
 async function openStudio() {
   const { url, message } = await (await api.fetchApi("/sdpo/studio")).json();
   if (url) window.open(url, "_blank", "noopener");
-  else app.extensionManager?.toast?.add({ severity: "info", summary: "SDPO Studio", detail: message || words().closed, life: 8000 });
+  else
+    app.extensionManager?.toast?.add({
+      severity: "info",
+      summary: "SDPO Studio",
+      detail: message || words().closed,
+      life: 8000,
+    });
 }
 
 app.registerExtension({
@@ -176,6 +198,10 @@ app.registerExtension({
   nodeCreated(node) {
     if (node.comfyClass !== NODE) return;
     node.sdpoPanels = make("div", "sdpo-panels");
-    node.addDOMWidget("choose", "sdpo-choose", node.sdpoPanels, { serialize: false, hideOnZoom: false, getMinHeight: () => (node.sdpoPanels.childElementCount ? 320 : 20) });
+    node.addDOMWidget("choose", "sdpo-choose", node.sdpoPanels, {
+      serialize: false,
+      hideOnZoom: false,
+      getMinHeight: () => (node.sdpoPanels.childElementCount ? 320 : 20),
+    });
   },
 });
