@@ -156,6 +156,18 @@ def evil_page(browser: Browser, target: str, body: str) -> None:
     server.server_close()
 
 
+def test_a_page_without_what_browsers_keep_for_https_votes(votable: RunningStudio, browser: Browser) -> None:
+    """A phone gets the page over plain http from another machine; there `crypto` has no randomUUID."""
+    add_pairs(votable, 1)
+    with watched_page(browser, votable.url) as page:
+        page.add_init_script("delete Crypto.prototype.randomUUID")
+        open_tab(page, votable, "vote")
+        wait_board(page, "d.pair !== ''")
+        page.keyboard.press("ArrowLeft")
+        wait_board(page, "d.pair === '' && d.pending === '0'")
+    assert choices(votable)[-1] == "left"
+
+
 def test_a_second_studio_is_refused_with_the_first_ones_address(served: RunningStudio) -> None:
     command = [*served.command()[:3], "--no-browser", "--workspace", str(served.workspace)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)

@@ -10,7 +10,7 @@ import { loadImages } from "./deck.js";
 import { button, fill, make } from "./elements.js";
 import { keepFocus, keyHelp, keySwitch, meantKey } from "./keys.js";
 import { Outbox } from "./outbox.js";
-import { openTab, remember, remembered, voteMode } from "./page.js";
+import { newId, openTab, remember, remembered, voteMode } from "./page.js";
 import { Widget } from "./widget.js";
 
 /**
@@ -312,7 +312,7 @@ class BestBoard extends Widget {
    */
   answer(set, best, worst) {
     this.deck.shift();
-    const uuid = crypto.randomUUID();
+    const uuid = newId();
     const { candidates, images } = set;
     const ms = Math.round(performance.now() - this.shownAt);
     const chosen = { best: candidates[best], worst: worst === null ? null : candidates[worst] };
@@ -341,7 +341,7 @@ class BestBoard extends Widget {
     this.deck = this.deck.filter((set) => !set.candidates.some((one) => taken.set.candidates.includes(one)));
     this.deck.unshift(taken.set.elements ? taken.set : this.load(taken.set));
     this.say(this.text.undone);
-    this.outbox.send({ kind: "undo", uuid: crypto.randomUUID(), vote: taken.uuid });
+    this.outbox.send({ kind: "undo", uuid: newId(), vote: taken.uuid });
     this.draw();
   }
 

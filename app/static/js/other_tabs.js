@@ -3,6 +3,8 @@
 
 /** @import { Place } from "./widget.js" */
 
+import { newId } from "./page.js";
+
 /** @typedef {{tab: string, asks?: boolean, gone?: boolean}} Message */
 
 export class OtherTabs {
@@ -10,7 +12,7 @@ export class OtherTabs {
   constructor(place) {
     /** @type {Set<string>} */
     this.others = new Set();
-    const tab = crypto.randomUUID();
+    const tab = newId();
     const channel = new BroadcastChannel("sdpo.tabs");
     const tell = (/** @type {Message} */ message) => channel.postMessage(message);
     channel.onmessage = (/** @type {MessageEvent<Message>} */ { data }) => {

@@ -13,6 +13,12 @@ export function at(path) {
   return `${BEFORE}${path}`;
 }
 
+/** A name that nothing else has. A page from another machine over plain http, as on a phone, has no crypto.randomUUID. */
+export function newId() {
+  const bytes = [...crypto.getRandomValues(new Uint8Array(16))];
+  return bytes.map((one) => one.toString(16).padStart(2, "0")).join("");
+}
+
 /**
  * Count a promise among what is under way; a page that is still being built is shown when nothing is (arrive.js).
  * @template T

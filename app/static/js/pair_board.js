@@ -11,7 +11,7 @@ import { loadImages } from "./deck.js";
 import { fill } from "./elements.js";
 import { keepFocus, meantKey } from "./keys.js";
 import { Outbox } from "./outbox.js";
-import { remembered, voteMode } from "./page.js";
+import { newId, remembered, voteMode } from "./page.js";
 import { PHONE_PX } from "./stage.js";
 import { Widget } from "./widget.js";
 
@@ -282,7 +282,7 @@ class PairBoard extends Widget {
     const pair = this.deck.at(0);
     if (!pair?.ready || this.progress.complete || !this.given.choices.includes(choice)) return;
     this.deck.shift();
-    const uuid = crypto.randomUUID();
+    const uuid = newId();
     const ms = Math.round(performance.now() - this.shownAt);
     const side = choice === "left" || choice === "right";
     const strongly = side && (muchBetter || frame.strong) ? text.choseStrongly[choice] : "";
@@ -327,7 +327,7 @@ class PairBoard extends Widget {
     this.deck.unshift(taken.pair.elements ? taken.pair : this.load(taken.pair));
     this.say(text.undone);
     this.frame.stage.lookAway();
-    outbox.send({ kind: "undo", run: this.run, uuid: crypto.randomUUID(), vote: taken.uuid });
+    outbox.send({ kind: "undo", run: this.run, uuid: newId(), vote: taken.uuid });
     this.draw();
   }
 

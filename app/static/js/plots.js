@@ -175,7 +175,7 @@ export class Plots {
     ctx.setLineDash([]);
     ctx.lineWidth = 2 * devicePixelRatio;
     ctx.beginPath();
-    for (const { x, y } of [...upper, ...lower.toReversed()]) ctx.lineTo(x, y);
+    for (const { x, y } of [...upper, ...[...lower].reverse()]) ctx.lineTo(x, y);
     ctx.fill();
     ctx.beginPath();
     upper.forEach(({ x, y }, i) => {

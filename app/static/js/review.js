@@ -7,7 +7,7 @@
 import { button, fill, make } from "./elements.js";
 import { imageAddress, picture } from "./images.js";
 import { Outbox } from "./outbox.js";
-import { voteMode } from "./page.js";
+import { newId, voteMode } from "./page.js";
 import { Widget } from "./widget.js";
 
 /**
@@ -278,7 +278,7 @@ class Card {
    */
   cast(choice, strength) {
     const { vote } = this;
-    Object.assign(vote, { uuid: crypto.randomUUID(), choice, strength, gone: false });
+    Object.assign(vote, { uuid: newId(), choice, strength, gone: false });
     const { uuid, pair, images } = vote;
     this.review.outbox.send({ kind: "vote", uuid, pair, images, choice, strength });
     this.draw();
@@ -287,7 +287,7 @@ class Card {
   take() {
     const { vote, review } = this;
     vote.gone = true;
-    review.outbox.send({ kind: "undo", uuid: crypto.randomUUID(), vote: vote.uuid });
+    review.outbox.send({ kind: "undo", uuid: newId(), vote: vote.uuid });
     review.say(this.text.deleted);
     this.draw();
   }
