@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Browser, Route, expect
 
-from app import text
+from app.ui import text
 from tests.app.browsing import RunningStudio, open_tab, watched_page
 
 pytestmark = pytest.mark.browser
