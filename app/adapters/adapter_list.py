@@ -13,7 +13,7 @@ def adapter_list(adapters: Adapters) -> gr.HTML:
     Events `round_two` and `judge`, with the `name` of an adapter: the person wants to go on with it, or to judge it.
     """
     return widget(
-        "adapter_list.js",
+        "adapters/adapter_list.js",
         role="sdpo-adapters",
         elem_id="adapter-list",
         events=("round_two", "judge"),

@@ -43,7 +43,7 @@ def _comfy_pack(desk: Desk) -> None:
     """The studio's nodes in ComfyUI."""
     pack = ComfyPack(desk.projects.root)
     widget(
-        "comfy_pack.js",
+        "adapters/comfy_pack.js",
         role="sdpo-comfy",
         elem_id="comfy-pack",
         strings=text.COMFY,

@@ -14,7 +14,7 @@ from app.ui.widget import widget
 def queue_panel(queue: RunQueue, elem_id: str) -> gr.HTML:
     """The jobs that wait, hidden while there is none; a new value makes it look at once."""
     return widget(
-        "run_queue.js",
+        "desk/run_queue.js",
         role="sdpo-queue",
         elem_id=elem_id,
         strings=text.QUEUE,

@@ -9,7 +9,7 @@ from app.ui.widget import widget
 def build(house: Housekeeping) -> Page:
     """The page; its widget does everything itself."""
     widget(
-        "disk.js",
+        "disk/disk.js",
         role="sdpo-disk",
         elem_id="disk",
         strings=text.DISK,

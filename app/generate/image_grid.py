@@ -20,5 +20,9 @@ def image_grid(drawing: Drawing) -> gr.HTML:
             return {"error": str(error)}
 
     return widget(
-        "image_grid.js", role="sdpo-grid", elem_id="image-grid", strings=text.GALLERY, server={"newest": newest}
+        "generate/image_grid.js",
+        role="sdpo-grid",
+        elem_id="image-grid",
+        strings=text.GALLERY,
+        server={"newest": newest},
     )

@@ -114,7 +114,7 @@ def build(
 def _with_comfyui(comfy: ComfyDraw) -> None:
     """Another program that may draw instead."""
     widget(
-        "comfy_draw.js",
+        "generate/comfy_draw.js",
         role="sdpo-comfy-draw",
         elem_id="comfy-draw",
         strings=text.COMFY_DRAW,
@@ -126,7 +126,7 @@ def _with_comfyui(comfy: ComfyDraw) -> None:
 def _import_images(imports: Imports) -> None:
     """Images that the person made elsewhere."""
     widget(
-        "import_images.js",
+        "generate/import_images.js",
         role="sdpo-import",
         elem_id="import-images",
         strings=text.IMPORT,

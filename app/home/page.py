@@ -13,7 +13,7 @@ from app.ui.widget import widget
 def build(home: Home, actions: ProjectActions, lan: Lan) -> Page:
     """The page; its widget does everything itself."""
     widget(
-        "home.js",
+        "home/home.js",
         role="sdpo-home",
         elem_id="home",
         strings={**text.HOME, "names": desk_text.JOB_NAMES},

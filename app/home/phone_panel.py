@@ -41,7 +41,7 @@ def phone_panel(lan: Lan) -> gr.HTML:
         return answered(act)
 
     return widget(
-        "phone.js",
+        "home/phone.js",
         role="sdpo-phone",
         elem_id="phone",
         strings=text.PHONE,

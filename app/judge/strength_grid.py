@@ -10,7 +10,7 @@ from app.ui.widget import widget
 def strength_grid(grids: Grids) -> gr.HTML:
     """The grid that is looked at. Value: the run's id. Event `removed`: the grid is in the trash."""
     return widget(
-        "strength_grid.js",
+        "judge/strength_grid.js",
         role="sdpo-strengths",
         elem_id="strength-grid",
         events=("removed",),

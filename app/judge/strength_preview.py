@@ -14,7 +14,7 @@ from app.ui.widget import widget
 def strength_preview(grids: Grids, prefix: str) -> gr.HTML:
     """Two images, or a button that draws them. Its value is made by `preview_value`."""
     return widget(
-        "strength_preview.js",
+        "judge/strength_preview.js",
         role="sdpo-preview",
         elem_id=f"{prefix}-strength-preview",
         strings=text.PREVIEW,

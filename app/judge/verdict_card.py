@@ -13,7 +13,7 @@ from app.ui.widget import widget
 def verdict_card(judging: Judging) -> gr.HTML:
     """The verdict, its prompts and rounds; its value is made by `verdict_value`."""
     return widget(
-        "verdict_card.js",
+        "judge/verdict_card.js",
         role="sdpo-verdict",
         elem_id="verdict-card",
         strings=text.VERDICT,

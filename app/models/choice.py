@@ -167,7 +167,7 @@ def build(context: Context, finder: ModelFinder, downloads: Downloads) -> ModelC
         seen=gr.State(""),
         queue=queue_panel(desk.queue, "model-queue"),
         found=widget(
-            "model_finder.js",
+            "models/model_finder.js",
             role="sdpo-finder",
             elem_id="model-finder",
             events=("picked", "read"),

@@ -1,7 +1,7 @@
 """Files that the browser may have: by id, never by path.
 
 /sdpo/static/<file>                          the studio's own styles, fonts and icons
-/sdpo/static/js/<version>/<module>           its scripts (ui/scripts.py)
+/sdpo/static/js/<version>/<room>/<module>         its scripts (ui/scripts.py)
 /sdpo/image/<sha256>                         an image of the store
 """
 
@@ -42,7 +42,7 @@ def routes(store: Store) -> list[BaseRoute]:
         return await files.get_response(request.path_params["path"], request.scope)
 
     return [
-        Route(f"{STATIC_URL}/js/{{version}}/{{name}}", script),
+        Route(f"{STATIC_URL}/js/{{version}}/{{name:path}}", script),
         Route(f"{STATIC_URL}/{{path:path}}", static),
         Route("/sdpo/image/{sha256}", image),
     ]

@@ -31,7 +31,7 @@ def status_bar(desk: Desk, overview: Overview) -> gr.HTML:
             return {"ok": False, "error": str(error)}
 
     return widget(
-        "status_bar.js",
+        "status/status_bar.js",
         role="sdpo-top",
         elem_id="status-bar",
         events=("job_changed",),

@@ -10,7 +10,7 @@ from app.ui.widget import widget
 def live_chart(progress: RunProgress) -> gr.HTML:
     """Winner error against its budget, loss, and the gauge "Still healthy?"; drawn with uPlot."""
     return widget(
-        "live_chart.js",
+        "train/live_chart.js",
         role="sdpo-chart",
         elem_id="live-chart",
         strings=text.CHARTS,
@@ -23,7 +23,7 @@ def live_chart(progress: RunProgress) -> gr.HTML:
 def previews(progress: RunProgress) -> gr.HTML:
     """The base model's previews above those of a chosen step."""
     return widget(
-        "previews.js",
+        "train/previews.js",
         role="sdpo-previews",
         elem_id="previews",
         strings=text.PREVIEWS,
@@ -35,7 +35,7 @@ def previews(progress: RunProgress) -> gr.HTML:
 def log_view(progress: RunProgress) -> gr.HTML:
     """The last lines of the log, read while somebody looks."""
     return widget(
-        "log_view.js",
+        "train/log_view.js",
         role="sdpo-log",
         elem_id="log-view",
         strings=text.LOG,

@@ -50,7 +50,7 @@ class TrainSettings:
                 elem_id="train-toml",
             )
             file = widget(
-                "settings_file.js",
+                "train/settings_file.js",
                 role="sdpo-settings-file",
                 elem_id="train-toml-file",
                 events=("chosen",),

@@ -13,7 +13,7 @@ Kind = Literal["plain", "good", "bad"]
 
 def note(elem_id: str, value: str | Callable[[], str] = "") -> gr.HTML:
     """Shows text as text, whatever it contains; its value is made by `note_value`."""
-    return widget("note.js", role="sdpo-note", elem_id=elem_id, strings={}, value=value)
+    return widget("ui/note.js", role="sdpo-note", elem_id=elem_id, strings={}, value=value)
 
 
 def note_value(sentence: str, kind: Kind = "plain", details: str = "") -> str:

@@ -7,7 +7,7 @@ _VERSION_LENGTH = 16
 
 
 class Scripts:
-    """The modules of a folder, as they are when the studio starts.
+    """The modules of all rooms, as they are when the studio starts.
 
     Their address has the hash of all of them in its path, so that what they import of each other by relative addresses
     is of the same version, and a browser may keep them for good: one look at a page that was opened before asks for
@@ -16,7 +16,7 @@ class Scripts:
     """
 
     def __init__(self, folder: Path, url: str) -> None:
-        self._files = {path.name: path.read_bytes() for path in sorted(folder.glob("*.js"))}
+        self._files = {f"{path.parent.name}/{path.name}": path.read_bytes() for path in sorted(folder.glob("*/*.js"))}
         whole = hashlib.sha256()
         for name, content in self._files.items():
             whole.update(f"{name} {len(content)}\n".encode() + content)
@@ -25,7 +25,7 @@ class Scripts:
 
     @property
     def names(self) -> list[str]:
-        """All modules."""
+        """All modules, as `room/module.js`."""
         return [*self._files]
 
     def address(self, name: str) -> str:

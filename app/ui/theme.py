@@ -1,10 +1,10 @@
-"""How the studio looks: warm paper and ink, one teal for what can be pressed; light and dark. Styles: static/css."""
+"""How the studio looks: warm paper and ink, one teal for what can be pressed; light and dark. Styles are the rooms'."""
 
 import gradio as gr
 
-from app.ui.assets import FROM_PAGE, SCRIPTS, STATIC
+from app.ui.assets import FROM_PAGE, ROOMS, SCRIPTS
 
-STYLES = sorted((STATIC / "css").glob("*.css"))
+STYLES = sorted(ROOMS.glob("*/*.css"), key=lambda path: path.name)  # the number says the order
 
 # All of them while Gradio's own scripts are on their way: a widget that is first shown later needs no network for it.
 _MODULES = "\n".join(f'<link rel="modulepreload" href="{SCRIPTS.address(name)}">' for name in SCRIPTS.names)

@@ -1,7 +1,7 @@
 """What the studio's own widgets share: a module, what it is given, server functions as closures.
 
 Rules that keep them safe and calm: templates are empty (Gradio would run `${...}` in a value as JavaScript);
-what a person wrote reaches the page through `textContent` only; styles stand in `app/static/css`.
+what a person wrote reaches the page through `textContent` only; styles stand in each room's *.css.
 
 Widgets are functions that return a `gr.HTML`, not subclasses: for a subclass Gradio writes a .pyi file beside the
 source at every import.
@@ -43,7 +43,7 @@ def widget(
     value: Any = None,
     **properties: Any,
 ) -> gr.HTML:
-    """A component in one element of class `role` that behaves as a module of `app/static/js` says.
+    """A component in one element of class `role` that behaves as a module (`room/module.js`) says.
 
     The element comes with the module, so that nobody ever meets one that does nothing yet. The module's `mount` gets
     `text` (the strings), `server` (the functions) and `given` (all `properties`), beside what Gradio has for it; a new

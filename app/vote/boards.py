@@ -18,7 +18,7 @@ def pair_board(service: VotingService) -> gr.HTML:
     Event `complete`: the last planned comparison got its vote.
     """
     return widget(
-        "pair_board.js",
+        "vote/pair_board.js",
         role="sdpo-board",
         elem_id=f"{service.purpose}-board",
         events=("complete",),
@@ -34,7 +34,7 @@ def pair_board(service: VotingService) -> gr.HTML:
 def best_board(service: GuardedRankings) -> gr.HTML:
     """Several images of one prompt: the best, then the worst."""
     return widget(
-        "best_board.js",
+        "vote/best_board.js",
         role="sdpo-board",
         elem_id="best-board",
         strings=text.BOARD,
@@ -46,7 +46,7 @@ def best_board(service: GuardedRankings) -> gr.HTML:
 def review_grid(review: Review, service: VotingService) -> gr.HTML:
     """All votes that train; a change is a vote, a deletion an undo, through the boards' own service."""
     return widget(
-        "review.js",
+        "vote/review.js",
         role="sdpo-review",
         elem_id="review-grid",
         strings={**text.BOARD, **text.REVIEW},
@@ -57,4 +57,4 @@ def review_grid(review: Review, service: VotingService) -> gr.HTML:
 
 def vote_modes() -> gr.HTML:
     """The choice between the ways to vote; it is remembered."""
-    return widget("vote_modes.js", role="sdpo-modes", elem_id="vote-modes", strings=text.VOTE_MODES)
+    return widget("vote/vote_modes.js", role="sdpo-modes", elem_id="vote-modes", strings=text.VOTE_MODES)

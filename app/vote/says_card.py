@@ -10,7 +10,7 @@ from app.vote.says import Says
 def says_card(says: Says) -> gr.HTML:
     """Folded away until somebody opens it, which is remembered; nothing is fitted before."""
     return widget(
-        "says_card.js",
+        "vote/says_card.js",
         role="sdpo-says",
         elem_id="votes-say",
         strings=text.SAYS,

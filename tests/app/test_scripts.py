@@ -1,6 +1,7 @@
 """The page's scripts as they are served, and what they and Python expect of each other."""
 
 import json
+import posixpath
 import re
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,12 @@ from starlette.testclient import TestClient
 
 from app.server.routes import routes
 from app.studio import Studio
-from app.ui.assets import SCRIPTS, STATIC
+from app.ui.assets import ROOMS, SCRIPTS
 from app.ui.scripts import Scripts
 from app.ui.theme import HEAD, STYLES
 from tests.app.built import built
 
-FOLDER = STATIC / "js"
-SOURCES = {path.name: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.js"))}
+SOURCES = {f"{path.parent.name}/{path.name}": path.read_text(encoding="utf-8") for path in sorted(ROOMS.glob("*/*.js"))}
 IMPORTS = re.compile(r'^(?:import|export) [^;]*?from "([^"]+)";', re.MULTILINE)
 LONGEST_FILE = 400
 
@@ -31,8 +31,13 @@ def imported(name: str) -> set[str]:
         one = waiting.pop()
         if one not in found:
             found.add(one)
-            waiting += [module.removeprefix("./") for module in IMPORTS.findall(SOURCES[one])]
+            waiting += neighbours(one)
     return found
+
+
+def neighbours(name: str) -> list[str]:
+    """What a module imports, as `room/module.js`."""
+    return [posixpath.normpath(posixpath.join(name, "..", address)) for address in IMPORTS.findall(SOURCES[name])]
 
 
 @pytest.fixture
@@ -43,7 +48,7 @@ def widgets(studio: Studio) -> dict[str, tuple[str, dict[str, Any]]]:
         if isinstance(block, gr.HTML):
             assert block.html_template == ""  # the default would write a value into the page as HTML
             given, module = re.findall(r"^const given = (.*);$|new URL\((.*), document", block.js_on_load or "", re.M)
-            found[str(block.elem_id)] = (json.loads(module[1]).rpartition("/")[2], json.loads(given[0]))
+            found[str(block.elem_id)] = ("/".join(json.loads(module[1]).split("/")[-2:]), json.loads(given[0]))
     assert len(found) > 20
     return found
 
@@ -54,38 +59,40 @@ def client(studio: Studio) -> TestClient:
 
 
 def test_modules_stay_cached_under_an_address_that_names_their_content(client: TestClient) -> None:
-    answer = client.get(SCRIPTS.address("note.js"))
-    assert answer.text == SOURCES["note.js"]
+    answer = client.get(SCRIPTS.address("ui/note.js"))
+    assert answer.text == SOURCES["ui/note.js"]
     assert answer.headers["content-type"].startswith("text/javascript")
     assert "immutable" in answer.headers["cache-control"]
 
 
 def test_another_version_is_gone_instead_of_mixed_with_this_one(client: TestClient) -> None:
     for path in (
-        "js/0123456789abcdef/note.js",
+        "js/0123456789abcdef/ui/note.js",
         f"js/{SCRIPTS.version}/none.js",
-        f"js/{SCRIPTS.version}/..%2Flogin.html",
+        f"js/{SCRIPTS.version}/..%2Fstatic%2Flogin.html",
     ):
         assert client.get(f"/sdpo/static/{path}").status_code == 404
 
 
 def test_whatever_changes_in_any_module_changes_the_version_of_all(tmp_path: Path) -> None:
-    (tmp_path / "one.js").write_text("1", encoding="utf-8")
-    (tmp_path / "two.js").write_text("2", encoding="utf-8")
+    one, two = tmp_path / "ui" / "one.js", tmp_path / "vote" / "two.js"
+    for module in (one, two):
+        module.parent.mkdir()
+        module.write_text("1", encoding="utf-8")
     before = Scripts(tmp_path, "js")
-    (tmp_path / "two.js").write_text("3", encoding="utf-8")
+    two.write_text("2", encoding="utf-8")
     after = Scripts(tmp_path, "js")
-    assert before.address("one.js") != after.address("one.js")
-    assert before.find(before.version, "two.js") == b"2"  # a file that changes while the studio runs
+    assert before.address("ui/one.js") != after.address("ui/one.js")
+    assert before.find(before.version, "vote/two.js") == b"1"  # a file that changes while the studio runs
     with pytest.raises(KeyError):
-        after.address("three.js")
+        after.address("ui/three.js")
 
 
 @pytest.mark.parametrize("root_path", ["", "/studio"])
 def test_files_are_found_below_a_path_of_a_proxy(studio: Studio, root_path: str) -> None:
     """The proxy takes its path away before it asks; the server knows of it nevertheless."""
     client = TestClient(Starlette(routes=routes(studio.desk.store)), root_path=root_path)
-    for path in (SCRIPTS.address("note.js"), "sdpo/static/favicon.svg", "sdpo/static/vendor/uplot/uPlot.min.css"):
+    for path in (SCRIPTS.address("ui/note.js"), "sdpo/static/favicon.svg", "sdpo/static/vendor/uplot/uPlot.min.css"):
         assert client.get(path).status_code == 200, path
 
 
@@ -116,7 +123,7 @@ def test_every_word_that_a_module_says_is_given_to_it(widgets: dict[str, tuple[s
 def test_a_module_imports_its_neighbours_and_writes_no_html(name: str) -> None:
     source = SOURCES[name]
     assert len(source.splitlines()) <= LONGEST_FILE
-    assert all(module.startswith("./") and module[2:] in SOURCES for module in IMPORTS.findall(source))
+    assert all(module in SOURCES for module in neighbours(name))
     assert not re.search(r"\binnerHTML|\bouterHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", source)
 
 

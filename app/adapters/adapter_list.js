@@ -1,0 +1,204 @@
+// One card per adapter, with what can be done with it; below, the folders of other tools.
+
+/** @import { Call, Host, Look, Reply } from "../ui/widget.js" */
+/** @import { Share } from "../ui/interval_bar.js" */
+/** @import { Curve } from "./gain_curve.js" */
+
+import { button, make, makeSaid } from "../ui/elements.js";
+import { at } from "../ui/page.js";
+import { Widget } from "../ui/widget.js";
+import { body, cardForm } from "./adapter_card.js";
+import { Folders } from "./lora_folders.js";
+
+/**
+ * @typedef {"comfyui" | "a1111"} ToolId
+ * @typedef {"kohya" | "diffusers" | "card" | "cardPrompts"} FileKind
+ * @typedef {{strength: string, predicted: string, curve: Curve | null}} Effect
+ * @typedef {{tool: ToolId, label: string, there: string}} Placing
+ * @typedef {{id: ToolId, label: string, folder: string, suggestions: string[]}} Tool
+ */
+
+/**
+ * @typedef {object} Card
+ * @property {number} id
+ * @property {string} name
+ * @property {string[]} chips
+ * @property {string} note
+ * @property {number | null} strength
+ * @property {Share & {sentence: string} | null} verdict
+ * @property {string} notJudged
+ * @property {string} error
+ * @property {Effect | null} effect
+ * @property {string} fit
+ * @property {boolean} proven
+ * @property {string} warning
+ * @property {string} problem
+ * @property {string} path
+ * @property {string | null} preview
+ * @property {Partial<Record<FileKind, string>>} files
+ * @property {Placing[]} places
+ */
+
+/**
+ * @typedef {{action: "edit", id: number, name: string, strength: string, note: string}
+ *   | {action: "delete", id: number}
+ *   | {action: "put_back", entry: string}
+ *   | {action: "place", id: number, tool: ToolId, how: "copy" | "link"}
+ *   | {action: "folder", tool: ToolId, folder: string}
+ *   | {action: "forget", tool: ToolId}} Wish
+ * @typedef {Reply<{sentence: string, entry?: string}>} Done
+ * @typedef {{shelf: Look<Reply<{cards: Card[], tools: Tool[]}>>, act: Call<Wish, Done>}} Server
+ */
+
+/**
+ * @typedef {"label" | "empty" | "emptyHint" | "loading" | "noPreview" | "lost" | "strengthChip" | "path"} ListLabel
+ * @typedef {"copy" | "copied" | "copyFailed" | "download" | "copyTo" | "linkTo" | "linkHint" | "judge"} CardLabel
+ * @typedef {"roundTwo" | "roundTwoHint" | "edit" | "editName" | "editStrength" | "editStrengthHint"} EditLabel
+ * @typedef {"editNote" | "save" | "cancel" | "delete" | "undo" | "curveGain" | "curveDrift"} MoreLabel
+ * @typedef {"folders" | "foldersHint" | "noFolder" | "choose" | "change" | "folderLabel"} FolderLabel
+ * @typedef {ListLabel | CardLabel | EditLabel | MoreLabel | FolderLabel | "folderPlaceholder" | "forget"} AnyLabel
+ * @typedef {Record<AnyLabel, string> & {files: Record<FileKind, [label: string, hint: string]>}} Text
+ */
+
+/** @typedef {(wish: Wish, pressed: HTMLElement | null, problem?: HTMLElement) => Promise<Done | null>} Act */
+
+const AGAIN_MS = 5000;
+
+/** @param {Host<Text, Server>} host */
+export function mount(host) {
+  new AdapterList(host).start();
+}
+
+/** @extends {Widget<Text, Server>} */
+class AdapterList extends Widget {
+  asked = 0;
+  shown = "";
+  editing = 0; // id of the adapter whose form is open
+  seen = false;
+
+  /** @param {Host<Text, Server>} host */
+  constructor(host) {
+    super(host);
+    const { text } = this;
+    this.list = make("div", { class: "cards-place" }, make("p", { class: "sdpo-empty", text: text.loading }));
+    this.said = makeSaid();
+    this.folders = new Folders(
+      text,
+      (wish, pressed, problem) => this.act(wish, pressed, problem),
+      () => this.refresh(true),
+    );
+    this.root.replaceChildren(this.said.node, this.list, this.folders.node);
+  }
+
+  start() {
+    this.onWindow("sdpo:status", () => {
+      const opened = this.visible() && !this.seen;
+      this.seen = this.visible();
+      if (opened || (this.seen && Date.now() - this.asked > AGAIN_MS)) this.refresh();
+    });
+    this.refresh();
+  }
+
+  /** @param {Card} card */
+  item(card) {
+    const { text } = this;
+    const form = {
+      /** @type {Act} */
+      act: (wish, pressed, problem) => this.act(wish, pressed, problem),
+      close: () => this.edit(0),
+    };
+    const content = this.editing === card.id ? [cardForm(card, text, form)] : body(card, text, this.buttons(card));
+    const image = card.preview
+      ? make("img", { class: "card-picture", src: at(card.preview), alt: "" })
+      : make("div", { class: "card-picture none", text: text.noPreview });
+    const title = make("h3", { text: card.name });
+    const about = { "data-adapter": card.name, "data-id": card.id };
+    return make("li", { class: "card", ...about }, image, make("div", { class: "card-body" }, title, ...content));
+  }
+
+  /** @param {Card} card */
+  buttons(card) {
+    const { text } = this;
+    const { name } = card;
+    const usable = [
+      button(text.judge, () => this.trigger("judge", { name })),
+      button(text.roundTwo, () => this.trigger("round_two", { name }), { title: text.roundTwoHint }),
+    ];
+    const all = [
+      ...(card.problem ? [] : usable),
+      button(text.edit, () => this.edit(card.id)),
+      button(text.delete, (pressed) => this.remove(card, pressed)),
+    ];
+    for (const one of all) one.setAttribute("aria-label", `${one.textContent}: ${name}`);
+    return make("div", { class: "card-buttons" }, ...this.folders.places(card), ...all);
+  }
+
+  /** @param {number} id */
+  edit(id) {
+    this.editing = id;
+    this.refresh(true);
+  }
+
+  /**
+   * @param {Card} card
+   * @param {HTMLButtonElement} pressed
+   */
+  async remove(card, pressed) {
+    const entry = (await this.act({ action: "delete", id: card.id }, pressed))?.entry;
+    if (!entry) return;
+    const undo = button(this.text.undo, (again) => this.act({ action: "put_back", entry }, again));
+    this.said.node.append(" ", undo);
+  }
+
+  /**
+   * Do something. Why it was refused is told in `problem`, where that is given, else above the cards.
+   * @param {Wish} wish
+   * @param {HTMLElement | null} pressed
+   * @param {HTMLElement} [problem]
+   */
+  async act(wish, pressed, problem) {
+    pressed?.toggleAttribute("disabled", true);
+    const reply = await this.ask("act", wish);
+    const refused = reply?.ok ? "" : (reply?.error ?? this.text.lost);
+    if (problem) {
+      problem.hidden = !refused;
+      problem.textContent = refused;
+    }
+    if (problem && refused) this.said.say("");
+    else this.said.say(reply?.sentence ?? refused, reply?.ok ? "good" : "bad");
+    pressed?.toggleAttribute("disabled", false);
+    if (!reply?.ok) return null;
+    await this.refresh();
+    return reply;
+  }
+
+  async refresh(anew = false) {
+    this.asked = Date.now();
+    const reply = await this.ask("shelf");
+    if (!reply?.ok) {
+      if (reply) this.said.say(reply.error, "bad");
+      return;
+    }
+    const { text } = this;
+    const { cards, tools } = reply;
+    const now = JSON.stringify([reply, this.editing, this.folders.choosing]);
+    if (now === this.shown) return; // nobody loses the button under a finger
+    if (!anew && this.shown && this.root.querySelector("form")) return; // nor what is being written
+    this.shown = now;
+    this.root.dataset.count = String(cards.length);
+    const items = cards.map((card) => this.item(card));
+    this.list.replaceChildren(
+      items.length ? make("ul", { class: "cards", "aria-label": text.label }, ...items) : nothing(text),
+    );
+    this.folders.draw(tools, cards.length === 0);
+  }
+}
+
+/** @param {Text} text */
+function nothing({ empty, emptyHint }) {
+  const words = [
+    make("p", { class: "board-empty-title", text: empty }),
+    make("p", { class: "board-empty-hint", text: emptyHint }),
+  ];
+  return make("div", { class: "board-empty" }, ...words);
+}

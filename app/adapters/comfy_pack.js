@@ -1,0 +1,83 @@
+// Nodes for ComfyUI: every ComfyUI of this machine with one button, and a field for one that was not found.
+
+/** @import { Call, Host, Look, Reply } from "../ui/widget.js" */
+
+import { button, make, makeSaid, section } from "../ui/elements.js";
+import { Widget } from "../ui/widget.js";
+
+/**
+ * @typedef {{id: string, folder: string, installed: boolean, problem: string}} Comfy
+ * @typedef {{action: "install" | "remove", id?: string, folder?: string}} Wish
+ * @typedef {{
+ *   look: Look<{ok: true, found: Comfy[]}>,
+ *   act: Call<Wish, Reply<{found: Comfy[], sentence: string}>>,
+ * }} Server
+ * @typedef {"title" | "about" | "none" | "installed" | "install" | "remove" | "other" | "placeholder"} Label
+ * @typedef {Record<Label | "working" | "lost", string>} Text
+ */
+
+/** @param {Host<Text, Server>} host */
+export function mount(host) {
+  const widget = new Widget(host);
+  const { root, text } = widget;
+  const list = make("ul", { class: "home-projects" });
+  const said = makeSaid();
+  const folder = make("input", {
+    type: "text",
+    id: "comfy-folder",
+    maxlength: 4000,
+    "aria-label": text.other,
+    placeholder: text.placeholder,
+  });
+  /** @param {SubmitEvent} event */
+  const onsubmit = (event) => {
+    event.preventDefault();
+    act({ action: "install", folder: folder.value });
+  };
+  const install = make("button", { type: "submit", class: "sdpo-button quiet", text: text.install });
+  const form = make("form", { class: "home-form", onsubmit }, folder, install);
+  root.replaceChildren(section(text.title, text.about, list, form, said.node));
+
+  /** @param {Comfy} item */
+  function row(item) {
+    const label = item.installed ? text.remove : text.install;
+    return make(
+      "li",
+      { class: "home-project", "data-installed": String(item.installed) },
+      make(
+        "div",
+        { class: "home-project-text" },
+        make("strong", { text: item.folder }),
+        item.installed ? make("span", { class: "chip good", text: text.installed }) : null,
+        item.problem ? make("span", { class: "home-facts", text: item.problem }) : null,
+      ),
+      button(label, () => act({ action: item.installed ? "remove" : "install", id: item.id }), {
+        "aria-label": `${label}: ${item.folder}`,
+      }),
+    );
+  }
+
+  /** @param {Comfy[]} found */
+  function draw(found) {
+    const none = make("li", { class: "home-project" }, make("span", { class: "home-facts", text: text.none }));
+    list.replaceChildren(...(found.length ? found.map(row) : [none]));
+    root.dataset.found = String(found.length);
+  }
+
+  /** @param {Wish} message */
+  async function act(message) {
+    said.say(text.working);
+    const reply = await widget.ask("act", message);
+    said.say(reply?.error ?? reply?.sentence ?? text.lost, reply?.ok ? "good" : "bad");
+    if (!reply?.ok) return;
+    draw(reply.found);
+    folder.value = "";
+  }
+
+  async function look() {
+    const reply = await widget.ask("look");
+    if (reply) draw(reply.found);
+  }
+
+  look();
+}

@@ -1,0 +1,66 @@
+// Beside a slider: the image of a grid that is nearest to the slider's strength, and the base model's; or a button that
+// draws such a grid.
+
+/** @import { Call, Host, SentenceReply } from "../ui/widget.js" */
+
+import { button, fill, make } from "../ui/elements.js";
+import { picture } from "../ui/images.js";
+import { at } from "../ui/page.js";
+import { Widget } from "../ui/widget.js";
+
+/**
+ * @typedef {{adapter: string, cell: null, waits: boolean}} Nothing
+ * @typedef {{address: string, strength: string}} Cell
+ * @typedef {{adapter: string, prompt: string, cell: Cell, base: {address: string} | null}} Shown
+ * @typedef {{draw: Call<{adapter: string}, SentenceReply>}} Server
+ * @typedef {Record<"base" | "at" | "from" | "gone" | "none" | "draw" | "waits" | "lost", string>} Text
+ */
+
+/** @param {Host<Text, Server>} host */
+export function mount(host) {
+  const widget = new Widget(host);
+  const { root, text, props } = widget;
+
+  /**
+   * @param {string} address
+   * @param {string} label
+   * @param {string} prompt
+   */
+  function image(address, label, prompt) {
+    const drawn = picture(at(address), `${label}: ${prompt}`, text.gone);
+    return make("figure", {}, drawn, make("figcaption", { text: label }));
+  }
+
+  /** @param {Nothing} about */
+  function offer({ adapter, waits }) {
+    const note = make("p", { role: "status", text: waits ? text.waits : text.none });
+    /** @param {HTMLButtonElement} pressed */
+    const draw = async (pressed) => {
+      pressed.disabled = true;
+      const answer = await widget.ask("draw", { adapter });
+      note.textContent = answer?.sentence ?? answer?.error ?? text.lost;
+      pressed.disabled = Boolean(answer?.ok);
+    };
+    return [note, button(text.draw, draw, { disabled: waits })];
+  }
+
+  function show() {
+    /** @type {Nothing | Shown | null} */
+    const shown = props.value ? JSON.parse(props.value) : null;
+    if (!shown) return root.replaceChildren();
+    if (!shown.cell) return root.replaceChildren(...offer(shown));
+    const { prompt, cell, base } = shown;
+    root.replaceChildren(
+      make(
+        "div",
+        { class: "preview-pair" },
+        base ? image(base.address, text.base, prompt) : null,
+        image(cell.address, fill(text.at, cell), prompt),
+      ),
+      make("p", { text: fill(text.from, { prompt }) }),
+    );
+  }
+
+  host.watch("value", show);
+  show();
+}

@@ -1,0 +1,186 @@
+// What the votes say: in words, in images, and the pairs that the model of the taste is unsure about. It is folded away
+// until somebody opens it, and nothing is fitted before.
+
+/** @import { Call, Host, Look, Reply } from "../ui/widget.js" */
+
+import { button, fill, make, makeSaid } from "../ui/elements.js";
+import { imageAddress, picture } from "../ui/images.js";
+import { chooseMode, remember, remembered } from "../ui/page.js";
+import { Widget } from "../ui/widget.js";
+
+/**
+ * @typedef {{sha256: string, prompt: string}} Image
+ * @typedef {{candidates: number[], images: string[], prompt: string}} Doubt
+ */
+
+/**
+ * @typedef {object} Says
+ * @property {string[]} sentences
+ * @property {Image[]} most
+ * @property {Image[]} least
+ * @property {{prompt: string, sentence: string}[]} prompts
+ * @property {string} promptsNote
+ * @property {Doubt[]} unsure
+ * @property {string} press
+ */
+
+/**
+ * Until it has looked once there is no card.
+ * @typedef {Reply<{looking: boolean} & Partial<Says>>} Looked
+ * @typedef {Reply<{sentence: string, pairs: number}>} Asked
+ * @typedef {{
+ *   look: Look<Looked>,
+ *   ask_first: Call<{pairs: {candidates: number[], images: string[]}[]}, Asked>,
+ * }} Server
+ * @typedef {"title" | "hint" | "looking" | "lost" | "most" | "least" | "prompts" | "promptsHint" | "unsure"} Label
+ * @typedef {Record<Label | "unsureHint" | "gone" | "pair", string>} Text
+ */
+
+const OPEN = "sdpo.says";
+const SOON_MS = 700; // while the votes are looked at
+const NEWER = 10; // votes after which it looks again by itself
+
+/** @param {Host<Text, Server>} host */
+export function mount(host) {
+  new SaysCard(host).start();
+}
+
+/** @extends {Widget<Text, Server>} */
+class SaysCard extends Widget {
+  asking = false;
+  shown = "";
+  looked = -1; // how many votes there were when it looked
+  voted = 0;
+  seen = false;
+
+  /** @param {Host<Text, Server>} host */
+  constructor(host) {
+    super(host);
+    const { text } = this;
+    this.looking = make("p", { class: "says-looking", role: "status", hidden: true, text: text.looking });
+    this.said = makeSaid();
+    this.body = make("div", { class: "says-body" });
+    const summary = make("summary", {}, make("h2", { text: text.title }), make("span", { text: text.hint }));
+    const open = remembered(OPEN) === "open";
+    this.box = make("details", { class: "says", open, ontoggle: () => this.toggled() }, summary);
+    this.box.append(this.looking, this.said.node, this.body);
+    this.root.replaceChildren(this.box);
+  }
+
+  start() {
+    this.onWindow("sdpo:status", ({ detail }) => {
+      this.voted = detail.counts.pairs - detail.counts.open;
+      const opened = this.visible() && !this.seen;
+      this.seen = this.visible();
+      if (opened || (this.seen && Math.abs(this.voted - this.looked) >= NEWER)) this.look();
+    });
+    this.look();
+  }
+
+  // --- asking --------------------------------------------------------------------------------------------------------
+
+  toggled() {
+    remember(OPEN, this.box.open ? "open" : "closed");
+    this.look();
+  }
+
+  async look() {
+    if (this.asking || !this.box.open || !this.visible()) return;
+    this.asking = true;
+    if (!this.shown) this.looking.hidden = false;
+    const before = this.voted;
+    const reply = await this.ask("look");
+    this.asking = false;
+    this.looking.hidden = !reply?.looking;
+    this.root.dataset.looking = String(Boolean(reply?.looking));
+    if (!reply?.ok) return this.said.say(reply?.error ?? this.text.lost, "bad");
+    this.said.say("");
+    this.looked = before;
+    if (reply.sentences) this.draw(/** @type {Says} */ (reply));
+    if (reply.looking) setTimeout(() => this.look(), SOON_MS);
+  }
+
+  /**
+   * The board shows these pairs next.
+   * @param {Doubt[]} doubts
+   * @param {HTMLButtonElement} pressed
+   */
+  async askFirst(doubts, pressed) {
+    pressed.disabled = true;
+    const pairs = doubts.map(({ candidates, images }) => ({ candidates, images }));
+    const reply = await this.ask("ask_first", { pairs });
+    pressed.disabled = false;
+    if (!reply?.ok) return this.said.say(reply?.error ?? this.text.lost, "bad");
+    chooseMode("pairs", reply.sentence);
+    document.getElementById("vote-modes")?.scrollIntoView({ block: "start" });
+  }
+
+  // --- showing -------------------------------------------------------------------------------------------------------
+
+  /** @param {Says} says */
+  draw(says) {
+    const now = JSON.stringify([says.sentences, says.most, says.least, says.prompts, says.unsure]);
+    if (now === this.shown) return; // nobody loses the button under a finger
+    this.shown = now;
+    this.root.dataset.unsure = String(says.unsure.length);
+    const { text } = this;
+    const words = says.sentences.map((sentence) => make("p", { text: sentence }));
+    const parts = [
+      make("div", { class: "says-words" }, ...words),
+      says.unsure.length ? this.doubts(says) : null,
+      says.most.length
+        ? make("section", { class: "says-ends" }, this.row(text.most, says.most), this.row(text.least, says.least))
+        : null,
+      this.agreements(says),
+    ];
+    this.body.replaceChildren(...parts.filter((part) => part !== null));
+  }
+
+  /**
+   * @param {string} sha256
+   * @param {string} alt
+   */
+  thumb(sha256, alt) {
+    return picture(imageAddress(sha256), alt, this.text.gone);
+  }
+
+  /**
+   * @param {string} title
+   * @param {Image[]} images
+   */
+  row(title, images) {
+    const items = images.map((one) => make("li", { title: one.prompt }, this.thumb(one.sha256, one.prompt)));
+    return make("div", {}, make("h3", { text: title }), make("ul", { class: "says-images" }, ...items));
+  }
+
+  /** @param {Says} says */
+  doubts({ unsure, press }) {
+    const { text } = this;
+    const pairs = unsure.map((one) => {
+      const images = one.images.map((sha256, i) => this.thumb(sha256, i ? "" : fill(text.pair, one)));
+      return make("li", { title: one.prompt }, ...images);
+    });
+    const about = make("div", {}, make("h3", { text: text.unsure }), make("p", { text: text.unsureHint }));
+    const presser = button(press, (pressed) => this.askFirst(unsure, pressed), { class: "sdpo-button says-press" });
+    return make(
+      "section",
+      { class: "says-unsure" },
+      make("div", {}, about, presser),
+      make("ul", { class: "says-pairs" }, ...pairs),
+    );
+  }
+
+  /** @param {Says} says */
+  agreements({ prompts, promptsNote }) {
+    if (!prompts.length) return promptsNote ? make("p", { class: "says-note", text: promptsNote }) : null;
+    const { text } = this;
+    const rows = prompts.flatMap((one) => [make("dt", { text: one.prompt }), make("dd", { text: one.sentence })]);
+    return make(
+      "section",
+      {},
+      make("h3", { text: text.prompts }),
+      make("p", { class: "says-note", text: text.promptsHint }),
+      make("dl", { class: "says-prompts" }, ...rows),
+    );
+  }
+}
