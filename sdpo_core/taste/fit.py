@@ -66,7 +66,7 @@ def fit_taste(votes: Comparisons, base_sha256: str) -> Fitted:
     tested = votes.by_chance if votes.by_chance.sum() >= FEWEST_VOTES else np.ones(len(votes), np.bool_)
     right = float((margins[tested] > 0).sum() + 0.5 * (margins[tested] == 0).sum())
     count = int(tested.sum())
-    low, high = wilson_interval(right / _DEPENDENCE, max(1, round(count / _DEPENDENCE)))
+    low, high = wilson_interval(right / _DEPENDENCE, count / _DEPENDENCE)
     luck = luck_of(margins[tested])
     measured = {"tested": count, "accuracy": right / count, "low": low, "high": high, "luck": luck}
     share = f"It predicts {percent(right / count)} of the votes that it had not seen"

@@ -282,9 +282,21 @@ def test_only_questions_that_chance_chose_test_it() -> None:
     asked = np.arange(40) < 25  # the model chose the other 15
     facts = fit_taste(dataclasses.replace(votes, by_chance=asked), BASE).model.facts
     assert facts.tested == 25
-    assert (facts.low, facts.high) == wilson_interval((facts.accuracy or 0) * 25 / 2, 12)
+    assert (facts.low, facts.high) == wilson_interval((facts.accuracy or 0) * 25 / 2, 12.5)
     too_few = fit_taste(dataclasses.replace(votes, by_chance=np.arange(40) < 5), BASE).model.facts
     assert too_few.tested == 40
+
+
+@pytest.mark.parametrize("votes", [24, 25, 33, 39])
+def test_an_odd_number_of_votes_that_are_all_predicted_is_no_accident(votes: int) -> None:
+    """They count for half of their number each, which is no whole number then."""
+    told = World(0).votes(votes)
+    steady = dataclasses.replace(told, left=told.left * 0, right=told.right * 0)
+    liked = np.where(told.left_won, 1.0, -1.0).astype(np.float32)
+    steady.left[:, 0], steady.right[:, 0] = liked, -liked
+    facts = fit_taste(steady, BASE).model.facts
+    assert facts.accuracy == 1.0
+    assert facts.high == 1.0
 
 
 def test_comparisons_refuse_what_does_not_fit() -> None:
