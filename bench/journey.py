@@ -108,9 +108,9 @@ class Workbench:
         """A whole cell: draw, vote, train, and look at what the adapter draws."""
         return self.cell(case, self.trained(case))
 
-    def cell(self, case: Case, trained: Trained) -> Cell:
+    def cell(self, case: Case, trained: Trained, *, strength: float = 1.0) -> Cell:
         """What is kept of the adapter that came of a case: its measures, and a sheet in the cache."""
-        seen = self.measured(TASTES[case.taste], case.seed, trained.adapter, case.guidance)
+        seen = self.measured(TASTES[case.taste], case.seed, trained.adapter, case.guidance, strength=strength)
         self.save_sheet(case, seen.images)
         measures = {name: list(found) for name, found in measure([seen.readings]).items()}
         return {"measures": measures, "training": trained.facts, "readings": seen.readings.content()}

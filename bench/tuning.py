@@ -4,23 +4,69 @@ A cell is one taste, one seed and one set of flags for `train`, measured as `ben
 seeds and fresh pairs that the outcome bench never sees, and by default on people of other seeds.
 
     python -m bench.tuning [--tastes warm busy] [--seeds 10 11] [--hours H] [-- --learning-rate 1e-3]
+    python -m bench.tuning --at-error 0.015 [-- --steps 276]
 
-Each image's own noise, for instance, against fresh noise: once `-- --noise own`, and once without flags.
+Each image's own noise, for instance, against fresh noise: once `-- --noise own`, and once without flags. With
+`--at-error` the adapter is not used at the strength that the run chose, but at the largest one at which the fresh pairs
+have this winner error: so settings are compared by what they gain at the same cost.
 """
 
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from bench.cells import BENCH, CACHE, Cell, Results, in_groups, machines
+from bench.cells import BENCH, CACHE, Case, Cell, Results, machines
 from bench.command import asked, command, fill
 from bench.journey import Workbench
 from bench.machine import sentence
-from bench.measures import Readings
+from bench.measures import Readings, relative_error
+from bench.simulated_user import TASTES
 from bench.tables import LEGEND, head, measures_of, pooled, row, write_table
 
 RESULTS = BENCH / "results" / "tuning.json"
 QUICK_RESULTS = CACHE / "tuning-quick.json"
 OPEN_TASTES, OPEN_SEEDS = ("warm", "busy"), (10, 11)
+STRENGTHS = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8)
+"""At which the winner error is measured for `--at-error`; between two it is taken to go with the strength's square."""
+
+
+@dataclass(frozen=True)
+class AtError(Case):
+    """A case whose adapter is looked at where it costs a certain winner error."""
+
+    at_error: float = 0.0
+
+    def title(self) -> str:
+        """For a person who watches."""
+        return f"{super().title()}, at a winner error of {self.at_error:.1%}"
+
+
+def strength_at(errors: Sequence[float], wanted: float) -> float:
+    """The largest of `STRENGTHS`, or between two of them, up to which the error stays within `wanted`.
+
+    `errors` are those at `STRENGTHS`. Below the weakest it goes with the strength's square from 0.
+    """
+    weaker, error = 0.0, 0.0
+    for strength, here in zip(STRENGTHS, errors, strict=True):
+        if here > wanted:
+            way = (wanted - error) / (here - error)
+            return float((weaker**2 + way * (strength**2 - weaker**2)) ** 0.5)
+        weaker, error = strength, here
+    return weaker
+
+
+def run_trial(bench: Workbench, case: Case) -> Cell:
+    """A cell, at the strength that the run chose or where the case wants it."""
+    if not isinstance(case, AtError):
+        return bench.run(case)
+    taste = TASTES[case.taste]
+    trained = bench.trained(replace(case, flags=("--final-strength", "trained", *case.flags)))
+    errors = [relative_error(*one)[0] for one in bench.errors(taste, case.seed, trained.adapter, STRENGTHS)]
+    strength = strength_at(errors, case.at_error)
+    found = bench.cell(case, trained, strength=strength)
+    rounded = {"errors": [[s, float(f"{e:.4g}")] for s, e in zip(STRENGTHS, errors, strict=True)]}
+    return {**found, "training": {**found["training"], "strength": round(strength, 4)}, **rounded}
 
 
 def table(cells: Sequence[Cell]) -> str:
@@ -30,26 +76,42 @@ def table(cells: Sequence[Cell]) -> str:
         "# Trials of settings",
         "",
         f"Made by `python -m bench.tuning`, on {prompts} prompts at {seeds} seeds each that the outcome bench never",
-        "asks; in brackets 95 % intervals.",
+        "asks; in brackets 95 % intervals. “At 1.5 %” means: at the strength at which the fresh pairs have that winner",
+        "error, instead of the one that the run chose.",
         "",
         *LEGEND,
         "",
         *head("flags", "taste", "seeds"),
     ]
     ordered: list[Cell] = []
-    for (flags, _, votes, guidance), group in sorted(in_groups(cells, "flags", "taste", "votes", "guidance").items()):
-        told = f"`{' '.join(flags) or 'defaults'}`, {votes} votes, guidance {guidance:g}"
+    groups: dict[tuple[tuple[str, ...], str, str], list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault((tuple(cell["case"]["flags"]), _told(cell), cell["case"]["taste"]), []).append(cell)
+    for (_, told, taste), group in sorted(groups.items()):
+        group.sort(key=lambda cell: cell["case"]["seed"])
         numbers = ", ".join(str(cell["case"]["seed"]) for cell in group)
-        lines.append(row(told, f"**{group[0]['case']['taste']}**", numbers, measures=pooled(group)))
+        lines.append(row(told, f"**{taste}**", numbers, measures=pooled(group)))
         ordered += group
-    lines += ["", *head("flags", "taste", "seed", after=("steps (kept)",))]
+    lines += ["", *head("flags", "taste", "seed", after=("steps (kept)", "strength"))]
     for cell in ordered:
         case, facts = cell["case"], cell["training"]
-        told = f"`{' '.join(case['flags']) or 'defaults'}`, {case['votes']} votes, guidance {case['guidance']:g}"
-        steps = f"{facts['steps']} ({facts['chosen_step']})"
-        lines.append(row(told, case["taste"], str(case["seed"]), measures=measures_of(cell), after=(steps,)))
+        after = (f"{facts['steps']} ({facts['chosen_step']})", f"{facts.get('strength', 1):.2f}")
+        lines.append(row(_told(cell), case["taste"], str(case["seed"]), measures=measures_of(cell), after=after))
     where = "; ".join(map(sentence, machines(cells)))
     return "\n".join([*lines, "", f"Machine: {where}."]) + "\n"
+
+
+def _told(cell: Cell) -> str:
+    """What sets a cell's group apart."""
+    case = cell["case"]
+    at = f", at {case['at_error']:.1%}" if "at_error" in case else ""
+    return f"`{' '.join(case['flags']) or 'defaults'}`, {case['votes']} votes, guidance {case['guidance']:g}{at}"
+
+
+def _cases(options: Namespace, cases: Sequence[Case]) -> list[Case]:
+    if options.at_error is None:
+        return [*cases]
+    return [AtError(**vars(case), at_error=options.at_error) for case in cases]
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -57,9 +119,13 @@ def main(arguments: Sequence[str]) -> None:
     split = arguments.index("--") if "--" in arguments else len(arguments)
     about = "What another setting would do. Flags for `train` follow after --."
     parser = command(about, tastes=OPEN_TASTES, seeds=OPEN_SEEDS)
+    parser.add_argument(
+        "--at-error", type=float, metavar="SHARE", help="compare at this winner error (.015 = 1.5 %%), by strength"
+    )
     options = parser.parse_args(arguments[:split])
     results = Results(QUICK_RESULTS if options.quick else RESULTS)
-    fill(results, asked(parser, options, arguments[split + 1 :]), options, Workbench.run)
+    cases = asked(parser, options, arguments[split + 1 :])
+    fill(results, _cases(options, cases), options, run_trial)
     write_table(results, table)
 
 

@@ -28,6 +28,22 @@ def test_trials_are_told_apart_by_their_flags() -> None:
     assert rows[1][6].startswith(" +0.30 σ (")
 
 
+def test_settings_are_compared_at_the_strength_that_costs_the_same() -> None:
+    """The error goes with the strength's square between two that were measured, and from 0."""
+    errors = [0.001 * strength**2 for strength in tuning.STRENGTHS]
+    assert tuning.strength_at(errors, 0.001 * 1.2**2) == pytest.approx(1.2)
+    assert tuning.strength_at(errors, 0.001 * 0.3**2) == pytest.approx(0.3)
+    assert tuning.strength_at(errors, 1.0) == tuning.STRENGTHS[-1]
+    uneven = [0.0, 0.02, 0.0, 0.0, 0.0, 0.0]  # a stronger one that seems to cost less is luck
+    assert tuning.strength_at(uneven, 0.01) < 0.7
+
+
+def test_cells_at_a_winner_error_stand_apart_from_those_of_the_product() -> None:
+    cells = [made_cell(Case("busy", 10)), made_cell(tuning.AtError("busy", 10, at_error=0.015))]
+    rows = [line.split("|")[1].strip() for line in tuning.table(cells).splitlines() if "**busy**" in line]
+    assert rows == ["`defaults`, 60 votes, guidance 3", "`defaults`, 60 votes, guidance 3, at 1.5%"]
+
+
 @pytest.mark.parametrize("asked", [["--tastes", "cosy"], ["--seeds", str(RESERVED_SEED)], ["--reserved"]])
 def test_settings_are_never_chosen_on_what_is_reserved(asked: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
