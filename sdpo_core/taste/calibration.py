@@ -147,23 +147,18 @@ def calibrate(measure: Measure, limits: Limits, *, first: float = 1.0, most_poin
 
 
 def _measure(measure: Measure, limits: Limits, strength: float) -> Point:
-    drift, effect, diversity = measure.drift(strength), measure.effect(strength), measure.diversity(strength)
-    point = Point(
-        strength=strength,
-        error=drift.error,
-        standard_error=drift.standard_error,
-        shift=effect.shift if effect else None,
-        preference=effect.preference if effect else None,
-        diversity=diversity,
-    )
+    drift = measure.drift(strength)
+    point = Point(strength=strength, error=drift.error, standard_error=drift.standard_error)
+    if point.upper > limits.budget:  # it can't be chosen, so no images are drawn for it
+        return point.model_copy(update={"broken": ("drift",)})
+    effect, diversity = measure.effect(strength), measure.diversity(strength)
     broken: list[Broken] = []
-    if point.upper > limits.budget:
-        broken.append("drift")
     if diversity is not None and diversity < limits.least_diversity:
         broken.append("diversity")
     if effect and effect.shift > _TOLERATED_SHIFT * limits.enough_shift:
         broken.append("enough")
-    return point.model_copy(update={"broken": tuple(broken)})
+    seen = {"shift": effect.shift, "preference": effect.preference} if effect else {}
+    return point.model_copy(update={**seen, "diversity": diversity, "broken": tuple(broken)})
 
 
 def _bounds(points: Sequence[Point]) -> tuple[float, float]:

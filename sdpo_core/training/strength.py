@@ -17,8 +17,8 @@ from sdpo_core.training.multiply import Multiplied
 from sdpo_core.workspace.labelled import Drawn
 from sdpo_core.workspace.records import AdapterUse, Recipe
 
-PROBES = 6
-"""Pairs that are drawn anew at a strength: prompts and seeds of the run's own drawn pairs, spread over them."""
+FEWEST_PROBES, MOST_PROBES = 6, 16
+"""How many pairs are drawn anew at a strength: prompts and seeds of the run's own drawn pairs, spread over them."""
 
 
 @dataclass
@@ -58,9 +58,10 @@ class StrengthMeasure:
 
     @cached_property
     def _probes(self) -> list[Drawn]:
-        """Images of `PROBES` drawn pairs, both of each, where all were described."""
+        """Images of some drawn pairs, both of each, where all were described; none where there are too few."""
         pairs = list(zip(self.learned.drawn[::2], self.learned.drawn[1::2], strict=True))
-        chosen = [pairs[i] for i in np.linspace(0, len(pairs) - 1, PROBES).astype(int)] if len(pairs) >= PROBES else []
+        count = min(len(pairs), MOST_PROBES) if len(pairs) >= FEWEST_PROBES else 0
+        chosen = [pairs[i] for i in np.linspace(0, len(pairs) - 1, count).astype(int)]
         images = [image for pair in chosen for image in pair]
         return images if {image.image_sha256 for image in images} <= self.learned.vectors.keys() else []
 
@@ -69,7 +70,7 @@ class StrengthMeasure:
         return np.stack([self.learned.vectors[image.image_sha256] for image in self._probes])
 
     def _after(self, strength: float) -> Vector:
-        """Vectors of the probes with the adapter at `strength`, (2·PROBES, D)."""
+        """Vectors of the N probed pairs with the adapter at `strength`, (2N, D)."""
         if strength not in self._seen:
             images = [
                 drawn
@@ -89,6 +90,6 @@ def _with_adapter(recipe: Recipe, strength: float) -> Recipe:
 
 
 def _distances(vectors: Vector) -> Vector:
-    """Cosine distance of neighbours, the two images of a prompt: (2·PROBES, d) -> (PROBES,)."""
+    """Cosine distance of neighbours, the two images of a prompt: (2N, d) -> (N,)."""
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     return 1 - (unit[::2] * unit[1::2]).sum(1)

@@ -44,12 +44,14 @@ class Adapter:
             diverse,
         )
         self.asked: list[float] = []
+        self.drawn: list[float] = []  # where images were looked at
 
     def drift(self, strength: float) -> Drift:
         self.asked.append(strength)
         return Drift(self.at_one * strength**self.power, self.se)
 
     def effect(self, strength: float) -> Effect | None:
+        self.drawn.append(strength)
         return None if self.shift_at_one is None else Effect(self.shift_at_one * strength, 0.7)
 
     def diversity(self, strength: float) -> float | None:
@@ -81,6 +83,17 @@ def test_an_adapter_without_drift_goes_to_the_end_in_two_looks() -> None:
     found = calibrate(adapter, LIMITS)
     assert (found.strength, adapter.asked) == (2.5, [1.0, 2.5])
     assert "Nothing stronger was needed or allowed" in found.sentence
+
+
+def test_no_image_is_drawn_at_a_strength_that_drifts_too_far() -> None:
+    adapter = Adapter(0.03, shift=0.5)
+    found = calibrate(adapter, LIMITS)
+    outside = [point for point in found.points if point.broken == ("drift",)]
+    assert outside
+    assert {point.strength for point in outside}.isdisjoint(adapter.drawn)
+    assert all(point.shift is None for point in outside)
+    assert found.chosen is not None
+    assert found.chosen.shift is not None
 
 
 def test_less_where_the_effect_is_enough() -> None:
