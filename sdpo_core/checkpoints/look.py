@@ -40,11 +40,6 @@ class ModelLook:
     unread_bytes: int  # how much has to be read before its hash is known
     sha256: str | None  # None while `unread_bytes` is not 0
 
-    @property
-    def short_hash(self) -> str:
-        """The first ten digits of the hash, as A1111 shows them for a file; empty while it is not known."""
-        return (self.sha256 or "")[:10]
-
 
 def look_at_model(source: str) -> ModelLook:
     """Find and check a model without reading its weights; raises `ModelError` as `inspect_model` does, but at once.

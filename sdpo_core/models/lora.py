@@ -116,12 +116,6 @@ class Lora:
             seed=seed,
         )
 
-    @property
-    def adapts_convolutions(self) -> bool:
-        """Whether any adapted layer is a convolution with a kernel wider than 1."""
-        bases = (layer.get_base_layer() for layer in self._layers.values())
-        return any(isinstance(base, nn.Conv2d) and max(base.kernel_size) > 1 for base in bases)
-
     @contextlib.contextmanager
     def off(self) -> Iterator[None]:
         """Within it the network computes exactly what it would without this adapter."""

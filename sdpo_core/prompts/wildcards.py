@@ -66,12 +66,6 @@ def count_wordings(prompt: str) -> int:
     return _count(_parsed(prompt))
 
 
-def expand_prompts(prompts: Iterable[str], seed: int) -> list[str]:
-    """One wording for every listed prompt; a prompt that is listed again gives its next one."""
-    wordings = Wordings(seed)
-    return [wordings.next(prompt) for prompt in prompts]
-
-
 @lru_cache(maxsize=4096)  # the page counts at every key
 def _parsed(prompt: str) -> tuple["str | _Group", ...]:
     """The prompt as texts and groups. What is no group stands there as it was written, escapes resolved."""

@@ -73,11 +73,9 @@ def test_the_update_is_strength_alpha_over_rank_b_a(tiny: DiffusionModel, target
 def test_targets(tiny: DiffusionModel) -> None:
     narrow = Lora.create(tiny, rank=2, alpha=2.0, targets="attention", seed=0)
     assert len(narrow.modules) == 4 * 2 * 4  # projections x attentions of a block x transformer blocks
-    assert not narrow.adapts_convolutions
     narrow.remove()
     wide = Lora.create(tiny, rank=2, alpha=2.0, targets="wide", seed=0)
     assert set(narrow.modules) < set(wide.modules)
-    assert wide.adapts_convolutions
     assert any(name.endswith("resnets.0.conv1") for name in wide.modules)
     assert not any("time_emb" in name for name in wide.modules)
 
