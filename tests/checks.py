@@ -20,7 +20,7 @@ from tests.browsers import find_browser
 ROOT = Path(__file__).resolve().parent.parent
 BROWSER_DOWNLOAD_S = 240
 LINT_IMPORTS = "import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())"
-BY_FILE = ["--dist", "loadfile", "--no-loadscope-reorder", "--durations", "20"]  # a file's tests share what they set up
+BY_FILE = ["--dist", "loadfile", "--no-loadscope-reorder", "--durations", "30"]  # a file's tests share what they set up
 SIDE_BY_SIDE = ["-n", "auto", "--maxprocesses", "8", *BY_FILE]
 # Each has a studio, a browser and perhaps a job; and some time what a person would see.
 TWO_AT_ONCE = ["-n", "2", *BY_FILE]
