@@ -120,7 +120,10 @@ class Jobs:
             return self._start(verb, config)
 
     def generate(self, config: GenerateConfig) -> RunFolder:
-        """Generate in the job that is still warm when it holds what `config` needs, else in a new one."""
+        """Generate in the job that is still warm when it holds what `config` needs, else in a new one.
+
+        Raises `RunError` while another job runs, or is still drawing; `DiskError` when the workspace's folder is gone.
+        """
         with self._lock:
             current = self.current()
             if current and self.is_idle(*current):

@@ -67,7 +67,10 @@ class Models:
         return info
 
     def inspect(self, source: str, *, fresh: bool = False) -> ModelInfo:
-        """What a model is. Remembered, because the status bar asks every second; `fresh` looks at the files again."""
+        """What a model is. Remembered, because the status bar asks every second; `fresh` looks at the files again.
+
+        Raises `ModelError`: `ModelUnread` until its hash is known, `PredictionUnknown` until a person answers.
+        """
         with self._lock:
             if fresh or source not in self._known:
                 self._known.pop(source, None)

@@ -94,7 +94,7 @@ class StudioProjects:
         return self._projects.archive(project_id, archived=archived)
 
     def export(self, project_id: str, model: Model | None) -> Exported:
-        """Write a project to a zip in the root's `exports`."""
+        """Write a project to a zip in the root's `exports`; raises `ProjectError` for an unknown or empty one."""
         project = self._projects.find(project_id)
         if not (project.path / "studio.db").is_file():
             raise ProjectError(text.NOTHING_TO_EXPORT.format(name=project.name))
@@ -109,7 +109,10 @@ class StudioProjects:
         return path
 
     def import_zip(self, path: Path, name: str = "") -> Imported:
-        """Make a project of a zip that nobody vouches for, and that the person calls `name`; one at a time."""
+        """Make a project of a zip that nobody vouches for, and that the person calls `name`; one at a time.
+
+        Raises `ProjectError` while another is brought in, and for a zip that is refused.
+        """
         if not self._importing.acquire(blocking=False):
             raise ProjectError(text.IMPORTING_ALREADY)
         try:

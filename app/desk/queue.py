@@ -107,7 +107,8 @@ class RunQueue:
     def start_or_wait(self, verb: Waits, config: Settings, title: str) -> RunFolder | None:
         """Start a job now, or put it at the end of the queue (None) while another runs or waits.
 
-        Drawing gives way, as it does to any other job.
+        Drawing gives way, as it does to any other job. Raises `RunError` when the queue is full, and when the
+        same job waits already or has just been started.
         """
         with self._lock:
             waiting = self.waiting()

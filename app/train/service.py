@@ -79,7 +79,7 @@ class Training:
         return f"{pairs.sentence()} {advice}"
 
     def measure(self, form: Mapping[str, Any]) -> RunFolder:
-        """Find out what `train` would take with this form, by one dry step."""
+        """Find out what `train` would take with this form, by one dry step; raises `DataError` without usable votes."""
         if not self.plan(form).possible:
             raise DataError(text.NO_VOTES_YET)
         return self._desk.jobs.start("measure", self._train_config(form, self._desk.models.chosen()))
@@ -110,7 +110,10 @@ class Training:
         self._desk.jobs.resume(self._desk.jobs.open(run_id, "train"))
 
     def ask(self, signal: Literal["save-now", "sample-now"]) -> None:
-        """Ask the running training for a checkpoint, or for previews, after its next step."""
+        """Ask the running training for a checkpoint, or for previews, after its next step.
+
+        Raises `RunError` when no training runs.
+        """
         current = self._desk.jobs.current()
         if current is None or current[1].verb != "train":
             raise RunError(text.NO_TRAINING)

@@ -49,7 +49,7 @@ class RankVotes:
             return refusal(error)
 
     def rank(self, message: Any) -> Reply:
-        """Record an answer; once the reply is there, it survives a power cut."""
+        """Record an answer; once the reply is there, it survives a power cut. A refusal is a reply too, not raised."""
         try:
             answer = RankMessage.model_validate(message)
             if [self._store.candidate(one).image_sha256 for one in answer.candidates] != answer.images:

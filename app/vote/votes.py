@@ -73,7 +73,7 @@ class Votes:
             return refusal(error)
 
     def vote(self, message: Any) -> Reply:
-        """Record a choice; once the reply is there, it survives a power cut."""
+        """Record a choice; once the reply is there, it survives a power cut. A refusal is a reply too, not raised."""
         try:
             vote = VoteMessage.model_validate(message)
             if vote.choice not in self.choices:

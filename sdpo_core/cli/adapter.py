@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def call(options: dict[str, Any], out: Output) -> int:
-    """Run the verb."""
+    """Run the verb; raises `ConfigError` when names or flags are not those that the action takes."""
     action, names = options["action"], options["adapter"]
     adapter_files.refuse_foreign_flags(action, options)
     with Store(options["workspace"]) as store:

@@ -53,7 +53,7 @@ def refuse_foreign_flags(action: str, options: Mapping[str, Any]) -> None:
 
 
 def check(paths: Sequence[Path], options: Mapping[str, Any], out: Output) -> int:
-    """What other tools load of a file."""
+    """What other tools load of a file; raises `AdapterError` for --comfy with a base model that it can't load."""
     base = options["base"] or _demo(paths[0])
     info = inspect_model(base) if base else None
     if base and info and not info.comfyui:
@@ -100,7 +100,7 @@ def convert(paths: Sequence[Path], options: Mapping[str, Any], out: Output) -> i
 
 
 def merge(paths: Sequence[Path], options: Mapping[str, Any], out: Output) -> int:
-    """Make one LoRA of several."""
+    """Make one LoRA of several; raises `ConfigError` unless there is a finite weight for each, and a rank from 1 on."""
     from sdpo_core.adapters.file import save_weights  # loads torch
     from sdpo_core.adapters.weights import merge as merged
     from sdpo_core.adapters.weights import read_weights

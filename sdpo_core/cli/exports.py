@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def call(options: dict[str, Any], out: Output) -> int:
-    """Run the verb."""
+    """Run the verb; raises `ConfigError` unless either an adapter and its place or a folder for the pairs is named."""
     adapter, pairs, to = options["adapter"], options["pairs"], options["to"]
     if options["layout"] is not None and pairs is None:
         raise ConfigError("--layout says how pairs are written; name their folder with --pairs FOLDER.")

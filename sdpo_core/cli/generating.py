@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def tell_plan(config: GenerateConfig, out: Output) -> int:
-    """Say what a workflow would be given, and what its ComfyUI says to it."""
+    """Say what a workflow would be given, and what its ComfyUI says to it; raises `ConfigError` without --comfy."""
     if config.comfy is None:
         raise ConfigError("--plan belongs to --comfy: it says what was found in a ComfyUI workflow.")
     workflow = workflow_of(config)

@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def call(options: dict[str, Any], out: Output) -> int:
-    """Run the verb."""
+    """Run the verb; raises `ConfigError` unless it gets a folder or --inbox, and the flags that go with that one."""
     if options["inbox"] == bool(options["folder"]):
         raise ConfigError("`import` needs a folder, or --inbox for what ComfyUI's nodes sent; one of the two.")
     if options["inbox"]:

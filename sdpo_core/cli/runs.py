@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def call(options: dict[str, Any], out: Output) -> int:
-    """Run the verb."""
+    """Run the verb; raises `ConfigError` for a number out of range, and for an id that is missing or one too many."""
     workspace, action = Path(options["workspace"]), options["action"]
     for name, least in (("limit", 1), ("log", 0)):
         if options[name] < least:

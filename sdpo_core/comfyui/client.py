@@ -58,7 +58,7 @@ class Client:
         self.url = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
 
     def choices(self, node: str, name: str) -> list[str]:
-        """The values that an input of a node offers, such as the LoRAs that there are."""
+        """The values that an input of a node offers, such as the LoRAs; raises `ComfyUIError` when it tells none."""
         told = self.ask_json("GET", f"/object_info/{node}")
         match told.get(node):
             case {"input": {"required": {**inputs}}}:
@@ -89,7 +89,10 @@ class Client:
         return missing
 
     def image(self, graph: Graph, timeout_s: float, on_wait: Callable[[float], None] = lambda _: None) -> bytes:
-        """Run `graph` and return the first image that comes out; `on_wait` hears the seconds gone by."""
+        """Run `graph` and return the first image that comes out; `on_wait` hears the seconds gone by.
+
+        Raises `ComfyUIError` when there is none after `timeout_s`, or the job ends without one.
+        """
         prompt_id = str(self.ask_json("POST", "/prompt", {"prompt": graph}).get("prompt_id"))
         started = time.monotonic()
         while (waited_s := time.monotonic() - started) < timeout_s:
@@ -114,7 +117,7 @@ class Client:
         raise ComfyUIError(f"{self.url} ended the job without an image: {reason(told)}.")
 
     def ask_json(self, method: str, path: str, value: Any = None) -> dict[str, Any]:
-        """The JSON object that it answers with."""
+        """The JSON object that it answers with; raises `ComfyUIError` when the answer is anything else."""
         data = self.ask(method, path, value)
         try:
             told: Any = json.loads(data)
@@ -125,7 +128,11 @@ class Client:
         return cast("dict[str, Any]", told)
 
     def ask(self, method: str, path: str, value: Any = None) -> bytes:
-        """What it answers to a request, with `value` as JSON in its body."""
+        """What it answers to a request, with `value` as JSON in its body.
+
+        Raises `Unreachable` without a whole answer, `NotFound` when nothing is at `path`, and `ComfyUIError` when it
+        refuses, sends on to another address, or answers with too much.
+        """
         body = None if value is None else json.dumps(value).encode()
         request = urllib.request.Request(
             self.url + path, body, {"Content-Type": "application/json"} if body else {}, method=method

@@ -43,7 +43,10 @@ _WORKFLOW, _SEED = "workflow.json", "seed.json"
 
 
 def run_comfy(config: GenerateConfig, run: RunFolder, workspace: Path, reporter: Reporter) -> None:
-    """Draw what `config` asks for. A stop takes our own job out of ComfyUI's queue and keeps every image that came."""
+    """Draw what `config` asks for. A stop takes our own job out of ComfyUI's queue and keeps every image that came.
+
+    Raises `ComfyUIError` when the workflow can't be used, or ComfyUI fails; what came until then is kept.
+    """
     assert config.comfy is not None
     client = Client(config.comfy)
     reporter.say(0, f"Asking the ComfyUI at {client.url}…", force=True)
@@ -68,7 +71,10 @@ def run_comfy(config: GenerateConfig, run: RunFolder, workspace: Path, reporter:
 
 
 def workflow_of(config: GenerateConfig, run: RunFolder | None = None) -> Workflow:
-    """The workflow that `config` names, with its slots and size; `run` keeps a copy, and goes on with that."""
+    """The workflow that `config` names, with its slots and size; `run` keeps a copy, and goes on with that.
+
+    Raises `ComfyUIError` when it can't be read, or lacks what was pointed at or a size that could be set.
+    """
     kept = run.path / _WORKFLOW if run else None
     path = kept if kept and kept.is_file() else Path(config.workflow or "")
     try:

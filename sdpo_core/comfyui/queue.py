@@ -62,6 +62,7 @@ class Queue:
         """Queue `graph` as `job` (a UUID), of which the images of the node `image` are wanted; returns its id.
 
         `again`: the answer to an earlier attempt was lost, so the job may be there already.
+        Raises `ComfyUIError` when it refuses the graph, or the part of it that gives the images.
         """
         if again and (self.place(job) or self.ended(job)):
             return job

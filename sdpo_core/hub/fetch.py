@@ -56,7 +56,10 @@ def download(plan: DownloadPlan, progress: Callable[[int], None]) -> None:
 
 
 def run_download(config: DownloadConfig, run: RunFolder, _workspace: Path, reporter: Reporter) -> None:
-    """The job `download`: fetch a model; steps are megabytes. A stop keeps what has come and ends in state stopped."""
+    """The job `download`: fetch a model; steps are megabytes. A stop keeps what has come and ends in state stopped.
+
+    Raises `DiskError` when the model does not fit on the disk, and what `plan_download` and `download` raise.
+    """
     reporter.say(0, f"Asking {host()} what is needed…", force=True)
     plan = plan_download(config.model)
     if not plan.fits:

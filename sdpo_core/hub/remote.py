@@ -58,7 +58,7 @@ def stream(hub_id: HubId, commit: str, path: str, start: int, end: int | None = 
 
 @contextlib.contextmanager
 def told(hub_id: HubId) -> Iterator[None]:
-    """Turn what the hub answers, or that it does not, into a sentence with what to do."""
+    """Where the hub refuses, answers oddly or not at all, raises `DownloadError` in a sentence with what to do."""
     from huggingface_hub import errors, get_token
     from huggingface_hub.utils import httpx
 

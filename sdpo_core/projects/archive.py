@@ -78,7 +78,7 @@ class Archive:
         return {match["sha256"] for match in found if match and match["kind"] == kind}
 
     def lines(self) -> Generator[bytes]:
-        """The JSON lines, one by one."""
+        """The JSON lines, one by one; raises `ProjectError` for one that is too long, or can't be read."""
         with self._reading(LINES) as member:
             while line := member.readline(MAX_LINE_BYTES + 1):
                 if len(line) > MAX_LINE_BYTES:
@@ -86,7 +86,10 @@ class Archive:
                 yield line
 
     def image(self, sha256: str) -> bytes:
-        """An image, with the hash that it is named by. Whether it is one, `check_png` says."""
+        """An image, with the hash that it is named by. Whether it is one, `check_png` says.
+
+        Raises `ProjectError` when it is not there, can't be read, or has another hash.
+        """
         name = f"images/{sha256}.png"
         with self._reading(name) as member:
             data = member.read()
@@ -95,7 +98,7 @@ class Archive:
         return data
 
     def unpack_adapter(self, sha256: str, target: Path) -> None:
-        """Write an adapter to `target`, piece by piece."""
+        """Write an adapter to `target`, piece by piece; raises `ProjectError` as `image` does."""
         name = f"adapters/{sha256}.safetensors"
         digest = hashlib.sha256()
         with self._reading(name) as member, replacing(target) as temporary, temporary.open("wb") as file:

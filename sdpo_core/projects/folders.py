@@ -67,7 +67,7 @@ class Projects:
         return sorted(found, key=lambda project: (project.id != FIRST, project.name.casefold(), project.id))
 
     def find(self, project_id: str) -> Project:
-        """The project with this id."""
+        """The project with this id; raises `ProjectError` for an unknown one."""
         project = next((project for project in self.all() if project.id == project_id), None)
         if project is None:
             raise ProjectError(f"There is no project {project_id[:80]!r} in this workspace (any more).")
@@ -97,7 +97,10 @@ class Projects:
         return self.find(project_id)
 
     def archive(self, project_id: str, *, archived: bool = True) -> Project:
-        """Put a project out of sight, or bring it back; nothing of it is moved or lost."""
+        """Put a project out of sight, or bring it back; nothing of it is moved or lost.
+
+        Raises `ProjectError` for an unknown project, and when the one to put away is open.
+        """
         project = self.find(project_id)
         if archived and project.id == self.current().id:
             raise ProjectError(f"{project.name} is open. Open another project, then archive this one.")

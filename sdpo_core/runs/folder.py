@@ -77,7 +77,10 @@ class RunFolder:
 
     @classmethod
     def create(cls, root: Path, verb: Verb, config: dict[str, Any]) -> Self:
-        """Make a new folder `<date>-<verb>-<random>` under `root` in state queued."""
+        """Make a new folder `<date>-<verb>-<random>` under `root` in state queued.
+
+        Raises `RunError` when a file is in the place of `root` or above it, `DiskError` when the disk refuses.
+        """
         name = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{verb}-{secrets.token_hex(2)}"
         run = cls(root / name)
         try:
@@ -139,7 +142,10 @@ class RunFolder:
         write_json(self.path / "config.json", numbered(config))
 
     def status(self) -> Status:
-        """What the job last said, corrected when its process is gone: then the state is failed."""
+        """What the job last said, corrected when its process is gone: then the state is failed.
+
+        Raises `RunError` when status.json is missing or can't be read.
+        """
         try:
             status = Status.model_validate(self._read_json("status.json"))
         except ValidationError as error:
@@ -150,7 +156,10 @@ class RunFolder:
         return status
 
     def never_started(self) -> bool:
-        """Whether this run is queued and the process that a viewer started for it (`process.json`) is gone."""
+        """Whether this run is queued and the process that a viewer started for it (`process.json`) is gone.
+
+        Raises `RunError` when a file of it can't be read.
+        """
         if self.status().state != "queued" or not (self.path / "process.json").is_file():
             return False
         started = self._read_json("process.json")

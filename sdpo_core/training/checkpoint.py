@@ -106,7 +106,7 @@ def read_published(checkpoints: Sequence[Path], sha256: str) -> dict[str, Tensor
 
 
 def read_numbers(path: Path) -> dict[str, Any]:
-    """The checkpoint's `step`, `drift` and `health`."""
+    """The checkpoint's `step`, `drift` and `health`; raises `RunError` when they can't be read."""
     try:
         return json.loads((path / _NUMBERS).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -78,7 +78,7 @@ class Database:
 
 @contextlib.contextmanager
 def database_errors(path: Path) -> Iterator[None]:
-    """Turn what SQLite says about `path` into a `StoreError` or `DiskError` for a person; bugs pass through."""
+    """Raise what SQLite says about `path` as a `StoreError` or `DiskError` for a person; bugs pass through."""
     try:
         yield
     except sqlite3.ProgrammingError as error:

@@ -62,6 +62,7 @@ class LabelledTable:
         """Record an image that lies at `drawn_name(recipe.key())` in the run folder.
 
         The same recipe again returns the first record, with the new image's hash: an interrupted run draws on.
+        Raises `StoreError` when `image_sha256` is no hash.
         """
         if not _SHA256.fullmatch(image_sha256):
             raise StoreError("A drawn image is named by 64 hexadecimal digits; this is something else.")

@@ -83,6 +83,7 @@ def record(connection: sqlite3.Connection, ranking: Ranking, now: str) -> list[V
     """Append the votes of a ranking inside the caller's transaction; a retry changes nothing.
 
     A pair that has a vote keeps it: what was said of the two alone counts more.
+    Raises `StoreError` for images of several prompts, and for one that no training pair shows.
     """
     known = connection.execute("SELECT uuid FROM votes WHERE ranking = ?", (ranking.uuid,)).fetchall()
     if known:

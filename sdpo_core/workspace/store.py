@@ -89,6 +89,7 @@ class Store(TasteStore):
         damaged, this image takes its place.
 
         The PNG is on the disk before the row, so a row without its image means that somebody deleted the image.
+        Raises `StoreError` when the image has another size than its recipe says.
         """
         if image.size != (recipe.width_px, recipe.height_px):
             raise StoreError(

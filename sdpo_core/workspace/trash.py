@@ -82,7 +82,7 @@ class Trash:
         return [entry for entry in map(self._read, names) if entry]
 
     def find(self, entry_id: str) -> Thrown:
-        """The entry of this id."""
+        """The entry of this id; raises `StoreError` when it is not in the trash."""
         entry = self._read(entry_id) if _ID.fullmatch(entry_id) else None
         if entry is None:
             raise StoreError("This is not in the trash any more; it was put back or cleared meanwhile.")

@@ -46,7 +46,10 @@ class Cast:
 
 
 def record(connection: sqlite3.Connection, cast: Cast, now: str) -> Vote:
-    """Append a vote inside the caller's transaction; a retry gives the first one. See `Store.vote`."""
+    """Append a vote inside the caller's transaction; a retry gives the first one. See `Store.vote`.
+
+    Raises `StoreError` for an unknown pair, the name of another choice, and the repeat of a vote on another pair.
+    """
     known = connection.execute(f"{rows.SELECT_VOTE} WHERE uuid = ?", (cast.uuid,)).fetchone()
     if known:
         if known[1:3] != (cast.pair_id, cast.choice):
@@ -83,7 +86,10 @@ def replaced_by(connection: sqlite3.Connection, uuid: str) -> str | None:
 
 
 def undo(connection: sqlite3.Connection, uuid: str, vote_uuid: str, now: str) -> Pair:
-    """Take a vote back inside the caller's transaction. See `Store.undo`."""
+    """Take a vote back inside the caller's transaction. See `Store.undo`.
+
+    Raises `StoreError` for an unknown vote, one that another has replaced, and a name that is taken.
+    """
     _check_uuid(uuid)
     vote = find(connection, vote_uuid)
     (vote_id,) = connection.execute("SELECT id FROM votes WHERE uuid = ?", (vote_uuid,)).fetchone()

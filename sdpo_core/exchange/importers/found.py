@@ -122,7 +122,10 @@ class Folder:
         raise StoreError("has no caption beside it; add a .txt file, or give one prompt for all with --prompt")
 
     def paired(self, winners: Path, losers: Path) -> Iterator[FoundPair | Trouble]:
-        """Images of equal names in two folders; an image without a partner is a trouble."""
+        """Images of equal names in two folders; an image without a partner is a trouble.
+
+        Raises `StoreError` when one of the folders is missing.
+        """
         for place in (winners, losers):
             if not place.is_dir():
                 raise StoreError(
