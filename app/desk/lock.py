@@ -1,4 +1,7 @@
-"""One studio per workspace: `studio.lock` names the process that has it and where it answers."""
+"""One studio per workspace: `open.lock` is held by the system while a studio has it, `studio.lock` says whose it is.
+
+They are two files because Windows lets nobody read a locked one, and the words are for others to read.
+"""
 
 import json
 import os
@@ -8,17 +11,18 @@ from pathlib import Path
 from typing import Any, Self
 
 import psutil
+from filelock import FileLock, Timeout
 
 from app.desk import text
-from sdpo_core.atomic import disk_errors
+from sdpo_core.atomic import disk_errors, patiently, write_json
 from sdpo_core.errors import StoreError
 
 _CLOCK_SLACK_S = 2.0
-_WRITING_S = 1.0  # how long another studio may take between creating the lock and filling it
+_WRITING_S = 1.0  # how long another studio may take between taking the workspace and saying so
 
 
 class StudioRunning(StoreError):
-    """Another studio has the workspace; `url` is where it answers."""
+    """Another studio has the workspace; `url` is where it answers, empty when it does not say."""
 
     def __init__(self, workspace: Path, url: str) -> None:
         super().__init__(text.studio_running(str(workspace), url))
@@ -27,29 +31,32 @@ class StudioRunning(StoreError):
 
 @dataclass(frozen=True)
 class StudioLock:
-    """The lock, held until `release`. A lock whose process is gone is taken over."""
+    """A workspace that is held until `release`, or until this process ends, in whatever way."""
 
-    path: Path
+    path: Path  # says whose it is
+    _held: FileLock
 
     @classmethod
     def acquire(cls, workspace: Path, url: str) -> Self:
-        """Take the workspace for the studio at `url`; raises `StudioRunning` when another living one has it."""
-        lock = cls(workspace / "studio.lock")
+        """Take the workspace for the studio at `url`; raises `StudioRunning` when another living one has it.
+
+        Raises `StoreError` for a workspace that is a file or can't be locked, `DiskError` when the disk refuses.
+        """
         if workspace.exists() and not workspace.is_dir():
             raise StoreError(text.workspace_is_a_file(str(workspace)))
-        content = {"pid": os.getpid(), "created": psutil.Process().create_time(), "url": url}
-        with disk_errors(lock.path):
+        path = workspace / "studio.lock"
+        with disk_errors(path):
             workspace.mkdir(parents=True, exist_ok=True)
-            while True:
-                try:
-                    with lock.path.open("x", encoding="utf-8") as file:
-                        json.dump(content, file)
-                    return lock
-                except FileExistsError:
-                    owner = _read(lock.path)
-                    if owner and _alive(owner):
-                        raise StudioRunning(workspace, str(owner["url"])) from None
-                    lock.path.unlink(missing_ok=True)
+        held = _hold(workspace, path)
+        try:
+            owner = _read(path)
+            if owner and owner["pid"] != os.getpid() and _alive(owner):  # a studio from before `open.lock`
+                raise StudioRunning(workspace, str(owner["url"]))
+            write_json(path, {"pid": os.getpid(), "created": psutil.Process().create_time(), "url": url})
+        except BaseException:
+            held.release()
+            raise
+        return cls(path, held)
 
     @staticmethod
     def url_of(workspace: Path) -> str:
@@ -59,23 +66,50 @@ class StudioLock:
 
     def release(self) -> None:
         """Give the workspace back."""
-        self.path.unlink(missing_ok=True)
+        try:
+            patiently(lambda: self.path.unlink(missing_ok=True))
+        finally:
+            self._held.release()
 
 
-def _read(path: Path) -> dict[str, Any] | None:
-    """The lock's content; None when it is gone, or still not readable after the time that writing it takes."""
+def _hold(workspace: Path, path: Path) -> FileLock:
+    """The system's lock, which children don't inherit; any thread may release it."""
+    place = workspace / "open.lock"
+    # Where the system has no locks there is none: a file that only pretends to be one can be left behind.
+    held = FileLock(place, blocking=False, thread_local=False, fallback_to_soft=False)
+    try:
+        with disk_errors(place):
+            held.acquire()
+    except Timeout as error:
+        owner = _read(path, living=True)
+        raise StudioRunning(workspace, str(owner["url"]) if owner else "") from error
+    except OSError as error:
+        raise StoreError(text.cant_lock(str(workspace), error.strerror or str(error))) from error
+    return held
+
+
+def _read(path: Path, *, living: bool = False) -> dict[str, Any] | None:
+    """Whose the workspace is, as far as that is written down.
+
+    Another studio may be writing just now, so something unreadable is read again for the time that this takes; with
+    `living`, so is a file that is not there or names a process that is gone.
+    """
     deadline = time.monotonic() + _WRITING_S
     while True:
+        content: Any = None
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = json.loads(patiently(lambda: path.read_text(encoding="utf-8")))
         except FileNotFoundError:
-            return None
+            if not living:
+                return None
         except ValueError:
-            content = None
+            pass
+        owner: dict[str, Any] | None = None
         if isinstance(content, dict) and {"pid", "created", "url"} <= content.keys():
-            return content
-        if time.monotonic() > deadline:
-            return None
+            owner = content
+        late = time.monotonic() > deadline
+        if late or (owner and (not living or _alive(owner))):
+            return owner
         time.sleep(0.05)
 
 

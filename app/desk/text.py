@@ -6,8 +6,17 @@ from app.ui.words import number
 
 
 def studio_running(workspace: str, url: str) -> str:
-    """The workspace belongs to another studio."""
-    return f"A studio is already open on {workspace}: {url}. Use that one, or start this one with another --workspace."
+    """The workspace belongs to another studio; `url` is empty where that one does not say where it answers."""
+    place = f"{workspace}: {url}" if url else workspace
+    return f"A studio is already open on {place}. Use that one, or start this one with another --workspace."
+
+
+def cant_lock(workspace: str, why: str) -> str:
+    """Nothing would keep two studios from writing into the workspace at once."""
+    return (
+        f"{workspace} can't be locked against a second studio ({why}). Some network drives can't do that; choose a "
+        "--workspace on a disk of this computer."
+    )
 
 
 def workspace_is_a_file(path: str) -> str:

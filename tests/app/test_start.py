@@ -62,7 +62,7 @@ def test_a_stale_lock_is_taken_over(tmp_path: Path, content: str) -> None:
     assert json.loads(lock.path.read_text(encoding="utf-8"))["pid"] == os.getpid()
 
 
-def test_a_living_owner_is_respected(tmp_path: Path) -> None:
+def test_a_living_studio_of_an_earlier_version_is_respected(tmp_path: Path) -> None:
     parent = psutil.Process(os.getppid())
     content = {"pid": parent.pid, "created": parent.create_time(), "url": "http://127.0.0.1:7999/"}
     (tmp_path / "studio.lock").write_text(json.dumps(content), encoding="utf-8")
