@@ -1,22 +1,25 @@
-"""What the machine has left: graphics memory and disk. No model library is asked, only the driver's own tool."""
+"""What the machine has left: graphics memory and disk. No model library is asked, only the driver's own."""
 
+import contextlib
+import ctypes
 import shutil
-import subprocess
+import sys
 import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
+import pynvml
 
 from app.desk import text
 from sdpo_core.checkpoints.model_info import ModelInfo
 from sdpo_core.errors import DiskError
 
-_QUERY = ("--query-gpu=name,memory.used,memory.total,utilization.gpu", "--format=csv,noheader,nounits")
 _PATIENCE_S = 5.0
 _AGE_S = 4.0
-_TOOLS = ("nvidia-smi", "/usr/lib/wsl/lib/nvidia-smi")
+_IN_WSL = Path("/usr/lib/wsl/lib/libnvidia-ml.so.1")
 
 
 @dataclass(frozen=True)
@@ -43,16 +46,24 @@ class Machine:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._gpus: list[Gpu] = []
-        self._asked_at: float | None = None
+        self._asking: threading.Thread | None = None
+        self._asked_at = 0.0
 
     def gpus(self) -> list[Gpu]:
         """NVIDIA's cards; empty where there is none, or its driver does not answer."""
         with self._lock:
-            now = time.monotonic()
-            if self._asked_at is None or now - self._asked_at > _AGE_S:
-                self._gpus = parse_gpus(_ask_driver())
-                self._asked_at = now
-            return self._gpus
+            fresh = self._asking is not None and time.monotonic() - self._asked_at <= _AGE_S
+            if self._asking is None or not (fresh or self._asking.is_alive()):
+                self._asking = threading.Thread(target=self._ask, daemon=True)
+                self._asked_at = time.monotonic()
+                self._asking.start()
+            # A driver in trouble may not come back at all, and its library can't be interrupted. It is asked once.
+            self._asking.join(max(0.0, self._asked_at + _PATIENCE_S - time.monotonic()))
+            return [] if self._asking.is_alive() else self._gpus
+
+    def _ask(self) -> None:
+        self._gpus = []
+        self._gpus = read_gpus()
 
 
 def disk(folder: Path) -> Disk:
@@ -64,28 +75,38 @@ def disk(folder: Path) -> Disk:
     return Disk(usage.free, usage.total)
 
 
-def parse_gpus(answer: str) -> list[Gpu]:
-    """The cards in an answer of nvidia-smi; a line that is none is passed over."""
+def read_gpus() -> list[Gpu]:
+    """The cards that the driver's library tells of; one that does not answer, or has no memory, is passed over."""
+    if sys.platform == "linux" and _IN_WSL.is_file():  # not everywhere on the loader's path, as it isn't on PATH
+        with contextlib.suppress(OSError):
+            ctypes.CDLL(str(_IN_WSL))
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:  # no card, no driver, or one in trouble; jobs say more
+        return []
     found: list[Gpu] = []
-    for line in answer.splitlines():
-        cells = [cell.strip() for cell in line.rsplit(",", 3)]
-        if len(cells) == 4 and cells[1].isdigit() and cells[2].isdigit() and int(cells[2]) > 0:
-            busy = int(cells[3]) if cells[3].isdigit() else None
-            found.append(Gpu(cells[0], int(cells[1]), int(cells[2]), busy))
+    try:
+        for number in range(pynvml.nvmlDeviceGetCount()):
+            with contextlib.suppress(pynvml.NVMLError, UnicodeDecodeError):
+                card = _read_gpu(pynvml.nvmlDeviceGetHandleByIndex(number))
+                found += [card] if card.total_mib > 0 else []
+    except pynvml.NVMLError:
+        return []
+    finally:
+        with contextlib.suppress(pynvml.NVMLError):
+            pynvml.nvmlShutdown()  # kept open, it would keep a laptop's card awake and hold the driver at an update
     return found
 
 
-def _ask_driver() -> str:
-    tool = next((tool for tool in map(shutil.which, _TOOLS) if tool), None)
-    if tool is None:
-        return ""
+def _read_gpu(card: Any) -> Gpu:
+    name, busy = pynvml.nvmlDeviceGetName(card), None
     try:
-        answer = subprocess.run(
-            [tool, *_QUERY], capture_output=True, text=True, timeout=_PATIENCE_S, check=False, errors="replace"
-        )
-    except (OSError, subprocess.TimeoutExpired):  # a driver in trouble; jobs say more
-        return ""
-    return answer.stdout if answer.returncode == 0 else ""
+        memory = pynvml.nvmlDeviceGetMemoryInfo(card, pynvml.nvmlMemory_v2)  # without what the driver keeps for itself
+    except pynvml.NVMLError:  # drivers before 510 have the first version only
+        memory = pynvml.nvmlDeviceGetMemoryInfo(card)
+    with contextlib.suppress(pynvml.NVMLError):
+        busy = int(pynvml.nvmlDeviceGetUtilizationRates(card).gpu)
+    return Gpu(str(name), int(memory.used) >> 20, int(memory.total) >> 20, busy)
 
 
 def threads_for(info: ModelInfo) -> int:

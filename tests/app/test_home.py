@@ -13,7 +13,6 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.testclient import TestClient
 
-from app.desk.machine import Gpu, parse_gpus
 from app.desk.models import chosen_in
 from app.home import project_routes as routes
 from app.home import text as home_text
@@ -77,12 +76,6 @@ def test_a_model_that_is_gone_is_told(studio: Studio, home: Home) -> None:
         "hint": home_text.MODEL_TROUBLE,
         "done": False,
     }
-
-
-def test_the_driver_is_understood() -> None:
-    answer = "NVIDIA H200, 1024, 143771, 37\nOdd, Card, 10, 8192, [N/A]\nNo devices were found\n, , ,\nX, -1, 0, 5\n"
-    assert parse_gpus(answer) == [Gpu("NVIDIA H200", 1024, 143771, 37), Gpu("Odd, Card", 10, 8192, None)]
-    assert parse_gpus("") == []
 
 
 def test_wishes_about_projects(studio: Studio, home: Home, actions: ProjectActions) -> None:
