@@ -6,14 +6,13 @@ A folder is typed by a person once and checked; afterwards the browser names a t
 """
 
 import contextlib
-import json
 import os
 import shutil
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from app.adapters import text
 from sdpo_core.atomic import disk_errors, replacing, write_json
@@ -33,13 +32,21 @@ _USUAL_NAMES = {
 _MODE = 0o644  # another user's tool reads it
 
 
-@dataclass(frozen=True)
-class Placed:
+class Placed(BaseModel):
     """An adapter in another tool's folder."""
+
+    model_config = ConfigDict(frozen=True)
 
     tool: str
     sha256: str
     file: Path
+
+
+class _Kept(BaseModel):
+    """What the file holds."""
+
+    folders: dict[str, str] = {}
+    placed: list[Placed] = []
 
 
 class LoraFolders:
@@ -52,7 +59,7 @@ class LoraFolders:
 
     def folder(self, tool: str) -> Path | None:
         """The chosen folder of a tool; None before it is chosen."""
-        chosen = self._read()["folders"].get(tool)
+        chosen = self._read().folders.get(tool)
         return Path(chosen) if chosen else None
 
     def suggestions(self, tool: str) -> list[str]:
@@ -69,16 +76,16 @@ class LoraFolders:
         folder = self._checked(_require(tool), written.strip().strip('"'))
         with self._lock:
             content = self._read()
-            content["folders"][tool] = str(folder)
-            write_json(self._path, content)
+            content.folders[tool] = str(folder)
+            self._write(content)
         return folder
 
     def forget(self, tool: str) -> None:
         """Forget the folder of a tool; what lies in it stays."""
         with self._lock:
             content = self._read()
-            content["folders"].pop(_require(tool), None)
-            write_json(self._path, content)
+            content.folders.pop(_require(tool), None)
+            self._write(content)
 
     def is_placed(self, tool: str, record: AdapterRecord) -> bool:
         """Whether an adapter lies in the tool's folder, unchanged since it was put there."""
@@ -108,7 +115,7 @@ class LoraFolders:
                 target.unlink()
                 raise DiskError(text.COPY_DAMAGED.format(folder=folder))
         self._put_beside(tool, record, source, target)
-        self._remember(Placed(tool, record.sha256, target))
+        self._remember(Placed(tool=tool, sha256=record.sha256, file=target))
         return target
 
     # ------------------------------------------------------------------------------------------------------ helpers
@@ -144,40 +151,23 @@ class LoraFolders:
             write_json(about, {**strength, **({"notes": record.note} if record.note else {})})
 
     def _placed(self, tool: str, sha256: str) -> list[Placed]:
-        known = [Placed(one["tool"], one["sha256"], Path(one["file"])) for one in self._read()["placed"]]
-        return [one for one in known if (one.tool, one.sha256) == (tool, sha256)]
+        return [one for one in self._read().placed if (one.tool, one.sha256) == (tool, sha256)]
 
     def _remember(self, placed: Placed) -> None:
         with self._lock:
             content = self._read()
-            entry = {"tool": placed.tool, "sha256": placed.sha256, "file": str(placed.file)}
-            others = [one for one in content["placed"] if one != entry and Path(one["file"]).is_file()]
-            write_json(self._path, {**content, "placed": [*others, entry]})
+            content.placed = [*(one for one in content.placed if one != placed and one.file.is_file()), placed]
+            self._write(content)
 
-    def _read(self) -> dict[str, Any]:
+    def _read(self) -> _Kept:
         """What is kept; a file that can't be read is as good as none, as it holds nothing that can't be chosen anew."""
-        content: Any = None
-        with contextlib.suppress(OSError, ValueError):
-            content = json.loads(self._path.read_text(encoding="utf-8"))
-        kept = cast("dict[str, Any]", content) if isinstance(content, dict) else {}
-        folders, placed = kept.get("folders"), kept.get("placed")
-        return {
-            "folders": {tool: value for tool, value in _items(folders) if tool in _INSIDE and isinstance(value, str)},
-            "placed": [one for one in _list(placed) if _is_entry(one)],
-        }
+        try:
+            return _Kept.model_validate_json(self._path.read_bytes())
+        except (OSError, ValidationError):
+            return _Kept()
 
-
-def _items(value: Any) -> list[tuple[str, Any]]:
-    return list(cast("dict[str, Any]", value).items()) if isinstance(value, dict) else []
-
-
-def _list(value: Any) -> Sequence[Any]:
-    return cast("list[Any]", value) if isinstance(value, list) else []
-
-
-def _is_entry(value: Any) -> bool:
-    entry = dict(_items(value))
-    return entry.keys() == {"tool", "sha256", "file"} and all(isinstance(part, str) for part in entry.values())
+    def _write(self, content: _Kept) -> None:
+        write_json(self._path, content.model_dump(mode="json"))
 
 
 def _require(tool: str) -> str:

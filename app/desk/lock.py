@@ -3,15 +3,15 @@
 They are two files because Windows lets nobody read a locked one, and the words are for others to read.
 """
 
-import json
 import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import psutil
 from filelock import FileLock, Timeout
+from pydantic import BaseModel, ValidationError
 
 from app.desk import text
 from sdpo_core.atomic import disk_errors, patiently, write_json
@@ -19,6 +19,14 @@ from sdpo_core.errors import StoreError
 
 _CLOCK_SLACK_S = 2.0
 _WRITING_S = 1.0  # how long another studio may take between taking the workspace and saying so
+
+
+class _Owner(BaseModel):
+    """What `studio.lock` holds."""
+
+    pid: int
+    created: float  # when that process started, s
+    url: str
 
 
 class StudioRunning(StoreError):
@@ -50,9 +58,10 @@ class StudioLock:
         held = _hold(workspace, path)
         try:
             owner = _read(path)
-            if owner and owner["pid"] != os.getpid() and _alive(owner):  # a studio from before `open.lock`
-                raise StudioRunning(workspace, str(owner["url"]))
-            write_json(path, {"pid": os.getpid(), "created": psutil.Process().create_time(), "url": url})
+            if owner and owner.pid != os.getpid() and _alive(owner):  # a studio from before `open.lock`
+                raise StudioRunning(workspace, owner.url)
+            owner = _Owner(pid=os.getpid(), created=psutil.Process().create_time(), url=url)
+            write_json(path, owner.model_dump())
         except BaseException:
             held.release()
             raise
@@ -62,7 +71,7 @@ class StudioLock:
     def url_of(workspace: Path) -> str:
         """Where the studio that has the workspace answers; empty when none has it."""
         owner = _read(workspace / "studio.lock")
-        return str(owner["url"]) if owner else ""
+        return owner.url if owner else ""
 
     def release(self) -> None:
         """Give the workspace back."""
@@ -82,13 +91,13 @@ def _hold(workspace: Path, path: Path) -> FileLock:
             held.acquire()
     except Timeout as error:
         owner = _read(path, living=True)
-        raise StudioRunning(workspace, str(owner["url"]) if owner else "") from error
+        raise StudioRunning(workspace, owner.url if owner else "") from error
     except OSError as error:
         raise StoreError(text.cant_lock(str(workspace), error.strerror or str(error))) from error
     return held
 
 
-def _read(path: Path, *, living: bool = False) -> dict[str, Any] | None:
+def _read(path: Path, *, living: bool = False) -> _Owner | None:
     """Whose the workspace is, as far as that is written down.
 
     Another studio may be writing just now, so something unreadable is read again for the time that this takes; with
@@ -96,27 +105,24 @@ def _read(path: Path, *, living: bool = False) -> dict[str, Any] | None:
     """
     deadline = time.monotonic() + _WRITING_S
     while True:
-        content: Any = None
+        owner = None
         try:
-            content = json.loads(patiently(lambda: path.read_text(encoding="utf-8")))
+            owner = _Owner.model_validate_json(patiently(path.read_bytes))
         except FileNotFoundError:
             if not living:
                 return None
-        except ValueError:
+        except ValidationError:
             pass
-        owner: dict[str, Any] | None = None
-        if isinstance(content, dict) and {"pid", "created", "url"} <= content.keys():
-            owner = content
         late = time.monotonic() > deadline
         if late or (owner and (not living or _alive(owner))):
             return owner
         time.sleep(0.05)
 
 
-def _alive(owner: dict[str, Any]) -> bool:
+def _alive(owner: _Owner) -> bool:
     try:
-        process = psutil.Process(int(owner["pid"]))
-        same = abs(process.create_time() - float(owner["created"])) < _CLOCK_SLACK_S
+        process = psutil.Process(owner.pid)
+        same = abs(process.create_time() - owner.created) < _CLOCK_SLACK_S
         return same and process.status() != psutil.STATUS_ZOMBIE
-    except (psutil.Error, TypeError, ValueError, OverflowError):  # gone, somebody else's, or no process id at all
+    except (psutil.Error, ValueError, OverflowError):  # gone, somebody else's, or no process id at all
         return False

@@ -1,13 +1,12 @@
 """The models on this machine, as the page shows them: found in a process of its own, chosen by id, never by path."""
 
 import hashlib
-import json
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.desk import text as desk_text
 from app.desk.children import COMMAND, Child, Line
@@ -24,6 +23,12 @@ FOLDERS = "model-folders.json"
 _MOST_FOLDERS = 50
 _MOST_SHOWN = 1000
 _MOST_UNUSABLE = 200
+
+
+class _Kept(BaseModel):
+    """What `FOLDERS` holds."""
+
+    folders: list[str]
 
 
 class FolderWish(BaseModel):
@@ -211,16 +216,12 @@ class ModelFinder:
 
     def _folders(self) -> list[str]:
         try:
-            content: Any = json.loads(self._file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            return _Kept.model_validate_json(self._file.read_bytes()).folders[:_MOST_FOLDERS]
+        except (OSError, ValidationError):  # what can't be read is as good as none
             return []
-        named = content.get("folders") if isinstance(content, dict) else None
-        return (
-            [folder for folder in named if isinstance(folder, str)][:_MOST_FOLDERS] if isinstance(named, list) else []
-        )
 
     def _keep(self, folders: list[str]) -> None:
-        write_json(self._file, {"folders": list(dict.fromkeys(folders))})
+        write_json(self._file, _Kept(folders=list(dict.fromkeys(folders))).model_dump())
 
 
 def _row(line: Line) -> Reply:

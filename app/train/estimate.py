@@ -7,6 +7,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, ValidationError
+
 from sdpo_core.errors import RunError
 from sdpo_core.runs.folder import RunFolder, list_runs
 from sdpo_core.settings.train import TrainConfig
@@ -26,9 +28,10 @@ _SHAPE = (
 _DRAWN_LOOKED_AT = 40  # images, the newest
 
 
-@dataclass(frozen=True)
-class Estimate:
+class Estimate(BaseModel):
     """What a dry step measured."""
+
+    model_config = ConfigDict(frozen=True)
 
     seconds_per_step: float
     peak_gib: float
@@ -40,16 +43,10 @@ def estimate(root: Path, config: TrainConfig) -> Estimate | None:
     runs = sorted([*list_runs(root, "train"), *list_runs(root, "measure")], key=lambda run: run.id, reverse=True)
     for run in runs[:_LOOKED_AT]:
         try:
-            known, measured = run.config(), json.loads((run.path / PREFLIGHT).read_text(encoding="utf-8"))
+            known, measured = run.config(), Estimate.model_validate_json((run.path / PREFLIGHT).read_bytes())
             if _same_shape(known, config):
-                return Estimate(*(float(measured[name]) for name in ("seconds_per_step", "peak_gib", "total_gib")))
-        except (
-            OSError,
-            ValueError,
-            KeyError,
-            TypeError,
-            RunError,
-        ):  # not measured, or damaged; an earlier one may tell
+                return measured
+        except (OSError, ValidationError, RunError):  # not measured, or damaged; an earlier one may tell
             continue
     return None
 

@@ -1,6 +1,7 @@
 """Asking a running ComfyUI over its HTTP API: what it has, and an image from a graph. Only the standard library.
 
-Nothing is sent but the graph, and only to the address that a person gave.
+Nothing is sent but the graph, and only to the address that a person gave. What comes back has no schema: it differs
+between versions and packs, so each answer is looked at for what is needed of it.
 """
 
 import contextlib

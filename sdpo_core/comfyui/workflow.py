@@ -1,4 +1,7 @@
-"""A person's own ComfyUI workflow, in its API form, with the slots that prompt, seed and size are put into."""
+"""A person's own ComfyUI workflow, in its API form, with the slots that prompt, seed and size are put into.
+
+It is looked at by hand: nodes hold what their packs like, and each thing that is wrong has a sentence of its own.
+"""
 
 import copy
 import hashlib

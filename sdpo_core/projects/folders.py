@@ -7,6 +7,7 @@
 
 Nothing of one project can reach another, and every verb takes a project as its `--workspace`. A folder keeps the name
 that it was made under, because runs name files in it; what a person calls the project stands in project.json.
+Each value of it has its own fallback, so that a damaged note hides no project.
 """
 
 import contextlib

@@ -7,7 +7,6 @@ The note is written before the first file moves, and taken away after the last o
 anywhere is therefore finished by putting the entry back.
 """
 
-import json
 import os
 import re
 import secrets
@@ -17,7 +16,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
 
 from sdpo_core.atomic import disk_errors, write_json
 from sdpo_core.errors import StoreError
@@ -26,6 +27,15 @@ _ID = re.compile(r"\d{8}-\d{6}-[a-z]+-[0-9a-f]{4}")
 _NOTE = "entry.json"
 
 Rows = dict[str, list[dict[str, Any]]]
+
+
+class _Note(BaseModel):
+    """What `entry.json` holds."""
+
+    kind: str
+    made_at: datetime
+    files: tuple[str, ...]
+    rows: Rows
 
 
 @dataclass(frozen=True)
@@ -101,16 +111,12 @@ class Trash:
 
     def _read(self, entry_id: str) -> Thrown | None:
         try:
-            content: Any = json.loads((self.root / entry_id / _NOTE).read_text(encoding="utf-8"))
-            note = cast("dict[str, Any]", content)
-            files = tuple(str(name) for name in note["files"])
-            made_at = datetime.fromisoformat(note["made_at"])
-            kind, rows = str(note["kind"]), cast("Rows", note["rows"])
-        except (OSError, ValueError, KeyError, TypeError):
+            note = _Note.model_validate_json((self.root / entry_id / _NOTE).read_bytes())
+        except (OSError, ValidationError):
             return None
-        if any(Path(name).is_absolute() or ".." in Path(name).parts for name in files):
+        if any(Path(name).is_absolute() or ".." in Path(name).parts for name in note.files):
             return None
-        return Thrown(entry_id, kind, made_at, files, rows, size_of([self._files(entry_id)]))
+        return Thrown(entry_id, note.kind, note.made_at, note.files, note.rows, size_of([self._files(entry_id)]))
 
 
 def size_of(paths: Iterable[Path]) -> int:

@@ -75,7 +75,7 @@ def test_of_two_studios_one_takes_over_what_a_killed_one_left(tmp_path: Path, mo
     (tmp_path / "studio.lock").write_text(json.dumps({"pid": 2**22 + 5, "created": 1.0, "url": URL}), encoding="utf-8")
     both, alive, seen = threading.Barrier(2), lock._alive, set[int]()
 
-    def slow(owner: dict[str, Any]) -> bool:
+    def slow(owner: Any) -> bool:
         if not alive(owner) and threading.get_ident() not in seen:
             seen.add(threading.get_ident())
             with contextlib.suppress(threading.BrokenBarrierError):

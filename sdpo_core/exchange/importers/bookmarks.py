@@ -7,14 +7,16 @@ at all of it again.
 """
 
 import contextlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated
+
+from pydantic import Field, TypeAdapter, ValidationError
 
 from sdpo_core.atomic import write_json
 
 _FILE = "imports.json"
+_ENTRIES = TypeAdapter(dict[str, Annotated[int, Field(strict=True, ge=0)]])
 
 
 class Bookmark:
@@ -62,9 +64,7 @@ def _read(path: Path | None) -> dict[str, int]:
     """The entries; none where the file is missing or damaged, which costs time and nothing else."""
     if path is None:
         return {}
-    with contextlib.suppress(OSError, ValueError):
-        value: Any = json.loads(path.read_bytes())
-        if isinstance(value, dict):
-            entries = cast("dict[str, Any]", value)
-            return {key: rows for key, rows in entries.items() if type(rows) is int and rows >= 0}
-    return {}
+    try:
+        return _ENTRIES.validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return {}

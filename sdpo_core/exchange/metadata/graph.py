@@ -2,6 +2,8 @@
 
 The API form (`prompt`) names every input. The editor's form (`workflow`) lists widgets by position, and only newer
 versions name them; there, what can be told by its kind is named.
+
+No schema says what a node holds: packs of strangers make up their own, and one odd value must not cost the rest.
 """
 
 from collections.abc import Iterator, Mapping
