@@ -235,7 +235,7 @@ class _Job:
             threads=0,
             batch=batch,
             scheduler=told.scheduler,
-            workflow=WorkflowUse(sha256=self.workflow.sha256, image=place, model=told.model, loras=told.loras),
+            workflow=WorkflowUse(sha256=self.workflow.sha256, image=place, model=told.model, loras=self.workflow.loras),
         )
 
     # ------------------------------------------------------------------------------------------------- one run there

@@ -51,7 +51,7 @@ def counts_for(client: Client, workflow: Workflow, source: str) -> CountsFor:
 def adapters_of(client: Client, workflow: Workflow, store: Store) -> tuple[AdapterUse, ...]:
     """The adapters that the workflow draws with; one that is not the workspace's own has no hash."""
     records = store.adapters()
-    stock = [_stock(client, workflow, store, records, lora.name, lora.strength) for lora in workflow.told.loras]
+    stock = [_stock(client, workflow, store, records, lora.name, lora.strength) for lora in workflow.loras]
     return (*stock, *_own_nodes(workflow, records))
 
 

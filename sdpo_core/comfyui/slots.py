@@ -12,14 +12,23 @@ from typing import Any, Literal
 
 from sdpo_core.comfyui.workflow import Graph, Slot, Workflow, quoted, upstream_of
 from sdpo_core.errors import ComfyUIError
-from sdpo_core.exchange.metadata.comfyui import samples
-from sdpo_core.exchange.metadata.graph import Node, as_link, of_prompt
-from sdpo_core.exchange.metadata.graph_walk import ENCODED, SEEDS, STRINGS, Side, Walk
+from sdpo_core.exchange.metadata.graph import (
+    BETWEEN,
+    ENCODED,
+    SEEDS,
+    STRINGS,
+    Node,
+    Side,
+    as_link,
+    began,
+    of_prompt,
+    samples,
+)
+from sdpo_core.exchange.metadata.graph_walk import Walk
 
 _MARK = "⟦sdpo {}⟧"  # a text that no workflow holds
 _SEED_MARK, _SIDE_MARK = 7_310_578_237_403, 900_001
 _MOST_SAMPLERS, _MOST_SLOTS = 50, 50
-_BETWEEN = ("delimiter", "separator", "delim")  # what stands between texts that are joined
 _SHOWN = 60  # characters of a value in a sentence
 _MOST_NAMED = 8
 
@@ -101,11 +110,12 @@ class _Finder:
         return (width, height) if width and height else None
 
     def main(self, prompt: tuple[Slot, ...]) -> str:
-        """The nearest sampler that aims at the prompt, else the nearest one at all."""
+        """The sampler that aims at the prompt, and of several the one that began the image; else the nearest at all."""
         mark = _MARK.format(0)
         marked = _exchanged(self._nodes, dict.fromkeys(prompt, mark))
         aiming = [number for number in self._samplers if mark in _aim(marked, number, "positive")]
-        return next(iter([*aiming, *self._samplers]), "")
+        first = began(self._nodes, self._nodes[aiming[0]]) if aiming else None
+        return next((number for number in aiming if self._nodes[number] is first), [*aiming, *self._samplers, ""][0])
 
     def _seeds_of(self, number: str) -> list[Slot]:
         def seed(nodes: dict[str, Node]) -> int | None:
@@ -144,7 +154,7 @@ class _Finder:
             Slot(number, name)
             for number in self._upstream
             for name, value in self._nodes[number].inputs.items()
-            if fits(value) and name not in _BETWEEN
+            if fits(value) and name not in BETWEEN
         )
         marks = {slot: mark(i) for i, slot in enumerate(literals)}
         found = read(_exchanged(self._nodes, marks))
@@ -196,8 +206,8 @@ def _image_node(nodes: Mapping[str, Node], problems: list[str]) -> str:
 
 
 def _aim(nodes: dict[str, Node], sampler: str, side: Side) -> str:
-    walk, node = Walk(nodes), nodes[sampler]
-    return walk.conditioning(walk.node(node.link("guider")) or node, side)
+    walk = Walk(nodes)
+    return walk.conditioning(walk.guider(nodes[sampler]), side) or ""
 
 
 def _holds(found: Any, mark: Any) -> bool:

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 from sdpo_core.errors import ComfyUIError
 from sdpo_core.exchange.metadata import values
-from sdpo_core.exchange.metadata.comfyui import samples, told_by
-from sdpo_core.exchange.metadata.graph import Node, of_prompt
+from sdpo_core.exchange.metadata.comfyui import told_by
+from sdpo_core.exchange.metadata.graph import Node, of_prompt, samples
 from sdpo_core.exchange.metadata.graph_walk import Walk
 from sdpo_core.images.containers import read_texts
-from sdpo_core.workspace.records import MadeWith
+from sdpo_core.workspace.records import MadeWith, NamedLora
 
 Graph = dict[str, dict[str, Any]]
 
@@ -67,7 +67,7 @@ class Workflow:
     @cached_property
     def told(self) -> MadeWith:
         """How the workflow draws as it stands."""
-        return _read(self.graph, self.sampler)
+        return self.read(self.graph)
 
     @property
     def model(self) -> Slot | None:
@@ -78,9 +78,16 @@ class Workflow:
     def models(self) -> tuple[str, ...]:
         """The names of all models that the samplers on the ways to the image draw with."""
         nodes = of_prompt(self.graph)
-        walk, samplers = Walk(nodes), [nodes[one] for one in upstream_of(nodes, self.image) if samples(nodes[one])]
-        starts = [node for one in samplers[:_MOST_SAMPLERS] for node in (one, walk.node(one.link("guider"))) if node]
-        return tuple(dict.fromkeys(name for start in starts for name in walk.models(start)[0]))
+        walk = Walk(nodes)
+        return tuple(dict.fromkeys(name for one in _samplers(nodes, self.image) for name in walk.models(one)))
+
+    @cached_property
+    def loras(self) -> tuple[NamedLora, ...]:
+        """The LoRAs that any of these samplers draws with."""
+        nodes = of_prompt(self.graph)
+        walk = Walk(nodes)
+        others = (lora for one in _samplers(nodes, self.image) for lora in walk.loras(one))
+        return values.loras(*self.told.loras, *others)
 
     def lora(self, name: str) -> str:
         """A LoRA's name as the workflow writes it, with folder and suffix."""
@@ -125,7 +132,11 @@ class Workflow:
 
     def read(self, graph: Graph) -> MadeWith:
         """What a filled graph says of its image."""
-        return _read(graph, self.sampler)
+        nodes = of_prompt(graph)
+        if not self.sampler:
+            return MadeWith(tool="ComfyUI")
+        nearest = [*_samplers(nodes, self.image), nodes[self.sampler]][0]
+        return told_by(nodes, nodes[self.sampler], nearest)
 
     @cached_property
     def read_texts(self) -> tuple[bool, bool]:
@@ -156,7 +167,7 @@ class Workflow:
         size = f"{told.width_px} × {told.height_px}" if told.width_px else ""
         steps = f"{told.steps} steps" if told.steps else ""
         how = " ".join(filter(None, (told.sampler, told.scheduler, steps)))
-        loras = ", ".join(f"{one.name} ({one.strength:g})" for one in told.loras)
+        loras = ", ".join(f"{one.name} ({one.strength:g})" for one in self.loras)
         lines = [
             Found("prompt", _listed(self.prompt), self._texts(self.prompt)),
             Found("negative prompt", _listed(self.negative), self._texts(self.negative) or quoted(told.negative)),
@@ -217,9 +228,9 @@ def read_graph(data: bytes) -> Graph:
     return {number: _checked(number, node) for number, node in nodes.items()}
 
 
-def _read(graph: Graph, sampler: str) -> MadeWith:
-    nodes = of_prompt(graph)
-    return told_by(nodes, nodes[sampler]) if sampler else MadeWith(tool="ComfyUI")
+def _samplers(nodes: Mapping[str, Node], image: str) -> list[Node]:
+    """The samplers on the ways to an image, the nearest first."""
+    return [nodes[one] for one in upstream_of(nodes, image) if samples(nodes[one])][:_MOST_SAMPLERS]
 
 
 def _checked(number: str, found: Any) -> dict[str, Any]:

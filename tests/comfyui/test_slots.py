@@ -227,6 +227,29 @@ def test_an_image_that_comfyui_saved_is_a_workflow_too() -> None:
     assert slots(find_slots(read_graph(json.dumps(sent).encode()))) == USUAL
 
 
+def test_the_pass_that_begins_the_image_tells_how_it_is_drawn_and_all_passes_which_loras() -> None:
+    graph = graphs.refined()
+    graph["50"] = node("LoraLoaderModelOnly", lora_name="sharp.safetensors", strength_model=0.5, model=["4", 0])
+    graph["40"]["inputs"]["model"] = ["50", 0]
+    workflow = found(graph)
+    assert workflow.sampler == "3"
+    assert (workflow.told.steps, workflow.told.width_px, workflow.told.loras) == (20, 1024, ())
+    assert [(lora.name, lora.strength) for lora in workflow.loras] == [("sharp", 0.5)]
+    pointed = found(sampling(graph, positive=["7", 0]), prompt=("6.text",))
+    assert pointed.sampler == "40", "only this one aims at the text that a person pointed at"
+
+
+def test_a_text_that_only_a_run_knows_is_no_slot_until_a_person_points_at_it() -> None:
+    graph = {**simple(), "30": node("AskModel", prompt="a fox", model="llama3", seed=5)}
+    graph["6"]["inputs"]["text"] = ["30", 0]
+    with pytest.raises(ComfyUIError, match=r"Point at it. Its texts: 7.text “watermark”, 30.prompt “a fox”"):
+        found(graph).require(negative=False)
+    workflow = found(graph, prompt=("30.prompt",))
+    workflow.require(negative=True)
+    assert workflow.filled("a hare", "", 1)["30"]["inputs"]["prompt"] == "a hare"
+    assert workflow.read_texts == (False, True)
+
+
 def test_what_was_found_is_shown_a_line_each() -> None:
     lines = {line.what: (line.where, line.value) for line in found(graphs.stacked()).found()}
     assert lines["prompt"] == ("6.text", "“a glass bottle”")

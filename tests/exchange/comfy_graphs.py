@@ -177,7 +177,7 @@ def looped() -> Graph:
 
 
 def refined() -> Graph:
-    """Two passes: the nearest sampler counts."""
+    """Two passes: the first one began the image, the second one gives it its size."""
     graph = simple()
     again = {**graph["3"]["inputs"], "seed": 2, "steps": 8, "latent_image": ["41", 0]}
     graph["40"] = node("KSampler", **again)

@@ -1,19 +1,20 @@
 """ComfyUI: the graph that made the image, as PNG texts `prompt` and `workflow`, or in EXIF tags of WebP files.
 
-A graph is no list of settings. From the node that saved the image we go up to the nearest sampler, and from there along
-the links: to the text of each conditioning, to the model and its LoRAs, to seed, steps and size. What a node is follows
-from its inputs' names, so that nodes of any pack are understood; there is no list of node classes.
+A graph is no list of settings. From the node that saved the image we go up to the sampler that began it, and from there
+along the links (`graph`): to the text of each conditioning, to the model and its LoRAs, to seed, steps and size.
 """
 
-from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
 from sdpo_core.exchange.metadata import values
-from sdpo_core.exchange.metadata.graph import Node, of_prompt, of_workflow
-from sdpo_core.exchange.metadata.graph_walk import CONDITIONINGS, PIPES, SEEDS, Walk
+from sdpo_core.exchange.metadata.editor_graph import of_workflow
+from sdpo_core.exchange.metadata.graph import Node, began, lone_text, nearest_sampler, of_prompt
+from sdpo_core.exchange.metadata.graph_walk import Walk
 from sdpo_core.exchange.metadata.lenient_json import read_object
 from sdpo_core.workspace.records import MadeWith
+
+_MOST_SAVERS = 10  # that are looked at for a prompt without a sampler
 
 
 def read(texts: Mapping[str, str]) -> MadeWith | None:
@@ -32,74 +33,34 @@ def read(texts: Mapping[str, str]) -> MadeWith | None:
 
 
 def _made_with(nodes: dict[str, Node], saved_as: str) -> MadeWith:
-    sampler = _sampler(nodes, saved_as)
-    if sampler is None:
-        return MadeWith(tool="ComfyUI", prompt=values.text(_lone_text(nodes)))
-    return told_by(nodes, sampler)
+    ends, seen = _ends(nodes, saved_as), set[str]()  # by all ends: where one found no sampler, another finds none
+    last = next((sampler for end in ends if (sampler := nearest_sampler(nodes, end, seen))), None)
+    if last is not None:
+        return told_by(nodes, began(nodes, last), last)
+    savers = [end for end in ends if nodes[end].link("images", "image")] or (ends if len(ends) == 1 else [])
+    prompt = next((found for end in savers[:_MOST_SAVERS] if (found := lone_text(nodes, end))), "")
+    return MadeWith(tool="ComfyUI", prompt=prompt)
 
 
-def told_by(nodes: dict[str, Node], sampler: Node) -> MadeWith:
-    """What is aimed at and drawn by a sampler of a graph."""
+def told_by(nodes: dict[str, Node], sampler: Node, last: Node) -> MadeWith:
+    """What is aimed at and drawn by a sampler of a graph, of which `last` is the sampler nearest to the image."""
     walk = Walk(nodes)
-    guider = walk.node(sampler.link("guider")) or sampler
-    steps = walk.node(sampler.link("sigmas"))
-    chosen = walk.node(sampler.link("sampler"))
-    size = walk.size(sampler)
-    drawer = _drawer(nodes, sampler)
-    model, loras = walk.model(drawer if drawer.link("model", *PIPES) else guider)
+    guider, steps = walk.guider(sampler), walk.node(sampler.link("sigmas"))
+    size = walk.size(last)
     return MadeWith(
         tool="ComfyUI",
-        prompt=values.text(walk.conditioning(guider, "positive")),
-        negative=values.text(walk.conditioning(guider, "negative")),
-        seed=walk.seed(drawer),
+        prompt=walk.conditioning(guider, "positive") or "",
+        negative=walk.conditioning(guider, "negative") or "",
+        seed=walk.seed(sampler),
         width_px=size[0] if size else None,
         height_px=size[1] if size else None,
         steps=walk.first_count("steps", sampler, steps),
         guidance=walk.first_number(("cfg", "cfg_conds"), guider, sampler),
-        sampler=walk.first_name("sampler_name", sampler, chosen),
+        sampler=walk.first_name("sampler_name", sampler, walk.node(sampler.link("sampler"))),
         scheduler=walk.first_name("scheduler", sampler, steps),
-        model=model,
-        loras=loras,
+        model=walk.model(sampler),
+        loras=walk.loras(sampler),
     )
-
-
-def _sampler(nodes: Mapping[str, Node], saved_as: str) -> Node | None:
-    """The sampler nearest to the node that saved the image."""
-    seen = set[str]()  # by all starts: where one found no sampler, another finds none
-    found = (_nearest_sampler(nodes, start, seen) for start in _ends(nodes, saved_as))
-    return next((sampler for sampler in found if sampler), None)
-
-
-def _nearest_sampler(nodes: Mapping[str, Node], start: str, seen: set[str]) -> Node | None:
-    """The first sampler on the ways up from `start`, with it; `seen` are the nodes that are no longer looked at."""
-    queue = deque([start] if start in nodes else [])
-    while queue:
-        node = nodes[queue.popleft()]
-        if samples(node):
-            return node
-        for _, link in node.links():
-            if link.node in nodes and link.node not in seen:
-                seen.add(link.node)
-                queue.append(link.node)
-    return None
-
-
-def _drawer(nodes: Mapping[str, Node], sampler: Node) -> Node:
-    """The sampler whose noise it is, where a later one, such as a refiner, goes on without adding any."""
-    seen = set[str]()
-    while sampler.inputs.get("add_noise") in ("disable", False):
-        link = sampler.link("latent_image")
-        if link is None or link.node in seen:
-            break
-        seen.add(link.node)
-        sampler = _nearest_sampler(nodes, link.node, seen) or sampler
-    return sampler
-
-
-def samples(node: Node) -> bool:
-    """Whether the node draws an image: a guider, or a seed and something to aim at."""
-    seeded = any(node.inputs.get(name) is not None for name in SEEDS)
-    return node.link("guider") is not None or (seeded and node.link(*CONDITIONINGS) is not None)
 
 
 def _ends(nodes: Mapping[str, Node], saved_as: str) -> list[str]:
@@ -115,9 +76,3 @@ def _ends(nodes: Mapping[str, Node], saved_as: str) -> list[str]:
         return 0 if stem and saved_as.startswith(f"{stem}_") else 1
 
     return sorted(unused, key=rank)
-
-
-def _lone_text(nodes: Mapping[str, Node]) -> Any:
-    """The prompt of a graph without a sampler, if exactly one node has something of that name."""
-    found = [text for node in nodes.values() if (text := node.words("prompt", "positive_prompt", "positive"))]
-    return found[0] if len(found) == 1 else ""

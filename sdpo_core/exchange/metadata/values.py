@@ -1,49 +1,21 @@
 """Values out of texts that nobody vouches for: each is what it should be, or missing. None raises."""
 
 import math
-import re
 from collections.abc import Mapping
 from typing import Any, cast
 
+from sdpo_core.exchange.metadata.graph import file_name as file_name
+from sdpo_core.exchange.metadata.graph import name as name
+from sdpo_core.exchange.metadata.graph import text as text
+from sdpo_core.exchange.metadata.graph import whole as whole
 from sdpo_core.workspace.records import NamedLora
 
-_LONGEST_NAME = 500
-_LARGEST_WHOLE = 2**64 - 1  # the largest seed that any tool draws
 _MOST_LORAS = 100
-_WEIGHTS = re.compile(r"\.(safetensors|sft|ckpt|pt|pth|bin|gguf)$", re.IGNORECASE)
-
-
-def text(value: Any) -> str:
-    """A text without what no database takes (NUL, half a character); empty for anything else."""
-    if not isinstance(value, str):
-        return ""
-    return value.replace("\0", "").encode("utf-8", "replace").decode().strip()
-
-
-def name(value: Any) -> str:
-    """A short text in one line, such as a sampler's name."""
-    return " ".join(text(value).split())[:_LONGEST_NAME]
-
-
-def file_name(value: Any) -> str:
-    """A model's name: without folders of whatever system, and without the suffix of a weights file."""
-    return _WEIGHTS.sub("", name(value).replace("\\", "/").rsplit("/", 1)[-1])
 
 
 def hash_name(value: Any) -> str:
     """A hash as its tool writes it, without a leading 0x."""
     return name(value).removeprefix("0x")
-
-
-def whole(value: Any) -> int | None:
-    """A whole number of at most 64 bits, also one that is written as text."""
-    if isinstance(value, str) and re.fullmatch(r"\s*[+-]?[0-9]{1,20}(\.0*)?\s*", value):
-        value = int(value.split(".")[0])
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _LARGEST_WHOLE:
-        return value
-    return None
 
 
 def count(value: Any) -> int | None:
