@@ -8,7 +8,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.adapters import text
 from app.adapters.effect import shown_effect
-from app.adapters.lora_folders import LoraFolders
 from app.adapters.model_card import Known, model_card, winner_error
 from app.desk import text as desk_text
 from app.desk.desk import Desk
@@ -18,6 +17,7 @@ from app.ui.replies import Reply, answered
 from app.ui.words import moment
 from sdpo_core.adapters.info import AdapterInfo
 from sdpo_core.adapters.peft_keys import write_peft
+from sdpo_core.adapters.placing import TOOLS, LoraFolders
 from sdpo_core.errors import AdapterError, ConfigError, RunError, SdpoError, StoreError
 from sdpo_core.judging.verdict import Verdict
 from sdpo_core.runs.folder import RunFolder
@@ -136,10 +136,10 @@ class Adapters:
                 return self._place(wish)
             case "folder":
                 folder = self._folders.choose(wish.tool, wish.folder)
-                return {"sentence": text.folder_chosen(text.TOOLS[wish.tool], str(folder))}
+                return {"sentence": text.folder_chosen(TOOLS[wish.tool], str(folder))}
             case "forget":
                 self._folders.forget(wish.tool)
-                return {"sentence": text.FOLDER_FORGOTTEN.format(tool=text.TOOLS[wish.tool])}
+                return {"sentence": text.FOLDER_FORGOTTEN.format(tool=TOOLS[wish.tool])}
 
     def _edit(self, wish: AdapterMessage) -> Reply:
         store, strength = self._desk.store, _strength(wish.strength)
@@ -150,18 +150,11 @@ class Adapters:
 
     def _place(self, wish: AdapterMessage) -> Reply:
         record = self._desk.store.adapter(wish.id)
-        fit = record.fit
         if not self._works_elsewhere(record):
             raise AdapterError(text.NOT_FOR_OTHERS.format(name=record.name))
-        if fit is None:
-            raise AdapterError(text.NOT_PROVEN_HERE.format(name=record.name))
-        if fit.matched < fit.modules:
-            told = text.DOES_NOT_FIT.format(name=record.name, matched=fit.matched, modules=fit.modules)
-            raise AdapterError(told)
-        target = self._folders.place(wish.tool, record, self.file(wish.id), wish.how)
-        proof = text.fits(fit.matched, fit.modules)
-        tool = text.TOOLS[wish.tool]
-        return {"sentence": text.placed(tool, target.name, proof, linked=wish.how == "link")}
+        placed = self._folders.place(wish.tool, record, self.file(wish.id), wish.how)
+        proof = text.fits(placed.proof.fit.matched, placed.proof.fit.modules)
+        return {"sentence": text.placed(TOOLS[wish.tool], placed.file.name, proof, linked=wish.how == "link")}
 
     # ------------------------------------------------------------------------------------------------------ helpers
 
@@ -222,10 +215,10 @@ class Adapters:
         """Where the adapter could go, or is."""
         if card.info is None or not card.works_elsewhere:
             return []
-        chosen = [tool for tool in text.TOOLS if self._folders.folder(tool)]
+        chosen = [tool for tool in TOOLS if self._folders.folder(tool)]
         there = {tool: self._folders.is_placed(tool, card.record) for tool in chosen}
         return [
-            {"tool": tool, "label": text.TOOLS[tool], "there": text.is_there(text.TOOLS[tool]) if there[tool] else ""}
+            {"tool": tool, "label": TOOLS[tool], "there": text.is_there(TOOLS[tool]) if there[tool] else ""}
             for tool in chosen
         ]
 
@@ -237,7 +230,7 @@ class Adapters:
                 "folder": str(self._folders.folder(tool) or ""),
                 "suggestions": self._folders.suggestions(tool),
             }
-            for tool, label in text.TOOLS.items()
+            for tool, label in TOOLS.items()
         ]
 
 

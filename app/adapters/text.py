@@ -50,8 +50,6 @@ WIDGET = {
     "forget": "Forget",
     "working": "Working…",
 }
-TOOLS = {"comfyui": "ComfyUI", "a1111": "A1111 or Forge"}
-
 WORKS_ONLY_HERE = "Works only in the studio: the demo model is too small for other tools to recognise."
 NOT_JUDGED = "Not judged yet"
 UNREADABLE = "This file can't be read: {why}"
@@ -167,24 +165,8 @@ def back(name: str) -> str:
 
 # --- other tools' folders --------------------------------------------------------------------------------------------
 
-FOLDER_EMPTY = "Give the folder of {tool}, or its folder for LoRA files."
-FOLDER_RELATIVE = "Give the whole path of the folder, from the root or the drive on; {given} is only a part of one."
-FOLDER_MISSING = "There is no folder {folder}. Check the path; a drive that is not mounted has none."
-FOLDER_FILE = "{folder} is a file, not a folder."
-FOLDER_LOCKED = "The studio may not write to {folder}. Change its permissions, or choose another."
-FOLDER_OURS = "{folder} belongs to the studio itself. Choose the folder of {tool}."
 FOLDER_FORGOTTEN = "The folder of {tool} is forgotten. What lies there stays."
-NO_TOOL = "There is no such tool. Reload the page."
-NO_FOLDER = "The folder of {tool} is not chosen yet. Choose it first, below."
 NOT_FOR_OTHERS = "{name} works only in the studio, so it is not put elsewhere. Train on a model of your own."
-DOES_NOT_FIT = "{name} is not put elsewhere: only {matched} of {modules} modules fit its base model."
-NOT_PROVEN_HERE = (
-    "{name} is not proven to load yet. Judge it or draw a grid with it once; that puts it on its base model."
-)
-DAMAGED = "The file of {name} is not the one that was trained: it was changed or damaged. Put back a copy of it."
-OTHER_FILE = "{file} is there already and is another file. Rename the adapter, or remove that file first."
-OTHER_DISK = "{folder} lies on another disk or can't hold links ({why}). Copy the adapter instead."
-COPY_DAMAGED = "The copy in {folder} is not what was written. Is that disk all right? The copy was removed."
 
 
 def folder_chosen(tool: str, folder: str) -> str:

@@ -3,45 +3,31 @@
 from pathlib import Path
 
 from sdpo_core.adapters.info import read_adapter_info
-from sdpo_core.atomic import disk_errors, write_bytes
+from sdpo_core.adapters.placing import LoraFolders, Placed, Proof, Prove
 from sdpo_core.checkpoints.earlier_demos import AN_EARLIER_DEMO, is_earlier_demo
+from sdpo_core.checkpoints.hashing import sha256_file
 from sdpo_core.checkpoints.model_info import DEMO, inspect_model
 from sdpo_core.errors import AdapterError
+from sdpo_core.workspace.records import AdapterRecord, Fit
 from sdpo_core.workspace.store import Store
-
-PREVIEW_MODE = 0o644  # as the adapter: a ComfyUI under another user has to read it
 
 
 def export_adapter(adapter: str, target: Path, workspace: Path, base: str | None) -> tuple[Path, str]:
-    """Copy `adapter` (a name in the workspace, `latest`, or a file) to `target`, a folder or a .safetensors file name.
+    """Copy `adapter` (a name in the workspace, `latest`, or a file) to `target`: a folder, a tool's own folder, or a
+    .safetensors file name.
 
-    Returns the written path and the load proof in words. Raises AdapterError when nothing would be gained: an adapter
-    that doesn't fit its base.
+    Returns the written path and the proof in words. An adapter that the workspace knows to fit its base is not loaded
+    again, unless `base` names a model. Raises AdapterError when nothing would be gained: an adapter that doesn't fit.
     """
-    # Late: these load torch, which a mistyped command should not wait for.
-    from sdpo_core.adapters.file import ADAPTER_MODE, prove_adapter
-    from sdpo_core.models.registry import load_model
-
     with Store(workspace) as store:
-        source = store.adapter_file(adapter)
+        source, known = store.adapter_file(adapter), store.adapters()
     info = read_adapter_info(source)
-    with disk_errors(target):
-        path = target / source.name if target.is_dir() or target.suffix != ".safetensors" else target
-        if path.exists() and not path.samefile(source) and path.read_bytes() != source.read_bytes():
-            raise AdapterError(f"{path} exists and is another file. Choose another name, or remove it first.")
-    proof = prove_adapter(source, load_model(base or known_base(info.base_sha256)))
-    if proof.matched < proof.modules:
-        raise AdapterError(f"{source.name} was not copied: {proof.sentence()} Name its own base with --base MODEL.")
-    write_bytes(path, source.read_bytes(), mode=ADAPTER_MODE)
-    copy_preview(source, path)
-    return path, proof.sentence()
-
-
-def copy_preview(source: Path, target: Path) -> None:
-    """The picture beside an adapter, which ComfyUI shows, beside its copy; one that is there already stays."""
-    preview, beside = source.with_suffix(".png"), target.with_suffix(".png")
-    if preview.is_file() and not beside.exists():
-        write_bytes(beside, preview.read_bytes(), mode=PREVIEW_MODE)
+    record = _record_of(source, known, workspace)
+    trained_on = record.base_sha256 if record else info.base_sha256
+    recorded = base is None and record is not None and record.fit is not None and not is_earlier_demo(trained_on)
+    prove = None if recorded else _by_loading(base or known_base(info.base_sha256))
+    placed = LoraFolders(_root(workspace)).place_at(target, record, source, prove)
+    return placed.file, _told(placed, trained_on)
 
 
 def known_base(sha256: str | None) -> str:
@@ -54,3 +40,38 @@ def known_base(sha256: str | None) -> str:
             "file from the folder adapters/ of the workspace, or name a base with --base MODEL."
         )
     raise AdapterError("This adapter was not trained on the demo model. Name its base with --base MODEL.")
+
+
+def _by_loading(model: str) -> Prove:
+    def prove(source: Path) -> Proof:
+        # Late: these load torch, which a mistyped command should not wait for.
+        from sdpo_core.adapters.file import prove_adapter
+        from sdpo_core.models.registry import load_model
+
+        found = prove_adapter(source, load_model(model))
+        if found.matched < found.modules:
+            raise AdapterError(f"{source.name} was not copied: {found.sentence()} Name its own base with --base MODEL.")
+        return Proof(Fit(modules=found.modules, matched=found.matched), False, found.sentence())
+
+    return prove
+
+
+def _record_of(source: Path, known: list[AdapterRecord], workspace: Path) -> AdapterRecord | None:
+    """What the workspace knows of a file: by its place, or of a copy elsewhere by its hash."""
+    here = next((one for one in known if (workspace / one.path).resolve() == source.resolve()), None)
+    if here is not None or not known:
+        return here
+    sha256 = sha256_file(source)
+    return next((one for one in known if one.sha256 == sha256), None)
+
+
+def _root(workspace: Path) -> Path:
+    """The studio's data folder, of which `workspace` may be a project."""
+    inside = workspace.parent.name == "projects" and (workspace / "project.json").is_file()
+    return workspace.parent.parent if inside else workspace
+
+
+def _told(placed: Placed, trained_on: str | None) -> str:
+    if placed.proof.recorded and trained_on == inspect_model(DEMO).sha256:
+        return f"{placed.proof.sentence} It works only in the studio: the demo model is too narrow for other tools."
+    return placed.proof.sentence

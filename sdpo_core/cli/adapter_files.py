@@ -7,9 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
-from sdpo_core.adapters.export import copy_preview
 from sdpo_core.adapters.info import read_adapter_info
 from sdpo_core.adapters.load_proof import fitting_family, prove, told_family
+from sdpo_core.adapters.placing import copy_preview
 from sdpo_core.adapters.targets import Shape, Target, family_targets
 from sdpo_core.checkpoints.header import read_header
 from sdpo_core.checkpoints.model_info import DEMO, ModelInfo, inspect_model

@@ -16,7 +16,8 @@ EPILOGUE = f"""layouts of pairs:
 {chr(10).join(f"  {name:12} {layout.about}" for name, layout in OUT_LAYOUTS.items())}
 
 examples:
-  export latest --to ComfyUI/models/loras       copied, and proven to fit its base
+  export latest --to ComfyUI                    copied into its models/loras, and proven to fit its base
+  export latest --to mine.safetensors --base MODEL      loads this model as proof
   export --pairs FOLDER                         images and metadata.jsonl; `import FOLDER` reads them back
   export --pairs FOLDER --layout onetrainer     for another trainer; what it can't hold is counted and left out"""
 
@@ -24,8 +25,10 @@ examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's own arguments."""
     parser.add_argument("adapter", nargs="?", help="an adapter's name in the workspace, `latest`, or a file")
-    parser.add_argument("--to", type=Path, metavar="PLACE", help="a folder (ComfyUI's models/loras) or a file name")
-    parser.add_argument("--base", metavar="MODEL", help="model to prove the adapter against (default: as trained)")
+    parser.add_argument(
+        "--to", type=Path, metavar="PLACE", help="a folder, ComfyUI's or A1111's own one, or a file name"
+    )
+    parser.add_argument("--base", metavar="MODEL", help="model to load as proof (default: what is recorded)")
     parser.add_argument("--pairs", type=Path, metavar="FOLDER", help="a new folder for the voted pairs")
     parser.add_argument("--layout", metavar="NAME", help=f"with --pairs: how they are written ({OWN})")
 

@@ -118,6 +118,22 @@ def test_export_copies_the_adapter_and_proves_it(
     assert proof.startswith("32 of 32 modules fit.")
 
 
+def test_what_is_known_to_fit_is_exported_into_a_tools_folder_without_its_model(
+    trained: RunFolder, workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loras = tmp_path / "ComfyUI" / "models" / "loras"
+    loras.mkdir(parents=True)
+    monkeypatch.setattr("sdpo_core.models.registry.load_model", lambda *_, **__: pytest.fail("a model was loaded"))
+    out = result("export", "--workspace", workspace, "mine", "--to", tmp_path / "ComfyUI")
+    assert out["file"] == str(loras / "mine.safetensors")
+    assert out["proof"] == "32 of 32 modules fit its base model, as was found when this file was loaded there."
+    assert (loras / "mine.png").is_file()
+    kept = json.loads((workspace / "lora-folders.json").read_text())
+    assert [(one["tool"], one["file"]) for one in kept["placed"]] == [("comfyui", out["file"])]
+    (loras / "mine.safetensors").write_bytes(b"another")
+    assert main(["export", "mine", "--to", str(loras), "--workspace", str(workspace)]) == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [

@@ -1,0 +1,296 @@
+"""An adapter's file to where ComfyUI and A1111 look for LoRAs: the one service for the studio and the command line.
+
+    <root>/lora-folders.json     {"folders": {"comfyui": "/…/models/loras"}, "placed": [{"tool", "sha256", "file"}, …]}
+
+A folder is chosen once and checked; afterwards a tool and an adapter are enough. What can't be done is raised in words
+fit for a person; what was done comes back as facts. No torch: who can load the model brings the proof (`Prove`).
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from sdpo_core.atomic import disk_errors, replacing, write_json
+from sdpo_core.checkpoints.hashing import sha256_file, sha256_remembered
+from sdpo_core.errors import AdapterError, ConfigError, DiskError
+from sdpo_core.workspace.adapters import file_stem
+from sdpo_core.workspace.records import AdapterRecord, Fit
+
+How = Literal["copy", "link"]
+
+TOOLS = {"comfyui": "ComfyUI", "a1111": "A1111 or Forge"}
+"""The tools whose folders are known, and what they are called."""
+
+_FILE = "lora-folders.json"
+_INSIDE = {"comfyui": Path("models", "loras"), "a1111": Path("models", "Lora")}
+_USUAL_NAMES = {
+    "comfyui": ("ComfyUI", "comfy/ComfyUI", "ComfyUI_windows_portable/ComfyUI"),
+    "a1111": ("stable-diffusion-webui", "stable-diffusion-webui-forge", "stable-diffusion-webui-reForge"),
+}
+_MODE = 0o644  # another user's tool reads it, whatever this process's umask is
+
+
+@dataclass(frozen=True)
+class Proof:
+    """How an adapter fits its base model, and how that is known."""
+
+    fit: Fit
+    recorded: bool  # True: known of exactly this file since it was loaded there; False: the model was loaded now
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Placed:
+    """An adapter's file in another tool's folder, or wherever it was wanted."""
+
+    file: Path
+    proof: Proof
+
+
+Prove = Callable[[Path], Proof]
+"""Loads the model and checks every module of the file; raises `AdapterError` when it can't be loaded there."""
+
+
+class LoraFolders:
+    """The folders of other tools, for all projects of a studio. Every method may be called from any thread."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._path = root / _FILE
+        self._lock = threading.Lock()
+
+    def folder(self, tool: str) -> Path | None:
+        """The chosen folder of a tool; None before it is chosen."""
+        chosen = self._read()["folders"].get(tool)
+        return Path(chosen) if chosen else None
+
+    def suggestions(self, tool: str) -> list[str]:
+        """Folders of a tool that lie where people mostly put it."""
+        places = [Path.home(), Path.home() / "Documents", self._root.parent, self._root.parent.parent]
+        found = [place / name / _INSIDE[_require(tool)] for place in places for name in _USUAL_NAMES[tool]]
+        return list(dict.fromkeys(str(folder) for folder in found if _is_folder(folder)))
+
+    def choose(self, tool: str, written: str) -> Path:
+        """Keep the folder of a tool; raises `ConfigError` in words for what can't be one.
+
+        The tool's own folder will do: the one for LoRA files in it is taken then.
+        """
+        folder = self._checked(_require(tool), written.strip().strip('"'))
+        with self._lock:
+            content = self._read()
+            content["folders"][tool] = str(folder)
+            write_json(self._path, content)
+        return folder
+
+    def forget(self, tool: str) -> None:
+        """Forget the folder of a tool; what lies in it stays."""
+        with self._lock:
+            content = self._read()
+            content["folders"].pop(_require(tool), None)
+            write_json(self._path, content)
+
+    def is_placed(self, tool: str, record: AdapterRecord) -> bool:
+        """Whether an adapter lies in the tool's folder, unchanged since it was put there."""
+        known = (one for one in self._read()["placed"] if (one["tool"], one["sha256"]) == (tool, record.sha256))
+        return any(_has_sha256(Path(one["file"]), record.sha256) for one in known)
+
+    def place(self, tool: str, record: AdapterRecord, source: Path, how: How, prove: Prove | None = None) -> Placed:
+        """Put an adapter's file into the chosen folder of a tool; raises what `put` raises, and `ConfigError`."""
+        folder = self.folder(_require(tool))
+        if folder is None:
+            raise ConfigError(f"The folder of {TOOLS[tool]} is not chosen yet. Choose it first.")
+        folder = self._checked(tool, str(folder))  # it may be gone since it was chosen
+        return self.put(folder / f"{file_stem(record.name)}.safetensors", record, source, how, prove, tool=tool)
+
+    def place_at(self, target: Path, record: AdapterRecord | None, source: Path, prove: Prove | None) -> Placed:
+        """Copy an adapter's file to a place that a person names: a folder, a tool's own folder, or a file's name.
+
+        A place in a tool's folder for LoRAs is treated as that tool's. Raises what `put` raises.
+        """
+        if target.suffix == ".safetensors" and not _is_folder(target):
+            folder, name = target.parent, target.name
+        else:
+            inside = [target / part for part in _INSIDE.values() if _is_folder(target / part)]
+            stem = file_stem(record.name) if record else source.stem
+            folder, name = (inside or [target])[0], f"{stem}.safetensors"
+        return self.put(folder / name, record, source, "copy", prove, tool=self._tool_of(folder))
+
+    def put(
+        self, target: Path, record: AdapterRecord | None, source: Path, how: How, prove: Prove | None, *,
+        tool: str | None,
+    ) -> Placed:  # fmt: skip
+        """Copy or link an adapter's file to `target`, with the picture beside it and what the tool wants to know.
+
+        Raises `AdapterError` when the file is not the one that was trained, does not fit, is not proven to, or when
+        another one has its place; `DiskError` when the disk refuses. Nothing is written before all that is known.
+        """
+        sha256 = sha256_file(source)
+        if record is not None and sha256 != record.sha256:
+            raise AdapterError(
+                f"The file of {record.name} is not the one that was trained: it was changed or damaged. Put back a "
+                "copy of it."
+            )
+        with disk_errors(target):
+            there = target.exists()
+            if there and sha256_file(target) != sha256:
+                raise AdapterError(
+                    f"{target} is there already and is another file. Take another name, or remove that file first."
+                )
+        proof = _proven(record, source, prove)
+        if not there:
+            (_link if how == "link" else _copy)(source, target)
+        if not there and how == "copy" and sha256_file(target) != sha256:
+            target.unlink()
+            raise DiskError(
+                f"The copy in {target.parent} is not what was written. Is that disk all right? The copy was removed."
+            )
+        self._put_beside(tool, record, source, target)
+        if tool is not None:
+            self._remember(tool, sha256, target)
+        return Placed(target, proof)
+
+    # ------------------------------------------------------------------------------------------------------ helpers
+
+    def _checked(self, tool: str, written: str) -> Path:
+        name = TOOLS[tool]
+        if not written:
+            raise ConfigError(f"Give the folder of {name}, or its folder for LoRA files.")
+        if not Path(written).is_absolute():
+            raise ConfigError(
+                f"Give the whole path of the folder, from the root or the drive on; {written[:200]} is only a part of "
+                "one."
+            )
+        try:
+            folder = Path(written).resolve(strict=True)
+        except (OSError, RuntimeError, ValueError) as error:  # ValueError: a character that no path can hold
+            raise ConfigError(
+                f"There is no folder {written[:200]}. Check the path; a drive that is not mounted has none."
+            ) from error
+        if not folder.is_dir():
+            raise ConfigError(f"{folder} is a file, not a folder.")
+        if _is_folder(folder / _INSIDE[tool]):
+            folder = (folder / _INSIDE[tool]).resolve()
+        if folder.is_relative_to(self._root.resolve()):
+            raise ConfigError(f"{folder} belongs to the studio itself. Choose the folder of {name}.")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise ConfigError(f"The studio may not write to {folder}. Change its permissions, or choose another.")
+        return folder
+
+    def _tool_of(self, folder: Path) -> str | None:
+        """The tool in whose folder for LoRAs this is: one that was chosen, or that is called so."""
+        place = folder.resolve()
+        chosen = (tool for tool in TOOLS if (known := self.folder(tool)) and known.resolve() == place)
+        called = (tool for tool, inside in _INSIDE.items() if place.parts[-2:] == inside.parts)
+        return next(chosen, None) or next(called, None)
+
+    def _put_beside(self, tool: str | None, record: AdapterRecord | None, source: Path, target: Path) -> None:
+        """The picture, which both tools show; for A1111 the strength that it sets when the adapter is clicked."""
+        copy_preview(source, target)
+        about = target.with_suffix(".json")
+        if tool != "a1111" or record is None or about.exists() or (record.strength is None and not record.note):
+            return
+        strength = {} if record.strength is None else {"preferred weight": record.strength}
+        write_json(about, {**strength, **({"notes": record.note} if record.note else {})})
+
+    def _remember(self, tool: str, sha256: str, file: Path) -> None:
+        with self._lock:
+            content = self._read()
+            entry = {"tool": tool, "sha256": sha256, "file": str(file.absolute())}
+            others = [one for one in content["placed"] if one != entry and Path(one["file"]).is_file()]
+            write_json(self._path, {**content, "placed": [*others, entry]})
+
+    def _read(self) -> dict[str, Any]:
+        """What is kept; a file that can't be read is as good as none, as it holds nothing that can't be chosen anew."""
+        content: Any = None
+        with contextlib.suppress(OSError, ValueError):
+            content = json.loads(self._path.read_text(encoding="utf-8"))
+        kept = cast("dict[str, Any]", content) if isinstance(content, dict) else {}
+        folders, placed = kept.get("folders"), kept.get("placed")
+        return {
+            "folders": {tool: value for tool, value in _items(folders) if tool in TOOLS and isinstance(value, str)},
+            "placed": [one for one in _list(placed) if _is_entry(one)],
+        }
+
+
+def copy_preview(source: Path, target: Path) -> None:
+    """The picture beside an adapter, which tools show, beside its copy; one that is there already stays."""
+    preview, beside = source.with_suffix(".png"), target.with_suffix(".png")
+    if preview.is_file() and not beside.exists():
+        _copy(preview, beside)
+
+
+def _proven(record: AdapterRecord | None, source: Path, prove: Prove | None) -> Proof:
+    """The proof by loading where there is one to be had, else the one that was recorded of this very file."""
+    if prove is not None:
+        proof = prove(source)
+    elif record is not None and record.fit is not None:
+        told = f"{record.fit.matched} of {record.fit.modules} modules fit its base model"
+        proof = Proof(record.fit, True, f"{told}, as was found when this file was loaded there.")
+    else:
+        raise AdapterError(
+            f"{record.name if record else source.name} is not proven to load yet. Judge it or draw a grid with it "
+            "once; that puts it on its base model."
+        )
+    if proof.fit.matched < proof.fit.modules:
+        raise AdapterError(
+            f"{record.name if record else source.name} is not put elsewhere: only {proof.fit.matched} of "
+            f"{proof.fit.modules} modules fit its base model."
+        )
+    return proof
+
+
+def _items(value: Any) -> list[tuple[str, Any]]:
+    return list(cast("dict[str, Any]", value).items()) if isinstance(value, dict) else []
+
+
+def _list(value: Any) -> Sequence[Any]:
+    return cast("list[Any]", value) if isinstance(value, list) else []
+
+
+def _is_entry(value: Any) -> bool:
+    entry = dict(_items(value))
+    return entry.keys() == {"tool", "sha256", "file"} and all(isinstance(part, str) for part in entry.values())
+
+
+def _require(tool: str) -> str:
+    if tool not in TOOLS:
+        raise ConfigError(f"There is no such tool. Known are {' and '.join(TOOLS)}.")
+    return tool
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a place that may not be looked into
+        return False
+
+
+def _has_sha256(file: Path, sha256: str) -> bool:
+    try:
+        return sha256_remembered(file) == sha256
+    except OSError:  # gone, or its drive is
+        return False
+
+
+def _link(source: Path, target: Path) -> None:
+    """One file under both names; nothing that the studio does with its own changes what the other shows."""
+    try:
+        target.hardlink_to(source.resolve())
+    except OSError as error:
+        raise DiskError(
+            f"{target.parent} lies on another disk or can't hold links ({error.strerror or error}). Copy the adapter "
+            "instead."
+        ) from error
+
+
+def _copy(source: Path, target: Path) -> None:
+    with disk_errors(target), replacing(target) as temporary:
+        shutil.copyfile(source, temporary)
+        with contextlib.suppress(OSError):  # some file systems know no modes
+            temporary.chmod(_MODE)
