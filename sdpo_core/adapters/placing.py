@@ -7,14 +7,15 @@ fit for a person; what was done comes back as facts. No torch: who can load the 
 """
 
 import contextlib
-import json
 import os
 import shutil
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sdpo_core.atomic import disk_errors, replacing, write_json
 from sdpo_core.checkpoints.hashing import sha256_file, sha256_remembered
@@ -57,6 +58,23 @@ Prove = Callable[[Path], Proof]
 """Loads the model and checks every module of the file; raises `AdapterError` when it can't be loaded there."""
 
 
+class _Entry(BaseModel):
+    """An adapter that was put into a tool's folder."""
+
+    model_config = ConfigDict(frozen=True)
+
+    tool: str
+    sha256: str
+    file: Path
+
+
+class _Kept(BaseModel):
+    """What the file of this service holds."""
+
+    folders: dict[str, str] = {}
+    placed: list[_Entry] = []
+
+
 class LoraFolders:
     """The folders of other tools, for all projects of a studio. Every method may be called from any thread."""
 
@@ -67,7 +85,7 @@ class LoraFolders:
 
     def folder(self, tool: str) -> Path | None:
         """The chosen folder of a tool; None before it is chosen."""
-        chosen = self._read()["folders"].get(tool)
+        chosen = self._read().folders.get(tool)
         return Path(chosen) if chosen else None
 
     def suggestions(self, tool: str) -> list[str]:
@@ -84,21 +102,21 @@ class LoraFolders:
         folder = self._checked(_require(tool), written.strip().strip('"'))
         with self._lock:
             content = self._read()
-            content["folders"][tool] = str(folder)
-            write_json(self._path, content)
+            content.folders[tool] = str(folder)
+            self._write(content)
         return folder
 
     def forget(self, tool: str) -> None:
         """Forget the folder of a tool; what lies in it stays."""
         with self._lock:
             content = self._read()
-            content["folders"].pop(_require(tool), None)
-            write_json(self._path, content)
+            content.folders.pop(_require(tool), None)
+            self._write(content)
 
     def is_placed(self, tool: str, record: AdapterRecord) -> bool:
         """Whether an adapter lies in the tool's folder, unchanged since it was put there."""
-        known = (one for one in self._read()["placed"] if (one["tool"], one["sha256"]) == (tool, record.sha256))
-        return any(_has_sha256(Path(one["file"]), record.sha256) for one in known)
+        known = (one for one in self._read().placed if (one.tool, one.sha256) == (tool, record.sha256))
+        return any(_has_sha256(one.file, record.sha256) for one in known)
 
     def place(self, tool: str, record: AdapterRecord, source: Path, how: How, prove: Prove | None = None) -> Placed:
         """Put an adapter's file into the chosen folder of a tool; raises what `put` raises, and `ConfigError`."""
@@ -201,21 +219,19 @@ class LoraFolders:
     def _remember(self, tool: str, sha256: str, file: Path) -> None:
         with self._lock:
             content = self._read()
-            entry = {"tool": tool, "sha256": sha256, "file": str(file.absolute())}
-            others = [one for one in content["placed"] if one != entry and Path(one["file"]).is_file()]
-            write_json(self._path, {**content, "placed": [*others, entry]})
+            entry = _Entry(tool=tool, sha256=sha256, file=file.absolute())
+            content.placed = [*(one for one in content.placed if one != entry and one.file.is_file()), entry]
+            self._write(content)
 
-    def _read(self) -> dict[str, Any]:
+    def _read(self) -> _Kept:
         """What is kept; a file that can't be read is as good as none, as it holds nothing that can't be chosen anew."""
-        content: Any = None
-        with contextlib.suppress(OSError, ValueError):
-            content = json.loads(self._path.read_text(encoding="utf-8"))
-        kept = cast("dict[str, Any]", content) if isinstance(content, dict) else {}
-        folders, placed = kept.get("folders"), kept.get("placed")
-        return {
-            "folders": {tool: value for tool, value in _items(folders) if tool in TOOLS and isinstance(value, str)},
-            "placed": [one for one in _list(placed) if _is_entry(one)],
-        }
+        try:
+            return _Kept.model_validate_json(self._path.read_bytes())
+        except (OSError, ValidationError):
+            return _Kept()
+
+    def _write(self, content: _Kept) -> None:
+        write_json(self._path, content.model_dump(mode="json"))
 
 
 def copy_preview(source: Path, target: Path) -> None:
@@ -243,19 +259,6 @@ def _proven(record: AdapterRecord | None, source: Path, prove: Prove | None) -> 
             f"{proof.fit.modules} modules fit its base model."
         )
     return proof
-
-
-def _items(value: Any) -> list[tuple[str, Any]]:
-    return list(cast("dict[str, Any]", value).items()) if isinstance(value, dict) else []
-
-
-def _list(value: Any) -> Sequence[Any]:
-    return cast("list[Any]", value) if isinstance(value, list) else []
-
-
-def _is_entry(value: Any) -> bool:
-    entry = dict(_items(value))
-    return entry.keys() == {"tool", "sha256", "file"} and all(isinstance(part, str) for part in entry.values())
 
 
 def _require(tool: str) -> str:
