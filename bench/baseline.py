@@ -52,11 +52,8 @@ def dpo_loss(
 ) -> Tensor:
     """The mean loss of B pairs, a scalar, at `noise` (B, C, h, w) and `timesteps` (B,), the same for both sides."""
     noise, timesteps = noise.repeat(2, 1, 1, 1), timesteps.repeat(2)
-    abar = model.alphas_cumprod[timesteps].view(-1, 1, 1, 1)
-    noisy = abar.sqrt() * inputs.latents + (1 - abar).sqrt() * noise
-    goal = noise
-    if model.prediction_type == "v_prediction":
-        goal = abar.sqrt() * noise - (1 - abar).sqrt() * inputs.latents
+    noisy = model.noise_process.add_noise(inputs.latents, noise, timesteps)
+    goal = model.noise_process.target(inputs.latents, noise, timesteps)
     policy = _errors(model.predict(noisy, timesteps, inputs.conditioning), goal)
     with torch.no_grad(), lora.off():
         reference = _errors(model.predict(noisy, timesteps, inputs.conditioning), goal)

@@ -152,7 +152,7 @@ class Workbench:
             for i, part in enumerate(parts):
                 inputs = kept[i] if kept else self._baseline_inputs(part)
                 noise = torch.randn_like(inputs.latents[: len(inputs.latents) // 2])
-                timesteps = torch.randint(len(self.model.alphas_cumprod), (len(noise),), device=self.model.device)
+                timesteps = torch.randint(len(self.model.noise_process), (len(noise),), device=self.model.device)
                 loss = baseline.dpo_loss(self.model, self.lora, inputs, noise, timesteps, config.beta)
                 (loss / len(parts)).backward()
             torch.nn.utils.clip_grad_norm_(self.lora.parameters, 1.0)
@@ -180,7 +180,7 @@ class Workbench:
             PairTexts(
                 rows, torch.arange(1, 1 + len(examples)), None if ids is None else Sides(ids, ids), self.model.device
             ),
-            len(self.model.alphas_cumprod),
+            len(self.model.noise_process),
         )
 
     def _encode_again(self) -> None:

@@ -7,7 +7,7 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple, Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 import torch
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
@@ -16,6 +16,7 @@ from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteSchedule
 from torch import Tensor
 
 from sdpo_core.checkpoints.model_info import ModelInfo
+from sdpo_core.models.noise_process import NoiseProcess
 from sdpo_core.settings.sampling import Sampler
 
 Scheduler = DDIMScheduler | EulerDiscreteScheduler | DPMSolverMultistepScheduler
@@ -89,8 +90,7 @@ class DiffusionModel(Protocol):
     device: torch.device
     dtype: torch.dtype  # of the weights; latents, conditioning and predictions are float32 at the border
     network: torch.nn.Module  # the UNet; frozen (requires_grad False), eval mode
-    alphas_cumprod: Tensor  # (T,) float32 on `device`
-    prediction_type: Literal["epsilon", "v_prediction"]
+    noise_process: NoiseProcess  # float32 on `device`
     default_clip_skip: int
     multiple_px: int  # what the sides of its images have to be multiples of
 

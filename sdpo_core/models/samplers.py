@@ -14,6 +14,7 @@ from torch import Tensor
 
 from sdpo_core.models.family import Scheduler, set_timesteps
 from sdpo_core.models.loading import usable_settings
+from sdpo_core.models.noise_process import NoiseProcess, Prediction, ddpm
 from sdpo_core.models.parts import Parts
 from sdpo_core.settings.sampling import Sampler
 
@@ -26,7 +27,7 @@ MOST_STEPS = 200  # as many sampler steps as a person may ask for
 
 
 class Samplers:
-    """The samplers of one model, and its noise schedule."""
+    """The samplers of one model, and its noise process."""
 
     def __init__(self, parts: Parts, channels: int) -> None:
         """Try every sampler once, so that none fails later; raises `ModelError` when the settings can't be used."""
@@ -37,13 +38,17 @@ class Samplers:
                     raise ValueError("rescale_betas_zero_snr needs prediction_type v_prediction")
                 if self._config.get("timestep_spacing", "leading") == "leading":
                     self._config["timestep_spacing"] = "trailing"  # "leading" never visits the last timestep
-            self.alphas_cumprod = self._try(channels)  # ᾱ, (T,) float32 on the CPU
+            self._alphas_cumprod = self._try(channels)  # ᾱ, (T,) float32 on the CPU
 
     def make(self, sampler: Sampler) -> Scheduler:
         """A fresh sampler. `clip_sample` acts in DDIM only: diffusers' Euler and DPM++ have no such setting."""
         kind, own = _SAMPLERS[sampler]
         scheduler: Any = kind.from_config(self._config, **own)  # Any: typed as if it could be a tuple
         return scheduler
+
+    def process(self, prediction: Prediction) -> NoiseProcess:
+        """The noise process that the model was trained with, on the CPU."""
+        return ddpm(self._alphas_cumprod, prediction)
 
     def _try(self, channels: int) -> Tensor:
         latents, cpu = torch.zeros(1, channels, 8, 8), torch.device("cpu")

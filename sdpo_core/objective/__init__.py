@@ -1,4 +1,4 @@
-"""The paper, in torch alone: sides, noising, losses, safeguard.
+"""The paper, in torch alone: sides, losses, safeguard.
 
 Diffusion-SDPO: Safeguarded Direct Preference Optimization for Diffusion Models (arXiv 2511.03317).
 """
@@ -15,7 +15,6 @@ from sdpo_core.objective.losses import (
     past_target,
     preference_loss,
 )
-from sdpo_core.objective.noising import Prediction, add_noise, target
 from sdpo_core.objective.safeguard import exact_scale, loser_scale, safe_scale, scale_gradient
 from sdpo_core.objective.sides import Sides, error, margin, mean_square, residual, widen
 
@@ -23,11 +22,9 @@ __all__ = [
     "LOSSES",
     "NEED_PREDICTIONS",
     "REGRESSIONS",
-    "Prediction",
     "Sides",
     "Terms",
     "Winner",
-    "add_noise",
     "error",
     "exact_scale",
     "loser_scale",
@@ -41,6 +38,5 @@ __all__ = [
     "residual",
     "safe_scale",
     "scale_gradient",
-    "target",
     "widen",
 ]

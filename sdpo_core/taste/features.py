@@ -126,14 +126,14 @@ def _spread(region: Tensor) -> Tensor:
 def _mid_numbers(model: DiffusionModel, latents: Tensor, cond: Conditioning, level: int) -> Tensor:
     """Mean and maximum over all positions of each of the mid block's channels, (B, 2·M) float32.
 
-    x_t = √ᾱ_t·x_0 + √(1−ᾱ_t)·ε (arXiv 2006.11239, equation 4) with one ε for all images of a size.
+    The images are noised as in training, with one ε for all images of a size.
     """
-    last = len(model.alphas_cumprod) - 1
+    last = len(model.noise_process) - 1
     t = round(NOISE_LEVELS[level] * last)
     noise = torch.randn(latents.shape[1:], generator=torch.Generator("cpu").manual_seed(1000 * FEATURES + level))
-    kept = model.alphas_cumprod[t]
-    noisy = kept.sqrt() * latents + (1 - kept).sqrt() * noise.to(latents)
-    seen = _mid_block(model, noisy, torch.full((len(latents),), t, device=model.device), cond).float()  # (B, M, h, w)
+    timesteps = torch.full((len(latents),), t, device=model.device)
+    noisy = model.noise_process.add_noise(latents, noise.to(latents), timesteps)
+    seen = _mid_block(model, noisy, timesteps, cond).float()  # (B, M, h, w)
     return torch.cat([seen.mean((2, 3)), seen.amax((2, 3))], dim=1)
 
 

@@ -149,7 +149,7 @@ class EncodedPairs:
     examples: tuple[Example, ...]
     images: tuple[Sides, ...]  # x_0 of N pairs, (C, h, w) each; h and w are the pair's own
     conditioning: PairTexts  # of N pairs
-    timesteps: int  # T, the length of the model's schedule
+    timesteps: int  # T, the length of the model's noise process
     # Per pair the seeds of the noise that made its two images; None, or no entries at all: both get fresh noise.
     own_seeds: tuple[tuple[int, int] | None, ...] = ()
 
@@ -280,7 +280,7 @@ def encode_pairs(
         examples,
         tuple(Sides(*both) for both in zip(winners.latents, losers.latents, strict=True)),
         PairTexts(prompts, rows, time_ids, model.device),
-        len(model.alphas_cumprod),
+        len(model.noise_process),
         _own_seeds(model, examples, sizes) if noise == "own" else (),
     )
 

@@ -25,7 +25,6 @@ from sdpo_core.objective import (
     Sides,
     Terms,
     Winner,
-    add_noise,
     exact_scale,
     loss_of_errors,
     margin,
@@ -33,7 +32,6 @@ from sdpo_core.objective import (
     output_factor,
     past_target,
     residual,
-    target,
     widen,
 )
 from sdpo_core.settings.train import TrainConfig
@@ -69,10 +67,10 @@ def own_options(config: TrainConfig) -> dict[str, Any]:
 
 def noise_sides(model: DiffusionModel, batch: PairBatch) -> tuple[Sides, Sides]:
     """Noised inputs and regression targets of both sides, (B, C, h, w) each: shared t, and shared or own ε."""
-    abar = model.alphas_cumprod[batch.timesteps]  # (B,)
+    process, t = model.noise_process, batch.timesteps
     sides = list(zip(batch.latents, batch.noise, strict=True))
-    noised = Sides(*(add_noise(x0, noise, abar) for x0, noise in sides))
-    targets = Sides(*(target(x0, noise, abar, model.prediction_type) for x0, noise in sides))
+    noised = Sides(*(process.add_noise(x0, noise, t) for x0, noise in sides))
+    targets = Sides(*(process.target(x0, noise, t) for x0, noise in sides))
     return noised, targets
 
 

@@ -12,7 +12,7 @@ from torch.testing import assert_close
 from sdpo_core.errors import ModelError
 from sdpo_core.models.family import DiffusionModel, set_timesteps
 from sdpo_core.models.registry import load_model
-from sdpo_core.objective import Sides, add_noise, target
+from sdpo_core.objective import Sides
 from sdpo_core.settings.sampling import Sampler
 
 SAMPLERS: list[Sampler] = ["ddim", "euler", "dpm++2m"]
@@ -61,12 +61,13 @@ def test_a_perfect_network_ends_at_its_image(tiny_folder: Path, tmp_path: Path, 
 
 def test_the_last_timestep_of_zero_terminal_snr_is_pure_noise(zero_snr: DiffusionModel) -> None:
     """ᾱ_T is 0, not nearly: what is noised is ε, and the target is −x_0; nothing is divided."""
-    abar = zero_snr.alphas_cumprod[[0, 500, 999]]
+    process, t = zero_snr.noise_process, torch.tensor([0, 500, 999])
+    abar = process.signal[t].square()
     assert float(abar[2]) == 0.0
     g = torch.Generator().manual_seed(1)
     x0, noise = torch.randn(3, 4, 8, 8, generator=g), torch.randn(3, 4, 8, 8, generator=g)
-    assert torch.equal(add_noise(x0, noise, abar)[2], noise[2])
-    goal = target(x0, noise, abar, zero_snr.prediction_type)
+    assert torch.equal(process.add_noise(x0, noise, t)[2], noise[2])
+    goal = process.target(x0, noise, t)
     assert torch.equal(goal[2], -x0[2])
     assert_close(goal, abar.sqrt().view(-1, 1, 1, 1) * noise - (1 - abar).sqrt().view(-1, 1, 1, 1) * x0)
     assert all(bool(side.isfinite().all()) for side in Sides(goal, x0))

@@ -66,8 +66,11 @@ def test_the_network_is_frozen_in_eval_mode_with_the_noise_schedule(tiny: Diffus
     assert not tiny.network.training
     assert not any(parameter.requires_grad for parameter in tiny.network.parameters())
     betas = torch.linspace(1e-4, 0.02, 1000)
-    torch.testing.assert_close(tiny.alphas_cumprod, (1 - betas).cumprod(0))
-    assert tiny.prediction_type == "epsilon"
+    process, abar = tiny.noise_process, (1 - betas).cumprod(0)
+    torch.testing.assert_close(process.signal, abar.sqrt())
+    torch.testing.assert_close(process.spread, (1 - abar).sqrt())
+    assert (process.noise_in_target == 1).all()
+    assert (process.image_in_target == 0).all()
 
 
 def test_encoders_come_back_after_their_release(tiny: DiffusionModel) -> None:

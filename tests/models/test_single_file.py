@@ -77,7 +77,7 @@ def test_a_loaded_model_encodes_and_predicts_as_the_parts(
     parts: dict[str, Any] = dict(build_parts(configs, family))
     path = write_checkpoint(tmp_path / "lakes.safetensors", family, parts, V if family == "sd20" else None)
     model = load_model(str(path), device="cpu")
-    assert (model.prediction_type, model.info.name) == (kind, "lakes")
+    assert (model.info.prediction_type, model.info.name) == (kind, "lakes")
     ids = parts_of(path).tokenizer()(["a cat"], padding="max_length", return_tensors="pt")["input_ids"]
     conditioning = model.encode_prompts(["a cat"])
     generator = torch.Generator().manual_seed(1)
@@ -144,7 +144,7 @@ def test_zero_terminal_snr_reaches_every_sampler(configs: Path, tmp_path: Path) 
     path = write_checkpoint(tmp_path / "lakes.safetensors", "sd15", build_parts(configs, "sd15"), more=marks)
     model = load_model(str(path), device="cpu")
     assert model.info.zero_terminal_snr
-    assert model.alphas_cumprod[-1] == 0
+    assert model.noise_process.signal[-1] == 0
     for sampler in ("ddim", "euler", "dpm++2m"):
         scheduler: Any = model.scheduler(sampler)
         set_timesteps(scheduler, 4, torch.device("cpu"))
@@ -310,4 +310,5 @@ def test_a_damaged_file_of_merges_is_named(configs: Path, tmp_path: Path) -> Non
 def test_a_given_prediction_type_wins_over_a_folders_own(tiny_folder: Path) -> None:
     model = load_model(str(tiny_folder), device="cpu", prediction_type="v_prediction")
     scheduler: Any = model.scheduler("ddim")
-    assert (model.prediction_type, scheduler.config.prediction_type) == ("v_prediction", "v_prediction")
+    assert (model.info.prediction_type, scheduler.config.prediction_type) == ("v_prediction", "v_prediction")
+    assert torch.equal(model.noise_process.noise_in_target, model.noise_process.signal)

@@ -12,7 +12,6 @@ from sdpo_core.objective import (
     LOSSES,
     Sides,
     Terms,
-    add_noise,
     error,
     exact_scale,
     loser_scale,
@@ -21,7 +20,6 @@ from sdpo_core.objective import (
     preference_loss,
     residual,
     scale_gradient,
-    target,
 )
 
 SHAPE = (3, 4, 5, 6)  # (B, C, H, W)
@@ -229,14 +227,3 @@ def test_what_cannot_be_is_refused_in_words() -> None:
         preference_loss("diffusion-dpo", x, x, x, beta=1.0, mu=0.5, safeguard=unsafe)
     with pytest.raises(TypeError, match="tau"):
         preference_loss("diffusion-dpo", x, x, x, beta=1.0, mu=0.5, tau=1.0)
-
-
-def test_noising_and_targets_fit_together() -> None:
-    """x_0 is recovered from x_t by either prediction: from ε, and from v (x_0 = √ᾱ·x_t − √(1−ᾱ)·v)."""
-    x0, noise = sides(0)
-    abar = torch.tensor([0.9, 0.5, 0.01], dtype=torch.float64)
-    a = abar.view(-1, 1, 1, 1)
-    x_t = add_noise(x0, noise, abar)
-    eps, v = (target(x0, noise, abar, kind) for kind in ("epsilon", "v_prediction"))
-    assert_close((x_t - (1 - a).sqrt() * eps) / a.sqrt(), x0)
-    assert_close(a.sqrt() * x_t - (1 - a).sqrt() * v, x0)

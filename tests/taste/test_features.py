@@ -79,7 +79,7 @@ def test_network_numbers_are_the_mid_blocks(tiny: DiffusionModel) -> None:
     latents = tiny.encode_images(torch.from_numpy(np.asarray(image, np.float32)).permute(2, 0, 1)[None] / 127.5 - 1)
     noise = torch.randn(latents.shape[1:], generator=torch.Generator().manual_seed(1000 * FEATURES))
     t = round(0.1 * 999)
-    kept = tiny.alphas_cumprod[t]
+    kept = tiny.noise_process.signal[t].square()
     with torch.no_grad():
         tiny.predict(kept.sqrt() * latents + (1 - kept).sqrt() * noise, torch.tensor([t]), tiny.encode_prompts(["x"]))
     handle.remove()

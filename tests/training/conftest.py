@@ -58,7 +58,7 @@ def pairs(model: DiffusionModel) -> EncodedPairs:
         tuple(Example(i + 1, prompts[i], _candidate(2 * i), _candidate(2 * i + 1)) for i in range(PAIRS)),
         tuple(Sides(*both) for both in zip(*latents, strict=True)),
         PairTexts(told, torch.arange(1, PAIRS + 1), None, model.device),
-        len(model.alphas_cumprod),
+        len(model.noise_process),
     )
 
 

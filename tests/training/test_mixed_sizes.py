@@ -126,7 +126,7 @@ def test_the_health_bank_keeps_its_order(model: DiffusionModel, trained_lora: Lo
         found: list[Tensor] = []
         for row in range(len(draws.pair_ids)):
             one = draws.pick(slice(row, row + 1))
-            abar = model.alphas_cumprod[one.timesteps]
+            abar = model.noise_process.signal[one.timesteps].square()
             noised = abar.sqrt() * one.latents[side] + (1 - abar).sqrt() * one.noise[side]
             with torch.no_grad():
                 prediction = model.predict(noised, one.timesteps, one.conditioning[side])

@@ -133,7 +133,7 @@ def test_the_pairs_that_get_fresh_noise_are_counted(pairs: EncodedPairs, own: En
 
 def by_autograd(model: DiffusionModel, lora: Lora, batch: PairBatch, beta: float) -> Tensor:
     """Plain DPO in one graph, each side with its own ε: the gradient over the adapter's parameters, (P,)."""
-    abar = model.alphas_cumprod[batch.timesteps].view(-1, 1, 1, 1)
+    abar = model.noise_process.signal[batch.timesteps].square().view(-1, 1, 1, 1)
 
     def errors(side: int) -> Tensor:
         x0 = torch.stack([images[side] for images in batch.images])

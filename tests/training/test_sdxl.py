@@ -182,7 +182,7 @@ def test_from_votes_to_an_adapter_and_again_from_the_middle(
     assert len(data["train"]) == 5
     assert trained.config()["clip_skip"] == 3, "what the images were made with"
     model = load_model(str(folder), device="cpu")
-    assert model.prediction_type == schedule.get("prediction_type", "epsilon")
+    assert model.info.prediction_type == schedule.get("prediction_type", "epsilon")
     proof = prove_adapter(trained.adapter_path, model)
     assert proof.modules == proof.matched > 0
     info = read_adapter_info(trained.adapter_path)

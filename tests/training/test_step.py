@@ -238,7 +238,7 @@ def test_the_drift_budget_by_hand(drift: float, factor: float) -> None:
 def test_sides_share_noise_timestep_and_dropped_captions(model: DiffusionModel, pairs: EncodedPairs) -> None:
     batch = pairs.batch(3, pairs=64, seed=7, caption_dropout=0.5)
     noised, targets = noise_sides(model, batch)
-    abar = model.alphas_cumprod[batch.timesteps].view(-1, 1, 1, 1)
+    abar = model.noise_process.signal[batch.timesteps].square().view(-1, 1, 1, 1)
     assert all(noise.winner is noise.loser for noise in batch.noises)
     shared = batch.noise.winner
     for x, x0, goal in zip(noised, batch.latents, targets, strict=True):

@@ -137,7 +137,7 @@ def test_training_prefers_the_winners(model: DiffusionModel, lora: Lora, pairs: 
 def test_the_bank_by_hand(model: DiffusionModel, trained_lora: Lora, pairs: EncodedPairs) -> None:
     bank = make_bank(model, trained_lora, pairs)
     draws = bank.draws
-    abar = model.alphas_cumprod[draws.timesteps].view(-1, 1, 1, 1)
+    abar = model.noise_process.signal[draws.timesteps].square().view(-1, 1, 1, 1)
 
     def errors(x0: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():

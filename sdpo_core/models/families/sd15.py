@@ -5,7 +5,6 @@ wants parts (safety checker, feature extractor) that nothing here uses.
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor
@@ -45,8 +44,7 @@ class StableDiffusion15:
         self._unet_halvings = len(unet.config["block_out_channels"]) - 1
         self.multiple_px = self._vae.multiple_px(self._unet_halvings)
         self._samplers = Samplers(parts, unet.config["in_channels"])
-        self.alphas_cumprod = self._samplers.alphas_cumprod.to(device)  # (T,)
-        self.prediction_type: Literal["epsilon", "v_prediction"] = cast(Any, info.prediction_type)
+        self.noise_process = self._samplers.process(info.prediction_type).to(device)
 
     def encode_prompts(self, prompts: Sequence[str], clip_skip: int | None = None) -> Conditioning:
         """A hidden state of the text encoder after its final norm."""

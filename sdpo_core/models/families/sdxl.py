@@ -6,7 +6,6 @@ as well (arXiv 2307.01952).
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor
@@ -50,8 +49,7 @@ class StableDiffusionXL:
         self._unet_halvings = len(unet.config["block_out_channels"]) - 1
         self.multiple_px = self._vae.multiple_px(self._unet_halvings)
         self._samplers = Samplers(parts, unet.config["in_channels"])
-        self.alphas_cumprod = self._samplers.alphas_cumprod.to(device)  # (T,)
-        self.prediction_type: Literal["epsilon", "v_prediction"] = cast(Any, info.prediction_type)
+        self.noise_process = self._samplers.process(info.prediction_type).to(device)
 
     def encode_prompts(self, prompts: Sequence[str], clip_skip: int | None = None) -> Conditioning:
         """Both text encoders' hidden states, and the second one's projection of the prompt's end."""
