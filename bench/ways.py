@@ -20,8 +20,9 @@ from sdpo_core.objective import Sides
 from sdpo_core.settings.train import TrainConfig
 from sdpo_core.training.dataset import EncodedPairs, Example, PairTexts
 from sdpo_core.training.health import DRIFT_DRAWS, Bank
+from sdpo_core.training.optimizers import make_optimizer
 from sdpo_core.training.reference import NoiseBank
-from sdpo_core.training.train import DRIFT_EVERY_STEPS, Progress, make_optimizer, train
+from sdpo_core.training.train import DRIFT_EVERY_STEPS, Progress, train
 from sdpo_core.workspace.records import Candidate
 
 MOST_STEPS = DRIFT_EVERY_STEPS - 1

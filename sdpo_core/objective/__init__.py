@@ -3,11 +3,9 @@
 Diffusion-SDPO: Safeguarded Direct Preference Optimization for Diffusion Models (arXiv 2511.03317).
 """
 
+from sdpo_core.methods.losses import LOSSES
 from sdpo_core.objective.beta import paper_beta
 from sdpo_core.objective.losses import (
-    LOSSES,
-    NEED_PREDICTIONS,
-    REGRESSIONS,
     Terms,
     Winner,
     loss_of_errors,
@@ -20,8 +18,6 @@ from sdpo_core.objective.sides import Sides, error, margin, mean_square, residua
 
 __all__ = [
     "LOSSES",
-    "NEED_PREDICTIONS",
-    "REGRESSIONS",
     "Sides",
     "Terms",
     "Winner",

@@ -1,32 +1,25 @@
 """The preference objectives, each a function of what a pair's forward passes yielded.
 
-All are per pair, (B,): the mean over the batch is taken after the sigmoid, never before. Adding a loss is one function
-and one line in `LOSSES`.
+All are per pair, (B,): the mean over the batch is taken after the sigmoid, never before. A loss is a function here or
+in a module of its own, and one row in `sdpo_core.methods.losses`.
 """
 
 import math
-from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+from sdpo_core.methods.losses import LOSSES
 from sdpo_core.objective.safeguard import Scope, loser_scale, scale_gradient
 from sdpo_core.objective.sides import Sides, error, margin, mean_square, residual, widen
 
 OutputSafeguard = Literal["none", "output", "constant"]
 
 
-REGRESSIONS = frozenset({"sft", "dspo"})
-"""Losses in units of ℓ, which fit the winner itself; the others are functions of the margin u."""
-
-NEED_PREDICTIONS = frozenset({"dspo"})
-"""Losses that look at the winner's predictions, not only at the errors ℓ."""
-
-
 class Winner(NamedTuple):
-    """What `NEED_PREDICTIONS` look at besides the margin."""
+    """What a loss that needs predictions looks at besides the margin."""
 
     residual: Tensor  # e_w = ε_θ − target, (B, C, H, W)
     shift: Tensor  # ε_θ − ε_ref, (B, C, H, W)
@@ -95,16 +88,6 @@ def dspo_sdxl(terms: Terms) -> Tensor:
     return (-terms.margin).sigmoid().square()
 
 
-LOSSES: dict[str, Callable[..., Tensor]] = {
-    "diffusion-dpo": diffusion_dpo,
-    "dmpo": dmpo,
-    "ipo": ipo,
-    "sft": sft,
-    "dspo": dspo,
-    "dspo-sdxl": dspo_sdxl,
-}
-
-
 def preference_loss(
     name: str,
     prediction: Sides,
@@ -162,7 +145,7 @@ def loss_of_errors(
 ) -> Tensor:
     """The loss `name` per pair, (B,), of the errors ℓ and ℓ^ref, (B,) each; `factor` λ scales the loser's gradient.
 
-    All of `LOSSES` but `NEED_PREDICTIONS` depend on predictions through the errors alone, which lets the winner's
+    All `LOSSES` but those that need predictions depend on them through the errors alone, which lets the winner's
     pass be finished before the loser's starts (`memory: split`), and lets ℓ^ref be kept (`noise_bank`).
 
     Raises ValueError for an unknown loss.

@@ -1,16 +1,24 @@
 """Settings of the job `train`, which `measure` shares."""
 
 import itertools
-from collections.abc import Container
-from typing import Annotated, Any, Literal, Self, TypedDict
+from collections.abc import Container, Iterator
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypedDict
 
 from pydantic import Field, model_validator
 
 from sdpo_core.errors import ConfigError
+from sdpo_core.methods.losses import LOSSES, losses_with
+from sdpo_core.methods.optimizers import OPTIMIZERS, Optimizer
 from sdpo_core.settings.sampling import Sampling
 
 Safeguard = Literal["none", "output", "constant", "lora"]
 Noise = Literal["fresh", "own"]
+if TYPE_CHECKING:
+    LossName = str
+    OptimizerName = str
+else:  # the names of the tables, which no type checker can follow
+    LossName = Literal[*LOSSES]
+    OptimizerName = Literal[*OPTIMIZERS]
 
 
 class ModelDefaults(TypedDict):
@@ -34,11 +42,15 @@ MODEL_DEFAULTS: dict[str, ModelDefaults] = {
 _DEMO = MODEL_DEFAULTS["demo"]
 # Settings that do nothing but with one choice of another. No preset sets one, so that a flag can change the choice.
 _BELONGS = (
-    ("alpha", "loss", "dmpo"),
-    ("tau", "loss", "ipo"),
-    ("loser_weight", "safeguard", "constant"),
-    ("scope", "safeguard", "output"),
+    *((option, "loss", losses_with(option)) for loss in LOSSES.values() for option in loss.options),
+    ("loser_weight", "safeguard", ["constant"]),
+    ("scope", "safeguard", ["output"]),
 )
+
+
+def _optimizer_in_words(row: Optimizer) -> str:
+    needs = f" (needs the package {row.package})" if row.package else ""
+    return f"`{row.name}`, {row.label}{needs}"
 
 
 class TrainConfig(Sampling):
@@ -52,10 +64,10 @@ class TrainConfig(Sampling):
     """Side in pixels of the squares that all images are cut to, and of the previews. Unset: each pair trains at a size
     of about its own shape, as large as the model was made for or as its images are, and previews have the model's
     size."""
-    loss: Literal["diffusion-dpo", "dmpo", "ipo", "sft", "dspo", "dspo-sdxl"] = "diffusion-dpo"
-    """Objective: `diffusion-dpo`, its relatives with a finite target `dmpo` and `ipo`, `sft` on your picks alone, or
-    the official code's `dspo` (at its β of .001 the same as `sft`) and `dspo-sdxl` (a squared sigmoid of the
-    margin)."""
+    loss: LossName = Field(
+        default="diffusion-dpo",
+        description=f"Objective: {'; '.join(f'`{loss.name}`, {loss.label}' for loss in LOSSES.values())}.",
+    )
     safeguard: Safeguard = "lora"
     """How the loser's gradient is held back: `lora` (exact, on the adapter's own parameters), `output` (the
     paper's approximation), `constant` (a fixed weight) or `none` (plain DPO)."""
@@ -113,8 +125,10 @@ class TrainConfig(Sampling):
     checkpointing: Literal["auto", "none", "selective", "all"] = "auto"
     """Which activations are computed again in the backward pass instead of kept: `none`, those of the two outer
     resolutions (`selective`), or `all`. `auto` takes the first that fits the device."""
-    optimizer: Literal["adamw", "adamw-8bit"] = "adamw"
-    """AdamW, or with its moments in 8 bits (needs the package bitsandbytes)."""
+    optimizer: OptimizerName = Field(
+        default="adamw",
+        description=f"Optimiser: {'; '.join(map(_optimizer_in_words, OPTIMIZERS.values()))}.",
+    )
     noise: Noise = "fresh"
     """Noise that a pair's images get in training: `fresh`, the same for both and new each time, or each image's `own`,
     from which it was drawn (PNAPO, arXiv 2605.09433). Pairs whose noise is not known get fresh noise."""
@@ -179,30 +193,38 @@ class TrainConfig(Sampling):
         for name, choice, only in _BELONGS:
             if name not in given:
                 continue
-            if getattr(self, name) != TrainConfig.model_fields[name].default and getattr(self, choice) != only:
-                raise ConfigError(f"{name} belongs to {choice} '{only}', not to '{getattr(self, choice)}'.")
+            if getattr(self, name) != TrainConfig.model_fields[name].default and getattr(self, choice) not in only:
+                raise ConfigError(f"{_belongs(name, choice, only)}, not to '{getattr(self, choice)}'.")
 
     @model_validator(mode="after")
     def _check_combinations(self) -> Self:
         if self.safeguard == "lora" and self.scope == "batch":
             raise ValueError("scope 'batch' belongs to safeguard 'output'; the safeguard 'lora' always acts per step")
-        if self.loss == "sft" and self.safeguard not in ("none", "lora"):
-            raise ValueError("loss 'sft' has no loser, so safeguard 'output' or 'constant' can't act; use 'none'")
-        if self.smoothing and self.loss != "diffusion-dpo":
-            raise ValueError(f"smoothing belongs to loss 'diffusion-dpo', not to '{self.loss}'")
-        if self.loss in ("sft", "dspo") and self.anchor:
-            raise ValueError(f"anchor adds the winner's own error, which is what loss '{self.loss}' consists of; use 0")
-        if self.loss == "dspo" and self.memory == "split":
-            raise ValueError("loss 'dspo' looks at predictions of both passes together, so memory must be 'joint'")
-        if self.loss == "dspo" and self.noise_bank:
-            raise ValueError(
-                "loss 'dspo' needs the reference's predictions, so a noise_bank can't spare them; unset it"
-            )
+        for problem in self._problems_of_loss():
+            raise ValueError(problem)
         if self.scope == "batch" and self.memory == "split":
             raise ValueError("scope 'batch' takes one λ from a whole micro-batch, so memory must be 'joint'")
         if self.pairs_per_micro_step and self.pairs_per_step % self.pairs_per_micro_step:
             raise ValueError("pairs_per_step must be a multiple of pairs_per_micro_step")
         return self
+
+    def _problems_of_loss(self) -> Iterator[str]:
+        """What the chosen loss can't be combined with, as sentences."""
+        loss, name = LOSSES[self.loss], self.loss
+        if not loss.has_loser and self.safeguard not in ("none", "lora"):
+            yield f"loss '{name}' has no loser, so safeguard 'output' or 'constant' can't act; use 'none'"
+        if self.smoothing and "smoothing" not in loss.options:
+            yield f"{_belongs('smoothing', 'loss', losses_with('smoothing'))}, not to '{name}'"
+        if loss.fits_winner and self.anchor:
+            yield f"anchor adds the winner's own error, which is what loss '{name}' consists of; use 0"
+        if loss.needs_predictions and self.memory == "split":
+            yield f"loss '{name}' looks at predictions of both passes together, so memory must be 'joint'"
+        if loss.needs_predictions and self.noise_bank:
+            yield f"loss '{name}' needs the reference's predictions, so a noise_bank can't spare them; unset it"
+
+
+def _belongs(name: str, choice: str, owners: list[str]) -> str:
+    return f"{name} belongs to {choice} {' or '.join(repr(owner) for owner in owners)}"
 
 
 def steps_for_pairs(pairs: int) -> int:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
-from sdpo_core.objective import LOSSES, NEED_PREDICTIONS, Sides, Terms, margin, mean_square, widen
+from sdpo_core.objective import LOSSES, Sides, Terms, margin, mean_square, widen
 from sdpo_core.settings.train import TrainConfig
 from sdpo_core.training.dataset import EncodedPairs, PairBatch, generator
 from sdpo_core.training.step import noise_sides, own_options
@@ -119,7 +119,7 @@ class Bank:
         rise = Sides(now.winner - reference.winner, now.loser - reference.loser)
         u = margin(now, reference, beta)
         loss: dict[str, float] = {}
-        if config.loss not in NEED_PREDICTIONS:
+        if not LOSSES[config.loss].needs_predictions:
             loss["loss"] = float(LOSSES[config.loss](Terms(u, now), **own_options(config)).mean())
         winner_error, deviation = _relative(rise.winner, reference.winner), self._standard_error(rise.winner)
         judged = winner_error + (2 * deviation if config.gate == "upper" else 0)

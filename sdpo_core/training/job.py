@@ -28,6 +28,7 @@ from sdpo_core.training.dataset import EncodedPairs
 from sdpo_core.training.health import DEFAULT_BUDGET, Bank
 from sdpo_core.training.material import encode, freeze
 from sdpo_core.training.multiply import Multiplied, multiply
+from sdpo_core.training.optimizers import make_optimizer
 from sdpo_core.training.preflight import PREFLIGHT, cheaper_way, choose_way, free_memory, used_memory
 from sdpo_core.training.processes import AgreedOutOfMemory, Processes, is_out_of_memory
 from sdpo_core.training.publish import Publisher
@@ -39,7 +40,7 @@ from sdpo_core.training.run_data import (
     require_data,
     write_provenance,
 )
-from sdpo_core.training.train import Progress, make_optimizer, train
+from sdpo_core.training.train import Progress, train
 from sdpo_core.wording import change
 from sdpo_core.workspace.records import AdapterUse
 from sdpo_core.workspace.store import Store

@@ -21,7 +21,7 @@ from torch import Tensor
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.objective import (
-    REGRESSIONS,
+    LOSSES,
     Sides,
     Terms,
     Winner,
@@ -39,7 +39,6 @@ from sdpo_core.training.dataset import PairBatch
 from sdpo_core.training.reference import NoiseBank, Reference, reference_on
 
 _MU_AT_FULL_FORCE = 0.9
-_OWN_OPTIONS: dict[str, tuple[str, ...]] = {"diffusion-dpo": ("smoothing",), "dmpo": ("alpha",), "ipo": ("tau",)}
 
 
 class SideGradients(NamedTuple):
@@ -62,7 +61,7 @@ class PairNumbers(NamedTuple):
 
 def own_options(config: TrainConfig) -> dict[str, Any]:
     """The settings that belong to the chosen loss alone."""
-    return {name: getattr(config, name) for name in _OWN_OPTIONS.get(config.loss, ())}
+    return {name: getattr(config, name) for name in LOSSES[config.loss].options}
 
 
 def noise_sides(model: DiffusionModel, batch: PairBatch) -> tuple[Sides, Sides]:
@@ -180,7 +179,7 @@ class _Passes:
         takes a part of its own effect away, and what is left of the two drifts is noise in the image
         (docs/decisions.md).
         """
-        unit = 1.0 if self.config.loss in REGRESSIONS else self.beta / 2  # of one ℓ in the loss
+        unit = 1.0 if LOSSES[self.config.loss].fits_winner else self.beta / 2  # of one ℓ in the loss
         return unit * self.config.hold_unconditional
 
     def _factor(self, e: Sides) -> Tensor | float:

@@ -1,6 +1,5 @@
 """The training loop: a generator that yields its numbers. Metrics, checkpoints and previews live outside (`job`)."""
 
-import importlib
 import math
 import time
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sdpo_core.errors import ConfigError, RunError
+from sdpo_core.errors import RunError
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.objective import Sides
@@ -54,21 +53,6 @@ class Progress:
         """Take a step's margins u, (B,), into the running mean."""
         gap = 2 / beta * float(margins.double().abs().mean())
         self.gap = _MEMORY_OF_THE_GAP * self.gap + (1 - _MEMORY_OF_THE_GAP) * gap
-
-
-def make_optimizer(lora: Lora, config: TrainConfig) -> torch.optim.Optimizer:
-    """AdamW on the adapter's parameters; raises ConfigError when 8 bits are wanted and can't be had."""
-    settings: dict[str, Any] = {"lr": config.learning_rate, "betas": (0.9, 0.999), "weight_decay": 1e-2}
-    if config.optimizer == "adamw":
-        return torch.optim.AdamW(lora.parameters, **settings)
-    try:
-        bitsandbytes = importlib.import_module("bitsandbytes")
-    except ImportError as error:
-        raise ConfigError(
-            "optimizer 'adamw-8bit' needs the package bitsandbytes. Install it (`pip install "
-            "bitsandbytes` in the project's .venv), or take 'adamw'; a LoRA's moments are small anyway."
-        ) from error
-    return bitsandbytes.optim.AdamW8bit(lora.parameters, **settings)
 
 
 def schedule(step: int, total: int, config: TrainConfig) -> float:

@@ -23,10 +23,11 @@ from sdpo_core.training.checkpoint import load_checkpoint, save_checkpoint
 from sdpo_core.training.dataset import EncodedPairs, PairBatch, own_noise_sentence
 from sdpo_core.training.health import Bank
 from sdpo_core.training.job import run_train
+from sdpo_core.training.optimizers import make_optimizer
 from sdpo_core.training.processes import Processes
 from sdpo_core.training.reference import NoiseBank
 from sdpo_core.training.step import side_gradients
-from sdpo_core.training.train import Progress, make_optimizer, train
+from sdpo_core.training.train import Progress, train
 from sdpo_core.workspace.records import Candidate, MadeWith, Recipe, WorkflowUse
 from sdpo_core.workspace.store import Store
 from tests.app.helpers import recipe

@@ -17,10 +17,10 @@ from sdpo_core.models.lora import Lora
 from sdpo_core.settings.train import TrainConfig
 from sdpo_core.training import preflight
 from sdpo_core.training.dataset import EncodedPairs
+from sdpo_core.training.optimizers import make_optimizer
 from sdpo_core.training.preflight import WAYS, cheaper_way, choose_way, ways_for
 from sdpo_core.training.processes import Processes, is_out_of_memory
 from sdpo_core.training.step import side_gradients
-from sdpo_core.training.train import make_optimizer
 
 CONFIG = TrainConfig(rank=4, lora_alpha=4, steps=10, pairs_per_step=4, pairs_per_micro_step=2)
 ALONE = Processes()

@@ -18,8 +18,9 @@ from sdpo_core.settings.train import TrainConfig, steps_for_pairs
 from sdpo_core.training.checkpoint import best_checkpoint, deciding, load_checkpoint, save_checkpoint
 from sdpo_core.training.dataset import EncodedPairs, generator
 from sdpo_core.training.health import MAX_BANK_PAIRS, Bank, bank_pairs
+from sdpo_core.training.optimizers import make_optimizer
 from sdpo_core.training.reference import NoiseBank
-from sdpo_core.training.train import DRIFT_EVERY_STEPS, Progress, make_optimizer, next_peak, schedule, train
+from sdpo_core.training.train import DRIFT_EVERY_STEPS, Progress, next_peak, schedule, train
 
 CONFIG = TrainConfig(
     rank=4, lora_alpha=4, steps=12, pairs_per_step=3, beta=200.0, learning_rate=1e-3, rate="fixed", seed=3

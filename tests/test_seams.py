@@ -1,0 +1,130 @@
+"""What is added by one file and one line is there everywhere: a copy of the package gets a loss and an optimiser."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sdpo_core.methods.losses import LOSSES, table_of_losses
+from sdpo_core.methods.named import named
+from sdpo_core.methods.optimizers import OPTIMIZERS
+from sdpo_core.settings.train import TrainConfig
+from tests.test_house import ROOT, loaded_by
+
+HINGE = '''
+def hinge(terms):
+    """max(0, 1 − u), (B,)."""
+    return (1 - terms.margin).clamp_min(0)
+'''
+SGD = '''
+import torch
+def sgd(parameters, learning_rate):
+    """Plain descent."""
+    return torch.optim.SGD(parameters, lr=learning_rate)
+'''
+FILES = {"sdpo_core/objective/hinge.py": HINGE, "sdpo_core/training/sgd.py": SGD}
+LINES = {  # a line of each table, and what goes before it
+    "sdpo_core/methods/losses.py": (
+        '        Loss("hinge", "sdpo_core.objective.hinge:hinge", "a hinge", "max(0, 1 − u)", "1", "a test", (), 1),',
+        "        Loss(\n",
+    ),
+    "sdpo_core/methods/optimizers.py": (
+        '        Optimizer("sgd", "sdpo_core.training.sgd:sgd", label="plain descent"),',
+        "        Optimizer(",
+    ),
+}
+SCRIPT = """
+import contextlib, io, json, types
+import gradio, torch
+from app.ui.config_form import ConfigForm
+from sdpo_core.cli.main import main
+from sdpo_core.errors import ConfigError
+from sdpo_core.methods.losses import table_of_losses
+from sdpo_core.objective import Sides, preference_loss
+from sdpo_core.settings.train import TrainConfig
+from sdpo_core.training.optimizers import make_optimizer
+
+def refusal(**values):
+    try:
+        TrainConfig.parse(values)
+    except ConfigError as error:
+        return str(error)
+
+with contextlib.redirect_stdout(io.StringIO()) as help_text, contextlib.suppress(SystemExit):
+    main(["train", "--help"])
+with gradio.Blocks():
+    form = ConfigForm(TrainConfig, ("loss", "optimizer"), prefix="train")
+pair = Sides(torch.zeros(1, 4, 2, 2), torch.zeros(1, 4, 2, 2))
+weight = torch.nn.Parameter(torch.ones(1))
+config = TrainConfig(loss="hinge", optimizer="sgd")
+print(json.dumps({
+    "help": help_text.getvalue(),
+    "fields": {field.elem_id: [value for _, value in field.choices] for field in form.inputs},
+    "docs": table_of_losses(),
+    "loss": float(preference_loss("hinge", pair, pair, pair, beta=1.0, mu=0.5)),
+    "optimizer": type(make_optimizer(types.SimpleNamespace(parameters=[weight]), config)).__name__,
+    "refused": [refusal(loss="hinge", anchor=1.0), refusal(loss="hing")],
+}))
+"""
+
+
+def copy_of_the_package(folder: Path) -> Path:
+    """What the studio and the library read, without what is large."""
+    large = shutil.ignore_patterns("__pycache__", ".cache", "vendor", "*.safetensors")
+    for name in ("app", "sdpo_core", "assets/presets", "assets/configs"):
+        shutil.copytree(ROOT / name, folder / name, ignore=large)
+    return folder
+
+
+def add_line(path: Path, line: str, before: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert before in text
+    path.write_text(text.replace(before, f"{line}\n{before}", 1), encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = copy_of_the_package(tmp_path_factory.mktemp("extended"))
+    for name, text in FILES.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    for name, (line, before) in LINES.items():
+        add_line(folder / name, line, before)
+    done = subprocess.run([sys.executable, "-c", SCRIPT], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_a_loss_that_was_added_is_offered_computed_and_documented(told: dict[str, Any]) -> None:
+    assert "hinge" in told["fields"]["train-loss"]
+    assert "{hinge,diffusion-dpo," in told["help"].replace("\n", "")
+    assert "`hinge`, a hinge" in " ".join(told["help"].split())
+    assert "| `hinge` | max(0, 1 − u) | 1 | a test |" in told["docs"]
+    assert told["loss"] == 1.0
+    assert "anchor adds the winner's own error, which is what loss 'hinge' consists of" in told["refused"][0]
+    assert "'hinge'" in told["refused"][1]
+
+
+def test_an_optimiser_that_was_added_is_offered_and_made(told: dict[str, Any]) -> None:
+    assert told["fields"]["train-optimizer"] == ["sgd", *OPTIMIZERS]
+    assert "`sgd`, plain descent" in " ".join(told["help"].split())
+    assert told["optimizer"] == "SGD"
+
+
+def test_the_page_on_the_maths_lists_the_losses() -> None:
+    assert table_of_losses() in (ROOT / "docs" / "maths.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("row", [*LOSSES.values(), *OPTIMIZERS.values()], ids=lambda row: row.name)
+def test_every_row_names_a_function_and_a_setting(row: Any) -> None:
+    assert callable(named(row.function))
+    assert set(getattr(row, "options", ())) <= set(TrainConfig.model_fields)
+    assert row.label
+    assert row.label[-1] != "."
+
+
+def test_the_tables_are_read_without_torch() -> None:
+    assert "torch" not in loaded_by("import sdpo_core.methods.losses, sdpo_core.methods.optimizers")
