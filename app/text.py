@@ -1,4 +1,4 @@
-"""Strings of starting the studio, and the names of its pages. Each room has its own in its `text`."""
+"""Start-up messages and page names. Each room keeps its own strings in its `text`."""
 
 from app.ui.words import NAME, TAGLINE
 
@@ -11,45 +11,36 @@ TABS = {
     "adapters": "Adapters",
     "disk": "Disk",
 }
-"""The pages in the order of the path."""
+"""The pages, in workflow order."""
 
 
 # --- starting --------------------------------------------------------------------------------------------------------
 
 CLI_ABOUT = f"{NAME}: {TAGLINE}"
-CLI_HOST = "an address of this machine in a network, to answer there too, behind a password (this machine only)"
-CLI_PORT = "port to listen on; without it the first free one from 7860 on"
-CLI_WORKSPACE = "the studio's data folder (workspace/ beside the program)"
-CLI_NO_BROWSER = "do not open the browser"
-CLOSED = "The studio is closed."
-CLOSED_WHILE_RUNNING = "The studio is closed. The running job goes on; start the studio again to see it."
+CLI_HOST = "also listen on this network address of this machine, behind a password (default: this machine only)"
+CLI_PORT = "port to listen on (default: the first free one, starting at 7860)"
+CLI_WORKSPACE = "the studio's data folder (default: workspace/ next to launch.py)"
+CLI_NO_BROWSER = "don't open the browser"
+CLOSED = "Studio closed."
+CLOSED_WHILE_RUNNING = "Studio closed. The current job keeps running; start the studio again to see it."
 
 
 def running_at(url: str, workspace: str) -> str:
-    """The line that is printed when the page can be opened."""
-    return f"{NAME} is ready at {url}  (workspace {workspace}; Ctrl-C ends it)"
+    """The line printed once the page can be opened."""
+    return f"{NAME} is ready at {url}  (workspace {workspace}; Ctrl-C to quit)"
 
 
 def port_in_use(port: int) -> str:
-    """The wanted port is taken."""
-    return f"Port {port} is in use by another program. Choose another --port, or leave it out to get a free one."
+    """The requested port is taken."""
+    return f"Port {port} is in use by another program. Choose another --port, or omit it to get a free one."
 
 
 def no_free_port(first: int, last: int) -> str:
     """No port is left to try."""
-    return f"All ports from {first} to {last} are in use. Give a free one with --port."
+    return f"Ports {first} to {last} are all in use. Choose a free one with --port."
 
 
 # --- jobs ------------------------------------------------------------------------------------------------------------
 
 
-UNEXPECTED_VALUE = "{name} is not what it should be: expected {expected}, got {value!r}."
-
-
-# --- status bar and home strip ---------------------------------------------------------------------------------------
-
-
-# --- generate --------------------------------------------------------------------------------------------------------
-
-
-# --- train -----------------------------------------------------------------------------------------------------------
+UNEXPECTED_VALUE = "{name}: expected {expected}, got {value!r}."

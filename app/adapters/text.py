@@ -1,37 +1,37 @@
-"""Strings of the page Adapters: cards, other tools' folders, the model card. The others stand in `app.text`."""
+"""Strings of the Adapters page: cards, other tools' folders, the model card."""
 
 from app.ui.words import number
 from sdpo_core.wording import change, percent, signed_percent
 
-INTRO = "What your votes became. Each file loads wherever LoRA files of its base model do."
+INTRO = "Trained from your votes. Each file loads in any tool that supports LoRAs for its base model."
 WIDGET = {
     "label": "Your adapters",
-    "empty": "No adapter yet.",
-    "emptyHint": "Generate, vote and train; the result appears here.",
-    "loading": "Looking…",
+    "empty": "No adapters yet.",
+    "emptyHint": "Generate, vote and train; the results appear here.",
+    "loading": "Loading…",
     "noPreview": "No preview",
-    "lost": "The studio did not answer. Try again.",
+    "lost": "The studio didn't respond. Try again.",
     "strengthChip": "best at {strength}",
-    "path": "Where it lies",
+    "path": "File location",
     "copy": "Copy path",
     "copied": "Copied",
-    "copyFailed": "Select the path and copy it by hand.",
+    "copyFailed": "Couldn't copy. Select the path and copy it yourself.",
     "download": "Download",
     "files": {
         "kohya": ("LoRA file", "for ComfyUI, A1111 and Forge"),
-        "diffusers": ("LoRA file, diffusers’ names", "for diffusers and peft"),
-        "card": ("Model card", "Markdown; votes, verdict, settings; no prompts"),
-        "cardPrompts": ("Model card with the prompts judged on", "Markdown"),
+        "diffusers": ("LoRA file, diffusers format", "for diffusers and peft"),
+        "card": ("Model card", "Markdown: votes, verdict, settings; no prompts"),
+        "cardPrompts": ("Model card with the blind test's prompts", "Markdown"),
     },
     "copyTo": "Copy to {tool}",
     "linkTo": "Link into {tool}",
-    "linkHint": "One file in both places; takes no more room. Needs the same disk.",
-    "judge": "Judge",
+    "linkHint": "One file in both places, without using more space. Needs the same disk.",
+    "judge": "Blind test",
     "roundTwo": "Round two",
-    "roundTwoHint": "Opens Train with this adapter as the start.",
+    "roundTwoHint": "Opens the Train page with this adapter as the starting point.",
     "edit": "Name, strength, note…",
     "editName": "Name",
-    "curveGain": "predicted shift, σ",
+    "curveGain": "predicted gain, σ",
     "curveDrift": "winner error",
     "editStrength": "Recommended strength",
     "editStrengthHint": "−2 to 2; empty: none",
@@ -39,24 +39,24 @@ WIDGET = {
     "save": "Save",
     "cancel": "Cancel",
     "delete": "Delete",
-    "undo": "Put back",
+    "undo": "Undo",
     "folders": "Folders of other tools",
-    "foldersHint": "Chosen once for all projects. Adapters can then be put there with one press.",
-    "noFolder": "not chosen yet",
+    "foldersHint": "Set once for all projects. Then copying an adapter there takes one click.",
+    "noFolder": "not set yet",
     "choose": "Choose…",
     "change": "Change…",
     "folderLabel": "Folder of {tool}",
-    "folderPlaceholder": "The tool’s own folder, or its folder for LoRA files",
+    "folderPlaceholder": "The tool’s main folder, or its LoRA folder",
     "forget": "Forget",
     "working": "Working…",
 }
-WORKS_ONLY_HERE = "Works only in the studio: the demo model is too small for other tools to recognise."
-NOT_JUDGED = "Not judged yet"
+WORKS_ONLY_HERE = "Works only in the studio: other tools don't recognise the tiny demo model."
+NOT_JUDGED = "Not tested yet"
 UNREADABLE = "This file can't be read: {why}"
-GONE = "The file of this adapter is gone from the workspace's adapters folder."
-NOT_AN_ADAPTER = "This entry of the trash holds no adapter. The page Disk puts it back."
-NOT_PROVEN = "Not proven to load yet: judge it or draw a grid with it once."
-STRENGTH_WRONG = "The recommended strength is a number such as 0.8, or empty; {given!r} is neither."
+GONE = "This adapter's file is missing from the workspace's adapters folder."
+NOT_AN_ADAPTER = "This trash entry isn't an adapter. Restore it on the Disk page."
+NOT_PROVEN = "Loading not verified yet: run a blind test or generate a grid with it."
+STRENGTH_WRONG = "The recommended strength must be a number such as 0.8, or empty; got {given!r}."
 
 
 def trained_on(pairs: int | None, step: int | None) -> str:
@@ -70,25 +70,25 @@ def trained_on(pairs: int | None, step: int | None) -> str:
 
 
 def round_chip(number_of_round: int) -> str:
-    """Which round it is of."""
+    """The round it belongs to."""
     return f"round {number_of_round}"
 
 
 def fits(matched: int, modules: int) -> str:
     """The load proof."""
-    return f"{matched} of {modules} modules fit its base model."
+    return f"{matched} of {modules} modules match its base model."
 
 
 def winner_error(error: float, two_se: float | None, budget: float | None, *, held_out: bool) -> str:
     """The held-out winner error, as far as it is known."""
-    where = "held-out pairs" if held_out else "unseen draws of the training pairs (too few to hold any out)"
-    allowed = f", of {100 * budget:.0f} % allowed" if budget is not None else ""
+    where = "held-out pairs" if held_out else "training pairs with unseen noise (too few pairs to hold any out)"
+    allowed = f", budget {100 * budget:.0f} %" if budget is not None else ""
     return f"{change(error, two_se)} on {where}{allowed}"
 
 
 # --- calibrated strength -------------------------------------------------------------------------------------------
 
-BAKED = "Calibrated: strength 1 of this file is {strength:.2f} times what was trained."
+BAKED = "Calibrated: strength 1 in this file is {strength:.2f} times the trained strength."
 
 _SHARES = {
     0.6: "three of five",
@@ -98,46 +98,46 @@ _SHARES = {
     0.9: "nine of ten",
     1.0: "nearly all",
 }
-_VISIBLE = 0.56  # below, nobody would see a difference
+_VISIBLE = 0.56  # below this, nobody would see a difference
 
 
 def calibrated(sentence: str, strength: float | None) -> str:
-    """At which strength the file is, and why."""
+    """The strength the file was calibrated to, and why."""
     if strength is None:
         return sentence
     return f"{BAKED.format(strength=strength)} {sentence}"
 
 
 def predicted(shift: float, preference: float) -> str:
-    """What the taste model expects; `preference` is its chance that an image beats a random one without the adapter."""
-    size = f"a shift of {_sigma(shift)}"
+    """What the taste model expects; `preference` is the chance that an image beats a random one without the adapter."""
+    gain = f"a gain of {_sigma(shift)}"
     if preference < _VISIBLE:
-        return f"Predicted from your votes: hardly a difference that you would see ({size})."
+        return f"Predicted from your votes: hardly any visible difference ({gain})."
     share = _SHARES[min(_SHARES, key=lambda one: abs(one - preference))]
     return (
-        f"Predicted from your votes: about {share} of its images should look better to you than a random one without "
-        f"it ({size}). A blind test decides."
+        f"Predicted from your votes: you should prefer about {share} of its images to a random one without it "
+        f"({gain}). Only a blind test can tell."
     )
 
 
 def predicted_in_figures(shift: float, preference: float) -> str:
-    """The same for a table."""
-    return f"shift {_sigma(shift)}, {percent(preference)} against random images without it; predicted, not judged"
+    """The same, for a table."""
+    return f"gain {_sigma(shift)}, {percent(preference)} against random images without it; predicted, not tested"
 
 
 def gate(budget: float) -> str:
-    """The line that no strength may cross."""
+    """The limit no strength may exceed."""
     return f"budget {100 * budget:.1f} %"
 
 
 def curve_point(strength: float, shift: float, error: float) -> str:
     """One strength that was measured."""
-    return f"at {strength:.2f} a shift of {_sigma(shift)} for a winner error of {signed_percent(error)}"
+    return f"at {strength:.2f}, a gain of {_sigma(shift)} for a winner error of {signed_percent(error)}"
 
 
 def curve_in_words(points: list[str], budget: float, strength: float | None) -> str:
-    """The curve, for those who don't see it."""
-    chosen = "None is inside." if strength is None else f"Calibrated at {strength:.2f}."
+    """Alternative text for the curve."""
+    chosen = "No strength stays within it." if strength is None else f"Calibrated at {strength:.2f}."
     return f"Predicted gain against drift: {'; '.join(points)}. The {gate(budget)} is the limit. {chosen}"
 
 
@@ -149,58 +149,58 @@ def _sigma(shift: float) -> str:
 
 
 def saved(name: str) -> str:
-    """Name, note and strength are kept."""
-    return f"{name}: saved."
+    """Name, note and strength were saved."""
+    return f"Saved {name}."
 
 
 def deleted(name: str) -> str:
-    """An adapter was thrown away."""
-    return f"{name} is in the trash. The page Disk puts it back, or removes it for good."
+    """An adapter was moved to the trash."""
+    return f"{name} is in the trash. Restore or delete it for good on the Disk page."
 
 
 def back(name: str) -> str:
-    """And is back."""
-    return f"{name} is back."
+    """An adapter was restored."""
+    return f"Restored {name}."
 
 
 # --- other tools' folders --------------------------------------------------------------------------------------------
 
-FOLDER_FORGOTTEN = "The folder of {tool} is forgotten. What lies there stays."
-NOT_FOR_OTHERS = "{name} works only in the studio, so it is not put elsewhere. Train on a model of your own."
+FOLDER_FORGOTTEN = "Folder of {tool} removed from the settings. The files in it were kept."
+NOT_FOR_OTHERS = "{name} works only in the studio, so it wasn't copied. Train on your own model instead."
 
 
 def folder_chosen(tool: str, folder: str) -> str:
-    """A folder is known from now on."""
+    """A tool's folder was set."""
     return f"Adapters for {tool} go to {folder}."
 
 
 def placed(tool: str, file: str, proof: str, *, linked: bool) -> str:
-    """An adapter is where another tool finds it."""
+    """An adapter was copied or linked into another tool's folder."""
     return f"{'Linked' if linked else 'Copied'} to {tool} as {file}. {proof}"
 
 
 def is_there(tool: str) -> str:
-    """It is there."""
+    """The adapter is in that tool's folder."""
     return f"in {tool}"
 
 
 # --- model card ------------------------------------------------------------------------------------------------------
 
 CARD_ABOUT = (
-    "A LoRA adapter that was trained from one person's votes between pairs of images, with Diffusion-SDPO (safeguarded "
-    "DPO, [arXiv 2511.03317](https://arxiv.org/abs/2511.03317)) in SDPO Studio. It leans the base model towards that "
-    "person's taste; it teaches no new subject."
+    "A LoRA adapter trained on one person's votes on pairs of images, with Diffusion-SDPO (safeguarded DPO, "
+    "[arXiv 2511.03317](https://arxiv.org/abs/2511.03317)) in SDPO Studio. It shifts the base model towards that "
+    "person's taste; it doesn't teach new subjects."
 )
-CARD_NOT_JUDGED = "It was not judged blind. Nobody knows yet whether its images are preferred to the base model's."
-CARD_CHANCE = "An interval that holds 50 % can be chance."
+CARD_NOT_JUDGED = "No blind test yet, so it's unknown whether its images are preferred to the base model's."
+CARD_CHANCE = "An interval that includes 50 % may be chance."
 CARD_ONE_PERSON = (
-    "This is one person's blind choice between images of the same prompt and seed, on prompts that this adapter was "
-    "not trained on. It says little about another person's taste."
+    "One person's blind choices between images with the same prompt and seed, on prompts this adapter wasn't "
+    "trained on. They say little about anyone else's taste."
 )
-CARD_LICENCE = "The base model's licence holds for what is made with it; check it before you share."
+CARD_LICENCE = "The base model's licence applies to what you make with it. Check it before you share."
 CARD_ERROR_ABOUT = (
-    "How much worse the adapter became at the images that were preferred, against its reference. Training is held "
-    "inside a budget; this measures, it does not promise."
+    "Winner error: how much worse the adapter became at predicting the preferred images, compared with its "
+    "reference. Training keeps it within a budget. It's a measurement, not a guarantee."
 )
 CARD_HEADINGS = {
     "how": "How it was made",
@@ -212,9 +212,9 @@ CARD_HEADINGS = {
 }
 CARD_ROWS = {
     "base": "Base model",
-    "base_sha256": "Its hash (the studio's)",
-    "votes": "Pairs it was trained on",
-    "held_out": "Pairs held out",
+    "base_sha256": "Base model hash (SDPO Studio's)",
+    "votes": "Training pairs",
+    "held_out": "Held-out pairs",
     "round": "Round",
     "step": "Step",
     "error": "Winner error",
@@ -226,32 +226,32 @@ CARD_ROWS = {
     "made": "Made",
 }
 CARD_STRENGTH = "Recommended strength: {strength:g}."
-CARD_STRENGTH_NONE = "No strength is recommended; it was trained at 1."
-CARD_STRENGTH_BAKED = "No strength is recommended; 1 is what was calibrated, {strength:.2f} times what was trained."
+CARD_STRENGTH_NONE = "No recommended strength; trained at 1."
+CARD_STRENGTH_BAKED = "No recommended strength; 1 is calibrated, {strength:.2f} times the trained strength."
 CARD_FILES = (
-    "The LoRA file loads in ComfyUI, A1111 and Forge, and in diffusers with `load_lora_weights`. A second file with "
-    "diffusers' own names can be exported from the studio."
+    "The LoRA file loads in ComfyUI, A1111 and Forge, and in diffusers with `load_lora_weights`. The studio can "
+    "also export it with diffusers' key names."
 )
-CARD_JUDGED_AT = "Judged at strength {strength:g}: {wins} for the adapter, {losses} for the base model, {ties} equal."
+CARD_JUDGED_AT = "Tested at strength {strength:g}: {wins} for the adapter, {losses} for the base model, {ties} equal."
 
 COMFY: dict[str, str] = {
     "title": "Nodes for ComfyUI",
     "about": (
-        "They load your adapters by name and say whether all of it fits, send images to the studio to vote on, and let "
-        "you choose while ComfyUI draws."
+        "Load your adapters by name and check that they fit, send images to the studio to vote on, and pick an image "
+        "while a workflow runs."
     ),
-    "none": "No ComfyUI was found in the usual places.",
+    "none": "No ComfyUI found in the usual places.",
     "installed": "installed",
     "install": "Install",
     "remove": "Remove",
-    "other": "Folder of another ComfyUI",
-    "placeholder": "the folder that holds custom_nodes",
-    "working": "Just a moment…",
-    "lost": "The studio did not answer. Try again.",
+    "other": "Another ComfyUI folder",
+    "placeholder": "the folder that contains custom_nodes",
+    "working": "Working…",
+    "lost": "The studio didn't respond. Try again.",
 }
 
-COMFY_GONE = "This ComfyUI is not there any more. Look again, or type its folder."
+COMFY_GONE = "This ComfyUI is no longer there. Reload the page, or enter its folder."
 
-COMFY_EMPTY = "Type the folder of your ComfyUI, the one that holds custom_nodes."
+COMFY_EMPTY = "Enter your ComfyUI folder, the one that contains custom_nodes."
 
-COMFY_RELATIVE = "Type the whole path of the folder, from the root or the drive on; {given} is only a part of one."
+COMFY_RELATIVE = "Enter the full path of the folder, including the root or drive; {given} isn't a full path."

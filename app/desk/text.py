@@ -1,4 +1,4 @@
-"""Every string of what the pages share: jobs, the queue, projects, reading a model."""
+"""Strings that several pages share: jobs, the queue, projects, reading a model."""
 
 from pathlib import Path
 
@@ -6,74 +6,74 @@ from app.ui.words import number
 
 
 def studio_running(workspace: str, url: str) -> str:
-    """The workspace belongs to another studio; `url` is empty where that one does not say where it answers."""
-    place = f"{workspace}: {url}" if url else workspace
-    return f"A studio is already open on {place}. Use that one, or start this one with another --workspace."
+    """The workspace is open in another studio; `url` is empty where that one doesn't say its address."""
+    place = f": {url}" if url else ""
+    return f"{workspace} is already open in another studio{place}. Use that one, or choose another --workspace."
 
 
 def cant_lock(workspace: str, why: str) -> str:
     """Nothing would keep two studios from writing into the workspace at once."""
     return (
-        f"{workspace} can't be locked against a second studio ({why}). Some network drives can't do that; choose a "
-        "--workspace on a disk of this computer."
+        f"{workspace} can't be locked against a second studio ({why}). Some network drives don't support locks; choose "
+        "a --workspace on a disk of this computer."
     )
 
 
 def workspace_is_a_file(path: str) -> str:
-    """The workspace can't be a folder."""
-    return f"{path} is a file, but a workspace is a folder. Choose another --workspace."
+    """The workspace path is a file."""
+    return f"{path} is a file, but the workspace must be a folder. Choose another --workspace."
 
 
 RESUMING = "Resuming…"
 
-LOG_EMPTY = "Its log is empty."
+LOG_EMPTY = "The log is empty."
 
-GOING_ON = "Going on with what is missing…"
+GOING_ON = "Continuing with the missing images…"
 
-ALREADY_DRAWING = "Images are being drawn already. Wait for them, or stop the drawing first."
+ALREADY_DRAWING = "Images are already being generated. Wait for them, or stop that job first."
 
 JOB_NAMES = {
     "download": "Downloading",
-    "generate": "Drawing",
+    "generate": "Generating",
     "import": "Importing",
     "measure": "Measuring",
     "train": "Training",
-    "judge": "Drawing comparisons",
-    "grid": "Drawing the grid",
+    "judge": "Preparing the blind test",
+    "grid": "Generating the grid",
 }
 
 
 def died_at_once(last_line: str) -> str:
-    """A child process ended before its first word."""
-    return f"The job ended before it began. {last_line}"
+    """A child process ended without any output."""
+    return f"The job failed to start. {last_line}"
 
 
 def job_in_the_way(verb: str, step: int, total: int) -> str:
     """One heavy job at a time."""
     unit = {"download": "MB", "import": "images"}.get(verb, "steps")
     where = f" ({step} of {total} {unit})" if total else ""
-    return f"{JOB_NAMES[verb]} is still running{where}. One job runs at a time: wait for it, or stop it first."
+    return f"{JOB_NAMES[verb]} is still running{where}. Only one job runs at a time: wait for it, or stop it first."
 
 
 def unknown_run(verb: str, run_id: str) -> str:
-    """A run that the page knows and the workspace does not."""
-    return f"There is no {f'{verb} run' if verb else 'run'} named {run_id[:80]!r} in this workspace. Reload the page."
+    """A run the page refers to but the workspace doesn't have."""
+    return f"No {f'{verb} run' if verb else 'run'} named {run_id[:80]!r} in this workspace. Reload the page."
 
 
 def not_resumable(state: str) -> str:
-    """Only stopped and failed runs go on."""
+    """Only stopped and failed runs can be resumed."""
     return f"This run is {state}; only a stopped or failed run can be resumed."
 
 
 def folder_gone(folder: Path) -> str:
-    """A folder that was there when it was opened."""
+    """A folder that has disappeared since it was opened."""
     return (
-        f"The folder {folder} can't be reached: it was moved or deleted, or its drive was taken out. Nothing is "
-        "written elsewhere; bring it back, and everything goes on."
+        f"The folder {folder} can't be reached: it was moved or deleted, or its drive was disconnected. Nothing is "
+        "written elsewhere. Everything works again once it's back."
     )
 
 
-NO_SUCH_PREVIEW = "There is no such preview."
+NO_SUCH_PREVIEW = "This preview doesn't exist."
 
 RUN_STATES = {
     "done": "done",
@@ -85,64 +85,64 @@ RUN_STATES = {
 }
 
 QUEUE = {
-    "label": "Runs that wait",
+    "label": "Queue",
     "up": "Earlier",
     "down": "Later",
     "remove": "Remove",
-    "lost": "The studio did not answer. Try again.",
+    "lost": "The studio didn't respond. Try again.",
 }
 
-QUEUED = "It waits for its turn and starts by itself, also when this page is closed."
+QUEUED = "Queued. It starts by itself, even if you close this page."
 
-QUEUE_FULL = "50 runs are waiting already. Remove one first."
+QUEUE_FULL = "The queue is full (50 runs). Remove one first."
 
-WAITS_ALREADY = "This very run has just been started, or waits already. Change a setting to run another."
+WAITS_ALREADY = "This run is already running or queued. Change a setting to start another."
 
-NOT_WAITING = "This run does not wait any more. It may have started just now."
+NOT_WAITING = "This run is no longer queued. It may have just started."
 
 
 def queued(count: int) -> str:
-    """How many runs wait."""
-    waits = "1 run waits" if count == 1 else f"{count} runs wait"
-    return f"{waits}. The next one starts when what runs now has ended, with the votes that are there then."
+    """How many runs are queued."""
+    queued_runs = "1 run" if count == 1 else f"{count} runs"
+    return f"{queued_runs} queued. The next starts when the current job ends, with the votes you have by then."
 
 
-READING_STOPPED = "Reading this model was stopped. Choose it again to go on."
+READING_STOPPED = "Reading this model was stopped. Select it again to continue."
 
-READING_FAILED = "This model could not be read to its end. Check the drive, then choose it again."
+READING_FAILED = "This model couldn't be read completely. Check the drive, then select it again."
 
-PREDICTION_UNKNOWN = "One question before this model can be used; it stands where the model is chosen, under Generate."
+PREDICTION_UNKNOWN = "Before this model can be used, answer one question about it on the Generate page."
 
 
 def not_here(source: str) -> str:
-    """A model of the hub that has to be downloaded first."""
-    return f"{source} is not on this machine. Choose it under Generate to download it, or check the spelling."
+    """A model that has to be downloaded from the Hugging Face Hub first."""
+    return f"{source} isn't on this machine. Select it on the Generate page to download it, or check the spelling."
 
 
 def reading(name: str, share: float) -> str:
-    """A model's bytes are read for its hash."""
-    return f"Reading {name}: {share:.0%}. All of it is read once, to tell it from every other; then it is ready."
+    """A model's file is being hashed."""
+    return f"Reading {name}: {share:.0%}. The whole file is hashed once to identify it."
 
 
 FAMILIES = {"sd15": "Stable Diffusion 1.x", "sd20": "Stable Diffusion 2.x", "sdxl": "Stable Diffusion XL"}
 
-EMPTY_PROJECT = "Empty so far"
+EMPTY_PROJECT = "Empty"
 
 UNREADABLE_PROJECT = "This project can't be read: {why}"
 
-NOTHING_TO_EXPORT = "{name} is empty, so there is nothing to export. Draw some images in it first."
+NOTHING_TO_EXPORT = "{name} is empty: nothing to export yet. Generate some images in it first."
 
-NO_SUCH_EXPORT = "There is no such export any more. Export the project again."
+NO_SUCH_EXPORT = "This export no longer exists. Export the project again."
 
-IMPORTING_ALREADY = "Another zip is being imported. Wait until it is done."
+IMPORTING_ALREADY = "Another zip is being imported. Wait until it's done."
 
 
 def project_facts(images: int, votes: int, adapters: int) -> str:
-    """How much a project holds."""
+    """What a project contains."""
     parts = [number(images, "image", "images"), number(votes, "vote", "votes"), number(adapters, "adapter", "adapters")]
     return " · ".join(parts)
 
 
-NO_ADAPTER = "There is no adapter yet. Train one first; then it is judged here."
+NO_ADAPTER = "No adapters yet. Train one first, then test it here."
 
-CHOOSE_ADAPTER = "Choose an adapter to judge."
+CHOOSE_ADAPTER = "Choose an adapter to test."

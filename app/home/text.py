@@ -1,31 +1,31 @@
-"""Every string of the page Home: where the person stands, the machine, projects, the phone."""
+"""Strings of the Home page: progress, the machine, projects, the phone."""
 
 from app.desk import text as desk_text
 from app.ui.words import number, size
 
-# --- where the person stands -----------------------------------------------------------------------------------------
+# --- progress --------------------------------------------------------------------------------------------------------
 
 HOME = {
-    "loop": "Where you stand",
+    "loop": "Your progress",
     "next": "Next step",
-    "working": "{name} is running. There is nothing to do for you until it is done.",
-    "look": "Look at it",
-    "allDone": "Nothing waits for you.",
+    "working": "{name} is running. You can vote on waiting pairs, or leave it to finish.",
+    "look": "Show it",
+    "allDone": "You're all caught up.",
     "machine": "This machine",
-    "keepHouse": "Keep house",
+    "keepHouse": "Manage storage",
     "projects": "Projects",
-    "projectsHint": "A project is a base model with its prompts, votes and adapters. Projects never mix.",
+    "projectsHint": "A project keeps its own base model, prompts, votes and adapters, separate from other projects.",
     "new": "New project",
-    "newName": "Name of the new project",
-    "make": "Make it",
+    "newName": "Project name",
+    "make": "Create",
     "import": "Import a zip",
-    "importHint": "A zip that a studio exported. Everything in it is checked first.",
-    "uploading": "Reading the zip: {percent} %",
-    "checking": "Checking and unpacking. Every image is compared with its hash.",
-    "lost": "The studio did not answer. Try again.",
+    "importHint": "A zip exported from SDPO Studio. Its contents are checked first.",
+    "uploading": "Uploading the zip: {percent} %",
+    "checking": "Unpacking and verifying every image…",
+    "lost": "The studio didn't respond. Try again.",
     "cancel": "Cancel",
     "open": "Open",
-    "isOpen": "Open now",
+    "isOpen": "Open",
     "rename": "Rename",
     "renameLabel": "New name",
     "save": "Save",
@@ -33,10 +33,10 @@ HOME = {
     "exporting": "Exporting…",
     "download": "Download the zip",
     "archive": "Archive",
-    "unarchive": "Bring back",
+    "unarchive": "Unarchive",
     "archived": "Archived projects ({count})",
     "opening": "Opening…",
-    "loading": "Looking…",
+    "loading": "Loading…",
 }
 
 STAGES = {
@@ -46,27 +46,27 @@ STAGES = {
     "runs": "Training runs",
     "adapters": "Adapters",
 }
-"""The loop, in its order."""
+"""The loop, in order."""
 
-NO_IMAGES_YET = "Draw some, or import your own"
-ALL_VOTED = "every pair has your vote"
-NO_VOTES = "No choice made yet"
-ENOUGH_VOTES = "enough for a clear taste"
+NO_IMAGES_YET = "Generate some, or import your own"
+ALL_VOTED = "you've voted on every pair"
+NO_VOTES = "No votes yet"
+ENOUGH_VOTES = "enough to learn a clear taste"
 NO_RUN = "Nothing trained yet"
-NO_ADAPTER = "What your votes become"
-JUDGED = "the newest is judged"
-NOT_JUDGED = "the newest is not judged yet"
+NO_ADAPTER = "Trained from your votes"
+JUDGED = "latest one tested"
+NOT_JUDGED = "latest one not tested yet"
 MODEL_TROUBLE = "can't be used"
 RUNNING = "running: step {step} of {total}"
-NEWEST = "newest: {state}"
-NO_GPU = "No NVIDIA card answers"
-NO_GPU_HINT = "Everything works on the processor too, only slower."
+NEWEST = "latest: {state}"
+NO_GPU = "No NVIDIA GPU found"
+NO_GPU_HINT = "Everything also runs on the CPU, just slower."
 GPU_HINT = "{used} of {total} in use"
 GPU_BUSY = ", {busy} % busy"
 DISK_LABEL = "Disk"
 DISK_HINT = "{free} free of {total}"
 
-DEMO_MODEL = "tiny, for trying out"
+DEMO_MODEL = "tiny, for trying things out"
 
 
 def model_hint(family: str, size_px: int) -> str:
@@ -75,61 +75,61 @@ def model_hint(family: str, size_px: int) -> str:
 
 
 def waiting(pairs: int) -> str:
-    """Pairs without a vote."""
-    return number(pairs, "pair waits", "pairs wait") if pairs else ALL_VOTED
+    """How many pairs have no vote yet."""
+    return number(pairs, "pair waiting", "pairs waiting") if pairs else ALL_VOTED
 
 
 def more_votes(count: int) -> str:
-    """Votes that are missing."""
-    return f"{count:,} more make a clear taste"
+    """How many more votes it takes."""
+    return f"{count:,} more for a clear taste"
 
 
 # --- projects --------------------------------------------------------------------------------------------------------
 
 SENT_ZIP = "The file"
-TOO_LARGE = "The zip is larger than what is free on the disk. Free some space, then try again."
-MODEL_KNOWN = "Its base model, {name}, is on this machine and chosen."
+TOO_LARGE = "The zip is larger than the free space on the disk. Free some space, then try again."
+MODEL_KNOWN = "Its base model, {name}, is on this machine and selected."
 MODEL_EARLIER_DEMO = (
-    "It was made with the demo model of an earlier version. Its votes train today's demo model if “{field}” is set to "
-    "“all”; new pairs need no setting."
+    "It was made with an earlier version of the demo model. To train the current one on its votes, set “{field}” to "
+    "“all”. New pairs work without that."
 )
-MODEL_UNKNOWN = "It was made with {name}. Choose that model on the Generate page before you go on."
+MODEL_UNKNOWN = "It was made with {name}. Select that model on the Generate page before you continue."
 
 
 def exported(file: str, size_bytes: int, left_out: int) -> str:
-    """An export is done."""
-    told = f"{file} is ready ({size(size_bytes)})."
+    """An export has finished."""
+    message = f"{file} is ready ({size(size_bytes)})."
     if left_out:
         gone = number(left_out, "pair or adapter", "pairs or adapters")
-        return f"{told} {gone} stayed behind, because their files are gone or damaged."
-    return told
+        return f"{message} Left out {gone} with missing or damaged files."
+    return message
 
 
 def imported(name: str, images: int, votes: int, adapters: int) -> str:
-    """An import is done."""
-    return f"{name} is here: {desk_text.project_facts(images, votes, adapters)}."
+    """An import has finished."""
+    return f"Imported {name}: {desk_text.project_facts(images, votes, adapters)}."
 
 
-# --- keeping house ---------------------------------------------------------------------------------------------------
+# --- the phone -------------------------------------------------------------------------------------------------------
 
 
 PHONE = {
     "title": "On your phone",
     "about": (
-        "Vote from the sofa: the studio then also answers in your home network, behind a password, until you turn it "
+        "Vote from the sofa. The studio becomes available on your home network, behind a password, until you turn this "
         "off or close the studio."
     ),
     "open": "Use on my phone",
     "opening": "Opening…",
-    "address": "Network address of this computer",
-    "scan": "Point your phone's camera at this code, or type the address and the password there.",
-    "codeAlt": "QR code with the address and the password below",
+    "address": "This computer's network address",
+    "scan": "Scan this code with your phone, or enter the address and password there.",
+    "codeAlt": "QR code with the address and password shown below",
     "url": "Address",
     "password": "Password",
     "close": "Turn it off",
     "careful": (
-        "Phone and computer must be in the same network. Whoever has the password can use the studio as you do, and "
-        "the connection is not encrypted: do this at home, not in a café."
+        "Phone and computer must be on the same network. Anyone with the password can do everything you can, and the "
+        "connection isn't encrypted: use this at home, not in a café."
     ),
-    "lost": "The studio did not answer. Try again.",
+    "lost": "The studio didn't respond. Try again.",
 }

@@ -1,34 +1,33 @@
-"""Strings of using the studio on a phone: the panel on Home, the login, the words in the terminal."""
+"""Strings for network access: the login page, refusals, the terminal's line."""
 
 LOGIN = {
     "title": "SDPO Studio",
-    "about": "The password stands on the page Home of the studio on the computer.",
+    "about": "The password is shown on the Home page of the studio on your computer.",
     "label": "Password",
-    "button": "Enter",
+    "button": "Log in",
 }
 
 LOGIN_FIRST = "Log in first: open the studio's address in a browser."
-WRONG_HOST = "Refused: this address answers as {host} only."
-WRONG_PASSWORD = "That is not the password."
+WRONG_HOST = "Refused: use the address {host} instead."
+WRONG_PASSWORD = "Wrong password."
 TOO_MANY = "Too many wrong passwords. Wait a minute, then try again."
 NO_ADDRESS = (
-    "This computer is in no local network just now. Connect it to the same Wi-Fi or router as the phone, then try "
-    "again."
+    "This computer isn't on a local network. Connect it to the same Wi-Fi or router as the phone, then try again."
 )
 STILL_STARTING = "The studio is still starting. Try again in a moment."
 
 
 def unknown_address(address: str, known: list[str]) -> str:
-    """An address that this machine does not have."""
-    have = ", ".join(known) or "none in a local network"
-    return f"This computer does not have the address {address[:80]!r}. It has: {have}."
+    """An address this machine doesn't have."""
+    have = ", ".join(known) or "no local network address"
+    return f"{address[:80]!r} isn't an address of this computer. It has: {have}."
 
 
 def cannot_listen(address: str, why: str) -> str:
-    """The network listener can't be opened."""
-    return f"The studio can't answer at {address}: {why}. Close what uses this port, or check the firewall."
+    """Listening on the network failed."""
+    return f"Can't listen on {address}: {why}. Close the program that uses this port, or check the firewall."
 
 
 def on_the_network(url: str, password: str) -> str:
-    """What the terminal says when the studio answers in the network."""
+    """The terminal's line once the studio is on the network."""
     return f"On the network: {url}   password: {password}"

@@ -1,4 +1,4 @@
-"""Every string of the bar above all pages."""
+"""Strings of the status bar above every page."""
 
 from app.desk import text as desk_text
 from app.ui.words import NAME, TAGLINE, number
@@ -9,32 +9,32 @@ STATUS = {
     "stopAndKeep": "Stop and keep",
     "dismiss": "Dismiss",
     "left": "left",
-    "lost": "The studio does not answer. Is its window still open? This page goes on by itself when it is back.",
+    "lost": "The studio isn't responding. Is it still running? This page reconnects by itself.",
     "done": {
         "download": "Download done",
-        "generate": "Drawing done",
+        "generate": "Generating done",
         "import": "Import done",
-        "measure": "Measured",
+        "measure": "Measuring done",
         "train": "Training done",
-        "judge": "Comparisons ready",
-        "grid": "Grid drawn",
+        "judge": "Blind test ready",
+        "grid": "Grid done",
     },
     "stopped": {
         "download": "Download stopped",
-        "generate": "Drawing stopped",
+        "generate": "Generating stopped",
         "import": "Import stopped",
         "measure": "Measuring stopped",
         "train": "Training stopped",
-        "judge": "Comparisons stopped",
+        "judge": "Blind test stopped",
         "grid": "Grid stopped",
     },
     "failed": {
         "download": "Download failed",
-        "generate": "Drawing failed",
+        "generate": "Generating failed",
         "import": "Import failed",
         "measure": "Measuring failed",
         "train": "Training failed",
-        "judge": "Comparisons failed",
+        "judge": "Blind test failed",
         "grid": "Grid failed",
     },
     "names": desk_text.JOB_NAMES,
@@ -42,12 +42,12 @@ STATUS = {
     "tagline": TAGLINE,
     "name": NAME,
     "nextLabel": "Next step",
-    "factsLabel": "Where you stand",
+    "factsLabel": "Your progress",
     "progressLabel": "Progress",
-    "manyTabs": "The studio is open in five browser tabs, and a sixth would not load. Close some.",
+    "manyTabs": "The studio is open in five browser tabs; a sixth wouldn't load. Close some.",
 }
 
-GPU_LOST = "The GPU is not used."
+GPU_LOST = "The GPU isn't being used."
 
 
 def facts(model: str, pairs: int, votes: int, runs: int, adapters: int) -> list[tuple[str, str]]:
@@ -62,39 +62,39 @@ def facts(model: str, pairs: int, votes: int, runs: int, adapters: int) -> list[
 
 
 def missing_images(count: int) -> str:
-    """Images that the database knows and the disk does not have."""
-    gone = "1 image is" if count == 1 else f"{count:,} images are"
-    return f"{gone} gone from the workspace's images folder; their pairs are left out until the files are back."
+    """Images the database lists but the disk no longer has."""
+    missing = "1 image is" if count == 1 else f"{count:,} images are"
+    return f"{missing} missing from the workspace's images folder. Their pairs are skipped until the files are back."
 
 
-NEXT_GENERATE = ("Draw some images to choose between.", "Generate")
+NEXT_GENERATE = ("Generate some images to choose between.", "Generate")
 
-NEXT_MORE = ("Every pair has your vote. Draw more to go on.", "Generate more")
+NEXT_MORE = ("You've voted on every pair. Generate more to continue.", "Generate more")
 
-NEXT_JUDGE = ("Your adapter is ready. Find out, blindly, whether you prefer it.", "Judge")
+NEXT_JUDGE = ("Your adapter is ready. Run a blind test to see whether you prefer it.", "Judge")
 
-NEXT_USE = ("Your adapter is judged. Take its file, or draw new pairs and go another round.", "See adapters")
+NEXT_USE = ("Your adapter has its verdict. Use it elsewhere, or generate new pairs for another round.", "See adapters")
 
 
 def next_vote(waiting: int, votes: int, wanted: int) -> tuple[str, str]:
-    """Pairs wait for votes."""
+    """There are pairs to vote on."""
     if votes == 0:
-        return f"{number(waiting, 'pair waits', 'pairs wait')} for your first vote.", "Vote"
-    more = number(wanted - votes, "more vote makes", "more votes make")
-    return f"{number(waiting, 'pair waits', 'pairs wait')}. {more} a clear taste.", "Vote"
+        return f"{number(waiting, 'pair is', 'pairs are')} ready for your first vote.", "Vote"
+    more = number(wanted - votes, "more vote", "more votes")
+    return f"{number(waiting, 'pair', 'pairs')} waiting. {more} for a clear taste.", "Vote"
 
 
 def next_train(votes: int) -> tuple[str, str]:
     """Enough votes to train on."""
-    return f"{number(votes, 'vote', 'votes')} to learn from. Train your adapter.", "Train"
+    return f"You have {number(votes, 'vote', 'votes')} to learn from. Train your adapter.", "Train"
 
 
 NOTICES = {
     "notices": "Notify me when a job ends",
-    "noticesOff": "Notify me when a job ends, also when this page is out of sight",
-    "noticesOn": "You are notified when a job ends. Click to switch it off.",
+    "noticesOff": "Notify me when a job ends, even if this page is in the background",
+    "noticesOn": "You'll be notified when a job ends. Click to turn this off.",
     "noticesRefused": (
-        "The browser does not allow notifications for this page; its settings for the site do. The page's title still "
-        "tells when a job ends."
+        "Your browser blocks notifications for this page. Allow them in its site settings. Until then, the page title "
+        "shows when a job ends."
     ),
 }

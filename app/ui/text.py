@@ -1,4 +1,4 @@
-"""Strings of forms: labels of settings, and what a page is told that sent something odd."""
+"""Strings of forms: setting labels, and replies to a page that sent something unexpected."""
 
 UNSET = "automatic"
 
@@ -6,15 +6,15 @@ FIELD_LABELS = {
     "adapter_name": "Adapter name",
     "steps": "Steps",
     "learning_rate": "Learning rate",
-    "rate": "Who chooses the learning rate",
-    "displacement": "How far to go",
+    "rate": "How the learning rate is chosen",
+    "displacement": "Target displacement",
     "final_strength": "Final strength",
-    "label_pairs": "Further pairs to label",
-    "label_minutes": "Minutes to draw them",
-    "label_share": "Share that is labelled",
-    "label_threshold": "Least certainty of a label",
-    "label_weight": "Weight of a labelled pair",
-    "gate": "What has to be inside the budget",
+    "label_pairs": "Extra pairs to label",
+    "label_minutes": "Minutes to generate them",
+    "label_share": "Share to label",
+    "label_threshold": "Minimum label confidence",
+    "label_weight": "Labelled pair weight",
+    "gate": "What must stay within the budget",
     "loss": "Objective",
     "safeguard": "Safeguard",
     "mu": "Safety margin μ",
@@ -22,7 +22,7 @@ FIELD_LABELS = {
     "rank": "LoRA rank",
     "seed": "Seed",
     "scope": "Scope of λ",
-    "loser_weight": "Weight of the loser",
+    "loser_weight": "Loser weight",
     "beta": "β",
     "alpha": "DMPO target α",
     "tau": "IPO target τ",
@@ -33,10 +33,10 @@ FIELD_LABELS = {
     "optimizer": "Optimiser",
     "warmup_steps": "Warm-up steps",
     "pairs_per_step": "Pairs per step",
-    "pairs_per_micro_step": "Pairs at once",
+    "pairs_per_micro_step": "Pairs per micro-step",
     "pairs_from": "Pairs to learn from",
     "caption_dropout": "Caption dropout",
-    "hold_unconditional": "Hold without prompt κ",
+    "hold_unconditional": "Unconditional hold κ",
     "noise": "Noise",
     "noise_bank": "Noise bank",
     "memory": "Memory",
@@ -44,24 +44,24 @@ FIELD_LABELS = {
     "precision": "Precision",
     "device": "Device",
     "checkpoint_every_steps": "Steps between checkpoints",
-    "held_out_fraction": "Share held out",
+    "held_out_fraction": "Held-out fraction",
     "bank_draws_per_pair": "Draws per held-out pair",
     "preview_prompts": "Preview prompts",
-    "continue_from": "Go on with (round two)",
+    "continue_from": "Continue from (round two)",
     "sampler": "Sampler",
     "sampling_steps": "Sampling steps",
     "guidance": "Guidance",
-    "size_px": "Size in pixels",
+    "size_px": "Size (px)",
     "clip_skip": "Clip skip",
     "negative": "Negative prompt",
     "comparisons": "Comparisons",
-    "strength": "Strength of the adapter",
+    "strength": "Adapter strength",
     "unconditional_strength": "Where the adapter acts",
     "strengths": "Strengths",
     "prompt": "Prompt",
     "checkpoints": "Checkpoints",
 }
-"""Names of the settings that stand in forms; the explanation under each is its docstring in `sdpo_core.settings`."""
+"""Labels of the settings in forms; the text under each is its docstring in `sdpo_core.settings`."""
 
 NO_SUCH_SCRIPT = "The studio was updated. Reload the page."
 

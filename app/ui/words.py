@@ -1,10 +1,10 @@
-"""Numbers, dates and the studio's name as a person reads them, the same on all pages."""
+"""How numbers, dates and the studio's name are written, the same on every page."""
 
 from datetime import datetime
 
 NAME = "SDPO Studio"
 
-TAGLINE = "Click which of two images you like better. Your own machine learns your taste."
+TAGLINE = "Pick the image you like better. Your own machine learns your taste."
 
 
 def number(count: int, one: str, many: str) -> str:
@@ -13,12 +13,12 @@ def number(count: int, one: str, many: str) -> str:
 
 
 def moment(at: datetime) -> str:
-    """`21 Nov 2026, 20:44`, in this machine's time; the one form of a date on all pages."""
+    """`21 Nov 2026, 20:44`, in this machine's time; the only date format in the studio."""
     return f"{at.astimezone():%d %b %Y, %H:%M}"
 
 
 def duration(seconds: float) -> str:
-    """A time left, no more precise than it is known."""
+    """A time remaining, no more precise than the estimate."""
     if seconds < 10:
         return "a few seconds"
     if seconds < 90:

@@ -1,4 +1,4 @@
-"""Every string of the page Vote, and of the boards that Judge uses too."""
+"""Strings of the Vote page, and of the boards it shares with the Judge page."""
 
 from typing import Any
 
@@ -7,22 +7,22 @@ from app.ui.words import number
 VOTE_MODES: dict[str, Any] = {
     "label": "How to vote",
     "modes": [
-        ("pairs", "Pairs", "Which one do you like better? Click it, or use the keys. Trust your first look."),
+        ("pairs", "Pairs", "Which one do you like better? Click it, or use the keyboard. Trust your first impression."),
         (
             "best",
             "Best of several",
-            "Click the best one, then the worst one. That says more in two clicks than a pair.",
+            "Click the best one, then the worst. Two clicks here tell more than one pair does.",
         ),
         (
             "swiss",
             "Swiss rounds",
-            "Pairs from up to eight images of a prompt: each round, images that did equally well meet.",
+            "Pairs from up to eight images of a prompt. In each round, images with equal results face each other.",
         ),
-        ("review", "Your votes", "Every vote once more. Click the other image to change one."),
+        ("review", "Your votes", "All your votes. Click the other image to change a vote."),
     ],
 }
 MEASURED = {15: {"warm": 86, "busy": 76, "sun": 53}, 60: {"warm": 94, "busy": 75, "sun": 59}}
-"""Win rates in per cent by the votes of simulated people: the means in bench/results/outcome*.json."""
+"""Win rates in per cent, by number of votes, of simulated people: the means in bench/results/outcome*.json."""
 
 _FEW, _MANY = MEASURED
 
@@ -40,74 +40,74 @@ BOARD: dict[str, Any] = {
     "chose": {
         "left": "Chose left.",
         "right": "Chose right.",
-        "tie": "Called it equal.",
-        "both-bad": "Called both bad.",
+        "tie": "Marked equal.",
+        "both-bad": "Marked both bad.",
         "skip": "Skipped.",
     },
     "choseStrongly": {"left": "Chose left, much better.", "right": "Chose right, much better."},
     "strong": "Much better",
-    "strongHint": "The next one you choose is much better. With keys or mouse: hold Shift.",
+    "strongHint": "Marks your next choice as much better. With keyboard or mouse, hold Shift.",
     "space": "Space",
     "peek": "Full size",
-    "peekKey": "Both at full size; move the mouse to look around. Hold the key, or tap it and tap it again.",
-    "peekHint": "Move to look around. Space or a click goes back.",
+    "peekKey": "Both at full size; move the mouse to pan. Hold the key, or tap it to toggle.",
+    "peekHint": "Move to pan. Space or a click closes it.",
     "flicker": "Flicker",
-    "flickerKey": "One in the other’s place, in turn. Hold the key, or tap it and tap it again.",
-    "flickerHint": "C or a click goes back.",
+    "flickerKey": "Switches between the two images in place. Hold the key, or tap it to toggle.",
+    "flickerHint": "C or a click closes it.",
     "large": "Large",
-    "largeKey": "The images alone on the whole window, and back.",
+    "largeKey": "Fills the window with the images; press again to go back.",
     "keysSwitch": "Keys",
-    "askAgain": "Ask some pairs again",
-    "pace": "{n} votes a minute",
-    "steady": "you chose the same in {same} of {asked}",
-    "steadyHint": "About one pair in fifteen is one that you chose on before. Nothing is trained on twice.",
+    "askAgain": "Repeat some pairs",
+    "pace": "{n} votes per minute",
+    "steady": "same choice {same} of {asked} times",
+    "steadyHint": "About one pair in fifteen is a repeat. Nothing is trained on twice.",
     "finishLine": "{n} more to {line}",
-    "finished": "{n} votes for a side. Train now, or just go on voting.",
-    "best": "Which one is the best?",
-    "worst": "And which one is the worst?",
+    "finished": "{n} usable votes. Train now, or keep voting.",
+    "best": "Which is the best?",
+    "worst": "And which is the worst?",
     "bestMark": "Best",
-    "bestOf": "Images at once",
-    "choseBest": "Best and worst are saved as votes on {n} pairs.",
+    "bestOf": "Images to show",
+    "choseBest": "Best and worst saved as votes on {n} pairs.",
     "bestVotes": "{done} voted",
-    "noWorst": "None is the worst",
+    "noWorst": "No clear worst",
     "notNow": "Not now",
     "back": "Back",
     "number": "Image {n}",
     "numberKey": "Choose image 1, 2, 3, …",
-    "bestEmpty": "No prompt has three or more images that wait for your vote.",
-    "bestEmptyHint": "Draw more pairs of fewer prompts, and their images come together here.",
+    "bestEmpty": "No prompt has three or more images to vote on.",
+    "bestEmptyHint": "Generate more pairs with fewer prompts, and their images appear here together.",
     "swissEmpty": "All rounds are done.",
-    "swissEmptyHint": "A prompt takes part with four or more images. Draw more pairs of it to go on.",
+    "swissEmptyHint": "A prompt needs at least four images. Generate more pairs of one to continue.",
     "finishTrain": "Train",
-    "finishOn": "Go on",
-    "moreVotes": [  # from so many votes on
+    "finishOn": "Keep voting",
+    "moreVotes": [  # by least number of votes
         (
             1,
-            f"Measured with simulated people, {_FEW} and {_MANY} votes: a taste in warm colours won "
-            f"{MEASURED[_FEW]['warm']} and {MEASURED[_MANY]['warm']} % of blind comparisons, one for busy foregrounds "
-            f"{MEASURED[_FEW]['busy']} and {MEASURED[_MANY]['busy']} %, one for a sun in the sky "
+            f"Measured with simulated people at {_FEW} and {_MANY} votes: a taste for warm colours won "
+            f"{MEASURED[_FEW]['warm']} and {MEASURED[_MANY]['warm']} % of blind comparisons, for busy foregrounds "
+            f"{MEASURED[_FEW]['busy']} and {MEASURED[_MANY]['busy']} %, for a sun in the sky "
             f"{MEASURED[_FEW]['sun']} and {MEASURED[_MANY]['sun']} %. Differences under 10 points may be chance.",
         ),
         (
             _MANY,
-            f"What more than {_MANY} votes bring was not measured. Train, judge blindly, and you will know.",
+            f"More than {_MANY} votes haven't been measured. Train and run a blind test to find out.",
         ),
     ],
     "keysTitle": "All keys",
     "undone": "Undone. Choose again.",
-    "undoFirst": "There is no vote to take back.",
+    "undoFirst": "There's no vote to undo.",
     "unsaved": "{n} unsaved",
-    "unsavedHint": "These votes wait in your browser and are sent again until the studio has them.",
+    "unsavedHint": "These votes are kept in your browser and resent until the studio has saved them.",
     "votes": "{done} voted, {open} waiting",
     "progress": "{done} of {total}",
     "loading": "Loading the next pair…",
-    "drawing": "The next pair is being drawn…",
-    "empty": "No pair waits for your vote.",
-    "emptyHint": "Draw some, and they appear here as soon as they are ready.",
+    "drawing": "Generating the next pair…",
+    "empty": "No pairs to vote on.",
+    "emptyHint": "Generate some, and they appear here as soon as they're ready.",
     "emptyButton": "Generate pairs",
-    "judgeWaiting": "The next comparison is being drawn…",
-    "judgeShort": "Comparisons are missing or their images are gone, so there is no verdict. Start a new blind test.",
-    "gone": "An image of that pair is gone or damaged, so it was left out.",
+    "judgeWaiting": "Generating the next comparison…",
+    "judgeShort": "Some comparisons or their images are missing, so there's no verdict. Start a new blind test.",
+    "gone": "An image of that pair is missing or damaged, so it was skipped.",
 }
 
 
@@ -117,102 +117,103 @@ REVIEW: dict[str, Any] = {
     "filterChoice": "Choice",
     "anyChoice": "All",
     "muchBetter": "Much better",
-    "unsteady": "Another answer when asked again",
+    "unsteady": "Different choice on repeat",
     "since": "From",
     "until": "To",
     "clear": "Clear filters",
     "found": "{n} votes",
     "foundOne": "1 vote",
-    "none": "No vote fits these filters.",
-    "noneYet": "There is no vote yet.",
+    "none": "No votes match these filters.",
+    "noneYet": "No votes yet.",
     "more": "Show more",
     "change": "Choice",
     "delete": "Delete",
-    "restore": "Bring back",
-    "deleted": "Deleted; the pair waits for a vote again.",
+    "restore": "Restore",
+    "deleted": "Deleted. You can vote on this pair again.",
     "changed": "Changed.",
-    "restored": "Back as it was.",
-    "again": "Asked again: {choice}",
+    "restored": "Restored.",
+    "again": "On repeat: {choice}",
     "ranked": "Best and worst",
-    "goneImage": "This image is gone from disk.",
+    "goneImage": "This image is missing from disk.",
     "asLeft": "Left is better: {prompt}",
     "asRight": "Right is better: {prompt}",
 }
 
-FOREIGN_PAIR = "This vote belongs to a pair of another workspace, so it was dropped. Reload the page."
-OTHER_BOARD = "This vote belongs to a pair that is not voted on here, so it was dropped. Reload the page."
+FOREIGN_PAIR = "This vote belongs to another project, so it was discarded. Reload the page."
+OTHER_BOARD = "This vote belongs to a pair that isn't on this board, so it was discarded. Reload the page."
 
 
 def no_such_choice(choice: str, choices: tuple[str, ...]) -> str:
-    """A choice that this board does not have."""
-    return f"{choice} is no choice here; choose one of {', '.join(choices)}."
+    """A choice this board doesn't offer."""
+    return f"Unknown choice: {choice}. Use one of {', '.join(choices)}."
 
 
-JUDGEMENT_CLOSED = "This judgement is complete, and its verdict is shown. Start a new one to judge again."
-JUDGEMENT_GONE = "This judgement is not in the workspace any more. Reload the page."
+JUDGEMENT_CLOSED = "This blind test is complete and its verdict is shown. Start a new one to test again."
+JUDGEMENT_GONE = "This blind test is no longer in the workspace. Reload the page."
 
 SAYS = {
     "title": "What your votes say",
-    "hint": "What a small model of your taste has learned, and where it is unsure.",
-    "looking": "Looking at your votes…",
-    "lost": "The studio did not answer. Close the card and open it again.",
-    "most": "It thinks you like these most",
+    "hint": "What a small model of your taste has learned, and where it's unsure.",
+    "looking": "Reading your votes…",
+    "lost": "The studio didn't respond. Close this card and open it again.",
+    "most": "It thinks you like these best",
     "least": "and these least",
     "prompts": "Do your votes agree?",
-    "promptsHint": "Few votes on a prompt say little.",
-    "unsure": "It is unsure about these",
-    "unsureHint": "Which one would you choose? Your answers correct it where that says most.",
-    "gone": "gone",
+    "promptsHint": "A few votes on a prompt don't say much.",
+    "unsure": "It's unsure about these",
+    "unsureHint": "Which would you choose? Your answers correct it where it helps most.",
+    "gone": "missing",
     "pair": "Two images: {prompt}",
 }
 
-SAYS_LEAD = "A small model of your taste learns from every vote for one of two images."
+SAYS_LEAD = "A small model of your taste learns from every vote that picks one of two images."
 
-SAYS_NOTHING_YET = "You haven't chosen between two images yet. Once you have, this shows what your votes say."
+SAYS_NOTHING_YET = "You haven't picked one of two images yet. Once you have, this shows what your votes say."
 
-TOO_FEW_OF_A_PROMPT = "No prompt has enough votes yet to tell which ones agree."
+TOO_FEW_OF_A_PROMPT = "No prompt has enough votes yet to show whether they agree."
 
 ALL_VOTED = "You have already voted on these pairs. Close the card and open it again."
 
 OTHER_PROJECT = "These images belong to another project. Reload the page."
 
-_DRAW = "It looks at them while it draws pairs: draw some under Generate."
+_GENERATE = "It does so while generating pairs: generate some on the Generate page."
 
 
 def other_model(model: str, votes: int) -> str:
-    """All votes are about images that the chosen model neither made nor looked at."""
-    told = number(votes, "vote is", "votes are")
-    return f"Your {told} about images of another model, which {model} has not looked at yet. {_DRAW}"
+    """All votes are on images the selected model neither made nor analysed."""
+    counted = number(votes, "vote is", "votes are")
+    return f"Your {counted} on images of another model, which {model} hasn't analysed yet. {_GENERATE}"
 
 
 def not_looked_at(model: str, unseen: int, votes: int) -> str:
-    """Too few votes can be used, because the model does not know their images."""
+    """Too few votes can be used, because the model hasn't analysed their images."""
     return (
-        f"{unseen} of your {number(votes, 'vote', 'votes')} are on images that {model} has not looked at yet. {_DRAW}"
+        f"{unseen} of your {number(votes, 'vote', 'votes')} are on images that {model} hasn't analysed yet. {_GENERATE}"
     )
 
 
 def left_out(model: str, unseen: int, elsewhere: int) -> str:
-    """Votes that it learned nothing from; empty when there are none."""
-    told: list[str] = []
+    """Votes it couldn't learn from; empty if there are none."""
+    notes: list[str] = []
     if unseen:
-        told.append(f"{number(unseen, 'vote is', 'votes are')} not in it: {model} has not looked at their images yet.")
+        notes.append(f"{number(unseen, 'vote', 'votes')} not used: {model} hasn't analysed their images yet.")
     if elsewhere:
-        told.append(f"{number(elsewhere, 'vote', 'votes')} on images of other models stay out.")
-    return " ".join(told)
+        notes.append(f"{number(elsewhere, 'vote', 'votes')} on images of other models not used.")
+    return " ".join(notes)
 
 
 def agreement(predicted: int, votes: int) -> str:
     """How the votes on a prompt fit those on the others."""
-    return f"{predicted} of {number(votes, 'vote', 'votes')} as the votes on other prompts would have it"
+    return f"{predicted} of {number(votes, 'vote', 'votes')} match what the votes on other prompts predict"
 
 
 def vote_on(pairs: int) -> str:
-    """The press."""
+    """The button."""
     return "Vote on this one now" if pairs == 1 else f"Vote on these {pairs} now"
 
 
 def come_first(pairs: int) -> str:
-    """What the board says then."""
-    told = "The pair that your taste model is unsure about comes" if pairs == 1 else f"{pairs} unsure pairs come"
-    return f"{told} first."
+    """What the board says after that."""
+    if pairs == 1:
+        return "Showing the pair your taste model is unsure about first."
+    return f"Showing {pairs} pairs your taste model is unsure about first."

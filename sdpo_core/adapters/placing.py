@@ -122,7 +122,7 @@ class LoraFolders:
         """Put an adapter's file into the chosen folder of a tool; raises what `put` raises, and `ConfigError`."""
         folder = self.folder(_require(tool))
         if folder is None:
-            raise ConfigError(f"The folder of {TOOLS[tool]} is not chosen yet. Choose it first.")
+            raise ConfigError(f"The folder of {TOOLS[tool]} isn't set yet. Set it first.")
         folder = self._checked(tool, str(folder))  # it may be gone since it was chosen
         return self.put(folder / f"{file_stem(record.name)}.safetensors", record, source, how, prove, tool=tool)
 
@@ -151,14 +151,13 @@ class LoraFolders:
         sha256 = sha256_file(source)
         if record is not None and sha256 != record.sha256:
             raise AdapterError(
-                f"The file of {record.name} is not the one that was trained: it was changed or damaged. Put back a "
-                "copy of it."
+                f"The file of {record.name} has changed since training, or is damaged. Restore it from a copy."
             )
         with disk_errors(target):
             there = target.exists()
             if there and sha256_file(target) != sha256:
                 raise AdapterError(
-                    f"{target} is there already and is another file. Take another name, or remove that file first."
+                    f"{target} already exists and is a different file. Choose another name, or remove that file first."
                 )
         proof = _proven(record, source, prove)
         if not there:
@@ -166,7 +165,7 @@ class LoraFolders:
         if not there and how == "copy" and sha256_file(target) != sha256:
             target.unlink()
             raise DiskError(
-                f"The copy in {target.parent} is not what was written. Is that disk all right? The copy was removed."
+                f"The copy in {target.parent} failed verification and was removed. Check that disk for errors."
             )
         self._put_beside(tool, record, source, target)
         if tool is not None:
@@ -178,26 +177,25 @@ class LoraFolders:
     def _checked(self, tool: str, written: str) -> Path:
         name = TOOLS[tool]
         if not written:
-            raise ConfigError(f"Give the folder of {name}, or its folder for LoRA files.")
+            raise ConfigError(f"Enter the folder of {name}, or its LoRA folder.")
         if not Path(written).is_absolute():
             raise ConfigError(
-                f"Give the whole path of the folder, from the root or the drive on; {written[:200]} is only a part of "
-                "one."
+                f"Enter the full path of the folder, including the root or drive; {written[:200]} isn't a full path."
             )
         try:
             folder = Path(written).resolve(strict=True)
         except (OSError, RuntimeError, ValueError) as error:  # ValueError: a character that no path can hold
             raise ConfigError(
-                f"There is no folder {written[:200]}. Check the path; a drive that is not mounted has none."
+                f"The folder {written[:200]} doesn't exist. Check the path, and that its drive is mounted."
             ) from error
         if not folder.is_dir():
             raise ConfigError(f"{folder} is a file, not a folder.")
         if _is_folder(folder / _INSIDE[tool]):
             folder = (folder / _INSIDE[tool]).resolve()
         if folder.is_relative_to(self._root.resolve()):
-            raise ConfigError(f"{folder} belongs to the studio itself. Choose the folder of {name}.")
+            raise ConfigError(f"{folder} is the studio's own folder. Choose the folder of {name}.")
         if not os.access(folder, os.W_OK | os.X_OK):
-            raise ConfigError(f"The studio may not write to {folder}. Change its permissions, or choose another.")
+            raise ConfigError(f"The studio can't write to {folder}. Change its permissions, or choose another folder.")
         return folder
 
     def _tool_of(self, folder: Path) -> str | None:
@@ -250,20 +248,20 @@ def _proven(record: AdapterRecord | None, source: Path, prove: Prove | None) -> 
         proof = Proof(record.fit, True, f"{told}, as was found when this file was loaded there.")
     else:
         raise AdapterError(
-            f"{record.name if record else source.name} is not proven to load yet. Judge it or draw a grid with it "
-            "once; that puts it on its base model."
+            f"Loading {record.name if record else source.name} hasn't been verified yet. Run a blind test or generate "
+            "a grid with it first, which loads it on its base model."
         )
     if proof.fit.matched < proof.fit.modules:
         raise AdapterError(
-            f"{record.name if record else source.name} is not put elsewhere: only {proof.fit.matched} of "
-            f"{proof.fit.modules} modules fit its base model."
+            f"{record.name if record else source.name} wasn't copied: only {proof.fit.matched} of "
+            f"{proof.fit.modules} modules match its base model."
         )
     return proof
 
 
 def _require(tool: str) -> str:
     if tool not in TOOLS:
-        raise ConfigError(f"There is no such tool. Known are {' and '.join(TOOLS)}.")
+        raise ConfigError(f"Unknown tool: {tool[:40]}. Choose {' or '.join(TOOLS)}.")
     return tool
 
 
@@ -287,8 +285,8 @@ def _link(source: Path, target: Path) -> None:
         target.hardlink_to(source.resolve())
     except OSError as error:
         raise DiskError(
-            f"{target.parent} lies on another disk or can't hold links ({error.strerror or error}). Copy the adapter "
-            "instead."
+            f"{target.parent} is on another disk or doesn't support links ({error.strerror or error}). Copy the "
+            "adapter instead."
         ) from error
 
 

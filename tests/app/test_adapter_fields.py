@@ -15,7 +15,11 @@ from sdpo_core.settings.sampling import AdapterSampling
 def test_every_place_is_a_setting() -> None:
     where = where_choice("judge")
     values = [value for _, value in where.choices]
-    assert [words for words, _ in where.choices] == ["everywhere", "only with your prompt", "opposed without it"]
+    assert [words for words, _ in where.choices] == [
+        "everywhere",
+        "conditional prediction only",
+        "opposed in the unconditional",
+    ]
     assert where.value == values[0] == "", "left unset until a person chooses"
     for value in values[1:]:
         AdapterSampling.parse({"unconditional_strength": value})

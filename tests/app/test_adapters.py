@@ -44,8 +44,8 @@ def test_a_card_tells_what_is_known(studio: Studio, shelf: Adapters) -> None:
     assert card["name"] == "warmer"
     assert card["chips"][:3] == ["Lakes XL", "round 2", "30 pairs, step 100"]
     assert card["verdict"]["sentence"].startswith("You preferred the adapter in 2 of 3")
-    assert card["fit"] == "1 of 1 modules fit its base model."
-    assert card["error"].startswith("Winner error: +0.4 % on unseen draws")
+    assert card["fit"] == "1 of 1 modules match its base model."
+    assert card["error"].startswith("Winner error: +0.4 % on training pairs with unseen noise")
     assert (card["problem"], card["warning"], card["strength"]) == ("", "", None)
     assert set(card["files"]) == {"kohya", "diffusers", "card", "cardPrompts"}
     assert other["verdict"] is None
@@ -80,9 +80,9 @@ def test_a_card_says_what_is_wrong_with_its_file(studio: Studio, shelf: Adapters
     (card,) = shelf.cards()
     assert card.problem == adapters_text.GONE
     for ask in (shelf.file, shelf.preview, shelf.diffusers_file):
-        with pytest.raises(AdapterError, match="gone"):
+        with pytest.raises(AdapterError, match="missing"):
             ask(record.id)
-    with pytest.raises(AdapterError, match="no such adapter"):
+    with pytest.raises(AdapterError, match="adapter is no longer in the workspace"):
         shelf.file(999)
 
 
@@ -92,7 +92,7 @@ def test_a_card_says_what_is_wrong_with_its_file(studio: Studio, shelf: Adapters
 def test_name_strength_and_note_are_kept(studio: Studio, shelf: Adapters) -> None:
     record = add_adapter(studio)
     reply = act(shelf, action="edit", id=record.id, name="Warm", strength=" 0,75 ", note="for <b>evenings</b> ${1}")
-    assert reply == {"ok": True, "sentence": "Warm: saved."}
+    assert reply == {"ok": True, "sentence": "Saved Warm."}
     (card,) = shelf.snapshot()["cards"]
     assert (card["name"], card["strength"], card["note"]) == ("Warm", 0.75, "for <b>evenings</b> ${1}")
     assert act(shelf, action="edit", id=record.id, name="Warm", strength="", note="")["ok"]
@@ -102,13 +102,13 @@ def test_name_strength_and_note_are_kept(studio: Studio, shelf: Adapters) -> Non
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"name": ""}, "1 to 80 letters"),
+        ({"name": ""}, "1 to 80 characters"),
         ({"name": "latest"}, "newest"),
-        ({"strength": "a lot"}, "'a lot' is neither"),
+        ({"strength": "a lot"}, "got 'a lot'"),
         ({"strength": "9"}, "between −2 and 2"),
         ({"strength": "nan"}, "between −2 and 2"),
-        ({"note": "x" * 3000}, "up to 2,000 letters"),
-        ({"id": 99}, "no such adapter"),
+        ({"note": "x" * 3000}, "up to 2,000 characters"),
+        ({"id": 99}, "adapter is no longer in the workspace"),
     ],
 )
 def test_what_can_not_be_kept_is_told(studio: Studio, shelf: Adapters, change: dict[str, Any], why: str) -> None:
@@ -123,10 +123,10 @@ def test_away_and_back_again(studio: Studio, shelf: Adapters) -> None:
     record = add_adapter(studio)
     reply = act(shelf, action="delete", id=record.id)
     assert shelf.snapshot()["cards"] == []
-    assert act(shelf, action="put_back", entry=reply["entry"])["sentence"] == "mine is back."
+    assert act(shelf, action="put_back", entry=reply["entry"])["sentence"] == "Restored mine."
     (card,) = shelf.cards()
     assert card.info
-    assert not act(shelf, action="put_back", entry=reply["entry"])["ok"], "it is not in the trash any more"
+    assert not act(shelf, action="put_back", entry=reply["entry"])["ok"], "it is no longer in the trash"
     assert not act(shelf, action="put_back", entry="../../..")["ok"]
     trash = Trash(studio.desk.workspace)
     other = trash.move_in(trash.begin("unvoted", []))
@@ -157,7 +157,7 @@ def test_an_adapter_goes_to_comfyui_with_its_proof(
     (place,) = shelf.snapshot()["cards"][0]["places"]
     assert place == {"tool": "comfyui", "label": "ComfyUI", "there": ""}
     told = act(shelf, action="place", id=record.id, tool="comfyui", how="copy")
-    assert told["sentence"] == "Copied to ComfyUI as mine.safetensors. 1 of 1 modules fit its base model."
+    assert told["sentence"] == "Copied to ComfyUI as mine.safetensors. 1 of 1 modules match its base model."
     assert (loras / "mine.safetensors").read_bytes() == (studio.desk.workspace / record.path).read_bytes()
     assert shelf.snapshot()["cards"][0]["places"][0]["there"] == "in ComfyUI"
     assert act(shelf, action="forget", tool="comfyui")["ok"]
@@ -205,7 +205,7 @@ def test_files_come_under_their_names(studio: Studio, client: TestClient) -> Non
 
 def test_a_preview_is_the_picture_beside_the_file(studio: Studio, shelf: Adapters) -> None:
     record = add_adapter(studio)
-    with pytest.raises(StoreError, match="no such preview"):
+    with pytest.raises(StoreError, match="preview doesn't exist"):
         shelf.preview(record.id)
     (studio.desk.workspace / record.path).with_suffix(".png").write_bytes(b"picture")
     assert shelf.preview(record.id).read_bytes() == b"picture"

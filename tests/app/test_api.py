@@ -66,27 +66,27 @@ def test_a_vote_counts_once_and_can_be_taken_back(served: RunningStudio, client:
     client.predict("a change of mind", api_name="/undo")
     assert pair in [waiting["pair"] for waiting in client.predict(500, api_name="/pairs")]
     assert client.predict(api_name="/status")["counts"]["pairs"] >= before["pairs"]
-    assert "is not voted on here" in refusal(client, blind, "left", api_name="/vote")
+    assert "isn't on this board" in refusal(client, blind, "left", api_name="/vote")
     assert client.predict(run, api_name="/verdict") == {"complete": False}
 
 
 @pytest.mark.parametrize(
     ("endpoint", "arguments", "sentence"),
     [
-        ("/vote", [10**9, "left"], "There is no pair 1000000000"),
+        ("/vote", [10**9, "left"], "No pair 1000000000"),
         ("/vote", [1, "sideways"], "sideways"),
         ("/undo", ["nobody's"], "vote"),
-        ("/run", ["../../etc/passwd"], "There is no run named '../../etc/passwd'"),
-        ("/stop", ["nobody"], "There is no run named 'nobody'"),
-        ("/resume", ["nobody"], "There is no train run named 'nobody'"),
+        ("/run", ["../../etc/passwd"], "No run named '../../etc/passwd'"),
+        ("/stop", ["nobody"], "No run named 'nobody'"),
+        ("/resume", ["nobody"], "No train run named 'nobody'"),
         ("/judge", ["nobody", 5], "adapter"),
         ("/pairs", [10**9], "expected 1 to 500"),
         ("/plan", ["steps = 5"], "dictionary"),
-        ("/vote", [[1], "left"], "pair is not what it should be"),
-        ("/vote", [True, "left"], "pair is not what it should be"),
-        ("/vote", [2**70, "left"], "pair is not what it should be"),
-        ("/run", [5], "run is not what it should be"),
-        ("/generate", ["just a string", 2], "prompts is not what it should be"),
+        ("/vote", [[1], "left"], "pair: expected"),
+        ("/vote", [True, "left"], "pair: expected"),
+        ("/vote", [2**70, "left"], "pair: expected"),
+        ("/run", [5], "run: expected"),
+        ("/generate", ["just a string", 2], "prompts: expected"),
         ("/train", [{"stepz": 5}], "Unknown setting stepz. Did you mean steps?"),
         ("/generate", [[], 2], "prompt"),
         ("/generate", [["a lake"], 10**6], "pairs"),

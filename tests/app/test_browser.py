@@ -87,7 +87,7 @@ def vote(served: RunningStudio, page: Page) -> None:
 
 def train(served: RunningStudio, page: Page) -> None:
     page.click("#tab-train-button")
-    expect(page.locator("#train-plan")).to_contain_text("5 pairs can train")
+    expect(page.locator("#train-plan")).to_contain_text("5 pairs can be used for training")
     open_settings(page, "train")
     page.fill("#train-adapter_name input", "warm")
     page.fill("#train-steps input", "0")
@@ -287,7 +287,7 @@ def test_votes_survive_a_killed_studio(served: RunningStudio, browser: Browser) 
         page.keyboard.press("ArrowDown")
         page.keyboard.press("ArrowRight")
         expect(page.locator("#train-board .board-unsaved")).to_have_text("2 unsaved")
-        expect(page.locator(".top-warnings")).to_contain_text("does not answer")
+        expect(page.locator(".top-warnings")).to_contain_text("isn't responding")
         assert choices(served) == [*before, "right"]
         served.start()  # the stale lock is taken over
         print(f"the page answered {served.started_in_s:.1f} s after the process began")

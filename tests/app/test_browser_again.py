@@ -48,7 +48,7 @@ def test_training_outlives_a_killed_studio(studio: RunningStudio, browser: Brows
             "() => Number(document.querySelector('.sdpo-chart').dataset.points) > 0", timeout=JOB_PATIENCE_MS
         )
         studio.kill()
-        expect(page.locator(".top-warnings")).to_contain_text("does not answer")
+        expect(page.locator(".top-warnings")).to_contain_text("isn't responding")
         studio.start()
         wait_job(page, "train", "running", "done")  # the page that was open finds it again
         wait_job(page, "train", "done")

@@ -209,7 +209,7 @@ def test_a_pair_that_comes_back_looks_like_any_other(votable: RunningStudio, bro
         assert steady.asked == before.asked + 3
         told = str(vote_text.BOARD["steady"]).format(same=steady.same, asked=steady.asked)
         expect(page.locator(f"{BOARD} .board-steady")).to_have_text(told)
-        expect(page.locator(f"{BOARD} .board-pace")).to_contain_text("votes a minute")
+        expect(page.locator(f"{BOARD} .board-pace")).to_contain_text("votes per minute")
 
 
 def test_the_finish_line_is_told_once_and_stands_in_nobodys_way(votable: RunningStudio, page: Page) -> None:

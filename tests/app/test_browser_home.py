@@ -74,7 +74,7 @@ def test_a_project_is_made_with_keys_and_opened_in_every_tab(
     page.get_by_role("button", name="Archive: Warm").click()
     expect(page.locator(".home-archived summary")).to_contain_text("(1)")
     page.locator(".home-archived summary").click()
-    page.get_by_role("button", name="Bring back: Warm").click()
+    page.get_by_role("button", name="Unarchive: Warm").click()
     expect(page.get_by_role("button", name="Open: Warm")).to_be_visible()
 
 
@@ -92,7 +92,7 @@ def test_a_project_goes_out_and_comes_in_as_a_zip(house: RunningStudio, page: Pa
     with zipfile.ZipFile(zipped, "a") as file:
         file.writestr("../evil.png", b"x")
     page.set_input_files("#project-file", zipped)
-    expect(page.locator(".home-said[data-kind=bad]")).to_contain_text("leads out of")
+    expect(page.locator(".home-said[data-kind=bad]")).to_contain_text("points outside")
     expect(page.locator(".home-project")).to_have_count(projects + 1)
 
 
@@ -104,13 +104,13 @@ def test_the_house_is_kept_and_nothing_with_a_vote_goes(house: RunningStudio, pa
     page.wait_for_selector(".sdpo-disk[data-ready=yes]")
     page.locator("[data-kind=unvoted]").click()
     dialog = page.locator(".disk-dialog")
-    expect(dialog).to_contain_text("Nobody voted on these images")
+    expect(dialog).to_contain_text("These images have no votes")
     expect(dialog.locator("img")).to_have_count(6)
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
     page.locator("[data-kind=unvoted]").click()
     page.click("#disk-act")
-    expect(page.locator(".sdpo-disk .home-said[data-kind=good]")).to_contain_text("put them back")
+    expect(page.locator(".sdpo-disk .home-said[data-kind=good]")).to_contain_text("to the trash")
     with Store(house.workspace) as store:
         assert (store.counts().pairs, store.counts().votes) == (1, 1)
     page.locator("#disk-trash button").click()
@@ -118,6 +118,6 @@ def test_the_house_is_kept_and_nothing_with_a_vote_goes(house: RunningStudio, pa
     with Store(house.workspace) as store:
         assert store.counts().open_pairs == 3
     page.locator("#disk-backups button").first.click()
-    expect(dialog).to_contain_text("Everything goes back")
+    expect(dialog).to_contain_text("All votes go back")
     page.click("#disk-act")
     expect(page.locator("#disk-backups")).to_contain_text(disk_text.BACKUP_NAMES["before-restore"])

@@ -55,7 +55,7 @@ def test_a_model_is_downloaded_and_another_asked_about(
         expect(note).to_contain_text(models_text.DOWNLOAD_RUNS)
         page.locator(".job-stop").click()
         wait_job(page, "download", "stopped")
-        expect(note).to_contain_text("more are here already")
+        expect(note).to_contain_text("already here")
         hub.slow_s = 0
         hub.free_to_go.set()
         download.click()

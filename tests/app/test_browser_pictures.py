@@ -78,7 +78,7 @@ def test_prompts_come_from_sets_and_files_and_are_counted(studio: RunningStudio,
     open_tab(page, studio, "generate")
     plan = page.locator("#generate-plan")
     page.fill("#prompts textarea", "a {red|blue} lake\na sea")
-    expect(plan).to_contain_text("2 prompts with choices in them, 3 wordings in all. 24 pairs: 48 images.")
+    expect(plan).to_contain_text("2 prompts with choices, 3 combinations in all. 24 pairs: 48 images.")
     page.fill("#prompts textarea", "a {red|blue lake")
     expect(plan).to_contain_text("the { at character 3 is never closed")
     page.fill("#prompts textarea", "")
@@ -96,7 +96,7 @@ def test_pairs_are_kept_waiting_and_the_title_says_how_far_it_is(studio: Running
     page.fill("#prompts textarea", "a {lake|sea} at dawn")
     page.fill("#pairs input", "2")
     page.check("#generate-ahead input")
-    expect(page.locator("#generate-plan")).to_contain_text("2 pairs are kept waiting")
+    expect(page.locator("#generate-plan")).to_contain_text("Keeps 2 pairs ready")
     page.click("#generate-start")
     expect(page.get_by_text(generate_text.STARTED_AHEAD)).to_be_visible()
     page.wait_for_function("document.title.includes('Drawing')")
@@ -104,7 +104,7 @@ def test_pairs_are_kept_waiting_and_the_title_says_how_far_it_is(studio: Running
     with Store(studio.workspace) as store:
         assert store.counts().open_pairs == 2
     expect(page).to_have_title("SDPO Studio")
-    expect(page.locator(".top-job")).to_contain_text("2 pairs wait for you. More are drawn as you vote.")
+    expect(page.locator(".top-job")).to_contain_text("2 pairs ready. More are generated as you vote.")
     page.locator(".job-stop").click()
     wait_job(page, "generate", "stopped")
 
@@ -119,16 +119,16 @@ def test_images_are_imported_and_the_missing_prompt_is_asked_for(
     open_tab(page, studio, "generate")
     section = page.locator("#import-images")
     section.locator("input[type=file]").first.set_input_files(sorted(tmp_path.iterdir()))
-    expect(section).to_contain_text("3 of 4 images were taken in (A1111/Forge 3); 2 new pairs")
+    expect(section).to_contain_text("3 of 4 images imported (A1111/Forge 3); 2 new pairs")
     expect(section).to_contain_text("1 image has no prompt.")
     section.get_by_label(generate_text.IMPORT["prompt"]).fill("a bare hill")
     section.get_by_role("button", name=generate_text.IMPORT["give"]).click()
-    expect(section).to_contain_text("1 of 4 images was taken in")
+    expect(section).to_contain_text("1 of 4 images imported")
     with Store(studio.workspace) as store:
         assert {"<b>${7*7}</b> hill", "a bare hill"} <= {candidate.prompt for candidate in store.candidates()}
     section.get_by_label(generate_text.IMPORT["path"]).fill(str(tmp_path / "gone"))
     section.get_by_role("button", name=generate_text.IMPORT["take"]).click()
-    expect(section).to_contain_text("There is no folder")
+    expect(section).to_contain_text("Can't open the folder")
 
 
 def drop(page: Page, onto: str, name: str, data: bytes) -> None:
@@ -154,7 +154,7 @@ def test_settings_are_taken_from_a_file(studio: RunningStudio, page: Page) -> No
     expect(text_field).to_have_value("steps = 77\nbeta = 300.0\n")
     expect(page.locator("#train-steps input")).to_have_value("77")
     drop(page, zone, "mine.png", b"\x89PNG\xff")
-    expect(page.locator("#train-toml-file [role=alert]")).to_contain_text("mine.png is no text")
+    expect(page.locator("#train-toml-file [role=alert]")).to_contain_text("mine.png isn't a readable text file")
     expect(page.locator("#train-steps input")).to_have_value("77")
     drop(page, zone, "slip.toml", b"stpes = 3\n")
     expect(text_field).to_have_value("stpes = 3\n")
@@ -181,7 +181,7 @@ def test_a_second_run_waits_and_is_taken_out_of_the_queue(studio: RunningStudio,
         page.click("#train-start")
         page.wait_for_timeout(500)
     queue = page.locator("#run-queue")
-    expect(queue).to_contain_text("2 runs wait")
+    expect(queue).to_contain_text("2 runs queued")
     queue.locator("li").nth(1).get_by_role("button", name=desk_text.QUEUE["up"]).click()
     expect(queue.locator("li").first).to_contain_text("second")
     for _ in range(2):

@@ -45,7 +45,7 @@ def test_deleted_and_corrupt_images_are_left_out(votable: RunningStudio, page: P
     open_tab(page, votable, "vote")
     wait_board(page, f"d.pair === '{ids[2]}'")
     expect(page.locator(".board-said").first).to_have_text(str(vote_text.BOARD["gone"]))
-    expect(page.locator(".top-warnings")).to_contain_text("1 image is gone")
+    expect(page.locator(".top-warnings")).to_contain_text("1 image is missing")
     page.keyboard.press("ArrowLeft")
     wait_board(page, "d.pending === '0' && d.pair === ''")
     corrupt.write_bytes(kept)
@@ -54,8 +54,8 @@ def test_deleted_and_corrupt_images_are_left_out(votable: RunningStudio, page: P
     with Store(votable.workspace) as store:  # an image that a vote names goes too; the plan says so
         store.image_path(store.pair(ids[2]).left).unlink()
     page.click("#tab-train-button")
-    expect(page.locator("#train-plan")).to_contain_text("pairs can train")
-    expect(page.locator(".top-warnings")).to_contain_text("2 images are gone")
+    expect(page.locator("#train-plan")).to_contain_text("pairs can be used for training")
+    expect(page.locator(".top-warnings")).to_contain_text("2 images are missing")
 
 
 def test_an_unreadable_model_is_a_sentence_and_loses_nothing(served: RunningStudio, page: Page, tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def test_a_grid_is_drawn_and_its_best_image_is_recommended(shelf: RunningStudio,
     expect(page.locator("#grid-adapter input")).to_have_value("warm")
     page.fill("#grid-strengths input", "half")
     page.click("#grid-start")
-    expect(page.locator(".toast-body").first).to_contain_text("'half' is none")
+    expect(page.locator(".toast-body").first).to_contain_text("got 'half'")
     page.fill("#grid-strengths input", "0 0.75")
     page.click("#grid-start")
     page.wait_for_selector(".sdpo-strengths[data-drawn='2'][data-running='false']", timeout=JOB_PATIENCE_MS)
@@ -127,7 +127,7 @@ def test_an_adapter_is_renamed_thrown_away_and_brought_back(shelf: RunningStudio
     form = page.locator(".card-form")
     form.locator("[name=name]").fill("lakes")
     form.locator("[name=name]").press("Enter")
-    expect(form.get_by_role("alert")).to_contain_text("Another adapter is named lakes")
+    expect(form.get_by_role("alert")).to_contain_text("An adapter named lakes already exists")
     form.locator("[name=name]").fill("evenings <b>")
     form.locator("[name=note]").fill("for ${evenings}")
     form.get_by_role("button", name=str(adapters_text.WIDGET["save"])).click()
@@ -151,7 +151,7 @@ def test_an_adapter_goes_to_comfyui_and_out_as_a_file(shelf: RunningStudio, page
     tool.get_by_role("button", name="Choose").click()
     tool.locator("input").fill("/no/such/place")
     tool.locator("input").press("Enter")
-    expect(tool.get_by_role("alert")).to_contain_text("no folder /no/such/place")  # beside the field
+    expect(tool.get_by_role("alert")).to_contain_text("/no/such/place doesn't exist")  # beside the field
     page.locator("[data-tool=a1111]").get_by_role("button", name="Choose").click()
     page.locator("[data-tool=comfyui]").get_by_role("button", name="Choose").click()
     expect(tool.locator("input")).to_have_value("/no/such/place")  # and what was typed is still there
@@ -161,7 +161,7 @@ def test_an_adapter_goes_to_comfyui_and_out_as_a_file(shelf: RunningStudio, page
     card = page.locator('[data-adapter="lakes"]')
     expect(page.locator('[data-adapter="warm"]').get_by_role("button", name="ComfyUI")).to_have_count(0)
     card.get_by_role("button", name="Copy to ComfyUI").click()
-    expect(page.locator(".sdpo-adapters > [role=status]")).to_contain_text("1 of 1 modules fit")
+    expect(page.locator(".sdpo-adapters > [role=status]")).to_contain_text("1 of 1 modules match")
     expect(card.locator(".chip.good")).to_have_text("in ComfyUI")
     assert (loras / "lakes.safetensors").is_file()
     card.locator("summary").first.click()
@@ -173,7 +173,7 @@ def test_an_adapter_goes_to_comfyui_and_out_as_a_file(shelf: RunningStudio, page
 
 def test_round_two_and_judge_start_from_a_card(shelf: RunningStudio, page: Page) -> None:
     open_tab(page, shelf, "adapters")
-    page.get_by_role("button", name="Judge: lakes").click()
+    page.get_by_role("button", name="Blind test: lakes").click()
     page.wait_for_selector("#tab-judge-button[aria-selected=true]")
     expect(page.locator("#judge-adapter input")).to_have_value("lakes")
     page.click("#tab-adapters-button")

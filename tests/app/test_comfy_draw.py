@@ -84,7 +84,7 @@ def test_what_is_not_clear_is_pointed_at(studio: Studio) -> None:
         (sent(b"{"), "can't be read as JSON"),
         (sent({"nodes": [], "links": []}), "Workflow > Export (API)"),
         (sent(b"\x89PNG\r\n\x1a\n"), "holds no workflow"),
-        ({"name": "x", "content": "no base64"}, "did not arrive whole"),
+        ({"name": "x", "content": "no base64"}, "was incomplete"),
     ],
 )
 def test_a_file_that_is_no_workflow_is_told_and_the_earlier_one_stays(
@@ -109,7 +109,7 @@ def test_a_message_that_no_page_sends_changes_nothing(studio: Studio, message: A
 
 def test_drawing_starts_a_job_with_the_workflow(studio: Studio) -> None:
     studio.comfy.choose(wish())
-    with pytest.raises(ConfigError, match="there is no workflow yet"):
+    with pytest.raises(ConfigError, match="there's no workflow yet"):
         studio.drawing.start_as_chosen(FORM)
     studio.comfy.take(sent(simple()))
     studio.comfy.choose(wish(url="ftp://x"))
@@ -163,5 +163,5 @@ def test_each_project_has_its_own_choice(studio: Studio) -> None:
 
 @pytest.mark.parametrize("field", ["comfy", "workflow"])
 def test_a_program_gives_no_address_and_no_path(studio: Studio, field: str) -> None:
-    with pytest.raises(ConfigError, match="chosen on the page Generate"):
+    with pytest.raises(ConfigError, match="set on the Generate page"):
         studio.drawing.start({**FORM, field: "http://127.0.0.1:9"})

@@ -57,7 +57,7 @@ def test_a_typed_folder_is_known_from_then_on(place: Path, tmp_path: Path, monke
     [
         ({"action": "install", "id": "0" * 16}, adapters_text.COMFY_GONE),
         ({"action": "remove", "folder": ""}, adapters_text.COMFY_EMPTY),
-        ({"action": "install", "folder": "ComfyUI"}, "only a part of one"),
+        ({"action": "install", "folder": "ComfyUI"}, "isn't a full path"),
         ({"action": "install", "folder": "/"}, "ComfyUI"),
         ({"action": "install", "folder": "/nowhere/at/all"}, "/nowhere/at/all"),
         ({"action": "delete", "id": "x"}, ui_text.UNEXPECTED_MESSAGE),

@@ -32,9 +32,9 @@ def record(studio: Studio) -> AdapterRecord:
 def test_the_curve_and_the_prediction(studio: Studio, shelf: Adapters, record: AdapterRecord) -> None:
     calibrate(studio, record, POINTS, 1.4)
     effect = shelf.snapshot()["cards"][0]["effect"]
-    assert effect["strength"] == "Calibrated: strength 1 of this file is 1.40 times what was trained. Measured."
-    assert "about two of three of its images should look better to you" in effect["predicted"]
-    assert "(a shift of +0.8 σ)" in effect["predicted"]
+    assert effect["strength"] == "Calibrated: strength 1 in this file is 1.40 times the trained strength. Measured."
+    assert "you should prefer about two of three of its images" in effect["predicted"]
+    assert "(a gain of +0.8 σ)" in effect["predicted"]
     curve = effect["curve"]
     assert [(one["strength"], one["chosen"]) for one in curve["points"]] == [
         ("1.00", False),
@@ -50,19 +50,19 @@ def test_the_curve_and_the_prediction(studio: Studio, shelf: Adapters, record: A
     }
     assert curve["points"][1]["upper"] == pytest.approx(0.017)
     assert (curve["budget"], curve["gate"]) == (0.02, "budget 2.0 %")
-    assert "at 1.40 a shift of +0.8 σ for a winner error of +1.1 %" in curve["words"]
+    assert "at 1.40, a gain of +0.8 σ for a winner error of +1.1 %" in curve["words"]
     assert curve["words"].endswith("Calibrated at 1.40.")
     _, card = shelf.model_card(record.id, prompts=False)
     assert "| Strength in the file | Measured. |" in card
-    assert "| Predicted by the taste model | shift +0.8 σ, 69 % against random images without it; predicted" in card
-    assert "1 is what was calibrated, 1.40 times what was trained." in card
+    assert "| Predicted by the taste model | gain +0.8 σ, 69 % against random images without it; predicted" in card
+    assert "1 is calibrated, 1.40 times the trained strength." in card
 
 
 def test_without_a_taste_nothing_is_predicted(studio: Studio, shelf: Adapters, record: AdapterRecord) -> None:
     calibrate(studio, record, WITHOUT_TASTE, 1.4)
     effect = shelf.snapshot()["cards"][0]["effect"]
     assert effect == {
-        "strength": "Calibrated: strength 1 of this file is 1.40 times what was trained. Measured.",
+        "strength": "Calibrated: strength 1 in this file is 1.40 times the trained strength. Measured.",
         "predicted": "",
         "curve": None,
     }
@@ -77,7 +77,7 @@ def test_where_no_strength_is_inside_none_is_marked(studio: Studio, shelf: Adapt
     assert effect["strength"] == "Measured."
     assert effect["predicted"] == ""
     assert [one["chosen"] for one in effect["curve"]["points"]] == [False]
-    assert effect["curve"]["words"].endswith("None is inside.")
+    assert effect["curve"]["words"].endswith("No strength stays within it.")
 
 
 def test_earlier_adapters_say_nothing_new(studio: Studio, shelf: Adapters) -> None:
@@ -107,8 +107,8 @@ def test_what_was_not_measured_of_this_file_is_not_told(
 @pytest.mark.parametrize(
     ("preference", "words"),
     [
-        (0.5, "hardly a difference"),
-        (0.3, "hardly a difference"),
+        (0.5, "hardly any visible difference"),
+        (0.3, "hardly any visible difference"),
         (0.58, "three of five"),
         (0.66, "two of three"),
         (0.76, "three of four"),

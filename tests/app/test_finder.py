@@ -92,9 +92,9 @@ def test_a_folder_is_added_looked_through_and_forgotten(finder: ModelFinder, che
 @pytest.mark.parametrize(
     ("message", "words"),
     [
-        ({"path": "/no/such/folder"}, "There is no folder /no/such/folder"),
-        ({"path": "\0"}, "There is no folder"),
-        ({"path": "~no-such-user/x"}, "There is no folder"),
+        ({"path": "/no/such/folder"}, "Can't open the folder /no/such/folder"),
+        ({"path": "\0"}, "Can't open the folder"),
+        ({"path": "~no-such-user/x"}, "Can't open the folder"),
         ({"path": "x" * 5000}, "unexpected"),
         ({}, "unexpected"),
         ("x", "unexpected"),
@@ -109,7 +109,7 @@ def test_a_folder_that_is_none_is_refused_in_words(finder: ModelFinder, message:
 
 def test_from_the_page_come_ids_only(finder: ModelFinder) -> None:
     for hostile in ("/etc/passwd", "", None, "../x", 3):
-        with pytest.raises(ConfigError, match="not in the list"):
+        with pytest.raises(ConfigError, match="no longer in the list"):
             finder.source_of(hostile)
     assert not finder.forget_folder({"id": "x" * 99})["ok"]
 
@@ -126,7 +126,7 @@ def test_a_search_is_stopped_at_once_and_keeps_what_it_found(choice: Models, tmp
     )
     finder = ModelFinder(tmp_path / "workspace", choice, (sys.executable, "-c", endless))
     finder.find()
-    wait_for(lambda: "7 names" in finder.state()["looking"])
+    wait_for(lambda: "7 files" in finder.state()["looking"])
     began = time.monotonic()
     finder.halt()
     assert time.monotonic() - began < 2

@@ -55,7 +55,7 @@ def test_any_prompt_arrives_as_it_was_written(asked: Any, prompt: str) -> None:
     ("written", "words"),
     [
         ("a {red|blue bird", "never closed"),
-        ("x" * 20_001, "20,001 characters; at most 20,000"),
+        ("x" * 20_001, "20,001 characters; the limit is 20,000"),
         ("\n".join(map(str, range(10_001))), "At most 10,000 prompts"),
     ],
 )
@@ -69,10 +69,10 @@ def test_prompts_that_nobody_could_draw_are_refused(studio: Studio, written: str
 
 def test_the_plan_counts_before_the_start() -> None:
     assert prompt_plan("a\nb", 4, ahead=False) == "2 prompts. 4 pairs: 8 images."
-    assert prompt_plan("a\nb\nc", 2, ahead=False) == "3 prompts. 2 pairs: 4 images. The last 1 get none."
-    assert prompt_plan("{a|b} {c|{d|e}}\nx", 1, ahead=False).startswith("2 prompts with choices in them, 7 wordings")
-    assert "more than a million wordings" in prompt_plan("{a|b|c}" * 50, 1, ahead=False)
-    assert prompt_plan("a", 8, ahead=True) == "1 prompt. 8 pairs are kept waiting for you, in turn."
+    assert prompt_plan("a\nb\nc", 2, ahead=False) == "3 prompts. 2 pairs: 4 images. The last 1 won't be used."
+    assert prompt_plan("{a|b} {c|{d|e}}\nx", 1, ahead=False).startswith("2 prompts with choices, 7 combinations")
+    assert "more than a million combinations" in prompt_plan("{a|b|c}" * 50, 1, ahead=False)
+    assert prompt_plan("a", 8, ahead=True) == "1 prompt. Keeps 8 pairs ready for you, one prompt after another."
     for written, pairs in (("", 4), (None, 4), ("a", None), ("a", "x"), ("a", -1)):
         assert prompt_plan(written, pairs, ahead=False) == ""
     with pytest.raises(ConfigError, match="never opened"):
@@ -82,7 +82,7 @@ def test_the_plan_counts_before_the_start() -> None:
 def test_a_very_long_prompt_is_asked_about_and_taken() -> None:
     assert "characters" not in prompt_plan("x" * 2000, 1, ahead=False)
     plan = prompt_plan("a\n" + "x" * 2001, 2, ahead=False)
-    assert "has 2,001 characters; is it meant as one prompt? It is taken whole (up to 20,000)" in plan
+    assert "has 2,001 characters. Is it really one prompt? It's used in full (up to 20,000)" in plan
     assert checked_prompts("x" * 2001) == ["x" * 2001]
 
 
@@ -115,11 +115,11 @@ def test_prompts_are_read_from_a_file(tmp_path: Path, data: bytes, prompts: list
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"", "no prompt in this file"),
-        (b" \n\n", "no prompt in this file"),
-        (b"\x89PNG\r\n\x1a\n\x00\x00", "no text that can be read"),
-        (b"a\0b", "no text that can be read"),
-        (b"a" * (2**20 + 1), "more than a megabyte"),
+        (b"", "This file has no prompts"),
+        (b" \n\n", "This file has no prompts"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00", "isn't readable text"),
+        (b"a\0b", "isn't readable text"),
+        (b"a" * (2**20 + 1), "larger than 1 MB"),
         (b"{a|b", "never closed"),
     ],
 )
@@ -130,7 +130,7 @@ def test_a_file_that_holds_no_prompts_is_refused_in_words(tmp_path: Path, data: 
 
 
 def test_a_file_that_did_not_arrive_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="did not arrive"):
+    with pytest.raises(ConfigError, match="upload failed"):
         prompts_of_file(tmp_path / "gone.txt")
 
 

@@ -67,7 +67,7 @@ def test_empty_fields_take_the_defaults(studio: Studio, grids: Grids, record: Ad
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"strengths": "0 to 1"}, "'to' is none"),
+        ({"strengths": "0 to 1"}, "got 'to'"),
         ({"strengths": "5"}, "strengths"),
         ({"strengths": "nan"}, "strengths"),
         ({"strengths": " ".join(str(i / 20) for i in range(20))}, "strengths"),
@@ -82,7 +82,7 @@ def test_impossible_wishes_are_told(grids: Grids, record: AdapterRecord, change:
 
 
 def test_an_adapter_has_to_be_chosen(grids: Grids) -> None:
-    with pytest.raises(AdapterError, match="no adapter yet"):
+    with pytest.raises(AdapterError, match="No adapters yet"):
         grids.start(None, FORM)
     assert grids.steps("nobody") == []
     assert grids.find("anything") is None
@@ -96,7 +96,7 @@ def test_what_is_drawn_shows_and_the_rest_waits(studio: Studio, grids: Grids, re
     assert [(row["step"], row["drawn"]) for row in reply["rows"]] == [(50, [True, True, False]), (100, [False] * 3)]
     assert grids.image_path(run.id, 0, 1).is_file()
     for cell in ((0, 2), (9, 9), (-1, 0)):
-        with pytest.raises(RunError, match="not drawn"):
+        with pytest.raises(RunError, match="hasn't been generated"):
             grids.image_path(run.id, *cell)
 
 
@@ -128,7 +128,7 @@ def test_a_grid_goes_to_the_trash_and_comes_back(studio: Studio, grids: Grids, r
     run = make_grid(studio, record, (0, 0))
     for hostile in ({}, {"run": "../../adapters"}, {"run": record.run_id}):
         assert not grids.remove(hostile)["ok"]
-    assert "Disk puts it back" in grids.remove({"run": run.id})["sentence"]
+    assert "for good on the Disk page" in grids.remove({"run": run.id})["sentence"]
     assert grids.find(run.id) is None
     assert not grids.shown({"run": run.id})["ok"]
     house = studio.housekeeping

@@ -54,18 +54,18 @@ def test_the_loop_tells_where_the_person_stands(studio: Studio, home: Home) -> N
     empty = stages(home)
     assert list(empty) == list(home_text.STAGES)
     assert [stage["done"] for stage in empty.values()] == [True, False, False, False, False]
-    assert empty["model"]["hint"] == "tiny, for trying out, 96 px"
+    assert empty["model"]["hint"] == "tiny, for trying things out, 96 px"
     for number in range(31):
         pair = add_pair(studio.desk.store, number, base_sha256=studio.desk.models.chosen().sha256)
         if number:
             studio.desk.store.vote(str(uuid.uuid4()), pair.id, "left")
     wait_for(lambda: stages(home)["votes"]["value"] == "30")
     assert stages(home)["votes"]["hint"] == home_text.ENOUGH_VOTES
-    assert stages(home)["candidates"]["hint"] == "1 pair waits"
+    assert stages(home)["candidates"]["hint"] == "1 pair waiting"
     run = studio.training.start({})
     wait_for(lambda: stages(home)["runs"]["hint"].startswith("running: step"))
     studio.desk.stop(run.id)
-    wait_for(lambda: stages(home)["runs"]["hint"] == "newest: stopped")
+    wait_for(lambda: stages(home)["runs"]["hint"] == "latest: stopped")
 
 
 def test_a_model_that_is_gone_is_told(studio: Studio, home: Home) -> None:
@@ -140,7 +140,11 @@ def test_an_upload_that_is_no_project_leaves_nothing(studio: Studio, client: Tes
 
 @pytest.mark.parametrize(
     ("named", "told"),
-    [("my%20b%C3%A4r.zip", "my bär.zip is no zip"), ("%E2%80%AE%0Ax", "��x is no zip"), ("", "The file is no zip")],
+    [
+        ("my%20b%C3%A4r.zip", "my bär.zip isn't a zip"),
+        ("%E2%80%AE%0Ax", "��x isn't a zip"),
+        ("", "The file isn't a zip"),
+    ],
 )
 def test_a_refused_zip_is_called_as_the_person_calls_it(client: TestClient, named: str, told: str) -> None:
     reply = client.post("/sdpo/project", content=b"not a zip", headers={"x-file-name": named}).json()
@@ -172,11 +176,11 @@ def test_a_workspace_whose_drive_is_taken_out_is_told_and_made_nowhere_else(
     workspace.rename(away)
     try:
         strip = home.snapshot(None)["machine"]
-        assert "its drive was taken out" in strip[-1]["hint"]
-        assert "its drive was taken out" in studio.housekeeping.snapshot()["error"]
+        assert "its drive was disconnected" in strip[-1]["hint"]
+        assert "its drive was disconnected" in studio.housekeeping.snapshot()["error"]
         (warning,) = studio.overview.warnings()
         assert warning.startswith(f"The folder {workspace} can't be reached")
-        with pytest.raises(DiskError, match="bring it back, and everything goes on"):
+        with pytest.raises(DiskError, match="Everything works again once it's back"):
             studio.desk.jobs.start("generate", GenerateConfig(prompts=("a lake",)))
         assert not workspace.exists(), "nothing was written where the drive was"
     finally:

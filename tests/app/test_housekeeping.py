@@ -50,7 +50,7 @@ def test_clearing_is_shown_done_and_undone(studio: Studio, house: Housekeeping) 
     assert studio.desk.store.counts().open_pairs == 3  # nothing has happened yet
     done = house.clear({"name": "unvoted"})
     assert done["ok"]
-    assert "put them back" in done["sentence"]
+    assert "to the trash" in done["sentence"]
     assert studio.desk.store.counts().pairs == studio.desk.store.counts().votes == 1
     assert house.preview({"name": "unvoted"})["button"] == ""
     (entry,) = house.snapshot()["trash"]
@@ -65,7 +65,7 @@ def test_a_deleted_adapter_is_called_by_its_name(studio: Studio, house: Housekee
     studio.desk.store.throw_adapter(record.id)
     (entry,) = house.snapshot()["trash"]
     assert (entry["name"], entry["facts"][:6]) == ("Adapter warm evenings", "1 file")
-    assert house.put_back({"name": entry["id"]})["sentence"] == "Adapter warm evenings: back in place."
+    assert house.put_back({"name": entry["id"]})["sentence"] == "Restored: Adapter warm evenings."
     assert [one.name for one in studio.desk.store.adapters()] == ["warm evenings"]
 
 
@@ -75,10 +75,10 @@ def test_votes_go_back_to_a_copy(studio: Studio, house: Housekeeping) -> None:
     assert copy["facts"].startswith("1 vote")
     pair = studio.desk.store.open_pairs(purpose="train")[0]
     studio.desk.store.vote("a later vote", pair.id, "right")
-    assert "1 vote; now there are 2 votes." in house.preview_restore({"name": copy["name"]})["sentence"]
+    assert "1 vote; you now have 2 votes." in house.preview_restore({"name": copy["name"]})["sentence"]
     assert house.restore({"name": copy["name"]})["ok"]
     assert studio.desk.store.counts().votes == 1
-    assert {one["title"] for one in house.snapshot()["backups"]} == {"Daily copy", "Before a restore"}
+    assert {one["title"] for one in house.snapshot()["backups"]} == {"Daily backup", "Before a restore"}
 
 
 def test_a_vote_counts_once_wherever_votes_are_counted(studio: Studio, house: Housekeeping) -> None:
@@ -96,7 +96,7 @@ def test_a_vote_counts_once_wherever_votes_are_counted(studio: Studio, house: Ho
     (copy,) = house.snapshot()["backups"]
     assert counted == 2
     assert copy["facts"].startswith("2 votes and 1 in blind tests, ")
-    assert "holds 2 votes and 1 in blind tests; now" in house.preview_restore({"name": copy["name"]})["sentence"]
+    assert "has 2 votes and 1 in blind tests; you now" in house.preview_restore({"name": copy["name"]})["sentence"]
     assert studio.desk.projects.export(studio.desk.projects.current.id, None).votes == counted
 
 

@@ -74,7 +74,7 @@ def test_sent_images_are_taken_in_and_the_person_is_asked_for_the_prompt_that_is
     run = imports.start({"id": draft})["run"]
     told = finished(imports)
     assert (told["run"], told["state"]) == (run, "done")
-    assert "3 of 5 images were taken in" in told["sentence"]
+    assert "3 of 5 images imported" in told["sentence"]
     reasons = {trouble["name"]: trouble["reason"] for trouble in told["troubles"]}
     assert reasons.keys() == {"pictures/bare.png", "pictures/broken.jpg"}
     assert told["question"].startswith("1 image has no prompt.")
@@ -95,7 +95,7 @@ def test_a_folder_of_the_persons_own_is_only_read(imports: Imports, tmp_path: Pa
     original = png(parameters("a lake"), image=scene(1))
     (folder / "a.png").write_bytes(original)
     assert imports.start_folder({"path": f'"{folder}"'})["ok"]
-    assert "1 of 1 image was taken in" in finished(imports)["sentence"]
+    assert "1 of 1 image imported" in finished(imports)["sentence"]
     assert below(folder) == ["a.png"]
     assert (folder / "a.png").read_bytes() == original
 
@@ -150,7 +150,7 @@ def test_limits_of_size_kind_and_number_are_told(
     draft = imports.begin()["id"]
     assert "is larger than" in send(client, draft, "a.png", b"x" * 1001)["error"]
     for name in ("a.avif", "a.exe", "a", "studio.db", ".png"):
-        assert "neither PNG, JPEG nor WebP" in send(client, draft, name, b"x")["error"], name
+        assert "isn't a PNG, JPEG or WebP image" in send(client, draft, name, b"x")["error"], name
     assert send(client, draft, "b.png", b"x")["ok"]
     assert send(client, draft, "c.png", b"x")["ok"]
     assert "At most 3 files" in send(client, draft, "d.png", b"x")["error"]
@@ -169,14 +169,14 @@ def test_a_full_disk_is_told_and_nothing_half_stays(
 @pytest.mark.parametrize(
     ("act", "message", "words"),
     [
-        ("start_folder", {"path": ""}, "Write where the folder lies"),
-        ("start_folder", {"path": "/no/such"}, "There is no folder /no/such"),
-        ("start_folder", {"path": "\0"}, "There is no folder"),
-        ("start_folder", {"path": "~no-such-user/x"}, "There is no folder"),
+        ("start_folder", {"path": ""}, "Enter the path of the folder"),
+        ("start_folder", {"path": "/no/such"}, "Can't open the folder /no/such"),
+        ("start_folder", {"path": "\0"}, "Can't open the folder"),
+        ("start_folder", {"path": "~no-such-user/x"}, "Can't open the folder"),
         ("start_folder", {}, "unexpected"),
         ("start", {"id": "../../x"}, "unexpected"),
         ("start", "x", "unexpected"),
-        ("with_prompt", {"run": "../../etc", "prompt": "x"}, "There is no import run"),
+        ("with_prompt", {"run": "../../etc", "prompt": "x"}, "No import run"),
         ("with_prompt", {"run": "x"}, "unexpected"),
         ("with_prompt", {"run": "x", "prompt": "p" * 20_001}, "unexpected"),
     ],
@@ -192,7 +192,7 @@ def test_a_folder_of_nothing_fails_in_words(imports: Imports, tmp_path: Path) ->
     imports.start_folder({"path": str(tmp_path / "empty")})
     told = finished(imports)
     assert told["state"] == "failed"
-    assert "none of the layouts" in told["sentence"]
+    assert "matches no known layout" in told["sentence"]
 
 
 def test_what_nobody_took_in_is_swept_after_a_day(imports: Imports, client: TestClient, tmp_path: Path) -> None:

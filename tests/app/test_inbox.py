@@ -46,6 +46,6 @@ def test_the_watch_says_what_came_and_ends_when_asked(tmp_path: Path) -> None:
         watcher.start()
         watcher.join(20)
         assert not watcher.is_alive()
-        assert said == ["From ComfyUI came 1 sending: 1 new pair, 0 votes."]
+        assert said == ["Received 1 batch from ComfyUI: 1 new pair, 0 votes."]
     finally:
         studio.close()

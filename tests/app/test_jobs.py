@@ -50,11 +50,11 @@ def test_stop_is_asked_for_and_answered(jobs: Jobs) -> None:
 
 def test_only_one_heavy_job_at_a_time(jobs: Jobs) -> None:
     run = jobs.start("train", TrainConfig())
-    with pytest.raises(RunError, match="One job runs at a time"):
+    with pytest.raises(RunError, match="one job runs at a time"):
         jobs.start("train", TrainConfig())
-    with pytest.raises(RunError, match="One job runs at a time"):
+    with pytest.raises(RunError, match="one job runs at a time"):
         jobs.start("judge", JudgeConfig())
-    with pytest.raises(RunError, match="One job runs at a time"):
+    with pytest.raises(RunError, match="one job runs at a time"):
         jobs.generate(PROMPTS)
     assert [folder.id for folder in jobs_module.list_runs(jobs.root)] == [run.id]
 
@@ -121,7 +121,7 @@ def test_a_warm_job_takes_the_next_request(jobs: Jobs, monkeypatch: pytest.Monke
 def test_drawing_twice_at_once_is_refused_in_words(jobs: Jobs) -> None:
     run = jobs.generate(PROMPTS)
     wait_state(jobs, run, "running")
-    with pytest.raises(RunError, match="being drawn already"):
+    with pytest.raises(RunError, match="already being generated"):
         jobs.generate(PROMPTS)
 
 
@@ -181,7 +181,7 @@ def test_a_stopped_run_is_resumed_in_its_folder(jobs: Jobs, monkeypatch: pytest.
 
 def test_run_ids_from_outside_are_looked_up_never_joined(jobs: Jobs, tmp_path: Path) -> None:
     for hostile in ("../../etc", "", ".", str(tmp_path), "x" * 5000):
-        with pytest.raises(RunError, match="There is no train run"):
+        with pytest.raises(RunError, match="No train run"):
             jobs.open(hostile, "train")
 
 

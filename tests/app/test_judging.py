@@ -158,11 +158,11 @@ def test_the_title_says_how_a_blind_test_is_drawn(studio: Studio, judging: Judgi
     settings = {"comparisons": 2, "adapter": "mine", "strength": 0.5, "unconditional_strength": -0.5, "negative": "fog"}
     run = RunFolder.create(studio.desk.workspace / "runs", "judge", settings)
     assert judging.title(run) == (
-        "Blind test of mine at strength 0.5, -0.5 times that without your prompt. Negative prompt: fog"
+        "Blind test of mine at strength 0.5, -0.5× in the unconditional prediction. Negative prompt: fog"
     )
     settings = {"comparisons": 2, "adapter": "mine", "adapter_branch": "conditional"}
     earlier = RunFolder.create(studio.desk.workspace / "runs", "judge", settings)
-    assert judging.title(earlier) == "Blind test of mine, only with your prompt"
+    assert judging.title(earlier) == "Blind test of mine, conditional only"
 
 
 def test_a_blind_test_is_called_after_its_adapter_before_the_verdict_too(studio: Studio, judging: Judging) -> None:

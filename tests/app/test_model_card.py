@@ -31,8 +31,8 @@ def test_a_judged_adapter_tells_its_verdict_with_the_interval(studio: Studio, sh
     assert "> You preferred the adapter in 2.5 of 4 (1 tie counts half), likely between" in card
     assert "That could still be chance." in card
     assert "2 for the adapter, 1 for the base model, 1 equal. 95 % interval" in card
-    assert "| Winner error | +0.4 % ± 0.4 % on held-out pairs, of 2 % allowed |" in card
-    assert "| Pairs it was trained on | 30 |" in card
+    assert "| Winner error | +0.4 % ± 0.4 % on held-out pairs, budget 2 % |" in card
+    assert "| Training pairs | 30 |" in card
     assert "| mu | 0.5 |" in card
     assert "Recommended strength: 0.75." in card
     assert "a judged lake" not in card, "no prompts unless they are asked for"
@@ -47,7 +47,7 @@ def test_an_adapter_that_was_not_judged_says_so(studio: Studio, shelf: Adapters)
     _, card = shelf.model_card(record.id, prompts=True)
     assert adapters_text.CARD_NOT_JUDGED in card
     assert adapters_text.CARD_STRENGTH_NONE in card
-    assert "| Winner error | +0.4 % on unseen draws of the training pairs" in card
+    assert "| Winner error | +0.4 % on training pairs with unseen noise" in card
     assert adapters_text.CARD_HEADINGS["prompts"] not in card
 
 

@@ -103,7 +103,7 @@ def test_a_running_job_keeps_its_project_open(studio: Studio) -> None:
     studio.desk.store.vote("a vote of mine", pair.id, "left")
     run = studio.training.start({})
     wait_for(lambda: studio.desk.jobs.status(run).state == "running")
-    with pytest.raises(RunError, match="One job runs at a time"):
+    with pytest.raises(RunError, match="one job runs at a time"):
         studio.desk.open_project(made.id)
     assert studio.desk.projects.current.id == FIRST
     assert studio.desk.workspace == studio.desk.projects.root
@@ -145,7 +145,7 @@ def test_a_project_is_exported_and_imported(studio: Studio, jobs: Jobs) -> None:
     report = studio.desk.projects.export(FIRST, Model("demo", BASE, "demo"))
     assert studio.desk.projects.export_path(report.file.name) == report.file
     for hostile in ("../studio.db", "/etc/passwd", "nowhere.zip", "..\\x.zip", ""):
-        with pytest.raises(ProjectError, match="no such export"):
+        with pytest.raises(ProjectError, match="export no longer exists"):
             studio.desk.projects.export_path(hostile)
     made = studio.desk.projects.import_zip(report.file)
     assert studio.desk.projects.facts(made.project) == "2 images · 1 vote · 0 adapters"

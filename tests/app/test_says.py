@@ -82,7 +82,7 @@ def test_it_tells_in_words_and_images(warm: Studio) -> None:
     for one in (*shown["most"], *shown["least"]):
         assert warm.desk.store.image_path_by_sha(one["sha256"]).is_file()
     assert [one["prompt"] for one in shown["prompts"]]
-    assert "votes as the votes on other prompts" in shown["prompts"][0]["sentence"]
+    assert "votes match what the votes on other prompts predict" in shown["prompts"][0]["sentence"]
     assert "path" not in str(shown)
 
 
@@ -221,7 +221,7 @@ def test_nothing_of_a_blind_test_is_asked(warm: Studio) -> None:
     )
     both = (judged.left, judged.right)
     wish = {"candidates": [one.id for one in both], "images": [one.image_sha256 for one in both]}
-    assert "for training alone" in warm.says.ask_first({"pairs": [wish]})["error"]
+    assert "for more than training votes" in warm.says.ask_first({"pairs": [wish]})["error"]
     with Store(warm.desk.workspace) as store:
         assert store.pair(judged.id).chosen_by == "chance"
 

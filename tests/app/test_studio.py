@@ -71,8 +71,8 @@ def test_half_an_emoji_becomes_a_mark_and_no_failure(studio: Studio) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"prompts": " \n "}, "no prompt"),
-        ({"prompts": None}, "no prompt"),
+        ({"prompts": " \n "}, "No prompts"),
+        ({"prompts": None}, "No prompts"),
         ({"sampling_steps": 1e308}, r"got 1e\+308"),
         ({"pairs": 0}, "whole number"),
         ({"pairs": 2.5}, "whole number"),
@@ -127,7 +127,7 @@ def test_images_of_blind_tests_are_not_shown(studio: Studio, tmp_path: Path) -> 
 def test_without_votes_there_is_nothing_to_train(studio: Studio) -> None:
     plan = studio.training.plan({})
     assert not plan.possible
-    with pytest.raises(DataError, match="nothing to learn from"):
+    with pytest.raises(DataError, match="Nothing to learn from"):
         studio.training.start({})
 
 
@@ -138,7 +138,7 @@ def test_the_plan_counts_what_can_train(studio: Studio, demo_sha256: str) -> Non
     plan = studio.training.plan({})
     assert (len(plan.pairs.usable), plan.steps, plan.eta_s) == (5, 120, None)
     assert plan.sentence.startswith(
-        "5 pairs can train; kept aside: 2 ties, 3 made by another or an unknown base model."
+        "5 pairs can be used for training; not used: 2 ties, 3 made by another or an unknown base model."
     )
     assert "120 steps" in plan.sentence
     assert str(WANTED_VOTES) in plan.sentence
@@ -159,13 +159,13 @@ def test_the_plan_says_what_is_drawn_beforehand_and_how_long_that_takes(studio: 
     vote(studio, range(11), demo_sha256)
     assert "further pairs" not in studio.training.plan({}).sentence  # of so few votes no taste is learnt
     vote(studio, range(11, 20), demo_sha256)
-    assert "draws up to 40 further pairs" in studio.training.plan({}).sentence
+    assert "generates up to 40 extra pairs" in studio.training.plan({}).sentence
     assert "further pairs" not in studio.training.plan({"label_pairs": "0"}).sentence
     form = {"sampling_steps": "2"}  # as those images took: others say nothing of the time
     slow_down(studio, seconds_per_pair=3.0)
-    assert "draws up to 40 further pairs, and" in studio.training.plan({}).sentence
+    assert "generates up to 40 extra pairs and" in studio.training.plan({}).sentence
     plan = studio.training.plan(form)
-    assert "draws up to 40 further pairs, which takes about 2 min, and learns from those whose choice" in plan.sentence
+    assert "generates up to 40 extra pairs, which takes about 2 min, and uses those" in plan.sentence
     assert plan.eta_s is None  # no run has told the pace of its steps
     run = RunFolder.create(studio.desk.jobs.root, "train", {"model": "demo"})
     for step in range(1, 11):
@@ -205,7 +205,7 @@ def test_the_plan_tells_memory_and_time_as_a_dry_step_measured_them(studio: Stud
     plan = studio.training.plan({"steps": 60})
     assert plan.measured
     assert plan.eta_s == pytest.approx(120.0)
-    assert "60 steps, about 2 min and 6.1 of 12 GiB, as measured with these settings." in plan.sentence
+    assert "60 steps, about 2 min and 6.1 of 12 GiB, measured with these settings." in plan.sentence
     assert studio.training.plan({"steps": 60, "memory": "split"}).measured
     for other in ({"rank": 32}, {"size_px": 128}, {"memory": "joint"}, {"loss": "ipo"}):
         assert not studio.training.plan(other).measured, other
@@ -221,7 +221,7 @@ def test_a_damaged_measurement_is_none(studio: Studio, demo_sha256: str, content
 
 
 def test_measuring_is_a_job(studio: Studio, demo_sha256: str) -> None:
-    with pytest.raises(DataError, match="nothing to learn from"):
+    with pytest.raises(DataError, match="Nothing to learn from"):
         studio.training.measure({})
     vote(studio, range(5), demo_sha256)
     run = studio.training.measure({"rank": 16})
@@ -330,7 +330,7 @@ def test_health_is_told_in_plain_words() -> None:
     assert health(0.015, 0.02, 0.01)["level"] == "drifting", "the upper end of its interval is outside"
     assert health(0.015, 0.02, 0.01, gate="estimate")["level"] == "healthy"
     assert health(0.05, 0.02, 0.01)["level"] == "damaged"
-    assert "is not measurably changed, inside" in health(-0.0001, 0.02, 0.0)["sentence"]
+    assert "is about 0 %, within" in health(-0.0001, 0.02, 0.0)["sentence"]
 
 
 @pytest.mark.parametrize("hostile", [None, {}, {"run": "../.."}, {"run": 3}, {"run": "x" * 500}])
@@ -367,7 +367,7 @@ def add_adapter(studio: Studio, name: str = "mine") -> Path:
 
 
 def test_judge_needs_an_adapter(studio: Studio) -> None:
-    with pytest.raises(AdapterError, match="no adapter yet"):
+    with pytest.raises(AdapterError, match="No adapters yet"):
         studio.judging.start(None, 20)
     add_adapter(studio)
     with pytest.raises(AdapterError, match="Choose an adapter"):
@@ -442,12 +442,12 @@ def test_warnings_name_a_lost_gpu_missing_images_and_a_missing_model(
 ) -> None:
     record = tmp_path / "sdpo-setup.json"
     record.write_text(json.dumps({"gpu_lost": True, "message": "RTX 9999 is here."}), encoding="utf-8")
-    assert gpu_warning(record) == "The GPU is not used. RTX 9999 is here."
+    assert gpu_warning(record) == "The GPU isn't being used. RTX 9999 is here."
     record.write_text(json.dumps({"gpu_lost": False, "message": "no matter"}), encoding="utf-8")
     assert gpu_warning(record) == ""
     pair = add_pair(studio.desk.store, 1)
     studio.desk.store.image_path_by_sha(pair.left.image_sha256).unlink()
     (studio.desk.workspace / "studio.json").write_text(json.dumps({"model": "/gone"}), encoding="utf-8")
     warnings = " ".join(studio.overview.snapshot()["warnings"])
-    assert "1 image is gone" in warnings
+    assert "1 image is missing" in warnings
     assert "/gone" in warnings

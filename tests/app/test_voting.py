@@ -83,7 +83,7 @@ def test_a_vote_for_another_workspaces_pair_is_dropped(studio: Studio) -> None:
     vote["images"] = vote["images"][::-1]
     reply = studio.votes.vote(vote)
     assert not reply["ok"]
-    assert "another workspace" in reply["error"]
+    assert "another project" in reply["error"]
 
 
 def test_a_judge_pair_takes_no_training_vote(studio: Studio, tmp_path: Path) -> None:

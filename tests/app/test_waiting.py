@@ -98,7 +98,7 @@ def test_runs_are_reordered_and_removed(queue: RunQueue) -> None:
     assert titles(queue) == ["3", "2", "1"]
     reply = queue.act({"action": "remove", "id": first.id})
     assert [row["title"] for row in reply["waiting"]] == ["3", "2"]
-    assert reply["sentence"].startswith("2 runs wait.")
+    assert reply["sentence"].startswith("2 runs queued.")
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_a_broken_queue_is_an_empty_one(queue: RunQueue, tmp_path: Path, content
 def test_a_second_click_starts_nothing_twice(queue: RunQueue, jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(queue, 1)
     for number in (0, 1):
-        with pytest.raises(RunError, match="just been started, or waits already"):
+        with pytest.raises(RunError, match="already running or queued"):
             queue.start_or_wait("train", config(number), "again")
     monkeypatch.setattr("app.desk.queue._SECOND_CLICK_S", 0.0)
     assert queue.start_or_wait("train", config(0), "again") is None, "later it is meant, with newer votes"
@@ -160,7 +160,7 @@ def test_a_second_click_starts_nothing_twice(queue: RunQueue, jobs: Jobs, monkey
 def test_a_full_queue_is_told(queue: RunQueue, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.desk.queue._MOST_WAITING", 2)
     fill(queue, 2)
-    with pytest.raises(RunError, match="waiting already"):
+    with pytest.raises(RunError, match="queue is full"):
         queue.start_or_wait("train", config(), "x")
 
 
@@ -172,7 +172,7 @@ def test_a_second_training_waits(studio: Studio) -> None:
     assert studio.training.start_or_wait({"steps": 9}) is not None
     assert studio.training.start_or_wait({"steps": 8, "adapter_name": "warm"}) is None
     (waiting,) = studio.desk.queue.waiting()
-    assert waiting.title == "Training “warm” of demo: 8 steps, 5 pairs now"
+    assert waiting.title == "Training “warm” of demo: 8 steps, currently 5 pairs"
     assert waiting.config["steps"] == 8
 
 
