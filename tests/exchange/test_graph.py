@@ -193,6 +193,18 @@ def test_a_way_that_is_too_long_is_no_prompt(reader: Any) -> None:
     assert prompt_of(reader, ["100", 0], **chain, **{"250": node("Text", text="a fox")}) is None
 
 
+@pytest.mark.parametrize("ways", [1, 2])
+def test_what_was_found_before_the_budget_was_used_up_is_no_prompt(reader: Any, ways: int) -> None:
+    """One way that is too long, or two at each node, which are too many."""
+    graph = simple()
+    for i in range(150):
+        behind = {f"conditioning_{way}": [str(101 + i), 0] for way in range(ways)}
+        graph[str(100 + i)] = node("ConditioningCombine", **behind)
+    graph["20"] = node("ConditioningCombine", conditioning_1=["6", 0], conditioning_2=["100", 0])
+    told = found(reader, sampling(graph, positive=["20", 0]))
+    assert (told.prompt, told.negative) == (None, "watermark")
+
+
 def test_no_text_and_an_empty_one_are_two_things(reader: Any) -> None:
     assert prompt_of(reader, "") == ""
     assert found(reader, graphs.flux()).negative is None
@@ -242,6 +254,8 @@ def test_a_styler_gives_out_its_sides_by_their_order_also_linked(reader: Any) ->
     graph["62"], graph["63"] = node("Text", text="a fox"), node("Text", text="a hare")
     graph["30"]["inputs"].update(text_positive=["62", 0], text_negative=["63", 0])
     assert sides(reader, graph) == ("a fox", "a hare")
+    graph["6"]["inputs"]["text"], graph["7"]["inputs"]["text"] = ["30", 1], ["30", 0]
+    assert sides(reader, graph) == ("a hare", "a fox")
 
 
 # --------------------------------------------------------------------------------------------- seed, model and links
@@ -253,6 +267,10 @@ def test_a_styler_gives_out_its_sides_by_their_order_also_linked(reader: Any) ->
 )
 def test_a_seed_is_what_comfyui_takes_for_one(reader: Any, value: Any, seed: int | None) -> None:
     assert found(reader, {**sampling(simple(), seed=value), "30": node("Seed", seed=5)}).seed == seed
+
+
+def test_no_other_number_stands_in_for_a_seed_that_only_a_run_knows(reader: Any) -> None:
+    assert found(reader, sampling(simple(), seed=-1, noise_seed=5)).seed is None
 
 
 def test_a_model_is_found_behind_reroutes_and_its_name_is_one_line(reader: Any) -> None:
