@@ -50,7 +50,7 @@ def model_family(class_names: Iterable[str]) -> str | None:
 def refuse_unusable(path: Path, header: Header) -> None:
     """Raise `PackProblem` for files that can never work here: no LoRA, or trained on the studio's demo model."""
     if header.modules == 0:
-        raise PackProblem(f"{path.name} holds no LoRA weights. Choose an adapter that SDPO Studio trained.")
+        raise PackProblem(f"{path.name} has no LoRA weights. Choose an adapter that SDPO Studio trained.")
     if _is_too_narrow(header):
         raise PackProblem(
             f"{path.stem} was trained on the studio's demo model and works only in the studio: ComfyUI can't load that "
@@ -74,7 +74,7 @@ def wrong_family(header: Header, class_names: Iterable[str]) -> str | None:
     if not wanted or not came or wanted == came:
         return None
     return (
-        f"This adapter was trained for {_title(wanted)}, and the model is {_title(came)}. "
+        f"This adapter was trained for {_title(wanted)}, but the model is {_title(came)}. "
         "Connect a model of the same family."
     )
 
@@ -88,7 +88,7 @@ def wrong_prediction(header: Header, model_type: str) -> str | None:
     predicts = _PREDICTION_OF_TYPE.get(model_type)
     if not trained or not predicts or trained[0] == predicts[0]:
         return None
-    return f"This adapter was trained for {trained} prediction, and the checkpoint predicts {predicts}."
+    return f"This adapter was trained for {trained} prediction, but the checkpoint predicts {predicts}."
 
 
 def count_new_patches(before: Mapping[Any, Sequence[Any]], after: Mapping[Any, Sequence[Any]]) -> int:
@@ -98,7 +98,7 @@ def count_new_patches(before: Mapping[Any, Sequence[Any]], after: Mapping[Any, S
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of patching."""
+    """The result of patching."""
 
     patched: int  # modules that were patched
     expected: int  # modules of the file that could have been: without a CLIP, those of text encoders could not
@@ -108,9 +108,9 @@ class Outcome:
     def complaint(self, header: Header) -> str | None:
         """What is wrong, as a sentence; None when all is well."""
         if self.patched == 0 and self.expected:
-            return "Nothing of it fits this model, so it does nothing."
+            return "None of it fits this model, so it has no effect."
         if self.patched < self.expected:
-            return "Only a part of it fits this model. Expect other images than in the studio."
+            return "Only part of it fits this model. Images will differ from the studio's."
         return wrong_prediction(header, self.model_type)
 
 
@@ -121,11 +121,11 @@ def describe(name: str, header: Header, outcome: Outcome, strength: float, *, ta
     if complaint:
         lines.append(f"⚠ {complaint}")
     if outcome.left_out:
-        instead = ": connect a CLIP to use them" if takes_clip else ", and are left out"
+        instead = ": connect a CLIP to use them" if takes_clip else ", and are skipped"
         lines.append(f"{outcome.left_out} more are for the text encoder{instead}.")
     facts = header.sdpo
     if facts is None:
-        lines.append("Not made by SDPO Studio: what it was trained for is not known.")
+        lines.append("Not made by SDPO Studio, so its base model is unknown.")
         return "\n".join(lines)
     base, pairs, step = facts.get("base_name"), facts.get("pairs"), facts.get("step")
     if base:

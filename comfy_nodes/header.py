@@ -51,7 +51,7 @@ def read_header(path: Path) -> Header:
             start = file.read(8)
             length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
             if not 0 < length <= min(MAX_HEADER_BYTES, size - 8):
-                raise PackProblem(f"{path.name} is no safetensors file, or only a part of one. Copy it again.")
+                raise PackProblem(f"{path.name} isn't a complete safetensors file. Copy it again.")
             text = file.read(length)
     except OSError as error:
         raise PackProblem(f"{path.name} can't be read: {error.strerror or error}.") from error
@@ -76,6 +76,6 @@ def _check(path: Path, content: Any, data_bytes: int) -> Header:
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise damaged from error
     if end != data_bytes:
-        raise PackProblem(f"{path.name} is cut off: {end} bytes of weights expected, {data_bytes} came. Copy it again.")
+        raise PackProblem(f"{path.name} is cut off: expected {end} bytes of weights, got {data_bytes}. Copy it again.")
     pairs = cast("dict[Any, Any]", metadata).items()
     return Header(shapes, {str(key): str(value) for key, value in pairs})

@@ -1,6 +1,6 @@
 """The studio's inbox: images and what is known of them, written so that the studio never meets half of it.
 
-The format stands in SDPO Studio's docs/formats.md. It works while the studio is closed: files wait.
+The format is in SDPO Studio's docs/formats.md. It works while the studio is closed: files wait.
 """
 
 import json
@@ -22,12 +22,12 @@ def send(workspace: Path, pictures: Sequence[bytes], facts: Found, chosen: int |
     """
     if not (facts.prompt or "").strip():
         raise PackProblem(
-            "The prompt of these images is not known: no text was found along the links above this node. Write it into "
-            "the node's field 'prompt', or connect it there."
+            "The prompt of these images is unknown: no text was found along the links into this node. Enter it in the "
+            "node's prompt field, or connect it there."
         )
     if not workspace.is_dir():
         raise PackProblem(
-            f"There is no folder {workspace}. Start SDPO Studio once, or correct the workspace in sdpo-studio.json."
+            f"The folder {workspace} doesn't exist. Start SDPO Studio once, or fix the workspace in sdpo-studio.json."
         )
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
     names = [f"{name}-{number}.png" for number in range(len(pictures))]
@@ -47,10 +47,10 @@ def send(workspace: Path, pictures: Sequence[bytes], facts: Found, chosen: int |
         path = folder / f"{name}.jsonl"
         _write(path, (json.dumps(line) + "\n").encode())
     except OSError as error:
-        for file in names:  # without their line they would lie there for ever
+        for file in names:  # without their line they'd stay there forever
             (folder / file).unlink(missing_ok=True)
         raise PackProblem(
-            f"The images could not be written to {folder}: {error.strerror or error}. Check the free space and the "
+            f"The images couldn't be written to {folder}: {error.strerror or error}. Check the free space and the "
             "folder's permissions, then run this again."
         ) from error
     return path

@@ -1,6 +1,6 @@
 # ComfyUI's modules exist only inside ComfyUI.
 # pyright: reportMissingImports=false, reportUntypedBaseClass=false
-"""The nodes that draw with an adapter of the studio: alike with and without the prompt, or not."""
+"""The nodes that generate with an adapter of the studio: alike with and without the prompt, or not."""
 
 import logging
 from typing import Any, NamedTuple
@@ -47,7 +47,7 @@ class _AdapterNode(io.ComfyNode):
 
 
 class LoadPreferenceAdapter(_AdapterNode):
-    """Patches a model with an adapter of the studio, and says what came of it."""
+    """Patches a model with an adapter of the studio, and reports the result."""
 
     @classmethod
     def define_schema(cls) -> Any:
@@ -56,12 +56,15 @@ class LoadPreferenceAdapter(_AdapterNode):
             node_id="SdpoLoadPreferenceAdapter",
             display_name="Load Preference Adapter",
             category=CATEGORY,
-            description="Makes a model draw to your taste, with an adapter that SDPO Studio trained from your votes.",
+            description="Applies an adapter that SDPO Studio trained on your votes, so the model generates to your "
+            "taste.",
             inputs=[
                 *_adapter_inputs(),
                 _mismatch_input(),
                 io.Clip.Input(
-                    "clip", optional=True, tooltip="Only for adapters of other tools that change the text encoder too."
+                    "clip",
+                    optional=True,
+                    tooltip="Only for adapters from other tools that also change the text encoder.",
                 ),
             ],
             outputs=[
@@ -96,19 +99,21 @@ class LoadAdapterForGuidance(_AdapterNode):
             node_id="SdpoLoadAdapterForGuidance",
             display_name="Load Adapter for Guidance",
             category=CATEGORY,
-            description="Draws to your taste more strongly: the adapter acts with your prompt, and is off, weaker or "
-            "opposed without it.",
+            description="A stronger effect: the adapter is applied in the conditional prediction, and off, weaker or "
+            "opposed in the unconditional.",
             inputs=[
                 *_adapter_inputs(),
-                io.Conditioning.Input("negative", tooltip="The negative prompt, on its way to the sampler."),
+                io.Conditioning.Input(
+                    "negative", tooltip="The negative prompt conditioning; connect the output to the sampler."
+                ),
                 io.Float.Input(
                     "without_prompt",
                     default=0.0,
                     min=-1.0,
                     max=1.0,
                     step=0.05,
-                    tooltip="Strength in the negative prompt's prediction, in parts of the adapter's strength: 1 is as "
-                    "with the prompt, 0 is off, less than 0 is opposed.",
+                    tooltip="Strength in the negative prompt's prediction, relative to the adapter's strength: 1 is "
+                    "the same, 0 is off, below 0 is opposed.",
                 ),
                 _mismatch_input(),
             ],
@@ -137,12 +142,12 @@ class LoadAdapterForGuidance(_AdapterNode):
 
 
 class _Loaded(NamedTuple):
-    """What came of loading an adapter."""
+    """The result of loading an adapter."""
 
     model: Any
     clip: Any
     info: str
-    weights: Any  # as they lie in the file; None where they belong to another family and nothing was patched
+    weights: Any  # as they are in the file; None where they belong to another family and nothing was patched
 
 
 def _load(
@@ -155,7 +160,7 @@ def _load(
     warning = fit.wrong_family(header, [base.__name__ for base in type(model.model.model_config).__mro__])
     if warning:
         _refuse_if_wanted(on_mismatch, warning)
-        info = f"⚠ {warning} The model is passed on unchanged."
+        info = f"⚠ {warning} The model is passed through unchanged."
         _log.warning("SDPO Studio: %s: %s", name, info)
         return _Loaded(model, clip, info, None)
     weights = comfy.utils.load_torch_file(str(path), safe_load=True)
@@ -171,11 +176,11 @@ def _load(
 def _adapter_inputs() -> list[Any]:
     """The model, and which adapter at which strength."""
     return [
-        io.Model.Input("model", tooltip="A model of the family that the adapter was trained on."),
+        io.Model.Input("model", tooltip="A model of the family the adapter was trained on."),
         io.Combo.Input(
             "adapter",
             options=[LATEST, *_names()],
-            tooltip="An adapter of the studio, newest first, or a checkpoint of a run. 'latest' is always the "
+            tooltip="An adapter from the studio, newest first, or a checkpoint of a run. 'latest' is always the "
             "newest adapter. Press R to reload.",
         ),
         io.Float.Input(
@@ -184,7 +189,7 @@ def _adapter_inputs() -> list[Any]:
             min=-2.0,
             max=2.0,
             step=0.05,
-            tooltip="1 is as trained, 0 is off, less than 0 is away from your taste.",
+            tooltip="1 is as trained, 0 is off, below 0 moves away from your taste.",
         ),
     ]
 
@@ -195,7 +200,7 @@ def _mismatch_input() -> Any:
         options=[_WARN, _STOP],
         default=_WARN,
         optional=True,
-        tooltip="What to do when the adapter does not fit the model: warn on the node, or stop the run.",
+        tooltip="What to do if the adapter doesn't fit the model: warn on the node, or stop the run.",
     )
 
 
@@ -217,4 +222,4 @@ def _outcome(header: Header, model: Any, patched: Any, clip: Any, patched_clip: 
 
 def _refuse_if_wanted(on_mismatch: str, problem: str) -> None:
     if on_mismatch == _STOP:
-        raise PackProblem(f"{problem} The node is set to stop then (on_mismatch).")
+        raise PackProblem(f"{problem} The node is set to stop in this case (on_mismatch).")

@@ -31,9 +31,9 @@ class SendPairToStudio(io.ComfyNode):
             node_id="SdpoSendPairToStudio",
             display_name="Send Pair to Studio",
             category=CATEGORY,
-            description="Sends images of one prompt to SDPO Studio, to be voted on there. It may be closed.",
+            description="Sends images of one prompt to SDPO Studio to vote on. The studio doesn't need to be running.",
             inputs=[
-                io.Image.Input("images", tooltip="A batch of at least two images; neighbours become pairs."),
+                io.Image.Input("images", tooltip="A batch of at least two images; consecutive images become pairs."),
                 *_prompt_inputs(),
                 io.Int.Input(
                     "image_seed",
@@ -51,7 +51,7 @@ class SendPairToStudio(io.ComfyNode):
 
     @classmethod
     def execute(cls, images: Any, prompt: str = "", negative: str = "", image_seed: int = -1) -> io.NodeOutput:
-        """Write the images into the inbox; raises `PackProblem` in words when that can't be done."""
+        """Write the images into the inbox; raises `PackProblem` when that can't be done."""
         count = len(images)
         if count < 2:
             raise PackProblem(f"A pair needs two images, and this batch has {count}. Set batch_size to 2 or more.")
@@ -59,13 +59,13 @@ class SendPairToStudio(io.ComfyNode):
         if image_seed >= 0:
             facts = facts._replace(seed=image_seed)
         inbox.send(here(), pictures.encode(images), facts)
-        info = f"{count} images sent to the studio, to be voted on.\nPrompt: {_short(facts.prompt)}"
+        info = f"Sent {count} images to the studio to vote on.\nPrompt: {_short(facts.prompt)}"
         draw(cls, info)
         return io.NodeOutput(info)
 
 
 class ChoosePreferred(io.ComfyNode):
-    """Waits until a person has chosen one of several images, goes on with it, and sends the vote to the studio."""
+    """Waits until a person has chosen one of several images, continues with it, and sends the vote to the studio."""
 
     @classmethod
     def define_schema(cls) -> Any:
@@ -74,7 +74,7 @@ class ChoosePreferred(io.ComfyNode):
             node_id="SdpoChoosePreferred",
             display_name="Choose Preferred",
             category=CATEGORY,
-            description="Shows images on the node, goes on with the one you choose, and sends the vote to SDPO Studio.",
+            description="Shows images on the node, passes on the one you choose, and sends the vote to SDPO Studio.",
             inputs=[
                 io.Image.Input("images", tooltip="A batch of at least two images of one prompt."),
                 *_prompt_inputs(),
@@ -84,19 +84,21 @@ class ChoosePreferred(io.ComfyNode):
                     min=0,
                     max=86400,
                     optional=True,
-                    tooltip="Seconds to wait for your choice; 0 waits for ever. Runs that nobody watches need an end.",
+                    tooltip="Seconds to wait for your choice; 0 waits forever. Set a limit for unattended runs.",
                 ),
                 io.Combo.Input(
                     "when_time_is_up",
                     options=[_PASS_ON, _FAIL],
                     default=_PASS_ON,
                     optional=True,
-                    tooltip="What happens when nobody has chosen by then. No vote is recorded in either case.",
+                    tooltip="What happens if nobody chooses in time. No vote is recorded either way.",
                 ),
             ],
             outputs=[
                 io.Image.Output(id="image", display_name="image"),
-                io.Int.Output(id="index", display_name="index", tooltip="The chosen image's number, counted from 0."),
+                io.Int.Output(
+                    id="index", display_name="index", tooltip="The index of the chosen image, starting at 0."
+                ),
             ],
             hidden=[io.Hidden.unique_id, io.Hidden.prompt],
             is_output_node=True,
@@ -111,9 +113,9 @@ class ChoosePreferred(io.ComfyNode):
         timeout_s: int = 300,
         when_time_is_up: str = _PASS_ON,
     ) -> io.NodeOutput:
-        """Ask, wait, go on. ComfyUI's Cancel ends the waiting."""
+        """Ask, wait, continue. ComfyUI's Cancel ends the waiting."""
         if len(images) < 2:
-            draw(cls, "Only one image came, so there was nothing to choose.")
+            draw(cls, "Got only one image, so there was nothing to choose.")
             return io.NodeOutput(images, 0)
         encoded = pictures.encode(images)
         question = Question(str(cls.hidden.unique_id), encoded, timeout_s)
@@ -122,19 +124,19 @@ class ChoosePreferred(io.ComfyNode):
         except Unanswered:
             if when_time_is_up == _FAIL:
                 raise PackProblem(
-                    f"Nobody chose within {timeout_s} s, and the node is set to stop the run then. Queue it again, or "
-                    "let it wait longer."
+                    f"No choice within {timeout_s} s, and the node is set to stop the run then. Queue it again, "
+                    "or set a longer timeout."
                 ) from None
-            draw(cls, f"Nobody chose within {timeout_s} s: the first image goes on, without a vote.")
+            draw(cls, f"No choice within {timeout_s} s: passing on the first image, without a vote.")
             return io.NodeOutput(images[:1], 0)
         if choice is None:
-            draw(cls, "Skipped: the first image goes on, without a vote.")
+            draw(cls, "Skipped: passing on the first image, without a vote.")
             return io.NodeOutput(images[:1], 0)
         try:
             inbox.send(here(), encoded, _facts(cls, prompt, negative), choice)
-            draw(cls, f"Image {choice + 1} of {len(encoded)} was chosen; the vote is on its way to the studio.")
-        except PackProblem as problem:  # the choice is made, so the run goes on
-            draw(cls, f"Image {choice + 1} of {len(encoded)} goes on. ⚠ The vote was not recorded. {problem}")
+            draw(cls, f"Image {choice + 1} of {len(encoded)} chosen; the vote was sent to the studio.")
+        except PackProblem as problem:  # the choice is made, so the run continues
+            draw(cls, f"Passing on image {choice + 1} of {len(encoded)}. ⚠ The vote wasn't recorded. {problem}")
         return io.NodeOutput(images[choice : choice + 1], choice)
 
 
@@ -164,13 +166,13 @@ def _prompt_inputs() -> list[Any]:
             "prompt",
             default="",
             optional=True,
-            tooltip="The prompt of the images. Empty: it is read from the workflow.",
+            tooltip="The prompt of the images. Empty: read from the workflow.",
         ),
         io.String.Input(
             "negative",
             default="",
             optional=True,
-            tooltip="The negative prompt. Empty: it is read from the workflow, unless a prompt is given.",
+            tooltip="The negative prompt. Empty: read from the workflow, unless a prompt is set.",
         ),
     ]
 

@@ -1,6 +1,6 @@
 """Questions that wait for a person: asked by nodes in ComfyUI's worker, answered from its server. Nothing of ComfyUI.
 
-Each has a token of its own, so several may wait at once, of one node or many, in subgraphs or not. An answer is only an
+Each has its own token, so several may wait at a time, of one node or many, in subgraphs or not. An answer is only an
 assignment that the waiting node looks for, because worker and server run in different event loops.
 """
 
@@ -78,9 +78,9 @@ class Questions:
             case _:
                 return 400, "Expected a token and the number of an image, or null to skip."
         if question is None or question.answered:
-            return 410, "This question is over."
+            return 410, "This question has already been answered or has expired."
         if choice is not None and not 0 <= choice < len(question.pictures):
-            return 400, f"There are {len(question.pictures)} images, counted from 0; {choice} is none of them."
+            return 400, f"There are {len(question.pictures)} images, counted from 0; got {choice}."
         question.choice = choice
         question.answered = True  # last: the waiting node reads the choice as soon as it sees this
         return 200, "Thank you."

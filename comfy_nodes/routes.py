@@ -28,7 +28,7 @@ def add_routes(questions: Questions, environment: Any) -> None:
     async def picture(request: Any) -> Any:
         data = questions.picture(request.match_info["token"], request.match_info["number"])
         if data is None:
-            return web.Response(status=404, text="This question is over.")
+            return web.Response(status=404, text="This question has already been answered or has expired.")
         return web.Response(body=data, content_type="image/png", headers={"Cache-Control": "no-store"})
 
     @server.routes.post(f"{_PATH}/answer")

@@ -1,6 +1,6 @@
 """Where the studio keeps its adapters, which there are, and which of its projects is open.
 
-The workspace is, in this order: the environment variable SDPO_WORKSPACE; `"workspace"` in sdpo-studio.json beside this
+The workspace is, in this order: the environment variable SDPO_WORKSPACE; `"workspace"` in sdpo-studio.json next to this
 file; the folder `workspace` of the repository, when the pack is linked from there.
 """
 
@@ -37,19 +37,19 @@ def find_workspace(pack: Path, environment: Mapping[str, str]) -> Path:
     if (pack.parent / "sdpo_core").is_dir():
         return pack.parent / "workspace"
     raise PackProblem(
-        f'The studio\'s workspace is not known. Write {{"workspace": "/path/to/workspace"}} into {settings}, '
+        f'The studio\'s workspace isn\'t set. Write {{"workspace": "/path/to/workspace"}} into {settings}, '
         f"or set the environment variable {VARIABLE}, and restart ComfyUI."
     )
 
 
 def _from_settings(settings: Path) -> Path:
-    wanted = f'{settings} should hold {{"workspace": "/path/to/workspace"}}'
+    wanted = f'{settings} should contain {{"workspace": "/path/to/workspace"}}'
     try:
         told = json.loads(settings.read_text(encoding="utf-8"))["workspace"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise PackProblem(f"{wanted}, and can't be read so. Correct it and restart ComfyUI.") from error
+        raise PackProblem(f"{wanted}, but can't be read that way. Fix it and restart ComfyUI.") from error
     if not isinstance(told, str) or not told:
-        raise PackProblem(f"{wanted}; the value there is {told!r}. Correct it and restart ComfyUI.")
+        raise PackProblem(f"{wanted}; the value there is {told!r}. Fix it and restart ComfyUI.")
     return settings.parent / _expanded(told, str(settings))  # an absolute path stays as it is
 
 
@@ -58,8 +58,8 @@ def _expanded(told: str, where: str) -> Path:
         return Path(told).expanduser()
     except RuntimeError as error:
         raise PackProblem(
-            f"The studio's workspace is not known: {where} says {told!r}, and the home folder that ~ stands for is not "
-            "known here. Write the whole path and restart ComfyUI."
+            f"The studio's workspace can't be found: {where} says {told!r}, but the home folder (~) isn't "
+            "known here. Use the full path and restart ComfyUI."
         ) from error
 
 
@@ -103,7 +103,7 @@ def studio_address(workspace: Path) -> str:
 
 @dataclass(frozen=True)
 class Shelf:
-    """The adapters of a project, looked at anew at every call: the studio may be training right now."""
+    """The adapters of a project, checked again at every call: the studio may be training right now."""
 
     project: Path
 
@@ -128,11 +128,11 @@ class Shelf:
             return self.project / "runs" / run / "checkpoints" / f"step-{int(step):06d}" / "adapter.safetensors"
         names = self._finished()
         if not names:
-            raise PackProblem(f"There is no adapter in {self.folder} yet. Train one in SDPO Studio, then press R.")
+            raise PackProblem(f"No adapters in {self.folder} yet. Train one in SDPO Studio, then press R.")
         if name == LATEST:
             return self.folder / f"{names[0]}.safetensors"
         if name not in names:
-            raise PackProblem(f"There is no adapter {name!r} in {self.folder} any more. Choose another, or press R.")
+            raise PackProblem(f"Adapter {name!r} is no longer in {self.folder}. Choose another, or press R.")
         return self.folder / f"{name}.safetensors"
 
     def _finished(self) -> list[str]:

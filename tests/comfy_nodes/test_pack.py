@@ -88,7 +88,7 @@ def test_without_metadata_the_model_is_patched_and_nobody_is_locked_out(comfy: F
     assert "not known" in info
 
 
-@pytest.mark.parametrize(("fits", "warning"), [(0, "it does nothing"), (3, "Only a part of it fits")])
+@pytest.mark.parametrize(("fits", "warning"), [(0, "it has no effect"), (3, "Only a part of it fits")])
 def test_a_partial_fit_is_told(comfy: FakeComfy, write_adapter: Write, fits: int, warning: str) -> None:
     write_adapter("taste", SDPO)
     _, _, info = comfy.node.execute(Model(weights=tuple(MODULES[:fits])), "taste", 1.0)

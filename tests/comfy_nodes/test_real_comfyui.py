@@ -339,4 +339,4 @@ def test_nobody_answers_a_headless_run(comfy: Comfy) -> None:
     inputs = {"images": ["8", 0], "timeout_s": 1, "when_time_is_up": "stop the run"}
     graph["9"] = {"class_type": "SdpoChoosePreferred", "inputs": inputs}
     told = comfy.ended(comfy.queue(graph))
-    assert "Nobody chose within 1 s" in json.dumps(told["status"])
+    assert "No choice within 1 s" in json.dumps(told["status"])

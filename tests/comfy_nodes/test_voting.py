@@ -121,7 +121,7 @@ def test_a_graph_of_diamonds_and_circles_ends() -> None:
 def test_what_is_sent_waits_in_the_inbox_and_the_store_reads_it(comfy: FakeComfy, workspace: Path) -> None:
     running(comfy)
     (info,) = comfy.send.execute(batch(3))
-    assert info == "3 images sent to the studio, to be voted on.\nPrompt: a glass bottle"
+    assert info == "Sent 3 images to the studio to vote on.\nPrompt: a glass bottle"
     assert comfy.drawn == [(info, "9")]
     line = sent(workspace)
     assert {name: line[name] for name in ("prompt", "negative", "seed", "model", "chosen")} == {
@@ -210,7 +210,7 @@ def test_the_chosen_image_goes_on_and_the_vote_to_the_store(comfy: FakeComfy, wo
     assert torch.equal(image, batch(3)[2:])
     assert comfy.told[-1] == ("sdpo.closed", {"token": comfy.told[0][1]["token"]})
     assert comfy.told[0][1]["node"] == "9"
-    assert comfy.drawn == [("Image 3 of 3 was chosen; the vote is on its way to the studio.", "9")]
+    assert comfy.drawn == [("Image 3 of 3 chosen; the vote was sent to the studio.", "9")]
     with Store(workspace) as store:
         added = take_in(store).added
     assert (added.pairs, added.votes) == (2, 2)
@@ -226,13 +226,13 @@ def test_skipping_passes_the_first_on_without_a_vote(comfy: FakeComfy, workspace
 def test_a_vote_that_can_not_be_recorded_does_not_stop_the_run(comfy: FakeComfy) -> None:
     _, index = run(choosing(comfy, 1))
     assert index == 1
-    assert "The vote was not recorded. The prompt of these images is not known" in comfy.drawn[0][0]
+    assert "The vote wasn't recorded. The prompt of these images is unknown" in comfy.drawn[0][0]
 
 
 def test_nobody_in_time(comfy: FakeComfy, workspace: Path) -> None:
     image, index = run(comfy.choose.execute(batch(), timeout_s=0.15))
     assert (index, len(image)) == (0, 1)
-    assert "Nobody chose" in comfy.drawn[0][0]
+    assert "No choice" in comfy.drawn[0][0]
     with pytest.raises(ValueError, match="set to stop the run"):
         run(comfy.choose.execute(batch(), timeout_s=0.15, when_time_is_up="stop the run"))
     assert comfy.call("GET", "/sdpo/questions") == (200, [])
