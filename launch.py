@@ -14,7 +14,7 @@ Before the verb, or with setup:
                     the environment variable SDPO_TORCH_INDEX says the same; without both, the GPU decides
     --repair        look at the GPU again and install again
 
-The first start makes the folder .venv beside this file and installs into it; nothing outside this folder changes.
+The first start makes the folder .venv next to this file and installs into it; nothing outside this folder changes.
 """
 
 # Only the standard library here, and only syntax that old Pythons read, so that they can say what they miss.
@@ -57,13 +57,13 @@ ROCM_TARGETS = re.compile(r"gfx(900|906|908|90a|942|950|1030|1100|1101|1102|1150
 
 
 class Gpu(NamedTuple):
-    """A graphics card as the system describes it."""
+    """A GPU as the system describes it."""
 
     vendor: str  # "nvidia", "amd" or "apple"
     name: str
     driver: tuple[int, ...] = ()  # () = no driver answers
-    capabilities: tuple[tuple[int, ...], ...] = ()  # NVIDIA compute capabilities, one a card
-    targets: tuple[str, ...] = ()  # AMD chip names, one a card
+    capabilities: tuple[tuple[int, ...], ...] = ()  # NVIDIA compute capabilities, one per card
+    targets: tuple[str, ...] = ()  # AMD chip names, one per card
 
 
 class Plan(NamedTuple):
@@ -113,7 +113,7 @@ def find_linux_card(system_root: Path) -> Gpu | None:
 
 
 def find_gpu(system_root: Path = Path("/")) -> Gpu | None:
-    """The graphics card PyTorch might use, or None."""
+    """The GPU PyTorch might use, or None."""
     if sys.platform == "darwin":
         return Gpu("apple", "Apple GPU", driver=(1,))
     found = find_nvidia()
@@ -129,21 +129,21 @@ def plan_torch(gpu: Gpu | None, system: str) -> Plan:
     if gpu.vendor == "amd":
         if system.startswith("linux") and any(ROCM_TARGETS.fullmatch(target) for target in gpu.targets):
             return Plan("rocm7.2", wants_gpu=True)
-        return Plan("cpu", obstacle=f"PyTorch's ROCm build has no code for {gpu.name}; the processor is used.")
+        return Plan("cpu", obstacle=f"PyTorch's ROCm build has no code for {gpu.name}; using the CPU.")
     if not gpu.driver:
-        return Plan("cpu", True, f"{gpu.name} is here, but nvidia-smi does not answer. Install NVIDIA's driver.")
+        return Plan("cpu", True, f"Found {gpu.name}, but nvidia-smi isn't working. Install NVIDIA's driver.")
     known = gpu.capabilities or (version_tuple("7.5"),)  # drivers before 2022 do not say
     newest, oldest = max(known), min((c for c in known if c >= (5, 0)), default=(0,))
     if newest < (5, 0):
-        return Plan("cpu", obstacle=f"{gpu.name} is older than anything PyTorch still supports; the processor is used.")
+        return Plan("cpu", obstacle=f"{gpu.name} is too old for current PyTorch; using the CPU.")
     for variant, linux_driver, windows_driver, first, last in CUDA_BUILDS:
         driver_ok = gpu.driver >= (windows_driver if system == "win32" else linux_driver)
-        # An old card beside a new one decides too, unless the new one needs the newer build.
+        # An old card next to a new one decides too, unless the new one needs the newer build.
         if driver_ok and first <= newest <= last and (oldest >= first or newest > CUDA_BUILDS[-1][4]):
             return Plan(variant, wants_gpu=True)
     needed = 580 if newest > CUDA_BUILDS[-1][4] else 525
     had = ".".join(str(number) for number in gpu.driver)
-    return Plan("cpu", True, f"{gpu.name} needs NVIDIA driver {needed} or newer; this one is {had}. Update the driver.")
+    return Plan("cpu", True, f"{gpu.name} needs NVIDIA driver {needed} or newer; yours is {had}. Update the driver.")
 
 
 def index_answers(url: str) -> bool:
@@ -190,12 +190,12 @@ def gpu_is_due() -> bool:
 
 
 def look_for_gpu_again(options: Options, lock: IO[str]) -> None:
-    """The daily try to repair a lost GPU; when it fails, what worked until now goes on working."""
+    """The daily try to repair a lost GPU; when it fails, what worked so far keeps working."""
     stamp = env.read_json(env.STAMP)
     try:
         set_up(options, lock)
     except SetupError as error:
-        say(f"The GPU could not be repaired today: {error}", "33")
+        say(f"Repairing the GPU build failed: {error}", "33")
         look_at_torch()  # raises if the try has left something broken
         env.write_json(env.STAMP, {**stamp, "checked_at": time.time()})
 
@@ -208,7 +208,7 @@ def install_torch(version: str, plan: Plan, asked: bool, lock: IO[str]) -> None:
         requirement = f"torch=={version}+{variant}" if url.startswith(PYTORCH) else f"torch=={version}"
         say(f"Installing PyTorch {version} ({variant}) ...")
         if url and (requirement != f"torch=={present}" or "+" not in requirement) and not index_answers(url):
-            say(f"  {url} can't be reached (within {PROBE_S:.0f} s); taking pip's default index instead.", "33")
+            say(f"  {url} can't be reached (within {PROBE_S:.0f} s); using pip's default index instead.", "33")
             continue
         # A plain pin is content with any build that is already there; a person or a GPU may not be.
         chosen = asked and variant == plan.variant and bool(url or "+" in present)
@@ -225,7 +225,7 @@ def install_torch(version: str, plan: Plan, asked: bool, lock: IO[str]) -> None:
 
 
 def look_at_torch() -> tuple[str, bool]:
-    """The installed build and whether it can use a graphics card, asked of PyTorch itself."""
+    """The installed build and whether it can use a GPU, asked of PyTorch itself."""
     code = (
         "import json, torch; mps = getattr(torch.backends, 'mps', None);"
         "print(json.dumps([torch.__version__, torch.cuda.is_available() or bool(mps and mps.is_available())]))"
@@ -234,7 +234,7 @@ def look_at_torch() -> tuple[str, bool]:
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode != 0:
         hint = "Install Microsoft's Visual C++ redistributable (x64). " if sys.platform == "win32" else ""
-        raise SetupError(f"PyTorch was installed but does not start. {hint}Its last words:\n{done.stderr[-1500:]}")
+        raise SetupError(f"PyTorch was installed but doesn't start. {hint}Its last output:\n{done.stderr[-1500:]}")
     version, sees_gpu = json.loads(done.stdout.splitlines()[-1])
     return (str(version).partition("+")[2] or "default"), bool(sees_gpu)
 
@@ -263,8 +263,8 @@ def set_up(options: Options, lock: IO[str]) -> None:
     gpu_lost = bool(pinned) and plan.wants_gpu and not sees_gpu
     message = plan.obstacle
     if gpu_lost and gpu:
-        reason = f"{gpu.name} is here, but PyTorch's {installed} build can't use it; expected was {plan.variant}."
-        message = f"{message or reason} Everything runs on the processor, slowly; `launch.py --repair` tries again."
+        reason = f"Found {gpu.name}, but PyTorch's {installed} build can't use it; it needs {plan.variant}."
+        message = f"{message or reason} Everything runs on the CPU, slowly. `launch.py --repair` tries again."
     seconds = round(time.monotonic() - started, 1)
     record: dict[str, object] = {
         "torch_variant_wanted": plan.variant,
@@ -296,17 +296,15 @@ def warn_about_space(plan: Plan) -> None:
     needed_gb = 4 if plan.variant == "cpu" or sys.platform == "darwin" else 14
     free_gb = shutil.disk_usage(str(env.ROOT)).free / 1e9
     if free_gb < needed_gb:
-        say(f"The set-up takes up to {needed_gb} GB while it runs; this disk has {free_gb:.1f} GB free.", "33")
+        say(f"Setup needs up to {needed_gb} GB of free space; this disk has {free_gb:.1f} GB.", "33")
 
 
 def warn_about_gpu() -> None:
-    """Repeat at every start that the graphics card is not used, until it is."""
+    """Repeat at every start that the GPU is not used, until it is."""
     record = env.read_json(env.RECORD)
     if record.get("gpu_lost"):
-        say(f"!! The GPU is not used. {record.get('message')}", "1;31")
-        say(
-            "!! Then `python launch.py --repair` installs the right build; launch.py itself retries once a day.", "1;31"
-        )
+        say(f"!! The GPU isn't being used. {record.get('message')}", "1;31")
+        say("!! Then `python launch.py --repair` installs the right build. launch.py also retries once a day.", "1;31")
 
 
 def read_arguments(argv: list[str]) -> Options:
@@ -375,16 +373,16 @@ def main(argv: list[str]) -> int:
         elif gpu_is_due():
             with env.set_up_alone() as lock:
                 if gpu_is_due():
-                    say("Looking for the GPU again, as every day.")
+                    say("Checking for the GPU again (once a day).")
                     look_for_gpu_again(options, lock)
     except SetupError as error:
-        say(f"\nNot set up. {error}", "31")
+        say(f"\nSetup failed. {error}", "31")
         return 1
     except OSError as error:
-        say(f"\nNot set up. {error}. Expected free space and the right to write in {env.ROOT}.", "31")
+        say(f"\nSetup failed. {error}. Check the free space and that you can write to {env.ROOT}.", "31")
         return 1
     except KeyboardInterrupt:
-        say("\nStopped. Nothing is broken: the next start goes on from here.")
+        say("\nStopped. Nothing is broken: the next start continues from here.")
         return 130
     warn_about_gpu()
     if options.verb == "setup":

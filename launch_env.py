@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
-STAMP = VENV / "sdpo-stamp.json"  # written last: while it is missing, the set-up is not done
-RECORD = VENV / "sdpo-setup.json"  # what was wanted and what came; `doctor` and the studio read it
+STAMP = VENV / "sdpo-stamp.json"  # written last: while it is missing, the setup is not done
+RECORD = VENV / "sdpo-setup.json"  # which build was wanted and which was installed; `doctor` and the studio read it
 LOG = VENV / "sdpo-setup.log"
 PYTHON = VENV / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
 PACKAGES = "Lib/site-packages" if sys.platform == "win32" else "lib/python3*/site-packages"
@@ -36,19 +36,19 @@ PIP_FAILURES = (  # what pip says, and what it means for the person at the scree
     (r"No space left|Errno 28|not enough space|WinError 112", "The disk is full. Free some space, then start again."),
     (
         r"CERTIFICATE_VERIFY_FAILED",
-        "A certificate was refused. Behind a company proxy, set PIP_CERT to its certificate.",
+        "A certificate was rejected. If you're behind a company proxy, set PIP_CERT to its certificate.",
     ),
     (
         r"NewConnectionError|NameResolution|name resolution|getaddrinfo|unreachable|timed out|Max retries|ProxyError",
         "The package index can't be reached. Check the network (or HTTPS_PROXY), then start again.",
     ),
     (r"Permission denied|Access is denied|WinError (5|32)\b", "A file is in use or protected. Close running studios."),
-    (r"No matching distribution", "The package index offers no build of it for this Python and system."),
+    (r"No matching distribution", "The package index has no build of it for this Python version and system."),
 )
 
 
 class SetupError(Exception):
-    """The set-up can't go on; ``str(error)`` says what was expected, what came and what to do."""
+    """The setup can't continue; ``str(error)`` says what was expected, what it got and what to do."""
 
 
 def say(text: str, style: str = "") -> None:
@@ -73,7 +73,7 @@ def ask(*command: str) -> str:
 
 
 def check_python() -> None:
-    """Refuse, in words, a Python for which PyTorch has no build."""
+    """Refuse, with a message, a Python for which PyTorch has no build."""
     here = f"This is Python {platform.python_version()} ({sys.executable})"
     wanted = f"SDPO Studio needs 64-bit CPython 3.{OLDEST_PYTHON[1]} to 3.{NEWEST_PYTHON[1]}"
     if sys.platform == "darwin" and platform.machine() != "arm64":
@@ -84,7 +84,7 @@ def check_python() -> None:
     for minor in range(NEWEST_PYTHON[1], OLDEST_PYTHON[1] - 1, -1):
         for command in ([f"python3.{minor}"], ["py", f"-3.{minor}"]):
             if shutil.which(command[0]) and ask(*command, "-c", "print(1)"):
-                raise SetupError(f"{here}; {wanted}. Start it so:  {' '.join(command)} launch.py")
+                raise SetupError(f"{here}; {wanted}. Run:  {' '.join(command)} launch.py")
     raise SetupError(f"{here}; {wanted}. Install Python 3.12 from python.org or your system's packages.")
 
 
@@ -119,7 +119,7 @@ def requirements_hash(name: str) -> str:
 
 
 def interpreter() -> list[object]:
-    """What tells whether .venv's Python is still the one that was set up; empty when it is gone."""
+    """Says whether .venv's Python is still the one that was set up; empty when it is gone."""
     home = re.search(r"^home\s*=\s*(.+?)\s*$", read_text(VENV / "pyvenv.cfg"), re.MULTILINE)
     try:
         real = PYTHON.resolve(strict=True)
@@ -139,12 +139,12 @@ def installed(name: str) -> str:
 
 @contextlib.contextmanager
 def set_up_alone() -> Generator[IO[str]]:
-    """Hold the lock beside .venv; the system lets go of it even when this process is killed."""
+    """Hold the lock next to .venv; the system lets go of it even when this process is killed."""
     try:
         lock = (ROOT / ".venv.lock").open("a")
     except OSError as error:
         raise SetupError(
-            f"launch.py makes .venv beside itself, but {ROOT} can't be written: {error.strerror}."
+            f"launch.py creates .venv in its own folder, but {ROOT} isn't writable: {error.strerror}."
         ) from error
     waiting = False
     with lock:
@@ -162,7 +162,7 @@ def set_up_alone() -> Generator[IO[str]]:
                 break
             except OSError as error:
                 if error.errno in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
-                    say("This disk knows no locks: please don't start a second launch.py meanwhile.", "33")
+                    say("This disk doesn't support locks: don't start a second launch.py until this one is done.", "33")
                     break
                 if not waiting:
                     say("Another launch.py is setting up in this folder; waiting for it.")
@@ -196,7 +196,7 @@ def show_pip_line(line: str, started: float) -> None:
 
 
 def run_logged(what: str, command: list[str], lock: IO[str]) -> None:
-    """Run a set-up command; on failure raise with a sentence, the tail of its output and the log's path."""
+    """Run a setup command; on failure raise with a sentence, the tail of its output and the log's path."""
     environment = child_environment()
     temporary = VENV / "tmp"  # wheels of gigabytes do not fit where /tmp is kept in memory
     temporary.mkdir(parents=True, exist_ok=True)
@@ -225,11 +225,11 @@ def run_logged(what: str, command: list[str], lock: IO[str]) -> None:
         reasons = [sentence for pattern, sentence in PIP_FAILURES if re.search(pattern, output, re.IGNORECASE)]
         reason = reasons[0] if reasons else "The output below says why."
         last = "\n".join("    " + line for line in tail[-12:])
-        raise SetupError(f"{what} failed. {reason}\n{last}\n  All of it: {LOG}")
+        raise SetupError(f"{what} failed. {reason}\n{last}\n  Full log: {LOG}")
 
 
 def make_venv(lock: IO[str]) -> None:
-    """Make .venv, or make it anew when its Python is gone, foreign or has no pip."""
+    """Make .venv, or recreate it when its Python is gone, foreign or has no pip."""
     probe = "import sys, pip; print(*sys.version_info[:2])"
     version = version_tuple(ask(str(PYTHON), "-I", "-c", probe)) if PYTHON.exists() else ()
     if version and OLDEST_PYTHON <= version <= NEWEST_PYTHON:
@@ -238,15 +238,15 @@ def make_venv(lock: IO[str]) -> None:
                 shutil.rmtree(str(info))
         return
     if VENV.exists() or VENV.is_symlink():
-        say("The folder .venv has no working Python; making it anew.")
+        say("The folder .venv has no working Python; recreating it.")
         VENV.unlink() if VENV.is_symlink() or VENV.is_file() else shutil.rmtree(str(VENV))
     if importlib.util.find_spec("ensurepip") is None:
         package = f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
         raise SetupError(
-            "Python is here, but not the part of it that makes environments (ensurepip).\n"
+            "Python is installed without the part that creates environments (ensurepip).\n"
             f"  On Debian or Ubuntu:  sudo apt install {package}\n  Then start launch.py again."
         )
-    run_logged("Making the environment .venv", [sys.executable, "-m", "venv", str(VENV)], lock)
+    run_logged("Creating the environment .venv", [sys.executable, "-m", "venv", str(VENV)], lock)
 
 
 def pip_install(what: str, arguments: list[str], lock: IO[str]) -> None:

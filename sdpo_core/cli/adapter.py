@@ -14,20 +14,20 @@ from sdpo_core.wording import signed_percent
 from sdpo_core.workspace.records import AdapterRecord
 from sdpo_core.workspace.store import Store
 
-ABOUT = "list the adapters, tell what is in one, prove where it loads, convert it, or merge several"
+ABOUT = "list adapters, show what's in one, check that it loads, convert it, or merge several"
 EPILOGUE = """examples:
   adapter                           the workspace's adapters, newest first
-  adapter info latest               what the file says about itself; no model is loaded
+  adapter info latest               what the file says about itself, without loading a model
   adapter info some/lora.safetensors
   adapter prove latest --base FOLDER    load the model and check every module: N of N
-  adapter check some/lora.safetensors   what ComfyUI, A1111 and diffusers load of it, by their rules
-  adapter check latest --comfy http://127.0.0.1:8188    and two images of it from a running ComfyUI
-  adapter convert other/lora.safetensors --to mine.safetensors     from any layout into one that all read
+  adapter check some/lora.safetensors   what ComfyUI, A1111 and diffusers would load of it
+  adapter check latest --comfy http://127.0.0.1:8188    also generate two test images in a running ComfyUI
+  adapter convert other/lora.safetensors --to mine.safetensors     from any layout to one that every tool reads
   adapter merge A B --weights 0.7 0.5 --rank 16 --to both.safetensors"""
 
 _COLUMNS = ("name", "base", "rank", "winner error", "made", "problem")
 
-_NONE = "There is no adapter yet. Vote on some pairs and train one first."
+_NONE = "No adapters yet. Vote on some pairs and train one first."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = ["list", "info", "prove", "check", "convert", "merge"]
     parser.add_argument("action", nargs="?", default="list", choices=actions)
     parser.add_argument("adapter", nargs="*", help="an adapter's name in the workspace, `latest`, or a file")
-    parser.add_argument("--base", default=None, help="model to prove the adapter against (default: as trained)")
+    parser.add_argument(
+        "--base", default=None, help="model to check the adapter against (default: the one it was trained on)"
+    )
     adapter_files.add_arguments(parser)
 
 
@@ -46,14 +48,16 @@ def call(options: dict[str, Any], out: Output) -> int:
     with Store(options["workspace"]) as store:
         if action == "list":
             if names:
-                raise ConfigError(f"`adapter list` lists all adapters; for one, write `adapter info {names[0]}`.")
+                raise ConfigError(f"`adapter list` lists all adapters; for one, use `adapter info {names[0]}`.")
             rows = [_row(store.workspace, record) for record in store.adapters()]
             out.table(rows, _COLUMNS, [_cells(row) for row in rows], none=_NONE)
             return DONE
         if not names:
-            raise ConfigError(f"`adapter {action}` needs an adapter's name, a file, or `latest`. `adapter` lists them.")
+            raise ConfigError(
+                f"`adapter {action}` needs an adapter's name, a file, or `latest`. Run `adapter` to list them."
+            )
         if len(names) > 1 and action != "merge":
-            raise ConfigError(f"`adapter {action}` takes one adapter; {len(names)} were named.")
+            raise ConfigError(f"`adapter {action}` takes one adapter; got {len(names)}.")
         paths = [store.adapter_file(name) for name in names]
     if action in adapter_files.ACTIONS:
         return adapter_files.ACTIONS[action](paths, options, out)
@@ -76,7 +80,7 @@ def _prove(info: AdapterInfo, base: str | None, out: Output) -> int:
 
 
 def _row(workspace: Path, record: AdapterRecord) -> dict[str, Any]:
-    """An adapter in one line. A file that can't be read is told too, instead of hiding the others."""
+    """An adapter in one line. A file that can't be read is reported too, instead of hiding the others."""
     path = workspace / record.path
     row: dict[str, Any] = {"name": record.name, "run": record.run_id, "made": record.created_at.isoformat()}
     try:
@@ -122,8 +126,8 @@ def _in_words(facts: dict[str, Any]) -> str:
     lines = {
         "file": facts["file"],
         "sha256": facts["sha256"],
-        "family": facts["family"] or "not told by the file",
-        "base": f"{facts['base']} ({facts['base_sha256']})" if facts["base_sha256"] else "not told by the file",
+        "family": facts["family"] or "not in the file",
+        "base": f"{facts['base']} ({facts['base_sha256']})" if facts["base_sha256"] else "not in the file",
         "rank": "mixed" if facts["rank"] is None else facts["rank"],
         "layers": f"{facts['modules']} ({targets})",
         "winner error": f"{signed_percent(error)} over the reference" if isinstance(error, int | float) else None,
@@ -135,5 +139,5 @@ def _in_words(facts: dict[str, Any]) -> str:
     if isinstance(settings, dict):
         lines["settings"] = ", ".join(f"{name} {value}" for name, value in settings.items())
     if not sdpo:
-        lines["made by"] = "another program: the file holds no facts of the studio"
+        lines["made by"] = "another program: the file has no SDPO Studio metadata"
     return "\n".join(f"{name + ':':15} {value}" for name, value in lines.items() if value is not None)

@@ -36,20 +36,29 @@ _ONLY_HERE = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of these actions."""
-    parser.add_argument("--family", choices=get_args(Family), help="the family, where the file does not say it")
-    parser.add_argument("--comfy", metavar="URL", help="check: two images of one seed from a running ComfyUI as well")
-    parser.add_argument("--checkpoint", metavar="NAME", help="check: which of that ComfyUI's checkpoints (found out)")
-    parser.add_argument("--to", type=Path, metavar="FILE", help="convert, merge: the file to write")
-    parser.add_argument("--layout", choices=list(LAYOUTS), help="convert, merge: names in the file (kohya)")
-    parser.add_argument("--weights", type=float, nargs="+", metavar="W", help="merge: a weight for each adapter (1)")
-    parser.add_argument("--rank", type=int, metavar="R", help="merge: the rank of the result (the ranks' sum: exact)")
+    parser.add_argument("--family", choices=get_args(Family), help="the model family, if the file doesn't say")
+    parser.add_argument(
+        "--comfy", metavar="URL", help="check: also compare two images of one seed from a running ComfyUI"
+    )
+    parser.add_argument(
+        "--checkpoint", metavar="NAME", help="check: which checkpoint in that ComfyUI (default: detected)"
+    )
+    parser.add_argument("--to", type=Path, metavar="FILE", help="convert, merge: the output file")
+    parser.add_argument("--layout", choices=list(LAYOUTS), help="convert, merge: key names in the file (kohya)")
+    parser.add_argument("--weights", type=float, nargs="+", metavar="W", help="merge: one weight per adapter (1)")
+    parser.add_argument(
+        "--rank",
+        type=int,
+        metavar="R",
+        help="merge: the rank of the result (default: the sum of the ranks, which is exact)",
+    )
 
 
 def refuse_foreign_flags(action: str, options: Mapping[str, Any]) -> None:
     """Raise `ConfigError` for a flag that `action` would not look at."""
     for flag, actions in _BELONG_TO.items():
         if options[flag] is not None and action not in actions:
-            raise ConfigError(f"--{flag} belongs to `adapter {' and '.join(actions)}`, not to `adapter {action}`.")
+            raise ConfigError(f"--{flag} works with `adapter {' and '.join(actions)}`, not with `adapter {action}`.")
 
 
 def check(paths: Sequence[Path], options: Mapping[str, Any], out: Output) -> int:
@@ -58,7 +67,7 @@ def check(paths: Sequence[Path], options: Mapping[str, Any], out: Output) -> int
     info = inspect_model(base) if base else None
     if base and info and not info.comfyui:
         if options["comfy"]:
-            raise AdapterError(f"--comfy has nothing to show for this adapter. {_ONLY_HERE}")
+            raise AdapterError(f"--comfy can't be used with this adapter. {_ONLY_HERE}")
         from sdpo_core.adapters.file import prove_adapter  # loads torch
         from sdpo_core.models.registry import load_model
 
@@ -75,7 +84,7 @@ def check(paths: Sequence[Path], options: Mapping[str, Any], out: Output) -> int
                 paths[0],
                 folder,
                 checkpoint=options["checkpoint"],
-                on_wait=lambda waited_s: show(int(waited_s), None, "seconds, ComfyUI draws"),
+                on_wait=lambda waited_s: show(int(waited_s), None, "seconds, ComfyUI generates"),
             )
         value |= {"images": [str(compared.without), str(compared.with_it)], "difference": compared.difference}
         sentence, works = f"{sentence}\n{compared.sentence()}", works and compared.acts
@@ -95,7 +104,7 @@ def convert(paths: Sequence[Path], options: Mapping[str, Any], out: Output) -> i
     layout = _layout(options)
     save_weights(target, weights, base=_base(weights.metadata, family), facts=facts, title=target.stem, layout=layout)
     copy_preview(source, target)
-    sentence = f"{len(weights.modules)} layers of {source.name} ({weights.layout}) were written to {target} ({layout})."
+    sentence = f"Wrote {len(weights.modules)} layers of {source.name} ({weights.layout}) to {target} ({layout})."
     return _told(target, family, layers, sentence, out)
 
 
@@ -107,13 +116,11 @@ def merge(paths: Sequence[Path], options: Mapping[str, Any], out: Output) -> int
 
     factors = options["weights"] or [1.0] * len(paths)
     if len(factors) != len(paths):
-        raise ConfigError(
-            f"--weights needs one number for each adapter: {len(paths)} adapters, {len(factors)} numbers."
-        )
+        raise ConfigError(f"--weights needs one number per adapter; got {len(factors)} for {len(paths)} adapters.")
     if not all(map(math.isfinite, factors)):
-        raise ConfigError("--weights are finite numbers, such as 0.7.")
+        raise ConfigError("--weights must be finite numbers, such as 0.7.")
     if options["rank"] is not None and options["rank"] < 1:
-        raise ConfigError(f"--rank is a number from 1 on; {options['rank']} came.")
+        raise ConfigError(f"--rank must be at least 1; got {options['rank']}.")
     target = _target(options)
     family, layers = _layers(paths[0], options)
     parts = [(read_weights(path, layers), factor) for path, factor in zip(paths, factors, strict=True)]
@@ -123,7 +130,7 @@ def merge(paths: Sequence[Path], options: Mapping[str, Any], out: Output) -> int
     facts = {"family": family, "merged_from": used, "rank": weights.ranks[-1]}
     save_weights(target, weights, base=base, facts=facts, title=target.stem, layout=_layout(options))
     rank = weights.ranks[-1]
-    sentence = f"{len(paths)} adapters were merged into {target}, rank {rank}; {lost:.1%} of the change was lost."
+    sentence = f"Merged {len(paths)} adapters into {target}, rank {rank}; {lost:.1%} of the change was lost."
     return _told(target, family, layers, sentence, out)
 
 
@@ -162,11 +169,11 @@ def _shapes(info: ModelInfo) -> Mapping[Target, Shape]:
 def _target(options: Mapping[str, Any]) -> Path:
     target = options["to"]
     if target is None:
-        raise ConfigError("Name the file to write with --to FILE.safetensors.")
+        raise ConfigError("Set the output file with --to FILE.safetensors.")
     if target.suffix != ".safetensors":
-        raise ConfigError(f"--to is a file that ends in .safetensors; {target} came.")
+        raise ConfigError(f"--to must end in .safetensors; got {target}.")
     if target.exists():
-        raise AdapterError(f"{target} exists. Choose another name, or remove it first.")
+        raise AdapterError(f"{target} already exists. Choose another name, or remove it first.")
     return target
 
 

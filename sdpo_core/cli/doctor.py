@@ -22,7 +22,7 @@ from sdpo_core.workspace.checkup import look
 _LIBRARIES = ("torch", "diffusers", "transformers", "peft", "accelerate", "safetensors", "gradio")
 _MIN_FREE_GIB = 2.0
 _MIN_FREE_GPU_GIB = 2.0  # the demo model needs less, any full-size model more
-_REPAIR = "Run `python launch.py setup` to repair the set-up."
+_REPAIR = "Run `python launch.py setup` to repair the installation."
 _PACKAGE_TROUBLE = (
     *(ImportError, OSError, RuntimeError, AttributeError),
     *(NameError, SyntaxError, TypeError, ValueError),
@@ -32,7 +32,7 @@ _PACKAGE_TROUBLE = (
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at."""
+    """One thing that was checked."""
 
     ok: bool
     sentence: str
@@ -63,14 +63,16 @@ def _environment() -> Iterator[Finding]:
     if missing:
         yield Finding(False, f"Not installed: {', '.join(missing)}. {_REPAIR}")
     wrong = [
-        f"{name} {number} (needed: {bounds})"
+        f"{name} {number} (required: {bounds})"
         for name, bounds in needed.items()
         if (number := _installed(name)) and not _within(number, bounds)
     ]
     if wrong:
-        yield Finding(False, f"Installed, but not in the version that was tested: {', '.join(wrong)}. {_REPAIR}")
+        yield Finding(False, f"Installed, but not in the tested version: {', '.join(wrong)}. {_REPAIR}")
     elif needed and not missing:
-        yield Finding(True, f"All {len(needed)} required packages are there, as requirements.txt asks for them.")
+        yield Finding(
+            True, f"All {len(needed)} required packages are installed in the versions requirements.txt asks for."
+        )
 
 
 def _requirements() -> dict[str, str]:
@@ -89,7 +91,7 @@ def _installed(name: str) -> str | None:
 
 
 def _within(number: str, bounds: str) -> bool:
-    """Whether a version lies in bounds such as `>=1.2,<2`; ==, >= and < are all that requirements.txt uses."""
+    """Whether a version is in bounds such as `>=1.2,<2`; ==, >= and < are all that requirements.txt uses."""
     have = _release(number)
     for operator, bound in re.findall(r"(==|>=|<)([\d.]+)", bounds):
         wanted = _release(bound)
@@ -118,7 +120,7 @@ def _setup() -> Iterator[Finding]:
             case {"torch_variant_installed": variant}:
                 yield Finding(True, f"Set up with PyTorch's {variant} build.")
             case _:
-                yield Finding(False, f"{note} does not tell which PyTorch was installed. {_REPAIR}")
+                yield Finding(False, f"{note} doesn't say which PyTorch was installed. {_REPAIR}")
     except (OSError, ValueError) as error:
         yield Finding(False, f"{note} can't be read ({error}). {_REPAIR}")
 
@@ -135,7 +137,7 @@ def _cards() -> Iterator[Finding]:
 
     for number in range(torch.cuda.device_count()):
         card = torch.device("cuda", number)
-        torch.ones(2, device=card).sum().item()  # a build without code for this card fails here, and is told
+        torch.ones(2, device=card).sum().item()  # a build without code for this card fails here, and is reported
         free, total = (amount / 2**30 for amount in torch.cuda.mem_get_info(card))
         sentence = f"GPU: {torch.cuda.get_device_name(card)}, {free:.1f} of {total:.1f} GiB free"
         if free < _MIN_FREE_GPU_GIB:
@@ -146,10 +148,10 @@ def _cards() -> Iterator[Finding]:
     if torch.cuda.is_available():
         return
     if torch.backends.mps.is_available():
-        yield Finding(True, "GPU: Apple's, through MPS.")
+        yield Finding(True, "GPU: Apple, through MPS.")
         return
     cores = f"{os.cpu_count()} cores"
-    yield Finding(True, f"No GPU in use: jobs run on the CPU ({cores}). The demo model is made for that.")
+    yield Finding(True, f"No GPU in use: jobs run on the CPU ({cores}). That's fine for the demo model.")
 
 
 def _presets() -> Iterator[Finding]:
@@ -158,7 +160,7 @@ def _presets() -> Iterator[Finding]:
         for name in names:
             resolve(TrainConfig, {}, preset=name)
     except SdpoError as error:
-        yield Finding(False, f"A preset can't be used: {error} Download the studio again, or mend the file.")
+        yield Finding(False, f"A preset can't be used: {error} Download the studio again, or fix the file.")
     else:
         yield Finding(bool(names), f"Presets: {', '.join(names) or 'none; download the studio again'}.")
 
@@ -167,7 +169,7 @@ def _demo() -> Iterator[Finding]:
     try:
         info = inspect_model(DEMO)
     except SdpoError as error:
-        yield Finding(False, f"The demo model is not usable: {error}")
+        yield Finding(False, f"The demo model can't be used: {error}")
     else:
         yield Finding(True, f"Demo model: {info.name}, {info.native_size_px} px, {info.sha256[:12]}.")
 
@@ -177,13 +179,13 @@ def _workspace(workspace: Path) -> Iterator[Finding]:
         if workspace.is_file():
             yield Finding(False, f"Workspace {workspace} is a file. Choose a folder with --workspace.")
         elif not (workspace / "studio.db").is_file():
-            yield Finding(True, f"Workspace {workspace}: none yet; the first start makes it.")
+            yield Finding(True, f"Workspace {workspace}: none yet; the first start creates it.")
         else:
             yield from _store(workspace)
             yield from _runs(workspace)
             yield _space(workspace)
     except OSError as error:
-        yield Finding(False, f"Workspace {workspace} can't be looked at ({error}). Check its permissions and the disk.")
+        yield Finding(False, f"Workspace {workspace} can't be read ({error}). Check its permissions and the disk.")
 
 
 def _store(workspace: Path) -> Iterator[Finding]:
@@ -202,12 +204,12 @@ def _runs(workspace: Path) -> Iterator[Finding]:
             run.status()
             run.config()
         except RunError as error:
-            yield Finding(False, f"{error} Nothing else needs this folder: move {run.path} away, or delete it.")
+            yield Finding(False, f"{error} Nothing else uses this folder: move {run.path} away, or delete it.")
 
 
 def _space(workspace: Path) -> Finding:
     free_gib = shutil.disk_usage(workspace).free / 2**30
     space = f"{free_gib:.1f} GiB free on the workspace's disk"
     if free_gib < _MIN_FREE_GIB:
-        return Finding(False, f"Only {space}: clear some, a run with checkpoints needs {_MIN_FREE_GIB:.0f} GiB.")
+        return Finding(False, f"Only {space}. Free some: a run with checkpoints needs {_MIN_FREE_GIB:.0f} GiB.")
     return Finding(True, f"{space}.")

@@ -7,23 +7,23 @@ from sdpo_core.cli.output import DONE, Output
 from sdpo_core.hub.plan import DownloadPlan, plan_download
 from sdpo_core.settings.transfer import DownloadConfig
 
-ABOUT = "fetch a model of the Hugging Face hub into the cache that other tools share"
+ABOUT = "download a model from the Hugging Face Hub into the shared cache"
 EPILOGUE = """examples:
-  download OWNER/NAME                       what the studio needs of it: safetensors, settings, vocabularies
-  download OWNER/NAME --plan                how much that is, and whether it fits the disk; nothing is fetched
-  download OWNER/NAME/FILE.safetensors      one checkpoint of a repository that holds several
-  generate --model OWNER/NAME --prompts …   then: use it by the same name
+  download OWNER/NAME                       what the studio needs: safetensors, settings, vocabularies
+  download OWNER/NAME --plan                how large that is, and whether it fits on the disk; downloads nothing
+  download OWNER/NAME/FILE.safetensors      one checkpoint of a repository that has several
+  generate --model OWNER/NAME --prompts …   then use it by the same name
 
-Nothing else ever fetches a model. Ctrl-C keeps what has come, and the same command goes on from there. Where a
-part comes in half precision too, that is taken: half the bytes, and graphics cards compute in it anyway.
-A gated or private model needs its terms accepted on the hub, and `hf auth login` once."""
+Nothing else ever downloads a model. Ctrl-C keeps what's been downloaded, and the same command continues from
+there. If a part is available in half precision, that's used: half the size, and GPUs compute in it anyway.
+For a gated or private model, accept its terms on the Hub and run `hf auth login` once."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's own arguments."""
     help_text = (DownloadConfig.model_fields["model"].description or "").replace("\n", " ")
     parser.add_argument("setting_model", metavar="ID", nargs="?", default=argparse.SUPPRESS, help=help_text)
-    parser.add_argument("--plan", action="store_true", help="say what would be fetched, and stop")
+    parser.add_argument("--plan", action="store_true", help="show what would be downloaded, and stop")
 
 
 def tell_plan(config: DownloadConfig, out: Output) -> int:

@@ -17,7 +17,7 @@ _Settings = TypeVar("_Settings", bound=Settings)
 _DEST = "setting_"
 
 GROUPS: dict[str, tuple[str, ...]] = {
-    "data: which pairs, and what the images are": (
+    "data: which pairs, and which images": (
         "model",
         "prediction_type",
         "adapter",
@@ -28,17 +28,17 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "keep_ahead",
         "pairs_from",
     ),
-    "ComfyUI: another program draws, with a workflow of yours": (
+    "ComfyUI: generate with your own workflow": (
         *("comfy", "workflow", "prompt_slot", "negative_slot", "seed_slot", "image_node", "comfy_wait_s"),
     ),
     "comparison": ("comparisons", "strength", "strengths", "checkpoints", "adapter_branch", "unconditional_strength"),
     "objective: what is learned from a pair": (
         *("loss", "beta", "alpha", "tau", "smoothing", "anchor", "noise", "caption_dropout", "hold_unconditional"),
     ),
-    "safeguard: how the loser is kept from spoiling the winner": (
+    "safeguard: how the loser is kept from harming the winner": (
         *("safeguard", "mu", "scope", "loser_weight", "drift_budget"),
     ),
-    "labels: more from the same votes": (
+    "labels: learn more from the same votes": (
         *("label_pairs", "label_minutes", "label_share", "label_threshold", "label_weight"),
     ),
     "LoRA: what is trained": ("rank", "lora_alpha", "targets", "continue_from", "adapter_name"),
@@ -52,7 +52,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "checkpoint_every_steps",
         "seed",
     ),
-    "health: what is measured on the way": (
+    "health: what is measured during training": (
         "gate",
         "final_strength",
         "held_out_fraction",
@@ -76,7 +76,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 }
 """Settings of all jobs by what they are about; `--help` shows them so. A new field is named here too."""
 
-_FROM_FILES = "A flag wins over --config, that over a preset, and that over the defaults."
+_FROM_FILES = "A flag overrides --config, which overrides a preset, which overrides the defaults."
 
 
 def add_settings(parser: argparse.ArgumentParser, settings: type[Settings]) -> None:
@@ -84,7 +84,7 @@ def add_settings(parser: argparse.ArgumentParser, settings: type[Settings]) -> N
     parser.usage = f"{parser.prog} [settings]"
     trains = settings is TrainConfig
     files = parser.add_argument_group("settings from files", _FROM_FILES + (_presets() if trains else ""))
-    files.add_argument("--config", type=Path, metavar="FILE", help="a TOML file of settings, by the names below")
+    files.add_argument("--config", type=Path, metavar="FILE", help="a TOML file of settings, named as below")
     if trains:
         files.add_argument("--preset", metavar="NAME", help="one of the presets above")
     for title, names in GROUPS.items():
@@ -134,7 +134,7 @@ def _presets() -> str:
     return f"""
 Presets:
 {described}
-Defaults are shown for the demo model. Other families start from these, which are from the literature and not tuned:
+Defaults are shown for the demo model. Other families use these, taken from the literature and not tuned:
 {others}"""
 
 

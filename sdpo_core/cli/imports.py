@@ -15,41 +15,43 @@ from sdpo_core.exchange.metadata import READERS
 from sdpo_core.exchange.pairs import import_pairs
 from sdpo_core.workspace.store import Store
 
-ABOUT = "bring in images of other tools to vote on, or pairs that were chosen elsewhere, with the choices"
-EPILOGUE = f"""layouts, in the order in which they are looked for:
+ABOUT = "import images from other tools to vote on, or pairs with votes from elsewhere"
+EPILOGUE = f"""layouts, in the order they are tried:
 {chr(10).join(f"  {name:12} {layout.about}" for name, layout in LAYOUTS.items())}
   {IMAGES:12} {ABOUT_IMAGES}
 
-The metadata of these tools is read: {", ".join(sorted(READERS))}.
+Metadata is read from: {", ".join(sorted(READERS))}.
 
 examples:
-  import FOLDER                                 the layout is found out, and told
+  import FOLDER                                 the layout is detected and shown
   import FOLDER --layout two-folders --winners mine
-  import FOLDER --prompt "portrait of ohwx"     for what has no caption and no metadata
-  import --inbox                                what ComfyUI's nodes sent; an open studio does this by itself
-  train --pairs-from all                        also images of which nobody knows which model made them
+  import FOLDER --prompt "portrait of ohwx"     for images without caption or metadata
+  import --inbox                                what the ComfyUI nodes sent; a running studio does this by itself
+  train --pairs-from all                        also use images from an unknown model
 
-Nothing outside FOLDER is read. The same import twice adds nothing, and your own votes are never replaced."""
+Nothing outside FOLDER is read. Importing twice adds nothing, and your own votes are never replaced."""
 
 _TROUBLES_SHOWN = 10
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's own arguments."""
-    parser.add_argument("folder", type=Path, nargs="?", help="the folder that holds the pairs or images")
-    parser.add_argument("--inbox", action="store_true", help="instead of a folder: what lies in the workspace's inbox")
-    parser.add_argument("--layout", metavar="NAME", help="how they lie there (found out)")
-    parser.add_argument("--winners", metavar="NAME", help="two-folders: the subfolder of the better images")
-    parser.add_argument("--prompt", metavar="TEXT", help="the prompt of what has no caption and no metadata")
+    parser.add_argument("folder", type=Path, nargs="?", help="the folder with the pairs or images")
+    parser.add_argument("--inbox", action="store_true", help="import the workspace's inbox instead of a folder")
+    parser.add_argument("--layout", metavar="NAME", help="how the folder is organised (default: detected)")
+    parser.add_argument("--winners", metavar="NAME", help="two-folders: the subfolder with the better images")
+    parser.add_argument("--prompt", metavar="TEXT", help="the prompt for images without caption or metadata")
 
 
 def call(options: dict[str, Any], out: Output) -> int:
     """Run the verb; raises `ConfigError` unless it gets a folder or --inbox, and the flags that go with that one."""
     if options["inbox"] == bool(options["folder"]):
-        raise ConfigError("`import` needs a folder, or --inbox for what ComfyUI's nodes sent; one of the two.")
+        raise ConfigError("`import` needs either a folder, or --inbox for what the ComfyUI nodes sent.")
     if options["inbox"]:
         if any(options[name] for name in ("layout", "winners", "prompt")):
-            raise ConfigError("--inbox takes what ComfyUI's nodes sent, as it is: no --layout, --winners or --prompt.")
+            raise ConfigError(
+                "--inbox imports what the ComfyUI nodes sent as it is, without --layout, --winners or --prompt."
+            )
         return _inbox(options["workspace"], out)
     folder = open_folder(
         options["folder"], winners=options["winners"], prompt=options["prompt"], workspace=options["workspace"]
@@ -69,7 +71,7 @@ def call(options: dict[str, Any], out: Output) -> int:
     }
     words = [f"Layout {name}: {LAYOUTS[name].about}.", report.sentence(), *_told(report.troubles)]
     if not report.usable:
-        words.append("Nothing could be used. Check the folder, or name its layout with --layout.")
+        words.append("Nothing could be imported. Check the folder, or set its layout with --layout.")
     out.result(value, "\n".join(words))
     return DONE if report.usable else FAILED
 
@@ -83,12 +85,12 @@ def _inbox(workspace: Path, out: Output) -> int:
         "votes_added": report.added.votes,
         "troubles": [trouble._asdict() for trouble in report.troubles],
     }
-    out.result(value, report.sentence() if report else "Nothing lies in the inbox.")
+    out.result(value, report.sentence() if report else "The inbox is empty.")
     return FAILED if report.troubles else DONE
 
 
 def _images(store: Store, folder: Folder, show: Callable[[int, int | None, str], None], out: Output) -> int:
-    """Take in a folder of images without choices."""
+    """Import a folder of images without choices."""
     report = import_images(
         store,
         folder.all_images(),
@@ -112,15 +114,15 @@ def _images(store: Store, folder: Folder, show: Callable[[int, int | None, str],
 
 def _next(report: ImagesReport) -> list[str]:
     if not report.added.candidates and not report.known:
-        return ["Nothing could be used. Check the folder, or give the images' prompt with --prompt."]
+        return ["Nothing could be imported. Check the folder, or set the images' prompt with --prompt."]
     return [
-        "`vote` shows the pairs. Those whose files name the hash of the model that you train are used like your own; "
-        "`train --pairs-from all` takes the others too."
+        "`vote` shows the pairs. Those whose metadata has the hash of the model you train are used like your own; "
+        "`train --pairs-from all` uses the others too."
     ]
 
 
 def _told(troubles: Sequence[Trouble]) -> list[str]:
     lines = [f"  {trouble.name}: {trouble.reason}" for trouble in troubles[:_TROUBLES_SHOWN]]
     if len(troubles) > _TROUBLES_SHOWN:
-        lines.append(f"  and {len(troubles) - _TROUBLES_SHOWN} more; --json names all")
+        lines.append(f"  and {len(troubles) - _TROUBLES_SHOWN} more; --json lists all")
     return lines

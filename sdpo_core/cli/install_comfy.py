@@ -8,19 +8,19 @@ from typing import Any
 from sdpo_core.cli.output import DONE, Output
 from sdpo_core.comfyui.install import find_comfyui, install, remove, the_only
 
-ABOUT = "put the nodes into ComfyUI, or take them out"
+ABOUT = "install the nodes in ComfyUI, or remove them"
 EPILOGUE = """examples:
-  install-comfy                         ComfyUI is looked for: portable, desktop, git, under WSL on the Windows side too
-  install-comfy /path/to/ComfyUI        or named
-  install-comfy --remove                take the nodes out; what they sent stays
+  install-comfy                         finds ComfyUI: portable, desktop, git; under WSL also on the Windows side
+  install-comfy /path/to/ComfyUI        at this path
+  install-comfy --remove                remove the nodes; what they sent is kept
 
-The pack is linked, so that it is always the studio's version; where no link works, or with --copy, it is copied."""
+The pack is linked, so it always matches the studio's version. If links don't work, or with --copy, it's copied."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's own arguments."""
-    parser.add_argument("comfyui", nargs="?", type=Path, help="ComfyUI's folder (it is looked for)")
-    parser.add_argument("--remove", action="store_true", help="take the nodes out")
+    parser.add_argument("comfyui", nargs="?", type=Path, help="ComfyUI's folder (default: found automatically)")
+    parser.add_argument("--remove", action="store_true", help="remove the nodes")
     parser.add_argument("--copy", action="store_true", help="copy the nodes instead of linking them")
 
 

@@ -1,7 +1,7 @@
 """The command line: every verb the studio's jobs run, for people and scripts too.
 
 Jobs (download, generate, import, measure, train, judge, grid) write a run folder and can be watched from
-anywhere; `--run FOLDER` starts a queued folder, or resumes a training run from its last checkpoint. Exit codes stand in
+anywhere; `--run FOLDER` starts a queued folder, or resumes a training run from its last checkpoint. Exit codes are in
 `commands.output`, docs in docs/cli.md.
 """
 
@@ -37,8 +37,8 @@ _ABOUT = {
     "download": download.ABOUT,
     "generate": generating.ABOUT,
     "import": imports.ABOUT,
-    "measure": "say what a training run would take: memory and minutes; nothing is trained",
-    "train": "train an adapter from the votes, or resume a run",
+    "measure": "show the memory and time a training run would need; trains nothing",
+    "train": "train an adapter on the votes, or resume a run",
     "judge": judging.ABOUT,
     "grid": judging.GRID_ABOUT,
 }
@@ -47,20 +47,20 @@ _EPILOGUES = {
     "generate": generating.EPILOGUE,
     "import": imports.EPILOGUE,
     "measure": """examples:
-  measure                                   one dry step with today's votes and the defaults
-  measure --rank 64 --size-px 768           what would that need?""",
-    "train": """the path: generate, vote, train, judge, export. About 60 votes are a good start.
+  measure                                   one test step with the current votes and the defaults
+  measure --rank 64 --size-px 768           the same with other settings""",
+    "train": """the workflow: generate, vote, train, judge, export. About 60 votes are a good start.
 
 examples:
-  train                                     all votes of this model, the defaults
-  train --preset quick                      does everything work?
-  train --preset balanced --rank 16         a preset, and one thing otherwise
-  train --config mine.toml                  settings in a file (rank = 16, one a line)
-  train --run workspace/runs/ID             go on after a crash or a stop, exactly
-  runs                                      what ran, what runs, and how it went
+  train                                     all votes for this model, default settings
+  train --preset quick                      check that everything works
+  train --preset balanced --rank 16         a preset with one change
+  train --config mine.toml                  settings from a file (rank = 16, one per line)
+  train --run workspace/runs/ID             resume exactly after a crash or a stop
+  runs                                      past and current runs, and their results
 
-Ctrl-C saves a checkpoint and stops; a second Ctrl-C ends at once. The run's config.json holds
-every setting that was in force.""",
+Ctrl-C saves a checkpoint and stops; a second Ctrl-C quits immediately. The run's config.json has
+every setting that was used.""",
     "judge": judging.EPILOGUE,
     "grid": judging.GRID_EPILOGUE,
 }
@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SdpoError as error:
         return out.error(error)
     except KeyboardInterrupt:
-        print("sdpo: Stopped. What was finished is saved.", file=sys.stderr)
+        print("sdpo: Stopped. Finished work is saved.", file=sys.stderr)
         return STOPPED
     except BrokenPipeError:  # `runs | head -1`: whoever read has enough
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - for Python's own last flush
@@ -88,7 +88,7 @@ class _Parser(argparse.ArgumentParser):
     """Refuses as everything else does: with a `ConfigError`, which `main` tells."""
 
     def error(self, message: str) -> NoReturn:
-        raise ConfigError(f"{message[:1].upper()}{message[1:]}. `{self.prog} --help` tells what there is.")
+        raise ConfigError(f"{message[:1].upper()}{message[1:]}. `{self.prog} --help` lists what it takes.")
 
 
 def _parse(words: list[str]) -> dict[str, Any]:
@@ -98,12 +98,12 @@ def _parse(words: list[str]) -> dict[str, Any]:
     place = next((i for i, word in enumerate(words) if not word.startswith("-") and i not in after_flag), None)
     if place is None:
         parser.parse_args(words)  # --help and --version end here; anything else lacks its verb
-        raise ConfigError("A verb is missing.")
+        raise ConfigError("No verb given.")
     verb = words[place]
     if verb not in verbs:
         near = difflib.get_close_matches(verb, verbs, n=1)
-        hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(verbs)}."
-        raise ConfigError(f"There is no verb {verb}. {hint}")
+        hint = f"Did you mean {near[0]}?" if near else f"Choose one of: {', '.join(verbs)}."
+        raise ConfigError(f"Unknown verb: {verb}. {hint}")
     # Intermixed, so that `runs show --json ID` means what it says.
     found, extra = verbs[verb].parse_known_intermixed_args([*words[:place], *words[place + 1 :]])
     if extra:
@@ -116,17 +116,17 @@ def _parse(words: list[str]) -> dict[str, Any]:
 def _unknown_arguments(parser: argparse.ArgumentParser, extra: list[str]) -> str:
     flags = [word.partition("=")[0] for word in extra if word.startswith("--")]
     if not flags:
-        return f"{parser.prog} does not take {' '.join(extra)}. `{parser.prog} --help` tells what there is."
+        return f"{parser.prog} doesn't take {' '.join(extra)}. `{parser.prog} --help` lists what it takes."
     near = difflib.get_close_matches(flags[0], re.findall(r"--[a-z-]+", parser.format_help()), n=1)
-    hint = f"Did you mean {near[0]}?" if near else f"`{parser.prog} --help` tells what there is."
-    return f"Unknown setting {flags[0]}. {hint}"
+    hint = f"Did you mean {near[0]}?" if near else f"`{parser.prog} --help` lists what it takes."
+    return f"Unknown setting: {flags[0]}. {hint}"
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="sdpo_core",
         description="Diffusion-SDPO (safeguarded DPO) for LoRA: from votes on your own images to an adapter.",
-        epilog=f"The path: generate, vote, train, judge, export. `VERB --help` explains a verb.\n\n{EXIT_CODES}",
+        epilog=f"The workflow: generate, vote, train, judge, export. `VERB --help` explains a verb.\n\n{EXIT_CODES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -175,7 +175,7 @@ def _verb(
     )
     default = Path(os.environ.get("SDPO_WORKSPACE") or repository_root() / "workspace")
     parser.add_argument("--workspace", type=Path, default=default, help=f"the studio's data folder ({default.name}/)")
-    parser.add_argument("--json", action="store_true", help="results as JSON, one object a line, errors too")
+    parser.add_argument("--json", action="store_true", help="print results and errors as JSON, one object per line")
     parser.set_defaults(call=call)
     return parser
 
@@ -227,7 +227,7 @@ def _job_folder(verb: Verb, options: dict[str, Any], workspace: Path) -> Iterato
             yield run
         return
     if any_given(options):
-        raise ConfigError("--run takes the settings from the run folder; give no others, or start a new run.")
+        raise ConfigError("--run takes its settings from the run folder. Leave out the others, or start a new run.")
     run = RunFolder.open(options["run"].resolve())
     with run.held():
         _refuse_running(run, verb)
@@ -239,12 +239,12 @@ def _job_folder(verb: Verb, options: dict[str, Any], workspace: Path) -> Iterato
 def _refuse_running(run: RunFolder, verb: Verb) -> None:
     status = run.status()
     if status.verb != verb:
-        raise RunError(f"Run {run.id} is a {status.verb} run; start it with the verb {status.verb}.")
+        raise RunError(f"Run {run.id} is a {status.verb} run; start it with `{status.verb}`.")
     if status.state in ("running", "stopping"):
-        raise RunError(f"Run {run.id} is running already (process {status.pid}). Wait for it, or stop it first.")
-    goes_on = verb == "train" or run.config().get("comfy")  # with what a ComfyUI has not drawn yet
+        raise RunError(f"Run {run.id} is already running (process {status.pid}). Wait for it, or stop it first.")
+    goes_on = verb == "train" or run.config().get("comfy")  # with what a ComfyUI has not generated yet
     if status.state == "done" or (not goes_on and status.state in FINISHED):
-        raise RunError(f"Run {run.id} is {status.state} already. Start a new run.")
+        raise RunError(f"Run {run.id} is already {status.state}. Start a new run.")
 
 
 def _run_job(verb: Verb, run: RunFolder, workspace: Path, out: Output, *, speaks: bool = True) -> int:
@@ -265,7 +265,7 @@ def _run_job(verb: Verb, run: RunFolder, workspace: Path, out: Output, *, speaks
             _fail(run, verb, str(error))
             return out.error(error, run=str(run.path))
         except KeyboardInterrupt:  # the second one; the first asked to stop
-            _fail(run, verb, "You ended it at once. What its last checkpoint holds is safe.")
+            _fail(run, verb, "You quit immediately. Everything up to its last checkpoint is saved.")
             raise
         except BaseException as error:  # noqa: BLE001 - the boundary: a viewer must learn of any end
             traceback.print_exc()
@@ -279,7 +279,7 @@ def _run_job(verb: Verb, run: RunFolder, workspace: Path, out: Output, *, speaks
 
 @contextlib.contextmanager
 def _stopping_gently(run: RunFolder) -> Iterator[None]:
-    """Asked once (Ctrl-C, SIGTERM), a job saves its state and stops; asked again, it obeys at once."""
+    """Asked once (Ctrl-C, SIGTERM), a job saves its state and stops; asked again, it obeys immediately."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def ask(number: int, _frame: types.FrameType | None) -> None:
@@ -336,7 +336,7 @@ def _in_words(error: BaseException) -> str:
     # OutOfMemoryError is torch's, which this module does not load.
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return (
-            "Memory ran out. Close other programs that use the graphics card or much memory, or set a smaller size_px. "
+            "Out of memory. Close other programs that use the GPU or a lot of memory, or set a smaller size_px. "
             "The log has the details."
         )
     return f"{type(error).__name__}: {error}. The log has the details."

@@ -9,25 +9,32 @@ from sdpo_core.checkpoints.places import model_places
 from sdpo_core.checkpoints.scan import Found, Seen, Unseen, scan
 from sdpo_core.cli.output import DONE, Output, progress
 
-ABOUT = "find the base models on this machine, or tell what one is and whether it can be used"
+ABOUT = "find base models on this machine, or show what one is and whether it can be used"
 EPILOGUE = """examples:
-  models                            in the folders of ComfyUI, A1111, Forge and Stability Matrix, and the hub's cache
-  models --folder /mnt/checkpoints  there too; so are the folders that SDPO_MODELS names
+  models                            in the ComfyUI, A1111, Forge and Stability Matrix folders and the Hub's cache
+  models --folder /mnt/checkpoints  also there, and in the folders listed in SDPO_MODELS
   models some/checkpoint.safetensors
-                                    what it is; its bytes are read once for its hash, which is remembered
+                                    what it is; it's hashed once, and the hash is remembered
 
-Only headers are read to find models, so nothing is loaded and no pickle is opened. ComfyUI's
-extra_model_paths.yaml is followed."""
+Only headers are read to find models: nothing is loaded, and no pickle is opened. Folders listed in
+ComfyUI's extra_model_paths.yaml are included."""
 
 _COLUMNS = ("model", "family", "size", "precision", "hash", "problem")
-_NONE = "No model was found. Give a folder with --folder, or name a model: models FILE."
+_NONE = "No models found. Add a folder with --folder, or name a model: models FILE."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's own arguments."""
-    parser.add_argument("model", nargs="?", help="tell of this one: a checkpoint, a folder, a hub id, or `demo`")
     parser.add_argument(
-        "--folder", type=Path, action="append", default=[], metavar="DIR", help="look here too; may be given often"
+        "model", nargs="?", help="show only this one: a checkpoint, a folder, a Hugging Face id, or `demo`"
+    )
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="also search this folder; can be repeated",
     )
 
 

@@ -18,13 +18,13 @@ DONE, FAILED, WRONG_USAGE, STOPPED = 0, 1, 2, 130
 
 EXIT_CODES = f"""exit codes:
   {DONE:3}  done
-  {FAILED:3}  failed: the message says what was expected, what came and what to do
+  {FAILED:3}  failed: the message says what was expected, what it got and what to do
   {WRONG_USAGE:3}  wrong usage: an unknown or impossible setting or argument; nothing was done
-  {STOPPED:3}  stopped before its end, because Ctrl-C, SIGTERM or `runs stop` asked: what was made is saved"""
+  {STOPPED:3}  stopped early by Ctrl-C, SIGTERM or `runs stop`: finished work is saved"""
 
 
 class Output:
-    """Standard output. With `as_json` it gets one JSON object a line and nothing else; notes go to standard error."""
+    """Standard output. With `as_json` it gets one JSON object per line and nothing else; notes go to standard error."""
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
@@ -36,7 +36,7 @@ class Output:
     def table(
         self, rows: Sequence[Mapping[str, Any]], columns: Sequence[str], cells: Sequence[Sequence[str]], *, none: str
     ) -> None:
-        """Many results: each of `rows` for a program, or `cells` under `columns` for a person, or `none` in words."""
+        """Many results: each of `rows` for a program, or `cells` under `columns` for a person, or the text `none`."""
         if self.as_json:
             for row in rows:
                 self._write(json.dumps(row, allow_nan=False))

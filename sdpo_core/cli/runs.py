@@ -16,20 +16,20 @@ from sdpo_core.runs.folder import FINISHED, RunFolder, Signal, Status, list_runs
 from sdpo_core.wording import change, signed_percent
 from sdpo_core.workspace.store import Store
 
-ABOUT = "list the runs, look at one, or ask a running one to stop, to save or to draw"
+ABOUT = "list runs, show one, or ask a running one to stop, save or generate previews"
 EPILOGUE = """examples:
   runs                      the newest runs: state, step, winner error, adapter
   runs show latest          one run with its settings, its checks and the end of its log
-  runs stop ID              save what was learned and stop; `train --run FOLDER` goes on later
+  runs stop ID              save what was learned and stop; `train --run FOLDER` resumes it later
   runs save-now ID          a checkpoint after the next step; sample-now: previews"""
 
-_COLUMNS = ("run", "state", "step", "winner error", "last heard", "adapter")
-_NONE = "There is no run yet. Start one with generate, train or judge."
+_COLUMNS = ("run", "state", "step", "winner error", "last update", "adapter")
+_NONE = "No runs yet. Start one with generate, train or judge."
 _NAMES_IN_A_MESSAGE = 5
 _ASKED: dict[Signal, str] = {
-    "stop": "It saves what it has and stops at its next safe point.",
-    "save-now": "It writes a checkpoint after its next step.",
-    "sample-now": "It draws its previews after its next step.",
+    "stop": "It will save its work and stop at the next safe point.",
+    "save-now": "It will save a checkpoint after the next step.",
+    "sample-now": "It will generate previews after the next step.",
 }
 
 
@@ -46,16 +46,16 @@ def call(options: dict[str, Any], out: Output) -> int:
     workspace, action = Path(options["workspace"]), options["action"]
     for name, least in (("limit", 1), ("log", 0)):
         if options[name] < least:
-            raise ConfigError(f"--{name} is a number from {least} on; {options[name]} came.")
+            raise ConfigError(f"--{name} must be at least {least}; got {options[name]}.")
     if action == "list":
         if options["run"]:
-            raise ConfigError(f"`runs list` lists all runs; for one, write `runs show {options['run']}`.")
+            raise ConfigError(f"`runs list` lists all runs; for one, use `runs show {options['run']}`.")
         adapters = _adapters(workspace)
         rows = [_row(run, adapters) for run in list_runs(workspace / "runs")[: options["limit"]]]
         out.table(rows, _COLUMNS, [_cells(row) for row in rows], none=_NONE)
         return DONE
     if not options["run"]:
-        raise ConfigError(f"`runs {action}` needs the id of a run, or `latest`. `runs` lists them.")
+        raise ConfigError(f"`runs {action}` needs a run's id, or `latest`. Run `runs` to list them.")
     run = find_run(workspace, options["run"])
     if action == "show":
         row = {**_row(run, _adapters(workspace)), **_details(run, options["log"])}
@@ -70,15 +70,15 @@ def find_run(workspace: Path, name: str) -> RunFolder:
     """The run with this id, or the newest for `latest`; raises `RunError` with the nearest. `name` may be hostile."""
     runs = list_runs(workspace / "runs")
     if not runs:
-        raise RunError(f"There is no run in {workspace} yet. Start one with generate, train or judge.")
+        raise RunError(f"No runs in {workspace} yet. Start one with generate, train or judge.")
     if name == "latest":
         return runs[0]
     by_id = {run.id: run for run in runs}
     if name in by_id:
         return by_id[name]
     near = difflib.get_close_matches(name, by_id, n=1)
-    hint = f"Did you mean {near[0]}?" if near else f"The newest are: {', '.join([*by_id][:_NAMES_IN_A_MESSAGE])}."
-    raise RunError(f"There is no run {name}. {hint}")
+    hint = f"Did you mean {near[0]}?" if near else f"The latest are: {', '.join([*by_id][:_NAMES_IN_A_MESSAGE])}."
+    raise RunError(f"No run {name}. {hint}")
 
 
 def _ask(run: RunFolder, signal: Signal) -> str:
@@ -86,7 +86,7 @@ def _ask(run: RunFolder, signal: Signal) -> str:
     status = _status(run)
     if status.state in FINISHED:
         ends = "`train --run` resumes it" if _resumable(status.verb, status.state) else "start a new run"
-        raise RunError(f"Run {run.id} is {status.state}, so nobody would read this; {ends}.")
+        raise RunError(f"Run {run.id} is {status.state}, so it can't respond; {ends}.")
     if signal != "stop" and status.verb != "train":
         raise RunError(f"Run {run.id} is a {status.verb} run; only a training run takes {signal}.")
     run.signal(signal)
@@ -94,7 +94,7 @@ def _ask(run: RunFolder, signal: Signal) -> str:
 
 
 def _row(run: RunFolder, adapters: Mapping[str, str]) -> dict[str, Any]:
-    """A run in one line. A folder that can't be read is told too, instead of hiding the others."""
+    """A run in one line. A folder that can't be read is reported too, instead of hiding the others."""
     row: dict[str, Any] = {"run": run.id, "path": str(run.path), "last_heard": _last_heard(run)}
     try:
         status = _status(run)
@@ -113,7 +113,7 @@ def _status(run: RunFolder) -> Status:
     """What the run says, corrected when its process is gone."""
     status = run.status()
     if run.never_started():
-        message = "The job died before it could say anything. Its log tells more."
+        message = "The job ended without a message. See its log."
         return status.model_copy(update={"state": "failed", "message": message})
     return status
 
@@ -127,7 +127,7 @@ def _last_heard(run: RunFolder) -> str:
 
 
 def _winner_error(run: RunFolder, *, finished: bool) -> float | None:
-    """The held-out winner error of the adapter that was kept, or of the newest check while the run goes on."""
+    """The held-out winner error of the adapter that was kept, or of the newest check while the run continues."""
     if finished and run.adapter_path.is_file():
         with contextlib.suppress(AdapterError):
             facts = read_adapter_info(run.adapter_path).sdpo or {}
@@ -180,7 +180,7 @@ def _in_words(row: Mapping[str, Any]) -> str:
     lines = [f"{name + ':':14} {value}" for name, value in facts.items() if value]
     lines += ["", "settings:", *(f"  {name} = {json.dumps(value)}" for name, value in row["settings"].items())]
     if row["checks"]:
-        lines += ["", "checks (winner error over the reference):"]
+        lines += ["", "checks (winner error relative to the reference):"]
         lines += [f"  step {c['step']}: {change(c['winner_error'], 2 * c['winner_error_se'])}" for c in row["checks"]]
     if row["log"]:
         lines += ["", "end of the log:", *(f"  {line}" for line in row["log"].splitlines())]

@@ -15,9 +15,9 @@ ABOUT = "record a vote, or list the next open pairs"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's own arguments."""
-    parser.add_argument("pair", nargs="?", type=int, help="the pair's id; without it the next open pairs are listed")
+    parser.add_argument("pair", nargs="?", type=int, help="the pair's id; without it, lists the next open pairs")
     parser.add_argument("choice", nargs="?", choices=["left", "right", "tie", "both-bad", "skip"])
-    parser.add_argument("--judge", metavar="RUN", help="pairs of this judge run instead of training pairs")
+    parser.add_argument("--judge", metavar="RUN", help="pairs of this blind test instead of training pairs")
     parser.add_argument("--limit", type=_number_of_pairs, default=10, help="how many pairs to list (10)")
 
 
@@ -28,7 +28,7 @@ def call(options: dict[str, Any], out: Output) -> int:
             if options["choice"] is None:
                 raise ConfigError("A vote needs a choice: left, right, tie, both-bad or skip.")
             if options["choice"] not in CHOICES[store.pair(options["pair"]).purpose]:
-                raise ConfigError(f"A blind comparison is left, right or a tie, not {options['choice']}.")
+                raise ConfigError(f"A vote in a blind test must be left, right or tie; got {options['choice']}.")
             vote = store.vote(str(uuid.uuid4()), options["pair"], options["choice"])
             out.result(vote.model_dump(mode="json"), f"Saved: {vote.choice} on pair {vote.pair_id}.")
             return DONE
@@ -45,12 +45,12 @@ def call(options: dict[str, Any], out: Output) -> int:
         ]
     cells = [[str(cell) for cell in pair.values()] for pair in pairs]
     out.table(
-        pairs, ("pair", "prompt", "left", "right"), cells, none="No pair waits for a vote; `generate` makes some."
+        pairs, ("pair", "prompt", "left", "right"), cells, none="No pairs to vote on. Run `generate` to make some."
     )
     return DONE
 
 
 def _number_of_pairs(word: str) -> int:
     if not word.isdecimal() or int(word) < 1:
-        raise argparse.ArgumentTypeError(f"expected a number of pairs from 1 on, not {word!r}")
+        raise argparse.ArgumentTypeError(f"expected at least 1 pair, got {word!r}")
     return int(word)

@@ -117,8 +117,8 @@ def test_every_requirement_is_compared(tmp_path: Path, monkeypatch: pytest.Monke
     shutil.copytree(doctor.repository_root() / "assets" / "presets", tmp_path / "assets" / "presets")
     monkeypatch.setattr(doctor, "repository_root", lambda: tmp_path)
     missing, wrong = troubles(tmp_path / "none")
-    assert missing == "Not installed: not-there-at-all. Run `python launch.py setup` to repair the set-up."
-    assert wrong.startswith("Installed, but not in the version that was tested: torch ")
+    assert missing == "Not installed: not-there-at-all. Run `python launch.py setup` to repair the installation."
+    assert wrong.startswith("Installed, but not in the tested version: torch ")
     assert "(needed: ==0.1)" in wrong
 
 
@@ -135,7 +135,7 @@ def test_rows_that_name_nothing_are_a_finding(workspace: Path) -> None:
     with contextlib.closing(sqlite3.connect(workspace / "studio.db")) as connection:
         connection.execute("UPDATE pairs SET left_id = 999")
         connection.commit()
-    assert "rows that name rows which are not there" in " ".join(troubles(workspace))
+    assert "rows that refer to missing rows" in " ".join(troubles(workspace))
 
 
 def test_findings_are_told_to_a_program_line_by_line(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -150,5 +150,5 @@ def test_a_damaged_run_is_a_finding(workspace: Path) -> None:
     assert troubles(workspace) == []
     (run.path / "config.json").write_text("[", encoding="utf-8")
     (told,) = troubles(workspace)
-    assert f"config.json of run {run.id} is not readable JSON" in told
+    assert f"config.json of run {run.id} isn't readable JSON" in told
     assert f"move {run.path} away, or delete it" in told

@@ -33,7 +33,8 @@ def test_imported_pairs_of_mixed_sizes_train_when_asked_for(
     flags = ["--model", tiny, "--steps", "2", "--rank", "2", "--preview-prompts", "0", *where]
     assert main([str(word) for word in ("train", *flags)]) == 1
     assert (
-        "No pairs can train; kept aside: 4 made by another or an unknown base model. With --pairs-from all those train "
+        "No pairs can be used for training; not used: 4 made by another or an unknown base model. "
+        "With --pairs-from all those train "
         "too."
     ) in capsys.readouterr().err
     trained = command("train", *flags, "--pairs-from", "all")
@@ -43,10 +44,10 @@ def test_imported_pairs_of_mixed_sizes_train_when_asked_for(
     run = RunFolder.open(Path(done.stdout.splitlines()[-1]))
     assert (run.status().state, run.status().step) == ("done", 2)
     assert len(json.loads((run.path / "data.json").read_text(encoding="utf-8"))["train"]) == 4
-    assert "4 pairs were written" in sdpo("export", "--pairs", tmp_path / "out", *where)
+    assert "Wrote 4 pairs" in sdpo("export", "--pairs", tmp_path / "out", *where)
     again = sdpo("import", tmp_path / "out", *where)
     assert "Layout jsonl: " in again
-    assert "0 of 4 pairs were added with their votes; 4 had been voted on here before" in again
+    assert "0 of 4 pairs imported with their votes; 4 already had votes here" in again
 
 
 def test_images_of_other_tools_come_in_and_wait_for_votes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -60,9 +61,9 @@ def test_images_of_other_tools_come_in_and_wait_for_votes(tmp_path: Path, capsys
     where = ["--workspace", str(tmp_path / "workspace")]
     assert main(["import", str(tmp_path / "out"), *where]) == 0
     out = capsys.readouterr().out
-    assert "3 of 4 images were taken in (A1111/Forge 3); 2 new pairs of 1 prompt can be voted on." in out
+    assert "3 of 4 images imported (A1111/Forge 3); 2 new pairs of 1 prompt to vote on." in out
     assert "Left out: 1 without a prompt." in out
-    assert "  2026-01-01/plain.png: nothing in it tells its prompt" in out
+    assert "  2026-01-01/plain.png: has no prompt in its metadata" in out
     assert main(["import", str(tmp_path / "out"), "--json", "--prompt", "a lake", *where]) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["layout"], told["images_added"], told["images_known"], told["pairs_added"]) == ("images", 1, 3, 1)
@@ -78,13 +79,13 @@ def test_images_of_other_tools_come_in_and_wait_for_votes(tmp_path: Path, capsys
     ("arguments", "code", "sentence"),
     [
         (["import", "nowhere"], 1, "nowhere is not a folder"),
-        (["import", "."], 1, "none of the layouts that are known"),
-        (["import", ".", "--layout", "koya"], 2, "No layout is named koya. Did you mean kohya?"),
+        (["import", "."], 1, "matches no known layout"),
+        (["import", ".", "--layout", "koya"], 2, "Unknown layout: koya. Did you mean kohya?"),
         (["import", ".", "--layout", "jsonl"], 1, "has no metadata.jsonl"),
         (["import", ".", "--layout", "onetrainer"], 1, "has no folder chosen"),
-        (["export", "mine"], 2, "Say which adapter and where to"),
+        (["export", "mine"], 2, "Say which adapter to export and where"),
         (["export", "mine", "--pairs", "x"], 2, "Export either an adapter"),
-        (["export", "--pairs", "."], 1, "is there already and not empty"),
+        (["export", "--pairs", "."], 1, "already exists and isn't empty"),
     ],
 )
 def test_mistakes_in_exchanging_pairs_are_told(
@@ -110,7 +111,7 @@ def test_pairs_go_out_in_a_layout_by_name_and_a_layout_without_pairs_is_refused(
     assert (tmp_path / "out/1_pairs/w/000001.png").is_file()
     capsys.readouterr()
     assert main(["export", "latest", "--to", str(tmp_path), "--layout", "kohya", *place]) == 2
-    assert "--layout says how pairs are written" in capsys.readouterr().err
+    assert "--layout is only for pairs" in capsys.readouterr().err
 
 
 def test_ctrl_c_in_the_middle_of_an_import_is_a_stop(
@@ -122,4 +123,4 @@ def test_ctrl_c_in_the_middle_of_an_import_is_a_stop(
     monkeypatch.setattr("sdpo_core.cli.imports.import_pairs", interrupted)
     arguments = ["import", str(theirs(tmp_path / "theirs", 1)), "--workspace", str(tmp_path / "workspace")]
     assert main(arguments) == 130
-    assert "Stopped. What was finished is saved." in capsys.readouterr().err
+    assert "Stopped. Finished work is saved." in capsys.readouterr().err

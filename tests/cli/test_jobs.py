@@ -43,7 +43,7 @@ def test_training_leaves_everything_the_run_folder_promises(trained: RunFolder, 
     assert not health[0]["held_out"], "five pairs are too few to hold any out, and the run says so"
     assert [path.name for path in trained.checkpoints()] == ["step-000003", "step-000006"]
     assert sorted(trained.previews()) == [0, 3, 6]
-    assert "unseen draws of the training pairs" in trained.status().message
+    assert "training pairs with unseen noise" in trained.status().message
     published = workspace / "adapters" / "mine.safetensors"
     assert published.read_bytes() == trained.adapter_path.read_bytes()
     assert published.with_suffix(".png").is_file()
@@ -74,14 +74,14 @@ def test_judging_is_blind_and_ends_in_a_verdict(trained: RunFolder, workspace: P
     outcomes = result("judge", "--workspace", workspace, "--verdict", run)["outcomes"]
     assert [outcome["outcome"] for outcome in outcomes] == ["win"] * 3
     where = ("--workspace", workspace)
-    assert "3 blind comparisons train from the next run on" in sdpo("judge", *where, "--let-train", run)
+    assert "3 blind comparisons will be used for training" in sdpo("judge", *where, "--let-train", run)
     assert result("judge", *where, "--no-longer-train", run) == {"run": run, "pairs": 3, "trains": False}
 
 
 def test_judgements_that_are_not_done_do_not_train(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = RunFolder.create(workspace / "runs", "judge", {"comparisons": 2})
     assert main(["judge", "--workspace", str(workspace), "--let-train", run.id]) == 1
-    assert "not judged to its end" in capsys.readouterr().err
+    assert "has no verdict yet" in capsys.readouterr().err
     shutil.rmtree(run.path)
 
 
@@ -95,7 +95,7 @@ def test_a_grid_draws_strengths_and_checkpoints(trained: RunFolder, workspace: P
     assert fit
     assert fit.matched == fit.modules
     name, where = Path(end["run"]).name, ("--workspace", workspace)
-    assert "mine-step-3 at strength 0.5 is what you recommend" in sdpo("grid", *where, "--pick", name, "0", "1")
+    assert "mine-step-3: recommended strength is now 0.5" in sdpo("grid", *where, "--pick", name, "0", "1")
     assert main(["grid", *map(str, where), "--pick", name, "0", "x"]) == 2
     with Store(workspace) as store:
         store.throw_adapter(store.find_adapter("mine-step-3").id)
@@ -141,13 +141,13 @@ def test_what_is_known_to_fit_is_exported_into_a_tools_folder_without_its_model(
         (["train", "--learnig-rate", "1"], 2, "Unknown setting --learnig-rate. Did you mean --learning-rate?"),
         (["train", "--preset", "quik"], 2, "No preset is named quik. Did you mean quick?"),
         (["train", "--config", "none.toml"], 2, "There is no file none.toml."),
-        (["train", "--preset", "quick", "--run", "x"], 2, "--run takes the settings from the run folder"),
-        (["train", "now"], 2, "does not take now"),
+        (["train", "--preset", "quick", "--run", "x"], 2, "--run takes its settings from the run folder"),
+        (["train", "now"], 2, "doesn't take now"),
         (["train", "--loss", "ipo", "--alpha", "0.1"], 2, "alpha belongs to loss 'dmpo', not to 'ipo'"),
         (["train", "--loser-weight", "0.5"], 2, "loser_weight belongs to safeguard 'constant', not to 'lora'"),
         (["download"], 2, "model is missing. Expected: Hub id of the model: `owner/name`"),
-        (["vote", "--limit", "-1"], 2, "Argument --limit: expected a number of pairs from 1 on, not '-1'"),
-        (["trian"], 2, "There is no verb trian. Did you mean train?"),
+        (["vote", "--limit", "-1"], 2, "Argument --limit: expected at least 1 pair, got '-1'"),
+        (["trian"], 2, "Unknown verb: trian. Did you mean train?"),
         (["vote", "one", "left"], 2, "Argument pair: invalid int value: 'one'"),
         (["train", "--safeguard", "lora", "--scope", "batch"], 2, "scope 'batch' belongs to safeguard 'output'"),
         (["train", "--model", "nowhere/at-all"], 1, "nowhere/at-all"),
@@ -158,12 +158,12 @@ def test_what_is_known_to_fit_is_exported_into_a_tools_folder_without_its_model(
         (["adapter", "info"], 2, "`adapter info` needs an adapter's name"),
         (["adapter", "info", "min"], 1, "No adapter is named min. Did you mean mine?"),
         (["runs", "stop"], 2, "`runs stop` needs the id of a run"),
-        (["runs", "show", "../../etc"], 1, "There is no run ../../etc. The newest are: "),
+        (["runs", "show", "../../etc"], 1, "No run ../../etc. The latest are: "),
         (["runs", "halt", "x"], 2, "invalid choice: 'halt'"),
-        (["vote", "--judge", "nobody"], 1, "There is no run nobody."),
-        (["judge", "--verdict", "nobody"], 1, "There is no run nobody."),
+        (["vote", "--judge", "nobody"], 1, "No run nobody."),
+        (["judge", "--verdict", "nobody"], 1, "No run nobody."),
         (["judge", "--verdict", "x", "--let-train", "x"], 2, "not allowed with argument --verdict"),
-        (["judge", "--verdict", "x", "--comparisons", "4"], 2, "--verdict draws nothing, so it takes no settings"),
+        (["judge", "--verdict", "x", "--comparisons", "4"], 2, "--verdict generates nothing, so it takes no settings"),
         (["judge", "--adapter", "min"], 1, "No adapter is named min. Did you mean mine?"),
         (["grid", "--adapter", "mine", "--checkpoints", "7"], 1, "mine has no checkpoint of step 7. There are: 3, 6."),
         (["generate", "--prompts", "a {lake|sea"], 2, "brace"),
@@ -174,10 +174,10 @@ def test_what_is_known_to_fit_is_exported_into_a_tools_folder_without_its_model(
             2,
             "rank is that of the adapter that continue_from names",
         ),
-        (["import", "--inbox", "--layout", "kohya"], 2, "--inbox takes what ComfyUI's nodes sent, as it is"),
-        (["adapter", "convert", "mine", "--weights", "1"], 2, "--weights belongs to `adapter merge`"),
-        (["adapter", "info", "mine", "--to", "x"], 2, "--to belongs to `adapter convert and merge`"),
-        (["runs", "--limit", "-3"], 2, "--limit is a number from 1 on; -3 came."),
+        (["import", "--inbox", "--layout", "kohya"], 2, "--inbox imports what the ComfyUI nodes sent as it is"),
+        (["adapter", "convert", "mine", "--weights", "1"], 2, "--weights works with `adapter merge`"),
+        (["adapter", "info", "mine", "--to", "x"], 2, "--to works with `adapter convert and merge`"),
+        (["runs", "--limit", "-3"], 2, "--limit must be at least 1; got -3."),
     ],
 )
 def test_mistakes_are_told_in_a_sentence(
@@ -209,7 +209,7 @@ def test_a_workspace_that_is_a_file_is_a_sentence(
     (tmp_path / "file").touch()
     assert main([*verb, "--workspace", str(tmp_path / "file")]) == 1
     said = capsys.readouterr().err
-    assert "can't be a folder, because a file is in its place" in said
+    assert "is a file, but the workspace must be a folder" in said
     assert "Traceback" not in said
 
 
@@ -263,7 +263,7 @@ def test_a_finished_run_takes_no_requests_and_a_misspelt_one_is_told_the_nearest
     assert main(["runs", "show", f"{trained.id[:-1]}x", "--workspace", str(workspace)]) == 1
     assert f"Did you mean {trained.id[:-1]}" in capsys.readouterr().err
     assert main(["runs", "stop", trained.id, "--workspace", str(workspace)]) == 1
-    assert f"Run {trained.id} is done, so nobody would read this" in capsys.readouterr().err
+    assert f"Run {trained.id} is done, so it can't respond" in capsys.readouterr().err
     assert not trained.signalled("stop")
 
 

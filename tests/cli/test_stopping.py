@@ -99,7 +99,7 @@ def test_a_running_run_saves_draws_and_stops_when_asked(workspace: Path, tiny: P
             _wait_for(workspace, child.pid, lambda run, name=signal_name: not run.signalled(name))
         assert run.checkpoints()
         assert len(run.previews()) >= 2
-        assert "saves what it has and stops" in sdpo("runs", "stop", run.id, "--workspace", workspace)
+        assert "will save its work and stop" in sdpo("runs", "stop", run.id, "--workspace", workspace)
         assert child.wait(timeout=60) == 130
     (row,) = (row for row in lines("runs", "--workspace", workspace) if row["run"] == run.id)
     assert (row["state"], row["resumable"]) == ("stopped", True)

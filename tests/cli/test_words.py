@@ -30,7 +30,7 @@ def test_help_teaches_every_setting() -> None:
     for name in preset_names():
         assert f"{name} " in out
     assert re.search(r"sdxl +rank 16, .*learning_rate 5e-05", out)
-    assert "130  stopped before its end" in out
+    assert "130  stopped early" in out
 
 
 def test_the_page_about_the_command_line_names_every_verb_and_exit_code(repository: Path) -> None:

@@ -46,7 +46,7 @@ def test_a_supported_card_gets_the_build_that_has_code_for_it(gpu: Gpu, system: 
 @pytest.mark.parametrize(
     ("gpu", "system", "part_of_message"),
     [
-        (nvidia("525.60.12", "8.0"), "linux", "needs NVIDIA driver 525 or newer; this one is 525.60.12"),
+        (nvidia("525.60.12", "8.0"), "linux", "needs NVIDIA driver 525 or newer; yours is 525.60.12"),
         (nvidia("527.41", "8.6"), "win32", "525"),
         (nvidia("470.82.01", "6.1"), "linux", "Update the driver"),
         (nvidia("572.16", "12.0"), "win32", "needs NVIDIA driver 580"),  # RTX 50: CUDA 12.6 has no code for it

@@ -131,7 +131,7 @@ def test_a_failing_pip_is_explained_and_repaired_by_the_next_start(house: House)
     code, output = house.run("doctor")
     assert code == 1
     assert "Installing the requirements failed" in output
-    assert "offers no build of it" in output
+    assert "has no build of it" in output
     assert "No matching distribution" in output  # pip's own last words
     assert str(house.root / ".venv" / "sdpo-setup.log") in output
     assert house.read("sdpo-stamp.json") == {}
@@ -296,27 +296,27 @@ def test_a_lost_gpu_is_said_at_every_start_until_it_is_found(house: House, tmp_p
     assert record["torch_variant_installed"] == "cpu"
     assert record["gpu_found"] == "NVIDIA Pretend 4090"
     assert record["gpu_lost"] is True
-    assert "The GPU is not used. NVIDIA Pretend 4090 is here" in output
+    assert "The GPU isn't being used. NVIDIA Pretend 4090 is here" in output
 
     _, output = house.run("doctor", PATH=path)
-    assert "The GPU is not used" in output
+    assert "The GPU isn't being used" in output
     assert "Setting up" not in output  # not tried again on the same day
 
     make_a_day_pass(house)
     code, output = house.run("doctor", PATH=path)
     assert code == 0
-    assert "Looking for the GPU again" in output
-    assert "Looking for the GPU again" not in house.run("doctor", PATH=path)[1]
+    assert "Checking for the GPU again" in output
+    assert "Checking for the GPU again" not in house.run("doctor", PATH=path)[1]
 
     # A try that fails must not stop what worked until now.
     make_a_day_pass(house)
     code, output = house.run("doctor", PATH=path, PIP_INDEX_URL="http://127.0.0.1:9/simple")
     assert code == 0
-    assert "could not be repaired today" in output
-    assert "Looking for the GPU again" not in house.run("doctor", PATH=path)[1]
+    assert "Repairing the GPU build failed" in output
+    assert "Checking for the GPU again" not in house.run("doctor", PATH=path)[1]
 
     write_torch(tmp_path / "good", "2.13.0+cu126", sees_gpu=True)
     with serve(tmp_path / "good") as url:
         _, output = house.run("--torch", url, "doctor", PATH=path)
-    assert "The GPU is not used" not in output
+    assert "The GPU isn't being used" not in output
     assert house.read("sdpo-setup.json")["gpu_lost"] is False
