@@ -34,7 +34,7 @@ def disk_errors(path: Path) -> Iterator[None]:
         reason = os.strerror(error.errno)
         raise DiskError(
             f"Could not write {path.name} in {path.parent}: {reason}. Free some space or check the folder's "
-            "permissions, then try again; what was saved before is intact."
+            "permissions, then try again; everything saved before is intact."
         ) from error
 
 
@@ -98,7 +98,7 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError, FileNotFoundError) as error:  # a file is there, or its drive is gone
-        raise DiskError(f"{folder} can't be made ({error.strerror}). Check the path, then try again.") from error
+        raise DiskError(f"{folder} can't be created ({error.strerror}). Check the path, then try again.") from error
 
 
 def patiently(act: Callable[[], _T]) -> _T:

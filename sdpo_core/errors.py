@@ -17,7 +17,7 @@
     ├── ProjectError      a project can't be made, opened, written out or brought in as asked
     └── DiskError         the disk is full or refuses to write
 
-A message is one or two sentences for the person at the screen: what was expected, what came, what to do.
+A message is one or two sentences for the person at the screen: what was expected, what it got, what to do.
 """
 
 

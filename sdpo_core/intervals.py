@@ -6,7 +6,7 @@ import math
 def wilson_interval(successes: float, n: float, z: float = 1.959964) -> tuple[float, float]:
     """Wilson's score interval for a share of `successes` in `n`; z = 1.96 is 95 %. Ties may count as halves.
 
-    `n` is no whole number where votes depend on each other and count for less. Wilson (1927), J. Am. Stat. Assoc.
+    `n` isn't a whole number if votes depend on each other and count for less. Wilson (1927), J. Am. Stat. Assoc.
     22:209. With halves it is a little wide, because a tie varies less than a coin. Raises `ValueError` for an
     impossible share.
     """

@@ -1,6 +1,6 @@
 """Numbers as a person reads them, the same on the pages, in a run's messages and in the terminal."""
 
-NOT_CHANGED = "not measurably changed"
+NOT_CHANGED = "about 0 %"
 
 
 def signed_percent(share: float) -> str:
@@ -17,7 +17,7 @@ def percent(share: float) -> str:
 def change(share: float, spread: float | None = None) -> str:
     """A relative change with its uncertainty, as far as that is known: `+1.2 % ± 0.3 %`.
 
-    Where both round to nothing it says so in words: `0.0 % ± 0.0 %` looks like an error of the program.
+    Where both round to nothing, it says `about 0 %`: `0.0 % ± 0.0 %` would look like a bug.
     """
     if round(1000 * share) == 0 and round(1000 * (spread or 0.0)) == 0:
         return NOT_CHANGED

@@ -42,7 +42,7 @@ def test_a_failed_folder_leaves_the_old_one(tmp_path: Path) -> None:
 def test_a_disk_that_refuses_is_told_in_words(tmp_path: Path, number: int) -> None:
     path = tmp_path / "a.bin"
     path.write_bytes(b"old")
-    with pytest.raises(DiskError, match=r"a\.bin .* then try again; what was saved before is intact"):
+    with pytest.raises(DiskError, match=r"a\.bin .* then try again; everything saved before is intact"):
         with atomic.replacing(path):
             raise OSError(number, "refused")
     assert path.read_bytes() == b"old"
@@ -77,7 +77,7 @@ def test_a_name_that_is_too_long_is_told_in_words(tmp_path: Path) -> None:
 def test_a_folder_below_a_file_is_told_in_words(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(DiskError, match="can't be made"):
+        with pytest.raises(DiskError, match="can't be created"):
             atomic.write_bytes(folder / "a.json", b"")
 
 

@@ -43,7 +43,7 @@ def train(workspace: Path, model: Path, *more: str) -> int:
 def test_all_votes_tied(tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fill(tmp_path, "tie", "tie", "both-bad", "skip")
     assert train(tmp_path, tiny) == 1
-    sentence = "No pairs can train; kept aside: 2 ties, 1 with both images bad, 1 skipped."
+    sentence = "No pairs can be used for training; not used: 2 ties, 1 with both images bad, 1 skipped."
     assert capsys.readouterr().err.splitlines()[-1] == f"sdpo: {sentence}"
     (run,) = list_runs(tmp_path / "runs")
     assert (run.status().state, run.status().message) == ("failed", sentence)
@@ -54,7 +54,7 @@ def test_one_vote_trains_and_says_how_little_that_is(
 ) -> None:
     fill(tmp_path, "left")
     assert train(tmp_path, tiny) == 0
-    assert "unseen draws of the training pairs (too few to hold any out)" in capsys.readouterr().out
+    assert "training pairs with unseen noise (too few pairs to hold any out)" in capsys.readouterr().out
 
 
 def test_a_model_in_a_pickle_is_refused(tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -107,7 +107,7 @@ def test_damaged_images_are_left_out_and_the_rest_trains(
     assert train(tmp_path, tiny) == 0
     assert main(["doctor", "--workspace", str(tmp_path)]) == 1
     told = capsys.readouterr().out
-    assert "1 recorded image is gone from" in told
+    assert "1 recorded image is missing from" in told
     assert "1 image in " in told
     assert "changed after being saved" in told
 

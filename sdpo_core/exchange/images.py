@@ -23,8 +23,8 @@ _IMAGES_PER_TRANSACTION = 100
 _MAX_CAPTION_BYTES = 256 * 2**10
 
 _UNREADABLE, _NO_PROMPT, _TOO_LONG = "can't be read", "without a prompt", "with too long a prompt"
-_BESIDE = "a text file beside"
-_GRID, _TWIN = "grids of several images", "nearly the same as another image of their prompt"
+_BESIDE = "a .txt file"
+_GRID, _TWIN = "grids of several images", "near-duplicates of another image with the same prompt"
 
 
 @dataclass
@@ -34,7 +34,7 @@ class ImagesReport:
     found: int = 0
     known: int = 0  # in the workspace before
     added: AddedImages = field(default_factory=AddedImages)
-    tools: Counter[str] = field(default_factory=Counter[str])  # images taken in, by what made them
+    tools: Counter[str] = field(default_factory=Counter[str])  # images imported, by what made them
     prompts: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])  # with their negative prompts
     left_out: Counter[str] = field(default_factory=Counter[str])  # images, by the reason
     troubles: list[Trouble] = field(default_factory=list[Trouble])  # each image that was left out, and why
@@ -45,18 +45,18 @@ class ImagesReport:
         return self.left_out[_NO_PROMPT]
 
     def sentence(self) -> str:
-        """The outcome in words."""
+        """The outcome as a message."""
         taken = self.added.candidates
-        parts = [f"{taken} of {_counted(self.found, 'image')} {'was' if taken == 1 else 'were'} taken in"]
+        parts = [f"{taken} of {_counted(self.found, 'image')} imported"]
         if self.tools:
             parts[0] += f" ({', '.join(f'{tool} {number}' for tool, number in self.tools.most_common())})"
         prompts = _counted(len(self.prompts), "prompt")
-        parts[0] += f"; {_counted(self.added.pairs, 'new pair')} of {prompts} can be voted on"
+        parts[0] += f"; {_counted(self.added.pairs, 'new pair')} of {prompts} to vote on"
         if self.known:
-            parts.append(f"{self.known} had been taken in before")
+            parts.append(f"{self.known} already imported")
         if self.left_out:
             reasons = ", ".join(f"{number} {reason}" for reason, number in self.left_out.most_common())
-            parts.append(f"Left out: {reasons}")
+            parts.append(f"Skipped: {reasons}")
         return ". ".join(parts) + "."
 
 
@@ -70,11 +70,11 @@ def import_images(
 ) -> ImagesReport:
     """Take `images` into `store`; `prompt` is that of images that have none.
 
-    `name` says how a file is told to a person, and `on_image` hears how many were looked at.
+    `name` says how a file is named to a person, and `on_image` hears how many were read.
 
-    Each image needs a prompt: from its metadata, a text file beside it, or `prompt`. Of near duplicates with the same
+    Each image needs a prompt: from its metadata, a text file next to it, or `prompt`. Of near-duplicates with the same
     prompt and negative prompt only the first comes in, so none is ever asked against another. Neighbours of one prompt
-    become pairs. The same images again add nothing; after an interruption the same import goes on. Raises `DiskError`.
+    become pairs. The same images again add nothing; an interrupted import continues. Raises `DiskError`.
     """
     intake = _Intake(store, prompt, name)
     report, waiting = intake.report, list[tuple[str, ImportedImage]]()
@@ -97,7 +97,7 @@ def import_images(
 
 
 class _LeftOut(Exception):
-    """An image that is not taken in."""
+    """An image that was skipped."""
 
     def __init__(self, reason: str, name: str, words: str) -> None:
         super().__init__(reason, name, words)
@@ -142,7 +142,7 @@ class _Intake:
             self.report.known += 1
             return None
         if twin:
-            raise _LeftOut(_TWIN, name, f"is nearly the same picture as {twin.name or 'one taken in before'}")
+            raise _LeftOut(_TWIN, name, f"is a near-duplicate of {twin.name or 'one imported earlier'}")
         saved = self._store.save_image(image)
         self._seen_of(kind).append(_Seen(name, look))
         self.report.tools[made_with.tool if made_with else "no metadata"] += 1
@@ -154,12 +154,12 @@ class _Intake:
         prompt = (made_with.prompt if made_with else "") or self._prompt
         negative = made_with.negative if made_with else ""
         if not prompt.strip():
-            says = f"{made_with.tool} wrote into it, but no prompt" if made_with else "nothing in it tells its prompt"
+            says = f"has {made_with.tool} metadata, but no prompt" if made_with else "has no prompt in its metadata"
             raise _LeftOut(
-                _NO_PROMPT, name, f"{says}; add a .txt file beside it, or give one prompt for all such images"
+                _NO_PROMPT, name, f"{says}; add a .txt file with the same name, or set one prompt for all such images"
             )
         if max(len(text.encode("utf-8", "replace")) for text in (prompt, negative)) > MAX_PROMPT_BYTES:
-            raise _LeftOut(_TOO_LONG, name, f"its prompt is longer than {MAX_PROMPT_BYTES:,} bytes")
+            raise _LeftOut(_TOO_LONG, name, f"has a prompt longer than {MAX_PROMPT_BYTES:,} bytes")
         return prompt, negative
 
     def _seen_of(self, kind: tuple[str, str]) -> list[_Seen]:
@@ -169,7 +169,7 @@ class _Intake:
 
 
 def _made_with(path: Path, content: bytes) -> MadeWith | None:
-    """What the file says, or a text file beside it: a caption, or the text that A1111 can save there."""
+    """What the file says, or a text file next to it: a caption, or the text that A1111 can save there."""
     found = read_made_with(content, name=path.name)
     if found and found.prompt:
         return found

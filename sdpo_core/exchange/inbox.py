@@ -1,8 +1,8 @@
 """The inbox: pairs that the ComfyUI pack left in the workspace, whether the studio was open or not (docs/formats.md).
 
-A file `<name>.jsonl` holds one sending a line and names images beside it. A line that was taken in is removed with its
+A file `<name>.jsonl` has one batch per line and names images next to it. A line that was imported is removed with its
 images, after the database has it; one that can't be used moves to `inbox/refused/` with its images, so nothing is lost.
-Everything may be taken in twice: after a crash, or by two processes at once.
+Everything may be imported twice: after a crash, or by two processes at the same time.
 """
 
 import json
@@ -46,7 +46,7 @@ class _Sending(BaseModel):
 class InboxReport:
     """What came out of the inbox."""
 
-    sendings: int = 0  # lines that were taken in
+    sendings: int = 0  # lines that were imported
     added: Added = field(default_factory=Added)
     troubles: list[Trouble] = field(default_factory=list[Trouble])  # lines that were refused, and images passed over
 
@@ -54,15 +54,16 @@ class InboxReport:
         return bool(self.sendings or self.troubles)
 
     def sentence(self) -> str:
-        """The outcome in words."""
+        """The outcome as a message."""
         new = f"{_counted(self.added.pairs, 'new pair')}, {_counted(self.added.votes, 'vote')}"
-        told = f"From ComfyUI came {_counted(self.sendings, 'sending')}: {new}."
+        batches = "1 batch" if self.sendings == 1 else f"{self.sendings} batches"
+        told = f"Received {batches} from ComfyUI: {new}."
         reasons = "; ".join(f"{trouble.name} {trouble.reason}" for trouble in self.troubles)
         return f"{told} Not used: {reasons}." if reasons else told
 
 
 def is_waiting(workspace: Path) -> bool:
-    """Whether something lies in the inbox. A glance at the folder, for asking often."""
+    """Whether something is in the inbox. A glance at the folder, for asking often."""
     return bool(_files(workspace / INBOX))
 
 
@@ -70,7 +71,7 @@ def take_in(store: Store) -> InboxReport:
     """Bring everything that waits into `store`.
 
     Of a sending with a chosen image that one wins over each other; without one, neighbours become pairs to vote on. A
-    pair that was ever voted on here keeps its votes. Raises `DiskError`; what was not taken in by then still waits.
+    pair that was ever voted on here keeps its votes. Raises `DiskError`; what was not imported by then still waits.
     """
     report, root = InboxReport(), store.workspace / INBOX
     for path in _files(root):
@@ -87,7 +88,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _take_file(store: Store, folder: Folder, path: Path, report: InboxReport) -> None:
-    """Take in one file of lines, then clear it away."""
+    """Import one file of lines, then clear it away."""
     try:
         with path.open("rb") as file:
             content = file.read(_MOST_BYTES + 1)
@@ -101,7 +102,7 @@ def _take_file(store: Store, folder: Folder, path: Path, report: InboxReport) ->
     for number, line in enumerate((line for line in lines if line.strip()), start=1):
         try:
             if len(content) > _MOST_BYTES:
-                raise StoreError(f"is longer than {_MOST_BYTES >> 20} MiB")
+                raise StoreError(f"is larger than {_MOST_BYTES >> 20} MiB")
             images = _take_line(store, folder, line, report)
         except StoreError as error:
             bad.append((line, f"line {number}: {error}"))
@@ -114,7 +115,7 @@ def _take_file(store: Store, folder: Folder, path: Path, report: InboxReport) ->
         _set_aside(folder, path, bad, used)
         report.troubles += [Trouble(path.name, reason) for _, reason in bad]
     with disk_errors(path):
-        for done in (path, *sorted(used)):  # the lines first: without them images are no promise
+        for done in (path, *sorted(used)):  # the lines first: without them the images mean nothing
             done.unlink(missing_ok=True)
 
 
@@ -134,7 +135,7 @@ def _take_line(store: Store, folder: Folder, line: bytes, report: InboxReport) -
 
 
 def _pairs(sending: _Sending, images: list[ImportedImage]) -> list[ImportedPair]:
-    """The chosen one against each other, or neighbours. The same image twice is no pair."""
+    """The chosen one against each other, or neighbours. The same image twice isn't a pair."""
     both: list[tuple[ImportedImage, ImportedImage, ImportedChoice | None]]
     if sending.chosen is None:
         both = [(one, other, None) for one, other in pairwise(images)]
@@ -155,12 +156,12 @@ def _parse(line: bytes) -> _Sending:
         where = ".".join(str(part) for part in first["loc"]) or "the line"
         raise StoreError(f"{where}: {first['msg'][:1].lower()}{first['msg'][1:]}") from error
     except (ValueError, RecursionError) as error:
-        raise StoreError("is not JSON, or was cut short") from error
+        raise StoreError("isn't JSON, or is cut short") from error
     if sending.chosen is not None and sending.chosen >= len(sending.images):
         raise StoreError(f"chooses image {sending.chosen} of {len(sending.images)}, counted from 0")
     longest = max(len(text.encode()) for text in (sending.prompt, sending.negative))
     if longest > _MOST_PROMPT_BYTES:
-        raise StoreError(f"its prompt has {longest:,} bytes; at most {_MOST_PROMPT_BYTES:,} are taken")
+        raise StoreError(f"its prompt has {longest:,} bytes; the limit is {_MOST_PROMPT_BYTES:,}")
     return sending
 
 

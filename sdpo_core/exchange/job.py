@@ -1,4 +1,4 @@
-"""The job `import`: what was made elsewhere into the workspace, with progress, and a report in words at the end."""
+"""The job `import`: bring images and pairs from elsewhere into the workspace, with progress and a final report."""
 
 import itertools
 from collections.abc import Sequence
@@ -21,8 +21,8 @@ _MOST_NAMED = 1000  # troubles that the report names
 
 
 def run_import(config: ImportConfig, run: RunFolder, workspace: Path, reporter: Reporter) -> None:
-    """Take in a folder; a stop keeps what was taken in. Ends with `report.json`; errors are `SdpoError`s."""
-    reporter.say(0, "Looking what there is…", force=True)
+    """Import a folder; a stop keeps what was imported. Ends with `report.json`; errors are `SdpoError`s."""
+    reporter.say(0, "Listing the files…", force=True)
     folder = open_folder(Path(config.folder), winners=config.winners, prompt=config.prompt, workspace=workspace)
     layout = config.layout or detect(folder)
     with Store(workspace) as store:
@@ -33,7 +33,7 @@ def run_import(config: ImportConfig, run: RunFolder, workspace: Path, reporter: 
     if stopped:
         run.answer("stop")
     step = reporter.total or 1
-    words = f"Stopped. {sentence} Start it again to go on." if stopped else sentence
+    words = f"Stopped. {sentence} Start the import again to continue." if stopped else sentence
     reporter.say(step, words, state="stopped" if stopped else "done", force=True)
 
 
@@ -45,14 +45,14 @@ def _take_images(store: Store, folder: Folder, _: str, reporter: Reporter) -> tu
         itertools.takewhile(lambda _: not reporter.stop_requested(), images),
         prompt=folder.prompt,
         name=folder.name,
-        on_image=lambda done: reporter.say(done, f"{done:,} of {len(images):,} images looked at"),
+        on_image=lambda done: reporter.say(done, f"{done:,} of {len(images):,} images read"),
     )
     return report.sentence(), images_report(report)
 
 
 def _take_pairs(store: Store, folder: Folder, layout: str, reporter: Reporter) -> tuple[str, dict[str, Any]]:
     pairs = itertools.takewhile(lambda _: not reporter.stop_requested(), layout_named(layout).read(folder))
-    report = import_pairs(store, pairs, lambda done: reporter.say(done, f"{done:,} pairs looked at ({layout})"))
+    report = import_pairs(store, pairs, lambda done: reporter.say(done, f"{done:,} pairs read ({layout})"))
     return report.sentence(), pairs_report(report)
 
 

@@ -1,4 +1,4 @@
-"""Pairs in from a folder, and out to one. Images are decoded before anything is recorded; failures are told by name."""
+"""Pairs in from a folder, and out to one. Images are decoded before anything is recorded; failures are listed."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -31,24 +31,24 @@ class ImportReport:
     troubles: list[Trouble] = field(default_factory=list)
 
     def sentence(self) -> str:
-        """The outcome in words."""
+        """The outcome as a message."""
         known = self.usable - self.added.votes
-        parts = [f"{self.added.votes} of {self.found} pairs were added with their votes"]
+        parts = [f"{self.added.votes} of {self.found} pairs imported with their votes"]
         if self.passed:
-            parts.append(f"{self.passed} had been looked at before the import was interrupted")
+            parts.append(f"{self.passed} already done before the import was interrupted")
         if known:
-            parts.append(f"{known} had been voted on here before and stay as they are")
+            parts.append(f"{known} already had votes here and are unchanged")
         if self.troubles:
-            parts.append(f"{len(self.troubles)} could not be used")
+            parts.append(f"{len(self.troubles)} couldn't be used")
         return f"{'; '.join(parts)}."
 
 
 def import_pairs(
     store: Store, pairs: Iterable[FoundPair | Trouble], on_pair: Callable[[int], None] = lambda _: None
 ) -> ImportReport:
-    """Bring `pairs` into `store`; `on_pair` hears how many were looked at. The same pairs again add nothing.
+    """Bring `pairs` into `store`; `on_pair` hears how many were read. The same pairs again add nothing.
 
-    What was brought in before an interruption stays; the same import goes on from there. Raises `DiskError`.
+    What was brought in before an interruption stays; the same import continues from there. Raises `DiskError`.
     """
     report = ImportReport()
     waiting: list[ImportedPair] = []
@@ -84,18 +84,18 @@ def _keep(place: tuple[Bookmark, int] | None) -> None:
 
 
 def _saved(store: Store, pair: FoundPair) -> ImportedPair:
-    """The pair with its images in the workspace; raises `StoreError` when it is none that can be recorded."""
+    """The pair with its images in the workspace; raises `StoreError` when it isn't one that can be recorded."""
     for text in (pair.prompt, pair.first.negative, pair.second.negative):
         try:
             size = len(text.encode())
         except UnicodeEncodeError as error:  # JSON can spell half of a character
-            raise StoreError("its prompt is not valid Unicode text") from error
+            raise StoreError("its prompt isn't valid Unicode text") from error
         if size > _MAX_PROMPT_BYTES:
-            raise StoreError(f"its prompt has {size:,} bytes; at most {_MAX_PROMPT_BYTES:,} are taken")
+            raise StoreError(f"its prompt has {size:,} bytes; the limit is {_MAX_PROMPT_BYTES:,}")
     first, second = _save(store, pair, pair.first), _save(store, pair, pair.second)
     same = first.recipe == second.recipe if first.recipe and second.recipe else first.sha256 == second.sha256
     if same:
-        raise StoreError("both its images are the same")
+        raise StoreError("both images are the same")
     return ImportedPair(pair.prompt, first, second, pair.choice)
 
 
@@ -108,7 +108,7 @@ def _save(store: Store, pair: FoundPair, image: FoundImage) -> ImportedImage:
         raise StoreError(told if image.name in told else f"{image.name}: {told}") from error
     recipe = image.recipe
     if recipe and (recipe.prompt != pair.prompt or decoded.size != (recipe.width_px, recipe.height_px)):
-        raise StoreError(f"{image.name} has a recipe that speaks of another prompt or size; leave the recipe out")
+        raise StoreError(f"{image.name} has a recipe with a different prompt or size; remove the recipe")
     saved = store.save_image(decoded)
     negative = recipe.negative if recipe else image.negative
     return replace(saved, negative=negative, recipe=recipe, made_with=image.made_with)
@@ -129,13 +129,13 @@ class ExportReport:
     )  # left out: the layout has no word for it
 
     def sentence(self) -> str:
-        """The outcome in words."""
-        text = f"{self.pairs} {'pair was' if self.pairs == 1 else 'pairs were'} written to {self.file}."
+        """The outcome as a message."""
+        text = f"Wrote {self.pairs} {'pair' if self.pairs == 1 else 'pairs'} to {self.file}."
         if self.undecided:
             counted = ", ".join(f"{count} {_LEFT_OUT_WORDS[choice]}" for choice, count in self.undecided.items())
-            text += f" Left out, because this layout can only say which image is better: {counted}."
+            text += f" Skipped, because this layout can only say which image is better: {counted}."
         if self.missing:
-            text += f" Left out, because an image is gone or damaged: {len(self.missing)}. `doctor` tells which."
+            text += f" Skipped, because an image is missing or damaged: {len(self.missing)}. Run `doctor` to see which."
         return text
 
 
@@ -144,7 +144,7 @@ def export_pairs(
 ) -> ExportReport:
     """Write every pair with a standing vote to `folder`, in a layout of `exporters.OUT_LAYOUTS`.
 
-    The usual one holds ties and skips too; some layouts can't. Pairs of blind judgements stay out.
+    The usual one holds ties and skips too; some layouts can't. Pairs of blind tests stay out.
     Raises `ConfigError` for an unknown layout, `StoreError` when the folder holds anything already, `DiskError` when
     the disk refuses.
     """
@@ -174,4 +174,4 @@ def export_pairs(
 def _require_empty(folder: Path) -> None:
     with disk_errors(folder):
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise StoreError(f"{folder} is there already and not empty. Choose a new folder for the pairs.")
+            raise StoreError(f"{folder} already exists and isn't empty. Choose a new folder for the pairs.")

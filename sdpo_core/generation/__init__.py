@@ -1,1 +1,1 @@
-"""From a recipe to an image, and the job that draws pairs."""
+"""From a recipe to an image, and the job that generates pairs."""

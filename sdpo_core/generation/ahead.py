@@ -1,4 +1,4 @@
-"""What the jobs that draw pairs share, whoever draws: the seeds, and waiting until another pair is wanted. No torch."""
+"""What all generating jobs share: the seeds, and waiting until another pair is wanted. No torch."""
 
 import secrets
 import time
@@ -41,7 +41,7 @@ class Wanted:
         idle_since = time.monotonic()
         while self.missing == 0:
             self._reporter.total = step
-            self._reporter.say(step, f"{self._ahead} pairs wait for you. More are drawn as you vote. {note}".strip())
+            self._reporter.say(step, f"{self._ahead} pairs ready. More are generated as you vote. {note}".strip())
             pause = time.monotonic() + _LOOK_S
             while time.monotonic() < pause:
                 if self._reporter.stop_requested():
@@ -56,7 +56,7 @@ class Wanted:
 
 
 def training_waits(run: RunFolder, since: float) -> bool:
-    """Whether a training run beside `run` was queued or is running since `since` (seconds since the epoch)."""
+    """Whether a training run other than `run` was queued or is running since `since` (seconds since the epoch)."""
     return any(_touched(one) >= since and _unfinished(one) for one in list_runs(run.path.parent, "train"))
 
 

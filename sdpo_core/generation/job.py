@@ -27,7 +27,7 @@ from sdpo_core.workspace.store import Store
 
 _BATCH = 2  # images sampled together: a pair
 _LOOK_AGAIN_S = 30.0  # between two looks for images without features, once there were none
-_ONE_ADAPTER = "One adapter acts at a time: several <lora:…> tags, or one beside a chosen adapter, have no effect."
+_ONE_ADAPTER = "Only one adapter works at a time: several <lora:…> tags, or one plus a chosen adapter, have no effect."
 # What a warm job holds in memory; a request that wants another one needs a job of its own.
 _FIXED_WHILE_WARM = ("model", "device", "precision", "threads", "keep_warm_s")
 
@@ -84,7 +84,7 @@ class _Job:
         return True
 
     def keep_ahead(self, config: GenerateConfig, started: float) -> bool:
-        """Draw pair after pair while fewer than `keep_ahead` wait for a vote; returns whether the job may stay.
+        """Generate pair after pair while fewer than `keep_ahead` wait for a vote; returns whether the job may stay.
 
         It ends as `Wanted.wait` says: when it is over (False), or when a request came (True).
         """
@@ -105,7 +105,7 @@ class _Job:
         self.note = " ".join(note for note in dict.fromkeys([*notes, self.blind]) if note)
         drawn: list[Candidate] = []
         for recipes in self._batches(config, prompt, index):
-            batch = self._draw(recipes, f"Drawing “{prompt}”. {self.note}".strip())
+            batch = self._draw(recipes, f"Generating “{prompt}”. {self.note}".strip())
             if config.pairing == "neighbours":
                 for one, other in itertools.pairwise([*drawn[-1:], *batch]):
                     self._offer(one, other)
@@ -149,7 +149,7 @@ class _Job:
             idle_since = time.monotonic()
 
     def describe_waiting(self) -> bool:
-        """Describe a few images that no job with this model has looked at (imported ones, say).
+        """Describe a few images that no job with this model has checked (imported ones, say).
 
         For moments in which nothing is asked. Returns whether there were any.
         """
@@ -186,7 +186,7 @@ class _Job:
         except Stopped:
             self.run.answer_request(name, {"pairs": self.made[first:]})
             raise
-        except SdpoError as error:  # the person reads it where they asked; the job goes on serving
+        except SdpoError as error:  # the person reads it where they asked; the job continues serving
             self.run.answer_request(name, {"error": str(error)})
         else:
             self.run.answer_request(name, {"pairs": self.made[first:]})
@@ -268,12 +268,10 @@ def _requested(config: GenerateConfig, content: dict[str, Any]) -> GenerateConfi
     held = config.model_dump()
     for name in _FIXED_WHILE_WARM:
         if content.get(name, held[name]) != held[name]:
-            raise ConfigError(
-                f"This job stays warm with {name} = {held[name]!r}; {content[name]!r} needs a new job. Stop this one."
-            )
+            raise ConfigError(f"This job was started with {name} = {held[name]!r}. Stop it to use {content[name]!r}.")
     asked = GenerateConfig.parse({**held, "prompts": (), "seed": None, **content})
     if not asked.prompts:
-        raise ConfigError("There is nothing to generate: the request's prompts are empty. Give at least one prompt.")
+        raise ConfigError("Nothing to generate: the request has no prompts. Give at least one prompt.")
     return asked
 
 

@@ -94,7 +94,7 @@ def sample(
 
     The recipes differ in prompt, negative prompt and seed only (ValueError otherwise). `lora` is the adapter that they
     name; for recipes without one it is switched off. `on_step` is called after each sampler step and may raise to stop.
-    Raises `ModelError` when the images come out as numbers that are none.
+    Raises `ModelError` when the images come out as NaN or infinity.
     """
     first = recipes[0]
     if any(_shared(recipe) != _shared(first) for recipe in recipes):
@@ -188,8 +188,8 @@ def _to_images(decoded: Tensor) -> list[Image.Image]:
     """8-bit images of (B, 3, H, W) in [-1, 1]; raises `ModelError` on NaN and infinities."""
     if not bool(decoded.isfinite().all()):
         raise ModelError(
-            "The model produced numbers that are none (NaN or infinity) instead of an image. Lower the adapter's "
-            "strength or the guidance, or choose another sampler."
+            "The model produced NaN or infinity instead of an image. Lower the adapter's strength or the "
+            "guidance, or choose another sampler."
         )
     pixels = ((decoded / 2 + 0.5).clamp(0, 1) * 255).round().to("cpu", torch.uint8)  # (B, 3, H, W)
     return [Image.fromarray(np.ascontiguousarray(image)) for image in pixels.permute(0, 2, 3, 1).numpy()]

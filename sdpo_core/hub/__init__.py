@@ -2,9 +2,9 @@
 
     plan.py      what would be fetched, how much it is, whether it fits the disk
     fetch.py     the job `download`: into the standard cache, which other tools share
-    remote.py    single requests, and what goes wrong with them in words
+    remote.py    single requests, and messages for what goes wrong with them
 
 Weights come as safetensors; a pickle is never fetched. Names, addresses, login, requests and the cache's layout are
-huggingface_hub's. Files are fetched here rather than by its `snapshot_download`, because that begins a file anew after
+huggingface_hub's. Files are fetched here rather than by its `snapshot_download`, because that begins a file again after
 every break, and one file is three quarters of SDXL.
 """

@@ -30,8 +30,8 @@ class _Stopped(Exception):
 def download(plan: DownloadPlan, progress: Callable[[int], None]) -> None:
     """Fetch what `plan` lacks; `progress(bytes)` hears of all that is here, often, and may raise to stop.
 
-    What was fetched stays when it stops for any reason, and the next download goes on from there. Every file is checked
-    against the hash that the hub tells. Raises `DownloadError` or `DiskError`.
+    What was downloaded is kept if it stops for any reason, and the next download continues from there. Every file is
+    checked against the hash given by the Hub. Raises `DownloadError` or `DiskError`.
     """
     from huggingface_hub.utils import WeakFileLock
 
@@ -52,7 +52,7 @@ def download(plan: DownloadPlan, progress: Callable[[int], None]) -> None:
                 _fetch(plan, file, came)
             write_bytes(plan.folder / "refs" / "main", plan.commit.encode())
     except TimeoutError as error:
-        raise DownloadError(f"{plan.hub_id} is being downloaded already. Wait for it, or stop it first.") from error
+        raise DownloadError(f"{plan.hub_id} is already being downloaded. Wait for it, or stop it first.") from error
 
 
 def run_download(config: DownloadConfig, run: RunFolder, _workspace: Path, reporter: Reporter) -> None:
@@ -60,7 +60,7 @@ def run_download(config: DownloadConfig, run: RunFolder, _workspace: Path, repor
 
     Raises `DiskError` when the model does not fit on the disk, and what `plan_download` and `download` raise.
     """
-    reporter.say(0, f"Asking {host()} what is needed…", force=True)
+    reporter.say(0, f"Asking {host()} what's needed…", force=True)
     plan = plan_download(config.model)
     if not plan.fits:
         raise DiskError(f"{config.model} does not fit: {plan.sentence}")
@@ -78,11 +78,13 @@ def run_download(config: DownloadConfig, run: RunFolder, _workspace: Path, repor
     try:
         download(plan, progress)
     except _Stopped:
-        message = f"Stopped at {size_in_words(done)} of {total}. They are kept; the next download goes on from there."
+        message = (
+            f"Stopped at {size_in_words(done)} of {total}. The files are kept; the next download continues from there."
+        )
         reporter.say(done // _MB, message, state="stopped", force=True)
         run.answer("stop")
     else:
-        message = f"{config.model} is on this machine now ({total})."
+        message = f"Downloaded {config.model} ({total})."
         reporter.say(reporter.total, message, state="done", force=True)
 
 
@@ -135,6 +137,6 @@ def _fill(plan: DownloadPlan, file: RemoteFile, path: Path, came: Callable[[int]
     if digest.hexdigest() != file.blob:
         path.unlink()
         raise DownloadError(
-            f"{file.path} of {plan.hub_id} came damaged: it is not what {plan.host} announces. Download it again; a "
-            "proxy or virus scanner on the way may have changed it."
+            f"{file.path} of {plan.hub_id} is damaged: its hash isn't the one {plan.host} lists. Download it again; a "
+            "proxy or virus scanner may have changed it."
         )

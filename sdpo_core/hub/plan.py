@@ -64,8 +64,8 @@ class DownloadPlan:
         """The plan for a person."""
         if not self.missing:
             return f"All {size_in_words(self.total)} of {self.hub_id} are on this machine, in {self.folder}."
-        here = f" ({size_in_words(self.present)} more are here already)" if self.present else ""
-        fits = "" if self.fits else ": too little. Free some space, or move the cache (HF_HUB_CACHE)"
+        here = f" (another {size_in_words(self.present)} already here)" if self.present else ""
+        fits = "" if self.fits else ": not enough. Free some space, or move the cache (HF_HUB_CACHE)"
         return (
             f"{size_in_words(self.missing)} from {self.host} into {self.folder.parent}{here}, "
             f"{size_in_words(self.free)} free{fits}."
@@ -80,11 +80,11 @@ def size_in_words(count: int) -> str:
 
 
 def required_hub_id(source: str) -> HubId:
-    """The hub id that `source` is; raises `ConfigError` when it is none."""
+    """The hub id that `source` is; raises `ConfigError` when it isn't one."""
     hub_id = parse_hub_id(source)
     if hub_id is None:
         raise ConfigError(
-            f"{source} is no hub id. Expected owner/name, as in the model's address on {host()}, or "
+            f"{source} isn't a Hugging Face id. Use owner/name, as in the model's address on {host()}, or "
             "owner/name/file.safetensors for one of its checkpoints."
         )
     return hub_id
@@ -93,7 +93,7 @@ def required_hub_id(source: str) -> HubId:
 def plan_download(source: str) -> DownloadPlan:
     """Ask the hub what fetching `source` takes: a few small requests, nothing is kept.
 
-    Raises `ConfigError` when `source` is no hub id, `ModelError` when the repository holds no model that the studio
+    Raises `ConfigError` when `source` isn't a Hub id, `ModelError` when the repository holds no model that the studio
     loads, `DownloadError` when the hub can't be asked or refuses. All say what to do.
     """
     from huggingface_hub import HfApi, constants
@@ -113,10 +113,10 @@ def plan_download(source: str) -> DownloadPlan:
 
 
 def _choose(hub_id: HubId, commit: str, files: Mapping[str, RemoteFile]) -> tuple[RemoteFile, ...]:
-    """The files that the model needs, the one that makes it complete last; raises `ModelError` when it is none."""
+    """The files that the model needs, the one that makes it complete last; raises `ModelError` when it isn't one."""
     if hub_id.file:
         if hub_id.file not in files:
-            raise ModelError(f"{hub_id.repository} holds no file {hub_id.file}. Check the spelling.")
+            raise ModelError(f"{hub_id.repository} has no file {hub_id.file}. Check the spelling.")
         return (_checked_checkpoint(hub_id, commit, files[hub_id.file]),)
     if _INDEX in files:
         weights = _choose_weights(hub_id, commit, files)
@@ -130,19 +130,19 @@ def _choose(hub_id: HubId, commit: str, files: Mapping[str, RemoteFile]) -> tupl
         return (_checked_checkpoint(hub_id, commit, files[single[0]]),)
     if any(PurePosixPath(path).suffix.casefold() in PICKLE_SUFFIXES for path in files):
         raise ModelError(
-            f"{hub_id} holds its weights as pickles only, which can run any code when they are loaded, so the studio "
-            f"never fetches one. {HOW_TO_CONVERT}"
+            f"{hub_id} has its weights only as pickles, which can run arbitrary code when loaded, so the studio never "
+            f"downloads them. {HOW_TO_CONVERT}"
         )
     raise ModelError(
-        f"{hub_id} holds no model that the studio loads: neither a model_index.json nor a checkpoint (.safetensors) at "
-        "its top. Choose another; a checkpoint in a folder is named as owner/name/folder/file.safetensors."
+        f"{hub_id} has no model the studio can load: neither a model_index.json nor a checkpoint (.safetensors) at the "
+        "top level. Choose another; write a checkpoint in a folder as owner/name/folder/file.safetensors."
     )
 
 
 def _choose_weights(hub_id: HubId, commit: str, files: Mapping[str, RemoteFile]) -> list[RemoteFile]:
     """The weights of a repository in diffusers format; none when a part has no safetensors.
 
-    Of each part the half-precision files are taken where there are some: half the bytes, and on a graphics card the
+    Of each part the half-precision files are taken where there are some: half the bytes, and on a GPU the
     frozen network computes in half precision in any case. What the cache holds already goes before.
     """
     with tempfile.TemporaryDirectory() as name:
@@ -198,7 +198,7 @@ def _remote(entry: "RepoSibling") -> RemoteFile:
 def _hexadecimal(name: str | None) -> str:
     """A hash that becomes a name on the disk; raises ValueError when the server sent something else."""
     if not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", name or ""):
-        raise ValueError(f"{name!r} is no hash")
+        raise ValueError(f"{name!r} isn't a hash")
     return name or ""
 
 
@@ -207,9 +207,7 @@ def _readable_disk(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise DiskError(
-            f"{folder} can't be looked at ({error.strerror}). Check the permissions of its folder."
-        ) from error
+        raise DiskError(f"{folder} can't be read ({error.strerror}). Check its folder's permissions.") from error
 
 
 def _bytes_here(folder: Path, commit: str, file: RemoteFile) -> int:

@@ -9,8 +9,8 @@ from sdpo_core.checkpoints.hub_cache import HubId
 from sdpo_core.errors import DownloadError
 
 _WHAT_TO_DO = {
-    401: "the login is not accepted; log in again with `hf auth login`",
-    403: "this login may not read it; log in with another, `hf auth login`",
+    401: "the login was rejected; log in again with `hf auth login`",
+    403: "this login has no access; use another with `hf auth login`",
     429: "too many requests; try again in a few minutes",
 }
 
@@ -31,7 +31,7 @@ def read(hub_id: HubId, commit: str, path: str, most: int) -> bytes:
 
 
 def stream(hub_id: HubId, commit: str, path: str, start: int, end: int | None = None) -> Generator[bytes]:
-    """The bytes of a file from `start` on, up to `end`."""
+    """The bytes of a file from `start` to `end`."""
     from huggingface_hub import constants, hf_hub_url
     from huggingface_hub.utils import build_hf_headers, hf_raise_for_status, http_stream_backoff
 
@@ -46,7 +46,7 @@ def stream(hub_id: HubId, commit: str, path: str, start: int, end: int | None = 
         hf_raise_for_status(response)
         skip = start if response.status_code == 200 else 0  # a server that knows no ranges begins at the beginning
         left = math.inf if end is None else end - start
-        for chunk in response.iter_bytes():  # as it comes: pieces of a set size would be lost in a break
+        for chunk in response.iter_bytes():  # as it arrives: pieces of a set size would be lost in a break
             wanted = chunk[skip:]
             skip -= len(chunk) - len(wanted)
             if left <= len(wanted):
@@ -67,28 +67,28 @@ def told(hub_id: HubId) -> Iterator[None]:
         yield
     except errors.GatedRepoError as error:
         first = f"{name} is gated: accept its terms at https://{place}/{name}"
-        then = "and wait until you are let in" if get_token() else "and log in with `hf auth login`"
+        then = "and wait until you're given access" if get_token() else "and log in with `hf auth login`"
         raise DownloadError(f"{first} {then}. Then download it again.") from error
     except (errors.RepositoryNotFoundError, errors.HFValidationError) as error:
-        login = "with this login" if get_token() else "log in with `hf auth login` if it is private"
-        raise DownloadError(f"There is no {name} on {place}, or it is private. Check the spelling; {login}.") from error
+        login = "with this login" if get_token() else "log in with `hf auth login` if it's private"
+        raise DownloadError(f"{place} has no {name}, or it's private. Check the spelling; {login}.") from error
     except errors.DisabledRepoError as error:
         raise DownloadError(f"{place} has closed the repository {name}. Choose another model.") from error
     except errors.OfflineModeIsEnabled as error:
         raise DownloadError(
-            "Downloads are switched off by HF_HUB_OFFLINE (or TRANSFORMERS_OFFLINE). Unset it, and try again."
+            "Downloads are turned off by HF_HUB_OFFLINE (or TRANSFORMERS_OFFLINE). Unset it and try again."
         ) from error
     except errors.HfHubHTTPError as error:
         code = error.response.status_code
         raise DownloadError(
-            f"{place} answers {code} for {name}: {_WHAT_TO_DO.get(code, 'try again later')}. What came is kept."
+            f"{place} returned {code} for {name}: {_WHAT_TO_DO.get(code, 'try again later')}. What you have is kept."
         ) from error
     except httpx.HTTPError as error:
         raise DownloadError(
-            f"{place} can't be reached ({type(error).__name__}). Check the network and try again; what came is kept."
+            f"{place} can't be reached ({type(error).__name__}). Check the network and retry; what you have is kept."
         ) from error
     except ValueError as error:
         raise DownloadError(
-            f"{place} answers as no hub would ({error}). A login page of the network may be in between: open a web "
-            "page first, then try again."
+            f"{place} returned an unexpected response ({error}). The network may want you to log in: open a web page "
+            "first, then try again."
         ) from error

@@ -1,1 +1,1 @@
-"""Image files that nobody vouches for: decoded, hashed, and what they carry beside their pixels."""
+"""Untrusted image files: decoding, hashing, and the metadata they carry."""

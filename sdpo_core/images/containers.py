@@ -1,4 +1,4 @@
-"""What PNG, JPEG and WebP files hold beside their pixels, read without decoding one. Nothing raises.
+"""The metadata in PNG, JPEG and WebP files, read without decoding one. Nothing raises.
 
 Bounded in time and memory whatever a file claims: see the numbers below. A chunk that is larger is passed over.
 """
@@ -27,7 +27,7 @@ _NAMED_JSON = re.compile(r"([A-Za-z_][\w .-]{0,60}):\s*(\{.*)", re.DOTALL)
 def read_texts(content: bytes) -> dict[str, str]:
     """The texts by keyword (PNG) or by the tag's name (`exif.NAMES`); the first of several of one name.
 
-    ComfyUI's `prompt:{…}` in EXIF tags stands under `prompt`, as in its PNGs.
+    ComfyUI's `prompt:{…}` in EXIF tags is stored as `prompt`, as in its PNGs.
     """
     texts: dict[str, str] = {}
     left = _ALL_TEXTS

@@ -35,7 +35,7 @@ def read_exif(data: bytes, longest: int) -> dict[str, str]:
             if tag == _EXIF_FOLDER and kind == _LONG and len(folders) == 1:
                 folders.append(start)
             elif tag in NAMES and tag not in found and kind in (_BYTES, _ASCII, _UNDEFINED) and size <= longest:
-                start = place if size <= 4 else start  # short values lie in the entry itself
+                start = place if size <= 4 else start  # short values are in the entry itself
                 found[tag] = data[start : start + size]
     decoded = {NAMES[tag]: _DECODERS.get(tag, plain)(value) for tag, value in found.items()}
     return {name: text for name, text in decoded.items() if text}

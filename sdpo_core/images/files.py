@@ -1,4 +1,4 @@
-"""Images on disk: decoding bytes that nobody vouches for, and files named by the hash of their content."""
+"""Images on disk: decoding bytes from an untrusted source, and files named by the hash of their content."""
 
 import hashlib
 import io
@@ -58,27 +58,26 @@ def decode_image(data: bytes | Path) -> Image.Image:
     name = data.name if isinstance(data, Path) else "The image"
     content = read_image_file(data) if isinstance(data, Path) else data
     if len(content) > MAX_BYTES:
-        raise ImageUnreadable(f"{name} is larger than {MAX_BYTES >> 20} MiB. Save it smaller, then try again.")
+        raise ImageUnreadable(f"{name} is larger than {MAX_BYTES >> 20} MiB. Save a smaller version, then try again.")
     turn, content = _TURNS.get(turned(content)), bare(content)  # Pillow would read EXIF and texts of any size
     try:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
-            image.verify()  # a PNG's checksums, which loading passes over; afterwards the file has to be opened anew
+            image.verify()  # a PNG's checksums, which loading passes over; afterwards the file has to be opened again
         with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise ImageUnreadable(
-                    f"{name} is {image.width} x {image.height} pixels; at most {MAX_PIXELS // 10**6} million are "
-                    "read. Save it smaller, then try again."
+                    f"{name} is {image.width} x {image.height} pixels; the limit is {MAX_PIXELS // 10**6} million. "
+                    "Save a smaller version, then try again."
                 )
             image.load()
             return _on_white(image if turn is None else image.transpose(turn))
     except _TOO_LARGE as error:
         raise ImageUnreadable(
-            f"{name} has more pixels than are read: at most {MAX_PIXELS // 10**6} million. Save it smaller."
+            f"{name} has too many pixels: the limit is {MAX_PIXELS // 10**6} million. Save a smaller version."
         ) from error
     except _DECODER_TROUBLE as error:
         raise ImageUnreadable(
-            f"{name} is not a PNG, JPEG or WebP image that can be decoded. It may be damaged or cut short; "
-            "use another copy."
+            f"{name} can't be decoded as a PNG, JPEG or WebP image. It may be damaged or cut short; use another copy."
         ) from error
 
 
@@ -88,7 +87,7 @@ def read_image_file(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
-        raise ImageMissing(f"{path} is gone. Put the file back, or choose another image.") from error
+        raise ImageMissing(f"{path} is missing. Restore the file, or choose another image.") from error
     except OSError as error:
         raise ImageUnreadable(f"{path} can't be read ({error.strerror}). Check its permissions.") from error
 
@@ -130,18 +129,18 @@ class ImageFolder:
         return sha256
 
     def path(self, sha256: str) -> Path:
-        """Where the image lies; raises `StoreError` for what is no hash and `ImageMissing` when the file is gone."""
+        """Where the image is; raises `StoreError` for what isn't a hash and `ImageMissing` when the file is gone."""
         if not re.fullmatch("[0-9a-f]{64}", sha256):
-            raise StoreError("An image is named by 64 hexadecimal digits; this address is something else.")
+            raise StoreError("An image address must have 64 hexadecimal digits; got something else.")
         if not self.has(sha256):
             raise ImageMissing(
-                f"{self._path(sha256)} is gone or empty. Put the file back from a backup; until then its pairs are "
-                "neither shown nor trained on."
+                f"{self._path(sha256)} is missing or empty. Restore the file from a copy; until then, its pairs "
+                "aren't shown or trained on."
             )
         return self._path(sha256)
 
     def has(self, sha256: str) -> bool:
-        """Whether the file is there and not empty; its content is not looked at."""
+        """Whether the file is there and not empty; its content is not checked."""
         try:  # by a plain string: asked of thousands of images at a time, a `Path` for each takes longer than the disk
             return os.stat(self._name(sha256)).st_size > 0  # noqa: PTH116
         except FileNotFoundError:

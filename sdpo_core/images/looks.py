@@ -1,4 +1,4 @@
-"""How an image looks, in 12 x 12 pixels: for telling near duplicates, such as a copy in another size or format.
+"""How an image looks, in 12 x 12 pixels: for finding near-duplicates, such as a copy in another size or format.
 
 Structure is how well two such thumbnails' brightness correlates, colour how far their colours are apart. Both have to
 agree: line drawings on white have nearly the same colours, and the same picture in other colours is a choice worth

@@ -1,7 +1,7 @@
 """The job `judge`: blind pairs of base and adapter, which share prompt, seed and everything else in the recipe.
 
-The number of comparisons is fixed beforehand, and the prompts are none that was voted on for training: otherwise the
-verdict would only tell how well the adapter remembers.
+The number of comparisons is fixed beforehand, and no prompt was voted on for training: otherwise the
+verdict would only show how well the adapter remembers.
 """
 
 import contextlib
@@ -83,7 +83,7 @@ def run_judge(config: JudgeConfig, run: RunFolder, workspace: Path, reporter: Re
 
 @dataclass(frozen=True)
 class _Painter:
-    """What every image of a judge run shares."""
+    """What every image of a blind test shares."""
 
     config: JudgeConfig
     store: Store
@@ -128,12 +128,14 @@ def _fresh_prompts(config: JudgeConfig, info: ModelInfo, store: Store, own: set[
     if seen:
         quoted = ", ".join(f"“{prompt}”" for prompt in seen[:_SHOWN])
         raise DataError(
-            f"{len(seen)} of the {len(config.prompts)} judge prompts were voted on for training, for instance "
-            f"{quoted}. A verdict on them would only tell how well the adapter remembers. Choose other prompts."
+            f"{len(seen)} of the {len(config.prompts)} blind test prompts were voted on for training, for example "
+            f"{quoted}. A verdict on them would only show how well the adapter remembers them. Choose other prompts."
         )
     fresh = [prompt for prompt in config.prompts or judge_prompts(info) if _plain(prompt) not in trained]
     if not fresh:
-        raise DataError("Every built-in judge prompt was voted on for training. Give prompts of your own to judge on.")
+        raise DataError(
+            "Every built-in blind test prompt was voted on for training. Add your own prompts for the blind test."
+        )
     return fresh
 
 

@@ -1,6 +1,6 @@
 """The job `grid`: one prompt and one seed, over an adapter's strengths and the checkpoints of its training.
 
-Its images are for looking, not for votes, so they lie in the run folder and not in the store.
+Its images are for looking, not for votes, so they are in the run folder and not in the store.
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ from sdpo_core.workspace.store import Store
 
 
 def run_grid(config: GridConfig, run: RunFolder, workspace: Path, reporter: Reporter) -> None:
-    """Draw every cell of the grid; each can be seen as soon as it is there.
+    """Generate every cell of the grid; each can be seen as soon as it is there.
 
     A stop keeps the finished images and ends in state stopped. Raises `AdapterError` when an adapter does not fit the
     model, or a checkpoint is not there.
@@ -34,7 +34,7 @@ def run_grid(config: GridConfig, run: RunFolder, workspace: Path, reporter: Repo
     reporter.total = images * config.sampling_steps
     reporter.say(0, "Loading the model…", force=True)
     with Store(workspace) as store:
-        if config.adapter == "latest":  # by name from here on: the next training must not change what was drawn
+        if config.adapter == "latest":  # by name from here on: the next training must not change what was generated
             config = config.model_copy(update={"adapter": store.find_adapter("latest").name})
         rows = rows_of(store, config.adapter, config.checkpoints)
         model = load_configured(config)
@@ -69,7 +69,7 @@ def run_grid(config: GridConfig, run: RunFolder, workspace: Path, reporter: Repo
             reporter.say(painter.drawn * config.sampling_steps, message, state="stopped", force=True)
             run.answer("stop")
         else:
-            message = f"The grid is drawn: {images} images. {note}".strip()
+            message = f"The grid is ready: {images} images. {note}".strip()
             reporter.say(reporter.total, message, state="done", force=True)
 
 
@@ -87,7 +87,7 @@ class _Painter:
     drawn: int = 0
 
     def paint_row(self, row: int, adapter: LoadedAdapter) -> None:
-        """The images of one adapter file. The base model's, at strength 0, is drawn for the first row only."""
+        """The images of one adapter file. The base model's, at strength 0, is generated for the first row only."""
         for column, strength in enumerate(self.plan.strengths):
             target = cell_path(self.run, row, column)
             if strength == 0 and row:

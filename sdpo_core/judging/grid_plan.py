@@ -1,7 +1,7 @@
 """What a grid shows and which of it is chosen: read and written without torch, for the job and for whoever looks on.
 
 runs/<id>/grid.json                  the prompt, the seed, a row per checkpoint, a column per strength
-runs/<id>/grid/<row>-<column>.png    the images, each as soon as it is drawn
+runs/<id>/grid/<row>-<column>.png    the images, each as soon as it is generated
 """
 
 import hashlib
@@ -47,19 +47,19 @@ class GridPlan(_Part):
 
 
 def write_plan(run: RunFolder, plan: GridPlan) -> None:
-    """Say what will be drawn."""
+    """Say what will be generated."""
     write_json(run.path / _PLAN, plan.model_dump())
 
 
 def read_plan(run: RunFolder) -> GridPlan | None:
-    """What is drawn; None until the job knows. Raises `RunError` when the file can't be read."""
+    """What is generated; None until the job knows. Raises `RunError` when the file can't be read."""
     path = run.path / _PLAN
     if not path.is_file():
         return None
     try:
         return GridPlan.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        raise RunError(f"{_PLAN} of run {run.id} is not one this version can read. Draw the grid again.") from error
+        raise RunError(f"{_PLAN} of run {run.id} can't be read by this version. Generate the grid again.") from error
 
 
 def cell_path(run: RunFolder, row: int, column: int) -> Path:
@@ -76,7 +76,7 @@ def rows_of(store: Store, adapter: str, checkpoints: Sequence[int]) -> list[tupl
     missing = [str(step) for step in checkpoints if step not in there]
     if missing:
         known = ", ".join(str(step) for step in [*there][:_NAMED])
-        hint = f"There are: {known}." if known else "They were cleared away, or it was trained on another machine."
+        hint = f"Available: {known}." if known else "They were cleared, or it was trained on another machine."
         raise AdapterError(f"{record.name} has no checkpoint of step {', '.join(missing)}. {hint}")
     return [(step, there[step]) for step in checkpoints]
 
@@ -84,16 +84,16 @@ def rows_of(store: Store, adapter: str, checkpoints: Sequence[int]) -> list[tupl
 def pick(store: Store, run: RunFolder, row: int, column: int) -> AdapterRecord:
     """Make the file and the strength of a cell the recommended ones; returns the adapter that has them.
 
-    A checkpoint that is no adapter yet becomes one beside the first, so nothing that was judged changes under its
-    name. Raises `RunError` for a cell that is none, `AdapterError` when its file is gone or another by now.
+    A checkpoint that isn't an adapter yet becomes one next to the first, so nothing that was judged changes under its
+    name. Raises `RunError` for a cell that isn't one, `AdapterError` when its file is gone or another by now.
     """
     plan = read_plan(run)
     if plan is None or not 0 <= row < len(plan.rows) or not 0 <= column < len(plan.strengths):
-        raise RunError("There is no such image in this grid. Choose one of those that it shows.")
+        raise RunError("This grid has no such image. Choose one that it shows.")
     chosen = plan.rows[row]
     strength = plan.strengths[column]
     if strength == 0:
-        raise AdapterError("Strength 0 is the base model without the adapter, so there is nothing to recommend.")
+        raise AdapterError("Strength 0 is the base model without the adapter, so there's nothing to recommend.")
     known = next((record for record in store.adapters() if record.sha256 == chosen.sha256), None)
     record = known or _publish(store, store.find_adapter(plan.adapter), plan, chosen)
     return store.recommend(record.id, strength)
@@ -104,7 +104,7 @@ def _publish(store: Store, origin: AdapterRecord, plan: GridPlan, chosen: GridRo
     trained = RunFolder(store.workspace / "runs" / origin.run_id)
     source = trained.checkpoint_adapters().get(chosen.step or 0)
     if source is None or sha256_file(source) != chosen.sha256:
-        raise AdapterError(f"The checkpoint of step {chosen.step} is gone, or another one by now. Draw the grid again.")
+        raise AdapterError(f"The checkpoint of step {chosen.step} is missing or has changed. Generate the grid again.")
     data = source.read_bytes()
     taken = [record.name for record in store.adapters()]
     path = free_path(store.workspace / "adapters", f"{origin.name}-step-{chosen.step}", taken)

@@ -62,7 +62,7 @@ class PromptShare(Share):
 
 @dataclass(frozen=True)
 class Verdict(Share):
-    """The outcome of a judge run."""
+    """The outcome of a blind test."""
 
     complete: bool  # as many comparisons as were planned; False when the run ended before making all pairs
     sentence: str
@@ -81,14 +81,14 @@ class Verdict(Share):
 
 
 def verdict(store: Store, run: RunFolder) -> Verdict | None:
-    """The verdict of a judge run, or None while a planned comparison has no left, right or tie vote.
+    """The verdict of a blind test, or None while a planned comparison has no left, right or tie vote.
 
     A run that ended before it made all its pairs is judged by those it made, and the sentence says so. Raises
-    `RunError` for a run that is no judge run and `StoreError` when a pair is not one image of each side.
+    `RunError` for a run that isn't a blind test and `StoreError` when a pair is not one image of each side.
     """
     planned = run.config().get("comparisons")
     if not isinstance(planned, int) or planned < 1:
-        raise RunError(f"Run {run.id} plans no comparisons, so it is no judge run. Choose a judge run.")
+        raise RunError(f"Run {run.id} isn't a blind test. Choose a blind test.")
     judged = [v for v in store.voted_pairs(purpose="judge", run_id=run.id) if v.vote.choice in _JUDGEMENTS]
     if not judged:
         return None
@@ -126,8 +126,8 @@ def _compared(voted: VotedPair) -> Comparison:
     left, right = _sides(voted)
     if _has_adapter(left) == _has_adapter(right):
         raise StoreError(
-            f"Pair {voted.pair.id} is not one image with and one without the adapter, so it can't be judged. Start a "
-            "new judge run."
+            f"Pair {voted.pair.id} isn't one image with and one without the adapter, so it can't be used. Start a "
+            "new blind test."
         )
     base, ours = (right, left) if _has_adapter(left) else (left, right)
     outcome: Outcome = "tie"

@@ -1,7 +1,7 @@
-"""A zip that nobody vouches for: looked through before anything is unpacked, and unpacked by our own names only.
+"""An untrusted zip: checked before anything is unpacked, and unpacked under our own names only.
 
 It may hold `project.jsonl`, `images/<sha256>.png` and `adapters/<sha256>.safetensors`, and nothing else. What is no
-such name, leads out of a folder, is a link, is encrypted, claims to be enormous or stands there twice is refused in a
+such name, leads out of a folder, is a link, is encrypted, claims to be enormous or is listed twice is refused in a
 sentence; no name of the zip ever becomes a path.
 """
 
@@ -31,7 +31,7 @@ MAX_LINES_BYTES = 2**30
 MAX_LINE_BYTES = 2**20
 MAX_ADAPTER_BYTES = 8 * 2**30
 MAX_RATIO = 100
-"""Largest size of a member of more than 1 MiB against what it takes in the zip; JSON lines come to about 10."""
+"""Largest size of a member of more than 1 MiB relative to its size in the zip; JSON lines come to about 10."""
 
 _SMALL_BYTES = 2**20
 _MAX_DIRECTORY_BYTES = 32 * 2**20
@@ -59,10 +59,10 @@ class Archive:
             if info.orig_filename not in ("images/", "adapters/"):  # some programs write folders too
                 _check_member(info)
                 if info.filename in self._members:
-                    raise _refused(info.filename, "it stands there twice")
+                    raise _refused(info.filename, "it's listed twice")
                 self._members[info.filename] = info
         if LINES not in self._members:
-            raise ProjectError(f"{name} holds no {LINES}, so it is no project. Choose a zip that a studio wrote.")
+            raise ProjectError(f"{name} has no {LINES}, so it isn't a project. Choose a zip exported from SDPO Studio.")
         packed = sum(info.compress_size for info in self._members.values())
         if packed > path.stat().st_size:
             raise ProjectError(f"{name} claims more content than it has (a zip bomb). Nothing was unpacked.")
@@ -94,7 +94,7 @@ class Archive:
         with self._reading(name) as member:
             data = member.read()
         if hashlib.sha256(data).hexdigest() != sha256:
-            raise _refused(name, "its content is not what its name says")
+            raise _refused(name, "its content doesn't match its name")
         return data
 
     def unpack_adapter(self, sha256: str, target: Path) -> None:
@@ -106,12 +106,12 @@ class Archive:
                 digest.update(chunk)
                 file.write(chunk)
             if digest.hexdigest() != sha256:
-                raise _refused(name, "its content is not what its name says")
+                raise _refused(name, "its content doesn't match its name")
 
     @contextlib.contextmanager
     def _reading(self, name: str) -> Iterator[IO[bytes]]:
         if name not in self._members:
-            raise ProjectError(f"The zip lacks {name}, which its {LINES} speaks of. Export the project again.")
+            raise ProjectError(f"The zip is missing {name}, which its {LINES} lists. Export the project again.")
         try:
             with self._zip.open(self._members[name]) as member:
                 yield member
@@ -121,21 +121,21 @@ class Archive:
 
 @contextlib.contextmanager
 def opened(path: Path, name: str = "") -> Iterator[Archive]:
-    """Look a zip through and hand it out; raises `ProjectError` in words, before anything is unpacked.
+    """Look a zip through and hand it out; raises `ProjectError`, before anything is unpacked.
 
-    `name` is what the person calls the file, where it lies under another name by now.
+    `name` is what the person calls the file, where it is under another name by now.
     """
     name = printable(name) or path.name
     try:
         with path.open("rb") as file:
             if file.read(16) == b"SQLite format 3\x00":
-                raise ProjectError(f"{name} is a database. A project comes as a zip that a studio wrote.")
+                raise ProjectError(f"{name} is a database. Choose a zip exported from SDPO Studio.")
             _check_directory(file, name)
         archive = zipfile.ZipFile(path)
     except OSError as error:
         raise ProjectError(f"{name} can't be read ({error.strerror}). Check the name and the permissions.") from error
     except _BROKEN as error:
-        raise ProjectError(f"{name} is no zip, or is damaged ({error}). Copy or export it again.") from error
+        raise ProjectError(f"{name} isn't a zip, or is damaged ({error}). Copy or export it again.") from error
     with archive:
         yield Archive(archive, path, name)
 
@@ -146,7 +146,7 @@ def require_space(archive: Archive, folder: Path) -> None:
     if archive.unpacked_bytes + _RESERVE_BYTES > free:
         need, left = archive.unpacked_bytes / 2**30, free / 2**30
         raise ProjectError(
-            f"The project takes {need:.1f} GiB and {left:.1f} GiB are free. Free some space, then try again."
+            f"The project needs {need:.1f} GiB, but only {left:.1f} GiB is free. Free some space, then try again."
         )
 
 
@@ -158,11 +158,11 @@ def check_png(sha256: str, data: bytes, size: tuple[int, int] | None = None) -> 
             found = image.size
             image.verify()
     except (OSError, SyntaxError, ValueError, struct.error, zlib.error, Image.DecompressionBombError) as error:
-        raise _refused(name, f"it is no intact PNG ({error})") from error
+        raise _refused(name, f"it isn't an intact PNG ({error})") from error
     if found[0] * found[1] > MAX_PIXELS:
         raise _refused(name, f"it would have {found[0]} x {found[1]} pixels")
     if size is not None and found != size:
-        raise _refused(name, f"it has {found[0]} x {found[1]} pixels, and its record says {size[0]} x {size[1]}")
+        raise _refused(name, f"it has {found[0]} x {found[1]} pixels, but its record says {size[0]} x {size[1]}")
 
 
 def _check_directory(file: BinaryIO, name: str) -> None:
@@ -172,17 +172,17 @@ def _check_directory(file: BinaryIO, name: str) -> None:
     tail = file.read()
     at = tail.rfind(_END)
     if at < 0 or len(tail) - at < _END_BYTES:
-        raise ProjectError(f"{name} is no zip, or is cut short. Copy or export it again.")
+        raise ProjectError(f"{name} isn't a zip, or is cut short. Copy or export it again.")
     count, directory_bytes = struct.unpack_from("<HI", tail, at + 10)
     locator = tail[max(0, at - _ZIP64_LOCATOR_BYTES) : at]
     if locator.startswith(b"PK\x06\x07"):
         file.seek(min(size, struct.unpack_from("<Q", locator, 8)[0]))
         record = file.read(56)
         if not record.startswith(b"PK\x06\x06") or len(record) < 56:
-            raise ProjectError(f"{name} is no zip, or is damaged. Copy or export it again.")
+            raise ProjectError(f"{name} isn't a zip, or is damaged. Copy or export it again.")
         count, directory_bytes = struct.unpack_from("<QQ", record, 32)
     if count > MAX_MEMBERS or directory_bytes > _MAX_DIRECTORY_BYTES:
-        raise ProjectError(f"{name} lists more than {MAX_MEMBERS:,} files, so it is not unpacked.")
+        raise ProjectError(f"{name} lists more than {MAX_MEMBERS:,} files, so it wasn't unpacked.")
 
 
 def _check_member(info: zipfile.ZipInfo) -> None:
@@ -192,17 +192,17 @@ def _check_member(info: zipfile.ZipInfo) -> None:
         _check_name(name)
     mode = info.external_attr >> 16
     if stat.S_ISLNK(mode):
-        raise _refused(name, "it is a link, which could lead anywhere")
+        raise _refused(name, "it's a link, which could point anywhere")
     if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
-        raise _refused(name, "it is no plain file")
+        raise _refused(name, "it isn't a regular file")
     if info.flag_bits & _ENCRYPTED:
-        raise _refused(name, "it is encrypted")
+        raise _refused(name, "it's encrypted")
     if info.compress_type not in _COMPRESSIONS:
-        raise _refused(name, "it is compressed in an unusual way")
+        raise _refused(name, "it's compressed in an unsupported way")
     match = _MEMBER.fullmatch(name)
     largest = _LARGEST[match["kind"]] if match else MAX_LINES_BYTES
     if info.file_size > largest:
-        raise _refused(name, f"it would take {info.file_size:,} bytes; at most {largest:,} are taken")
+        raise _refused(name, f"it would take {info.file_size:,} bytes; the limit is {largest:,}")
     if info.file_size > _SMALL_BYTES and info.file_size > MAX_RATIO * info.compress_size:
         raise _refused(name, f"it would grow from {info.compress_size:,} to {info.file_size:,} bytes (a zip bomb)")
 
@@ -210,18 +210,18 @@ def _check_member(info: zipfile.ZipInfo) -> None:
 def _check_name(name: str) -> None:
     parts = re.split(r"[/\\]", name)
     if ".." in parts:
-        raise _refused(name, "its name leads out of the project's folder")
+        raise _refused(name, "its name points outside the project's folder")
     if not parts[0] or re.match("[A-Za-z]:", name):
-        raise _refused(name, "its name is a place on the disk")
+        raise _refused(name, "its name is an absolute path")
     if name.casefold().endswith(_DATABASE_SUFFIXES):
-        raise _refused(name, "it is a database; a project brings its votes as JSON lines")
+        raise _refused(name, "it's a database; a project stores its votes as JSON lines")
     match = _MEMBER.fullmatch(name)
     if not match or match["suffix"] != _SUFFIXES[match["kind"]]:
-        raise _refused(name, f"a project holds {LINES}, images (.png) and adapters (.safetensors), nothing else")
+        raise _refused(name, f"a project contains {LINES}, images (.png) and adapters (.safetensors), nothing else")
 
 
 def _refused(name: str, why: str) -> ProjectError:
-    return ProjectError(f"{printable(name)} in the zip is refused: {why}. Nothing was imported.")
+    return ProjectError(f"{printable(name)} in the zip was refused: {why}. Nothing was imported.")
 
 
 def printable(name: str) -> str:

@@ -66,7 +66,7 @@ class Heading:
 
 @dataclass
 class Needed:
-    """Files that a project's rows speak of, by the hash that names them."""
+    """Files that a project's rows mention, by the hash that names them."""
 
     images: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])  # width, height in pixels
     adapters: dict[str, str] = field(default_factory=dict[str, str])  # path in the workspace -> hash
@@ -101,7 +101,7 @@ def _rows(connection: sqlite3.Connection, table: str) -> Iterator[Row]:
 
 
 def as_line(table: str, row: Row) -> Row:
-    """A row as it stands in the file."""
+    """A row as it is in the file."""
     return {"table": table, **{name: value for name, value in row.items() if (table, name) != ("adapters", "path")}}
 
 
@@ -112,7 +112,7 @@ def parse_heading(line: bytes) -> Heading:
     """The first line; raises `ProjectError` for a file of another kind or a newer version."""
     about = _json(line, 1).get("project")
     if not isinstance(about, dict):
-        raise ProjectError("The file's first line does not say that it is a project. Choose a zip that a studio wrote.")
+        raise ProjectError("The file's first line doesn't say it's a project. Choose a zip exported from SDPO Studio.")
     told = cast("Row", about)
     version, schema, name = told.get("format"), told.get("schema"), told.get("name")
     if not isinstance(version, int) or not isinstance(schema, int) or not isinstance(name, str):
@@ -120,7 +120,7 @@ def parse_heading(line: bytes) -> Heading:
     if version > FORMAT or schema > len(MIGRATIONS):
         raise ProjectError("The project was written by a newer version of the studio. Update this one, then try again.")
     if version < 1 or schema < 1:
-        raise ProjectError("The file's first line names a version that never was. Export the project again.")
+        raise ProjectError("The file's first line names a version that doesn't exist. Export the project again.")
     return Heading(name, schema, _model(told.get("model")))
 
 
@@ -136,7 +136,7 @@ def _model(value: Any) -> Model | None:
 
 
 def fill(path: Path, heading: Heading, lines: Iterable[bytes], adapter_path: AdapterPath) -> Needed:
-    """Make the database `path` from a project's lines after the first; returns the files that they speak of.
+    """Make the database `path` from a project's lines after the first; returns the files that they mention.
 
     `adapter_path` gives a record's name a path in the workspace. Raises `ProjectError` naming the first line that does
     not fit; then the file is of no use.
@@ -186,7 +186,7 @@ class _Filling:
                 raise _unfit(number, str(error)) from error
         for pair_id, vote_id in self._standing:
             if vote_id not in self._ids["votes"]:
-                raise ProjectError("A pair's standing vote is not in the project. Export it again.")
+                raise ProjectError("A pair's current vote is missing from the project. Export it again.")
             chosen = (self._ids["votes"][vote_id], pair_id)
             self._connection.execute("UPDATE pairs SET standing_vote_id = ? WHERE id = ?", chosen)
         return self._needed
@@ -194,9 +194,9 @@ class _Filling:
     def _insert(self, row: Row, number: int) -> None:
         table, local = row.pop("table", None), row.pop("id", None)
         if table not in TABLES:
-            raise _unfit(number, f"it names no table ({str(table)[:40]!r})")
+            raise _unfit(number, f"it names an unknown table ({str(table)[:40]!r})")
         if not isinstance(local, int) or isinstance(local, bool) or local in self._ids[table]:
-            raise _unfit(number, "its id is no whole number, or stands there twice")
+            raise _unfit(number, "its id isn't a whole number, or is used twice")
         preview = row.pop("preview", None) if table == "adapters" else None
         allowed = self._columns[table] - ({"id", "path"} if table == "adapters" else {"id"})
         unknown = row.keys() - allowed
@@ -208,7 +208,7 @@ class _Filling:
         for name, target in self._foreign[table].items():
             if row.get(name) is not None:
                 if row[name] not in self._ids[target]:
-                    raise _unfit(number, f"{name} names a row that does not stand before it")
+                    raise _unfit(number, f"{name} refers to a row that doesn't come before it")
                 row[name] = self._ids[target][row[name]]
         if table == "adapters":
             row["path"] = self._place(row, preview, number)
@@ -219,7 +219,7 @@ class _Filling:
         self._ids[table][local] = cursor.lastrowid
         if standing is not None:
             if not isinstance(standing, int):
-                raise _unfit(number, "its standing vote is no id")
+                raise _unfit(number, "its current vote isn't an id")
             self._standing.append((cursor.lastrowid, standing))
 
     def _place(self, row: Row, preview: Any, number: int) -> str:
@@ -255,7 +255,7 @@ def _check_all(connection: sqlite3.Connection, needed: Needed) -> None:
                 raise ValueError("a pair names an impossible run")
         _check_votes(connection)
         if pairs_against_their_history(connection):
-            raise ValueError("a pair shows another vote than its history says")
+            raise ValueError("a pair's vote doesn't match its history")
         for row in connection.execute("SELECT trains_since FROM pairs WHERE trains_since IS NOT NULL"):
             datetime.fromisoformat(row[0])
         for record in map(rows.read_adapter, connection.execute(rows.SELECT_ADAPTER)):
@@ -270,7 +270,7 @@ def _check_all(connection: sqlite3.Connection, needed: Needed) -> None:
 
 def _check_candidate(candidate: Candidate, needed: Needed) -> None:
     if not _SHA256.fullmatch(candidate.image_sha256):
-        raise ValueError("an image is not named by a hash")
+        raise ValueError("an image isn't named by a hash")
     if max(len(candidate.prompt.encode()), len(candidate.negative.encode())) > MAX_TEXT_BYTES:
         raise ValueError("a prompt is longer than 64 KiB")
     size = (candidate.width_px, candidate.height_px)
@@ -278,9 +278,9 @@ def _check_candidate(candidate: Candidate, needed: Needed) -> None:
     if made_by:
         keys = {made_by.key()}
         if (made_by.prompt, made_by.negative) != (candidate.prompt, candidate.negative):
-            raise ValueError("a recipe speaks of another prompt")
+            raise ValueError("a recipe has another prompt")
         if (made_by.width_px, made_by.height_px) != size:
-            raise ValueError("a recipe speaks of another size")
+            raise ValueError("a recipe has another size")
     else:
         both = f"{candidate.image_sha256} {candidate.prompt}".encode()
         keys = {candidate.image_sha256, hashlib.sha256(both).hexdigest()}
@@ -301,18 +301,18 @@ def _check_votes(connection: sqlite3.Connection) -> None:
         if choice is not None and choice not in CHOICES[purpose]:
             raise ValueError("a vote is one that can't be given")
         if undone_pair not in (None, pair_id):
-            raise ValueError("a vote takes back one on another pair")
+            raise ValueError("a vote undoes one on another pair")
 
 
 def _json(line: bytes, number: int) -> Row:
     try:
         value: Any = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise _unfit(number, "it is not JSON") from error
+        raise _unfit(number, "it isn't JSON") from error
     if not isinstance(value, dict):
-        raise _unfit(number, "it is not a JSON object")
+        raise _unfit(number, "it isn't a JSON object")
     return cast("Row", value)
 
 
 def _unfit(number: int, why: str) -> ProjectError:
-    return ProjectError(f"Line {number} of the project can't be taken: {why}. Export the project again.")
+    return ProjectError(f"Line {number} of the project can't be imported: {why}. Export the project again.")

@@ -1,4 +1,4 @@
-"""The projects under one root. A project is a workspace: its base model, prompts, votes and adapters lie in one folder.
+"""The projects under one root. A project is a workspace: its base model, prompts, votes and adapters are in one folder.
 
     <root>/                          the first project; what it holds lies here, as in any workspace
     <root>/project.json              {"name": …, "made_at": …, "archived": …}; one in every project
@@ -6,7 +6,7 @@
     <root>/projects/current.json     {"id": …}: the one that the studio opens
 
 Nothing of one project can reach another, and every verb takes a project as its `--workspace`. A folder keeps the name
-that it was made under, because runs name files in it; what a person calls the project stands in project.json.
+that it was made under, because runs name files in it; what a person calls the project is in project.json.
 Each value of it has its own fallback, so that a damaged note hides no project.
 """
 
@@ -29,7 +29,7 @@ from sdpo_core.atomic import disk_errors, patiently, write_json
 from sdpo_core.errors import ProjectError
 
 FIRST = "first"
-"""Id of the project that lies in the root itself."""
+"""Id of the project that is in the root itself."""
 
 MAX_NAME = 80
 """Longest name of a project, in characters."""
@@ -53,7 +53,7 @@ class Project:
 
 
 class Projects:
-    """The projects of one root folder. Methods take ids, which may be hostile, and raise `ProjectError` in words."""
+    """The projects of one root folder. Methods take ids, which may be hostile, and raise `ProjectError`."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -71,7 +71,7 @@ class Projects:
         """The project with this id; raises `ProjectError` for an unknown one."""
         project = next((project for project in self.all() if project.id == project_id), None)
         if project is None:
-            raise ProjectError(f"There is no project {project_id[:80]!r} in this workspace (any more).")
+            raise ProjectError(f"No project {project_id[:80]!r} in this workspace. It may have been deleted.")
         return project
 
     def current(self) -> Project:
@@ -126,7 +126,7 @@ class Projects:
                 raise
 
     def draft(self, suffix: str = "") -> Path:
-        """A free path beside the projects for something that is on its way in."""
+        """A free path next to the projects for something that is on its way in."""
         return self._folder / f"{_BUILDING}{os.getpid()}-{secrets.token_hex(4)}{suffix}"
 
     def sweep(self) -> None:
@@ -161,7 +161,7 @@ class Projects:
     def _free(self, name: str, but: str = "") -> str:
         taken = {project.name.casefold(): project.id for project in self.all()}
         if taken.get(name.casefold(), but) != but:
-            raise ProjectError(f"There is a project called {name} already. Choose another name.")
+            raise ProjectError(f"A project named {name} already exists. Choose another name.")
         return name
 
     def _numbered(self, wanted: str) -> str:
@@ -181,7 +181,9 @@ def _facts(name: str, made_at: datetime | None, *, archived: bool) -> dict[str, 
 def _checked(name: str) -> str:
     name = _printable(name)
     if not 0 < len(name) <= MAX_NAME:
-        raise ProjectError(f"A project's name has 1 to {MAX_NAME} characters; {len(name)} came. Choose another name.")
+        raise ProjectError(
+            f"A project name must have 1 to {MAX_NAME} characters; got {len(name)}. Choose another name."
+        )
     return name
 
 

@@ -5,7 +5,7 @@
     adapters/<sha256>.safetensors     every adapter
 
 Runs, backups and settings stay behind; so do rows whose image or adapter is gone, which are counted. An import is a
-new project: it is built beside the others, looked at whole, and only then given its name.
+new project: it is built next to the others, checked completely, and only then given its name.
 """
 
 import contextlib
@@ -52,10 +52,10 @@ class Exported:
     left_out: int  # pairs and adapters whose files are gone or damaged
 
     def sentence(self) -> str:
-        """The outcome in words."""
+        """The outcome as a message."""
         told = f"{self.file.name}: {self.images:,} images, {self.votes:,} votes, {self.adapters:,} adapters"
         if self.left_out:
-            return f"{told}. Left out, because their files are gone or damaged: {self.left_out:,} pairs or adapters."
+            return f"{told}. Skipped, because their files are missing or damaged: {self.left_out:,} pairs or adapters."
         return f"{told}."
 
 
@@ -99,7 +99,7 @@ def export_project(
 
 
 def _member(name: str, compression: int = zipfile.ZIP_STORED) -> zipfile.ZipInfo:
-    """A member that tells nothing of this machine: no time, owner or mode of the file."""
+    """A member that reveals nothing about this machine: no time, owner or mode of the file."""
     info = zipfile.ZipInfo(name)
     info.compress_type = compression
     info.external_attr = 0o644 << 16
@@ -159,7 +159,7 @@ def _build(
         file.hashes("adapters") - set(needed.adapters.values())
     )
     if strays:
-        raise ProjectError(f"The zip holds a file that its lines don't speak of ({min(strays)}). Export it again.")
+        raise ProjectError(f"The zip contains a file its lines don't list ({min(strays)}). Export it again.")
     total, done = len(needed.images) + len(needed.adapters), 0
     for sha256, size in needed.images.items():
         data = file.image(sha256)

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-_DEEPEST = 50  # of either bracket: each level weighs its contents anew, and a stranger's prompt may have thousands
+_DEEPEST = 50  # of either bracket: each level weighs its contents again, and a stranger's prompt may have thousands
 _STRONGER, _WEAKER = 1.1, 1 / 1.1
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)"
 _LORA = re.compile(rf"<lora:([^:<>]+)((?::{_NUMBER})*)>")
@@ -27,7 +27,7 @@ _UNSUPPORTED = {
     "scheduled words ([a:b:0.5])": re.compile(rf"(?<!\\)\[[^\[\]]*:\s*{_NUMBER}\s*\]"),
     "alternating words ([a|b])": re.compile(r"(?<!\\)\[[^\[\]]*\|[^\[\]]*\]"),
     "combined prompts (AND)": re.compile(r"\bAND\b"),
-    "networks that are no LoRA (<name:…>)": re.compile(r"<(?!lora:)\w+:[^<>]*>"),
+    "networks other than LoRA (<name:…>)": re.compile(r"<(?!lora:)\w+:[^<>]*>"),
 }
 
 
@@ -77,7 +77,7 @@ def prompt_note(prompts: Sequence[str], *, tags_act: bool) -> str:
     sentences: list[str] = []
     if unsupported:
         kinds = ", ".join(f"{count} × {kind}" for kind, count in unsupported.items())
-        sentences.append(f"Not supported, so read as plain words: {kinds}.")
+        sentences.append(f"Not supported, so used as plain text: {kinds}.")
     if tags:
         sentences.append(f"<lora:…> tags have no effect here ({tags} in the prompts).")
     return " ".join(sentences)

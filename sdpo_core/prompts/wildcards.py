@@ -68,7 +68,7 @@ def count_wordings(prompt: str) -> int:
 
 @lru_cache(maxsize=4096)  # the page counts at every key
 def _parsed(prompt: str) -> tuple["str | _Group", ...]:
-    """The prompt as texts and groups. What is no group stands there as it was written, escapes resolved."""
+    """The prompt as texts and groups. Everything outside a group stays as written, escapes resolved."""
     sequence: list[str | _Group] = []
     opened: list[tuple[_Group, int, list[str | _Group]]] = []  # with its place, and the sequence around it
     place = 0
@@ -76,7 +76,9 @@ def _parsed(prompt: str) -> tuple["str | _Group", ...]:
         piece, place = match[0], match.start()
         if piece == "{":
             if len(opened) == _DEEPEST:
-                raise ConfigError(f"{_quoted(prompt)} has choices more than {_DEEPEST} levels deep. Write it flatter.")
+                raise ConfigError(
+                    f"{_quoted(prompt)} has choices nested more than {_DEEPEST} levels deep. Simplify it."
+                )
             opened.append((_Group(), place, sequence))
             sequence = opened[-1][0].options[0]
         elif piece == "|" and opened:
@@ -102,7 +104,7 @@ def _parsed(prompt: str) -> tuple["str | _Group", ...]:
 def _mismatch(prompt: str, place: int, brace: str, what: str) -> str:
     return (
         f"In {_quoted(prompt)} the {brace} at character {place + 1} {what}. Choices are written {{red|green}}; for a "
-        f"brace itself write \\{brace}."
+        f"literal brace, write \\{brace}."
     )
 
 

@@ -4,7 +4,7 @@
 
 `status.json` and `config.json` are written atomically; `metrics.jsonl` and `log.txt` append, and a last line without
 its newline is not there yet. A viewer talks to the job by dropping files into `control/` (`stop`, `save-now`,
-`sample-now`, `request-*.json`); the job answers beside them. No torch here: the studio reads what training writes.
+`sample-now`, `request-*.json`); the job answers next to them. No torch here: the studio reads what training writes.
 """
 
 import contextlib
@@ -38,7 +38,7 @@ REPORT_INTERVAL_S = 0.3
 PUBLISHED_HEALTH = "published.json"
 """In a checkpoint's folder: the strength that was calibrated for it, and the health there."""
 METRICS_DAMAGED = (
-    "A line of this run's metrics.jsonl is damaged, so its curves can't be shown. Its adapter is as it was."
+    "A line of this run's metrics.jsonl is damaged, so its curves can't be shown. Its adapter isn't affected."
 )
 _CLOCK_SLACK_S = 2.0  # a process's start time is known to about a clock tick; boot time may be adjusted by a little
 
@@ -89,8 +89,7 @@ class RunFolder:
                     (run.path / folder).mkdir(parents=True)
         except (FileExistsError, NotADirectoryError) as error:
             raise RunError(
-                f"{root} can't be a folder, because a file is in its place or above it. Choose another folder as the "
-                "workspace."
+                f"{root} can't be created: it or a folder above it is a file. Choose another folder as the workspace."
             ) from error
         run.write_config(config)
         run.write_status(Status(state="queued", verb=verb, message="Starting…"))
@@ -98,9 +97,9 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Open an existing folder; raises `RunError` when it is none."""
+        """Open an existing folder; raises `RunError` when it isn't one."""
         if not (path / "status.json").is_file():
-            raise RunError(f"{path} is no run folder: it has no status.json. Choose a folder under runs/.")
+            raise RunError(f"{path} isn't a run folder: it has no status.json. Choose a folder under runs/.")
         return cls(path)
 
     @property
@@ -149,9 +148,9 @@ class RunFolder:
         try:
             status = Status.model_validate(self._read_json("status.json"))
         except ValidationError as error:
-            raise RunError(f"status.json of run {self.id} is not one this version can read: {error}") from error
+            raise RunError(f"status.json of run {self.id} can't be read by this version: {error}") from error
         if status.state in ("running", "stopping") and not _alive(status):
-            message = f"The job ended without a word at step {status.step} of {status.total}. Its log tells more."
+            message = f"The job ended without a message at step {status.step} of {status.total}. See its log."
             return status.model_copy(update={"state": "failed", "message": message, "eta_s": None})
         return status
 
@@ -166,7 +165,7 @@ class RunFolder:
         try:
             return not _alive(Status.model_validate({"state": "queued", "verb": "train", **started}))
         except ValidationError as error:
-            raise RunError(f"process.json of run {self.id} names no process: {error}") from error
+            raise RunError(f"process.json of run {self.id} doesn't name a process: {error}") from error
 
     def write_status(self, status: Status) -> None:
         """Replace the status."""
@@ -179,7 +178,7 @@ class RunFolder:
             f.write(line)
 
     def read_metrics(self, since: Position | None = None) -> tuple[list[dict[str, Any]], Position]:
-        """Rows written after `since`, and the position to go on from; all rows when a resume has cut the file back.
+        """Rows written after `since`, and the position to continue from; all rows when a resume has cut the file back.
 
         Raises `RunError` when a line can't be read, or `since` points into the middle of one.
         """
@@ -198,7 +197,7 @@ class RunFolder:
             raise RunError(METRICS_DAMAGED) from error
 
     def truncate_metrics(self, step: int) -> None:
-        """Drop rows later than `step` (a resume goes on from its checkpoint) and any unfinished last line."""
+        """Drop rows later than `step` (a resume continues from its checkpoint) and any unfinished last line."""
         path = self.path / "metrics.jsonl"
         if not path.is_file():
             return
@@ -257,9 +256,7 @@ class RunFolder:
             with disk_errors(self.path):
                 lock.acquire()
         except Timeout as error:
-            raise RunError(
-                f"Run {self.id} is running already, or is just being started. Wait for it, or stop it first."
-            ) from error
+            raise RunError(f"Run {self.id} is already running or starting. Wait for it, or stop it first.") from error
         try:
             for half in (self.path / "checkpoints").glob(".step-*.tmp"):  # being written when the job was killed
                 shutil.rmtree(half, ignore_errors=True)
@@ -292,14 +289,14 @@ class RunFolder:
                 yield path.name, self._read_json(f"control/{path.name}")
 
     def answer_request(self, name: str, content: dict[str, Any]) -> None:
-        """Answer a request beside it."""
+        """Write the answer to a request next to it."""
         write_json(self.path / "control" / name.replace("request-", "answer-"), content)
 
     def _kind(self) -> type[Settings]:
         """The class of its settings; raises `RunError` when status.json names no job."""
         verb = self._read_json("status.json").get("verb")
         if verb not in JOBS:
-            raise RunError(f"status.json of run {self.id} names no job that this version knows: {verb!r}.")
+            raise RunError(f"status.json of run {self.id} names an unknown job: {verb!r}.")
         return JOBS[verb]
 
     def _read_json(self, name: str) -> dict[str, Any]:
@@ -308,9 +305,9 @@ class RunFolder:
         except FileNotFoundError as error:
             raise RunError(f"Run {self.id} has no {name}.") from error
         except ValueError as error:
-            raise RunError(f"{name} of run {self.id} is not readable JSON: {error}") from error
+            raise RunError(f"{name} of run {self.id} isn't readable JSON: {error}") from error
         if not isinstance(content, dict):
-            raise RunError(f"{name} of run {self.id} holds no JSON object. Start a new run.")
+            raise RunError(f"{name} of run {self.id} isn't a JSON object. Start a new run.")
         return cast("dict[str, Any]", content)
 
 
@@ -346,7 +343,7 @@ class _Pace(NamedTuple):
 
 
 class Reporter:
-    """A job's voice: keeps status.json current, rewritten at most every `REPORT_INTERVAL_S`, and tells when to stop."""
+    """A job's voice: keeps status.json current, rewritten at most every `REPORT_INTERVAL_S`, and says when to stop."""
 
     def __init__(
         self,
@@ -372,7 +369,7 @@ class Reporter:
         if self._silent:
             return
         now = time.monotonic()
-        # The clock starts anew while nothing has advanced (the model is loading) and when more work came in.
+        # The clock starts again while nothing has advanced (the model is loading) and when more work came in.
         if step <= self._pace.step or self.total != self._pace.total:
             self._pace = _Pace(step, self.total, now)
         done = step - self._pace.step

@@ -47,7 +47,7 @@ class Drift(NamedTuple):
 class Effect(NamedTuple):
     """What the taste model predicts for an adapter's images."""
 
-    shift: float  # of the mean score, in standard deviations of the scores of images drawn without the adapter
+    shift: float  # of the mean score, in standard deviations of the scores of images generated without the adapter
     preference: float  # chance that a random image with the adapter is preferred to a random one without
 
 
@@ -222,7 +222,7 @@ def _sentence(chosen: Point | None, blocking: Point | None, limits: Limits) -> s
         f"{signed_percent(chosen.upper)}."
     )
     if blocking is None:
-        return f"{told} Nothing stronger was needed or allowed."
+        return f"{told} Nothing higher was needed or allowed."
     return f"{told} At {blocking.strength:.2f} {_why(blocking, limits)}."
 
 
@@ -231,9 +231,9 @@ def _why(point: Point, limits: Limits) -> str:
         case "drift":
             return f"the winner error could reach {signed_percent(point.upper)} (budget {100 * limits.budget:.1f} %)"
         case "diversity":
-            return f"the images are only {percent(point.diversity or 0.0)} as diverse as the base's"
+            return f"the images are only {percent(point.diversity or 0.0)} as diverse as the base model's"
         case "enough":
-            return f"the predicted shift of {point.shift or 0.0:.1f} σ is more than enough"
+            return f"the predicted gain of {point.shift or 0.0:.1f} σ is more than enough"
 
 
 # ------------------------------------------------------------------------------------------------------------- effect
@@ -244,7 +244,7 @@ def predicted_effect(model: TasteModel, drawn: Vector, before: Vector, after: Ve
 
     `before` and `after`, (N, D), are images of the same prompts and seeds without the adapter and with it, so a few
     suffice; `drawn`, (M, D), are more images without it, whose scores give σ and what is compared at random. None where
-    the model knows no taste, or all drawn images look the same to it.
+    the model knows no taste, or all generated images look the same to it.
     """
     if not model.knows_taste:
         return None
@@ -275,4 +275,4 @@ def read_calibration(path: Path) -> Calibration:
     try:
         return Calibration.model_validate(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, ValidationError) as error:
-        raise DataError(f"{path.name} is not a calibration that this version can read. Calibrate again.") from error
+        raise DataError(f"{path.name} can't be read by this version as a calibration. Calibrate again.") from error

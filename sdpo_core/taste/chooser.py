@@ -1,4 +1,4 @@
-"""Which of a prompt's images a drawing job offers as a pair: neighbours, or the two whose comparison says most."""
+"""Which of a prompt's images a generating job offers as a pair: neighbours, or the two whose comparison says most."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ _REFIT_AFTER_VOTES = 5
 class Chooser:
     """Chooses questions about images of the model `base_sha256`, by a taste that follows the votes in `store`.
 
-    The taste is that of all standing votes, those too that a run would hold out: a question is no training.
+    The taste is that of all standing votes, those too that a run would hold out: a question isn't training.
     """
 
     def __init__(self, store: Store, base_sha256: str) -> None:
@@ -26,7 +26,7 @@ class Chooser:
 
     @property
     def taste(self) -> TasteModel:
-        """The taste, fitted anew after every few votes."""
+        """The taste, fitted again after every few votes."""
         voted = self._store.voted_pairs(purpose="train")
         if self._taste is None or abs(len(voted) - self._votes) >= _REFIT_AFTER_VOTES:
             votes, _ = read_votes(self._store, self._base, voted)

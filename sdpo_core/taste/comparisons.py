@@ -39,7 +39,9 @@ class Comparisons:
             self.layout.require(side, "images of these votes")
         lengths = {len(self.left), len(self.right), len(self.left_won), len(self.prompts), len(self.weights)}
         if lengths != {len(self.by_chance)}:
-            raise DataError(f"Votes, images and prompts differ in number ({sorted(lengths)}). Each vote needs all.")
+            raise DataError(
+                f"Got different numbers of votes, images and prompts ({sorted(lengths)}). Each vote needs all of them."
+            )
         if len(self.weights) and not (np.isfinite(self.weights).all() and self.weights.min() > 0):
             raise DataError("A vote's weight must be a number above 0.")
 

@@ -32,7 +32,7 @@ class PartCoordinates:
 def coordinates(layout: Layout, differences: Vector, size: Vector) -> dict[Part, PartCoordinates]:
     """Coordinates of `differences` (N, D) in each part that has any feature that differs.
 
-    `size` (D,) is how large each feature is, against which rounding is told from a difference.
+    `size` (D,) is how large each feature is, to tell a difference from rounding.
     """
     found: dict[Part, PartCoordinates] = {}
     for part, place in layout.slices.items():

@@ -1,6 +1,6 @@
 """Cross-validation in whole groups: which parts and ridge predict held-out votes best, and how well that choice does.
 
-The choice is made anew inside each outer fold (nested), because a choice among many looks better than it is on the
+The choice is made again inside each outer fold (nested), because a choice among many looks better than it is on the
 votes that chose it.
 """
 

@@ -13,7 +13,7 @@ from sdpo_core.workspace.features import Eye
 from sdpo_core.workspace.records import Candidate
 from sdpo_core.workspace.store import Store
 
-_TOGETHER = 8  # described and kept at once: what a crash can cost
+_TOGETHER = 8  # described and saved at a time: what a crash can cost
 
 
 class ImageFile(NamedTuple):
@@ -44,7 +44,7 @@ def ensure_features(
 ) -> dict[str, Vector]:
     """The vectors (D,) of `images` by SHA-256; what the store lacks is computed now and kept.
 
-    An image that can't be read has no vector. `on_image` is called after each image that was looked at and may raise to
+    An image that can't be read has no vector. `on_image` is called after each image that was described and may raise to
     stop; what was computed before stays. Raises `ModelError` when the model gives NaN or infinity.
     """
     eye = eye_of(model)

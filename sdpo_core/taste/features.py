@@ -22,7 +22,7 @@ from sdpo_core.taste.pixels import measure
 
 __all__ = ["FEATURES", "describe", "layout_of"]
 
-_MOST_IMAGES = 8  # looked at together
+_MOST_IMAGES = 8  # described together
 _MOST_PIXELS = 8 * 256 * 256  # a VAE in float32 wants gigabytes for one image of 1024 px
 _WIDEST = 2.0  # aspect ratio that the network is shown; a longer image is squeezed
 
@@ -49,7 +49,7 @@ def describe(model: DiffusionModel, images: Sequence[Image.Image], prompts: Sequ
     infinity.
     """
     if len(images) != len(prompts):
-        raise ValueError(f"{len(images)} images have {len(prompts)} prompts; each needs its own")
+        raise ValueError(f"got {len(images)} images but {len(prompts)} prompts; each image needs one")
     layout = layout_of(model)
     vectors = np.zeros((len(images), layout.size), np.float32)
     by_size: defaultdict[_Size, list[int]] = defaultdict(list)

@@ -56,7 +56,7 @@ def fit_taste(votes: Comparisons, base_sha256: str) -> Fitted:
     size = np.sqrt(np.square(both, dtype=np.float64).mean(0)).astype(np.float32)
     parts = coordinates(votes.layout, votes.differences(), size)
     if not parts:
-        return _off(votes, base_sha256, "The two images of each pair look the same to it, so it can't learn from them.")
+        return _off(votes, base_sha256, "It can't tell the two images of any pair apart, so it can't learn from them.")
     groups = votes.groups()
     if len(set(groups)) < 3:
         return _off(
@@ -69,18 +69,18 @@ def fit_taste(votes: Comparisons, base_sha256: str) -> Fitted:
     low, high = wilson_interval(right / _DEPENDENCE, count / _DEPENDENCE)
     luck = luck_of(margins[tested])
     measured = {"tested": count, "accuracy": right / count, "low": low, "high": high, "luck": luck}
-    share = f"It predicts {percent(right / count)} of the votes that it had not seen"
+    share = f"It predicts {percent(right / count)} of the votes it hadn't seen"
     if luck > _MOST_LUCK:
         why = (
-            f"{share} (likely between {percent(low)} and {percent(high)}), which can't be told from chance, so it is "
-            "not used. More votes may help."
+            f"{share} (likely between {percent(low)} and {percent(high)}). That may be chance, so it isn't "
+            "used. More votes may help."
         )
         return _off(votes, base_sha256, why, measured)
     chosen = choose(parts, votes.weights, groups, np.arange(len(votes)))
     temperature = _temperature(margins, votes.weights)
     sentence = f"{share}, likely between {percent(low)} and {percent(high)}."
     if low <= 0.5:  # surer where it is right than where it is wrong, which the share alone does not count
-        sentence += f" By chance it would do as well about once in {round(1 / luck)} times."
+        sentence += f" Chance alone would do this well about once in {round(1 / luck)} times."
     known = {"parts": chosen.parts, "ridge": chosen.ridge, "temperature": temperature}
     facts = _facts(votes, base_sha256, sentence, knows_taste=True).model_copy(update={**measured, **known})
     model = _build(facts, both.mean(0), parts, votes.weights, chosen)
@@ -103,7 +103,7 @@ def _useless(votes: Comparisons) -> str:
     count = len(votes)
     if count < FEWEST_VOTES:
         number = "No vote" if not count else "1 vote" if count == 1 else f"{count} votes"
-        return f"{number} can be used so far; it needs at least {FEWEST_VOTES}. Ties and skips say nothing to it."
+        return f"{number} can be used so far; it needs at least {FEWEST_VOTES}. Ties and skips don't count."
     lefts = int(votes.left_won.sum())
     same = max(lefts, count - lefts)
     if count >= _FEWEST_TO_CALL_ONE_SIDED and same >= _ONE_SIDED * count:
@@ -114,7 +114,7 @@ def _useless(votes: Comparisons) -> str:
     denied = votes.contradictions()
     if denied >= _CONTRADICTED * count:
         return (
-            f"{denied} of {count} votes contradict another vote on the same two images, so there is no taste to learn."
+            f"{denied} of {count} votes contradict another vote on the same two images, so there's no taste to learn."
         )
     return ""
 

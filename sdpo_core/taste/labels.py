@@ -1,6 +1,6 @@
 """Pairs that nobody voted on, labelled by the taste model where it is sure.
 
-A label is no vote: it trains, and is never counted, shown or exported as the person's choice.
+A label isn't a vote: it trains, but is never counted, shown or exported as the person's choice.
 """
 
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ LABELS = "labels.json"
 """In a run's folder, written last: what became of its labels, in numbers and a sentence."""
 
 SURER_HALF = 0.5
-"""Share of the drawn pairs that is labelled unless something else is asked for."""
+"""Share of the generated pairs that is labelled unless something else is asked for."""
 
 Weighting = Literal["equal", "confidence"]
 
-_MOST_PER_VOTE = 2  # pairs drawn for each vote, unless more are asked for
+_MOST_PER_VOTE = 2  # pairs generated for each vote, unless more are asked for
 _MOST_BY_TIME = 20_000  # when only the time is limited
 _FORWARD_PASSES_PER_PAIR_STEP = 8  # two images by policy and reference, and backward for two, which costs twice as much
 _PASSES_PER_SAMPLER_STEP = 2  # with and without the prompt
@@ -38,7 +38,7 @@ class Label:
 
 
 def pairs_to_draw(config: TrainConfig, votes: int) -> int:
-    """How many pairs a run with so many training votes draws to label, if it gets to know the taste.
+    """How many pairs a run with so many training votes generates to label, if it gets to know the taste.
 
     `auto` takes as many as cost no more than the training itself, counted in forward passes of the network, and at
     most two for each vote.

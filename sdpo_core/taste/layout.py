@@ -94,8 +94,8 @@ class Layout:
             return np.zeros((0, self.size), np.float32)
         if found.ndim != 2 or found.shape[1] != self.size:
             raise DataError(
-                f"The {what} have the shape {found.shape}; {self.size} features per image were expected. They belong "
-                "to another model or feature version; describe the images again."
+                f"The {what} have the shape {found.shape}; expected {self.size} features per image. They belong to "
+                "another model or feature version; describe the images again."
             )
         if not np.isfinite(found).all():
             raise DataError(f"The {what} contain NaN or infinity. Describe the images again.")

@@ -43,7 +43,7 @@ class Facts(BaseModel):
     accuracy: float | None = None  # share of them that it predicted, by nested cross-validation
     low: float | None = None  # 95 % interval of that share
     high: float | None = None
-    luck: float | None = None  # how often votes by chance would test as well
+    luck: float | None = None  # how often random votes would test this well
     parts: tuple[Part, ...] = ()  # of the features, that it uses
     ridge: float = 1.0
     temperature: float = 1.0  # by which its margins were multiplied to make probabilities honest
@@ -60,7 +60,7 @@ class TasteModel:
 
     A margin is a linear function of the difference of two vectors. The posterior of its weights is Laplace's: with z
     the standardised difference and y = z·directions, Var = temperature²·(yᵀ·covariance·y + (|z|² − |y|²)/ridge). The
-    second term is what no vote has looked at yet.
+    second term is what no vote has covered yet.
     """
 
     facts: Facts
@@ -136,25 +136,25 @@ def save_taste(model: TasteModel, path: Path) -> None:
 
 
 def read_facts(path: Path) -> Facts:
-    """The facts of a saved model, without its numbers; raises `DataError` for a file that is none."""
+    """The facts of a saved model, without its numbers; raises `DataError` for a file that isn't one."""
     _, metadata = read_header(path, DataError)
     try:
         return Facts.model_validate_json(metadata.get(_FACTS, ""))
     except ValidationError as error:
         raise DataError(
-            f"{path.name} is not a taste model that this version can read. Fit it again: the votes are unchanged."
+            f"{path.name} can't be read by this version as a taste model. Fit it again: the votes are unchanged."
         ) from error
 
 
 def load_taste(path: Path, base_sha256: str) -> TasteModel:
     """The model saved at `path`, for images of the base model `base_sha256`.
 
-    Raises `DataError` in a sentence for another base, another feature version, and a file that is none or damaged.
+    Raises `DataError` in a sentence for another base, another feature version, and a file that isn't one or damaged.
     """
     facts = read_facts(path)
     if facts.features != FEATURES:
         raise DataError(
-            f"{path.name} was fitted on features of version {facts.features}; this version of the studio has version "
+            f"{path.name} was fitted on features of version {facts.features}; this version of the studio uses version "
             f"{FEATURES}. Fit it again: the votes are unchanged."
         )
     if facts.base_sha256 != base_sha256:

@@ -18,8 +18,8 @@ _PERCENTILES = (5.0, 95.0)
 def measure(image: Image.Image) -> Vector:
     """Statistics of each region of `image`, shape (len(PIXEL_FEATURES),) float32.
 
-    Red, green, blue and luminance (Rec. 601) lie in [0, 1]; saturation is HSV's; warmth is red − blue. Of each the mean
-    and the standard deviation. Contrast is the distance of luminance's 5th and 95th percentile, detail the mean
+    Red, green, blue and luminance (Rec. 601) are in [0, 1]; saturation is HSV's; warmth is red − blue. For each, mean
+    and standard deviation. Contrast is the distance of luminance's 5th and 95th percentile, detail the mean
     |∇ luminance| in luminance steps per pixel of the small image.
     """
     small = image.convert("RGB").resize((SIDE_PX, SIDE_PX), Image.Resampling.BOX)

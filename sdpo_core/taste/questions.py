@@ -1,6 +1,6 @@
 """Which pair to ask about next: the one whose answer says most, or now and then one by chance.
 
-An answer says most where the taste model is unsure and the images differ in what no vote has looked at. Such questions
+An answer says most where the taste model is unsure and the images differ in what no vote has covered. Such questions
 are harder than others, so the model is only tested on answers to pairs that chance chose (`ChosenBy`).
 """
 
@@ -59,7 +59,7 @@ def choose_question(
     taken = {tuple(sorted(pair)) for pair in asked}
     left = [pair for pair in combinations(range(len(vectors)), 2) if pair not in taken]
     if not left:
-        raise DataError("There is no pair left to ask about. Draw more images of this prompt.")
+        raise DataError("No pairs left to ask about. Generate more images of this prompt.")
     if _lottery(token, "who") < by_chance or not model.knows_taste:
         first, second = left[int(_lottery(token, "which") * len(left))]
         return Question(first, second, "chance")
@@ -70,7 +70,7 @@ def choose_question(
 
 
 def rank_pairs(model: TasteModel, first: Vector, second: Vector) -> list[int]:
-    """Rows of pairs, (N, D) each, from the one whose answer says most; as they come for a model that knows no taste."""
+    """Rows of pairs, (N, D) each, the most informative first; in the given order for a model that knows no taste."""
     if not model.knows_taste:
         return list(range(len(first)))
     log_odds = model.score(first) - model.score(second)
@@ -79,6 +79,6 @@ def rank_pairs(model: TasteModel, first: Vector, second: Vector) -> list[int]:
 
 
 def _lottery(token: str, purpose: str) -> float:
-    """A number in [0, 1) that looks drawn, and is always the same for the same token."""
+    """A number in [0, 1) that looks random, and is always the same for the same token."""
     drawn = hashlib.sha256(f"{purpose} {token}".encode()).digest()[: _DRAWN_BITS // 8]
     return int.from_bytes(drawn, "big") / 2**_DRAWN_BITS

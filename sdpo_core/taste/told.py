@@ -24,7 +24,7 @@ from sdpo_core.workspace.records import Candidate, VotedPair
 from sdpo_core.workspace.store import Store
 
 MOST_IMAGES = 600
-"""So many of the newest images are looked at: enough to choose from, and ranked in milliseconds."""
+"""So many of the newest images are read: enough to choose from, and ranked in milliseconds."""
 
 _MOST_WAITING = 100  # open pairs, the oldest
 _DOUBT = 0.2  # the chance of an unsure choice is this near to .5
@@ -38,11 +38,11 @@ Two = tuple[Candidate, Candidate]
 
 @dataclass(frozen=True)
 class Material:
-    """What the store has to tell of one project and model."""
+    """What the store has to describe one project and model."""
 
     votes: Comparisons
     voted: tuple[VotedPair, ...]  # whose votes those are
-    decided: int  # votes for a side that it would learn from, had the model looked at all their images
+    decided: int  # votes for a side that it would learn from, had the model described all their images
     elsewhere: int  # further ones, on images that the model did not make
     images: tuple[Candidate, ...]  # that may be shown, newest first; all have a vector
     waiting: tuple[Two, ...]  # open pairs of such images, oldest first
@@ -69,13 +69,13 @@ class Told:
     most: tuple[Candidate, ...]  # the images that the person likes most, as the model sees it, the first one most
     least: tuple[Candidate, ...]  # and least
     agreements: tuple[Agreement, ...]  # prompts with enough votes, the best predicted first
-    unsure: tuple[Two, ...]  # of which the model can hardly tell what would be chosen
+    unsure: tuple[Two, ...]  # of which the model can hardly say what would be chosen
 
 
 def read_material(store: Store, base_sha256: str) -> Material:
     """Everything that `tell` needs, of the model `base_sha256`.
 
-    What this model made counts; where no vote is about that, all that it has looked at.
+    What this model made counts; where no vote is about that, all that it has described.
     """
     decided = [one for one in store.voted_pairs(purpose="train") if one.vote.choice in ("left", "right")]
     own = [one for one in decided if _made_here(one.sides, base_sha256)]
@@ -151,7 +151,7 @@ def _further(model: TasteModel, material: Material, vectors: Vector, count: int)
 
 
 def _never_paired(material: Material) -> list[Two]:
-    """Pairs that could be made of the images: of one prompt, drawn alike, and not paired yet."""
+    """Pairs that could be made of the images: of one prompt, generated alike, and not paired yet."""
     alike: defaultdict[tuple[object, ...], list[Candidate]] = defaultdict(list)
     for one in material.images:
         made = (one.recipe.base_sha256, one.recipe.adapters) if one.recipe else ()

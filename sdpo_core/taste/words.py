@@ -1,7 +1,7 @@
-"""What a person's votes say, in words: from statistics that have names, with the doubt that few votes leave.
+"""What a person's votes say, as text: from statistics that have names, with the doubt that few votes leave.
 
 Nothing here looks at the taste model's weights: a ridge shares a weight among features that go together, so a single
-weight has no meaning. What is told is how the winners really differ from the losers.
+weight has no meaning. What is reported is how the winners really differ from the losers.
 """
 
 from collections.abc import Sequence
@@ -95,9 +95,9 @@ def in_words(votes: Comparisons, model: TasteModel) -> list[str]:
         if (some := [one for one in found if one.surety == surety])
     ]
     if not told and model.knows_taste:
-        told.append("What you like has no simple name: neither colours nor brightness, contrast or detail explain it.")
+        told.append("Your taste isn't easy to describe: colours, brightness, contrast and detail don't explain it.")
     elif not told:
-        told.append("So far your votes show no pattern in colours, brightness, contrast or detail.")
+        told.append("So far, your votes show no pattern in colours, brightness, contrast or detail.")
     return [*told, model.facts.sentence]
 
 

@@ -65,8 +65,8 @@ def pair_sizes(pairs: Sequence[TwoImages], config: TrainConfig, native_px: int, 
     sizes = [bucket([(image.width_px, image.height_px) for image in pair.sides], native_px, step_px) for pair in pairs]
     if config.scope == "batch" and len(set(sizes)) > 1:
         raise ConfigError(
-            "scope 'batch' takes one λ from all pairs that are computed together, and that can only be pairs of one "
-            f"size. These have {len(set(sizes))} ({sizes_sentence(sizes)}). Set size_px, or take scope 'pair'."
+            "scope 'batch' uses one λ for all pairs computed together, so they must all have one size. "
+            f"These have {len(set(sizes))} ({sizes_sentence(sizes)}). Set size_px, or use scope 'pair'."
         )
     return sizes
 

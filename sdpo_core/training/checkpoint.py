@@ -1,4 +1,4 @@
-"""Checkpoints from which a run goes on exactly as if it had never stopped.
+"""Checkpoints from which a run continues exactly as if it had never stopped.
 
 checkpoints/step-000050/adapter.safetensors    usable everywhere, fp16
                         published.safetensors  the same at the strength that was calibrated, where the run kept this one

@@ -23,7 +23,7 @@ from sdpo_core.settings.train import Noise
 from sdpo_core.workspace.records import Candidate, VotedPair
 from sdpo_core.workspace.store import Store
 
-_MOST_IMAGES = 8  # encoded at once
+_MOST_IMAGES = 8  # encoded at a time
 _MOST_PIXELS = 8 * 256 * 256  # a VAE in float32 wants gigabytes for one image of 1024 px
 
 
@@ -46,7 +46,7 @@ class Example:
 
 @dataclass(frozen=True)
 class PairTexts:
-    """What the network is told with each side of B pairs: the same prompt, and each image's own time ids.
+    """What the network gets with each side of B pairs: the same prompt, and each image's own time ids.
 
     Every distinct prompt is kept once, in main memory and at its own length, and put together when a (micro-)step asks
     for it: at SDXL's width a prompt takes .6 MB a chunk, and a single long one would lengthen all others.
@@ -144,7 +144,7 @@ def orient(pair: VotedPair) -> Example:
 
 @dataclass(frozen=True)
 class EncodedPairs:
-    """Examples with everything the network wants, on the model's device; the encoders are not needed any more."""
+    """Examples with everything the network wants, on the model's device; the encoders are no longer needed."""
 
     examples: tuple[Example, ...]
     images: tuple[Sides, ...]  # x_0 of N pairs, (C, h, w) each; h and w are the pair's own
@@ -302,8 +302,8 @@ def own_noise_sentence(pairs: EncodedPairs) -> str:
     if not fresh:
         return ""
     return (
-        f"{fresh} of {len(pairs)} pairs train{'s' if fresh == 1 else ''} with fresh noise: what noise made an image is "
-        "known only where this model drew it in the studio and it trains at the size it was drawn at."
+        f"{fresh} of {len(pairs)} pairs train{'s' if fresh == 1 else ''} with fresh noise: the noise behind an image "
+        "is known only if this model generated it in the studio at the size used for training."
     )
 
 

@@ -1,6 +1,6 @@
 """Is the run still healthy? The winner's error on a fixed bank of draws that training never sees.
 
-Nothing computed on the loss chooses a checkpoint: held-out loss, margin and accuracy go on improving while images get
+Nothing computed on the loss chooses a checkpoint: held-out loss, margin and accuracy keep improving while images get
 worse. The winner error relative to the reference is the sign of damage, so it is the gate (docs/decisions.md).
 """
 

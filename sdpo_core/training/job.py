@@ -46,25 +46,25 @@ from sdpo_core.workspace.records import AdapterUse
 from sdpo_core.workspace.store import Store
 
 PREVIEW_SEED = 700_000
-_STOPPED_EARLY = "You stopped it before another step was made. It can be resumed."
+_STOPPED_EARLY = "Stopped before another step was done. You can resume it."
 _MODEL_NAME_CHARS = 60  # in the name of an adapter that nobody named
 _NO_MEMORY = (
-    "The memory of {device} ran out, and there is no cheaper way left. Nothing is lost: the run can be resumed from "
-    "its last checkpoint. Close other programs that use it, or start again with memory and checkpointing on auto, a "
-    "smaller size_px, or a smaller rank."
+    "{device} ran out of memory, and there's no setting left that needs less. Nothing is lost: resume the run from its "
+    "last checkpoint. Close other programs that use the memory, or start again with memory and checkpointing on auto, "
+    "a smaller size_px, or a smaller rank."
 )
 
 
 def run_train(config: TrainConfig, run: RunFolder, workspace: Path, reporter: Reporter) -> None:
-    """Train from the workspace's votes, or go on from the run's last checkpoint; end in state done or stopped.
+    """Train from the workspace's votes, or continue from the run's last checkpoint; end in state done or stopped.
 
     Started by `torchrun` or `accelerate launch`, several processes do this together; the first one writes. Raises
-    SdpoError in words; whatever checkpoints were written by then stay usable.
+    SdpoError; whatever checkpoints were written by then stay usable.
     """
     together = Processes.join(config.device)
     if config.pairs_per_step < together.count:
         raise ConfigError(
-            f"{together.count} processes share the {config.pairs_per_step} pairs of a step, so some would have none. "
+            f"{together.count} processes share {config.pairs_per_step} pairs per step, so some would have no work. "
             f"Start fewer, or set pairs_per_step to at least {together.count}."
         )
     reporter.say(0, "Reading the votes…", force=True)
@@ -84,7 +84,7 @@ def run_train(config: TrainConfig, run: RunFolder, workspace: Path, reporter: Re
         lora, start = _make_lora(run, store, model, config, together)
         if start:
             config = config.model_copy(update={"rank": start.rank, "lora_alpha": start.alpha})
-            reporter.say(0, f"Going on with {config.continue_from}. {start.note}".strip(), force=True)
+            reporter.say(0, f"Continuing from {config.continue_from}. {start.note}".strip(), force=True)
         try:
             start_use = (lora, AdapterUse(sha256=start.sha256)) if start else None
             extra = _by_the_first(together, partial(multiply, config, run, store, model, data, reporter, start_use))
@@ -100,7 +100,7 @@ def run_train(config: TrainConfig, run: RunFolder, workspace: Path, reporter: Re
             numbers = torch.promote_types(model.dtype, torch.float32)
             noise_bank = NoiseBank(len(pairs), config.noise_bank, device=model.device, dtype=numbers)
         model.release_encoders()
-        reporter.say(0, "Trying one step, to see what this run needs…", force=True)
+        reporter.say(0, "Running one test step to see what this run needs…", force=True)
         config, found = choose_way(model, lora, pairs, config, together)
         if together.first:
             run.write_config(config.model_dump(mode="json"))
@@ -142,7 +142,7 @@ class _Job:
         checkpoint_activations(self.model, way["checkpointing"])
         self.lora.load_state_dict(start)
         words = f"memory {way['memory']}, checkpointing {way['checkpointing']}"
-        self.reporter.say(0, f"Memory ran out. Going on from the last checkpoint with {words}…", force=True)
+        self.reporter.say(0, f"Out of memory. Continuing from the last checkpoint with {words}…", force=True)
         again = self._go_until_out_of_memory(pairs)
         if again is not None:
             raise RunError(_NO_MEMORY.format(device=self.model.device)) from again
@@ -154,7 +154,7 @@ class _Job:
             if not is_out_of_memory(error):
                 raise
             if self.together.count > 1 and not isinstance(error, AgreedOutOfMemory):
-                # The others wait for this process in a sum, so nobody could go on in another way.
+                # The others wait for this process in a sum, so none could continue in another way.
                 raise RunError(_NO_MEMORY.format(device=self.model.device)) from error
             return error
         return None
@@ -225,7 +225,7 @@ class _Job:
         self.reporter.say(progress.step, _STOPPED_EARLY, state="stopped", force=True)
 
     def _where(self, progress: Progress) -> str:
-        return f"Step {progress.step} of {self.reporter.total}; winner error {change(progress.drift)} on unseen draws."
+        return f"Step {progress.step} of {self.reporter.total}; winner error {change(progress.drift)} on unseen noise."
 
     def _checkpoint(self, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
         health = {
@@ -255,7 +255,7 @@ class _Job:
         """Why the run should end early: two checks in a row over twice the budget."""
         last = [read_numbers(path)["health"] for path in self._checks(progress)[-2:]]
         if len(last) == 2 and all(health["winner_error"] > 2 * health["budget"] for health in last):
-            return "It stopped by itself: the winner error was over twice the budget at two checks in a row."
+            return "Stopped by itself: the winner error was over twice the budget at two checks in a row."
         return ""
 
     def _header(self, step: int, health: Mapping[str, Any]) -> dict[str, Any]:
@@ -315,7 +315,7 @@ class _Job:
 
     def _publish(self, why_stopped: str, progress: Progress) -> None:
         """Put the adapter that is kept where the person finds it, and end the run."""
-        self.reporter.say(progress.step, "Finding the strength that stays inside the budget…", force=True)
+        self.reporter.say(progress.step, "Finding the strength that stays within the budget…", force=True)
         publisher = Publisher(
             config=self.config,
             run=self.run,

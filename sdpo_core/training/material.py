@@ -27,7 +27,7 @@ def freeze(config: TrainConfig, run: RunFolder, store: Store, info: ModelInfo, r
         voted = training_pairs(store, info.sha256, config.pairs_from, continued_sha256(store, config))
         reporter.say(0, voted.sentence(), force=True)
         data = freeze_data(run, voted, config)
-        if config.negative is None:  # a run that began before it could be set goes on without one
+        if config.negative is None:  # a run that began before it could be set continues without one
             config = config.model_copy(update={"negative": most_common_negative(data.train)})
     steps, skip = config.steps or steps_for_pairs(len(data.train)), commonest_clip_skip(data.train)
     config = config.model_copy(update={"steps": steps, "clip_skip": config.clip_skip or skip})
@@ -46,14 +46,14 @@ def encode(
     """What is trained on, votes before labelled pairs, and the bank of held-out votes that health is measured on."""
     train_on = [*data.train, *labelled]
     sizes = pair_sizes(train_on, config, model.info.native_size_px, model.multiple_px)
-    held_out = [data.held_out[i] for i in bank_pairs(len(data.held_out), config.seed)]  # no others are looked at
+    held_out = [data.held_out[i] for i in bank_pairs(len(data.held_out), config.seed)]  # no others are read
     held_out_sizes = pair_sizes(held_out, config, model.info.native_size_px, model.multiple_px)
     told = sizes_sentence([*sizes, *held_out_sizes])
     reporter.say(0, f"Encoding {len(sizes) + len(held_out_sizes)} pairs: {told}…", force=True)
     pairs = encode_pairs(model, store, train_on, sizes, config.clip_skip, noise=config.noise)
     if fresh := own_noise_sentence(pairs):
         reporter.say(0, fresh, force=True)
-    seen, of = pairs.subset(range(len(data.train))), None  # of few votes none are held out; a label is no vote
+    seen, of = pairs.subset(range(len(data.train))), None  # of few votes none are held out; a label isn't a vote
     if held_out:
         seen, of = encode_pairs(model, store, held_out, held_out_sizes, config.clip_skip), len(data.held_out)
     draws = config.bank_draws_per_pair

@@ -26,7 +26,7 @@ def run_measure(config: TrainConfig, run: RunFolder, workspace: Path, reporter: 
     """Write `preflight.json` with the memory and the pace of a run with these settings and today's votes.
 
     Only as many pairs are encoded as a micro-step holds, the largest; the pace is scaled to the mean size of all.
-    Raises SdpoErrors in words: no votes, no memory for even the smallest step.
+    Raises SdpoErrors: no votes, no memory for even the smallest step.
     """
     reporter.total = _STAGES
     reporter.say(0, "Loading the model…", force=True)
@@ -34,7 +34,7 @@ def run_measure(config: TrainConfig, run: RunFolder, workspace: Path, reporter: 
         info = inspect_model(config.model, config.prediction_type)
         voted = training_pairs(store, info.sha256, config.pairs_from, continued_sha256(store, config))
         if not voted.usable:
-            raise DataError(f"{voted.sentence()} Vote on a few pairs first; then a run can be measured.")
+            raise DataError(f"{voted.sentence()} Vote on a few pairs first, then measure.")
         train = split_held_out(voted.usable, config.held_out_fraction, config.seed).train
         skip = config.clip_skip or commonest_clip_skip(train)
         config = config.model_copy(update={"steps": config.steps or steps_for_pairs(len(train)), "clip_skip": skip})
@@ -47,7 +47,7 @@ def run_measure(config: TrainConfig, run: RunFolder, workspace: Path, reporter: 
         few_pairs, few_sizes = [train[i] for i in few], [sizes[i] for i in few]
         pairs = encode_pairs(model, store, few_pairs, few_sizes, skip, noise=config.noise)
         model.release_encoders()
-        reporter.say(2, "Trying one step…", force=True)
+        reporter.say(2, "Running one test step…", force=True)
         if reporter.stop_requested():
             run.answer("stop")
             reporter.say(2, "Stopped.", state="stopped", force=True)

@@ -1,9 +1,9 @@
-"""Votes multiplied: further pairs that the model draws itself, labelled by a model of this person's taste.
+"""Learning more from the votes: extra pairs the model generates itself, labelled by a model of the person's taste.
 
 A vote costs a person seconds, an image only the machine's time. So the run fits a taste model on its votes
-(`sdpo_core.taste`), draws pairs of the person's own prompts, and trains on those too that it is sure of. Labels are no
-votes: they lie in tables and files of the run, and nobody's health is measured on them. Of a blind test nothing is
-drawn: neither its prompts nor its seeds.
+(`sdpo_core.taste`), generates pairs from the person's own prompts, and also trains on those it's sure of. Labels aren't
+votes: they're in tables and files of the run, and health is never measured on them. A blind test's prompts and seeds
+are never used.
 """
 
 import json
@@ -47,7 +47,7 @@ class Multiplied:
 
     taste: TasteModel
     examples: tuple[Example, ...]  # labelled pairs, oriented
-    drawn: tuple[Drawn, ...]  # all images that were drawn, labelled or not
+    drawn: tuple[Drawn, ...]  # all images that were generated, labelled or not
     vectors: dict[str, Vector]  # of theirs, by SHA-256
     sentence: str
 
@@ -61,10 +61,10 @@ def multiply(
     reporter: Reporter,
     start: tuple[Lora, AdapterUse] | None = None,
 ) -> Multiplied:
-    """Fit the taste on the run's training votes, draw, label, and keep it all; what is there already is not redone.
+    """Fit the taste on the run's training votes, generate, label, and keep it all; what is there already is not redone.
 
     In a second round `start` is the adapter that the pairs were made with, and so are these. Raises `Stopped` when the
-    person stops: a resume draws on.
+    person stops: a resume continues.
     """
     if (run.path / LABELS).is_file():
         return _read(run, store, model)
@@ -86,7 +86,7 @@ def multiply(
 
 def _fit(run: RunFolder, store: Store, model: DiffusionModel, data: RunData, reporter: Reporter) -> TasteModel:
     """The taste of the training votes: those that are held out shall test the adapter, not teach it."""
-    reporter.say(0, "Looking at your images, to learn what you like…", force=True)
+    reporter.say(0, "Analysing your images to learn what you like…", force=True)
     images = [image for voted in data.train for image in voted.sides]
     ensure_features(store, model, files_of(store, images), stoppable(reporter))
     votes, _ = read_votes(store, model.info.sha256, data.train)
@@ -103,7 +103,7 @@ def _prompts(store: Store, data: RunData) -> list[str]:
 
 @dataclass(frozen=True)
 class _Artist:
-    """What every drawn image shares."""
+    """What every generated image shares."""
 
     config: TrainConfig
     run: RunFolder
@@ -125,7 +125,7 @@ class _Artist:
             if len(kept) < len(recipes):
                 if time.monotonic() > end:
                     break
-                self.reporter.say(place, f"Drawing pair {place + 1} of {wanted}, to learn more from your votes…")
+                self.reporter.say(place, f"Generating pair {place + 1} of {wanted} to learn more from your votes…")
                 kept = self._draw(recipes)
             found += kept
         return found
@@ -169,7 +169,7 @@ class _Artist:
 def _label(
     config: TrainConfig, run: RunFolder, store: Store, model: DiffusionModel, taste: TasteModel, drawn: Sequence[Drawn]
 ) -> list[LabelledPair]:
-    """Label the surest of the drawn pairs and keep that with the run."""
+    """Label the surest of the generated pairs and keep that with the run."""
     vectors = _vectors(run, store, model, drawn)
     both = [(one, other) for one, other in zip(drawn[::2], drawn[1::2], strict=True) if _seen(one, other, vectors)]
     if not both:
@@ -207,8 +207,8 @@ def _read(run: RunFolder, store: Store, model: DiffusionModel) -> Multiplied:
     gone = [one.file for pair in pairs for one in (pair.first, pair.second) if not (run.path / one.file).is_file()]
     if gone:
         raise RunError(
-            f"{len(gone)} of the images that run {run.id} drew to learn from are gone, for instance {gone[0]}. Bring "
-            "them back, or start a new run."
+            f"{len(gone)} of the images that run {run.id} generated to learn from are missing, for example {gone[0]}. "
+            "Restore them, or start a new run."
         )
     return Multiplied(
         load_taste(run.path / FILE, model.info.sha256),
@@ -250,7 +250,7 @@ def _candidate(image: Drawn) -> Candidate:
 def _sentence(taste: TasteModel, drawn: int, labelled: int) -> str:
     """For the person, at the run's start."""
     if not taste.knows_taste:
-        return f"{taste.facts.sentence} So the run learns from your votes alone."
+        return f"{taste.facts.sentence} So this run learns from your votes only."
     if not drawn:
-        return f"{taste.facts.sentence} No further pairs were drawn."
-    return f"{taste.facts.sentence} Of {drawn} further pairs it labelled the {labelled} that it was surest of."
+        return f"{taste.facts.sentence} No extra pairs were generated."
+    return f"{taste.facts.sentence} Of {drawn} extra pairs, it labelled the {labelled} it was surest about."

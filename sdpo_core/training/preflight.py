@@ -55,7 +55,7 @@ class Preflight:
         ways = [f"memory {self.memory}"] if self.memory == "split" else []
         ways += [f"checkpointing {self.checkpointing}"] if self.checkpointing != "none" else []
         chosen = f" ({', '.join(ways)})" if ways else ""
-        return f"{self.steps} steps need {time_needed} and {self.peak_gib:.1f} of {self.total_gib:.0f} GiB{chosen}."
+        return f"{self.steps} steps take {time_needed} and {self.peak_gib:.1f} of {self.total_gib:.0f} GiB{chosen}."
 
     def content(self) -> dict[str, Any]:
         """As JSON."""
@@ -89,12 +89,12 @@ def choose_way(
         return trial, found
     if len(ways) == 1 and WAYS[-1] not in ways:
         raise ModelError(
-            f"The memory of {model.device} is too small for a training step with memory '{config.memory}' and "
-            f"checkpointing '{config.checkpointing}'. Set both to auto, which takes a way that fits."
+            f"{model.device} doesn't have enough memory for a training step with memory '{config.memory}' and "
+            f"checkpointing '{config.checkpointing}'. Set both to auto, which picks a way that fits."
         )
     raise ModelError(
-        f"The memory of {model.device} is too small for a training step at this size, even one image at a time. Close "
-        "other programs that use it, set a smaller size_px or rank, or take a smaller model."
+        f"{model.device} doesn't have enough memory for a training step at this size, even one image at a time. Close "
+        "other programs that use it, set a smaller size_px or rank, or use a smaller model."
     )
 
 
@@ -124,7 +124,7 @@ def _distinct(ways: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def free_memory(device: torch.device) -> None:
-    """Give back what is not used any more."""
+    """Give back what is no longer used."""
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
@@ -141,7 +141,7 @@ def used_memory() -> dict[str, float]:
 def _dry_step(
     model: DiffusionModel, lora: Lora, pairs: EncodedPairs, config: TrainConfig, together: Processes
 ) -> Preflight | None:
-    """Gradients of a step of the largest pairs, thrown away; None when memory ran out or would be all but full."""
+    """Gradients of a step of the largest pairs, discarded; None when memory ran out or would be all but full."""
     checkpoint_activations(model, config.checkpointing)  # pyright: ignore[reportArgumentType] - never "auto" here
     largest = pairs.largest()
     batch = largest.batch(

@@ -18,7 +18,7 @@ _ALLOCATOR_WORDS = ("out of memory", "can't allocate memory", "not enough memory
 
 
 class AgreedOutOfMemory(MemoryError):
-    """Memory ran out in one of several processes, and all of them stand at the same place and know it."""
+    """Memory ran out in one of several processes, and all of them are at the same place and know it."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -38,7 +38,7 @@ class Processes:
 
     @classmethod
     def join(cls, device: str) -> Self:
-        """Find the others that `torchrun` or `accelerate launch` started beside this one."""
+        """Find the others that `torchrun` or `accelerate launch` started along with this one."""
         if int(os.environ.get("WORLD_SIZE", "1")) == 1:
             return cls()
         from accelerate import PartialState  # a single process does without, and starts sooner
@@ -107,7 +107,7 @@ class Processes:
                 raise
             problem = error
         if self.any(problem is not None):
-            raise AgreedOutOfMemory("Memory ran out in one of this run's processes.") from problem
+            raise AgreedOutOfMemory("One of this run's processes ran out of memory.") from problem
 
     def wait(self) -> None:
         """Until every process has come here."""

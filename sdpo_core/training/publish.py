@@ -126,10 +126,12 @@ class Publisher:
 
 
 def health_sentence(health: Mapping[str, Any]) -> str:
-    """A health check in words."""
-    where = "held-out pairs" if health["held_out"] else "unseen draws of the training pairs (too few to hold any out)"
+    """A health check as a sentence."""
+    where = (
+        "held-out pairs" if health["held_out"] else "training pairs with unseen noise (too few pairs to hold any out)"
+    )
     error = f"the winner error on {where} is {change(health['winner_error'], 2 * health['winner_error_se'])}"
     budget = f"the budget of {100 * health['budget']:.0f} %"
     if health["healthy"]:
-        return f"{error}, inside {budget}."
-    return f"{error}, outside {budget}: no checkpoint was healthy, so look at it closely."
+        return f"{error}, within {budget}."
+    return f"{error}, over {budget}: no checkpoint was healthy, so check its images carefully."

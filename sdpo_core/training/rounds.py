@@ -1,7 +1,7 @@
-"""Round two: go on with an adapter. The reference is a frozen copy of where it started, kept with the run.
+"""Round two: continue from an adapter. The reference is a frozen copy of where it started, kept with the run.
 
 The start is the unrounded state of the checkpoint that was published, not its float16 file, where that still exists. It
-lies in the run folder as `reference.safetensors`, so nothing that happens to the first run can move it.
+is in the run folder as `reference.safetensors`, so nothing that happens to the first run can move it.
 """
 
 from collections.abc import Mapping
@@ -71,7 +71,7 @@ def read_start(run: RunFolder) -> Start:
         return Start(state, float(metadata["alpha"]), metadata["sha256"], metadata["note"])
     except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
         raise RunError(
-            f"{_FILE} of run {run.id}, the adapter that it continues, can't be read ({error}). Start a new run."
+            f"{_FILE} of run {run.id}, the adapter it continues from, can't be read ({error}). Start a new run."
         ) from error
 
 
@@ -92,8 +92,8 @@ def _find(store: Store, path: Path, model: DiffusionModel) -> Start:
             )
         if record.base_sha256 != model.info.sha256:
             raise AdapterError(
-                f"{path.name} was trained on another model than {model.info.name}, so it can't be continued on it. "
-                "Choose the model that it was trained on."
+                f"{path.name} wasn't trained on {model.info.name}, so it can't be continued on it. "
+                "Select the model it was trained on."
             )
         run = RunFolder(store.workspace / "runs" / record.run_id)
         state = read_published(run.checkpoints(), sha256)
@@ -112,8 +112,10 @@ def _rounded(path: Path, sha256: str, model: DiffusionModel) -> Start:
         lora.state_dict(),
         lora.alpha,
         sha256,
-        f"The checkpoint behind {path.name} is not here, so the run starts from the file's rounded numbers."
-        + (f" It was trained on another model than {model.info.name}, so look closely." if other else ""),
+        f"The checkpoint of {path.name} is missing, so the run starts from the file's rounded weights."
+        + (
+            f" It was trained on a model other than {model.info.name}, so check the results carefully." if other else ""
+        ),
     )
     lora.remove()
     return start

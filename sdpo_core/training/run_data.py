@@ -82,12 +82,10 @@ def keep_base(run: RunFolder, info: ModelInfo, data: RunData | None) -> None:
     if begun_on is None:
         write_json(run.path / _PROVENANCE, {"base": _base(info)})
     elif begun_on != info.sha256:
-        changed = (
-            "The demo model has been replaced by another one" if info.is_demo else f"{info.source} has been changed"
-        )
-        back = "" if info.is_demo else "put the earlier model back in its place and resume, or "
+        changed = "The demo model has been replaced" if info.is_demo else f"{info.source} has been changed"
+        back = "" if info.is_demo else "restore the earlier model and resume, or "
         raise RunError(
-            f"{changed} since run {run.id} began, so it can't be resumed: what it has learned belongs to the earlier "
+            f"{changed} since run {run.id} started, so it can't be resumed: what it learned belongs to the earlier "
             f"model. To train on this one, {back}start a new run."
         )
 

@@ -148,7 +148,7 @@ class _Passes:
         parts: list[Tensor] = []  # weight·∇ℓ, (P,); of the winner's distance to the reference where that is held
         for side in (0, 1):
             if hold and side:
-                with torch.no_grad():  # the loser is looked at, but moves nothing
+                with torch.no_grad():  # the loser is measured, but moves nothing
                     residuals.append(widen(self._predict(one, noised, side)) - widen(targets[side]))
                 break
             prediction = self._predict(one, noised, side)

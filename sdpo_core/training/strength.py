@@ -18,7 +18,8 @@ from sdpo_core.workspace.labelled import Drawn
 from sdpo_core.workspace.records import AdapterUse, Recipe
 
 FEWEST_PROBES, MOST_PROBES = 6, 16
-"""How many pairs are drawn anew at a strength: prompts and seeds of the run's own drawn pairs, spread over them."""
+"""How many pairs are generated again at a strength: prompts and seeds of the run's own generated pairs, spread over
+them."""
 
 
 @dataclass
@@ -37,7 +38,7 @@ class StrengthMeasure:
             return Drift(*self.bank.winner_error(self.model))
 
     def effect(self, strength: float) -> Effect | None:
-        """What the taste model predicts of the images, against those that were drawn without this training."""
+        """What the taste model predicts of the images, against those that were generated without this training."""
         if not self._probes or not self.learned.taste.knows_taste:
             return None
         drawn = np.stack([self.learned.vectors[one.image_sha256] for one in self.learned.drawn])
@@ -58,7 +59,7 @@ class StrengthMeasure:
 
     @cached_property
     def _probes(self) -> list[Drawn]:
-        """Images of some drawn pairs, both of each, where all were described; none where there are too few."""
+        """Images of some generated pairs, both of each, where all were described; empty where there are too few."""
         pairs = list(zip(self.learned.drawn[::2], self.learned.drawn[1::2], strict=True))
         count = min(len(pairs), MOST_PROBES) if len(pairs) >= FEWEST_PROBES else 0
         chosen = [pairs[i] for i in np.linspace(0, len(pairs) - 1, count).astype(int)]

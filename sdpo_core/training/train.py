@@ -65,11 +65,11 @@ def schedule(step: int, total: int, config: TrainConfig) -> float:
 
 
 def next_peak(progress: Progress, total: int, config: TrainConfig) -> float:
-    """The peak learning rate from `progress.step` on.
+    """The peak learning rate after `progress.step`.
 
     With `rate = "auto"` it is the one with which the run would end at the displacement D* that `displacement` asks
     for. What AdamW moves grows with the rates that were spent, S = Σ rate, as √D = c·S^q: the last look gives c, and
-    so the S at the end and the peak that spends the rest of it. Never more than `_LARGEST_CHANGE`-fold at once.
+    so the S at the end and the peak that spends the rest of it. Never more than `_LARGEST_CHANGE`-fold at a time.
     """
     peak = progress.peak or config.learning_rate
     if config.rate == "fixed" or progress.displacement <= 0:
@@ -92,7 +92,7 @@ def train(
     noise_bank: NoiseBank | None = None,
     processes: Processes | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """Train from `progress.step` on and yield a metrics row after every step; `progress` is advanced in place.
+    """Train from `progress.step` and yield a metrics row after every step; `progress` is advanced in place.
 
     Several `processes` go through this side by side, each with its own slots of a step, and yield the same rows.
     Raises RunError when a loss or gradient is not finite; the adapter then still holds the step before. Where memory
@@ -225,13 +225,13 @@ def _refuse_nonfinite(
     if bad:
         names = ", ".join(map(str, sorted(set(bad))))
         raise RunError(
-            f"The loss became not-a-number at step {step + 1} on pair {names}. Training stopped before the adapter was "
-            "touched; the last checkpoint is good. Try a lower learning rate, or look at that pair's images."
+            f"The loss became NaN or infinity at step {step + 1} on pair {names}. Training stopped before it changed "
+            "the adapter; the last checkpoint is good. Try a lower learning rate, or check that pair's images."
         )
     if scaler.is_enabled() and scaler.get_scale() >= 1:
         return  # too large a loss scale: the scaler leaves this step out and lowers it
     if not bool(gradient.isfinite().all()):
         raise RunError(
-            f"The gradient became not-a-number at step {step + 1}. Training stopped before the adapter was "
-            "touched; the last checkpoint is good. Try a lower learning rate."
+            f"The gradient became NaN or infinity at step {step + 1}. Training stopped before it changed the "
+            "adapter; the last checkpoint is good. Try a lower learning rate."
         )

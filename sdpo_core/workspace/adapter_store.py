@@ -1,4 +1,4 @@
-"""The store's part about adapters: what they are called, where they lie, and what the person says of them."""
+"""The store's part about adapters: what they are called, where they are, and what the person says of them."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ class AdapterStore:
     def add_adapter(
         self, *, name: str, path: Path, sha256: str, base_sha256: str, run_id: str, fit: Fit | None = None
     ) -> AdapterRecord:
-        """Record a trained adapter that lies in the workspace; a name that is taken gets a number. The same file of
+        """Record a trained adapter that is in the workspace; a name that is taken gets a number. The same file of
         the same run again returns the first record."""
         relative = adapters.relative_path(self.workspace, path)
         return adapters.add(
@@ -37,11 +37,11 @@ class AdapterStore:
         return adapters.find(self.adapters(), name)
 
     def adapter_file(self, adapter: str) -> Path:
-        """The file of an adapter given as a file, a name in the workspace, or `latest`; `AdapterError` in words."""
+        """The file of an adapter given as a file, a name in the workspace, or `latest`; `AdapterError`."""
         return adapters.locate(self.workspace, self.adapters(), adapter)
 
     def rename_adapter(self, adapter_id: int, name: str) -> AdapterRecord:
-        """Give an adapter another name; its file stays where it lies. Raises `AdapterError` in words."""
+        """Give an adapter another name; its file stays where it is. Raises `AdapterError`."""
         return adapters.rename(self._database, adapter_id, name)
 
     def note_on_adapter(self, adapter_id: int, note: str) -> AdapterRecord:

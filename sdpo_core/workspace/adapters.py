@@ -1,4 +1,4 @@
-"""The trained adapters a workspace knows; the files themselves lie under adapters/."""
+"""The trained adapters a workspace knows; the files themselves are under adapters/."""
 
 import difflib
 import re
@@ -27,11 +27,11 @@ _DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{i}" for port in ("com", "lpt"
 
 
 def relative_path(workspace: Path, path: Path) -> str:
-    """`path` as the database keeps it, so that a workspace can be moved; `StoreError` when it lies elsewhere."""
+    """`path` as the database keeps it, so that a workspace can be moved; `StoreError` when it is elsewhere."""
     try:
         return path.resolve().relative_to(workspace.resolve()).as_posix()
     except ValueError as error:
-        raise StoreError(f"{path} lies outside the workspace {workspace}. Copy the adapter into it.") from error
+        raise StoreError(f"{path} is outside the workspace {workspace}. Copy the adapter into it.") from error
 
 
 def add(
@@ -64,14 +64,18 @@ def by_id(database: Database, adapter_id: int) -> AdapterRecord:
 def write_note(database: Database, adapter_id: int, note: str) -> AdapterRecord:
     """Keep the person's own words about an adapter; raises `AdapterError` for more than `LONGEST_NOTE` letters."""
     if len(note) > LONGEST_NOTE:
-        raise AdapterError(f"A note has up to {LONGEST_NOTE:,} letters; this one has {len(note):,}. Shorten it.")
+        raise AdapterError(
+            f"A note can have up to {LONGEST_NOTE:,} characters; this one has {len(note):,}. Shorten it."
+        )
     return _update(database, adapter_id, "note = ?", (note.strip(),))
 
 
 def recommend(database: Database, adapter_id: int, strength: float | None) -> AdapterRecord:
     """Keep the strength at which the person likes an adapter best, or none; raises `AdapterError` out of range."""
     if strength is not None and not -MOST_STRENGTH <= strength <= MOST_STRENGTH:
-        raise AdapterError(f"A strength lies between −{MOST_STRENGTH:g} and {MOST_STRENGTH:g}, and is mostly 0 to 1.5.")
+        raise AdapterError(
+            f"A strength must be between −{MOST_STRENGTH:g} and {MOST_STRENGTH:g}; usual values are 0 to 1.5."
+        )
     return _update(database, adapter_id, "strength = ?", (strength,))
 
 
@@ -87,7 +91,7 @@ def record_fit(database: Database, sha256: str, base_sha256: str, fit: Fit) -> N
 def rename(database: Database, adapter_id: int, wanted: str) -> AdapterRecord:
     """Give an adapter another name; raises `AdapterError` for one that is empty, too long, taken, or `latest`.
 
-    Its file stays where it lies, so that a backup of the database still finds it; copies are named after the adapter.
+    Its file stays where it is, so that a backup of the database still finds it; copies are named after the adapter.
     """
     name = wanted.strip()
     _check_name(name, [other for other in newest_first(database) if other.id != adapter_id])
@@ -95,7 +99,7 @@ def rename(database: Database, adapter_id: int, wanted: str) -> AdapterRecord:
 
 
 def take_out(database: Database, workspace: Path, adapter_id: int) -> Thrown:
-    """Move an adapter with the picture beside it to the trash, from where `housekeeping.put_back` brings it back."""
+    """Move an adapter with the picture next to it to the trash, from where `housekeeping.put_back` brings it back."""
     record, trash = by_id(database, adapter_id), Trash(workspace)
     file = workspace / record.path
     files = [path for path in (file, file.with_suffix(".png")) if path.is_file()]
@@ -108,14 +112,14 @@ def take_out(database: Database, workspace: Path, adapter_id: int) -> Thrown:
 
 
 def require_free(workspace: Path, entry: Thrown) -> None:
-    """Raise `AdapterError` when another adapter's file has the place of one that is to be put back."""
+    """Raise `AdapterError` when another adapter's file is in the place of one to be restored."""
     for row in entry.rows.get("adapters", []):
         place = workspace / str(row["path"])
         thrown = workspace / "trash" / entry.id / "files" / str(row["path"])
         if place.exists() and thrown.exists():
             raise AdapterError(
-                f"Another adapter's file lies at {place} by now. Delete that adapter or move its file first, then put "
-                "this one back."
+                f"Another adapter's file is now at {place}. Delete that adapter or move its file first, then restore "
+                "this one."
             )
 
 
@@ -161,22 +165,22 @@ def newest_first(database: Database) -> list[AdapterRecord]:
 
 
 def locate(workspace: Path, known: Sequence[AdapterRecord], adapter: str) -> Path:
-    """The file of an adapter given as a file, a name among `known`, or `latest`; `AdapterError` in words."""
+    """The file of an adapter given as a file, a name among `known`, or `latest`; `AdapterError`."""
     file = Path(adapter)
     if file.suffix == ".safetensors" or (adapter != file.stem and file.is_file()):
         if not file.is_file():
-            raise AdapterError(f"There is no file {file}. Give an adapter's name in the workspace, or a file.")
+            raise AdapterError(f"No file {file}. Give an adapter's name in the workspace, or a file.")
         return file
     path = workspace / find(known, adapter).path
     if not path.is_file():
-        raise AdapterError(f"The file of adapter {adapter} is gone: {path}. Choose another adapter.")
+        raise AdapterError(f"The file of adapter {adapter} is missing: {path}. Choose another adapter.")
     return path
 
 
 def find(known: Sequence[AdapterRecord], name: str) -> AdapterRecord:
-    """The adapter of this name among `known` (newest first), or the newest for `latest`; `AdapterError` in words."""
+    """The adapter of this name among `known` (newest first), or the newest for `latest`; `AdapterError`."""
     if not known:
-        raise AdapterError("There is no adapter yet. Vote on some pairs and train one first.")
+        raise AdapterError("No adapters yet. Vote on some pairs and train one first.")
     if name == "latest":
         return known[0]
     for adapter in known:
@@ -184,7 +188,7 @@ def find(known: Sequence[AdapterRecord], name: str) -> AdapterRecord:
             return adapter
     names = [adapter.name for adapter in known]
     near = difflib.get_close_matches(name, names, n=1)
-    hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(names[:_NAMES_IN_A_MESSAGE])}."
+    hint = f"Did you mean {near[0]}?" if near else f"Available: {', '.join(names[:_NAMES_IN_A_MESSAGE])}."
     raise AdapterError(f"No adapter is named {name}. {hint}")
 
 
@@ -197,17 +201,17 @@ def _update(database: Database, adapter_id: int, change: str, values: tuple[Any,
 def _one(connection: sqlite3.Connection, adapter_id: int | None) -> AdapterRecord:
     row = connection.execute(f"{rows.SELECT_ADAPTER} WHERE id = ?", (adapter_id,)).fetchone()
     if row is None:
-        raise AdapterError("There is no such adapter in this workspace any more; it was deleted meanwhile.")
+        raise AdapterError("This adapter is no longer in the workspace; it has been deleted.")
     return rows.read_adapter(row)
 
 
 def _check_name(name: str, others: Sequence[AdapterRecord]) -> None:
     if not name or not name.isprintable() or len(name) > LONGEST_NAME:
-        raise AdapterError(f"A name has 1 to {LONGEST_NAME} letters, all on one line.")
+        raise AdapterError(f"A name must have 1 to {LONGEST_NAME} characters, all on one line.")
     if name.casefold() == "latest":
         raise AdapterError("`latest` always means the newest adapter. Choose another name.")
     if name.casefold() in {other.name.casefold() for other in others}:
-        raise AdapterError(f"Another adapter is named {name} already. Choose another name.")
+        raise AdapterError(f"An adapter named {name} already exists. Choose another name.")
 
 
 def _numbered(name: str, is_taken: Callable[[str], bool]) -> str:

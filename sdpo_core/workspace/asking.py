@@ -77,11 +77,13 @@ def _require_no_test(connection: sqlite3.Connection, candidate: int) -> None:
         {"id": candidate},
     ).fetchall()
     if purposes != [("train",)]:
-        raise StoreError(f"Candidate {candidate} is not voted on for training alone, so nothing is asked about it.")
+        raise StoreError(
+            f"Candidate {candidate} is used for more than training votes, so no questions are asked about it."
+        )
 
 
 def _open_pair(connection: sqlite3.Connection, one: int, other: int) -> int | None:
-    """The id of the two's training pair, of whatever run, made if need be; None when a vote stands on it."""
+    """The id of the two's training pair, of whatever run, made if need be; None if it has a vote."""
     known = connection.execute(
         "SELECT id, standing_vote_id IS NULL FROM pairs WHERE purpose = 'train'"
         " AND (left_id, right_id) IN (VALUES (:one, :other), (:other, :one)) ORDER BY standing_vote_id IS NULL, id",

@@ -1,4 +1,4 @@
-"""Copies of studio.db: one a day, and one before each migration."""
+"""Copies of studio.db: one per day, and one before each migration."""
 
 import contextlib
 import logging
@@ -23,7 +23,7 @@ def write_backup(database: Database, path: Path) -> None:
         try:
             connection.backup(copy)
             _drop_features(copy)
-            # The copy inherits WAL mode; one plain file without companions is easier for a person to put back.
+            # The copy inherits WAL mode; one plain file without companions is easier for a person to restore.
             copy.execute("PRAGMA journal_mode = DELETE").fetchall()
         finally:
             copy.close()

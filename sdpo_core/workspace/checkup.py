@@ -15,7 +15,7 @@ from sdpo_core.workspace.records import Purpose
 _FINDINGS_SHOWN = 5
 
 # The standing vote is the newest vote of a pair, or none when that one was undone; answers to a pair that was asked
-# again are none of them.
+# again don't count.
 _PAIRS_AGAINST_THEIR_HISTORY = """
     SELECT count(*) FROM pairs WHERE standing_vote_id IS NOT (
         SELECT newest.id FROM votes newest
@@ -88,7 +88,7 @@ def check(workspace: Path, database: Database, images: ImageFolder) -> list[str]
     backups = workspace / "backups"
     if lacks_daily_copy(database, backups):
         findings.append(
-            f"There is no copy of today in {backups}. Restart the studio to make one; if none appears, check the "
+            f"No backup from today in {backups}. Restart the studio to make one. If none appears, check the "
             "folder's permissions and the free space."
         )
     return findings
@@ -118,8 +118,8 @@ def _inbox_findings(workspace: Path) -> list[str]:
     if not found:
         return []
     return [
-        f"{found} of ComfyUI's sendings could not be used: see {aside}, where the reasons stand in text files. Correct "
-        "them and move them back with their images, or delete them."
+        f"{found} of the batches from ComfyUI couldn't be used: the text files in {aside} say why. Fix them and move "
+        "them back with their images, or delete them."
     ]
 
 
@@ -128,8 +128,8 @@ def _image_findings(database: Database, images: ImageFolder) -> list[str]:
     missing = missing_images(database, images)
     if missing:
         findings.append(
-            f"{len(missing)} recorded image{'s are' if len(missing) > 1 else ' is'} gone from {images.root}. Their "
-            "pairs are neither shown nor trained on until the files are put back from a copy."
+            f"{len(missing)} recorded image{'s are' if len(missing) > 1 else ' is'} missing from {images.root}. Their "
+            "pairs aren't shown or trained on until you restore the files from a copy."
         )
     damaged = sorted(sha256 for sha256 in _recorded_images(database) - missing if not images.intact(sha256))
     if damaged:
@@ -137,23 +137,23 @@ def _image_findings(database: Database, images: ImageFolder) -> list[str]:
         more = f" and {len(damaged) - _FINDINGS_SHOWN} more" if len(damaged) > _FINDINGS_SHOWN else ""
         findings.append(
             f"{len(damaged)} image{'s' if len(damaged) > 1 else ''} in {images.root} changed after being saved: "
-            f"{names}{more}. Pairs with an image that can't be decoded are not trained on; put the files back from a "
+            f"{names}{more}. Pairs with an image that can't be decoded aren't trained on. Restore the files from a "
             "copy, or generate the images again with the same settings."
         )
     return findings
 
 
 def _database_findings(database: Database, backups: Path) -> list[str]:
-    remedy = f"Put back the newest copy from {backups}."
+    remedy = f"Restore the newest backup from {backups}."
     with database.reading() as connection:
         integrity = connection.execute(f"PRAGMA integrity_check({_FINDINGS_SHOWN})").fetchall()
         dangling = connection.execute("PRAGMA foreign_key_check").fetchone()
         differing = pairs_against_their_history(connection)
     findings = [f"The database is damaged: {finding}. {remedy}" for (finding,) in integrity if finding != "ok"]
     if dangling:
-        findings.append(f"The database has rows that name rows which are not there. {remedy}")
+        findings.append(f"The database has rows that refer to missing rows. {remedy}")
     if differing:
-        findings.append(f"{differing} pairs show another vote than their history says. {remedy}")
+        findings.append(f"{differing} pairs have a vote that doesn't match their history. {remedy}")
     return findings
 
 

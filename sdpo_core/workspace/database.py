@@ -1,4 +1,4 @@
-"""One SQLite connection that many threads share, and SQLite's failures in words."""
+"""One SQLite connection that many threads share, and SQLite's failures as messages."""
 
 import contextlib
 import sqlite3
@@ -10,7 +10,7 @@ from urllib.parse import quote
 from sdpo_core.errors import DiskError, SdpoError, StoreError
 
 BUSY_TIMEOUT_S = 10.0
-"""How long a write waits for another process (the studio and a job may use the store at once)."""
+"""How long a write waits for another process (the studio and a job may use it at the same time)."""
 
 _OLDEST_SQLITE = (3, 37, 0)  # the first with STRICT tables
 
@@ -23,11 +23,13 @@ class Database:
     """A connection behind a lock. Reads are short and a write is one fsync, so one connection serves all threads."""
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        """Open or create the file, or only look at one that is there; raises `StoreError` or `DiskError` in words."""
+        """Open or create the file, or only read an existing one; raises `StoreError` or `DiskError`."""
         self.path = path
         self._lock = threading.RLock()
         if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
-            raise StoreError(f"SQLite 3.37 or newer is needed; this Python has {sqlite3.sqlite_version}. Update it.")
+            raise StoreError(
+                f"SQLite 3.37 or newer is required; this Python has {sqlite3.sqlite_version}. Update Python."
+            )
         with database_errors(path):
             self._connection = sqlite3.connect(
                 _looking_at(path) if read_only else path,
@@ -84,7 +86,7 @@ def database_errors(path: Path) -> Iterator[None]:
     except sqlite3.ProgrammingError as error:
         if "closed" not in str(error):
             raise
-        raise StoreError("The store was already closed. Restart the studio.") from error
+        raise StoreError("The database is already closed. Restart the studio.") from error
     except sqlite3.DatabaseError as error:
         words = _in_words(path, error)
         if words is None:
@@ -95,7 +97,7 @@ def database_errors(path: Path) -> Iterator[None]:
 def _looking_at(path: Path) -> str:
     """The address under which SQLite opens a database without changing it."""
     place = path.absolute().as_posix()
-    # Without -wal nobody has it open; said so (immutable), SQLite doesn't put -wal and -shm beside it either.
+    # Without -wal nobody has it open; said so (immutable), SQLite doesn't put -wal and -shm next to it either.
     how = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "mode=ro&immutable=1"
     return f"file://{'' if place.startswith('/') else '/'}{quote(place, safe='/:')}?{how}"
 
@@ -104,14 +106,14 @@ def damaged(path: Path, detail: str) -> StoreError:
     """The error for a database that can't be read, naming the way back."""
     return StoreError(
         f"{path.name} in {path.parent} is damaged ({detail}). Close the studio, move {path.name} and its -wal and -shm "
-        f"files to another place, copy the newest file from {path.parent / 'backups'} here as {path.name}, then start "
+        f"files somewhere else, copy the newest file from {path.parent / 'backups'} here as {path.name}, then start "
         "again."
     )
 
 
 def _in_words(path: Path, error: sqlite3.DatabaseError) -> SdpoError | None:
     number: int | None = getattr(error, "sqlite_errorcode", None)
-    if number is None:  # Python's own finding, not SQLite's: a text that is no UTF-8
+    if number is None:  # Python's own finding, not SQLite's: a text that isn't UTF-8
         return damaged(path, str(error))
     code = number & 0xFF  # the low byte is the kind, the rest a detail of it
     if code == sqlite3.SQLITE_FULL:
@@ -122,13 +124,13 @@ def _in_words(path: Path, error: sqlite3.DatabaseError) -> SdpoError | None:
     if code in _REFUSED:
         return DiskError(
             f"{path.name} in {path.parent} can't be opened or written ({error}). Check that the folder exists, that "
-            "you may write to it and that the disk works, then try again."
+            "you can write to it and that the disk works, then try again."
         )
     if code in _DAMAGED:
         return damaged(path, str(error))
     if code in _OCCUPIED:
         return StoreError(
-            f"{path.name} in {path.parent} was held by another program for {BUSY_TIMEOUT_S:.0f} seconds. Close other "
+            f"{path.name} in {path.parent} was locked by another program for {BUSY_TIMEOUT_S:.0f} seconds. Close other "
             "programs that have it open, then try again."
         )
     return None

@@ -1,7 +1,7 @@
 """What a workspace takes on the disk, and what of it can go: into the trash, never an image that was voted on.
 
-Each kind of clearing says first what would go (`preview`) and then does it (`clear`), looking anew. Caches, exported
-zips and the trash itself are removed at once; everything else can be put back.
+Each kind of clearing says first what would go (`preview`) and then does it (`clear`), checking again. Caches, exported
+zips and the trash itself are removed immediately; everything else can be restored.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ from sdpo_core.workspace.trash import Rows, Thrown, Trash, size_of
 Kind = Literal["unvoted", "strays", "checkpoints", "grids", "drawn", "exports", "cache", "trash"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 FINAL: frozenset[Kind] = frozenset({"exports", "cache", "trash"})
-"""Kinds that can't be put back."""
+"""Kinds that can't be restored."""
 
 SETTLED_S = 3600.0
 """Files younger than this may belong to something that is being written."""
@@ -92,10 +92,10 @@ def preview(workspace: Path, kind: Kind) -> Clearing:
 
 
 def clear(workspace: Path, kind: Kind) -> Thrown | None:
-    """Take away what `preview` speaks of, looking anew; returns the entry in the trash, None for what is final.
+    """Take away what `preview` mentions, checking again; returns the entry in the trash, None for what is final.
 
     No job may be running in the workspace. Raises `StoreError`, or `DiskError` when the disk refuses; what was moved
-    by then is in the trash, from where the entry can be put back.
+    by then is in the trash, from where the entry can be restored.
     """
     if kind in FINAL:
         for path in preview(workspace, kind).files:
@@ -118,10 +118,10 @@ def clear(workspace: Path, kind: Kind) -> Thrown | None:
 
 
 def throw_grid(workspace: Path, run: RunFolder) -> Thrown:
-    """Move one grid to the trash; raises `RunError` while it is being drawn."""
+    """Move one grid to the trash; raises `RunError` while it is being generated."""
     found = _grids([run])
     if not found.files:
-        raise RunError("This grid is still being drawn. Stop it first, then throw it away.")
+        raise RunError("This grid is still being generated. Stop it first, then delete it.")
     return _move_runs(workspace, "grids", found)
 
 
@@ -148,7 +148,7 @@ def _unvoted(workspace: Path, database: Database) -> Clearing:
 
 
 def _strays(workspace: Path, database: Database) -> Clearing:
-    """Files among the images that no row speaks of, here or in a backup's votes."""
+    """Files among the images that no row mentions, here or in a backup's votes."""
     with database.reading() as connection:
         known = {sha256 for (sha256,) in connection.execute("SELECT image_sha256 FROM candidates")}
     known |= unvoted.voted_in_backups(workspace / "backups")
@@ -158,7 +158,7 @@ def _strays(workspace: Path, database: Database) -> Clearing:
 
 
 def _checkpoints(workspace: Path, database: Database) -> Clearing:
-    """Checkpoints of finished runs, but for the one that became an adapter: round two goes on from there."""
+    """Checkpoints of finished runs, but for the one that became an adapter: round two continues from there."""
     published = {record.sha256 for record in adapters.newest_first(database)}
     files: list[Path] = []
     runs: list[str] = []
@@ -211,7 +211,7 @@ def _finished_checkpoints(run: RunFolder) -> list[Path]:
 def _adapters_sha256(checkpoint: Path) -> set[str]:
     found: set[str] = set()
     for name in _CHECKPOINT_ADAPTERS:
-        with contextlib.suppress(OSError):  # a checkpoint without its adapter is none that could be published
+        with contextlib.suppress(OSError):  # a checkpoint without its adapter can't be published
             found.add(sha256_remembered(checkpoint / name))
     return found
 
@@ -238,5 +238,5 @@ def require_kind(value: str) -> Kind:
     """The kind of this name; raises `StoreError` for another."""
     kinds: dict[str, Kind] = {kind: kind for kind in KINDS}
     if value not in kinds:
-        raise StoreError(f"There is nothing of the kind {value[:80]!r} to clear. There are: {', '.join(KINDS)}.")
+        raise StoreError(f"Unknown kind {value[:80]!r}. Choose one of: {', '.join(KINDS)}.")
     return kinds[value]

@@ -49,7 +49,7 @@ class FeatureTable:
     def put(self, eye: Eye, vectors: dict[str, Vector]) -> None:
         """Keep the vectors (size,) of images, by their SHA-256, all or none; an image that has one keeps it.
 
-        Raises `StoreError` for another length, NaN or infinity, what is no hash, and an eye that disagrees with what
+        Raises `StoreError` for another length, NaN or infinity, what isn't a hash, and an eye that disagrees with what
         is kept of the same base and version.
         """
         for sha256, vector in vectors.items():
@@ -60,8 +60,8 @@ class FeatureTable:
             known = _known_eye(connection, eye.base_sha256, eye.version)
             if known and known != eye:
                 raise StoreError(
-                    f"Features of version {eye.version} with {known.size} numbers are kept for this model; {eye.size} "
-                    "came. Restart the studio, so that all its parts are of one version."
+                    f"Stored features of version {eye.version} have {known.size} numbers; got {eye.size}. "
+                    "Restart the studio, so that all parts are the same version."
                 )
             connection.executemany(
                 "INSERT INTO features (image_sha256, base_sha256, version, latent_channels, network_channels, vector,"
@@ -70,7 +70,7 @@ class FeatureTable:
             )
 
     def eye(self, base_sha256: str, version: int) -> Eye | None:
-        """Who looked at images for this base and version; None when nothing is kept."""
+        """The eye that described images for this base and version; None if nothing is stored."""
         with self._database.reading() as connection:
             return _known_eye(connection, base_sha256, version)
 
@@ -101,7 +101,7 @@ class FeatureTable:
     def undescribed(self, base_sha256: str, version: int, limit: int, skip: Collection[int] = ()) -> list[Candidate]:
         """Up to `limit` images of pairs to vote on or voted on that have no vector, those with a vote first.
 
-        Images of blind judgements are not among them: they are for the person alone. Neither are those in `skip` (ids).
+        Images of blind tests are not among them: they are for the person alone. Neither are those in `skip` (ids).
         """
         query = f"""
             {rows.SELECT_CANDIDATE} JOIN (
@@ -122,7 +122,7 @@ class FeatureTable:
 
 
 def forget_unowned(connection: sqlite3.Connection, images: Collection[str]) -> None:
-    """Delete the vectors of those `images` that no candidate and no drawn image has, in the caller's transaction."""
+    """Delete the vectors of those `images` that no candidate or generated image uses, in the caller's transaction."""
     connection.execute(
         "DELETE FROM features WHERE image_sha256 IN (SELECT value FROM json_each(?))"
         " AND NOT EXISTS (SELECT 1 FROM candidates WHERE candidates.image_sha256 = features.image_sha256)"
@@ -147,7 +147,7 @@ def _check(sha256: str, vector: Vector, eye: Eye) -> None:
         raise StoreError("Features belong to an image and a model, each named by 64 hexadecimal digits.")
     if vector.shape != (eye.size,):
         raise StoreError(
-            f"The features of image {sha256[:10]} have the shape {vector.shape}; {eye.size} numbers were expected. "
+            f"The features of image {sha256[:10]} have the shape {vector.shape}; expected {eye.size} numbers. "
             "Describe the image again."
         )
     if not np.isfinite(vector).all():

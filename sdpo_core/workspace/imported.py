@@ -72,7 +72,7 @@ def insert(connection: sqlite3.Connection, pairs: Sequence[ImportedPair]) -> Add
         voted = connection.execute("SELECT 1 FROM votes WHERE pair_id = ? LIMIT 1", (pair_id,)).fetchone()
         if pair.choice and not voted:
             choice = _as_shown(pair.choice, swapped=swapped)
-            # From the content, so that two imports at once can't both add it.
+            # From the content, so that two imports at the same time can't both add it.
             uuid = hashlib.sha256(f"import {first_key} {second_key} {pair_id}".encode()).hexdigest()
             vote_id = connection.execute(
                 "INSERT INTO votes (uuid, pair_id, choice, created_at) VALUES (?, ?, ?, ?)",

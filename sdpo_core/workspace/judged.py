@@ -1,4 +1,4 @@
-"""Blind comparisons whose votes train as well, because the person asked for it: which they are, and since when."""
+"""Blind comparisons whose votes train too, because the person asked for it: which they are, and since when."""
 
 import sqlite3
 
@@ -7,7 +7,7 @@ from sdpo_core.workspace.records import VotedPair
 
 
 def let_train(connection: sqlite3.Connection, run_id: str, since: str | None) -> int:
-    """Mark the pairs of a judge run; returns how many there are. A mark that is there keeps its time."""
+    """Mark the pairs of a blind test; returns how many there are. A mark that is there keeps its time."""
     connection.execute(
         "UPDATE pairs SET trains_since = CASE WHEN :since IS NULL THEN NULL ELSE ifnull(trains_since, :since) END"
         " WHERE purpose = 'judge' AND run_id = :run_id",

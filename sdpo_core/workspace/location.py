@@ -1,4 +1,4 @@
-"""The workspace's folders: made, and looked at whether they are a safe home for a database that processes share."""
+"""The workspace's folders: made, and checked whether they are a safe home for a database that processes share."""
 
 from pathlib import Path
 
@@ -18,19 +18,19 @@ _NETWORK_FILESYSTEMS = frozenset(
 
 
 def location_warning(folder: Path) -> str | None:
-    """A sentence when `folder` lies on a network drive or in a folder that a cloud service synchronises, else None."""
+    """A sentence when `folder` is on a network drive or in a folder that a cloud service synchronises, else None."""
     place = folder.resolve()
     service = _sync_service(place)
     if service:
         return (
-            f"The workspace {place} lies in a synchronised folder ({service}), which may copy the database while it is "
-            "being written and so damage it. Move the workspace to a folder that is not synchronised."
+            f"The workspace {place} is in a synced folder ({service}). Copying the database while it's being "
+            "written can damage it. Move the workspace to a folder that isn't synced."
         )
     kind = _network_filesystem(place)
     if kind:
         return (
-            f"The workspace {place} lies on a network or foreign drive ({kind}), where locking is not reliable and "
-            "votes can be lost. Move the workspace to a disk of this machine."
+            f"The workspace {place} is on a network or foreign drive ({kind}), where locking isn't reliable and "
+            "votes can be lost. Move the workspace to a local disk."
         )
     return None
 
@@ -64,6 +64,4 @@ def make_folders(*folders: Path) -> None:
             with disk_errors(folder):
                 folder.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError) as error:
-            raise StoreError(
-                f"{folder} can't be a folder, because a file is in its place. Choose another folder as the workspace."
-            ) from error
+            raise StoreError(f"{folder} is a file, but the workspace must be a folder. Choose another one.") from error

@@ -202,7 +202,7 @@ def require_current(database: Database) -> None:
     if version < len(MIGRATIONS):
         raise StoreError(
             f"{database.path} was written by an older version of the studio (format {version}; this version has "
-            f"{len(MIGRATIONS)}). Start the studio once: it makes a copy and brings the database up to date."
+            f"{len(MIGRATIONS)}). Start the studio once: it backs up the database and updates it."
         )
 
 
@@ -218,12 +218,12 @@ def _checked_version(database: Database) -> int:
         used = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] > 0
     if used and owner != APPLICATION_ID:
         raise StoreError(
-            f"{database.path} is a database of another program. Choose another folder as the workspace, or move that "
+            f"{database.path} is another program's database. Choose another folder as the workspace, or move that "
             "file away."
         )
     if version > len(MIGRATIONS):
         raise StoreTooNew(
-            f"{database.path} was written by a newer version of the studio (format {version}; this version knows up "
-            f"to {len(MIGRATIONS)}). Update the studio, or choose another workspace; nothing was changed."
+            f"{database.path} was written by a newer version of the studio (format {version}; this version supports "
+            f"up to {len(MIGRATIONS)}). Update the studio, or choose another workspace. Nothing was changed."
         )
     return version

@@ -52,19 +52,19 @@ class TrainingPairs:
             (self.earlier_demo, f"made by {AN_EARLIER_DEMO}", f"made by {AN_EARLIER_DEMO}"),
             (self.with_adapter, "made with an adapter on", "made with an adapter on"),
             (self.without_adapter, "made without this adapter", "made without this adapter"),
-            (len(self.missing), "with an image gone from disk", "with an image gone from disk"),
+            (len(self.missing), "with an image missing from disk", "with an image missing from disk"),
             (len(self.damaged), "with a damaged image", "with a damaged image"),
         ]
         reasons = [f"{number} {one if number == 1 else many}" for number, one, many in aside if number]
         count = len(self.usable)
-        start = f"{count or 'No'} pair{'' if count == 1 else 's'} can train"
+        start = f"{count or 'No'} pair{'' if count == 1 else 's'} can be used for training"
         if not count and not reasons:
             return f"{start} yet: there are no votes. Vote on some pairs first."
         if self.foreign:
-            start += f", {self.foreign} of them not made by this base model alone"
+            start += f", {self.foreign} of them not generated with just this base model"
         if self.judged:
             start += f", {self.judged} of them from blind tests"
-        return f"{start}; kept aside: {', '.join(reasons)}." if reasons else f"{start}."
+        return f"{start}; not used: {', '.join(reasons)}." if reasons else f"{start}."
 
 
 def training_pairs(
@@ -82,7 +82,7 @@ def training_pairs(
 
     With `pairs_from` "all", decided ones can train whatever made their images. Every image of a pair that could train
     is read once, and again only when its file has changed; without `read_images` it need only be there, so that a
-    page that tells what would train waits for no gigabytes, and no image is found damaged.
+    page that says what would train waits for no gigabytes, and no image is found damaged.
     """
     voted = [*store.voted_pairs(purpose="train"), *store.judged_pairs()]
     by_kind: defaultdict[_Kind, list[VotedPair]] = defaultdict(list)
@@ -143,7 +143,7 @@ def commonest_clip_skip(pairs: Sequence[VotedPair]) -> int | None:
 
 
 def most_common_negative(pairs: Sequence[VotedPair]) -> str:
-    """The negative prompt that most images were made with; empty where that is none, and where no image says.
+    """The negative prompt that most images were made with; empty if that is the empty one, or if no image says.
 
     Of equally common ones the first to come, so that the same pairs give the same.
     """
@@ -153,7 +153,7 @@ def most_common_negative(pairs: Sequence[VotedPair]) -> str:
 
 
 def usual_negative(store: Store, base_sha256: str) -> str:
-    """The negative prompt that a person mostly draws with: `most_common_negative` of the pairs that were voted on.
+    """The negative prompt that a person mostly generates with: `most_common_negative` of the pairs that were voted on.
 
     Those that this base model made decide; all do where there are none of it.
     """
@@ -175,7 +175,7 @@ def made_by(side: Candidate, base_sha256: str) -> bool:
 
 @dataclass(frozen=True)
 class BlindTests:
-    """What blind tests show. None of it is drawn, scored or asked about, so that the next test still judges."""
+    """What blind tests show. None of it is generated, scored or asked about, so that the next test is still unseen."""
 
     images: tuple[Candidate, ...]
     prompts: frozenset[str]  # without those of tests whose votes the person lets train

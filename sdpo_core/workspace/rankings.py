@@ -1,4 +1,4 @@
-"""Several images of one prompt at once: groups of them, best and worst of a group, rounds of a Swiss tournament.
+"""Several images of one prompt at a time: groups of them, best and worst of a group, rounds of a Swiss tournament.
 
 Whatever a person says becomes votes on pairs, and only what was said: the best is better than each other image, each
 other image is better than the worst. Between the others nothing was said, so no pair of them gets a vote.
@@ -18,7 +18,7 @@ from sdpo_core.workspace import rows, votes
 from sdpo_core.workspace.records import Candidate, Choice, Vote
 
 FEWEST, MOST = 3, 9
-"""How many images can be ranked at once."""
+"""How many images can be ranked at the same time."""
 
 FEWEST_IN_A_TOURNAMENT = 4
 LARGEST_TOURNAMENT = 8
@@ -45,9 +45,9 @@ class Ranking:
 
     def __post_init__(self) -> None:
         if not 0 < len(self.uuid) <= _LONGEST_UUID:
-            raise StoreError(f"An answer is named by 1 to {_LONGEST_UUID} characters.")
+            raise StoreError(f"An answer's id must have 1 to {_LONGEST_UUID} characters.")
         if not FEWEST <= len(set(self.candidates)) == len(self.candidates) <= MOST:
-            raise StoreError(f"Best and worst are chosen of {FEWEST} to {MOST} different images.")
+            raise StoreError(f"Best and worst must be chosen among {FEWEST} to {MOST} different images.")
         if self.best == self.worst or not {self.best, self.worst} - {None} <= set(self.candidates):
             raise StoreError("Best and worst must be two of the images that were shown.")
 
@@ -95,10 +95,10 @@ def record(connection: sqlite3.Connection, ranking: Ranking, now: str) -> list[V
             {"id": one},
         ).fetchone()
         if not row[0]:  # images of a blind test never train
-            raise StoreError("An image of this answer is not voted on here, so it was dropped.")
+            raise StoreError("An image in this answer isn't on this board, so the answer was discarded.")
     prompts = {rows.find_candidate(connection, one).prompt for one in ranking.candidates}
     if len(prompts) > 1:
-        raise StoreError("Best and worst are chosen of images of one prompt; these have several.")
+        raise StoreError("Best and worst must be chosen among images of one prompt; these have several.")
     cast: list[Vote] = []
     for better, worse in ranking.better_worse():
         pair_id, left, voted = _pair(connection, better, worse, now)
@@ -129,7 +129,7 @@ def ranked(connection: sqlite3.Connection, ranking: str) -> list[Candidate]:
         "SELECT left_id, right_id FROM votes JOIN pairs ON pairs.id = votes.pair_id WHERE votes.ranking = ?", (ranking,)
     ).fetchall()
     if not found:
-        raise StoreError("This answer is not in the store; it may not have been saved yet. Try again.")
+        raise StoreError("This answer isn't saved yet. Try again.")
     return _shuffled([rows.find_candidate(connection, one) for one in {one for sides in found for one in sides}])
 
 
@@ -164,7 +164,7 @@ class Tournament:
         return max(0, math.ceil(len(self.players) * _rounds(len(self.players)) / 2) - played)
 
     def due(self) -> list[tuple[int, int]]:
-        """The pairs of the round that is going on."""
+        """The pairs of the current round."""
         played = {key: points for key, points in self.known.items() if points is not None}
         return next_round(self.players, played, self.known.keys() - played.keys())
 
@@ -197,7 +197,7 @@ def tournaments(connection: sqlite3.Connection) -> list[Tournament]:
 def next_round(
     players: Sequence[int], played: dict[frozenset[int], dict[int, float]], waiting: Collection[frozenset[int]] = ()
 ) -> list[tuple[int, int]]:
-    """The pairs of the round that is going on; none once everybody has played ⌈log₂ n⌉ times.
+    """The pairs of the current round; none once everybody has played ⌈log₂ n⌉ times.
 
     Those with the fewest games meet whom they have not met, next to them in points. In the first round pairs that wait
     for a vote anyway come first. Pairs that were played drop out without changing the others.

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model
 Choice = Literal["left", "right", "tie", "both-bad", "skip"]
 Purpose = Literal["train", "judge"]
 ChosenBy = Literal["chance", "taste"]
-"""What chose a pair as a question: the order of drawing or a lottery, or the taste model, which then can't be tested on
-it, because it asks what it does not know."""
+"""What chose a pair as a question: image order or chance, or the taste model. It can't be tested on such a pair,
+because it asks about what it doesn't know."""
 Branch = Literal["both", "conditional"]
 """In which predictions of guidance an adapter acts."""
 Strength = Literal[1, 2]
@@ -173,7 +173,7 @@ class Vote(_Record):
 
 
 class VotedPair(_Record):
-    """A pair together with the vote that stands on it."""
+    """A pair together with its current vote."""
 
     pair: Pair
     vote: Vote

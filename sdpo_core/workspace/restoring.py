@@ -44,7 +44,7 @@ def backups(workspace: Path) -> list[Backup]:
 
 
 def voted(path: Path) -> Voted:
-    """The votes that stand in a database, which is only read; raises `StoreError`s."""
+    """The counting votes of a database, which is only read; raises `StoreError`s."""
     with contextlib.closing(Database(path, read_only=True)) as database, database.reading() as connection:
         found = connection.execute(
             "SELECT purpose, count(*) FROM pairs WHERE standing_vote_id IS NOT NULL GROUP BY purpose"
@@ -58,11 +58,11 @@ def restore(workspace: Path, name: str) -> Backup:
 
     Now is copied before, as `before-restore-<time>.db`. A copy of an older version is brought up to date, one of a
     newer version or a damaged one raises `StoreError`; then nothing has changed. The change is one transaction, which
-    open connections of this and other processes see at once.
+    open connections of this and other processes see immediately.
     """
     backup = next((backup for backup in backups(workspace) if backup.name == name), None)
     if backup is None:
-        raise StoreError("There is no such backup any more; it was cleared meanwhile.")
+        raise StoreError("This backup no longer exists; it has been cleared.")
     folder = workspace / "backups"
     draft = folder / f".restoring-{secrets.token_hex(4)}.db"
     try:
@@ -89,7 +89,7 @@ def restore(workspace: Path, name: str) -> Backup:
 
 def _require_sound(database: Database) -> None:
     if schema_of(database) == 0:
-        raise StoreError(f"{database.path.name} is empty, so it is no copy of your votes. Choose another backup.")
+        raise StoreError(f"{database.path.name} is empty, so there's nothing to restore. Choose another backup.")
     with database.reading() as connection:
         finding = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
     if finding != "ok":
@@ -97,7 +97,7 @@ def _require_sound(database: Database) -> None:
 
 
 def _keep_what_is_no_history(ready: Database, live: Database) -> None:
-    """Give the copy today's features, drawn images and labels: they tell of files that no restore takes away.
+    """Give the copy today's features, generated images and labels: they describe files that no restore takes away.
 
     A database that is too damaged to give them is restored without.
     """

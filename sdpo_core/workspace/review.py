@@ -1,4 +1,4 @@
-"""All votes that train, to be looked at again: newest first, filtered, a page at a time."""
+"""All votes that train, to be reviewed: newest first, filtered, a page at a time."""
 
 import sqlite3
 from dataclasses import dataclass

@@ -124,7 +124,7 @@ def find_candidate(connection: sqlite3.Connection, candidate_id: int) -> Candida
     """The candidate with this id; raises `StoreError` when there is none."""
     row: Any = connection.execute(f"{SELECT_CANDIDATE} WHERE candidate.id = ?", (candidate_id,)).fetchone()
     if row is None:
-        raise StoreError(f"There is no candidate {candidate_id} in this workspace. Add the image first.")
+        raise StoreError(f"No candidate {candidate_id} in this workspace. Add the image first.")
     return read_candidate(row)
 
 
@@ -145,7 +145,7 @@ def find_pair(connection: sqlite3.Connection, pair_id: int) -> Pair:
     """The pair with this id; raises `StoreError` when there is none."""
     row: Any = connection.execute(f"{SELECT_PAIR} WHERE pairs.id = ?", (pair_id,)).fetchone()
     if row is None:
-        raise StoreError(f"There is no pair {pair_id} in this workspace; it may have been deleted meanwhile.")
+        raise StoreError(f"No pair {pair_id} in this workspace; it may have been deleted.")
     return read_pair(row)
 
 

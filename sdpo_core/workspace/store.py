@@ -1,7 +1,7 @@
 """The store: every prompt, image, pair and vote of a workspace, in `studio.db` and `images/`.
 
 A method returns when what it wrote is committed and on the disk. Votes are only ever appended; the vote that *stands*
-on a pair is the newest one, unless it was undone. Failures are `StoreError`s and `DiskError`s in words.
+on a pair is the newest one, unless it was undone. Failures are `StoreError`s and `DiskError`s.
 """
 
 from collections.abc import Collection, Sequence
@@ -134,7 +134,7 @@ class Store(TasteStore):
         return self._images.path(candidate.image_sha256)
 
     def image_path_by_sha(self, sha256: str) -> Path:
-        """The PNG with this content; raises `StoreError` for what is no hash and `ImageMissing` when it is gone."""
+        """The PNG with this content; raises `StoreError` for what isn't a hash and `ImageMissing` when it is gone."""
         return self._images.path(sha256)
 
     def has_image(self, candidate: Candidate) -> bool:
@@ -198,7 +198,7 @@ class Store(TasteStore):
         """Record images that were made elsewhere, each with its prompt, all or none, and pair them up to be voted on.
 
         An image is paired with the one that came before it with the same prompt and negative prompt, in this import or
-        an earlier one. The caller keeps near duplicates out (`imported_looks`).
+        an earlier one. The caller keeps near-duplicates out (`imported_looks`).
         """
         with self._database.writing() as connection:
             return imported.insert_images(connection, images)
@@ -248,7 +248,7 @@ class Store(TasteStore):
         The same `uuid` again (a retry) returns the first vote and changes nothing, even when that vote was undone or
         replaced since. The same `uuid` with another pair or choice raises `StoreError`. `choice` names the pair's own
         side; `swapped` says that it was shown on the other. With `repeat_of`, the uuid of an earlier vote on the pair,
-        the choice is kept beside that vote to measure how steady the person is, and never stands.
+        the choice is kept in addition to that vote to measure how steady the person is, and never stands.
         """
         cast = votes.Cast(uuid, pair_id, choice, response_ms, strength, swapped=swapped, repeat_of=repeat_of)
         with self._database.writing() as connection:
@@ -326,7 +326,7 @@ class Store(TasteStore):
             return rankings.newest(connection)
 
     def swiss_pairs(self, *, limit: int = 12, exclude: Collection[int] = ()) -> tuple[list[Pair], int]:
-        """Up to `limit` pairs that the Swiss rounds ask for next, and about how many votes they take in all.
+        """Up to `limit` pairs that the Swiss rounds ask for next, and about how many votes are needed altogether.
 
         Pairs that were not there are made. `exclude` and pairs with an image gone from disk are passed over.
         """
@@ -366,12 +366,12 @@ class Store(TasteStore):
     # ---------------------------------------------------------------------------------- blind votes that may train
 
     def train_on_judgement(self, run_id: str, *, trains: bool) -> int:
-        """Let the votes on a judge run's comparisons train from now on, or no longer; returns how many there are."""
+        """Let the votes on a blind test's comparisons train from now on, or no longer; returns how many there are."""
         with self._database.writing() as connection:
             return judged.let_train(connection, run_id, _now() if trains else None)
 
     def judged_pairs(self, run_id: str | None = None) -> list[VotedPair]:
-        """Blind comparisons whose votes the person lets train, oldest vote first, of one judge run or (None) of all."""
+        """Comparisons whose votes are used for training, oldest vote first, of one blind test or (None) of all."""
         with self._database.reading() as connection:
             return judged.training(connection, run_id)
 

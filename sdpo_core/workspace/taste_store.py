@@ -7,7 +7,7 @@ from sdpo_core.workspace.labelled import LabelledTable
 
 
 class TasteStore(AdapterStore):
-    """What a `Store` has for the taste model. Ask anew after `Store.move_to`."""
+    """What a `Store` has for the taste model. Request it again after `Store.move_to`."""
 
     @property
     def features(self) -> FeatureTable:

@@ -51,14 +51,14 @@ class Thrown:
 
 
 class Trash:
-    """The trash of one workspace. Ids may be hostile; failures are `StoreError`s and `DiskError`s in words."""
+    """The trash of one workspace. Ids may be hostile; failures are `StoreError`s and `DiskError`s."""
 
     def __init__(self, workspace: Path) -> None:
         self._workspace = workspace
         self.root = workspace / "trash"
 
     def begin(self, kind: str, files: Iterable[Path], rows: Rows | None = None) -> str:
-        """Note what will be thrown away; returns the id of the entry. Nothing has moved yet."""
+        """Note what will be moved to the trash; returns the id of the entry. Nothing has moved yet."""
         moment = datetime.now(UTC)
         name = f"{moment:%Y%m%d-%H%M%S}-{kind}-{secrets.token_hex(2)}"
         relative = [path.relative_to(self._workspace).as_posix() for path in files]
@@ -73,19 +73,19 @@ class Trash:
         return self.find(entry_id)
 
     def move_back(self, entry_id: str) -> Thrown:
-        """Put the files of an entry where they were. What lies there meanwhile stays: images are named by content."""
+        """Put the files of an entry where they were. What is there by now stays: images are named by content."""
         entry = self.find(entry_id)
         self._move(entry, self._files(entry.id), self._workspace)
         return entry
 
     def forget(self, entry_id: str) -> None:
-        """Remove an entry with whatever still lies in it."""
+        """Remove an entry with whatever is still in it."""
         entry = self.find(entry_id)
         with disk_errors(self.root / entry.id):
             shutil.rmtree(self.root / entry.id)
 
     def entries(self) -> list[Thrown]:
-        """All entries, newest first; a folder without a note is none of ours."""
+        """All entries, newest first; a folder without a note isn't ours."""
         if not self.root.is_dir():
             return []
         names = sorted((path.name for path in self.root.iterdir() if _ID.fullmatch(path.name)), reverse=True)
@@ -95,7 +95,7 @@ class Trash:
         """The entry of this id; raises `StoreError` when it is not in the trash."""
         entry = self._read(entry_id) if _ID.fullmatch(entry_id) else None
         if entry is None:
-            raise StoreError("This is not in the trash any more; it was put back or cleared meanwhile.")
+            raise StoreError("This is no longer in the trash; it has been restored or cleared.")
         return entry
 
     def _files(self, entry_id: str) -> Path:

@@ -1,7 +1,7 @@
 """Images that nobody ever voted on: which they are, out of the database, and back into it.
 
 An image is voted on when one of its pairs has any vote at all, undone ones included, here or in a backup that could
-be restored. Images of blind judgements count as voted on: taking one away would change how many are planned.
+be restored. Images of blind tests count as voted on: taking one away would change how many are planned.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ _VOTED = """
 class Unvoted:
     """What would go."""
 
-    images: frozenset[str]  # hashes of files that nothing else speaks of
+    images: frozenset[str]  # hashes of files that nothing else mentions
     rows: Rows  # of `candidates` and `pairs`
 
     @property
@@ -77,7 +77,7 @@ def take_out(connection: sqlite3.Connection, rows: Rows) -> None:
 
 
 def put_in(connection: sqlite3.Connection, rows: Rows) -> None:
-    """Insert rows again, under new ids, inside the caller's transaction; what was made anew meanwhile stays."""
+    """Insert rows again, under new ids, inside the caller's transaction; what was created again by now stays."""
     ids: dict[int, int] = {}
     for row in rows.get("candidates", []):
         _insert(connection, "candidates", row)

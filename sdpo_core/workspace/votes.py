@@ -21,7 +21,7 @@ _NOT_TAKEN_BACK = "NOT EXISTS (SELECT 1 FROM votes undo WHERE undo.undoes = vote
 
 @dataclass(frozen=True)
 class Cast:
-    """A choice as it came in; raises `StoreError` when it is none."""
+    """A choice as received; raises `StoreError` when it isn't one."""
 
     uuid: str
     pair_id: int
@@ -34,12 +34,12 @@ class Cast:
 
     def __post_init__(self) -> None:
         if self.choice not in get_args(Choice):
-            raise StoreError(f"A choice is one of {', '.join(get_args(Choice))}; {self.choice!r} came.")
+            raise StoreError(f"A choice must be one of {', '.join(get_args(Choice))}; got {self.choice!r}.")
         if self.response_ms is not None and self.response_ms < 0:
-            raise StoreError(f"A response time is 0 ms or more; {self.response_ms} came.")
+            raise StoreError(f"A response time must be at least 0 ms; got {self.response_ms}.")
         if self.strength not in get_args(Strength) or (self.strength > 1 and self.choice not in ("left", "right")):
             raise StoreError(
-                f"A strength is 1, or 2 (much better) where a side was chosen; {self.strength} came with "
+                f"A strength must be 1, or 2 (much better) if a side was chosen; got {self.strength} with "
                 f"{self.choice!r}."
             )
         _check_uuid(self.uuid)
@@ -59,7 +59,7 @@ def record(connection: sqlite3.Connection, cast: Cast, now: str) -> Vote:
     if cast.repeat_of is not None:
         first = find(connection, cast.repeat_of)
         if first.pair_id != cast.pair_id or first.repeat_of is not None:
-            raise StoreError("This answer repeats a vote on another pair, so it was dropped.")
+            raise StoreError("This answer repeats a vote on another pair, so it was discarded.")
     values = (cast.uuid, cast.pair_id, cast.choice, cast.response_ms, now)
     row = (*values, cast.strength, int(cast.swapped), cast.repeat_of, cast.ranking)
     vote_id = connection.execute(
@@ -102,7 +102,7 @@ def undo(connection: sqlite3.Connection, uuid: str, vote_uuid: str, now: str) ->
             "UPDATE pairs SET standing_vote_id = NULL WHERE standing_vote_id = ?", (vote_id,)
         ).rowcount
         if not freed and vote.repeat_of is None:
-            raise StoreError("This vote was already replaced by a newer one on the same pair. Undo that one.")
+            raise StoreError("This vote has been replaced by a newer one on the same pair. Undo that one.")
         connection.execute(
             "INSERT INTO votes (uuid, pair_id, undoes, created_at) VALUES (?, ?, ?, ?)",
             (uuid, vote.pair_id, vote_id, now),
@@ -114,7 +114,7 @@ def find(connection: sqlite3.Connection, uuid: str) -> Vote:
     """The vote of this name; raises `StoreError` when there is none, or when the name is that of an undo."""
     row = connection.execute(f"{rows.SELECT_VOTE} WHERE uuid = ?", (uuid,)).fetchone()
     if row is None or row[2] is None:
-        raise StoreError("The vote is not in the store; it may not have been saved yet. Try again.")
+        raise StoreError("This vote isn't saved yet. Try again.")
     return rows.read_vote(row)
 
 
@@ -149,14 +149,14 @@ def to_ask_again(connection: sqlite3.Connection, ahead: int) -> list[VotedPair]:
         f"{rows.SELECT_VOTED_PAIR} WHERE pairs.purpose = 'train' AND standing_vote_id <= ?"
         " AND votes.choice IN ('left', 'right') AND votes.response_ms IS NOT NULL AND votes.ranking IS NULL"
         " AND NOT EXISTS (SELECT 1 FROM votes again WHERE again.repeat_of = votes.uuid)"
-        " ORDER BY votes.uuid LIMIT ?",  # a uuid is drawn at random
+        " ORDER BY votes.uuid LIMIT ?",  # uuids are random
         (recent[newest_allowed][0], _CANDIDATES_TO_ASK_AGAIN),
     ).fetchall()
     return [rows.read_voted_pair(row) for row in found]
 
 
 def any_voted(connection: sqlite3.Connection, pair_ids: Collection[int]) -> bool:
-    """Whether a vote stands on one of these pairs."""
+    """Whether one of these pairs has a vote."""
     listed = json.dumps(list(pair_ids))
     row = connection.execute(
         "SELECT 1 FROM pairs WHERE id IN (SELECT value FROM json_each(?)) AND standing_vote_id IS NOT NULL LIMIT 1",
@@ -166,7 +166,7 @@ def any_voted(connection: sqlite3.Connection, pair_ids: Collection[int]) -> bool
 
 
 def consistency(connection: sqlite3.Connection) -> Consistency:
-    """How steady the answers to pairs asked again are; a tie after a side is another answer, a skip is none."""
+    """How steady the answers to pairs asked again are; a tie after a side is another answer, a skip isn't an answer."""
     asked, same = connection.execute(
         "SELECT count(*), total(votes.choice = first.choice)"
         " FROM votes JOIN votes first ON first.uuid = votes.repeat_of"
@@ -178,8 +178,8 @@ def consistency(connection: sqlite3.Connection) -> Consistency:
 
 def _check_uuid(uuid: str) -> None:
     if not 0 < len(uuid) <= _LONGEST_UUID:
-        raise StoreError(f"A vote is named by 1 to {_LONGEST_UUID} characters; {len(uuid)} came.")
+        raise StoreError(f"A vote's id must have 1 to {_LONGEST_UUID} characters; got {len(uuid)}.")
 
 
 def _uuid_reused(uuid: str) -> StoreError:
-    return StoreError(f"The name {uuid} already belongs to another choice, so this one was not recorded. Choose again.")
+    return StoreError(f"The id {uuid} already belongs to another choice, so this one wasn't recorded. Choose again.")

@@ -186,7 +186,7 @@ def test_settings_reach_the_workflow(comfy: ComfyServer, drawing: Callable[..., 
 
 def test_pairs_are_kept_ahead_of_the_votes(comfy: ComfyServer, drawing: Callable[..., Drawing]) -> None:
     job = drawing(keep_ahead=2, keep_warm_s=600.0).start()
-    job.says("2 pairs wait for you")
+    job.says("2 pairs ready")
     with Store(job.workspace) as store:
         store.vote("vote-one", store.open_pairs(purpose="train")[0].id, "left")
     until(lambda: len(comfy.queued) == 6)
@@ -344,7 +344,7 @@ def test_a_plan_says_what_was_found_and_draws_nothing(
     words += ["--workspace", str(tmp_path / "w")]
     assert main(words) == 0
     said = capsys.readouterr().out
-    for part in ("6.text", "“a glass bottle”", "3.seed", "5.width, 5.height", "4.ckpt_name", "4 images would be drawn"):
+    for part in ("6.text", "“a glass bottle”", "3.seed", "5.width, 5.height", "4.ckpt_name", "4 images would be"):
         assert part in said
     comfy.nodes.discard("KSampler")
     assert main([*words, "--json"]) == 1

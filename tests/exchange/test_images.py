@@ -61,7 +61,7 @@ def test_images_of_several_tools_become_candidates_and_pairs_of_one_prompt(store
     assert report.added == AddedImages(candidates=6, pairs=3)
     assert report.tools == {"A1111/Forge": 5, "ComfyUI": 1}
     assert report.sentence() == (
-        "6 of 6 images were taken in (A1111/Forge 5, ComfyUI 1); 3 new pairs of 3 prompts can be voted on."
+        "6 of 6 images imported (A1111/Forge 5, ComfyUI 1); 3 new pairs of 3 prompts to vote on."
     )
     pairs = store.open_pairs(purpose="train")
     assert {frozenset((pair.left.made_with.seed, pair.right.made_with.seed)) for pair in pairs} == {  # pyright: ignore
@@ -84,7 +84,7 @@ def test_the_same_import_again_adds_nothing_and_a_grown_folder_goes_on(store: St
     before = store.counts()
     again = take(store, root)
     assert (again.added, again.known, again.troubles) == (AddedImages(), 2, [])
-    assert "2 had been taken in before" in again.sentence()
+    assert "2 already imported" in again.sentence()
     assert store.counts() == before
     write(root, c_png=drawn(3))
     assert take(store, root).added == AddedImages(candidates=1, pairs=1)
@@ -122,10 +122,10 @@ def test_near_duplicates_are_told_and_never_paired(store: Store, tmp_path: Path)
         write(root, **{f"{name}_png": png(said, image=image)})
     report = take(store, root)
     assert report.added == AddedImages(candidates=2, pairs=1)
-    assert report.left_out == {"nearly the same as another image of their prompt": 5}
-    assert {trouble.reason for trouble in report.troubles} == {"is nearly the same picture as a.png"}
+    assert report.left_out == {"near-duplicates of another image with the same prompt": 5}
+    assert {trouble.reason for trouble in report.troubles} == {"is a near-duplicate of a.png"}
     later = write(tmp_path / "later", y_png=png(said, image=copies(original)["larger"]))
-    assert take(store, later).troubles[0].reason == "is nearly the same picture as one taken in before"
+    assert take(store, later).troubles[0].reason == "is a near-duplicate of one imported earlier"
 
 
 def test_looks_tell_copies_from_other_pictures() -> None:
@@ -184,11 +184,11 @@ def test_what_is_left_out_is_counted_and_named(store: Store, tmp_path: Path) -> 
         "with too long a prompt": 1,
     }
     told = dict(report.troubles)
-    assert "nothing in it tells its prompt" in told["plain.png"]
-    assert told["new.avif"] == "is of a kind that is not read; save it as PNG, JPEG or WebP"
-    assert "A1111/Forge wrote into it, but no prompt" in told["seed.png"]
-    assert "Left out: 3 can't be read, 2 without a prompt" in report.sentence()
-    assert "1 of 8 images was taken in (A1111/Forge 1); 0 new pairs of 1 prompt" in report.sentence()
+    assert "has no prompt in its metadata" in told["plain.png"]
+    assert told["new.avif"] == "has an unsupported format; save it as PNG, JPEG or WebP"
+    assert "has A1111/Forge metadata, but no prompt" in told["seed.png"]
+    assert "Skipped: 3 can't be read, 2 without a prompt" in report.sentence()
+    assert "1 of 8 images imported (A1111/Forge 1); 0 new pairs of 1 prompt" in report.sentence()
 
 
 def test_a_text_beside_or_one_prompt_for_all_gives_the_prompt(store: Store, tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_a_text_beside_or_one_prompt_for_all_gives_the_prompt(store: Store, tmp_
         c_png=png(image=scene(3)),
     )
     report = take(store, root, prompt="a lake")
-    assert report.tools == {"a text file beside": 1, "A1111/Forge": 1, "no metadata": 1}
+    assert report.tools == {"a .txt file": 1, "A1111/Forge": 1, "no metadata": 1}
     assert report.added == AddedImages(candidates=3, pairs=2)
     seeds = [one.made_with and one.made_with.seed for one in store.candidates()]
     assert seeds == [None, 8, None]
@@ -222,9 +222,9 @@ def test_no_link_leads_out_of_the_folder(store: Store, tmp_path: Path) -> None:
     report = take(store, root)
     assert report.added.candidates == 1
     told = dict(report.troubles)
-    assert told["c.png"] == told["d.png"] == "leads out of the folder; copy the image into it"
-    assert "nothing in it tells its prompt" in told["a.png"]
-    assert "nearly the same picture as b.png" in told["f.png"]
+    assert told["c.png"] == told["d.png"] == "points outside the folder; copy the image into it"
+    assert "has no prompt in its metadata" in told["a.png"]
+    assert "near-duplicate of b.png" in told["f.png"]
 
 
 def test_a_folder_without_rights_is_told(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,7 +240,7 @@ def test_a_folder_without_rights_is_told(store: Store, tmp_path: Path, monkeypat
     monkeypatch.setattr(os, "scandir", refuse)
     report = take(store, root)
     assert report.added.candidates == 1
-    assert report.troubles == [("closed", "can't be looked into (Permission denied); check its permissions")]
+    assert report.troubles == [("closed", "can't be opened (Permission denied); check its permissions")]
 
 
 def test_colour_modes_and_hidden_texts(store: Store, tmp_path: Path) -> None:

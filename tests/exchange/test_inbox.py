@@ -83,10 +83,10 @@ def test_a_pair_that_waited_takes_the_choice_that_comes_later(store: Store) -> N
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        (b'{"images": ["1.png", "2.pn', "not JSON"),
+        (b'{"images": ["1.png", "2.pn', "isn't JSON"),
         (b"[]", "the line"),
-        (b"\xff\xfe", "not JSON"),
-        (b"[" * 100_000, "not JSON"),
+        (b"\xff\xfe", "isn't JSON"),
+        (b"[" * 100_000, "isn't JSON"),
         (b'{"images": ["1.png"], "prompt": "x"}', "images"),
         (b'{"images": ["1.png", "2.png"], "prompt": ""}', "prompt"),
         (b'{"images": ["1.png", "2.png"], "prompt": "\\ud800"}', "unicode"),
@@ -94,10 +94,10 @@ def test_a_pair_that_waited_takes_the_choice_that_comes_later(store: Store) -> N
         (b'{"images": ["1.png", "2.png"], "prompt": "x", "chosen": true}', "chosen"),
         (b'{"images": ["1.png", "../secret.png"], "prompt": "x"}', "outside"),
         (b'{"images": ["1.png", "link.png"], "prompt": "x"}', "outside"),
-        (b'{"images": ["1.png", "gone.png"], "prompt": "x"}', "not there"),
+        (b'{"images": ["1.png", "gone.png"], "prompt": "x"}', "is missing"),
         (b'{"images": ["1.png", "1.png"], "prompt": "x"}', "the same"),
         (b'{"images": ["1.png", "text.png"], "prompt": "x"}', "text.png"),
-        (b'{"images": ["1.png", "a\\u0000.png"], "prompt": "x"}', "not the name of a file"),
+        (b'{"images": ["1.png", "a\\u0000.png"], "prompt": "x"}', "isn't a file name"),
     ],
 )
 def test_a_bad_line_is_set_aside_and_the_others_come_in(store: Store, tmp_path: Path, line: bytes, words: str) -> None:
@@ -135,7 +135,7 @@ def test_links_and_half_written_files_are_left_alone(store: Store, tmp_path: Pat
 def test_a_file_that_is_too_long_is_set_aside_whole(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inbox, "_MOST_BYTES", 20)
     send(store, 1, 2)
-    assert "longer than" in take_in(store).troubles[0].reason
+    assert "larger than" in take_in(store).troubles[0].reason
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="this user may write anywhere")
@@ -167,7 +167,7 @@ def test_a_crash_before_clearing_away_changes_nothing_the_second_time(
 
 def test_the_outcome_in_words() -> None:
     assert not InboxReport()
-    assert InboxReport(sendings=1).sentence() == "From ComfyUI came 1 sending: 0 new pairs, 0 votes."
+    assert InboxReport(sendings=1).sentence() == "Received 1 batch from ComfyUI: 0 new pairs, 0 votes."
 
 
 def test_the_command_line_takes_it_in(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -177,6 +177,6 @@ def test_the_command_line_takes_it_in(tmp_path: Path, capsys: pytest.CaptureFixt
     assert main(["import", "--inbox", "--workspace", str(workspace)]) == 0
     assert "1 new pair, 1 vote" in capsys.readouterr().out
     assert main(["import", "--inbox", "--workspace", str(workspace)]) == 0
-    assert "Nothing lies in the inbox" in capsys.readouterr().out
+    assert "The inbox is empty" in capsys.readouterr().out
     assert main(["import", "--inbox", str(tmp_path), "--workspace", str(workspace)]) == 2
     assert main(["import", "--workspace", str(workspace)]) == 2

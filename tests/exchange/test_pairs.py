@@ -66,15 +66,15 @@ def test_a_ranking_becomes_every_pair_and_equal_ranks_are_ties(store: Store, tmp
 @pytest.mark.parametrize(
     ("entry", "reason"),
     [
-        ({"file_path": ["../secret.png", "images/0_red.png"]}, "'../secret.png' lies outside the folder"),
-        ({"file_path": ["images/0_red.png", "gone.png"]}, "'gone.png' is not there"),
+        ({"file_path": ["../secret.png", "images/0_red.png"]}, "'../secret.png' is outside the folder"),
+        ({"file_path": ["images/0_red.png", "gone.png"]}, "'gone.png' is missing"),
         ({"file_path": ["images/0_red.png", None]}, "expected the name of an image"),
-        ({"file_path": "images/0_red.png"}, "does not name its images; expected 2 to 64 names in file_path"),
-        ({"human_preference": [1]}, "does not say which image is better; expected 2 numbers in human_preference"),
-        ({"human_preference": [1, float("nan")]}, "does not say which image is better"),
-        ({"human_preference": None}, "does not say which image is better"),
+        ({"file_path": "images/0_red.png"}, "doesn't name its images; expected 2 to 64 names in file_path"),
+        ({"human_preference": [1]}, "doesn't say which image is better; expected 2 numbers in human_preference"),
+        ({"human_preference": [1, float("nan")]}, "doesn't say which image is better"),
+        ({"human_preference": None}, "doesn't say which image is better"),
         ({"prompt": ""}, "has no prompt"),
-        (5, "is not a JSON object"),
+        (5, "isn't a JSON object"),
     ],
 )
 def test_a_bad_entry_is_told_and_the_others_come_in(store: Store, tmp_path: Path, entry: Any, reason: str) -> None:
@@ -100,7 +100,7 @@ def test_a_file_that_breaks_off_gives_what_stood_before(store: Store, tmp_path: 
     assert report.added.votes == 1
     ((name, told),) = report.troubles
     assert name == "train.json after entry 1"
-    assert "is not JSON from there on" in told
+    assert "isn't valid JSON from there" in told
 
 
 def test_a_list_longer_than_what_is_read_at_once_comes_in_whole(store: Store, tmp_path: Path) -> None:
@@ -201,12 +201,12 @@ def test_a_manifest_speaks_only_of_what_was_not_changed(store: Store, tmp_path: 
         report = bring_in(third, tmp_path / "out")
     assert report.added.votes == 3
     assert [tuple(t) for t in report.troubles] == [
-        ("manifest.json", "is not JSON; the pairs come without what it says")
+        ("manifest.json", "isn't JSON; the pairs are imported without its details")
     ]
 
 
 def test_a_misspelt_layout_is_refused_before_anything_is_written(store: Store, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"No layout to export to is named koya. Did you mean kohya\?"):
+    with pytest.raises(ConfigError, match=r"Unknown export layout: koya. Did you mean kohya\?"):
         export_pairs(store, tmp_path / "out", layout="koya")
     assert not (tmp_path / "out").exists()
 

@@ -380,7 +380,7 @@ def test_a_tag_in_the_prompt_brings_its_adapter(
     used = {c.prompt: c.recipe.adapters for c in job.store.candidates() if c.recipe}
     assert used == {prompts[0]: (AdapterUse(sha256=sha256, strength=0.5),), **dict.fromkeys(prompts[1:], ())}
     assert "<lora:gone> has no effect: No adapter is named gone" in message
-    assert "One adapter acts at a time" in message
+    assert "Only one adapter works at a time" in message
 
 
 def test_an_adapter_brings_its_clip_skip_unless_the_person_says(
@@ -413,9 +413,9 @@ def test_a_warm_job_answers_requests_until_it_is_stopped(studio: Callable[..., S
     assert [job.store.pair(i).left.prompt for i in first + second] == ["a", "a", "a", "b", "b"]
     assert job.store.pair(second[0]).left.negative == "n"
     assert not set(first) & set(second), "the seed is not inherited, so the same prompt gives new images"
-    assert "prompts are empty" in job.ask(prompts=[])["error"]
+    assert "request has no prompts" in job.ask(prompts=[])["error"]
     assert "Unknown setting promts" in job.ask(promts=["a"])["error"]
-    assert "new job" in job.ask(prompts=["a"], threads=2)["error"]
+    assert "Stop it to use" in job.ask(prompts=["a"], threads=2)["error"]
     assert "no adapter" in job.ask(prompts=["a"], adapter="nothing")["error"]
     assert len(job.ask(prompts=["c"])["pairs"]) == 1, "an error does not end the job"
     job.run.signal("stop")
@@ -476,7 +476,7 @@ def until(condition: Callable[[], object]) -> None:
 def test_pairs_are_kept_waiting_while_the_person_votes(studio: Callable[..., Studio]) -> None:
     job = studio(prompts=("{a|b} lake", "c"), keep_ahead=3, keep_warm_s=60.0, seed=1)
     worker = in_background(job)
-    until(lambda: "3 pairs wait for you" in job.run.status().message)
+    until(lambda: "3 pairs ready" in job.run.status().message)
     status = job.run.status()
     assert status.step == status.total, "whoever looks sees a job that waits"
     first = job.store.open_pairs(purpose="train", limit=99)
@@ -485,7 +485,7 @@ def test_pairs_are_kept_waiting_while_the_person_votes(studio: Callable[..., Stu
     for number, pair in enumerate(first[:2]):
         job.store.vote(f"vote-{number}", pair.id, "left")
     until(lambda: len(job.store.candidates()) == 10)
-    until(lambda: "3 pairs wait for you" in job.run.status().message)
+    until(lambda: "3 pairs ready" in job.run.status().message)
     assert len({candidate.recipe.seed for candidate in job.store.candidates() if candidate.recipe}) == 10
     job.run.signal("stop")
     worker.join(timeout=20)
@@ -516,7 +516,7 @@ def test_a_warm_job_goes_over_to_keeping_ahead_and_back(studio: Callable[..., St
     job = studio(prompts=("a",), keep_warm_s=60.0)
     worker = in_background(job)
     assert job.ask(prompts=["b"], keep_ahead=3)["pairs"] == []
-    until(lambda: "3 pairs wait for you" in job.run.status().message)
+    until(lambda: "3 pairs ready" in job.run.status().message)
     assert len(job.ask(prompts=["c"], keep_ahead=None)["pairs"]) == 1
     assert job.prompts_of_pairs() == ["a", "b", "b", "c"]
     job.run.signal("stop")

@@ -97,7 +97,7 @@ def test_without_checkpoints_the_adapter_itself_and_a_starter_prompt_are_drawn(d
     assert plan.prompt == run.config()["prompt"] != ""
     assert run.status().total == 2
     noted = draw(prompt="a [cat|dog:0.5] lake", strengths=(0.5,))
-    assert "Not supported, so read as plain words" in noted.status().message
+    assert "Not supported, so used as plain text" in noted.status().message
 
 
 def test_the_same_grid_again_is_the_same(draw: Draw) -> None:
@@ -106,7 +106,7 @@ def test_the_same_grid_again_is_the_same(draw: Draw) -> None:
 
 
 def test_a_checkpoint_that_is_not_there_is_refused(draw: Draw) -> None:
-    with pytest.raises(AdapterError, match=r"mine has no checkpoint of step 75\. There are: 50, 100"):
+    with pytest.raises(AdapterError, match=r"mine has no checkpoint of step 75\. Available: 50, 100"):
         draw(checkpoints=(50, 75))
 
 
@@ -164,7 +164,7 @@ def test_what_can_not_be_picked_is_refused(draw: Draw, workspace: Path) -> None:
                 pick(store, run, row, column)
         trained = RunFolder(workspace / "runs" / store.find_adapter("mine").run_id)
         trained.checkpoint_adapters()[50].unlink()
-        with pytest.raises(AdapterError, match="checkpoint of step 50 is gone"):
+        with pytest.raises(AdapterError, match="checkpoint of step 50 is missing"):
             pick(store, run, 0, 1)
 
 
@@ -172,7 +172,7 @@ def test_a_damaged_plan_is_told(tmp_path: Path) -> None:
     run = RunFolder.create(tmp_path / "runs", "grid", {})
     assert read_plan(run) is None
     (run.path / "grid.json").write_text("{}", encoding="utf-8")
-    with pytest.raises(RunError, match="Draw the grid again"):
+    with pytest.raises(RunError, match="Generate the grid again"):
         read_plan(run)
 
 

@@ -211,10 +211,10 @@ def test_what_is_no_comparison_is_refused(judging, tmp_path: Path) -> None:
     one = judging(1)
     pair = one.store.add_pair(one.candidate(adapter=False).id, two_bases(one).id, purpose="judge", run_id=one.run.id)
     one.store.vote("vote", pair.id, "left")
-    with pytest.raises(StoreError, match="not one image with and one without"):
+    with pytest.raises(StoreError, match="isn't one image with and one without"):
         verdict(one.store, one.run)
     training = RunFolder.create(tmp_path / "runs", "train", {"steps": 5})
-    with pytest.raises(RunError, match="no judge run"):
+    with pytest.raises(RunError, match="isn't a blind test"):
         verdict(one.store, training)
 
 

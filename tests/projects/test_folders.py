@@ -55,7 +55,7 @@ def test_a_name_has_a_length(tmp_path: Path, name: str) -> None:
 def test_a_name_is_taken_once(tmp_path: Path) -> None:
     projects = Projects(tmp_path)
     made = projects.make("Light")
-    with pytest.raises(ProjectError, match="called light already"):
+    with pytest.raises(ProjectError, match="named light already exists"):
         projects.make("light")
     assert projects.rename(made.id, "LIGHT").name == "LIGHT"
 
@@ -64,7 +64,7 @@ def test_a_name_is_taken_once(tmp_path: Path) -> None:
 def test_an_unknown_id_is_refused(tmp_path: Path, hostile: str) -> None:
     projects = Projects(tmp_path)
     for act in (projects.find, projects.remember, projects.archive, lambda one: projects.rename(one, "x")):
-        with pytest.raises(ProjectError, match="There is no project"):
+        with pytest.raises(ProjectError, match="No project"):
             act(hostile)
 
 

@@ -138,7 +138,7 @@ def test_what_lost_its_file_stays_behind_and_is_counted(projects: Projects, tmp_
     (projects.root / "adapters" / "warm.safetensors").unlink()
     report = export_project(projects.find(FIRST), tmp_path / "mine.zip")
     assert report.left_out == 3
-    assert "Left out" in report.sentence()
+    assert "Skipped" in report.sentence()
     made = import_project(projects, report.file)
     with Store(made.project.path) as store:
         assert len(store.voted_pairs(purpose="train")) == len(voted) - 2
@@ -192,21 +192,21 @@ def test_a_zip_that_somebody_packed_again_is_taken(projects: Projects, written: 
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("../evil.png", "leads out of"),
-        ("images/../../evil.png", "leads out of"),
-        ("images\\..\\..\\evil.png", "leads out of"),
-        ("/etc/cron.d/evil", "a place on the disk"),
-        ("C:\\evil.png", "a place on the disk"),
-        ("\\\\host\\share\\evil.png", "a place on the disk"),
-        ("studio.db", "is a database"),
-        ("images/votes.SQLITE3", "is a database"),
-        ("studio.db-wal", "is a database"),
+        ("../evil.png", "points outside"),
+        ("images/../../evil.png", "points outside"),
+        ("images\\..\\..\\evil.png", "points outside"),
+        ("/etc/cron.d/evil", "an absolute path"),
+        ("C:\\evil.png", "an absolute path"),
+        ("\\\\host\\share\\evil.png", "an absolute path"),
+        ("studio.db", "it's a database"),
+        ("images/votes.SQLITE3", "it's a database"),
+        ("studio.db-wal", "it's a database"),
         ("images/cat.png", "nothing else"),
         (f"images/{'a' * 64}.safetensors", "nothing else"),
         (f"adapters/{'a' * 64}.bin", "nothing else"),
         ("readme.txt", "nothing else"),
         ("runs/x/config.json", "nothing else"),
-        (f"images/{'a' * 64}.png", "don't speak of"),
+        (f"images/{'a' * 64}.png", "don't list"),
     ],
 )
 def test_a_foreign_member_is_refused(projects: Projects, written: Path, name: str, why: str) -> None:
@@ -218,13 +218,13 @@ def test_a_link_is_refused(projects: Projects, written: Path) -> None:
     link.create_system, link.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
     with zipfile.ZipFile(written, "a") as file:
         file.writestr(link, "/etc/passwd")
-    refused(projects, written, "is a link")
+    refused(projects, written, "it's a link")
 
 
 def test_a_member_that_stands_twice_is_refused(projects: Projects, written: Path) -> None:
     with zipfile.ZipFile(written, "a") as file, pytest.warns(UserWarning, match="Duplicate"):
         file.writestr("project.jsonl", b"{}")
-    refused(projects, written, "stands there twice")
+    refused(projects, written, "it's listed twice")
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked(projects: Projects, written: Path) -> None:
@@ -247,7 +247,7 @@ def test_content_that_is_counted_many_times_is_refused(projects: Projects, writt
     at = data.rfind(b"PK\x01\x02")
     struct.pack_into("<II", data, at + 20, len(data), len(data))
     written.write_bytes(data)
-    refused(projects, written, "zip bomb|can't be read|no zip")
+    refused(projects, written, "zip bomb|can't be read|isn't a zip")
 
 
 def test_a_list_without_end_is_not_read(projects: Projects, written: Path) -> None:
@@ -263,7 +263,7 @@ def test_an_encrypted_member_is_refused(projects: Projects, written: Path) -> No
     at = data.rfind(b"PK\x01\x02")
     data[at + 8] |= 1
     written.write_bytes(data)
-    refused(projects, written, "is encrypted")
+    refused(projects, written, "it's encrypted")
 
 
 @pytest.mark.parametrize(
@@ -271,7 +271,7 @@ def test_an_encrypted_member_is_refused(projects: Projects, written: Path) -> No
 )
 def test_what_is_no_project_is_refused(projects: Projects, tmp_path: Path, data: bytes) -> None:
     (tmp_path / "mine.zip").write_bytes(data)
-    refused(projects, tmp_path / "mine.zip", "no zip|is a database|holds no project.jsonl")
+    refused(projects, tmp_path / "mine.zip", "isn't a zip|is a database|has no project.jsonl")
 
 
 def test_a_file_that_is_not_there(projects: Projects, tmp_path: Path) -> None:
@@ -280,7 +280,7 @@ def test_a_file_that_is_not_there(projects: Projects, tmp_path: Path) -> None:
 
 def test_a_cut_zip_is_refused(projects: Projects, written: Path) -> None:
     written.write_bytes(written.read_bytes()[:-2000])
-    refused(projects, written, "no zip")
+    refused(projects, written, "isn't a zip")
 
 
 def an_image(content: dict[str, bytes]) -> str:
@@ -291,11 +291,11 @@ def test_an_image_with_other_content_is_refused(projects: Projects, written: Pat
     def swap(content: dict[str, bytes]) -> None:
         content[an_image(content)] = encode_png(picture(12345))
 
-    refused(projects, rewrite(written, swap), "not what its name says")
+    refused(projects, rewrite(written, swap), "doesn't match its name")
 
 
 def test_a_missing_image_is_refused(projects: Projects, written: Path) -> None:
-    refused(projects, rewrite(written, lambda content: content.pop(an_image(content))), "lacks images/")
+    refused(projects, rewrite(written, lambda content: content.pop(an_image(content))), "missing images/")
 
 
 def renamed_image(path: Path, data: bytes) -> Path:
@@ -325,8 +325,8 @@ def huge_png() -> bytes:
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (b"SQLite format 3\x00" + bytes(100), "no intact PNG"),
-        (encode_png(picture())[:-20], "no intact PNG"),
+        (b"SQLite format 3\x00" + bytes(100), "isn't an intact PNG"),
+        (encode_png(picture())[:-20], "isn't an intact PNG"),
         (huge_png(), "pixels"),
         (encode_png(picture().resize((9, 9))), "its record says 8 x 8"),
     ],
@@ -358,32 +358,32 @@ def judged_row(lines: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 CHANGES: list[tuple[Callable[[list[dict[str, Any]]], Any], str]] = [
-    (lambda lines: lines.pop(0), "does not say that it is a project"),
+    (lambda lines: lines.pop(0), "doesn't say it's a project"),
     (lambda lines: lines[0]["project"].update(format=2), "newer version of the studio"),
     (lambda lines: lines[0]["project"].update(schema=999), "newer version of the studio"),
-    (lambda lines: lines[0]["project"].update(schema=0), "never was"),
+    (lambda lines: lines[0]["project"].update(schema=0), "doesn't exist"),
     (lambda lines: lines[0]["project"].pop("name"), "incomplete"),
-    (lambda lines: row(lines, "votes").update(table="sqlite_schema"), "names no table"),
-    (lambda lines: row(lines, "votes").update(id="1; DROP TABLE votes"), "no whole number"),
+    (lambda lines: row(lines, "votes").update(table="sqlite_schema"), "names an unknown table"),
+    (lambda lines: row(lines, "votes").update(id="1; DROP TABLE votes"), "isn't a whole number"),
     (lambda lines: row(lines, "votes").update({"uuid) VALUES (1); --": 1}), "votes have no"),
-    (lambda lines: row(lines, "votes").update(pair_id=10**6), "does not stand before it"),
-    (lambda lines: row(lines, "votes").update(choice="best"), "can't be taken"),
+    (lambda lines: row(lines, "votes").update(pair_id=10**6), "doesn't come before it"),
+    (lambda lines: row(lines, "votes").update(choice="best"), "can't be imported"),
     (lambda lines: row(lines, "votes").update(uuid=""), "no name"),
     (lambda lines: row(lines, "votes").update(created_at="yesterday"), "contradict"),
     (lambda lines: row(lines, "votes").update(choice=["left"]), "neither text nor a number"),
-    (lambda lines: row(lines, "votes").update(response_ms=10**30), "can't be taken"),
+    (lambda lines: row(lines, "votes").update(response_ms=10**30), "can't be imported"),
     (lambda lines: row(lines, "prompts").update(text="another"), "another prompt"),
-    (lambda lines: row(lines, "prompts").update(text="half \ud800"), "can't be taken"),
-    (lambda lines: row(lines, "prompts").update(text="x" * 70_000), "can't be taken|contradict"),
-    (lambda lines: row(lines, "prompts").pop("text"), "can't be taken"),
+    (lambda lines: row(lines, "prompts").update(text="half \ud800"), "can't be imported"),
+    (lambda lines: row(lines, "prompts").update(text="x" * 70_000), "can't be imported|contradict"),
+    (lambda lines: row(lines, "prompts").pop("text"), "can't be imported"),
     (lambda lines: row(lines, "candidates").update(key="c" * 64), "the key of another"),
     (lambda lines: row(lines, "candidates").update(recipe="{}"), "contradict"),
     (lambda lines: row(lines, "candidates").update(width_px=9), "another size"),
-    (lambda lines: row(lines, "candidates").update(image_sha256="../../evil"), "not named by a hash"),
+    (lambda lines: row(lines, "candidates").update(image_sha256="../../evil"), "isn't named by a hash"),
     (lambda lines: row(lines, "pairs").update(run_id="../../evil"), "impossible run"),
-    (lambda lines: row(lines, "pairs").update(standing_vote_id=1), "than its history says"),
-    (lambda lines: row(lines, "pairs").update(standing_vote_id=10**6), "standing vote is not"),
-    (lambda lines: row(lines, "pairs").update(standing_vote_id="x"), "no id"),
+    (lambda lines: row(lines, "pairs").update(standing_vote_id=1), "doesn't match its history"),
+    (lambda lines: row(lines, "pairs").update(standing_vote_id=10**6), "current vote is missing"),
+    (lambda lines: row(lines, "pairs").update(standing_vote_id="x"), "isn't an id"),
     (lambda lines: row(lines, "adapters").update(path="../../evil"), "adapters have no"),
     (lambda lines: row(lines, "adapters").update(name="latest"), "needs a name"),
     (lambda lines: row(lines, "adapters").update(sha256="../../evil"), "named by a hash"),
@@ -393,8 +393,8 @@ CHANGES: list[tuple[Callable[[list[dict[str, Any]]], Any], str]] = [
     (lambda lines: row(lines, "adapters").update(matched=9), "matched BETWEEN"),
     (lambda lines: row(lines, "pairs").update(trains_since="2026-11-21T10:00:00+00:00"), "purpose = 'judge'"),
     (lambda lines: judged_row(lines).update(trains_since="long ago"), "Invalid isoformat"),
-    (lambda lines: lines.append(lines[-1]), "stands there twice"),
-    (lambda lines: lines.insert(1, {"project": {}}), "names no table"),
+    (lambda lines: lines.append(lines[-1]), "is used twice"),
+    (lambda lines: lines.insert(1, {"project": {}}), "names an unknown table"),
 ]
 
 
@@ -410,7 +410,7 @@ def test_lines_that_are_no_json_are_refused(projects: Projects, written: Path, l
     def act(content: dict[str, bytes]) -> None:
         content["project.jsonl"] += line
 
-    refused(projects, rewrite(written, act, zipfile.ZIP_STORED), "not JSON|longer than")
+    refused(projects, rewrite(written, act, zipfile.ZIP_STORED), "isn't JSON|longer than")
 
 
 def test_an_adapters_name_becomes_no_path(projects: Projects, written: Path) -> None:

@@ -71,7 +71,7 @@ def test_lora_tags_are_taken_out() -> None:
         (r"\[a:b:0.5\]", {}),
         ("[cow|horse]", {"alternating words ([a|b])": 1}),
         ("a AND b and c", {"combined prompts (AND)": 1}),
-        ("<hypernet:x:1>", {"networks that are no LoRA (<name:…>)": 1}),
+        ("<hypernet:x:1>", {"networks other than LoRA (<name:…>)": 1}),
     ],
 )
 def test_what_is_not_supported_is_counted(prompt: str, kinds: dict[str, int]) -> None:

@@ -33,7 +33,7 @@ def test_only_one_process_at_a_time_has_a_run(run: RunFolder) -> None:
     with run.held():
         second = subprocess.run(start, capture_output=True, text=True, timeout=60)
     assert second.returncode == 1
-    assert f"Run {run.id} is running already, or is just being started." in second.stderr
+    assert f"Run {run.id} is already running or starting." in second.stderr
     assert "Traceback" not in second.stderr
     assert run.status().state == "queued"
     hold = (
@@ -43,7 +43,7 @@ def test_only_one_process_at_a_time_has_a_run(run: RunFolder) -> None:
     holder = subprocess.Popen([sys.executable, "-c", hold, run.path], stdout=subprocess.PIPE, text=True)
     assert holder.stdout
     assert holder.stdout.readline() == "held\n"
-    with pytest.raises(RunError, match="running already"), run.held():
+    with pytest.raises(RunError, match="already running"), run.held():
         pass
     holder.kill()
     holder.wait(10)
@@ -153,22 +153,22 @@ def test_the_reporter_tells_the_pace_and_the_stop(run: RunFolder) -> None:
 
 
 def test_what_is_no_run_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="no run folder"):
+    with pytest.raises(RunError, match="isn't a run folder"):
         RunFolder.open(tmp_path)
 
 
 def test_a_broken_status_is_told_in_words(run: RunFolder) -> None:
     (run.path / "status.json").write_text("{")
-    with pytest.raises(RunError, match="not readable JSON"):
+    with pytest.raises(RunError, match="isn't readable JSON"):
         run.status()
     (run.path / "status.json").write_text('{"state": "levitating", "verb": "train"}')
-    with pytest.raises(RunError, match="not one this version can read"):
+    with pytest.raises(RunError, match="can't be read by this version"):
         run.status()
 
 
 def test_damaged_files_are_told_in_words(run: RunFolder) -> None:
     (run.path / "config.json").write_text("[]", encoding="utf-8")
-    with pytest.raises(RunError, match=r"config\.json .* no JSON object"):
+    with pytest.raises(RunError, match=r"config\.json .* isn't a JSON object"):
         run.config()
     (run.path / "metrics.jsonl").write_bytes(b"\0\0\0\n")
     for read in (run.read_metrics, lambda: run.truncate_metrics(1)):

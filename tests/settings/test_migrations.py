@@ -168,5 +168,5 @@ def test_what_a_newer_version_queued_waits_for_it(tmp_path: Path, jobs: Jobs) ->
 def test_a_run_of_an_unknown_job_is_a_sentence(tmp_path: Path) -> None:
     run = train_run(tmp_path, {})
     (run.path / "status.json").write_text('{"verb": "paint"}', encoding="utf-8")
-    with pytest.raises(RunError, match="names no job that this version knows: 'paint'"):
+    with pytest.raises(RunError, match="names an unknown job: 'paint'"):
         run.config()

@@ -82,7 +82,7 @@ def test_an_adapter_without_drift_goes_to_the_end_in_two_looks() -> None:
     adapter = Adapter(-0.004)
     found = calibrate(adapter, LIMITS)
     assert (found.strength, adapter.asked) == (2.5, [1.0, 2.5])
-    assert "Nothing stronger was needed or allowed" in found.sentence
+    assert "Nothing higher was needed or allowed" in found.sentence
 
 
 def test_no_image_is_drawn_at_a_strength_that_drifts_too_far() -> None:
@@ -111,7 +111,7 @@ def test_less_where_diversity_falls() -> None:
     assert found.strength == pytest.approx(math.sqrt(0.5), rel=0.12)
     assert found.chosen is not None
     assert (found.chosen.diversity or 0) >= 0.95
-    assert "as diverse as the base's" in found.sentence
+    assert "as diverse as the base model's" in found.sentence
 
 
 def test_standard_errors_count_twice() -> None:

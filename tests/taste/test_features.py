@@ -123,7 +123,7 @@ def test_nothing_to_describe(tiny: DiffusionModel) -> None:
 
 
 def test_what_is_refused(tiny: DiffusionModel) -> None:
-    with pytest.raises(ValueError, match="each needs its own"):
+    with pytest.raises(ValueError, match="each image needs one"):
         describe(tiny, [noise_image(0)], [])
     with torch.no_grad():
         next(tiny.network.mid_block.parameters()).fill_(float("nan"))  # pyright: ignore

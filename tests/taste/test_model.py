@@ -66,7 +66,7 @@ def test_files_that_are_none_are_refused(model: TasteModel, tmp_path: Path) -> N
     path = tmp_path / "taste.safetensors"
     with pytest.raises(DataError):
         load_taste(path, BASE)
-    path.write_bytes(b"nothing of the kind")
+    path.write_bytes(b"Unknown kind")
     with pytest.raises(DataError):
         load_taste(path, BASE)
     save_file({"x": np.zeros(3, np.float32)}, path)
@@ -171,9 +171,9 @@ def test_who_knows_nothing_asks_by_chance(off: TasteModel, world: World) -> None
     assert {choose_question(off, images, str(n), by_chance=0.0).chosen_by for n in range(20)} == {"chance"}
     assert rank_pairs(off, images, images[::-1]) == [0, 1, 2, 3]
     every = [(first, second) for first in range(4) for second in range(first)]
-    with pytest.raises(DataError, match="no pair left"):
+    with pytest.raises(DataError, match="No pairs left"):
         choose_question(off, images, "x", asked=every)
-    with pytest.raises(DataError, match="no pair left"):
+    with pytest.raises(DataError, match="No pairs left"):
         choose_question(off, images[:1], "x")
 
 

@@ -99,6 +99,6 @@ def test_one_scale_for_a_batch_needs_one_size(tmp_path: Path) -> None:
     assert sorted(pair_sizes(voted, TrainConfig(), 64, 8)) == [(32, 64), (64, 64)]
     assert pair_sizes(voted, TrainConfig(size_px=96), 64, 8) == [(96, 96)] * 2
     official = TrainConfig(safeguard="output", scope="batch")
-    with pytest.raises(ConfigError, match=r"These have 2 \(1 at .* px, 1 at .* px\)\. Set size_px, or take scope"):
+    with pytest.raises(ConfigError, match=r"These have 2 \(1 at .* px, 1 at .* px\)\. Set size_px, or use scope"):
         pair_sizes(voted, official, 64, 8)
     assert pair_sizes(voted[:1], official, 64, 8) == pair_sizes(voted[:1], TrainConfig(), 64, 8)

@@ -33,7 +33,7 @@ def test_a_dry_step_tells_memory_and_pace_and_leaves_no_adapter(tiny_folder: Pat
     assert 0 < found["seconds_per_step"] < 60
     assert 0 < found["peak_gib"] < found["total_gib"]
     assert (run.status().state, run.status().step, run.status().total) == ("done", 3, 3)
-    assert "9 steps need" in run.status().message
+    assert "9 steps take" in run.status().message
     assert not list(run.path.rglob("*.safetensors"))
     assert votes > 0
     by_itself = json.loads((measured(tiny_folder, voted_workspace).path / PREFLIGHT).read_text(encoding="utf-8"))

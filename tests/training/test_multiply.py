@@ -110,7 +110,7 @@ def test_a_taste_that_can_not_be_seen_draws_nothing(tiny_folder: Path, tmp_path:
     run = go(workspace, tiny_folder)
     told = json.loads((run.path / LABELS).read_text("utf-8"))
     assert told["drawn_pairs"] == 0
-    assert "the run learns from your votes alone" in told["sentence"]
+    assert "this run learns from your votes only" in told["sentence"]
     assert run.status().state == "done"
 
 
@@ -173,7 +173,7 @@ def test_images_that_are_gone_are_named(workspace: Path, tiny_folder: Path) -> N
     run = go(workspace, tiny_folder)
     with Store(workspace) as store:
         (run.path / store.labelled.labelled(run.id)[0].first.file).unlink()
-    with pytest.raises(RunError, match=r"1 of the images that run .* drew to learn from are gone"):
+    with pytest.raises(RunError, match=r"1 of the images that run .* generated to learn from are missing"):
         go(workspace, tiny_folder, run)
 
 

@@ -110,9 +110,9 @@ def test_a_run_is_not_resumed_on_another_model(folder: Path, provenance: str) ->
     if provenance == "gone":
         (run.path / "provenance.json").unlink()
     before = {path: path.read_bytes() for path in run.path.rglob("*.json") if path.name != "status.json"}
-    with pytest.raises(RunError, match=r"has been changed since run .* began, so it can't be resumed") as told:
+    with pytest.raises(RunError, match=r"has been changed since run .* started, so it can't be resumed") as told:
         go_on(run, folder)
-    assert "put the earlier model back in its place and resume, or start a new run." in str(told.value)
+    assert "restore the earlier model and resume, or start a new run." in str(told.value)
     assert {path: path.read_bytes() for path in before} == before
     assert not run.adapter_path.exists()
 

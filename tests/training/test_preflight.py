@@ -86,7 +86,7 @@ def test_the_dry_step_takes_the_first_way_that_fits(
     config, found = choose_way(model, lora, pairs, CONFIG, ALONE)
     assert (config.memory, config.checkpointing) == ("joint", "none")
     assert 0 < found.peak_gib < found.total_gib
-    assert found.sentence().startswith("10 steps need about ")
+    assert found.sentence().startswith("10 steps take about ")
     Scarce(model, monkeypatch, 1)
     config, found = choose_way(model, lora, pairs, CONFIG, ALONE)
     assert (config.memory, config.checkpointing) == ("split", "none")
@@ -122,7 +122,7 @@ def test_when_nothing_fits_it_says_so(
     model: DiffusionModel, lora: Lora, pairs: EncodedPairs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Scarce(model, monkeypatch, 0)
-    with pytest.raises(ModelError, match="too small for a training step at this size, even one image at a time"):
+    with pytest.raises(ModelError, match="enough memory for a training step at this size, even one image at a time"):
         choose_way(model, lora, pairs, CONFIG, ALONE)
     own = CONFIG.model_copy(update={"memory": "joint", "checkpointing": "none"})
     with pytest.raises(ModelError, match="Set both to auto"):
@@ -212,9 +212,9 @@ def test_a_run_goes_on_after_memory_ran_out(
     run = RunFolder.create(tmp_path / "runs", "train", config.model_dump(mode="json"))
     said: list[str] = []
     reporter = Reporter(run, "train", 0, lambda status: said.append(status.message))
-    with pytest.raises(RunError, match="resumed from its last checkpoint"):
+    with pytest.raises(RunError, match="resume the run from its last checkpoint"):
         run_train(config, run, voted_workspace, reporter)
-    assert any("Going on from the last checkpoint with memory split" in message for message in said)
+    assert any("Continuing from the last checkpoint with memory split" in message for message in said)
     assert run.config()["memory"] == "split"
     rows = [json.loads(row) for row in (run.path / "metrics.jsonl").read_text("utf-8").splitlines()]
     assert [row["step"] for row in rows if row["kind"] == "step"] == [1, 2, 3, 4, 5, 6]  # step 3 was made again

@@ -96,25 +96,25 @@ def test_a_second_round(tiny_folder: Path, voted_workspace: Path, tmp_path: Path
     # A third round from the file alone starts from rounded numbers, and says so.
     said: list[str] = []
     go(voted_workspace, tiny_folder, said, continue_from="mine", adapter_name="mine-3")
-    assert any("starts from the file's rounded numbers" in message for message in said)
+    assert any("starts from the file's rounded weights" in message for message in said)
 
 
 def test_an_adapter_of_another_base_is_refused(tiny_folder: Path, voted_workspace: Path, tmp_path: Path) -> None:
     run = go(voted_workspace, tiny_folder, adapter_name="other")
     folder = build_tiny_pipeline(tmp_path / "stranger", seed=1)
-    with Store(voted_workspace) as store, pytest.raises(AdapterError, match="trained on another model than stranger"):
+    with Store(voted_workspace) as store, pytest.raises(AdapterError, match="wasn't trained on stranger"):
         keep_start(RunFolder(tmp_path), store, "other", load_model(str(folder), device="cpu"))
         # A file that this workspace doesn't know may be of a relative of the model: told, not refused.
         tensors, metadata = load_file(run.adapter_path), read_header(run.adapter_path)[1]
         save_file(tensors, tmp_path / "foreign.safetensors", {**metadata, "made": "elsewhere"})
         foreign = RunFolder.create(tmp_path / "runs", "train", run.config())
         keep_start(foreign, store, str(tmp_path / "foreign.safetensors"), load_model(str(folder), device="cpu"))
-        assert "It was trained on another model than stranger" in read_start(foreign).note
+        assert "It was trained on a model other than stranger" in read_start(foreign).note
     keep = RunFolder.create(tmp_path / "runs", "train", run.config())
     with Store(voted_workspace) as store:
         keep_start(keep, store, "other", load_model(str(tiny_folder), device="cpu"))
     (keep.path / "reference.safetensors").write_bytes(b"cut")
-    with pytest.raises(RunError, match="the adapter that it continues, can't be read"):
+    with pytest.raises(RunError, match="the adapter it continues from, can't be read"):
         read_start(keep)
 
 

@@ -34,7 +34,7 @@ def test_a_new_name_leaves_the_file_where_it_lies(store: Store) -> None:
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("", "1 to 80 letters"),
+        ("", "1 to 80 characters"),
         (" \n ", "1 to 80"),
         ("a\nb", "on one line"),
         ("x" * 81, "1 to 80"),
@@ -49,7 +49,7 @@ def test_names_that_can_not_be_are_refused(store: Store, name: str, why: str) ->
 
 def test_a_name_that_is_taken_is_refused(store: Store) -> None:
     add(store, "warm")
-    with pytest.raises(AdapterError, match="Another adapter is named Warm already"):
+    with pytest.raises(AdapterError, match="An adapter named Warm already exists"):
         store.rename_adapter(add(store, "cool").id, "Warm")
 
 
@@ -64,7 +64,7 @@ def test_note_and_strength_are_kept(store: Store) -> None:
     with pytest.raises(AdapterError, match="2,001"):
         store.note_on_adapter(record.id, "x" * 2001)
     for act in (lambda: store.recommend(99, 1.0), lambda: store.note_on_adapter(99, ""), lambda: store.adapter(99)):
-        with pytest.raises(AdapterError, match="no such adapter"):
+        with pytest.raises(AdapterError, match="adapter is no longer in the workspace"):
             act()
 
 
@@ -103,7 +103,7 @@ def test_a_name_that_was_taken_meanwhile_is_numbered(store: Store) -> None:
 def test_a_file_that_has_its_place_meanwhile_is_not_overwritten(store: Store) -> None:
     entry = store.throw_adapter(add(store, "warm").id)
     other = add(store, "warm")
-    with pytest.raises(AdapterError, match="then put this one back"):
+    with pytest.raises(AdapterError, match="then restore this one"):
         put_back(store.workspace, entry.id)
     store.throw_adapter(other.id)
     put_back(store.workspace, entry.id)
@@ -131,5 +131,5 @@ def test_putting_back_that_was_cut_off_is_finished_by_repeating_it(store: Store)
     (trash.root / entry.id / "entry.json").write_bytes(note)
     put_back(store.workspace, entry.id)
     assert [record.name for record in store.adapters()] == ["warm"]
-    with pytest.raises(StoreError, match="not in the trash any more"):
+    with pytest.raises(StoreError, match="no longer in the trash"):
         put_back(store.workspace, entry.id)

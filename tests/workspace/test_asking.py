@@ -41,7 +41,7 @@ def test_all_are_asked_or_none(store: Store) -> None:
             store.questions.ask([(pair.left.id, pair.right.id), wrong])
     assert store.pair(pair.id).chosen_by == "chance"
     both = store.add_pair(judged.left.id, add(store, 50).id)
-    with pytest.raises(StoreError, match="for training alone"):
+    with pytest.raises(StoreError, match="for more than training votes"):
         store.questions.ask([(both.left.id, both.right.id)])
     elsewhere = add_pair(store, 3, "a forest")
     with pytest.raises(StoreError, match="one prompt"):

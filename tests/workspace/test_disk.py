@@ -40,8 +40,8 @@ def made_long_ago(path: Path) -> None:
 
 
 def sound(store: Store) -> bool:
-    """Whether nothing is wrong but that there is no copy of today."""
-    return all("copy of today" in finding for finding in store.check())
+    """Whether nothing is wrong but that there is no backup from today."""
+    return all("backup from today" in finding for finding in store.check())
 
 
 def checkpoint(run: RunFolder, step: int) -> Path:
@@ -135,7 +135,7 @@ def test_a_shared_image_stays_for_the_vote_on_it(store: Store, workspace: Path) 
 def test_a_vote_after_the_clearing_is_refused_in_words(store: Store, workspace: Path) -> None:
     pair = add_pair(store, 1)
     clear(workspace, "unvoted")
-    with pytest.raises(StoreError, match="There is no pair"):
+    with pytest.raises(StoreError, match="No pair"):
         vote_on(store, pair)
 
 
@@ -193,7 +193,7 @@ def test_finished_grids_go_with_their_folders_and_come_back(store: Store, worksp
     assert judged.path.exists()
     put_back(workspace, entry.id)
     assert (done.path / "grid" / "00-00.png").read_bytes() == b"an image"
-    with pytest.raises(RunError, match="still being drawn"):
+    with pytest.raises(RunError, match="still being generated"):
         throw_grid(workspace, drawing)
     assert throw_grid(workspace, done).kind == "grids"
     assert preview(workspace, "grids").files == ()
@@ -252,9 +252,9 @@ def test_a_clearing_that_was_cut_off_is_put_back(store: Store, workspace: Path) 
 def test_an_unknown_entry_is_refused(store: Store, workspace: Path, hostile: str) -> None:
     (workspace / "trash" / "mine").mkdir(parents=True)
     for act in (Trash(workspace).find, Trash(workspace).forget, lambda one: put_back(workspace, one)):
-        with pytest.raises(StoreError, match="not in the trash"):
+        with pytest.raises(StoreError, match="no longer in the trash"):
             act(hostile)
-    with pytest.raises(StoreError, match="nothing of the kind"):
+    with pytest.raises(StoreError, match="Unknown kind"):
         require_kind(hostile)
     assert store.counts().pairs == 0
 
@@ -314,7 +314,7 @@ def test_a_damaged_backup_is_refused(store: Store, workspace: Path, data: bytes)
 
 @pytest.mark.parametrize("name", ["../studio.db", "/etc/passwd", "", "day-2026-01-01.db"])
 def test_an_unknown_backup_is_refused(store: Store, workspace: Path, name: str) -> None:
-    with pytest.raises(StoreError, match="no such backup"):
+    with pytest.raises(StoreError, match="backup no longer exists"):
         restore(workspace, name)
     assert store.counts().votes == 0
 

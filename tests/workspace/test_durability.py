@@ -174,7 +174,7 @@ def test_check_finds_a_standing_vote_that_is_not_the_newest(tmp_path: Path) -> N
         vote_on(store, pair)
         with store._database.writing() as connection:
             connection.execute("UPDATE pairs SET standing_vote_id = 1")
-        assert any("1 pairs show another vote" in sentence for sentence in store.check())
+        assert any("1 pairs have a vote that doesn't match" in sentence for sentence in store.check())
 
 
 def snapshot(folder: Path) -> dict[str, bytes | None]:
@@ -227,7 +227,7 @@ def test_newer_database_is_refused_untouched(tmp_path: Path) -> None:
         with store._database.writing() as connection:
             connection.execute(f"PRAGMA user_version = {newer}")
     before = (tmp_path / "studio.db").read_bytes()
-    told = rf"newer version of the studio \(format {newer}; this version knows up to {version}\)"
+    told = rf"newer version of the studio \(format {newer}; this version supports up to {version}\)"
     with pytest.raises(StoreTooNew, match=told):
         Store(tmp_path)
     assert (tmp_path / "studio.db").read_bytes() == before
@@ -278,7 +278,7 @@ def test_daily_copy_holds_the_votes_and_seven_are_kept(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         vote_on(store, add_pair(store, 0))
         assert not backups.daily_path(folder).exists()  # an empty copy would only keep a full one from being made
-        assert any("no copy of today" in sentence for sentence in store.check())
+        assert any("No backup from today" in sentence for sentence in store.check())
     for day in range(10, 20):
         (folder / f"day-2020-01-{day}.db").write_bytes(b"old")
     (folder / "before-version-2.db").write_bytes(b"kept")
@@ -322,13 +322,13 @@ def test_full_disk_does_not_lock_out_for_want_of_a_copy(
     monkeypatch.setattr(backups, "write_backup", refuse)
     with Store(tmp_path) as store:
         assert store.counts().votes == 1
-        assert any("no copy of today" in sentence for sentence in store.check())
+        assert any("No backup from today" in sentence for sentence in store.check())
     assert "No backup was made today" in caplog.text
 
 
 def test_workspace_that_is_a_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "workspace").write_text("a file")
-    with pytest.raises(StoreError, match="a file is in its place"):
+    with pytest.raises(StoreError, match="is a file"):
         Store(tmp_path / "workspace")
 
 
@@ -339,7 +339,7 @@ def test_held_database_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         other = sqlite3.connect(tmp_path / "studio.db", isolation_level=None)
         try:
             other.execute("BEGIN IMMEDIATE")
-            with pytest.raises(StoreError, match="held by another program"):
+            with pytest.raises(StoreError, match="locked by another program"):
                 store.vote("one", pair.id, "left")
             other.execute("ROLLBACK")
         finally:

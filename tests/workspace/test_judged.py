@@ -25,7 +25,7 @@ def test_judge_votes_train_from_when_they_are_asked_for(store: Store) -> None:
     found = training_pairs(store, BASE)
     assert [voted.pair for voted in found.usable] == [own, *pairs[:2]]
     assert (found.judged, found.ties) == (2, 1)
-    assert found.sentence() == "3 pairs can train, 2 of them from blind tests; kept aside: 1 tie."
+    assert found.sentence() == "3 pairs can be used for training, 2 of them from blind tests; not used: 1 tie."
     assert [voted.pair.id for voted in store.judged_pairs("judge-1")] == [pair.id for pair in pairs]
     assert store.judged_pairs("judge-2") == []
 

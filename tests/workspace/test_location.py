@@ -34,7 +34,7 @@ def test_synchronised_folder_is_named(tmp_path: Path, mounted, name: str) -> Non
     (tmp_path / name / "workspace").mkdir(parents=True)
     warning = location_warning(tmp_path / name / "workspace")
     assert warning
-    assert f"synchronised folder ({name})" in warning
+    assert f"synced folder ({name})" in warning
 
 
 def test_marker_of_a_sync_service_is_found(tmp_path: Path, mounted) -> None:

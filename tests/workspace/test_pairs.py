@@ -44,8 +44,8 @@ def test_only_decided_pairs_of_this_base_train(store: Store) -> None:
     assert (found.ties, found.both_bad, found.skipped, found.other_base, found.with_adapter) == (2, 1, 1, 1, 1)
     assert (found.missing, found.damaged) == ((gone.id,), (corrupt.id,))
     assert found.sentence() == (
-        "3 pairs can train; kept aside: 2 ties, 1 with both images bad, 1 skipped, "
-        "1 made by another or an unknown base model, 1 made with an adapter on, 1 with an image gone from disk, "
+        "3 pairs can be used for training; not used: 2 ties, 1 with both images bad, 1 skipped, "
+        "1 made by another or an unknown base model, 1 made with an adapter on, 1 with an image missing from disk, "
         "1 with a damaged image."
     )
     told = training_pairs(store, BASE, read_images=False)
@@ -65,7 +65,8 @@ def test_all_pairs_train_when_asked_for_whatever_made_them(store: Store) -> None
     found = training_pairs(store, BASE, "all")
     assert [v.pair for v in found.usable] == [own, foreign, adapted]
     assert found.sentence() == (
-        "3 pairs can train, 2 of them not made by this base model alone; kept aside: 1 tie, 1 with an image gone "
+        "3 pairs can be used for training, 2 of them not generated with just this base model; not used: 1 tie, "
+        "1 with an image missing "
         "from disk."
     )
     assert training_pairs(store, BASE).foreign == 0
@@ -74,8 +75,8 @@ def test_all_pairs_train_when_asked_for_whatever_made_them(store: Store) -> None
 @pytest.mark.parametrize(
     ("model_hash", "loras", "trains", "sentence"),
     [
-        (BASE[:10], (), 1, "1 pair can train."),
-        (BASE[:10].upper(), (), 1, "1 pair can train."),
+        (BASE[:10], (), 1, "1 pair can be used for training."),
+        (BASE[:10].upper(), (), 1, "1 pair can be used for training."),
         (BASE[:8], (), 0, "1 made by another or an unknown base model"),  # A1111's old hash is of something else
         ("c" * 10, (), 0, "1 made by another or an unknown base model"),
         ("", (), 0, "1 made by another or an unknown base model"),
@@ -95,10 +96,10 @@ def test_an_imported_image_that_names_the_models_hash_is_its_own(
 
 
 def test_sentence_of_little(store: Store) -> None:
-    sentence = "No pairs can train yet: there are no votes. Vote on some pairs first."
+    sentence = "No pairs can be used for training yet: there are no votes. Vote on some pairs first."
     assert training_pairs(store, BASE).sentence() == sentence
     vote_on(store, add_pair(store, 0))
-    assert training_pairs(store, BASE).sentence() == "1 pair can train."
+    assert training_pairs(store, BASE).sentence() == "1 pair can be used for training."
 
 
 def many(number: int, prompts: int) -> list[VotedPair]:

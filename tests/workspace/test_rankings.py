@@ -59,7 +59,7 @@ def test_a_ranking_is_taken_back_as_a_whole_and_leaves_other_votes(store: Store)
         assert {one.id for one in store.undo_ranking("back", "mine")} == set(ids)
     assert [voted.vote.uuid for voted in store.voted_pairs(purpose="train")] == [better]
     assert store.last_ranking() is None
-    with pytest.raises(StoreError, match="not in the store"):
+    with pytest.raises(StoreError, match="saved yet"):
         store.undo_ranking("back", "nobody's")
 
 

@@ -32,7 +32,7 @@ def test_same_recipe_is_one_candidate_and_a_deleted_image_is_put_back(store: Sto
     first = add(store, 1)
     assert add(store, 1) == first
     store.image_path(first).unlink()
-    with pytest.raises(ImageMissing, match="gone"):
+    with pytest.raises(ImageMissing, match="missing"):
         store.image_path(first)
     assert add(store, 1) == first
     assert store.image_path(first).is_file()
@@ -101,9 +101,9 @@ def test_pair_needs_two_known_candidates_of_one_prompt(store: Store) -> None:
         store.add_pair(one.id, one.id)
     with pytest.raises(StoreError, match="one prompt"):
         store.add_pair(one.id, other.id)
-    with pytest.raises(StoreError, match="no candidate 99"):
+    with pytest.raises(StoreError, match="No candidate 99"):
         store.add_pair(one.id, 99)
-    with pytest.raises(StoreError, match="no pair 5"):
+    with pytest.raises(StoreError, match="No pair 5"):
         store.pair(5)
 
 
@@ -127,7 +127,7 @@ def test_pair_with_a_deleted_image_is_left_out_and_counted(store: Store) -> None
     counts = store.counts()
     assert (counts.open_pairs, counts.votes) == (1, 1)
     assert store.missing_images() == 2
-    assert any("2 recorded images are gone" in sentence for sentence in store.check())
+    assert any("2 recorded images are missing" in sentence for sentence in store.check())
 
 
 def test_check_names_damaged_images_and_counting_does_not_look_into_them(store: Store) -> None:
@@ -189,15 +189,15 @@ def test_uuid_names_one_thing_only(store: Store) -> None:
 
 def test_votes_are_refused_in_words(store: Store) -> None:
     pair = add_pair(store, 0)
-    with pytest.raises(StoreError, match="no pair 77"):
+    with pytest.raises(StoreError, match="No pair 77"):
         store.vote("one", 77, "left")
-    with pytest.raises(StoreError, match="'up' came"):
+    with pytest.raises(StoreError, match="got 'up'"):
         store.vote("one", pair.id, "up")  # pyright: ignore[reportArgumentType]
-    with pytest.raises(StoreError, match="0 ms or more"):
+    with pytest.raises(StoreError, match="at least 0 ms"):
         store.vote("one", pair.id, "left", -1)
     with pytest.raises(StoreError, match="1 to 64 characters"):
         store.vote("", pair.id, "left")
-    with pytest.raises(StoreError, match="not in the store"):
+    with pytest.raises(StoreError, match="saved yet"):
         store.undo("undo", "never seen")
     store.vote("one", pair.id, "left")
     store.vote("two", pair.id, "right")
@@ -274,7 +274,7 @@ def test_adapters_get_names_of_their_own(store: Store, tmp_path: Path) -> None:
         path = store.workspace / "adapters" / f"{run_id}.safetensors"
         return store.add_adapter(name=name, path=path, sha256="s", base_sha256="b", run_id=run_id)
 
-    with pytest.raises(AdapterError, match="no adapter yet"):
+    with pytest.raises(AdapterError, match="No adapters yet"):
         store.find_adapter("latest")
     first, second, third = add_adapter("Lakes", "1"), add_adapter("lakes", "2"), add_adapter("latest", "3")
     assert [a.name for a in (first, second, third)] == ["Lakes", "lakes-2", "latest-2"]

@@ -25,7 +25,7 @@ OWN = "jsonl"
 OUT_LAYOUTS: dict[str, OutLayout] = {
     OWN: OutLayout("images/ and metadata.jsonl; keeps everything (invoke-training)", folders.write_jsonl, False),
     "onetrainer": OutLayout("chosen/, rejected/, manifest.json", folders.write_onetrainer, True),
-    "kohya": OutLayout("1_pairs/w/ and 1_pairs/l/, captions beside w", folders.write_kohya, True),
+    "kohya": OutLayout("1_pairs/w/ and 1_pairs/l/, with captions in w", folders.write_kohya, True),
     "pick-a-pic": OutLayout(
         "a datasets folder with Pick-a-Pic's columns (diffusers' DPO scripts); needs pyarrow",
         datasets.write_pick_a_pic,
@@ -40,5 +40,5 @@ def out_layout_named(name: str) -> OutLayout:
     if name in OUT_LAYOUTS:
         return OUT_LAYOUTS[name]
     near = difflib.get_close_matches(name, OUT_LAYOUTS, n=1)
-    hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(OUT_LAYOUTS)}."
-    raise ConfigError(f"No layout to export to is named {name}. {hint}")
+    hint = f"Did you mean {near[0]}?" if near else f"Choose one of: {', '.join(OUT_LAYOUTS)}."
+    raise ConfigError(f"Unknown export layout: {name}. {hint}")

@@ -16,7 +16,7 @@ from sdpo_core.exchange.importers.parquet import load_arrow
 from sdpo_core.workspace.records import Candidate
 
 _FILE = "data/train-00000-of-00001.parquet"
-_ROWS = 16  # held in memory at once: rows hold images
+_ROWS = 16  # held in memory at a time: rows hold images
 _CARD = """---
 pretty_name: Preferences on generated images
 task_categories:
@@ -35,20 +35,20 @@ configs:
 
 # Preferences on generated images
 
-{rows} pairs of images, each with one person's choice, written by SDPO Studio. {columns}
+{rows} pairs of images, each with one person's choice, exported by SDPO Studio. {columns}
 
 {counted}
 
-The column `sdpo` holds, as JSON, what other readers pass over: the choice in the studio's own words, when it was made,
-the negative prompt and how each image was made. Prompts and images are one person's: look through them before you share
-this, and add a licence.
+The column `sdpo` contains JSON that other tools ignore: the choice as the studio records it, when it was made, the
+negative prompt and how each image was made. The prompts and images are one person's: check them before you share this,
+and add a licence.
 """
 
 
 def write_pick_a_pic(folder: Path, pairs: Outgoing) -> Path:
     """Pick-a-Pic's columns, which diffusers' DPO scripts read; returns the folder. A tie has the labels 0.5 and 0.5.
 
-    Both bad and skipped have no label there (`has_label` false), and 0.5 as well, so that no reader takes a side.
+    Both bad and skipped have no label there (`has_label` false), and 0.5 too, so that no reader takes a side.
     """
     arrow, _ = load_arrow()
     kinds = {

@@ -10,7 +10,7 @@ from sdpo_core.exchange.importers import jsonl, onetrainer, own
 def write_jsonl(folder: Path, pairs: Outgoing) -> Path:
     """`images/` and `metadata.jsonl`, which `importers.jsonl` reads; returns the latter."""
     lines = [line(_row(pair, folder)) for pair in pairs]
-    file = folder / jsonl.FILE  # last: a folder without it is no export
+    file = folder / jsonl.FILE  # last: a folder without it isn't an export
     write_bytes(file, "".join(f"{text}\n" for text in lines).encode())
     return file
 
@@ -38,7 +38,7 @@ def write_onetrainer(folder: Path, pairs: Outgoing) -> Path:
 
 
 def write_kohya(folder: Path, pairs: Outgoing) -> Path:
-    """`1_pairs/w/`, `1_pairs/l/` with captions beside w; returns `1_pairs`."""
+    """`1_pairs/w/`, `1_pairs/l/` with captions next to w; returns `1_pairs`."""
     place = folder / "1_pairs"
     for number, pair in enumerate(pairs, start=1):
         name = f"{number:06d}"

@@ -12,7 +12,7 @@ from sdpo_core.workspace.records import Candidate, Choice, VotedPair
 
 @dataclass(frozen=True)
 class OutgoingPair:
-    """A pair with its standing vote, and where its images lie."""
+    """A pair with its standing vote, and where its images are."""
 
     voted: VotedPair
     images: tuple[Path, Path]  # left, right; both intact

@@ -1,6 +1,6 @@
 """Pairs that were chosen elsewhere: one file a layout, one line here. No torch.
 
-A folder of images without choices is no layout of pairs; `metadata` reads how such images were made.
+A folder of images without choices isn't a layout of pairs; `metadata` reads how such images were made.
 """
 
 import difflib
@@ -35,9 +35,9 @@ LAYOUTS: dict[str, Layout] = {
 
 
 IMAGES = "images"
-"""What stands in a layout's place for images without choices."""
+"""The stand-in for a layout for images without choices."""
 
-ABOUT_IMAGES = "any other images: each with its prompt from its metadata or a text beside it, paired up to be voted on"
+ABOUT_IMAGES = "any other images, with prompts from metadata or .txt files; paired up to vote on"
 
 
 def detect(folder: Folder) -> str:
@@ -50,18 +50,18 @@ def detect(folder: Folder) -> str:
     looked_for = "; ".join(
         [*(f"{name}: {layout.about}" for name, layout in LAYOUTS.items()), f"{IMAGES}: {ABOUT_IMAGES}"]
     )
-    raise StoreError(f"{folder.root} has none of the layouts that are known. Looked for {looked_for}.")
+    raise StoreError(f"{folder.root} matches no known layout. Looked for {looked_for}.")
 
 
 def open_folder(
     root: Path, *, winners: str | None = None, prompt: str | None = None, workspace: Path | None = None
 ) -> Folder:
-    """The folder `root` to import from; raises `StoreError` when it is none.
+    """The folder `root` to import from; raises `StoreError` when it isn't one.
 
-    With `workspace` an import that was interrupted goes on where it was.
+    With `workspace` an import that was interrupted continues where it was.
     """
     if not root.is_dir():
-        raise StoreError(f"{root} is not a folder. Give the folder that holds the pairs.")
+        raise StoreError(f"{root} isn't a folder. Choose the folder that contains the pairs.")
     return Folder(root, winners, prompt, Bookmarks(workspace))
 
 
@@ -71,5 +71,5 @@ def layout_named(name: str) -> Layout:
         return LAYOUTS[name]
     names = [*LAYOUTS, IMAGES]
     near = difflib.get_close_matches(name, names, n=1)
-    hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(names)}."
-    raise ConfigError(f"No layout is named {name}. {hint}")
+    hint = f"Did you mean {near[0]}?" if near else f"Choose one of: {', '.join(names)}."
+    raise ConfigError(f"Unknown layout: {name}. {hint}")

@@ -1,4 +1,4 @@
-"""How far an interrupted import came in a large file, so that the same import goes on there.
+"""How far an interrupted import got in a large file, so that the same import continues there.
 
     imports.json in the workspace: {"<file name> <bytes> <modified, ns>": rows whose pairs are in the workspace, …}
 
@@ -33,7 +33,7 @@ class Bookmark:
             write_json(self._path, {**_read(self._path), self._key: rows})
 
     def close(self) -> None:
-        """The file was read to its end: it has no place any more. Raises `DiskError`."""
+        """The file was read to its end: its place is no longer needed. Raises `DiskError`."""
         self._open = False
         kept = _read(self._path)
         if self._path and kept.pop(self._key, None) is not None:
@@ -51,7 +51,7 @@ class Bookmarks:
     def reading(self, file: Path) -> Iterator[Bookmark]:
         """The place in `file`: its beginning, when it was read to the end or has changed since.
 
-        A block that comes to its own end has read all of the file, so there is no place to remember any more.
+        A block that comes to its own end has read all of the file, so there's no place left to remember.
         """
         state = file.stat()
         key = f"{file.name} {state.st_size} {state.st_mtime_ns}"

@@ -1,4 +1,4 @@
-"""What every layout yields, and the ways into a folder that nobody vouches for: nothing outside it is read."""
+"""What every layout yields, and how to read an untrusted folder: nothing outside it is read."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -19,7 +19,7 @@ _MAX_CAPTION_BYTES = 64 * 2**10
 
 @dataclass(frozen=True)
 class FoundImage:
-    """One side of a pair, not yet looked at."""
+    """One side of a pair, not yet checked."""
 
     name: str  # for a person
     content: Path | bytes
@@ -40,7 +40,7 @@ class FoundPair:
 
 
 class Trouble(NamedTuple):
-    """Something that is no usable pair."""
+    """Something that isn't a usable pair."""
 
     name: str
     reason: str
@@ -53,7 +53,7 @@ class Folder:
     root: Path
     winners: str | None = None  # layout two-folders: the subfolder of the better images
     prompt: str | None = None  # for pairs without a caption
-    bookmarks: Bookmarks = field(default_factory=Bookmarks)  # where an interrupted import goes on
+    bookmarks: Bookmarks = field(default_factory=Bookmarks)  # where an interrupted import continues
 
     def file(self, name: Any) -> Path:
         """The file that `name` means inside this folder; raises `StoreError` when it leads out of it or nowhere."""
@@ -63,11 +63,11 @@ class Folder:
             path = (self.root / name).resolve()  # links are followed, so that they can't lead out either
             inside = path.is_relative_to(self.root.resolve())
         except (ValueError, OSError, RuntimeError) as error:  # a NUL, a loop of links
-            raise StoreError(f"{name!r} is not the name of a file") from error
+            raise StoreError(f"{name!r} isn't a file name") from error
         if not inside:
-            raise StoreError(f"{name!r} lies outside the folder; copy the image into it")
+            raise StoreError(f"{name!r} is outside the folder; copy the image into it")
         if not path.is_file():
-            raise StoreError(f"{name!r} is not there")
+            raise StoreError(f"{name!r} is missing")
         return path
 
     def images(self, folder: Path) -> dict[str, Path]:
@@ -84,7 +84,7 @@ class Folder:
 
         def note(error: OSError) -> None:
             name = self.name(Path(error.filename or self.root))
-            troubles.append(Trouble(name, f"can't be looked into ({error.strerror}); check its permissions"))
+            troubles.append(Trouble(name, f"can't be opened ({error.strerror}); check its permissions"))
 
         for place, folders, files in os.walk(self.root, onerror=note):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -93,13 +93,11 @@ class Folder:
                 if name.startswith("."):
                     continue
                 if path.suffix.casefold() in _OTHER_SUFFIXES:
-                    troubles.append(
-                        Trouble(self.name(path), "is of a kind that is not read; save it as PNG, JPEG or WebP")
-                    )
+                    troubles.append(Trouble(self.name(path), "has an unsupported format; save it as PNG, JPEG or WebP"))
                 elif path.suffix.casefold() not in IMAGE_SUFFIXES:
                     continue
                 elif path.is_symlink() and not _leads_into(path, root):
-                    troubles.append(Trouble(self.name(path), "leads out of the folder; copy the image into it"))
+                    troubles.append(Trouble(self.name(path), "points outside the folder; copy the image into it"))
                 else:
                     yield path
             yield from troubles
@@ -107,11 +105,11 @@ class Folder:
         yield from troubles
 
     def name(self, path: Path) -> str:
-        """How a file of this folder is told to a person."""
+        """How a file of this folder is named to a person."""
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.name
 
     def caption(self, *images: Path) -> str:
-        """The text beside the first of `images` that has one, else the person's own; raises `StoreError` without."""
+        """The text next to the first of `images` that has one, else the person's own; raises `StoreError` without."""
         for image in images:
             for suffix in CAPTION_SUFFIXES:
                 beside = image.with_suffix(suffix)
@@ -119,7 +117,7 @@ class Folder:
                     return _text(self.file(beside.relative_to(self.root).as_posix()))
         if self.prompt:
             return self.prompt
-        raise StoreError("has no caption beside it; add a .txt file, or give one prompt for all with --prompt")
+        raise StoreError("has no caption; add a .txt file, or set one prompt for all with --prompt")
 
     def paired(self, winners: Path, losers: Path) -> Iterator[FoundPair | Trouble]:
         """Images of equal names in two folders; an image without a partner is a trouble.
@@ -129,7 +127,7 @@ class Folder:
         for place in (winners, losers):
             if not place.is_dir():
                 raise StoreError(
-                    f"{self.root} has no folder {place.name}. Name another layout, or let it be found out."
+                    f"{self.root} has no folder {place.name}. Choose another layout, or leave it out to detect it."
                 )
         better, worse = self.images(winners), self.images(losers)
         for stem in sorted(better.keys() | worse.keys()):
@@ -137,7 +135,7 @@ class Folder:
             name = path.relative_to(self.root).as_posix()
             if stem not in better or stem not in worse:
                 missing = losers if stem in better else winners
-                yield Trouble(name, f"has no partner in {missing.relative_to(self.root).as_posix()}")
+                yield Trouble(name, f"has no match in {missing.relative_to(self.root).as_posix()}")
                 continue
             try:
                 prompt = self.caption(better[stem], worse[stem])
@@ -163,11 +161,11 @@ def has_images(folders: Iterable[Path]) -> bool:
 def _text(path: Path) -> str:
     data = path.read_bytes()
     if len(data) > _MAX_CAPTION_BYTES:
-        raise StoreError(f"has a caption of {len(data):,} bytes; at most {_MAX_CAPTION_BYTES:,} are read")
+        raise StoreError(f"has a caption of {len(data):,} bytes; the limit is {_MAX_CAPTION_BYTES:,}")
     try:
         text = " ".join(data.decode("utf-8-sig").split())
     except UnicodeDecodeError as error:
-        raise StoreError("has a caption that is not UTF-8 text; save it as UTF-8") from error
+        raise StoreError("has a caption that isn't UTF-8 text; save it as UTF-8") from error
     if not text:
         raise StoreError("has an empty caption")
     return text

@@ -21,7 +21,7 @@ from sdpo_core.exchange.importers.found import Folder, FoundImage, FoundPair, Tr
 from sdpo_core.workspace.imported import ImportedChoice
 from sdpo_core.workspace.records import MadeWith
 
-ABOUT = "a .json file that is a list of comparisons or rankings, as HPDv2, HPDv3 and ImageRewardDB have"
+ABOUT = "a .json file with a list of comparisons or rankings, like those of HPDv2, HPDv3 and ImageRewardDB"
 
 _RANKED = (("file_path", "human_preference"), ("image_path", "rank"), ("generations", "ranking"))
 _READ_CHARACTERS = 2**16
@@ -73,7 +73,7 @@ def _entries(path: Path) -> Iterator[Any]:
         with path.open(encoding="utf-8-sig") as file:
             yield from _decoded(file)
     except UnicodeDecodeError as error:
-        raise StoreError("is not UTF-8 text; save it as UTF-8") from error
+        raise StoreError("isn't UTF-8 text; save it as UTF-8") from error
     except OSError as error:
         raise StoreError(f"can't be read ({error.strerror}); check its permissions") from error
 
@@ -81,7 +81,7 @@ def _entries(path: Path) -> Iterator[Any]:
 def _decoded(file: TextIO) -> Iterator[Any]:
     decoder, text = json.JSONDecoder(), file.read(_READ_CHARACTERS).lstrip()
     if not text.startswith("["):
-        raise StoreError("is not a JSON list")
+        raise StoreError("isn't a JSON list")
     text, separated = text[1:], True
     while True:
         text = text.lstrip()
@@ -95,22 +95,22 @@ def _decoded(file: TextIO) -> Iterator[Any]:
         except (ValueError, RecursionError) as error:
             more = file.read(max(_READ_CHARACTERS, len(text)))  # twice as much each time, or it would take for ever
             if not more or len(text) > _MAX_ENTRY_CHARACTERS or isinstance(error, RecursionError):
-                raise StoreError("is not JSON from there on; what stands before was read") from error
+                raise StoreError("isn't valid JSON from there; the entries before it were read") from error
             text += more
             continue
         if not separated:
-            raise StoreError("is not JSON from there on; what stands before was read")
+            raise StoreError("isn't valid JSON from there; the entries before it were read")
         yield value
         text, separated = text[end:], False
 
 
 def _pairs(folder: Folder, path: Path, entry: Any) -> Iterator[FoundPair]:
     if not isinstance(entry, dict):
-        raise StoreError("is not a JSON object")
+        raise StoreError("isn't a JSON object")
     row = cast("dict[str, Any]", entry)
     prompt = row.get("prompt") or folder.prompt
     if not isinstance(prompt, str) or not prompt.strip():
-        raise StoreError("has no prompt; add one, or give one prompt for all with --prompt")
+        raise StoreError("has no prompt; add one, or set one prompt for all with --prompt")
     if "path1" in row:
         names: Any = [row["path1"], row.get("path2")]
         models = [row.get("model1"), row.get("model2")]
@@ -119,7 +119,7 @@ def _pairs(folder: Folder, path: Path, entry: Any) -> Iterator[FoundPair]:
         images, ranks = next((pair for pair in _RANKED if pair[0] in row), _RANKED[0])
         names = row.get(images)
         if not isinstance(names, list) or not 2 <= len(cast("list[Any]", names)) <= _MAX_RANKED:
-            raise StoreError(f"does not name its images; expected 2 to {_MAX_RANKED} names in {images}")
+            raise StoreError(f"doesn't name its images; expected 2 to {_MAX_RANKED} names in {images}")
         models = [None] * len(cast("list[Any]", names))
         scores = _scores(row.get(ranks), len(models), ranks)
         scores = scores if ranks == "human_preference" else [-rank for rank in scores]
@@ -133,7 +133,7 @@ def _scores(value: Any, count: int, key: str) -> list[float]:
     scores: list[Any] = cast("list[Any]", value) if isinstance(value, list) else []
     numbers = [float(score) for score in scores if isinstance(score, int | float) and abs(score) < _MAX_SCORE]
     if len(scores) != count or len(numbers) != count:
-        raise StoreError(f"does not say which image is better; expected {count} numbers in {key}")
+        raise StoreError(f"doesn't say which image is better; expected {count} numbers in {key}")
     return numbers
 
 

@@ -1,4 +1,4 @@
-"""One JSON object a line, as invoke-training reads it and our own export writes it.
+"""One JSON object per line, as invoke-training reads it and our own export writes it.
 
     {"image_0": "images/a.png", "image_1": "images/b.png", "prompt": "a lake", "prefer_0": true, "prefer_1": false}
 
@@ -16,7 +16,7 @@ from sdpo_core.exchange.importers.found import Folder, FoundImage, FoundPair, Tr
 from sdpo_core.exchange.importers.own import own_choice, with_own
 from sdpo_core.workspace.imported import ImportedChoice
 
-ABOUT = "metadata.jsonl with image_0, image_1, prompt, prefer_0, prefer_1 a line (invoke-training, our own export)"
+ABOUT = "metadata.jsonl with image_0, image_1, prompt, prefer_0, prefer_1 per line (invoke-training, our own export)"
 FILE = "metadata.jsonl"
 
 _MAX_LINE_BYTES = 2**20
@@ -31,7 +31,7 @@ def read(folder: Folder) -> Iterator[FoundPair | Trouble]:
     """The pairs, line by line; raises `StoreError` when there is no such file."""
     path = _file(folder)
     if path is None:
-        raise StoreError(f"{folder.root} has no {FILE}. Expected one JSON object a line in it.")
+        raise StoreError(f"{folder.root} has no {FILE}. It must have one JSON object per line.")
     with path.open("rb") as file:
         for number, line in enumerate(_lines(file), start=1):
             if not line.strip():
@@ -61,16 +61,16 @@ def _object(line: bytes) -> dict[str, Any]:
     try:
         value: Any = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise StoreError("is not JSON") from error
+        raise StoreError("isn't JSON") from error
     if not isinstance(value, dict):
-        raise StoreError("is not a JSON object")
+        raise StoreError("isn't a JSON object")
     return cast("dict[str, Any]", value)
 
 
 def _pair(folder: Folder, row: dict[str, Any]) -> FoundPair:
     prompt = row.get("prompt") or folder.prompt
     if not isinstance(prompt, str) or not prompt.strip():
-        raise StoreError("has no prompt; add one, or give one prompt for all with --prompt")
+        raise StoreError("has no prompt; add one, or set one prompt for all with --prompt")
     own: dict[str, Any] = row["sdpo"] if isinstance(row.get("sdpo"), dict) else {}
     keys = ("chosen", "rejected") if "chosen" in row else ("image_0", "image_1")
     first, second = (_image(folder, row.get(key), own, n) for n, key in enumerate(keys))
@@ -88,7 +88,7 @@ def _choice(row: dict[str, Any], own: dict[str, Any]) -> ImportedChoice:
         return chosen
     sides = (row.get("prefer_0"), row.get("prefer_1"))
     if not all(isinstance(side, bool | int | float) for side in sides):
-        raise StoreError("does not say which image is better; expected prefer_0 and prefer_1 as true or false")
+        raise StoreError("doesn't say which image is better; expected prefer_0 and prefer_1 as true or false")
     if sides[0] == sides[1]:
         return "tie"
     return "first" if cast("float", sides[0]) > cast("float", sides[1]) else "second"

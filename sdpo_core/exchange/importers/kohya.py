@@ -1,11 +1,11 @@
-"""kohya's preference data (sd-scripts' pull request 1427): 1_name/w/x.png and 1_name/l/x.png, captions beside w."""
+"""kohya's preference data (sd-scripts' pull request 1427): 1_name/w/x.png and 1_name/l/x.png, captions next to w."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 from sdpo_core.exchange.importers.found import Folder, FoundPair, Trouble, has_images
 
-ABOUT = "w/ and l/ with images of equal names and captions beside w, here or in folders such as 1_name/"
+ABOUT = "w/ and l/ with images of the same names and captions in w, here or in folders such as 1_name/"
 
 
 def is_here(folder: Folder) -> bool:

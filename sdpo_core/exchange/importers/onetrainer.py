@@ -1,4 +1,4 @@
-"""OneTrainer's DPO data (its pull request 1403): chosen/pair_0001.png, rejected/pair_0001.png and captions beside.
+"""OneTrainer's DPO data (its pull request 1403): chosen/pair_0001.png, rejected/pair_0001.png and captions.
 
 What the manifest.json of our own export says beyond the captions is taken along, as long as it still holds.
 An entry of it that another tool wrote, or that was changed, is passed over alone; a model of the file would refuse all.
@@ -14,7 +14,7 @@ from sdpo_core.errors import StoreError
 from sdpo_core.exchange.importers.found import Folder, FoundImage, FoundPair, Trouble, has_images
 from sdpo_core.exchange.importers.own import KEY, with_own
 
-ABOUT = "chosen/ and rejected/ with images of equal names and a .txt beside each chosen one"
+ABOUT = "chosen/ and rejected/ with images of the same names and a .txt for each chosen one"
 MANIFEST = "manifest.json"
 
 _MAX_BYTES = 2**28
@@ -31,7 +31,7 @@ def read(folder: Folder) -> Iterator[FoundPair | Trouble]:
     try:
         entries = _entries(folder)
     except StoreError as error:
-        yield Trouble(MANIFEST, f"{error}; the pairs come without what it says")
+        yield Trouble(MANIFEST, f"{error}; the pairs are imported without its details")
     for pair in folder.paired(folder.root / "chosen", folder.root / "rejected"):
         entry = entries.get(pair.first.name) if isinstance(pair, FoundPair) else None
         if isinstance(pair, Trouble) or entry is None:
@@ -53,7 +53,7 @@ def _entries(folder: Folder) -> dict[str, dict[str, Any]]:
     try:
         value: Any = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
-        raise StoreError("is not JSON") from error
+        raise StoreError("isn't JSON") from error
     pairs: Any = cast("dict[str, Any]", value).get("pairs") if isinstance(value, dict) else None
     rows: list[Any] = cast("list[Any]", pairs) if isinstance(pairs, list) else []
     ours = (cast("dict[str, Any]", row) for row in rows if isinstance(row, dict) and isinstance(row.get(KEY), dict))

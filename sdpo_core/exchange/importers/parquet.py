@@ -21,7 +21,7 @@ from sdpo_core.workspace.records import MadeWith
 
 ABOUT = "Parquet files with Pick-a-Pic's columns or with prompt, chosen, rejected; needs the package pyarrow"
 
-_ROWS = 16  # read at once: rows hold images
+_ROWS = 16  # rows read at a time: they hold images
 _BUFFER_BYTES = 2**20
 _MAX_GROUP_BYTES = 2**32  # unpacked; a page, which is read whole, may be as large, and reading takes about twice that
 _PICK_A_PIC = ("caption", "jpg_0", "jpg_1", "label_0")
@@ -46,7 +46,7 @@ def load_arrow() -> tuple[Any, Any]:
         arrow: Any = importlib.import_module("pyarrow")
     except ImportError as error:
         raise StoreError(
-            "Parquet files need the package pyarrow, which the studio does not install by itself. Install it "
+            "Parquet files need the package pyarrow, which the studio doesn't install by default. Install it "
             "into the studio's environment (`pip install pyarrow`), then try again."
         ) from error
     return arrow, parquet
@@ -68,7 +68,7 @@ def _read(folder: Folder, parquet: Any, trouble: type[Exception]) -> Iterator[Fo
                 continue
             groups = (file.metadata.row_group(n).total_byte_size for n in range(file.num_row_groups))
             if max(groups, default=0) > _MAX_GROUP_BYTES:
-                most = f"at most {_MAX_GROUP_BYTES >> 20:,} MiB are read"
+                most = f"the limit is {_MAX_GROUP_BYTES >> 20:,} MiB"
                 yield Trouble(path.name, f"has a row group that takes too much memory: {most}; write smaller ones")
                 continue
             columns = [*wanted, *sorted({"has_label", "model_0", "model_1", KEY} & names)]

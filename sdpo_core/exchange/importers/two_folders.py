@@ -6,7 +6,9 @@ from pathlib import Path
 from sdpo_core.errors import StoreError
 from sdpo_core.exchange.importers.found import Folder, FoundPair, Trouble, has_images
 
-ABOUT = "two folders with images of equal names, such as good/ and bad/; --winners names the one of better images"
+ABOUT = (
+    "two folders with images of the same names, such as good/ and bad/; --winners names the one with the better images"
+)
 
 _BETTER = ("winner", "winners", "preferred", "chosen", "better", "good", "positive", "win")
 _WORSE = ("loser", "losers", "rejected", "dispreferred", "worse", "bad", "negative", "lose")
@@ -23,7 +25,7 @@ def is_here(folder: Folder) -> bool:
 
 
 def read(folder: Folder) -> Iterator[FoundPair | Trouble]:
-    """The pairs, by name; raises `StoreError` when nothing tells which folder holds the better images."""
+    """The pairs, by name; raises `StoreError` when nothing says which folder holds the better images."""
     places = folder.subfolders()
     if len(places) != 2:
         raise StoreError(
@@ -44,6 +46,6 @@ def _winners(folder: Folder, places: list[Path]) -> Path:
         if plain[better] in _BETTER and plain[worse] in _WORSE:
             return places[better]
     raise StoreError(
-        f"Nothing tells whether {names[0]} or {names[1]} holds the better images. Say so with --winners {names[0]} or "
-        f"--winners {names[1]}; if neither does, take them as images to vote on with --layout images."
+        f"It's unclear whether {names[0]} or {names[1]} has the better images. Say which with --winners {names[0]} or "
+        f"--winners {names[1]}. If neither does, import them as images to vote on with --layout images."
     )
