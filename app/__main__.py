@@ -117,7 +117,7 @@ def _prepare_environment(workspace: Path) -> None:
 
 @contextlib.contextmanager
 def _no_interface_files() -> Iterator[None]:
-    """Import Gradio without its reading the source of each of its components to write a .pyi file beside it.
+    """Import Gradio without letting it read each component's source to write a .pyi file next to it.
 
     That takes nearly half of the import, and fails where packages are read-only. Gradio leaves a component out when it
     can't find the file it came from, so only for Gradio's question no file is found.
@@ -137,7 +137,7 @@ def _no_interface_files() -> Iterator[None]:
 
 
 def _choose_port(host: str, wanted: int | None) -> int:
-    """The wanted port if it is free, or the first free one; raises `StartError` in words."""
+    """The wanted port if it is free, or the first free one; raises `StartError`."""
     if wanted is not None:
         if not 0 < wanted < 2**16 or not _is_free(host, wanted):
             raise StartError(text.port_in_use(wanted))

@@ -35,13 +35,13 @@ class Api:
         self._studio = studio
 
     def status(self) -> dict[str, Any]:
-        """Where the person stands: the open project, counts, the job that runs now, the next step, warnings."""
+        """The state of the studio: the open project, counts, the job that runs now, the next step, warnings."""
         return self._studio.overview.snapshot()
 
     def generate(
         self, prompts: list[str], pairs: int = 24, model: str = "", settings: dict[str, Any] | None = None
     ) -> str:
-        """Draw pairs of images. Settings are those of `generate --help`. Gives the id of the run."""
+        """Generate pairs of images. Settings are those of `generate --help`. Gives the id of the run."""
         chosen = model or self._studio.desk.models.source()
         asked = {**_table(settings), "prompts": "\n".join(map(str, prompts)), "pairs": pairs, "model": chosen}
         return self._studio.drawing.start(asked).id
@@ -83,26 +83,26 @@ class Api:
     def train(self, settings: dict[str, Any] | None = None) -> str:
         """Train an adapter from the votes. Settings are those of `train --help`.
 
-        Gives the id of the run; nothing when it waits until what runs now has ended.
+        Gives the id of the run; empty if it was queued.
         """
         run = self._studio.training.start_or_wait(_table(settings))
         return run.id if run else ""
 
     def resume(self, run: str) -> str:
-        """Go on with a stopped or failed training run."""
+        """Resume a stopped or failed training run."""
         self._studio.training.resume(run)
         return run
 
     def judge(self, adapter: str, comparisons: int = 20) -> str:
-        """Draw blind comparisons of an adapter with its base model. A person votes on them.
+        """Generate blind comparisons of an adapter with its base model. A person votes on them.
 
-        Gives the id of the run; nothing when it waits until what runs now has ended.
+        Gives the id of the run; empty if it was queued.
         """
         run = self._studio.judging.start(adapter, comparisons)
         return run.id if run else ""
 
     def verdict(self, run: str) -> dict[str, Any]:
-        """The verdict of a judge run; `complete` is false until its last vote."""
+        """The verdict of a blind test; `complete` is false until its last vote."""
         found = self._studio.verdicts.of(self._run(run))
         return {"complete": False} if found is None else {**dataclasses.asdict(found), "complete": True}
 
@@ -119,7 +119,7 @@ class Api:
         return self._studio.desk.stop(run).model_dump(mode="json")
 
     def adapters(self) -> list[dict[str, Any]]:
-        """The adapters, newest first: name, base, verdict in words, recommended strength, the address of the file."""
+        """The adapters, newest first: name, base, verdict as text, recommended strength, the address of the file."""
         return [
             {
                 "name": card.record.name,
@@ -147,7 +147,7 @@ def add_api(studio: Studio) -> None:
 
 
 def _told(call: Callable[_P, _R]) -> Callable[_P, _R]:
-    """A plain function whose deliberate errors reach the program in words."""
+    """A plain function whose deliberate errors reach the program as messages."""
 
     checked = cast("Callable[_P, _R]", validate_call(config=ConfigDict(strict=True))(cast("Any", call)))
 
@@ -157,7 +157,7 @@ def _told(call: Callable[_P, _R]) -> Callable[_P, _R]:
             return checked(*args, **kwargs)
         except ValidationError as error:
             wrong = error.errors()[0]
-            place = wrong["loc"][0]  # a number for what is told by its position
+            place = wrong["loc"][0]  # a number for positional arguments
             name = [*inspect.signature(call).parameters][place] if isinstance(place, int) else place
             words = text.UNEXPECTED_VALUE.format(name=name, expected=wrong["msg"], value=wrong["input"])
             raise gr.Error(words, print_exception=False) from error

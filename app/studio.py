@@ -60,6 +60,6 @@ class Studio:
         self.housekeeping = Housekeeping(desk)
 
     def close(self) -> None:
-        """Close the store. Running jobs go on."""
+        """Close the store. Running jobs continue."""
         self.finder.close()
         self.desk.close()

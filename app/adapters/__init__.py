@@ -1,1 +1,1 @@
-"""The page Adapters: what the votes became, and what can be done with it."""
+"""The Adapters page: what the votes became, and what can be done with it."""

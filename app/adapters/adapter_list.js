@@ -151,7 +151,7 @@ class AdapterList extends Widget {
   }
 
   /**
-   * Do something. Why it was refused is told in `problem`, where that is given, else above the cards.
+   * Do something. The reason for a refusal goes to `problem`, if given, else above the cards.
    * @param {Wish} wish
    * @param {HTMLElement | null} pressed
    * @param {HTMLElement} [problem]

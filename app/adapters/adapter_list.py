@@ -10,7 +10,7 @@ from app.ui.widget import widget
 def adapter_list(adapters: Adapters) -> gr.HTML:
     """The cards.
 
-    Events `round_two` and `judge`, with the `name` of an adapter: the person wants to go on with it, or to judge it.
+    Events `round_two` and `judge`, with the `name` of an adapter: to start round two from it, or a blind test.
     """
     return widget(
         "adapters/adapter_list.js",

@@ -9,7 +9,7 @@
 
 const BOX = { width: 340, height: 170, left: 34, right: 12, top: 22, bottom: 34 };
 const LABEL = 26; // so far apart two strengths can both be named
-const MOST_BUDGETS = 3; // a strength that drifts further stands at the edge
+const MOST_BUDGETS = 3; // a strength that drifts further is drawn at the edge
 
 /**
  * @param {string} tag
@@ -43,7 +43,7 @@ function line(from, to, name) {
 }
 
 /**
- * Where drift and gain stand in the box, and the largest gain that is named.
+ * Where drift and gain are placed in the box, and the largest gain that is named.
  * @param {Curve} curve
  */
 function scales({ points, budget }) {

@@ -44,7 +44,7 @@ def model_card(known: Known, *, prompts: bool) -> str:
 
 
 def winner_error(info: AdapterInfo, run: RunFolder | None) -> str:
-    """The winner error in words, with its uncertainty where the run still tells it; empty when nobody does."""
+    """The winner error as text, with its uncertainty if the run still has it; empty if unknown."""
     facts = info.sdpo or {}
     error = facts.get("winner_error")
     if not isinstance(error, int | float):

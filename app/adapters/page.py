@@ -1,4 +1,4 @@
-"""Adapters: what the votes became, where it lies, what is known about it, and what can be done with it."""
+"""Adapters: what the votes became, where it is, what is known about it, and what can be done with it."""
 
 from typing import Any
 

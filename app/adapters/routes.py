@@ -3,7 +3,7 @@
 /sdpo/adapter/<id>                   the adapter's file, which ComfyUI, A1111 and Forge read
 /sdpo/adapter/<id>/diffusers         the same under diffusers' names
 /sdpo/adapter/<id>/card              its model card; ?prompts=1 with the prompts that it was judged on
-/sdpo/adapter/<id>/preview           the picture beside it
+/sdpo/adapter/<id>/preview           the picture next to it
 """
 
 from urllib.parse import quote

@@ -1,4 +1,4 @@
-"""What the page Adapters shows and does. Messages may be anything; replies are plain JSON; files are named by ids."""
+"""What the Adapters page shows and does. Messages may be anything; replies are plain JSON; files are named by ids."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,7 +92,7 @@ class Adapters:
         return file_stem(self._desk.store.adapter(adapter_id).name)
 
     def preview(self, adapter_id: int) -> Path:
-        """The picture beside an adapter's file; raises `StoreError` when there is none."""
+        """The picture next to an adapter's file; raises `StoreError` when there is none."""
         path = self.file(adapter_id).with_suffix(".png")
         if not path.is_file():
             raise StoreError(desk_text.NO_SUCH_PREVIEW)
@@ -172,7 +172,7 @@ class Adapters:
     def _works_elsewhere(self, record: AdapterRecord) -> bool:
         try:
             base = self._desk.models.inspect(self._desk.adapters.base_of(record))
-            return base.comfyui or base.sha256 != record.base_sha256  # another model than its own tells nothing
+            return base.comfyui or base.sha256 != record.base_sha256  # another model than its own says nothing
         except SdpoError:  # the base model is gone; its adapters may well work where it still is
             return True
 

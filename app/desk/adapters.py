@@ -26,7 +26,7 @@ class KnownAdapters:
         return [record.name for record in self._store.adapters()]
 
     def require(self, name: Any) -> AdapterRecord:
-        """The adapter that was chosen on a page; raises `AdapterError` when that is none."""
+        """The adapter that was chosen on a page; raises `AdapterError` when that isn't one."""
         if not name:
             raise AdapterError(text.CHOOSE_ADAPTER if self._store.adapters() else text.NO_ADAPTER)
         return self._store.find_adapter(str(name))
@@ -43,7 +43,7 @@ class KnownAdapters:
             return self._models.source()
 
     def to_draw_with(self, record: AdapterRecord) -> dict[str, Any]:
-        """The settings of a job that draws with an adapter: its base model, and as many threads as that gains from.
+        """The settings of a job that generates with an adapter: its base model, and as many threads as that gains from.
 
         Raises `ModelError` when the base can't be used.
         """
@@ -59,7 +59,7 @@ class KnownAdapters:
         parents: dict[str, str] = {}
         adapters = self._store.adapters()
         for record in adapters:
-            with contextlib.suppress(AdapterError):  # a file that is gone or damaged tells nothing
+            with contextlib.suppress(AdapterError):  # a file that is gone or damaged says nothing
                 parent = (self.header(record).sdpo or {}).get("continued_from")
                 if isinstance(parent, str):
                     parents[record.sha256] = parent

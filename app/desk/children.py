@@ -1,4 +1,4 @@
-"""A short-lived child process of the command line that speaks JSON lines: what it says is heard as it comes.
+"""A short-lived child process of the command line; its JSON lines are read as they arrive.
 
 For what a page waits for without a run folder. It ends with the studio, and never holds up a page: a drive that does
 not answer holds up the child alone.

@@ -9,7 +9,7 @@ from app.desk.desk import Desk
 
 @dataclass(frozen=True)
 class Context:
-    """The desk, and the bar above all pages, which looks at once when it gets a new value (`ui.page.now`)."""
+    """The desk, and the bar above all pages, which looks immediately when it gets a new value (`ui.page.now`)."""
 
     desk: Desk
     bar: gr.HTML

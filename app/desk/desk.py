@@ -13,7 +13,7 @@ from sdpo_core.settings.jobs import Verb
 from sdpo_core.workspace.store import Store
 
 WANTED_VOTES = 30
-"""From here on a clear taste was learned reliably in trials; fewer may train too."""
+"""With this many votes a clear taste was learned reliably in measurements; fewer can be trained on too."""
 
 
 class Desk:
@@ -33,7 +33,7 @@ class Desk:
         return self.store.workspace
 
     def close(self) -> None:
-        """Close the store. Running jobs go on."""
+        """Close the store. Running jobs continue."""
         self.queue.close()
         self.store.close()
         self.projects.close()

@@ -12,7 +12,7 @@ _EVERY_S = 2.0
 
 
 def look(desk: Desk) -> InboxReport:
-    """Take in what lies in the open project's inbox. The inboxes of others wait until they are opened."""
+    """Import what is in the open project's inbox. Other projects' inboxes wait until those are opened."""
     workspace = desk.workspace
     if not is_waiting(workspace):
         return InboxReport()

@@ -65,7 +65,7 @@ class Jobs:
             mtime = self._status_mtime(run)
             if mtime is None or self._finished.get(run.id) == mtime:
                 continue
-            with contextlib.suppress(RunError):  # a broken folder is no job; `doctor` names it
+            with contextlib.suppress(RunError):  # a broken folder isn't a job; `doctor` reports it
                 status = self.status(run)
                 if status.state not in FINISHED:
                     return run, status
@@ -107,7 +107,7 @@ class Jobs:
         return warm and 0 < status.total <= status.step and next(run.requests(), None) is None
 
     def require_free(self) -> None:
-        """Raise `RunError` in words while a job runs that no other may push aside."""
+        """Raise `RunError` while a job runs that no other may push aside."""
         current = self.current()
         if current and current[1].verb != "generate":
             raise RunError(text.job_in_the_way(current[1].verb, current[1].step, current[1].total))
@@ -115,7 +115,7 @@ class Jobs:
     # ---------------------------------------------------------------------------------------------------- starting
 
     def start(self, verb: Verb, config: Settings) -> RunFolder:
-        """Start a job; a generation job in its way is told to stop first. Raises `RunError` when another job runs."""
+        """Start a job; a generating job in its way is told to stop first. Raises `RunError` when another job runs."""
         with self._lock:
             return self._start(verb, config)
 
@@ -138,7 +138,7 @@ class Jobs:
             return broken_off
 
     def _broken_off(self, config: GenerateConfig) -> RunFolder | None:
-        """The newest drawing, if its ComfyUI failed and the same is asked for: then only the rest is missing."""
+        """The newest generating run, if its ComfyUI failed and the same is requested: only the rest is missing."""
         run = next(iter(list_runs(self.root, "generate")), None)
         if run is None or config.comfy is None:
             return None
@@ -149,7 +149,7 @@ class Jobs:
 
     def _start(self, verb: Verb, config: Settings) -> RunFolder:
         self._make_room()
-        if not self.root.parent.is_dir():  # else the folder of a drive that was taken out would be made anew, elsewhere
+        if not self.root.parent.is_dir():  # else the folder of a disconnected drive would be recreated elsewhere
             raise DiskError(text.folder_gone(self.root.parent))
         run = RunFolder.create(self.root, verb, config.model_dump(mode="json"))
         self._spawn(run, verb)
@@ -169,7 +169,7 @@ class Jobs:
         return True
 
     def resume(self, run: RunFolder) -> None:
-        """Go on with a training run from its last checkpoint; raises `RunError` when it can't be resumed now."""
+        """Resume a training run from its last checkpoint; raises `RunError` when it can't be resumed now."""
         with self._lock:
             state = self.status(run).state
             if state not in ("stopped", "failed"):
@@ -261,7 +261,7 @@ class Jobs:
 
 def _fits(run: RunFolder, config: GenerateConfig) -> bool:
     held = GenerateConfig.parse(run.config())
-    if held.comfy or config.comfy:  # a ComfyUI draws; nothing stays warm for it
+    if held.comfy or config.comfy:  # a ComfyUI generates; nothing stays warm for it
         return False
     return all(getattr(held, name) == getattr(config, name) for name in _WARM_FIELDS)
 

@@ -24,7 +24,7 @@ _IN_WSL = Path("/usr/lib/wsl/lib/libnvidia-ml.so.1")
 
 @dataclass(frozen=True)
 class Gpu:
-    """A graphics card as its driver tells of it."""
+    """A GPU as its driver describes it."""
 
     name: str
     used_mib: int
@@ -34,7 +34,7 @@ class Gpu:
 
 @dataclass(frozen=True)
 class Disk:
-    """The disk that a folder lies on."""
+    """The disk that a folder is on."""
 
     free_bytes: int
     total_bytes: int
@@ -67,7 +67,7 @@ class Machine:
 
 
 def disk(folder: Path) -> Disk:
-    """The disk of a folder; raises `DiskError` when it can't be looked at, as on a drive that was taken out."""
+    """The disk of a folder; raises `DiskError` when it can't be checked, as on a drive that was taken out."""
     try:
         usage = shutil.disk_usage(folder)
     except OSError as error:

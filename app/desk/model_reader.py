@@ -9,7 +9,7 @@ from sdpo_core.errors import ModelError
 
 
 class ModelUnread(ModelError):
-    """The model can be used as soon as it is read, which is going on."""
+    """The model can be used once it has been read, which is in progress."""
 
 
 class ModelReader:

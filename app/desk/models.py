@@ -47,11 +47,11 @@ class Models:
         return chosen_in(self._settings_path.parent)
 
     def chosen(self) -> ModelInfo:
-        """The chosen model, inspected; raises `ModelError` when it can't be used any more."""
+        """The chosen model, inspected; raises `ModelError` when it can no longer be used."""
         return self.inspect(self.source())
 
     def choose(self, source: str, answer: Answer | None = None) -> ModelInfo:
-        """Check a model and remember it; raises `ModelError` in words and keeps the earlier one, as does no name.
+        """Check a model and remember it; raises `ModelError` and keeps the earlier one, as does no name.
 
         `answer` says what the model predicts, for a file that does not say it itself; it is remembered with the file.
         A large model that was never read is read first (`ModelUnread`), and chosen when that is done.
@@ -84,13 +84,13 @@ class Models:
             return self._known[source]
 
     def known(self, source: str) -> ModelInfo | None:
-        """What is remembered of a model; nothing is looked at."""
+        """What is remembered about a model, without checking its files."""
         return self._known.get(source)
 
     def _require_read(self, source: str, *, again: bool) -> None:
         """Look at a model's headers, and have it read if its hash is not known; raises `ModelUnread` until it is.
 
-        Raises `ModelError` at once for what can't be used. When reading failed, `again` tries once more.
+        Raises `ModelError` immediately for what can't be used. When reading failed, `again` tries once more.
         """
         look = look_at_model(source)
         if look.unread_bytes <= QUICK_BYTES:
@@ -114,7 +114,7 @@ class Models:
     def offer(self, source: str) -> DownloadPlan:
         """What downloading a model of the hub takes. Asks the hub, and remembers its answer for some minutes.
 
-        Raises `SdpoError` in words when the hub can't be asked, or has no such model.
+        Raises `SdpoError` when the hub can't be asked, or has no such model.
         """
         asked_at, plan = self._offers.get(source, (0.0, None))
         if plan is None or time.monotonic() - asked_at > _OFFER_AGE_S:

@@ -1,4 +1,4 @@
-"""The projects of a studio: which one is open, and what a person does with them. Errors are `SdpoError`s in words."""
+"""The projects of a studio: which one is open, and what a person does with them. Errors are `SdpoError`s."""
 
 import contextlib
 import re
@@ -73,7 +73,7 @@ class StudioProjects:
             self._projects.remember(project.id)
 
     def draft(self) -> Path:
-        """Where an upload may lie until it is looked at."""
+        """Where an upload is kept until it is checked."""
         return self._projects.draft(".zip")
 
     # ------------------------------------------------------------------------------------------------------ actions
@@ -109,9 +109,9 @@ class StudioProjects:
         return path
 
     def import_zip(self, path: Path, name: str = "") -> Imported:
-        """Make a project of a zip that nobody vouches for, and that the person calls `name`; one at a time.
+        """Make a project from an untrusted zip that the person calls `name`; one at a time.
 
-        Raises `ProjectError` while another is brought in, and for a zip that is refused.
+        Raises `ProjectError` while another one is being imported, and for a zip that is refused.
         """
         if not self._importing.acquire(blocking=False):
             raise ProjectError(text.IMPORTING_ALREADY)

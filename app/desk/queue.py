@@ -2,7 +2,7 @@
 
     queue.json in the project: [{"id": …, "verb": "train", "config": {…}, "title": …}, …], the next one first
 
-It survives a restart of the studio: whoever opens the project goes on with it. `config` is what config.json of the run
+It survives a restart of the studio: it continues when the project is opened. `config` is what config.json of the run
 will be, so a run that waited while the studio was updated starts with what it was queued with.
 """
 
@@ -84,7 +84,7 @@ class RunQueue:
     # ------------------------------------------------------------------------------------------------------ watching
 
     def watch(self, tell: Callable[[str], None]) -> None:
-        """Start what waits as soon as it can, until `close`; what goes wrong is told, and tried again."""
+        """Start what waits as soon as it can, until `close`; what goes wrong is reported, and tried again."""
 
         def look() -> None:
             while not self._closed.wait(_LOOK_EVERY_S):
@@ -97,7 +97,7 @@ class RunQueue:
         self._watcher.start()
 
     def close(self) -> None:
-        """Start nothing any more. What waits goes on waiting."""
+        """Start nothing more. What is queued stays queued."""
         self._closed.set()
         if self._watcher:
             self._watcher.join()
@@ -107,8 +107,8 @@ class RunQueue:
     def start_or_wait(self, verb: Waits, config: Settings, title: str) -> RunFolder | None:
         """Start a job now, or put it at the end of the queue (None) while another runs or waits.
 
-        Drawing gives way, as it does to any other job. Raises `RunError` when the queue is full, and when the
-        same job waits already or has just been started.
+        A generating job gives way, as it does to any other job. Raises `RunError` if the queue is full, or if the same
+        job is queued already or has just been started.
         """
         with self._lock:
             waiting = self.waiting()
@@ -127,8 +127,8 @@ class RunQueue:
     def start_next(self) -> RunFolder | None:
         """Start the first of the queue if nothing runs; None when there is nothing to start.
 
-        Drawing is waited for here, unless it only stays warm: nobody pressed a button in this moment. What a newer
-        version queued goes on waiting for that version.
+        A generating job is waited for here, unless it's only idle: nobody just pressed a button. What a newer
+        version queued stays queued for that version.
         """
         with self._lock:
             first = next((one for one in self.waiting() if not one.problem()), None)

@@ -12,7 +12,7 @@ from app.ui.widget import widget
 
 
 def queue_panel(queue: RunQueue, elem_id: str) -> gr.HTML:
-    """The jobs that wait, hidden while there is none; a new value makes it look at once."""
+    """The jobs that wait, hidden while there is none; a new value makes it look immediately."""
     return widget(
         "desk/run_queue.js",
         role="sdpo-queue",

@@ -1,1 +1,1 @@
-"""The page Disk: what everything takes, what can go, and copies of the votes."""
+"""The Disk page: what everything takes, what can go, and copies of the votes."""

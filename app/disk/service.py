@@ -1,4 +1,4 @@
-"""What the page Disk shows and does. Messages may be anything; replies are plain JSON; clearing waits for jobs."""
+"""What the Disk page shows and does. Messages may be anything; replies are plain JSON; clearing waits for jobs."""
 
 import contextlib
 from collections.abc import Callable
@@ -167,7 +167,7 @@ class Housekeeping:
 
 
 def keep_copies(desk: Desk, tell: Callable[[str], None]) -> None:
-    """Make today's copy of the open project if it is missing; what goes wrong is told, and tried again later."""
+    """Make today's copy of the open project if it is missing; what goes wrong is reported, and tried again later."""
     try:
         keep_daily_copy(desk.workspace)
     except SdpoError as error:

@@ -1,1 +1,1 @@
-"""The page Generate: prompts in, pairs of images out."""
+"""The Generate page: prompts in, pairs of images out."""

@@ -1,4 +1,4 @@
-"""Drawing with a ComfyUI: what the person chose on the page, project by project, and what was found in their workflow.
+"""Generating with ComfyUI: what the person chose, project by project, and what was found in their workflow.
 
     comfyui.json            {"on": …, "url": …, "workflow": <id>, "name": …, and the slots that the person points at}
     workflows/<id>.json     workflows that were given, by the hash of their content
@@ -37,7 +37,7 @@ _SLOTS = ("prompt_slot", "negative_slot", "seed_slot")
 
 
 class Wish(BaseModel):
-    """What stands on the page."""
+    """What is on the page."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -73,7 +73,7 @@ class ComfyDraw:
         self._lock = threading.Lock()
 
     def settings(self) -> dict[str, Any] | None:
-        """Settings of `GenerateConfig` that let a ComfyUI draw; None where this machine does.
+        """Settings of `GenerateConfig` that make ComfyUI generate; None where this machine does.
 
         Raises `ConfigError` without a workflow and `ComfyUIError` without an address.
         """
@@ -92,11 +92,11 @@ class ComfyDraw:
         return answered(lambda: self._told(self._choice(), ask=False))
 
     def choose(self, message: Any) -> Reply:
-        """Keep what stands on the page."""
+        """Keep what is on the page."""
         return answered(lambda: self._told(self._keep(Wish.model_validate(message).model_dump()), ask=False))
 
     def look(self, message: Any) -> Reply:
-        """Keep what stands on the page, and ask the ComfyUI what it says to the workflow."""
+        """Keep what is on the page, and ask ComfyUI to check the workflow."""
         return answered(lambda: self._told(self._keep(Wish.model_validate(message).model_dump()), ask=True))
 
     def take(self, message: Any) -> Reply:

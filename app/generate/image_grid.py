@@ -11,7 +11,7 @@ from sdpo_core.errors import SdpoError
 
 
 def image_grid(drawing: Drawing) -> gr.HTML:
-    """The newest images; it grows while a job draws."""
+    """The newest images; it grows while a job generates."""
 
     def newest(_: Any) -> dict[str, Any]:
         try:

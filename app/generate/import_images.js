@@ -187,7 +187,7 @@ class ImportImages extends Widget {
   }
 
   /**
-   * Several at a time; one that the studio refuses is told, a lost connection ends all.
+   * Several at a time; a refused one is reported, a lost connection ends them all.
    * @param {Found[]} good
    * @param {string} id
    * @param {AbortSignal} signal

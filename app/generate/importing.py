@@ -1,6 +1,6 @@
 """Bringing images in: what a browser sends piece by piece, a folder on this machine, and the report at the end.
 
-What is sent lies in `imports/<id>/` of the open project until it is taken in. Names are a stranger's: each is cut
+What is sent is in `imports/<id>/` of the open project until it is imported. Names are a stranger's: each is cut
 down to a plain relative path before anything is written. Messages may be anything; replies are plain JSON.
 """
 
@@ -60,7 +60,7 @@ class FolderMessage(BaseModel):
 
 
 class PromptMessage(BaseModel):
-    """The prompt of what came without one."""
+    """The prompt for images that had none."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -92,7 +92,7 @@ class Imports:
         return answered(act)
 
     async def receive(self, draft: str, name: str, pieces: AsyncIterator[bytes]) -> None:
-        """Write one file of a draft; raises `StoreError` or `DiskError` in words, and then nothing of it is left."""
+        """Write one file of a draft; raises `StoreError` or `DiskError`, and then removes it."""
         path = self._place(draft, name)
         most = MOST_TEXT_BYTES if path.suffix.casefold() in CAPTION_SUFFIXES else MOST_IMAGE_BYTES
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -129,7 +129,7 @@ class Imports:
     # ------------------------------------------------------------------------------------------------------- starting
 
     def start(self, message: Any) -> Reply:
-        """Take in what was sent."""
+        """Import what was sent."""
 
         def act() -> Reply:
             draft = StartMessage.model_validate(message).id
@@ -141,7 +141,7 @@ class Imports:
         return answered(act)
 
     def start_folder(self, message: Any) -> Reply:
-        """Take in a folder on this machine; it is only read."""
+        """Import a folder on this machine; it is only read."""
 
         def act() -> Reply:
             written = written_source(FolderMessage.model_validate(message).path)
@@ -156,7 +156,7 @@ class Imports:
         return answered(act)
 
     def with_prompt(self, message: Any) -> Reply:
-        """Once more, with the prompt of what came without one."""
+        """Import again, with the prompt for images that had none."""
 
         def act() -> Reply:
             wish = PromptMessage.model_validate(message)
@@ -208,13 +208,13 @@ class Imports:
         return self._jobs.root.parent / "imports"
 
     def _discard(self, folder: Path) -> None:
-        """Take a draft away that was taken in; a folder of the person's own is never touched."""
+        """Remove an imported draft; the person's own folder is never touched."""
         if folder.parent == self._root.resolve() or folder.parent == self._root:
             self._counts.pop(folder.name, None)
             shutil.rmtree(folder, ignore_errors=True)
 
     def _sweep(self) -> None:
-        """Take away what was sent and never taken in."""
+        """Remove uploads that were never imported."""
         wanted = {Path(str(one.config.get("folder"))) for one in self._queue.waiting()}
         for folder in self._root.glob("*"):
             if folder not in wanted and folder.is_dir() and time.time() - folder.stat().st_mtime > _DRAFT_AGE_S:

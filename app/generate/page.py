@@ -112,7 +112,7 @@ def build(
 
 
 def _with_comfyui(comfy: ComfyDraw) -> None:
-    """Another program that may draw instead."""
+    """Another program that may generate instead."""
     widget(
         "generate/comfy_draw.js",
         role="sdpo-comfy-draw",

@@ -14,7 +14,7 @@ _BY_ITSELF = ""
 
 
 class PromptList:
-    """The field and the ways to fill it; a set or a file is added below what stands there."""
+    """The field and the ways to fill it; a set or a file is added below what is there."""
 
     def __init__(self, drawing: Drawing) -> None:
         self.field = gr.Textbox(

@@ -1,4 +1,4 @@
-"""What a person asks for on the page Generate: prompts from anywhere, how many pairs, with which adapter."""
+"""What a person asks for on the Generate page: prompts from anywhere, how many pairs, with which adapter."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +16,7 @@ KEEP_WARM_S = 120.0
 """How long a generation job keeps its model loaded for the next request."""
 
 AHEAD_WARM_S = 600.0
-"""How long one that draws ahead of the votes waits for the next vote."""
+"""How long one that generates ahead of the votes waits for the next vote."""
 
 CHOSEN_OF = 4
 """Images of which a telling pair is chosen."""
@@ -30,9 +30,9 @@ _MOST_BYTES = 2**20
 
 
 def generate_config(form: Mapping[str, Any], info: ModelInfo, threads: int) -> GenerateConfig:
-    """The settings that a form asks for; raises `ConfigError` in words.
+    """The settings that a form asks for; raises `ConfigError`.
 
-    The form holds `prompts` (text, one a line), `pairs`, `ahead` (whether to keep that many waiting instead),
+    The form holds `prompts` (text, one per line), `pairs`, `ahead` (whether to keep that many waiting instead),
     `telling` (whether each pair is chosen of several images), and fields of `GenerateConfig`.
     """
     values = dict(form)
@@ -55,7 +55,7 @@ def generate_config(form: Mapping[str, Any], info: ModelInfo, threads: int) -> G
 
 
 def checked_prompts(written: Any) -> list[str]:
-    """The prompts that a person wrote; raises `ConfigError` for one that nobody could draw."""
+    """The prompts that a person wrote; raises `ConfigError` for an impossible one."""
     prompts = prompt_lines(written)
     if len(prompts) > _MOST_PROMPTS:
         raise ConfigError(text.TOO_MANY_PROMPTS)
@@ -67,7 +67,7 @@ def checked_prompts(written: Any) -> list[str]:
 
 
 def prompt_plan(written: Any, pairs: Any, *, ahead: bool) -> str:
-    """What these prompts stand for and what would be drawn; empty without a prompt or a number. Raises ConfigError."""
+    """What these prompts expand to and would generate; empty without prompts or a number. Raises ConfigError."""
     prompts = checked_prompts(written)
     is_number = isinstance(pairs, int | float) and 1 <= pairs <= _MOST_PAIRS
     if not prompts or not is_number:

@@ -1,4 +1,4 @@
-"""Drawing pairs: from what a form holds to a job, and the newest images."""
+"""Generating pairs: from what a form holds to a job, and the newest images."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ from sdpo_core.runs.folder import RunFolder
 
 
 class Drawing:
-    """What the page Generate does. Forms may hold anything; every method may be called from any thread."""
+    """What the Generate page does. Forms may hold anything; every method may be called from any thread."""
 
     def __init__(self, desk: Desk, comfy: ComfyDraw) -> None:
         self._desk, self._comfy = desk, comfy
@@ -27,9 +27,9 @@ class Drawing:
         return starter_prompts(name or ("starter-demo" if self._desk.models.chosen().is_demo else "starter-general"))
 
     def start(self, form: Mapping[str, Any]) -> RunFolder:
-        """Draw pairs with a model. The form holds the model's name and what `generate_config` reads.
+        """Generate pairs with a model. The form holds the model's name and what `generate_config` reads.
 
-        Raises `ConfigError` and `ModelError` in words.
+        Raises `ConfigError` and `ModelError`.
         """
         if "comfy" in form or "workflow" in form:  # an address and a path, which nobody gives from outside
             raise ConfigError(text.COMFY_ON_THE_PAGE)
@@ -40,7 +40,7 @@ class Drawing:
         return self._start({**form, **(self._comfy.settings() or {})})
 
     def _start(self, form: Mapping[str, Any]) -> RunFolder:
-        checked_prompts(form.get("prompts", ""))  # a slip in a brace is told before a model is looked at
+        checked_prompts(form.get("prompts", ""))  # an unbalanced brace is reported before a model is inspected
         info = self._desk.models.choose(str(form.get("model", "")))
         settings = {name: value for name, value in form.items() if name != "model"}
         config = generate_config(settings, info, threads_for(info))

@@ -1,1 +1,1 @@
-"""The page Home: where the person stands, the machine, the projects, the phone."""
+"""The Home page: how far the person is, the machine, the projects, the phone."""

@@ -147,7 +147,7 @@ class Home extends Widget {
   }
 
   /**
-   * Tell what came of an action, and show what is so now.
+   * Show the result of an action, and the current state.
    * @param {Done | undefined} reply
    */
   async heard(reply) {

@@ -1,4 +1,4 @@
-"""Home: where the person stands, the next step, the machine, the projects."""
+"""Home: how far the person is, the next step, the machine, the projects."""
 
 from app.desk import text as desk_text
 from app.home import text

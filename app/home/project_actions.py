@@ -1,4 +1,4 @@
-"""What a person does with projects on the page Home. Messages may be anything; replies are plain JSON."""
+"""What a person does with projects on the Home page. Messages may be anything; replies are plain JSON."""
 
 import contextlib
 from pathlib import Path
@@ -65,7 +65,7 @@ class ProjectActions:
         return {}
 
     def _portable_model(self, project: Project) -> Model | None:
-        """What may be told of a project's base model; None when it can't be found any more."""
+        """What may be told of a project's base model; None when it can no longer be found."""
         try:
             info = self._desk.models.inspect(chosen_in(project.path))
         except SdpoError:

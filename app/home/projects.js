@@ -6,7 +6,7 @@ import { button, fill, make } from "../ui/elements.js";
 import { at } from "../ui/page.js";
 
 /**
- * What the list needs of the page around it. `heard` tells what came of an action and shows what is so now.
+ * What the list needs of the page around it. `heard` shows the result of an action and the current state.
  * @typedef {object} Around
  * @property {Text} text
  * @property {(wish: Wish) => Promise<Done | undefined>} act
@@ -174,7 +174,7 @@ export class Projects {
     pressed.disabled = true;
     pressed.textContent = this.text.opening;
     const reply = await this.around.act({ action: "open", id: item.id });
-    // Now, not when the bar sees it: what is done until then would be lost. The bar loads the other open pages anew.
+    // Now, not when the bar sees it: what is done until then would be lost. The bar reloads the other open pages again.
     if (reply?.ok) return window.location.reload();
     this.shown = "";
     await this.around.heard(reply);
@@ -197,7 +197,7 @@ export class Projects {
     const chosen = this.file.files?.[0];
     this.file.value = "";
     if (!chosen) return;
-    const request = new XMLHttpRequest(); // fetch can't tell how far an upload is
+    const request = new XMLHttpRequest(); // fetch can't say how far an upload is
     this.importButton.disabled = true;
     request.upload.onprogress = ({ loaded, total }) =>
       around.say(fill(text.uploading, { percent: Math.round((100 * loaded) / total) }));

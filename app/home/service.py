@@ -1,4 +1,4 @@
-"""What the page Home shows: the loop with its numbers, the machine, the projects. Replies are plain JSON."""
+"""What the Home page shows: the loop with its numbers, the machine, the projects. Replies are plain JSON."""
 
 import contextlib
 from typing import Any
@@ -16,14 +16,14 @@ from sdpo_core.projects.folders import Project
 
 
 class Home:
-    """Reads a desk for the page Home."""
+    """Reads a desk for the Home page."""
 
     def __init__(self, desk: Desk, overview: Overview, verdicts: Verdicts) -> None:
         self._desk, self._overview, self._verdicts = desk, overview, verdicts
         self._machine = Machine()
 
     def snapshot(self, _: Any = None) -> Reply:
-        """Everything that the page shows beside the bar's own snapshot."""
+        """Everything the page shows beyond the bar's own snapshot."""
         try:
             return {"stages": self._stages(), "machine": self._strip(), "projects": self._projects()}
         except SdpoError as error:  # the bar says so too, and the page asks again
@@ -59,7 +59,7 @@ class Home:
     def _runs(self) -> tuple[int, str]:
         runs = self._desk.readable_runs("train")
         for run in runs:
-            with contextlib.suppress(RunError):  # a broken folder; the next one tells more
+            with contextlib.suppress(RunError):  # a broken folder; the next one says more
                 status = self._desk.jobs.status(run)
                 if status.state in ("running", "stopping"):
                     return len(runs), text.RUNNING.format(step=status.step, total=status.total)
@@ -74,7 +74,7 @@ class Home:
         return (text.JUDGED, "adapters", True) if judged else (text.NOT_JUDGED, "judge", False)
 
     def _strip(self) -> list[Reply]:
-        """The graphics cards and the disk: a label, a sentence and the share that is taken."""
+        """The GPUs and the disk: a label, a sentence and the share that is taken."""
         cards = [
             {
                 "label": gpu.name,

@@ -1,1 +1,1 @@
-"""The page Judge: blind tests, their verdicts, and grids."""
+"""The Judge page: blind tests, their verdicts, and grids."""

@@ -1,4 +1,4 @@
-"""Fields that say how an adapter acts on the images that are drawn: how strongly, and where."""
+"""Fields that say how an adapter acts on the images that are generated: how strongly, and where."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

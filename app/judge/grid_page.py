@@ -1,4 +1,4 @@
-"""The part of the page Judge that draws grids: strengths of an adapter, and steps of its training."""
+"""The part of the Judge page that generates grids: strengths of an adapter, and steps of its training."""
 
 import gradio as gr
 from gradio.blocks import Block
@@ -18,7 +18,7 @@ _SEED: int = GridConfig.model_fields["seed"].default
 
 
 def build_grid(context: Context, grids: Grids, queue: gr.HTML) -> Page:
-    """The form, the list of grids, and the grid that is looked at. `queue` shows what waits."""
+    """The form, the list of grids, and the grid that is shown. `queue` shows what waits."""
     desk, bar = context.desk, context.bar
     with gr.Accordion(text.GRID_SETUP, open=False, elem_id="grid-setup"):
         gr.Markdown(text.GRID_INTRO, elem_classes="page-intro")

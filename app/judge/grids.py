@@ -1,4 +1,4 @@
-"""What the page Judge does with grids: one prompt at several strengths and steps of training, and the choice from it.
+"""What the Judge page does with grids: one prompt at several strengths and steps of training, and the choice from it.
 
 Messages may be anything; replies are plain JSON.
 """
@@ -72,7 +72,7 @@ class Grids:
             return []
 
     def start(self, adapter_name: Any, form: Mapping[str, Any]) -> RunFolder | None:
-        """Draw a grid of an adapter, now or (None) when what runs has ended.
+        """Generate a grid of an adapter, now or (None) when what runs has ended.
 
         The form holds fields of `GridConfig`; `strengths` may be text.
         """
@@ -84,7 +84,7 @@ class Grids:
         return self._desk.queue.start_or_wait("grid", config, text.grid_title(record.name))
 
     def shown(self, message: Any) -> Reply:
-        """A grid as far as it is drawn."""
+        """A grid as far as it is generated."""
         return answered(lambda: self._shown(self._open(GridRequest.model_validate(message).run)))
 
     def pick(self, message: Any) -> Reply:
@@ -101,9 +101,9 @@ class Grids:
         return answered(act)
 
     def near(self, adapter_name: Any, strength: Any) -> Reply | None:
-        """The drawn image of an adapter's newest grid that is nearest to a strength, and the base's; None: no adapter.
+        """The image of an adapter's latest grid nearest to a strength, and the base model's; None: no adapter.
 
-        Without such an image the reply has no `cell`; `waits` says whether a grid of it is being drawn.
+        Without such an image the reply has no `cell`; `waits` says whether a grid of it is being generated.
         """
         record = next((one for one in self._desk.store.adapters() if one.name == adapter_name), None)
         if record is None:
@@ -115,7 +115,7 @@ class Grids:
         return {"adapter": record.name, "cell": None, "waits": any(map(self._is_unfinished, runs[:1]))}
 
     def draw_strengths(self, message: Any) -> Reply:
-        """Draw a grid of an adapter's usual strengths."""
+        """Generate a grid of an adapter's usual strengths."""
 
         def act() -> Reply:
             run = self.start(Wish.model_validate(message).adapter, {})
@@ -180,7 +180,7 @@ class Grids:
 
 
 def _nearest(run: RunFolder, sha256: str, strength: float) -> Reply | None:
-    """The drawn image of an adapter file nearest to `strength`, and the base model's; None where none is drawn."""
+    """The image of an adapter file nearest to `strength`, and the base model's; None if there is none."""
     try:
         plan = read_plan(run)
     except RunError:  # of another version; an earlier grid may do

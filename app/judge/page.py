@@ -94,7 +94,7 @@ def build(context: Context, judging: Judging, votes: VotingService, grids: Grids
         return view(values, values[chosen_run])
 
     def refresh(values: Values) -> Updates:
-        """A blind test that is being drawn is shown, whichever was looked at."""
+        """A blind test being generated is shown, whichever was open."""
         current = desk.jobs.current()
         drawing = current[0].id if current and current[1].verb == "judge" else values[chosen_run]
         return {**view(values, drawing), **grid.refresh(values)}

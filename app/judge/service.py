@@ -1,6 +1,6 @@
-"""What the page Judge shows of blind tests: the verdict with its prompts and rounds, and whether its votes train.
+"""What the Judge page shows of blind tests: the verdict with its prompts and rounds, and whether its votes train.
 
-Messages may be anything; replies are plain JSON. Nothing here speaks of a blind test that has no verdict yet.
+Messages may be anything; replies are plain JSON. Nothing here mentions a blind test that has no verdict yet.
 """
 
 import contextlib
@@ -41,10 +41,10 @@ class Judging:
     def start(
         self, adapter_name: str | None, comparisons: Any, strength: Any = None, how: Mapping[str, Any] | None = None
     ) -> RunFolder | None:
-        """Draw blind comparisons of an adapter with its base model, at the strength that is recommended for it or 1.
+        """Generate comparisons of an adapter with its base model, at its recommended strength or 1.
 
         `how` holds further fields of `JudgeConfig`; empty ones take their default. Now, or (None) when what runs has
-        ended. Raises `AdapterError`, `ConfigError` and `ModelError` in words.
+        ended. Raises `AdapterError`, `ConfigError` and `ModelError`.
         """
         adapters = self._desk.adapters
         record = adapters.require(adapter_name)
@@ -122,7 +122,7 @@ class Judging:
         return str(run.config().get("adapter"))
 
     def _judged(self, run: RunFolder) -> str:
-        """The adapter file that a comparison was drawn with: the command line may have called it `latest`."""
+        """The adapter file that a comparison was generated with: the command line may have called it `latest`."""
         store = self._desk.store
         voted = [one.pair for one in store.voted_pairs(purpose="judge", run_id=run.id)]
         for pair in voted or store.open_pairs(purpose="judge", run_id=run.id, limit=1):

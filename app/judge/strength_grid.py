@@ -8,7 +8,7 @@ from app.ui.widget import widget
 
 
 def strength_grid(grids: Grids) -> gr.HTML:
-    """The grid that is looked at. Value: the run's id. Event `removed`: the grid is in the trash."""
+    """The grid that is shown. Value: the run's id. Event `removed`: the grid is in the trash."""
     return widget(
         "judge/strength_grid.js",
         role="sdpo-strengths",

@@ -1,4 +1,4 @@
-// Beside a slider: the image of a grid that is nearest to the slider's strength, and the base model's; or a button that
+// Next to a slider: the image of a grid that is nearest to the slider's strength, and the base model's; or a button that
 // draws such a grid.
 
 /** @import { Call, Host, SentenceReply } from "../ui/widget.js" */

@@ -1,4 +1,4 @@
-"""What an adapter does at the strength a slider stands at: the nearest image of its newest grid, beside the base's."""
+"""What an adapter does at a slider's strength: the nearest image of its latest grid, next to the base model's."""
 
 import json
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from app.ui.widget import widget
 
 
 def strength_preview(grids: Grids, prefix: str) -> gr.HTML:
-    """Two images, or a button that draws them. Its value is made by `preview_value`."""
+    """Two images, or a button that generates them. Its value is made by `preview_value`."""
     return widget(
         "judge/strength_preview.js",
         role="sdpo-preview",

@@ -1,5 +1,5 @@
 // The verdict of a blind test: a sentence, the share with its interval, every prompt, every round, every comparison,
-// and whether its votes train. Whatever is drawn also stands there in words.
+// and whether its votes train. Whatever is drawn is also there as text.
 
 /** @import { Call, Host, Reply } from "../ui/widget.js" */
 /** @import { Share } from "../ui/interval_bar.js" */
@@ -120,7 +120,7 @@ function table(title, hint, columns, rows) {
 }
 
 /**
- * A row: its name, and a cell of what is drawn with the score beside it.
+ * A row: its name, and a cell of what is drawn with the score next to it.
  * @param {string} name
  * @param {HTMLElement} drawn
  * @param {string} score

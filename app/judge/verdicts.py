@@ -1,4 +1,4 @@
-"""The blind tests of the open project and their verdicts, remembered: a verdict that is told never changes."""
+"""The blind tests of the open project and their verdicts, cached: a verdict never changes."""
 
 import contextlib
 
@@ -16,12 +16,12 @@ class Verdicts:
         self._known: dict[str, Verdict] = {}
 
     def runs(self) -> list[RunFolder]:
-        """All judge runs, newest first."""
+        """All blind tests, newest first."""
         readable = self._desk.readable_runs("judge")
         return [run for run in readable if {"adapter", "comparisons"} <= run.config().keys()]
 
     def of(self, run: RunFolder) -> Verdict | None:
-        """The verdict of a judge run; None until its last vote. Then it is closed, so it is remembered.
+        """The verdict of a blind test; None until its last vote. Then it is closed, so it is remembered.
 
         Raises `StoreError` and `RunError` for a run with a damaged pair or plan.
         """
@@ -36,7 +36,7 @@ class Verdicts:
         """The newest verdict of every judged adapter file, by its SHA-256: a name may belong to another by now."""
         found: dict[str, Verdict] = {}
         for run in self.runs():
-            with contextlib.suppress(StoreError, RunError):  # a judgement with a damaged pair or plan tells nothing
+            with contextlib.suppress(StoreError, RunError):  # a blind test with a damaged pair or plan says nothing
                 told = self.of(run)
                 if told:
                     found.setdefault(told.adapter_sha256, told)

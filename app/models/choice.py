@@ -1,4 +1,4 @@
-"""The choice of the base model: a field, a sentence about what stands in it, and what it may need first."""
+"""The choice of the base model: a field, a sentence about its value, and what that may need first."""
 
 from dataclasses import dataclass
 
@@ -28,7 +28,7 @@ class ModelChoice:
     note: gr.HTML
     download: gr.Button
     prediction: gr.Radio
-    seen: gr.State  # the name that the others tell of
+    seen: gr.State  # the name the others refer to
     queue: gr.HTML  # what waits for its turn
     found: gr.HTML  # the list of the models on this machine
     finder: ModelFinder
@@ -39,7 +39,7 @@ class ModelChoice:
         return [self.field, self.note, self.download, self.prediction, self.seen]
 
     def refresh(self, values: Values) -> Updates:
-        """What stands there now; a page that was just opened has an empty field, which is filled in.
+        """What is there now; a page that was just opened has an empty field, which is filled in.
 
         A name that is not chosen is left alone, unless its download ran last.
         """
@@ -63,14 +63,14 @@ class ModelChoice:
         return {**filled, **self._shown(source, ask_hub=status.state in ("stopped", "failed"))}
 
     def check(self, values: Values) -> Updates:
-        """Choose what stands in the field, or say what it needs. An empty field means the one that was chosen."""
+        """Choose what is in the field, or say what it needs. An empty field means the one that was chosen."""
         written = written_source(str(values[self.field]))
         source = written or self.models.source()
-        filled: Updates = {} if written else {self.field: source}  # who goes on writing meanwhile is not disturbed
+        filled: Updates = {} if written else {self.field: source}  # don't interrupt someone who is still typing
         return {**filled, **self._shown(source, ask_hub=True)}
 
     def left(self, values: Values) -> Updates:
-        """The field lost the focus. What was looked at already stays: it may be the click on the question's answer."""
+        """The field lost the focus. What was checked stays: it may be the click on the question's answer."""
         return {} if str(values[self.field]).strip() == values[self.seen] else self.check(values)
 
     def answer(self, values: Values) -> Updates:
@@ -101,7 +101,7 @@ class ModelChoice:
         return self.check(values)
 
     def _shown(self, source: str, *, ask_hub: bool = False, fresh: bool = True) -> Updates:
-        """The sentence, and beside it the button or the question that it calls for."""
+        """The sentence, and next to it the button or the question that it calls for."""
         button, answer, asks = False, None, False
         try:
             info = self.models.choose(source) if fresh else self.models.chosen()

@@ -236,7 +236,7 @@ def _row(line: Line) -> Reply:
 
 
 def _resolved(written: str) -> str:
-    """The folder that a person typed; raises `ConfigError` when it is none."""
+    """The folder that a person typed; raises `ConfigError` when it isn't one."""
     try:
         path = Path(written_source(written)).expanduser()
         if path.is_dir():

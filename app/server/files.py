@@ -11,7 +11,7 @@ _ASK_AGAIN = {"cache-control": "no-cache"}  # another workspace has other files 
 
 
 def send_file(find: Callable[[], Path], *, name: Callable[[], str] | None = None) -> Response:
-    """The file that `find` names, to be kept under `name` if there is one; a plain 404 in words when it raises."""
+    """The file that `find` names, kept under `name` if there is one; a plain 404 with the message if it raises."""
     try:
         path, kept = find(), name() if name else None
     except SdpoError as error:

@@ -71,7 +71,7 @@ class Gate:
 
         async def close() -> Message:
             await self._closing.wait()
-            await begun.wait()  # what has not begun is no stream, and ends by itself
+            await begun.wait()  # what hasn't begun isn't a stream, and ends by itself
             return {"type": "http.disconnect"}
 
         async def receive_or_close() -> Message:

@@ -1,6 +1,6 @@
 """The studio in the local network for as long as a person wants it: one address, one password.
 
-A second listener beside the one that only this machine reaches. It runs in the same event loop, to which Gradio's queue
+A second listener, in addition to the local one. It runs in the same event loop, to which Gradio's queue
 belongs, and every request that comes through it passes `gate.Gate`.
 """
 
@@ -88,7 +88,7 @@ class Lan:
     def open(self, address: str | None = None) -> Door:
         """Answer at an address of this machine, too; left out, the first one of its local network.
 
-        Raises `LanError` in words. A door that is open already stays as it is, password included.
+        Raises `LanError`. A listener that is already open stays, password included.
         """
         with self._changing:
             if self._door is not None:
@@ -133,7 +133,7 @@ class Lan:
 
 
 class _BoundedConnection(H11Protocol):
-    """A connection that a stranger can't hold: there are so many at once, and none lasts without a request.
+    """A connection that a stranger can't hold: their number is limited, and none stays open without a request.
 
     They share the files that this process may open with the listener for this machine.
     """
@@ -194,7 +194,7 @@ def _way_outside() -> str:
 
 
 def _bound(address: str, port: int, known: list[str]) -> socket.socket:
-    """A socket at this address of the machine; raises `LanError` when it is no single address, or not ours."""
+    """A socket at this address of the machine; raises `LanError` unless it's a single address of ours."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError as error:

@@ -19,10 +19,10 @@ _FOREVER = {"cache-control": "private, max-age=31536000, immutable"}  # what is 
 
 
 def routes(store: Store) -> list[BaseRoute]:
-    """The studio's own routes, beside Gradio's."""
+    """The studio's own routes, in addition to Gradio's."""
 
     def image(request: Request) -> Response:
-        # Read here, not sent as a file: its date would tell which image of a blind pair was drawn second.
+        # Read here, not sent as a file: its date would reveal which image of a blind pair was generated second.
         try:
             data = store.image_path_by_sha(request.path_params["sha256"]).read_bytes()
         except (SdpoError, FileNotFoundError) as error:

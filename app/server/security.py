@@ -66,7 +66,7 @@ def _allowed(scope: MutableMapping[str, Any], hosts: frozenset[str]) -> bool:
 def _host_name(url: str) -> str | None:
     try:
         return urlsplit(url).hostname
-    except ValueError:  # "[::1" and other text that is no address
+    except ValueError:  # "[::1" and other text that isn't an address
         return None
 
 

@@ -12,7 +12,7 @@ from sdpo_core.errors import SdpoError
 
 
 def status_bar(desk: Desk, overview: Overview) -> gr.HTML:
-    """Name, where the person stands, what runs now, the next step. A new value makes it look at once.
+    """Name, how far the person is, what runs now, the next step. A new value makes it look immediately.
 
     Event `job_changed`: a job began, ended or changed its state.
     """

@@ -89,7 +89,7 @@ export class JobLine {
   }
 
   /**
-   * A finished job is told of when it was watched, a failed one always; until it is dismissed.
+   * A finished job is announced if it was being watched, a failed one always, until dismissed.
    * @param {Job} job
    */
   worthShowing({ id, verb, state }) {

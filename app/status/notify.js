@@ -18,7 +18,7 @@ const MARKS = { done: "✓", stopped: "■", failed: "✗" };
 
 export class Notices {
   /** @type {{job: Job, ended: Ended} | null} */
-  told = null; // the end that stands in the title
+  told = null; // the result shown in the title
   wasRunning = ""; // id of the job that ran at the last look
 
   /**
@@ -53,7 +53,7 @@ export class Notices {
   }
 
   /**
-   * Put the job into title and icon; its end is told once, to those who do not look.
+   * Put the job into title and icon; its end is announced once, to those not looking.
    * @param {Job | null} job
    */
   announce(job) {

@@ -1,4 +1,4 @@
-"""What the status bar and the home strip show: the job, where the person stands, the next step, warnings."""
+"""What the status bar and the home strip show: the job, how far the person is, the next step, warnings."""
 
 import json
 import sys
@@ -74,7 +74,7 @@ class Overview:
             return self._looked
 
     def warnings(self) -> list[str]:
-        """What the person should know before going on."""
+        """What the person should know before continuing."""
         found = [message for message in (gpu_warning(Path(sys.prefix) / "sdpo-setup.json"),) if message]
         if not self._desk.workspace.is_dir():
             found.append(desk_text.folder_gone(self._desk.workspace))
@@ -96,7 +96,7 @@ class Overview:
         for run in runs:
             try:
                 return run, self._desk.jobs.status(run)
-            except RunError:  # a broken folder; the next one tells more
+            except RunError:  # a broken folder; the next one says more
                 continue
         return None
 
@@ -111,7 +111,7 @@ class Overview:
             "eta": duration(status.eta_s) if status.eta_s is not None and not idle else "",
             "message": status.message,
             "running": status.state not in FINISHED and not idle,
-            "waiting": idle and self._goes_on(run),  # draws again as soon as somebody votes
+            "waiting": idle and self._goes_on(run),  # generates again as soon as somebody votes
         }
 
     def _goes_on(self, run: RunFolder) -> bool:
@@ -139,7 +139,7 @@ class Overview:
 
 
 def gpu_warning(record: Path) -> str:
-    """The sentence about a graphics card that is not used, from what launch.py wrote down; empty when all is well."""
+    """The sentence about a GPU that is not used, from what launch.py wrote down; empty when all is well."""
     for path in (record, repository_root() / ".venv" / record.name):
         try:
             facts = json.loads(path.read_text(encoding="utf-8"))

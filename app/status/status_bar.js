@@ -1,4 +1,4 @@
-// The bar above all pages: name, where the person stands, what runs now, the next step, warnings. It asks the studio
+// The bar above all pages: name, how far the person is, what runs now, the next step, warnings. It asks the studio
 // once a second and tells the other widgets by the window event "sdpo:status"; nothing else on the page polls.
 
 /** @import { Call, Host, Look, Reply } from "../ui/widget.js" */

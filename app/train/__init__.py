@@ -1,1 +1,1 @@
-"""The page Train: a plan, a run, and what is seen of it."""
+"""The Train page: a plan, a run, and what is seen of it."""

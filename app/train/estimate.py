@@ -61,11 +61,11 @@ def _same_shape(known: dict[str, Any], config: TrainConfig) -> bool:
 def seconds_per_step(runs: list[RunFolder], source: str) -> float | None:
     """The pace of the newest finished run of a model, with its checks and previews; None if there isn't one.
 
-    What the run drew to learn more from its votes is left out: the next one may draw more or less.
+    What the run drew to learn more from its votes is left out: the next one may generate more or less.
     """
     for run in runs:
         if run.status().state == "done" and run.config().get("model") == source:
-            with contextlib.suppress(RunError):  # damaged numbers; an earlier run may tell the pace
+            with contextlib.suppress(RunError):  # damaged numbers; an earlier run may give the speed
                 rows, _ = run.read_metrics()
                 seconds = [float(row["seconds"]) for row in rows if row["kind"] == "step"]
                 if seconds:
@@ -75,14 +75,14 @@ def seconds_per_step(runs: list[RunFolder], source: str) -> float | None:
 
 @dataclass(frozen=True)
 class Drawing:
-    """What a run would draw before it trains."""
+    """What a run would generate before it trains."""
 
     pairs: int
-    seconds: float | None  # None: no image of this model tells how long one takes
+    seconds: float | None  # None: no image of this model says how long one takes
 
 
 def drawing(store: Store, config: TrainConfig, base_sha256: str, votes: int) -> Drawing:
-    """The further pairs that a run with so many training votes would draw, at the pace of the newest images."""
+    """The further pairs that a run with so many training votes would generate, at the pace of the newest images."""
     pairs = pairs_to_draw(config, votes) if votes >= FEWEST_VOTES else 0
     if config.label_pairs == "auto" and config.label_minutes is not None:
         return Drawing(pairs, 60 * config.label_minutes)

@@ -1,4 +1,4 @@
-// Curves of a training run and the gauge "Still healthy?". Points come incrementally while the run goes on.
+// Curves of a training run and the gauge "Still healthy?". Points come incrementally while it runs.
 
 /** @import { Call, Host } from "../ui/widget.js" */
 /** @import { Check, CurveName, Point } from "./plots.js" */

@@ -1,4 +1,4 @@
-"""What shows a training run while it goes on: curves with the health gauge, previews, the log. Value: the run's id."""
+"""Shows a training run as it runs: curves with the health gauge, previews, the log. Value: the run's id."""
 
 import gradio as gr
 

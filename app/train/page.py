@@ -120,7 +120,7 @@ def _measuring(context: Context, training: Training, settings: TrainSettings) ->
 
 def _stopping(context: Context) -> Callable[[Values], Updates]:
     def stop(_: Values) -> Updates:
-        running = _running(context.desk)  # not the run that is looked at, which may be an earlier one
+        running = _running(context.desk)  # not the run that is shown, which may be an earlier one
         if running:
             context.desk.stop(running.id)
         return {context.bar: now()}
@@ -140,7 +140,7 @@ def _asking(
 
 
 def _running(desk: Desk) -> RunFolder | None:
-    """The training run that is going on."""
+    """The active training run."""
     current = desk.jobs.current()
     return current[0] if current and current[1].verb == "train" else None
 
@@ -162,7 +162,7 @@ def _listed(desk: Desk, runs: list[RunFolder]) -> list[tuple[str, str]]:
 
 
 def _outcome(desk: Desk, run: RunFolder) -> str:
-    """How the run ended, with the end of its log when it failed; nothing while it goes on."""
+    """How the run ended, with the end of its log when it failed; nothing while it runs."""
     status = desk.jobs.status(run)
     if status.state == "failed":
         return note_value(status.message, "bad", run.log_tail(_LOG_LINES))

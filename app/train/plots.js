@@ -45,7 +45,7 @@ export class Plots {
     };
   }
 
-  /** Draw all anew, in the colours of now. */
+  /** Draw all again, in the colours of now. */
   build() {
     this.errorPlot?.destroy();
     for (const plot of this.plots.values()) plot.destroy();
@@ -243,7 +243,7 @@ function share() {
 }
 
 /**
- * Memory is shown from nothing on: its jumps are small beside what it is.
+ * Memory is plotted from zero: its jumps are small relative to its size.
  * @param {unknown} _
  * @param {number | null} _low
  * @param {number | null} high

@@ -39,7 +39,7 @@ class RunProgress:
         self._jobs = jobs
 
     def metrics(self, message: Any) -> dict[str, Any]:
-        """New points of each curve as [step, value], and the last health in words.
+        """New points of each curve as [step, value], and the latest health as text.
 
         A point of the winner error has a third number: half the width of its band, or None where nobody measured it.
         """
@@ -91,7 +91,7 @@ class RunProgress:
 def health(error: float, budget: float, spread: float | None = None, *, gate: str = "upper") -> dict[str, str]:
     """The gauge: a level and a sentence in plain words. `error` is relative to the reference (0.012 = +1.2 %).
 
-    `spread` is half the width of its interval, where the whole bank was looked at; the run's `gate` says whether the
+    `spread` is half the width of its interval, where the whole bank was checked; the run's `gate` says whether the
     interval's upper end has to be inside the budget or the estimate alone.
     """
     judged = error + (spread or 0.0) if gate == "upper" else error
@@ -114,7 +114,7 @@ def _curve(rows: list[dict[str, Any]], name: str) -> list[list[float]]:
 
 
 def _memory(rows: list[dict[str, Any]]) -> list[list[float]]:
-    """What training took, in GiB: of the graphics card where there is one, else of the machine's memory."""
+    """What training took, in GiB: of the GPU where there is one, else of the machine's memory."""
     taken = ((row["step"], row.get("cuda_mib", row.get("rss_mib"))) for row in rows if row["kind"] == "step")
     return [[step, round(mib / 1024, 3)] for step, mib in taken if mib is not None]
 

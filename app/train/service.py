@@ -36,7 +36,7 @@ class Plan:
 
 
 class Training:
-    """What the page Train does. Forms may hold anything; every method may be called from any thread."""
+    """What the Train page does. Forms may hold anything; every method may be called from any thread."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -106,7 +106,7 @@ class Training:
         return config, text.queue_title(config.adapter_name, info.name, len(plan.pairs.usable), plan.steps)
 
     def resume(self, run_id: str) -> None:
-        """Go on with a stopped or failed training run."""
+        """Resume a stopped or failed training run."""
         self._desk.jobs.resume(self._desk.jobs.open(run_id, "train"))
 
     def ask(self, signal: Literal["save-now", "sample-now"]) -> None:
@@ -124,7 +124,7 @@ class Training:
         return self._desk.readable_runs("train")
 
     def resumable(self, run: RunFolder) -> bool:
-        """Whether a training run can go on now."""
+        """Whether a training run can be resumed now."""
         return self._desk.jobs.status(run).state in ("stopped", "failed")
 
     def _train_config(self, form: Mapping[str, Any], info: ModelInfo) -> TrainConfig:

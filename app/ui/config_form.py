@@ -55,7 +55,7 @@ def _field(name: str, field: FieldInfo, elem_id: str, *, empty: bool) -> Field:
     if typing.get_origin(kind) is typing.Literal:
         return gr.Dropdown(list(typing.get_args(kind)), value=field.default, **common)
     if kind in (int, float) and not unset:
-        # No limits here: the settings class refuses in words, Gradio would put an error over the page.
+        # No limits here: the settings class refuses with a message, Gradio would put an error over the page.
         return gr.Number(field.default, **common)
     # A number that may be left out is a text field too: Gradio's number field turns empty into 0.
     value = "" if unset else field.default

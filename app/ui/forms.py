@@ -22,7 +22,7 @@ def filled(form: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _writable(written: str) -> str:
-    """Half of an emoji, which a browser may cut out of a text, is no text that a file can hold: it becomes �."""
+    """Half of an emoji, which a browser may cut out of a text, can't be written to a file: it becomes �."""
     return written.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 

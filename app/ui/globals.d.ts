@@ -32,7 +32,7 @@ declare global {
   interface WindowEventMap {
     /** The bar's newest answer. */
     "sdpo:status": CustomEvent<Snapshot>;
-    /** Another way to vote was chosen; `said` is told on the board. */
+    /** Another way to vote was chosen; `said` is reported on the board. */
     "sdpo:mode": CustomEvent<{ said: string } | null>;
     /** A switch that this browser remembers was pressed. */
     "sdpo:switched": CustomEvent<{ key: string }>;

@@ -2,7 +2,7 @@
 
 import { make } from "./elements.js";
 
-/** @typedef {{win_rate: number, low: number, high: number, plot: string}} Share   `plot` says the same in words */
+/** @typedef {{win_rate: number, low: number, high: number, plot: string}} Share   `plot` says the same as text */
 
 /** @param {Share} share */
 export function intervalBar(share) {

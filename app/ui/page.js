@@ -2,11 +2,11 @@
 
 /** @import { Snapshot } from "../status/status_bar.js" */
 
-// A proxy may serve the studio below a path of its own; it stands in front of /sdpo in this module's address, too.
+// A proxy may serve the studio below a path of its own; that path precedes /sdpo in this module's address, too.
 const BEFORE = new URL(import.meta.url).pathname.split("/sdpo/static/")[0];
 
 /**
- * The address of something of ours, which Python and the scripts write from /sdpo on.
+ * The address of something of ours, which Python and the scripts write starting with /sdpo.
  * @param {string} path
  */
 export function at(path) {

@@ -1,4 +1,4 @@
-"""What the pages share: what they are given, what they give back, and how an error is told."""
+"""What the pages share: their inputs, their outputs, and how an error is reported."""
 
 import functools
 import html
@@ -19,7 +19,7 @@ Updates = dict[Block, Any]
 """What outputs of an event should show, by component; the others keep what they show."""
 
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-"""Options of an event that answers at once, shows no spinner and never fails: without the queue a toast is lost."""
+"""Options of an event that answers immediately, shows no spinner and never fails: without the queue a toast is lost."""
 
 BUSY: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private"}
 """Options of an event that may take a moment, or fail and say so."""
@@ -62,5 +62,5 @@ def choice(label: str, elem_id: str, **options: Any) -> gr.Dropdown:
 
 
 def now() -> float:
-    """A new value for the status bar: it looks at once."""
+    """A new value for the status bar: it looks immediately."""
     return time.time()

@@ -11,7 +11,7 @@ class Scripts:
 
     Their address has the hash of all of them in its path, so that what they import of each other by relative addresses
     is of the same version, and a browser may keep them for good: one look at a page that was opened before asks for
-    nothing anew, which a phone feels. After an update the page names another folder; the old one is gone rather than
+    nothing again, which a phone feels. After an update the page names another folder; the old one is gone rather than
     filled with new files, and so are files that change while the studio runs. Nothing old ever meets anything new.
     """
 

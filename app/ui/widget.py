@@ -1,9 +1,9 @@
 """What the studio's own widgets share: a module, what it is given, server functions as closures.
 
 Rules that keep them safe and calm: templates are empty (Gradio would run `${...}` in a value as JavaScript);
-what a person wrote reaches the page through `textContent` only; styles stand in each room's *.css.
+what a person wrote reaches the page through `textContent` only; styles are in each room's *.css.
 
-Widgets are functions that return a `gr.HTML`, not subclasses: for a subclass Gradio writes a .pyi file beside the
+Widgets are functions that return a `gr.HTML`, not subclasses: for a subclass Gradio writes a .pyi file next to the
 source at every import.
 """
 
@@ -46,7 +46,7 @@ def widget(
     """A component in one element of class `role` that behaves as a module (`room/module.js`) says.
 
     The element comes with the module, so that nobody ever meets one that does nothing yet. The module's `mount` gets
-    `text` (the strings), `server` (the functions) and `given` (all `properties`), beside what Gradio has for it; a new
+    `text` (the strings), `server` (the functions) and `given` (all `properties`), plus what Gradio provides; a new
     value from Python reaches it through `watch("value", ...)`. See widget.js. It may `trigger` the `events`: Gradio
     lets Python listen to those whose names it finds in the script.
     """
@@ -62,7 +62,7 @@ def widget(
 
 
 def _script(module: str, given: dict[str, Any]) -> str:
-    """What is given stands in the script, not in Gradio's `props`: an event that skips the component empties those."""
+    """What is given is in the script, not in Gradio's `props`: an event that skips the component empties those."""
     words = {"given": given, "module": SCRIPTS.address(module), "lost": text.WIDGET_LOST}
     return _MOUNT % {name: json.dumps(word) for name, word in words.items()}
 

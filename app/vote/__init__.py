@@ -1,1 +1,1 @@
-"""The page Vote: boards, the review of all votes, and what they say."""
+"""The Vote page: boards, the review of all votes, and what they say."""

@@ -1,4 +1,4 @@
-// How large several images can be shown at once.
+// How large several images can be shown at the same time.
 
 import { PHONE_PX } from "./stage.js";
 

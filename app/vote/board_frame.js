@@ -77,7 +77,7 @@ export class BoardFrame {
     this.nodes = this.arranged(askAgain !== null);
   }
 
-  /** @param {boolean} standing   whether it is told how far the person is */
+  /** @param {boolean} standing   whether progress is shown */
   arranged(standing) {
     const { finish, facts, more } = this.standing;
     const state = make("div", { class: "board-state" }, this.badge, this.meter, this.count);

@@ -13,7 +13,7 @@ _FINISH_LINES = [WANTED_VOTES * times for times in (1, 2, 4, 8)]
 
 
 def pair_board(service: VotingService) -> gr.HTML:
-    """A board on a service. Its value is the judge run's id; voting needs none.
+    """A board on a service. Its value is the blind test's id; voting needs none.
 
     Event `complete`: the last planned comparison got its vote.
     """

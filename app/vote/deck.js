@@ -14,7 +14,7 @@ const AGAIN_MS = 1500;
 let waited = false; // the page waits for the images that are shown first; the others come behind them
 
 /**
- * Load the images of an item; they stand in its `elements`, with the texts `alts`. Then `on.ready`, or `on.gone` when
+ * Load the images of an item; they are in its `elements`, with the texts `alts`. Then `on.ready`, or `on.gone` when
  * one is gone or damaged. It waits while the studio does not answer.
  * @template {Named & Loadable} Item
  * @param {Item} item
@@ -27,7 +27,7 @@ export function loadImages(item, alts, on) {
   );
   item.elements = images;
   const loaded = Promise.all(images.map((image) => image.decode()));
-  if (!waited) during(loaded).catch(() => {}); // what is gone is told below
+  if (!waited) during(loaded).catch(() => {}); // missing images are reported below
   waited = true;
   loaded.then(
     () => {

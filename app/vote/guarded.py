@@ -65,7 +65,7 @@ class GuardedRankings:
 def _or_elsewhere(projects: StudioProjects, here: Callable[[], Reply], ask: Callable[[Store], Reply]) -> Reply:
     """The reply of the open project, unless it refuses for good what another takes.
 
-    While it answers no other project is opened, so that a vote is looked at and cast in one.
+    While it answers no other project is opened, so that a pair is read and its vote cast in the same one.
     """
     with projects.moving:
         reply = here()
@@ -75,7 +75,7 @@ def _or_elsewhere(projects: StudioProjects, here: Callable[[], Reply], ask: Call
         with contextlib.suppress(SdpoError), Store(workspace) as store:  # one that can't be opened has no such pair
             told = ask(store)
             if told.get("ok"):
-                return {"ok": True}  # the rest of it speaks of another project than the page shows
+                return {"ok": True}  # the rest of it mentions another project than the page shows
             if told.get("retry"):
                 return told
     return reply

@@ -84,7 +84,7 @@ export function keyHelp(title, lines, ...more) {
 }
 
 /**
- * A press of the mouse leaves the focus where it is, so that Space goes on to mean what it means on the board.
+ * A press of the mouse leaves the focus where it is, so that Space keeps its meaning on the board.
  * @param {HTMLElement} node
  */
 export function keepFocus(node) {

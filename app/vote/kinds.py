@@ -30,7 +30,7 @@ class Kind(Protocol):
         ...
 
     def next(self, asked: DeckRequest) -> tuple[list[Pair], Reply]:
-        """The next pairs, and how far the person is; `complete` says that there is nothing to undo any more."""
+        """The next pairs, and how far the person is; `complete` means there's nothing left to undo."""
         ...
 
     def again(self, asked: DeckRequest, new: int) -> list[Reply]:
@@ -38,11 +38,11 @@ class Kind(Protocol):
         ...
 
     def after_vote(self, vote: VoteMessage) -> Reply:
-        """What a board is told besides."""
+        """More that a board needs."""
         ...
 
     def after_undo(self) -> Reply:
-        """What a board is told besides."""
+        """More that a board needs."""
         ...
 
 

@@ -22,7 +22,7 @@ class Message(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    run: str = Field(default="", max_length=120)  # the judge run; empty when voting
+    run: str = Field(default="", max_length=120)  # the blind test; empty when voting
 
 
 class DeckRequest(Message):

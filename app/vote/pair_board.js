@@ -1,4 +1,4 @@
-// The pair board: two images, one click or one key. Pairs are fetched ahead, so the next one paints at once; votes go
+// The pair board: two images, one click or one key. Pairs are fetched ahead, so the next one paints immediately; votes go
 // out through the outbox. The images are the stage's, the meaning of keys is in keys.js, the elements in board_frame.js.
 
 /** @import { Host } from "../ui/widget.js" */
@@ -87,7 +87,7 @@ class PairBoard extends Widget {
   shownAt = 0;
   fetching = false;
   behind = false; // whether the studio's numbers were asked for while votes were on their way
-  generation = 0; // counts resets, so that answers to an earlier judgement are dropped
+  generation = 0; // counts resets, so that answers to an earlier blind test are dropped
 
   /** @param {Host<Text, Server, Given>} host */
   constructor(host) {

@@ -32,7 +32,7 @@ class RankMessage(Message):
 
 
 class RankVotes:
-    """Votes from several images at once."""
+    """Votes from several images at the same time."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

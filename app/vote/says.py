@@ -50,7 +50,7 @@ class AskFirst(BaseModel):
 
 @dataclass(frozen=True)
 class _Place:
-    """What was looked at."""
+    """What was read."""
 
     workspace: Path
     base_sha256: str
@@ -58,7 +58,7 @@ class _Place:
 
 @dataclass(frozen=True)
 class _Card:
-    """What came of it."""
+    """What the card shows for it."""
 
     place: _Place
     stamp: tuple[int, int, int]  # of the store
@@ -77,7 +77,7 @@ class Says:
         self._fits: dict[str, Fitted] = {}  # by model and votes; the thread's own
 
     def look(self, _: Any = None) -> Reply:
-        """The card as far as it is known; with `looking` while the votes are read anew."""
+        """The card as far as it is known; with `looking` while the votes are read again."""
         return answered(self._look)
 
     def ask_first(self, message: Any) -> Reply:
@@ -152,7 +152,7 @@ def _reason(material: Material, model: str, unseen: int) -> str:
 
 
 def _reply(told: Told, lead: str = "", note: str = "") -> Reply:
-    """Everything that the card shows. The last sentence tells of the model itself, which `lead` introduces."""
+    """Everything that the card shows. The last sentence describes the model itself, which `lead` introduces."""
     *found, about = told.sentences
     sentences = [*found, f"{lead} {about}".strip(), note]
     ends = dict.fromkeys([*told.agreements[:_PROMPTS], *told.agreements[-_PROMPTS:]])

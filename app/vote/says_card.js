@@ -1,4 +1,4 @@
-// What the votes say: in words, in images, and the pairs that the model of the taste is unsure about. It is folded away
+// What the votes say: as text, as images, and the pairs that the model of the taste is unsure about. It is folded away
 // until somebody opens it, and nothing is fitted before.
 
 /** @import { Call, Host, Look, Reply } from "../ui/widget.js" */
@@ -37,7 +37,7 @@ import { Widget } from "../ui/widget.js";
  */
 
 const OPEN = "sdpo.says";
-const SOON_MS = 700; // while the votes are looked at
+const SOON_MS = 700; // while the votes are read
 const NEWER = 10; // votes after which it looks again by itself
 
 /** @param {Host<Text, Server>} host */

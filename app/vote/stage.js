@@ -77,7 +77,7 @@ export class Stage {
     this.sides.right.replaceChildren();
   }
 
-  // --- size: beside each other or one above the other, whichever makes the images larger ------------------------------
+  // --- size: side by side or one above the other, whichever makes the images larger ------------------------------
 
   fit() {
     const { root, node, ratio } = this;

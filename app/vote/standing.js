@@ -1,4 +1,4 @@
-// How far, how fast and how steadily a person votes: said beside the board, never in the way.
+// How far, how fast and how steadily a person votes: shown next to the board, never in the way.
 
 /** @import { Consistency } from "./voting.js" */
 
@@ -74,7 +74,7 @@ export class Standing {
   }
 
   /**
-   * The finish line is told when it is crossed, and only then.
+   * The finish line is announced only when crossed.
    * @param {number} before
    * @param {number} decided
    */

@@ -109,7 +109,7 @@ class Votes:
             return refusal(error)
 
     def _refuse_foreign(self, pair: Pair, message: Message) -> None:
-        """Raise for a pair of another board: a judgement that is closed must not be opened from outside."""
+        """Raise for a pair of another board: a blind test that is closed must not be opened from outside."""
         if pair.purpose != self.purpose or self._kind.run_id(message) not in (None, pair.run_id):
             raise RunError(text.OTHER_BOARD)
 
