@@ -1,0 +1,158 @@
+"""The project's English: habits that read as if translated, each with words a native speaker would use.
+
+The words themselves are in CONTRIBUTING.md.
+"""
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+NOT_YET = (
+    "sdpo_core/models",
+    "sdpo_core/adapters",
+    "sdpo_core/checkpoints",
+    "sdpo_core/objective",
+    "sdpo_core/settings",
+    "sdpo_core/comfyui",
+    "sdpo_core/exchange/metadata",
+    "bench",
+    "demo",
+    "tests",
+    "docs/decisions.md",
+    "docs/maths.md",
+)
+"""What isn't covered yet. This list only shrinks."""
+
+EXCEPTIONS = frozenset({("sdpo_core/workspace/migrations.py", "is no second")})
+"""Single phrases that stay, each in its file; here because a released migration never changes."""
+
+TICS = {
+    r"(?<!there )\b(?:is|are) none\b": "isn't one, must be …; got …",
+    r"(?<!there )\b(?:is|are) no (?!longer|more|less|better|worse|way|other|wider|such)\w+\b": "isn't a …",
+    r"\bin words\b": "with a message, as text",
+    r"\b(?:go|goes|went) on\b|\bgoing on (?:with|from)\b": "continue, resume, keep …ing",
+    r"\bbeside\b": "next to, in addition to",
+    r"\bl(?:ies|ie|ay) (?:in|on|at|there|under|outside|elsewhere|next to)\b": "is in",
+    r"\bwhere (?:it|they) lies?\b": "where it is",
+    r"\bstands? (?:in|on|at|under|there|for itself)\b": "is in, is shown on; a vote counts",
+    r"(?:\bwhat|;[^;]{1,40}) came\b": "got …",
+    r"\btells? (?:of|whether|how|what|which|that|when|why|nothing)\b": "says, shows, describes",
+    r"\b(?:is|are) told\b(?! to)": "is shown, is reported, gets",
+    r"\blooked at\b": "checked, read, shown",
+    r"\bas well\b(?! as)": "too, also",
+    r"\bat once\b": "immediately, at a time, at the same time",
+    r"\bfrom (?!now|then|here|there)\S+ on(?=[,.;:)\"]|$)": "from …, starting at …, at least …",
+    r"\b(?:one|object|prompt|setting) a (?:line|row|column|step|day|card)\b": "per line",
+    r"\bcan be had\b": "is available",
+    r"\bany more\b": "no longer",
+    r"\banew\b": "again",
+    r"\bjudgements?\b|\bjudge runs?\b": "blind test",
+    r"\b[Tt]he page (?:Home|Generate|Vote|Train|Judge|Adapters|Disk)\b": "the … page",
+    r"\bspeaks? of\b": "mentions, lists",
+    r"\bthrow(?:n|s)? away\b": "delete, move to the trash, discard",
+    r"\btak(?:e|es|en) in\b": "import",
+    r"\bgive(?:n)? back\b|\bput(?:s)? back\b": "return, restore",
+    r"\bnobody vouches for\b": "untrusted",
+    r"\bset-up\b": "setup",
+    r"\bgraphics cards?\b": "GPU",
+    r"\bmend(?:s|ed)?\b": "fix",
+    r"\bkeep(?:ing)? house\b": "manage storage",
+    r"\b[Ll]ook what\b": "check",
+    r"\b[Dd]raw(?:s|n|ing)? (?:an? |the |some |more )?(?:images?|pairs?|previews?|comparisons?)\b": "generate",
+    r"\b(?:images?|pairs?|previews?|comparisons?) (?:is|are|was|were) (?:being )?drawn\b": "generated",
+    r"[a-z]!(?= [A-Z]|$)": "the same without an exclamation mark",
+}
+"""What to avoid, and better words. Quoted code (`like this`) isn't read."""
+
+_TICS = {re.compile(pattern): better for pattern, better in TICS.items()}
+_ANY = re.compile("|".join(TICS))
+_CODE = re.compile(r"``.*?``|`[^`\n]*`")
+_BLOCK = re.compile(r"```.*?```", re.DOTALL)
+_GLOSSARY = re.compile(r"^## The words\n.*?(?=^## )", re.DOTALL | re.MULTILINE)  # it names what to avoid
+_SCRIPT_COMMENT = re.compile(r"/\*.*?\*/|(?<!:)//[^\n]*", re.DOTALL)
+
+
+def covered(*patterns: str) -> Iterator[Path]:
+    """Our own files, without vendored ones and those that aren't covered yet."""
+    for folder in ("app", "sdpo_core", "comfy_nodes", "docs", "assets/presets"):
+        for pattern in patterns:
+            for path in sorted((ROOT / folder).rglob(pattern)):
+                name = path.relative_to(ROOT).as_posix()
+                if not name.startswith(NOT_YET) and "vendor" not in path.parts and "/de" not in name:
+                    yield path
+    for pattern in patterns:
+        yield from sorted(ROOT.glob(pattern))
+
+
+def python_prose(source: str) -> Iterator[tuple[int, str]]:
+    """Strings, docstrings and comments, each with its line; values in an f-string are left out."""
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], token.string
+    nested = set[int]()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.JoinedStr):
+            nested.update(id(part) for part in node.values)
+            parts = (part.value if isinstance(part, ast.Constant) else "…" for part in node.values)
+            yield node.lineno, "".join(map(str, parts))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in nested:
+            yield node.lineno, node.value
+
+
+def prose(path: Path) -> Iterator[tuple[int, str]]:
+    """What a file says to people."""
+    source = path.read_text(encoding="utf-8")
+    if path.suffix == ".py":
+        yield from python_prose(source)
+    elif path.suffix in (".js", ".css"):
+        for comment in _SCRIPT_COMMENT.finditer(source):
+            yield source.count("\n", 0, comment.start()) + 1, comment[0]
+    else:
+        source = _GLOSSARY.sub(_blank, source) if path.name == "CONTRIBUTING.md" else source
+        yield 1, _BLOCK.sub(_blank, source)
+
+
+def _blank(part: re.Match[str]) -> str:
+    """As many lines, without their words."""
+    return "\n" * part[0].count("\n")
+
+
+def findings(text: str) -> Iterator[tuple[int, str, str]]:
+    """Line within `text`, phrase and better words; a phrase may be broken over two lines."""
+    text = _CODE.sub(lambda code: "`" * len(code[0]), text)
+    flat = re.sub(r"\n[ \t*#/]*", lambda gap: " " * len(gap[0]), text)
+    flat = re.sub(r"(?<=\S) {2,}(?=\S)", lambda gap: " " * len(gap[0]), flat)
+    if not _ANY.search(re.sub(r" +", " ", flat)):
+        return
+    squeezed, origin = _squeeze(flat)
+    for pattern, better in _TICS.items():
+        for match in pattern.finditer(squeezed):
+            yield text.count("\n", 0, origin[match.start()]), match[0], better
+
+
+def _squeeze(text: str) -> tuple[str, list[int]]:
+    """The text with single spaces, and where each character was."""
+    kept = [i for i, letter in enumerate(text) if letter != " " or i == 0 or text[i - 1] != " "]
+    return "".join(text[i] for i in kept), kept
+
+
+@cache
+def all_findings() -> tuple[str, ...]:
+    found: list[str] = []
+    for path in covered("*.py", "*.js", "*.css", "*.md", "*.toml", "nodeDefs.json"):
+        name = path.relative_to(ROOT).as_posix()
+        for line, text in prose(path):
+            for further, phrase, better in findings(text):
+                if (name, phrase) not in EXCEPTIONS:
+                    found.append(f"{name}:{line + further}: “{phrase}” → {better}")
+    return tuple(found)
+
+
+def test_nothing_reads_as_if_translated() -> None:
+    assert not all_findings(), "\n" + "\n".join(all_findings())
