@@ -18,7 +18,7 @@ from app.desk.lock import StudioLock
 from app.server import text as server_text
 from app.server.security import LOOPBACK_HOSTS
 from app.ui.words import NAME
-from sdpo_core.collector import collector_waits
+from sdpo_core.collector import gc_paused
 from sdpo_core.errors import SdpoError
 from sdpo_core.paths import repository_root
 
@@ -68,7 +68,7 @@ def _serve(workspace: Path, here: str, port: int, url: str, host: str, *, open_b
     """Answer at `here`, an address of this machine alone, and at `host` in the network when that is another one."""
     _prepare_environment(workspace)
     # Gradio is imported here, after the environment is set and after everything that can be refused was.
-    with collector_waits(), _no_interface_files():
+    with gc_paused(), _no_interface_files():
         from app.desk.inbox import watch
         from app.disk.service import keep_copies
         from app.main import build, launch_options

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def collector_waits() -> Iterator[None]:
+def gc_paused() -> Iterator[None]:
     """Import much without the garbage collector: it would look at all that is loaded so far again and again."""
     was_on = gc.isenabled()
     gc.disable()

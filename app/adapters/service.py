@@ -124,7 +124,7 @@ class Adapters:
                 return self._edit(wish)
             case "delete":
                 record = self._desk.store.adapter(wish.id)
-                entry = self._desk.store.throw_adapter(wish.id)
+                entry = self._desk.store.trash_adapter(wish.id)
                 return {"sentence": text.deleted(record.name), "entry": entry.id}
             case "put_back":
                 if Trash(self._desk.workspace).find(wish.entry).kind != THROWN_KIND:

@@ -24,7 +24,7 @@ from sdpo_core.cli.doctor import examine
 from sdpo_core.cli.early import refuse_early
 from sdpo_core.cli.flags import add_settings, any_given, settings_from
 from sdpo_core.cli.output import DONE, EXIT_CODES, FAILED, STOPPED, Output, progress
-from sdpo_core.collector import collector_waits
+from sdpo_core.collector import gc_paused
 from sdpo_core.errors import ConfigError, RunError, SdpoError
 from sdpo_core.paths import repository_root
 from sdpo_core.runs.folder import FINISHED, Reporter, RunFolder, Status, Verb
@@ -202,7 +202,7 @@ def _job(verb: Verb, options: dict[str, Any], out: Output) -> int:
     # The first process has the folder for all of them.
     with contextlib.ExitStack() as held:
         folder = str(held.enter_context(_job_folder(verb, options, workspace)).path) if together.first else ""
-        run = RunFolder(Path(together.agree_text(folder)))
+        run = RunFolder(Path(together.broadcast_text(folder)))
         code = _run_job(verb, run, workspace, out, speaks=together.first)
         together.leave()
     return code
@@ -258,7 +258,7 @@ def _run_job(verb: Verb, run: RunFolder, workspace: Path, out: Output, *, speaks
         try:
             config = JOBS[verb].parse(run.config())
             elsewhere = isinstance(config, GenerateConfig) and config.comfy is not None
-            with collector_waits():
+            with gc_paused():
                 job = _entry(verb, draws_elsewhere=elsewhere)
             job(config, run, workspace, reporter)
         except SdpoError as error:

@@ -167,7 +167,7 @@ class _Job:
         first = self.together.first
         if first:
             self.run.truncate_metrics(progress.step)
-        if self.together.agree(self.reporter.stop_requested()):
+        if self.together.broadcast_number(self.reporter.stop_requested()):
             if first:
                 self._end_untrained(progress)
             return
@@ -191,7 +191,7 @@ class _Job:
             # The first process alone looks at the folder and the health, so that all of them stop at the same step.
             with self.together.all_or_none():
                 why_stopped = self._after_step(row, optimizer, progress) if first else ""
-            why_stopped = self.together.agree_text(why_stopped)
+            why_stopped = self.together.broadcast_text(why_stopped)
             if why_stopped:
                 break
         with self.together.all_or_none():

@@ -12,7 +12,7 @@ from sdpo_core.training.dataset import EncodedPairs, Example, encode_pairs, own_
 from sdpo_core.training.health import Bank, bank_pairs
 from sdpo_core.training.rounds import continued_sha256
 from sdpo_core.training.run_data import RunData, freeze_data, keep_base, load_data
-from sdpo_core.workspace.pairs import commonest_clip_skip, most_common_negative, training_pairs
+from sdpo_core.workspace.pairs import most_common_clip_skip, most_common_negative, training_pairs
 from sdpo_core.workspace.store import Store
 
 
@@ -29,7 +29,7 @@ def freeze(config: TrainConfig, run: RunFolder, store: Store, info: ModelInfo, r
         data = freeze_data(run, voted, config)
         if config.negative is None:  # a run that began before it could be set continues without one
             config = config.model_copy(update={"negative": most_common_negative(data.train)})
-    steps, skip = config.steps or steps_for_pairs(len(data.train)), commonest_clip_skip(data.train)
+    steps, skip = config.steps or steps_for_pairs(len(data.train)), most_common_clip_skip(data.train)
     config = config.model_copy(update={"steps": steps, "clip_skip": config.clip_skip or skip})
     run.write_config(config.model_dump(mode="json"))
 

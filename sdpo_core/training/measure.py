@@ -16,7 +16,7 @@ from sdpo_core.training.dataset import encode_pairs
 from sdpo_core.training.preflight import PREFLIGHT, choose_way
 from sdpo_core.training.processes import Processes
 from sdpo_core.training.rounds import continued_sha256, keep_start, read_start
-from sdpo_core.workspace.pairs import commonest_clip_skip, split_held_out, training_pairs
+from sdpo_core.workspace.pairs import most_common_clip_skip, split_held_out, training_pairs
 from sdpo_core.workspace.store import Store
 
 _STAGES = 3
@@ -36,7 +36,7 @@ def run_measure(config: TrainConfig, run: RunFolder, workspace: Path, reporter: 
         if not voted.usable:
             raise DataError(f"{voted.sentence()} Vote on a few pairs first, then measure.")
         train = split_held_out(voted.usable, config.held_out_fraction, config.seed).train
-        skip = config.clip_skip or commonest_clip_skip(train)
+        skip = config.clip_skip or most_common_clip_skip(train)
         config = config.model_copy(update={"steps": config.steps or steps_for_pairs(len(train)), "clip_skip": skip})
         model = load_configured(config)
         lora = _lora(run, store, model, config)

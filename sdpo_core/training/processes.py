@@ -61,7 +61,7 @@ class Processes:
         """Which of a step's `pairs` slots are this process's."""
         return range(self.rank, pairs, self.count)
 
-    def add_up(self, tensor: Tensor) -> Tensor:
+    def all_reduce(self, tensor: Tensor) -> Tensor:
         """`tensor` becomes the sum over all processes."""
         if self.count > 1:
             torch.distributed.all_reduce(tensor)
@@ -73,29 +73,29 @@ class Processes:
             return mine
         rows = mine.new_zeros(pairs, *mine.shape[1:])
         rows[list(self.slots(pairs))] = mine
-        return self.add_up(rows)
+        return self.all_reduce(rows)
 
-    def spread(self, tensor: Tensor) -> Tensor:
-        """`tensor` becomes what the first process has."""
+    def broadcast(self, tensor: Tensor) -> Tensor:
+        """`tensor` becomes the first process's tensor."""
         if self.count > 1:
             torch.distributed.broadcast(tensor, 0)
         return tensor
 
-    def agree(self, value: float) -> float:
+    def broadcast_number(self, value: float) -> float:
         """The first process's `value`."""
         if self.count == 1:
             return value
-        return float(self.spread(torch.tensor([value], dtype=torch.float64, device=self._wire)))
+        return float(self.broadcast(torch.tensor([value], dtype=torch.float64, device=self._wire)))
 
     def any(self, mine: bool) -> bool:
         """Whether it is so in any process."""
         if self.count == 1:
             return mine
-        return bool(self.add_up(torch.tensor([float(mine)], device=self._wire)) > 0)
+        return bool(self.all_reduce(torch.tensor([float(mine)], device=self._wire)) > 0)
 
     @contextlib.contextmanager
     def all_or_none(self) -> Iterator[None]:
-        """Work of each process alone: where memory runs out in one, `AgreedOutOfMemory` is raised in all.
+        """Work that each process does alone: if one runs out of memory, `AgreedOutOfMemory` is raised in all.
 
         Otherwise the others would wait for it in their next sum. The work may not hold a sum itself.
         """
@@ -110,21 +110,21 @@ class Processes:
             raise AgreedOutOfMemory("One of this run's processes ran out of memory.") from problem
 
     def wait(self) -> None:
-        """Until every process has come here."""
-        self.agree(0)
+        """Wait until every process gets here."""
+        self.broadcast_number(0)
 
-    def agree_text(self, text: str) -> str:
+    def broadcast_text(self, text: str) -> str:
         """The first process's `text`."""
         if self.count == 1:
             return text
         data = text.encode()
-        size = int(self.agree(len(data)))
+        size = int(self.broadcast_number(len(data)))
         if not size:
             return ""
         letters = torch.zeros(size, dtype=torch.uint8, device=self._wire)
         if self.first:
             letters.copy_(torch.frombuffer(bytearray(data), dtype=torch.uint8))
-        return bytes(self.spread(letters).cpu().tolist()).decode()
+        return bytes(self.broadcast(letters).cpu().tolist()).decode()
 
     @property
     def _wire(self) -> torch.device:

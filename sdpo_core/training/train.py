@@ -103,14 +103,14 @@ def train(
     micro = config.pairs_per_micro_step or config.pairs_per_step
     scaler = _loss_scaler(model, progress)
     for parameter in lora.parameters:
-        together.spread(parameter.data)
+        together.broadcast(parameter.data)
     progress.peak = progress.peak or config.learning_rate  # a checkpoint from before it was kept has none
     while progress.step < total:
         began = time.perf_counter()
         if progress.step % DRIFT_EVERY_STEPS == 0:
             with together.all_or_none():
                 moved = bank.movement(model) if together.first else Movement(0.0, 0.0)
-            progress.drift, progress.displacement = (together.agree(number) for number in moved)
+            progress.drift, progress.displacement = (together.broadcast_number(number) for number in moved)
             progress.peak = next_peak(progress, total, config)
         batch = pairs.batch(
             progress.step,
@@ -133,7 +133,7 @@ def train(
                 loss_scale=loss_scale,
             )
         for gradient in gradients:
-            together.add_up(gradient)
+            together.all_reduce(gradient)
         seen, batch = _gather(own, batch, config.pairs_per_step, together)
         if noise_bank is not None and batch.kept is not None:
             noise_bank.keep(batch.kept, seen.reference, ~batch.unconditional)

@@ -56,6 +56,6 @@ class AdapterStore:
         """Keep the load proof of an adapter file on a model; a file or base that no adapter has changes nothing."""
         adapters.record_fit(self._database, sha256, base_sha256, fit)
 
-    def throw_adapter(self, adapter_id: int) -> Thrown:
+    def trash_adapter(self, adapter_id: int) -> Thrown:
         """Move an adapter to the trash; `housekeeping.put_back` brings it back."""
         return adapters.take_out(self._database, self.workspace, adapter_id)

@@ -136,7 +136,7 @@ def split_held_out(pairs: Sequence[VotedPair], fraction: float, seed: int) -> Sp
     return Split(train=tuple(pairs), held_out=(), by="none")
 
 
-def commonest_clip_skip(pairs: Sequence[VotedPair]) -> int | None:
+def most_common_clip_skip(pairs: Sequence[VotedPair]) -> int | None:
     """The `clip_skip` that most images were made with; None when no recipe says."""
     counted = Counter(recipe.clip_skip for recipe in _recipes(pairs) if recipe.clip_skip)
     return counted.most_common(1)[0][0] if counted else None

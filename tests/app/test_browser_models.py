@@ -44,7 +44,7 @@ def test_a_model_is_downloaded_and_another_asked_about(
         expect(download).to_be_hidden()
         page.fill("#model input", LAKES)
         page.press("#model input", "Enter")
-        expect(note).to_contain_text(f"{LAKES} is not on this machine yet. Downloading it takes")
+        expect(note).to_contain_text(f"{LAKES} isn't on this machine yet. Downloading it takes")
         hub.slow_s = 0.03
         download.click()
         wait_job(page, "download", "running")

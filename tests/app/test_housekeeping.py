@@ -62,7 +62,7 @@ def test_clearing_is_shown_done_and_undone(studio: Studio, house: Housekeeping) 
 
 def test_a_deleted_adapter_is_called_by_its_name(studio: Studio, house: Housekeeping) -> None:
     record = add_adapter(studio, "warm evenings")
-    studio.desk.store.throw_adapter(record.id)
+    studio.desk.store.trash_adapter(record.id)
     (entry,) = house.snapshot()["trash"]
     assert (entry["name"], entry["facts"][:6]) == ("Adapter warm evenings", "1 file")
     assert house.put_back({"name": entry["id"]})["sentence"] == "Restored: Adapter warm evenings."

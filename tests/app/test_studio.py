@@ -157,10 +157,10 @@ def test_the_plan_knows_the_pace_of_the_last_run(studio: Studio, demo_sha256: st
 
 def test_the_plan_says_what_is_drawn_beforehand_and_how_long_that_takes(studio: Studio, demo_sha256: str) -> None:
     vote(studio, range(11), demo_sha256)
-    assert "further pairs" not in studio.training.plan({}).sentence  # of so few votes no taste is learnt
+    assert "extra pairs" not in studio.training.plan({}).sentence  # of so few votes no taste is learnt
     vote(studio, range(11, 20), demo_sha256)
     assert "generates up to 40 extra pairs" in studio.training.plan({}).sentence
-    assert "further pairs" not in studio.training.plan({"label_pairs": "0"}).sentence
+    assert "extra pairs" not in studio.training.plan({"label_pairs": "0"}).sentence
     form = {"sampling_steps": "2"}  # as those images took: others say nothing of the time
     slow_down(studio, seconds_per_pair=3.0)
     assert "generates up to 40 extra pairs and" in studio.training.plan({}).sentence

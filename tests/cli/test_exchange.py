@@ -72,7 +72,7 @@ def test_images_of_other_tools_come_in_and_wait_for_votes(tmp_path: Path, capsys
     (tmp_path / "none").mkdir()
     scene(9).save(tmp_path / "none" / "plain.png")
     assert main(["import", str(tmp_path / "none"), *where]) == 1
-    assert "Nothing could be used" in capsys.readouterr().out
+    assert "Nothing could be imported" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ def test_a_grid_draws_strengths_and_checkpoints(trained: RunFolder, workspace: P
     assert "mine-step-3: recommended strength is now 0.5" in sdpo("grid", *where, "--pick", name, "0", "1")
     assert main(["grid", *map(str, where), "--pick", name, "0", "x"]) == 2
     with Store(workspace) as store:
-        store.throw_adapter(store.find_adapter("mine-step-3").id)
+        store.trash_adapter(store.find_adapter("mine-step-3").id)
 
 
 def test_judge_prompts_must_be_unseen(

@@ -88,7 +88,7 @@ def test_without_metadata_the_model_is_patched_and_nobody_is_locked_out(comfy: F
     assert "not known" in info
 
 
-@pytest.mark.parametrize(("fits", "warning"), [(0, "it has no effect"), (3, "Only a part of it fits")])
+@pytest.mark.parametrize(("fits", "warning"), [(0, "it has no effect"), (3, "Only part of it fits")])
 def test_a_partial_fit_is_told(comfy: FakeComfy, write_adapter: Write, fits: int, warning: str) -> None:
     write_adapter("taste", SDPO)
     _, _, info = comfy.node.execute(Model(weights=tuple(MODULES[:fits])), "taste", 1.0)
@@ -113,7 +113,7 @@ def test_narrow_files_of_other_tools_are_not_refused(comfy: FakeComfy, write_ada
 def test_validation_tells_what_is_wrong(comfy: FakeComfy, write_adapter: Write, workspace: Path) -> None:
     validate = comfy.node.validate_inputs
     assert validate(adapter=None) is True
-    assert "There is no adapter in" in validate(adapter="latest")
+    assert "No adapters in" in validate(adapter="latest")
     path = write_adapter("taste")
     assert "'../secret'" in validate(adapter="../secret")
     path.write_bytes(path.read_bytes()[:-3])
@@ -175,7 +175,7 @@ def test_workspace_in_a_home_that_is_not_known_is_unknown(
     with pytest.raises(PackProblem, match=r"not known: SDPO_WORKSPACE says '~no-such-user"):
         Shelf.find()
     (tmp_path / "sdpo-studio.json").write_text('{"workspace": "~no-such-user/workspace"}')
-    with pytest.raises(PackProblem, match=r"not known: .*sdpo-studio\.json says"):
+    with pytest.raises(PackProblem, match=r"can't be found: .*sdpo-studio\.json says"):
         find_workspace(tmp_path, {})
 
 
@@ -200,7 +200,7 @@ def test_damaged_headers_are_told_apart_from_good_ones(tmp_path: Path, header: b
 def test_a_header_longer_than_the_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     path.write_bytes((2**63).to_bytes(8, "little") + b"{}")
-    with pytest.raises(PackProblem, match="only a part"):
+    with pytest.raises(PackProblem, match="Only part"):
         read_header(path)
     with pytest.raises(PackProblem, match="can't be read"):
         read_header(tmp_path / "none.safetensors")

@@ -156,7 +156,7 @@ def test_a_given_negative_prompt_alone_wins_too(comfy: FakeComfy, workspace: Pat
 def test_what_can_not_be_sent_is_told(comfy: FakeComfy, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="needs two images"):
         comfy.send.execute(batch(1))
-    with pytest.raises(ValueError, match="prompt of these images is not known"):
+    with pytest.raises(ValueError, match="prompt of these images is unknown"):
         comfy.send.execute(batch())
     assert not (workspace / "inbox").exists()
     monkeypatch.setenv("SDPO_WORKSPACE", str(workspace / "gone"))

@@ -178,7 +178,7 @@ def test_the_curve_comes_back_from_its_file(tmp_path: Path) -> None:
     assert read_calibration(path) == nothing
     for broken in ("", "[]", '{"format": 2}', made.model_dump_json().replace('"strength"', '"stength"')):
         path.write_text(broken, encoding="utf-8")
-        with pytest.raises(DataError, match="not a calibration"):
+        with pytest.raises(DataError, match="as a calibration"):
             read_calibration(path)
     assert isinstance(made, Calibration)
 

@@ -70,7 +70,7 @@ def test_files_that_are_none_are_refused(model: TasteModel, tmp_path: Path) -> N
     with pytest.raises(DataError):
         load_taste(path, BASE)
     save_file({"x": np.zeros(3, np.float32)}, path)
-    with pytest.raises(DataError, match="not a taste model"):
+    with pytest.raises(DataError, match="as a taste model"):
         load_taste(path, BASE)
     save_taste(model, path)
     arrays, facts = load_file(path), model.facts.model_dump_json()

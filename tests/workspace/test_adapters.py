@@ -82,7 +82,7 @@ def test_the_proof_is_of_one_file_and_one_base(store: Store) -> None:
 
 def test_away_and_back(store: Store) -> None:
     record = store.recommend(add(store, "warm").id, 0.5)
-    entry = store.throw_adapter(record.id)
+    entry = store.trash_adapter(record.id)
     assert store.adapters() == []
     assert list((store.workspace / "adapters").iterdir()) == []
     put_back(store.workspace, entry.id)
@@ -94,18 +94,18 @@ def test_away_and_back(store: Store) -> None:
 
 
 def test_a_name_that_was_taken_meanwhile_is_numbered(store: Store) -> None:
-    entry = store.throw_adapter(add(store, "warm").id)
+    entry = store.trash_adapter(add(store, "warm").id)
     store.rename_adapter(add(store, "cool").id, "WARM")
     put_back(store.workspace, entry.id)
     assert sorted(record.name for record in store.adapters()) == ["WARM", "warm-2"]
 
 
 def test_a_file_that_has_its_place_meanwhile_is_not_overwritten(store: Store) -> None:
-    entry = store.throw_adapter(add(store, "warm").id)
+    entry = store.trash_adapter(add(store, "warm").id)
     other = add(store, "warm")
     with pytest.raises(AdapterError, match="then restore this one"):
         put_back(store.workspace, entry.id)
-    store.throw_adapter(other.id)
+    store.trash_adapter(other.id)
     put_back(store.workspace, entry.id)
     assert [record.name for record in store.adapters()] == ["warm"]
 
@@ -114,7 +114,7 @@ def test_a_backup_of_before_finds_a_file_that_was_renamed_or_thrown_away(store: 
     warm, cool = add(store, "warm"), add(store, "cool")
     write_backup(store._database, store.workspace / "backups" / "day-2026-11-20.db")
     store.rename_adapter(warm.id, "evenings")
-    entry = store.throw_adapter(cool.id)
+    entry = store.trash_adapter(cool.id)
     restore(store.workspace, "day-2026-11-20.db")
     assert store.adapter_file("warm").read_bytes() == b"weights of warm"
     put_back(store.workspace, entry.id)
@@ -123,7 +123,7 @@ def test_a_backup_of_before_finds_a_file_that_was_renamed_or_thrown_away(store: 
 
 
 def test_putting_back_that_was_cut_off_is_finished_by_repeating_it(store: Store) -> None:
-    entry = store.throw_adapter(add(store, "warm").id)
+    entry = store.trash_adapter(add(store, "warm").id)
     trash = Trash(store.workspace)
     note = (trash.root / entry.id / "entry.json").read_bytes()
     put_back(store.workspace, entry.id)

@@ -10,7 +10,7 @@ from sdpo_core.images.files import decode_image
 from sdpo_core.workspace.imported import ImportedPair
 from sdpo_core.workspace.pairs import (
     Split,
-    commonest_clip_skip,
+    most_common_clip_skip,
     most_common_negative,
     split_held_out,
     training_pairs,
@@ -199,8 +199,8 @@ def test_the_most_common_negative_prompt() -> None:
 
 
 def test_the_most_common_clip_skip() -> None:
-    assert commonest_clip_skip([told(1, None, None)]) is None
-    assert commonest_clip_skip([imagined(1, 1, 2)]) == 1
+    assert most_common_clip_skip([told(1, None, None)]) is None
+    assert most_common_clip_skip([imagined(1, 1, 2)]) == 1
 
 
 def test_the_usual_negative_prompt_is_that_of_this_model(store: Store) -> None:
