@@ -133,7 +133,7 @@ def test_an_adapter_is_put_there_with_its_picture(
     assert sorted(path.name for path in loras.iterdir()) == ["mine.png", "mine.safetensors"]
     assert folders.is_placed("comfyui", record)
     assert folders.place("comfyui", record, source, "copy").file == target, "again is no harm"
-    store.throw_adapter(record.id)
+    store.trash_adapter(record.id)
     assert target.is_file(), "what the studio throws away stays there"
     target.write_bytes(b"another")
     assert not folders.is_placed("comfyui", record)
