@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from sdpo_core.checkpoints.model_info import ModelInfo, configs_folder
-from sdpo_core.checkpoints.single_files import Family
+from sdpo_core.families.family import FamilyName
+from sdpo_core.families.table import FAMILIES
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.loading import Module
-from sdpo_core.models.registry import FAMILIES
 from sdpo_core.models.single_file import SingleFileParts, empty_part
 
 
@@ -38,7 +38,7 @@ class RandomParts(SingleFileParts):
 
 
 def random_model(
-    family: Family, *, device: torch.device, dtype: torch.dtype, size_px: int, configs: Path | None = None
+    family: FamilyName, *, device: torch.device, dtype: torch.dtype, size_px: int, configs: Path | None = None
 ) -> DiffusionModel:
     """A model of `family` that predicts ε; its settings come from `configs`, by default our own."""
     folder = configs or configs_folder(family)
@@ -56,4 +56,4 @@ def random_model(
         prediction_type="epsilon",
         zero_terminal_snr=False,
     )
-    return FAMILIES[family](info, device=device, dtype=dtype, parts=RandomParts(info, device))
+    return FAMILIES[family].load(info, device=device, dtype=dtype, parts=RandomParts(info, device))

@@ -24,10 +24,11 @@ from bench.machine import describe_machine, sentence
 from bench.random_model import random_model
 from bench.ways import BASELINE, MOST_STEPS, WAYS, LiveBytes, Size, Way, Workbench
 from sdpo_core.atomic import write_bytes, write_json
-from sdpo_core.checkpoints.single_files import Family
 from sdpo_core.errors import ModelError
+from sdpo_core.families.family import FamilyName
+from sdpo_core.families.table import FAMILIES
 from sdpo_core.models.registry import load_model
-from sdpo_core.settings.train import MODEL_DEFAULTS, TrainConfig
+from sdpo_core.settings.train import TrainConfig
 from sdpo_core.training.preflight import free_memory
 from sdpo_core.training.processes import is_out_of_memory
 from sdpo_core.training.train import DRIFT_EVERY_STEPS
@@ -43,12 +44,12 @@ class Case:
 
     title: str
     size: Size
-    family: Family | None = None  # with random weights on CUDA; None: the demo model on the CPU
+    family: FamilyName | None = None  # with random weights on CUDA; None: the demo model on the CPU
     tflop: float | None = None  # of a pair-step: forward passes of policy and reference, backward of the policy
 
 
-def _full_size(title: str, family: Family, size_px: int, tflop: float) -> Case:
-    full = MODEL_DEFAULTS[family]
+def _full_size(title: str, family: FamilyName, size_px: int, tflop: float) -> Case:
+    full = FAMILIES[family].training
     micro = full["pairs_per_micro_step"] or full["pairs_per_step"]
     size = Size(size_px, pairs=full["pairs_per_step"], micro=micro, rank=full["rank"])
     return Case(f"{title}, {size_px} px, CUDA, bf16", size, family, tflop)

@@ -1,5 +1,6 @@
 """Whether an adapter belongs to a model, and the sentences about it that a person reads."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,28 +9,17 @@ from typing import Any
 from .header import Header
 from .problem import PackProblem
 
+# Written by the studio's `python -m sdpo_core.families.for_comfyui`, which says what each entry is.
+_FAMILIES: dict[str, dict[str, Any]] = json.loads(Path(__file__).with_name("families.json").read_text("utf-8"))
+# Families that the studio has no adapters for, so that a mismatch can be named.
+_OTHERS = {
+    "sdxl-refiner": {"title": "the SDXL refiner", "classes": ["SDXLRefiner"], "kohya": None},
+    "sd3": {"title": "Stable Diffusion 3", "classes": ["SD3"], "kohya": "sd3"},
+    "flux": {"title": "FLUX", "classes": ["Flux"], "kohya": "flux"},
+}
+_ALL: dict[str, dict[str, Any]] = {**_FAMILIES, **_OTHERS}
 # ComfyUI's model classes (comfy/supported_models.py) by family. A class not listed here is not judged.
-_FAMILY_OF_CLASS = {
-    "SD15": "sd15",
-    "SD20": "sd20",
-    "SDXL": "sdxl",
-    "SDXLRefiner": "sdxl-refiner",
-    "SSD1B": "sdxl",
-    "SD3": "sd3",
-    "Flux": "flux",
-}
-# kohya's ss_base_model_version begins with one of these.
-_FAMILY_OF_KOHYA = (("sdxl_", "sdxl"), ("sd_v1", "sd15"), ("sd_v2", "sd20"), ("sd3", "sd3"), ("flux", "flux"))
-_TITLES = {
-    "sd15": "Stable Diffusion 1.5",
-    "sd20": "Stable Diffusion 2",
-    "sdxl": "SDXL",
-    "sdxl-refiner": "the SDXL refiner",
-    "sd3": "Stable Diffusion 3",
-    "flux": "FLUX",
-}
-# ComfyUI knows an SD1.x checkpoint by its UNet's width; the studio's demo model is narrower than any it can load.
-_NARROWEST_SD15 = 320
+_FAMILY_OF_CLASS = {name: family for family, facts in _ALL.items() for name in facts["classes"]}
 _PREDICTION_OF_TYPE = {"EPS": "epsilon", "V_PREDICTION": "v"}
 
 
@@ -39,7 +29,7 @@ def adapter_family(header: Header) -> str | None:
     if isinstance(told, str):
         return told
     version = header.metadata.get("ss_base_model_version", "")
-    return next((family for start, family in _FAMILY_OF_KOHYA if version.startswith(start)), None)
+    return next((name for name, facts in _ALL.items() if facts["kohya"] and version.startswith(facts["kohya"])), None)
 
 
 def model_family(class_names: Iterable[str]) -> str | None:
@@ -59,13 +49,13 @@ def refuse_unusable(path: Path, header: Header) -> None:
 
 
 def _is_too_narrow(header: Header) -> bool:
-    """Whether this is an adapter of ours for a model that ComfyUI can't detect: queries narrower than SD1.5's first."""
+    """Whether this is an adapter of ours for a model that ComfyUI can't detect: queries narrower than its family has.
+
+    ComfyUI knows an SD1.x checkpoint by its width; the studio's demo model is narrower than any that it can load.
+    """
+    narrowest = _FAMILIES.get(adapter_family(header) or "", {}).get("narrowest_query")
     widths = [shape[0] for name, shape in header.shapes.items() if name.endswith("to_q.lora_up.weight") and shape]
-    return (
-        adapter_family(header) == "sd15"
-        and header.sdpo is not None
-        and min(widths, default=_NARROWEST_SD15) < _NARROWEST_SD15
-    )
+    return bool(narrowest and header.sdpo is not None and min(widths, default=narrowest) < narrowest)
 
 
 def wrong_family(header: Header, class_names: Iterable[str]) -> str | None:
@@ -136,4 +126,4 @@ def describe(name: str, header: Header, outcome: Outcome, strength: float, *, ta
 
 
 def _title(family: str) -> str:
-    return _TITLES.get(family, family)
+    return str(_ALL.get(family, {}).get("title", family))

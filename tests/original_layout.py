@@ -16,12 +16,15 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
-from sdpo_core.checkpoints.single_files import TEXT_ENCODERS, UNET, VAE, Family
+from sdpo_core.families.family import FamilyName
+from sdpo_core.families.stable_diffusion import UNET_PREFIX as UNET
+from sdpo_core.families.stable_diffusion import VAE_PREFIX as VAE
+from sdpo_core.families.table import FAMILIES
 from sdpo_core.paths import repository_root
 
 State = dict[str, Tensor]
 
-_TINY: dict[Family, dict[str, dict[str, Any]]] = {
+_TINY: dict[FamilyName, dict[str, dict[str, Any]]] = {
     "sd15": {
         "unet": {"cross_attention_dim": 32, "attention_head_dim": 4},
         "text_encoder": {"hidden_size": 32, "intermediate_size": 128, "num_attention_heads": 4},
@@ -49,7 +52,7 @@ _TINY: dict[Family, dict[str, dict[str, Any]]] = {
 }
 
 
-_NORMS: dict[Family, tuple[str, ...]] = {
+_NORMS: dict[FamilyName, tuple[str, ...]] = {
     "sd15": ("cond_stage_model.transformer.text_model.final_layer_norm.weight",),
     "sd20": ("cond_stage_model.model.ln_final.weight",),
     "sdxl": (
@@ -57,7 +60,7 @@ _NORMS: dict[Family, tuple[str, ...]] = {
         "conditioner.embedders.1.model.ln_final.weight",
     ),
 }
-_ATTENTION: dict[Family, tuple[str, tuple[int, int]]] = {
+_ATTENTION: dict[FamilyName, tuple[str, tuple[int, int]]] = {
     "sd15": ("input_blocks.1.1", (320, 768)),
     "sd20": ("input_blocks.1.1", (320, 1024)),
     "sdxl": ("input_blocks.4.1", (640, 2048)),
@@ -65,7 +68,7 @@ _ATTENTION: dict[Family, tuple[str, tuple[int, int]]] = {
 
 
 # Attention layers and how many transformer blocks each has, on the way down, in the middle and on the way up.
-BLOCKS: dict[Family, dict[str, int]] = {
+BLOCKS: dict[FamilyName, dict[str, int]] = {
     "sd15": dict.fromkeys((*(f"input_blocks.{i}.1" for i in (1, 2, 4, 5, 7, 8)), "middle_block.1"), 1)
     | dict.fromkeys((f"output_blocks.{i}.1" for i in range(3, 12)), 1),
     "sdxl": {"input_blocks.4.1": 2, "input_blocks.5.1": 2, "input_blocks.7.1": 10, "input_blocks.8.1": 10}
@@ -75,7 +78,7 @@ BLOCKS: dict[Family, dict[str, int]] = {
 BLOCKS["sd20"] = BLOCKS["sd15"]
 
 
-def essentials(family: Family) -> State:
+def essentials(family: FamilyName) -> State:
     """Of a checkpoint, the tensors that tell what it is, with the shapes that they have there."""
     block, shape = _ATTENTION[family]
     tensors = {
@@ -109,7 +112,7 @@ def tiny_configs(folder: Path) -> Path:
     return folder
 
 
-def original_tensors(family: Family, parts: dict[str, nn.Module]) -> State:
+def original_tensors(family: FamilyName, parts: dict[str, nn.Module]) -> State:
     """All tensors of a checkpoint in the original layout."""
     unet: Any = parts["unet"]
     vae: Any = parts["vae"]
@@ -117,7 +120,7 @@ def original_tensors(family: Family, parts: dict[str, nn.Module]) -> State:
         **{_unet_name(name, unet): tensor for name, tensor in unet.state_dict().items()},
         **_vae_tensors(vae.state_dict(), len(vae.config.block_out_channels)),
     }
-    for part, prefix in TEXT_ENCODERS[family].items():
+    for part, prefix in FAMILIES[family].text_prefixes.items():
         state = parts[part].state_dict()
         open_clip = prefix.endswith(".model.")
         tensors |= open_clip_tensors(prefix, state) if open_clip else _clip_tensors(prefix, state)
@@ -126,7 +129,7 @@ def original_tensors(family: Family, parts: dict[str, nn.Module]) -> State:
 
 def write_checkpoint(
     path: Path,
-    family: Family,
+    family: FamilyName,
     parts: dict[str, nn.Module],
     metadata: dict[str, str] | None = None,
     more: State | None = None,
@@ -255,14 +258,14 @@ def _write(part: Path, config: dict[str, Any]) -> None:
     (part / "config.json").write_text(json.dumps(config), encoding="utf-8")
 
 
-def build_parts(configs: Path, family: Family, seed: int = 0) -> dict[str, nn.Module]:
+def build_parts(configs: Path, family: FamilyName, seed: int = 0) -> dict[str, nn.Module]:
     """The models that `configs` describes, every weight random: a norm taken for another would be seen."""
     folder = configs / family
     parts: dict[str, Any] = {
         "unet": UNet2DConditionModel.from_config(_read(folder / "unet")),
         "vae": AutoencoderKL.from_config(_read(folder / "vae")),
     }
-    for part in TEXT_ENCODERS[family]:
+    for part in FAMILIES[family].text_prefixes:
         kind = CLIPTextModelWithProjection if part == "text_encoder_2" else CLIPTextModel
         parts[part] = kind(CLIPTextConfig.from_dict(_read(folder / part)))
     generator = torch.Generator().manual_seed(seed)

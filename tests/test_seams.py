@@ -1,6 +1,7 @@
-"""What is added by one file and one line is there everywhere: a copy of the package gets a loss and an optimiser."""
+"""What is added by one file and one line is there everywhere: a copy of the package gets one of each."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -8,11 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
+from sdpo_core.families.family import Family
+from sdpo_core.families.for_comfyui import PACK_FILE, pack_facts
+from sdpo_core.families.table import FAMILIES
 from sdpo_core.methods.losses import LOSSES, table_of_losses
 from sdpo_core.methods.named import named
 from sdpo_core.methods.optimizers import OPTIMIZERS
 from sdpo_core.settings.train import TrainConfig
+from tests.original_layout import essentials
 from tests.test_house import ROOT, loaded_by
 
 HINGE = '''
@@ -26,7 +33,33 @@ def sgd(parameters, learning_rate):
     """Plain descent."""
     return torch.optim.SGD(parameters, lr=learning_rate)
 '''
-FILES = {"sdpo_core/objective/hinge.py": HINGE, "sdpo_core/training/sgd.py": SGD}
+TINY = '''
+from dataclasses import replace
+from sdpo_core.families.known.sd15 import FAMILY as SD15
+
+def load(family, info, *, device, dtype, parts=None):
+    """A random network."""
+    import types, torch
+    return types.SimpleNamespace(info=info, network=torch.nn.Linear(2, 3))
+
+FAMILY = replace(
+    SD15,
+    name="tiny",
+    title="Tiny Diffusion",
+    short_title="Tiny",
+    prefixes={**SD15.prefixes, "text_encoder": "tiny_text."},
+    guidance=2.5,
+    kohya={"epsilon": "tiny_v1", "v_prediction": "tiny_v1"},
+    comfyui_classes=("Tiny",),
+    kohya_start="tiny",
+    model="sdpo_core.families.known.tiny:load",
+)
+'''
+FILES = {
+    "sdpo_core/objective/hinge.py": HINGE,
+    "sdpo_core/training/sgd.py": SGD,
+    "sdpo_core/families/known/tiny.py": TINY,
+}
 LINES = {  # a line of each table, and what goes before it
     "sdpo_core/methods/losses.py": (
         '        Loss("hinge", "sdpo_core.objective.hinge:hinge", "a hinge", "max(0, 1 − u)", "1", "a test", (), 1),',
@@ -36,15 +69,27 @@ LINES = {  # a line of each table, and what goes before it
         '        Optimizer("sgd", "sdpo_core.training.sgd:sgd", label="plain descent"),',
         "        Optimizer(",
     ),
+    "sdpo_core/families/table.py": ('    "tiny",', ")\n"),
 }
 SCRIPT = """
-import contextlib, io, json, types
+import argparse, contextlib, io, json, sys, types
+from pathlib import Path
 import gradio, torch
+from app.desk import text
 from app.ui.config_form import ConfigForm
+from sdpo_core.adapters.info import read_adapter_info
+from sdpo_core.checkpoints.model_info import inspect_model
+from sdpo_core.cli import adapter_files
 from sdpo_core.cli.main import main
 from sdpo_core.errors import ConfigError
+from sdpo_core.families.for_comfyui import pack_facts
+from sdpo_core.families.family import Family
+from sdpo_core.families.for_comfyui import PACK_FILE, pack_facts
+from sdpo_core.families.table import FAMILIES
 from sdpo_core.methods.losses import table_of_losses
+from sdpo_core.models.registry import load_model
 from sdpo_core.objective import Sides, preference_loss
+from sdpo_core.settings.presets import train_config
 from sdpo_core.settings.train import TrainConfig
 from sdpo_core.training.optimizers import make_optimizer
 
@@ -61,12 +106,22 @@ with gradio.Blocks():
 pair = Sides(torch.zeros(1, 4, 2, 2), torch.zeros(1, 4, 2, 2))
 weight = torch.nn.Parameter(torch.ones(1))
 config = TrainConfig(loss="hinge", optimizer="sgd")
+checkpoint, adapter = sys.argv[1:]
+info = inspect_model(checkpoint)
+parser = argparse.ArgumentParser()
+adapter_files.add_arguments(parser)
 print(json.dumps({
     "help": help_text.getvalue(),
     "fields": {field.elem_id: [value for _, value in field.choices] for field in form.inputs},
     "docs": table_of_losses(),
     "loss": float(preference_loss("hinge", pair, pair, pair, beta=1.0, mu=0.5)),
     "optimizer": type(make_optimizer(types.SimpleNamespace(parameters=[weight]), config)).__name__,
+    "family": [info.family, info.default_guidance, train_config({}, info).rank],
+    "network": type(load_model(checkpoint, device="cpu").network).__name__,
+    "label": text.FAMILIES["tiny"],
+    "choices": parser.format_help(),
+    "adapter": read_adapter_info(Path(adapter)).family,
+    "pack": json.loads(pack_facts())["tiny"],
     "refused": [refusal(loss="hinge", anchor=1.0), refusal(loss="hing")],
 }))
 """
@@ -93,7 +148,23 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         (folder / name).write_text(text, encoding="utf-8")
     for name, (line, before) in LINES.items():
         add_line(folder / name, line, before)
-    done = subprocess.run([sys.executable, "-c", SCRIPT], cwd=folder, capture_output=True, text=True, check=False)
+    shutil.copytree(ROOT / "assets/configs/sd15", folder / "assets/configs/tiny")  # sizes, not code
+    old = "cond_stage_model.transformer."
+    tensors = {name.replace(old, "tiny_text."): tensor for name, tensor in essentials("sd15").items()}
+    save_file(tensors, folder / "lakes.safetensors")
+    save_file(
+        {"lora_unet_conv_in.lora_down.weight": torch.zeros(1, 4, 3, 3)},
+        folder / "taste.safetensors",
+        {"ss_base_model_version": "tiny_v1"},
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, "lakes.safetensors", "taste.safetensors"],
+        cwd=folder,
+        env={**os.environ, "SDPO_CACHE": str(folder / "cache")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -114,6 +185,29 @@ def test_an_optimiser_that_was_added_is_offered_and_made(told: dict[str, Any]) -
     assert told["optimizer"] == "SGD"
 
 
+def test_a_family_that_was_added_is_recognised_offered_and_loaded(told: dict[str, Any]) -> None:
+    assert told["family"] == ["tiny", 2.5, 16]
+    assert told["network"] == "Linear"
+    assert told["label"] == "Tiny Diffusion"
+    assert "tiny" in told["choices"]
+    assert "tiny" in told["help"]
+    assert told["adapter"] == "tiny"
+    assert told["pack"] == {"title": "Tiny", "classes": ["Tiny"], "kohya": "tiny", "narrowest_query": 320}
+
+
+def test_the_comfyui_pack_has_todays_families() -> None:
+    assert PACK_FILE.read_text(encoding="utf-8") == pack_facts(), "run python -m sdpo_core.families.for_comfyui"
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=lambda family: family.name)
+def test_a_family_is_whole(family: Family) -> None:
+    assert set(family.prefixes) == {part.name for part in family.parts}
+    assert set(family.lora_targets) == {"attention", "wide"}
+    assert set(family.kohya) == set(family.modelspec) == {"epsilon", "v_prediction"}
+    assert all(version.startswith(family.kohya_start) for version in family.kohya.values())
+    assert callable(named(family.model))
+
+
 def test_the_page_on_the_maths_lists_the_losses() -> None:
     assert table_of_losses() in (ROOT / "docs" / "maths.md").read_text(encoding="utf-8")
 
@@ -127,4 +221,6 @@ def test_every_row_names_a_function_and_a_setting(row: Any) -> None:
 
 
 def test_the_tables_are_read_without_torch() -> None:
-    assert "torch" not in loaded_by("import sdpo_core.methods.losses, sdpo_core.methods.optimizers")
+    assert "torch" not in loaded_by(
+        "import sdpo_core.families.table, sdpo_core.methods.losses, sdpo_core.methods.optimizers"
+    )

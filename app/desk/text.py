@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from app.ui.words import number
+from sdpo_core.families.table import FAMILIES as _FAMILIES
 
 
 def studio_running(workspace: str, url: str) -> str:
@@ -124,7 +125,7 @@ def reading(name: str, share: float) -> str:
     return f"Reading {name}: {share:.0%}. The whole file is hashed once to identify it."
 
 
-FAMILIES = {"sd15": "Stable Diffusion 1.x", "sd20": "Stable Diffusion 2.x", "sdxl": "Stable Diffusion XL"}
+FAMILIES = {name: family.title for name, family in _FAMILIES.items()}
 
 EMPTY_PROJECT = "Empty"
 

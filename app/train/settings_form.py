@@ -12,8 +12,9 @@ from app.ui import text as ui_text
 from app.ui.config_form import ConfigForm
 from app.ui.page import BUSY, QUIET, Updates, Values, choice, told
 from app.ui.widget import widget
+from sdpo_core.families import demo
 from sdpo_core.settings.presets import preset_names, read_preset, read_settings_text, settings_text
-from sdpo_core.settings.train import MODEL_DEFAULTS, TrainConfig
+from sdpo_core.settings.train import TrainConfig
 
 _LONGEST_TOML = 20_000
 _USUAL = ("adapter_name", "steps", "loss", "safeguard", "mu", "drift_budget", "learning_rate", "rank", "seed")
@@ -109,4 +110,4 @@ class TrainSettings:
 
 def _form(names: Sequence[str]) -> ConfigForm:
     with gr.Row(elem_classes="form-grid"):
-        return ConfigForm(TrainConfig, names, prefix="train", empty=[*MODEL_DEFAULTS["demo"]])
+        return ConfigForm(TrainConfig, names, prefix="train", empty=[*demo.TRAINING])

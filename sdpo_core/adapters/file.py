@@ -27,13 +27,14 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 from sdpo_core.adapters.info import read_adapter_info
 from sdpo_core.adapters.load_proof import prove
-from sdpo_core.adapters.targets import Part, Shape, Target, family_targets
+from sdpo_core.adapters.targets import Shape, Target, family_targets
 from sdpo_core.adapters.weights import Halves, Weights, read_modules, read_weights, suits, write_tensors
 from sdpo_core.atomic import write_bytes
 from sdpo_core.checkpoints.earlier_demos import AN_EARLIER_DEMO, is_earlier_demo
 from sdpo_core.checkpoints.model_info import ModelInfo
-from sdpo_core.checkpoints.single_files import Family
 from sdpo_core.errors import AdapterError
+from sdpo_core.families.family import FamilyName, Part, Predicts
+from sdpo_core.families.table import FAMILIES
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.loading import read_settings, usable_settings
 from sdpo_core.models.lora import Lora, adaptable_modules
@@ -45,8 +46,8 @@ ADAPTER_MODE = 0o644  # a ComfyUI under another user has to read it, whatever th
 class Base:
     """What a file says about the kind of model that it is for."""
 
-    family: Family
-    prediction_type: str = "epsilon"
+    family: FamilyName
+    prediction_type: Predicts = "epsilon"
     native_size_px: int = 512
 
 
@@ -81,7 +82,7 @@ def save_adapter(path: Path, lora: Lora, *, info: ModelInfo, sdpo: dict[str, Any
     """
     base = Base(info.family, info.prediction_type, info.native_size_px)
     facts = {**sdpo, "family": info.family, "base_sha256": info.sha256, "base_name": info.name}
-    return save_weights(path, _weights(lora), base=base, facts=facts, title=title)
+    return save_weights(path, _weights(lora, FAMILIES[info.family].network), base=base, facts=facts, title=title)
 
 
 def save_weights(
@@ -98,7 +99,7 @@ def save_weights(
 def load_adapter(path: Path, model: DiffusionModel) -> Lora:
     """Put the adapter in `path`, in whatever layout it is written, on `model`'s network, on and at strength 1.
 
-    Raises `AdapterError` when the file is broken, is no plain LoRA for the UNet, or does not fit the network
+    Raises `AdapterError` when the file is broken, is no plain LoRA for the network, or does not fit the network
     completely. A file trained on another base model of the same shape is let through; `prove_adapter` tells.
     """
     proof = prove_adapter(path, model)
@@ -148,7 +149,7 @@ def prove_adapter(path: Path, model: DiffusionModel) -> LoadProof:
     )
 
 
-def _elsewhere(path: Path, family: Family, targets: dict[Target, Shape]) -> str:
+def _elsewhere(path: Path, family: FamilyName, targets: dict[Target, Shape]) -> str:
     proof = prove(path, family, targets)
     if proof.whole:
         return f"{', '.join(tool.tool for tool in proof.tools)} load all of it."
@@ -162,15 +163,14 @@ def base_targets(info: ModelInfo) -> Mapping[Target, Shape]:
     """
     if not info.path.is_dir():
         return family_targets(info.family)
-    shapes: dict[Target, Shape] = {}
+    family, shapes = FAMILIES[info.family], dict[Target, Shape]()
     with torch.device("meta"):
-        path = info.path / "unet" / "config.json"
+        path = info.path / family.network.config
         with usable_settings(path):
             unet: Any = UNet2DConditionModel.from_config(read_settings(path))
-        shapes |= {Target("unet", name): shape for name, shape in module_shapes(unet).items()}
-        parts: tuple[Part, ...] = ("text_encoder", "text_encoder_2")
-        for part in parts:
-            path = info.path / part / "config.json"
+        shapes |= {Target(family.network, name): shape for name, shape in module_shapes(unet).items()}
+        for part in family.text_encoders:
+            path = info.path / part.config
             if path.is_file():
                 with usable_settings(path):
                     encoder = CLIPTextModel(CLIPTextConfig(**read_settings(path)))
@@ -185,14 +185,15 @@ def module_shapes(network: torch.nn.Module) -> dict[str, Shape]:
 
 
 def _targets(model: DiffusionModel) -> dict[Target, Shape]:
-    return {Target("unet", name): shape for name, shape in module_shapes(model.network).items()}
+    network = FAMILIES[model.info.family].network
+    return {Target(network, name): shape for name, shape in module_shapes(model.network).items()}
 
 
-def _weights(lora: Lora) -> Weights:
+def _weights(lora: Lora, part: Part) -> Weights:
     state, scale = lora.state_dict(), lora.alpha / lora.rank
     return Weights(
         {
-            Target("unet", module): Halves(state[f"{module}.lora_A.weight"], state[f"{module}.lora_B.weight"] * scale)
+            Target(part, module): Halves(state[f"{module}.lora_A.weight"], state[f"{module}.lora_B.weight"] * scale)
             for module in lora.modules
         }
     )
@@ -200,13 +201,13 @@ def _weights(lora: Lora) -> Weights:
 
 def _metadata(weights: Weights, base: Base, facts: dict[str, Any], title: str, weights_hash: str) -> dict[str, str]:
     """Header metadata; the format allows strings only."""
-    version, architecture = _names_of_family(base)
+    family = FAMILIES[base.family]
     rank = weights.ranks[-1]
     wide = any(halves.down.ndim == 4 and halves.down.shape[2:] != (1, 1) for halves in weights.modules.values())
     convolutions = {"conv_dim": str(rank), "conv_alpha": str(rank)} if wide else {}
     return {
-        "ss_v2": str(base.family == "sd20"),
-        "ss_base_model_version": version,
+        "ss_v2": str(family.kohya_v2),
+        "ss_base_model_version": family.kohya[base.prediction_type],
         "ss_network_module": "networks.lora",
         "ss_network_dim": str(rank),
         "ss_network_alpha": str(float(rank)),
@@ -214,7 +215,7 @@ def _metadata(weights: Weights, base: Base, facts: dict[str, Any], title: str, w
         "ss_output_name": title,
         "sshs_model_hash": weights_hash,
         "modelspec.sai_model_spec": "1.0.1",
-        "modelspec.architecture": architecture,
+        "modelspec.architecture": family.modelspec[base.prediction_type],
         "modelspec.implementation": "diffusers",
         "modelspec.title": title,
         "modelspec.resolution": f"{base.native_size_px}x{base.native_size_px}",
@@ -222,17 +223,6 @@ def _metadata(weights: Weights, base: Base, facts: dict[str, Any], title: str, w
         "modelspec.prediction_type": "v" if base.prediction_type == "v_prediction" else "epsilon",
         "sdpo": json.dumps(facts, sort_keys=True, allow_nan=False),
     }
-
-
-def _names_of_family(base: Base) -> tuple[str, str]:
-    """kohya's and modelspec's names for the kind of base model."""
-    if base.family == "sdxl":
-        return "sdxl_base_v1-0", "stable-diffusion-xl-v1-base/lora"
-    if base.family == "sd15":
-        return "sd_v1", "stable-diffusion-v1/lora"
-    if base.prediction_type == "v_prediction":
-        return "sd_v2_v", "stable-diffusion-v2-768-v/lora"
-    return "sd_v2", "stable-diffusion-v2-512/lora"
 
 
 def _weights_hash(tensors: dict[str, Tensor]) -> str:

@@ -1,5 +1,6 @@
 """What an adapter file says about itself, from its header alone."""
 
+import itertools
 import json
 import re
 from collections import Counter
@@ -10,17 +11,11 @@ from typing import Any, cast
 from sdpo_core.checkpoints.header import TensorInfo, read_header
 from sdpo_core.checkpoints.single_files import LORA_DOWN
 from sdpo_core.errors import AdapterError
+from sdpo_core.families.table import FAMILIES
 
 __all__ = ["AdapterInfo", "TensorInfo", "read_adapter_info", "read_header"]
 
 _KINDS = {"attention": re.compile(r"[._]attn\d?[._]|self_attn"), "feed-forward": re.compile(r"[._](ff|mlp)[._]")}
-_FAMILY_OF_KOHYA = {"sd_v1": "sd15", "sd_v2": "sd20", "sd_v2_v": "sd20", "sdxl_base_v1-0": "sdxl"}
-_FAMILY_OF_MODELSPEC = {
-    "stable-diffusion-v1/lora": "sd15",
-    "stable-diffusion-v2-512/lora": "sd20",
-    "stable-diffusion-v2-768-v/lora": "sd20",
-    "stable-diffusion-xl-v1-base/lora": "sdxl",
-}
 
 
 @dataclass(frozen=True)
@@ -33,7 +28,7 @@ class AdapterInfo:
     modules: int  # layers that it changes
     targets: dict[str, int]  # of them, how many of each kind: attention, feed-forward, other
     rank: int | None  # None when its layers have different ranks
-    family: str | None  # "sd15", "sd20", "sdxl"
+    family: str | None  # a name in `sdpo_core.families.table.FAMILIES`, or of a later version
     base_sha256: str | None  # `ModelInfo.sha256` of the model it was trained on
     clip_skip: int | None  # how it was taught to read prompts, when the studio wrote it
 
@@ -54,12 +49,18 @@ def read_adapter_info(path: Path) -> AdapterInfo:
         modules=len(shapes),
         targets=dict(Counter(_kind(name) for name in layers).most_common()),
         rank=ranks.pop() if len(ranks) == 1 else None,
-        family=_text(facts, "family")
-        or _FAMILY_OF_KOHYA.get(metadata.get("ss_base_model_version", ""))
-        or _FAMILY_OF_MODELSPEC.get(metadata.get("modelspec.architecture", "")),
+        family=_text(facts, "family") or _family(metadata),
         base_sha256=_text(facts, "base_sha256"),
         clip_skip=_clip_skip(facts),
     )
+
+
+def _family(metadata: dict[str, str]) -> str | None:
+    """By kohya's name for the base model, else by modelspec's."""
+    version, architecture = metadata.get("ss_base_model_version"), metadata.get("modelspec.architecture")
+    by_kohya = (name for name, family in FAMILIES.items() if version in family.kohya.values())
+    by_modelspec = (name for name, family in FAMILIES.items() if architecture in family.modelspec.values())
+    return next(itertools.chain(by_kohya, by_modelspec), None)
 
 
 def _kind(layer: str) -> str:

@@ -109,7 +109,7 @@ def _half(name: str) -> tuple[re.Match[str] | None, str]:
 
 def stems(targets: Mapping[Target, Shape]) -> dict[str, tuple[Target, Layout]]:
     """Every name under which a tool may know a layer, and whose it is."""
-    originals = original_names(target.path for target in targets if target.part == "unet")
+    originals = original_names(targets)
     known: dict[str, tuple[Target, Layout]] = {}
     for target in targets:
         for layout, names in names_of(target, originals).items():
@@ -120,24 +120,23 @@ def stems(targets: Mapping[Target, Shape]) -> dict[str, tuple[Target, Layout]]:
 
 def names_of(target: Target, originals: Mapping[str, str]) -> dict[Layout, tuple[str, ...]]:
     """The names of a layer, by layout; the first of each is the one to write."""
-    path, flat = target.path, target.path.replace(".", "_")
-    if target.part == "unet":
-        original = originals[path]
+    part, path, flat = target.part, target.path, target.path.replace(".", "_")
+    kohya = tuple(f"{start}{flat}" for start in part.kohya)
+    if part.role == "network":
+        original = originals.get(path, path)
         processor = re.sub(r"\.to_out\.0$", ".to_out", path.replace(".to_", ".processor.to_"))
         return {
-            "kohya": (f"lora_unet_{flat}", f"lycoris_{flat}"),
-            "kohya, original": (f"lora_unet_{original.replace('.', '_')}",),
-            "diffusers": (f"unet.{path}", f"unet.{processor}", path, processor),
-            "PEFT": (f"base_model.model.{path}", f"unet.base_model.model.{path}"),
-            "ComfyUI": (f"diffusion_model.{original}",),
+            "kohya": kohya,
+            "kohya, original": (part.kohya[0] + original.replace(".", "_"),),
+            "diffusers": (f"{part.name}.{path}", f"{part.name}.{processor}", path, processor),
+            "PEFT": (f"base_model.model.{path}", f"{part.name}.base_model.model.{path}"),
+            "ComfyUI": (f"{part.comfyui}{original}",),
         }
-    part, bare = target.part, path.removeprefix("text_model.")  # transformers 5 leaves this prefix out
-    second = part == "text_encoder_2"
-    kohya = ("lora_te2_",) if second else ("lora_te_", "lora_te1_")
-    raw = (f"{part}.base_model.model.{path}", f"{part}.base_model.model.{bare}")
+    bare = path.removeprefix("text_model.")  # transformers 5 leaves this prefix out
+    raw = (f"{part.name}.base_model.model.{path}", f"{part.name}.base_model.model.{bare}")
     return {
-        "kohya": tuple(f"{prefix}{flat}" for prefix in kohya),
-        "diffusers": (f"{part}.{path}", f"{part}.{bare}"),
-        "PEFT": raw if second else (*raw, f"base_model.model.{path}", f"base_model.model.{bare}"),
-        "ComfyUI": (f"text_encoders.clip_{'g' if second else 'l'}.transformer.{path}",),
+        "kohya": kohya,
+        "diffusers": (f"{part.name}.{path}", f"{part.name}.{bare}"),
+        "PEFT": raw if part.number > 1 else (*raw, f"base_model.model.{path}", f"base_model.model.{bare}"),
+        "ComfyUI": (f"{part.comfyui}{path}",),
     }

@@ -12,15 +12,10 @@ from sdpo_core.adapters.info import read_adapter_info
 from sdpo_core.adapters.layouts import Contents, FileModule, names_of, read_contents
 from sdpo_core.adapters.targets import Shape, Target, family_targets, fits, original_names
 from sdpo_core.checkpoints.header import TensorInfo, read_header
-from sdpo_core.checkpoints.single_files import Family
 from sdpo_core.errors import AdapterError
+from sdpo_core.families.family import FamilyName
+from sdpo_core.families.table import FAMILIES, titles
 
-FAMILIES: tuple[Family, ...] = ("sd15", "sd20", "sdxl")
-TITLES: dict[Family, str] = {
-    "sd15": "Stable Diffusion 1.x",
-    "sd20": "Stable Diffusion 2.x",
-    "sdxl": "Stable Diffusion XL",
-}
 _LARGEST_HEADER = 1_000_000  # ComfyUI shows no metadata beyond 1 MB of header
 
 
@@ -47,7 +42,7 @@ class ToolProof:
 class Proof:
     """What all tools load of a file, in a model of one shape."""
 
-    family: Family
+    family: FamilyName
     layout: str
     tools: tuple[ToolProof, ...]
     warnings: tuple[str, ...]
@@ -59,11 +54,11 @@ class Proof:
 
     def sentence(self) -> str:
         """In words, a line a tool."""
-        head = f"{TITLES[self.family]}, layout {self.layout}."
+        head = f"{FAMILIES[self.family].title}, layout {self.layout}."
         return "\n".join([head, *(f"  {tool.sentence()}" for tool in self.tools), *self.warnings])
 
 
-def prove(path: Path, family: Family | None = None, targets: Mapping[Target, Shape] | None = None) -> Proof:
+def prove(path: Path, family: FamilyName | None = None, targets: Mapping[Target, Shape] | None = None) -> Proof:
     """Look every module of `path` up as the tools do.
 
     `targets` are the layers of the model, those of its family when not given; without `family` the file's own account
@@ -74,7 +69,7 @@ def prove(path: Path, family: Family | None = None, targets: Mapping[Target, Sha
     found = family or told_family(path, info.family) or fitting_family(path, tensors)
     layers = family_targets(found) if targets is None else targets
     contents = read_contents(tensors, layers)
-    originals = original_names(target.path for target in layers if target.part == "unet")
+    originals = original_names(layers)
     rules = {"ComfyUI and Forge": _comfyui, "A1111": _a1111, "diffusers": _diffusers(found, contents)}
     total, proofs = len(contents.modules) + len(contents.halves), list[ToolProof]()
     for tool, takes in rules.items():
@@ -87,31 +82,30 @@ def prove(path: Path, family: Family | None = None, targets: Mapping[Target, Sha
     return Proof(found, contents.layout, tuple(proofs), tuple(_warnings(path, contents)))
 
 
-def told_family(path: Path, told: str | None) -> Family | None:
+def told_family(path: Path, told: str | None) -> FamilyName | None:
     """The family that a file names; raises `AdapterError` for one that the studio does not know."""
     if told is None:
         return None
-    for family in FAMILIES:
-        if family == told:
-            return family
-    raise AdapterError(f"{path.name} says that it is for {told}; the studio knows {', '.join(TITLES.values())}.")
+    if told in FAMILIES:
+        return told
+    raise AdapterError(f"{path.name} says that it is for {told}; the studio knows {titles()}.")
 
 
-def fitting_family(path: Path, tensors: Mapping[str, TensorInfo]) -> Family:
+def fitting_family(path: Path, tensors: Mapping[str, TensorInfo]) -> FamilyName:
     """The family whose layers the file's tensors fit best; raises `AdapterError` when several fit as well."""
-    scores: dict[Family, int] = {}
+    scores: dict[FamilyName, int] = {}
     for family in FAMILIES:
         targets = family_targets(family)
         scores[family] = sum(_fits(module, targets, tensors) for module in read_contents(tensors, targets).modules)
     best = max(scores.values())
-    fitting: list[Family] = [family for family, score in scores.items() if score == best]
+    fitting = [family for family, score in scores.items() if score == best]
     if not best:
         raise AdapterError(
             f"{path.name} does not say which model it is for, and none of its layers fit "
-            f"{', '.join(TITLES.values())}. Name its base with --base MODEL."
+            f"{titles()}. Name its base with --base MODEL."
         )
     if len(fitting) > 1:
-        names = " and ".join(TITLES[family] for family in fitting)
+        names = " and ".join(FAMILIES[family].title for family in fitting)
         raise AdapterError(f"{path.name} does not say which model it is for, and fits {names}. Name one with --family.")
     return fitting[0]
 
@@ -130,16 +124,16 @@ def _comfyui(module: FileModule, originals: Mapping[str, str]) -> str:
     target = module.target
     assert target is not None
     names = names_of(target, originals)
-    if target.part != "unet":
-        taken = (*names["kohya"], f"{target.part}.{target.path}", *names["ComfyUI"])
+    if target.part.role == "text":
+        taken = (*names["kohya"], f"{target.part.name}.{target.path}", *names["ComfyUI"])
         return "" if module.stem in taken else "Text encoder layers need `text_model.` in their names."
     if module.stem in (*names["kohya"], *names["kohya, original"], *names["ComfyUI"]):
         return ""
     if module.layout == "PEFT":
         return "Names with `base_model.` are not known there."
-    path = names["diffusers"][0].removeprefix("unet.")
+    path = target.path
     attention = ".to_" in path
-    # Only `attn1.processor.to_q` is in the map; other layers have their plain path, with and without `unet.`.
+    # Only `attn1.processor.to_q` is in the map; other layers have their plain path, with and without the part's name.
     if attention and ".processor.to_" not in module.stem:
         return "Attention layers in diffusers' names are passed over without a word."
     return "" if module.stem in names["diffusers"] else "Names that are not known there."
@@ -155,7 +149,7 @@ def _a1111(module: FileModule, originals: Mapping[str, str]) -> str:
     return "" if known else "Only kohya's names are known there."
 
 
-def _diffusers(family: Family, contents: Contents) -> _Rule:
+def _diffusers(family: FamilyName, contents: Contents) -> _Rule:
     """`load_lora_weights` of diffusers 0.42, as it was run."""
     alphas = any(module.alpha for module in contents.modules)
 
@@ -165,11 +159,11 @@ def _diffusers(family: Family, contents: Contents) -> _Rule:
         kohya = module.stem.startswith(("lora_unet_", "lora_te"))
         if kohya and target.path.startswith("add_embedding."):
             return "Layers of `add_embedding` are passed over."
-        if module.layout == "kohya, original" and family != "sdxl":
+        if module.layout == "kohya, original" and not FAMILIES[family].originals_in_diffusers:
             return "The original block names are only understood for SDXL."
         if kohya:
             return ""
-        if module.layout == "diffusers" and module.stem.startswith(target.part):
+        if module.layout == "diffusers" and module.stem.startswith(target.part.name):
             return "Files with `.alpha` in these names are refused." if alphas else ""
         if module.layout == "diffusers, old" and ".to_" not in target.path:
             return ""

@@ -6,7 +6,7 @@ the second: W + B·A is the layer that was meant, whatever alpha, rank and layou
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -65,7 +65,7 @@ def read_modules(path: Path, targets: Mapping[Target, Shape]) -> tuple[str, dict
         tensors = load_file(path)
     except (SafetensorError, OSError) as error:
         raise AdapterError(f"Could not read {path}: {error}. Copy or train the adapter again.") from error
-    scale = _peft_scale(path, metadata)
+    scale = _peft_scale(path, metadata, {target.part.name for target in targets})
     found: dict[FileModule, Halves] = {}
     for module in contents.modules:
         down, up = (_matrix(path, name, tensors) for name in (module.down, module.up))
@@ -114,8 +114,8 @@ def write_tensors(weights: Weights, layout: str = "kohya", layers: Iterable[Targ
     of the model, for the original names, which count blocks. Raises `AdapterError` when a number is not finite in
     float16.
     """
-    originals = original_names(target.path for target in layers or weights.modules if target.part == "unet")
-    several = any(target.part == "text_encoder_2" for target in weights.modules)
+    originals = original_names(layers or weights.modules)
+    several = any(target.part.number > 1 for target in weights.modules)
     tensors: dict[str, Tensor] = {}
     for target, (down, up) in weights.modules.items():
         stem = _stem(target, layout, originals, several=several)
@@ -166,9 +166,9 @@ def merge(parts: Sequence[tuple[Weights, float]], rank: int | None = None) -> tu
 
 def _stem(target: Target, layout: str, originals: Mapping[str, str], *, several: bool) -> str:
     names = names_of(target, originals)
-    if target.part == "text_encoder" and layout != "diffusers":
-        return names["kohya"][1 if several else 0]  # SDXL numbers its two
-    if layout == "kohya, original" and target.part == "unet":
+    if target.part.role == "text" and layout != "diffusers":
+        return names["kohya"][-1 if several else 0]  # SDXL numbers its two
+    if layout == "kohya, original":
         return names["kohya, original"][0]
     return names["diffusers" if layout == "diffusers" else "kohya"][0]
 
@@ -224,7 +224,7 @@ class _PeftScale:
         """alpha / rank, or alpha / √rank for rsLoRA."""
         if module.target is None or module.layout not in ("diffusers", "PEFT"):
             return 1.0
-        told = self.settings.get(module.target.part) or self.settings.get("") or {}
+        told = self.settings.get(module.target.part.name) or self.settings.get("") or {}
         alpha = _matching(told.get("alpha_pattern"), module.target.path, told.get("lora_alpha"))
         if not isinstance(alpha, int | float) or isinstance(alpha, bool):
             return 1.0
@@ -237,11 +237,10 @@ def _matching(pattern: Any, path: str, otherwise: Any) -> Any:
     return next((value for name, value in pattern.items() if path == name or path.endswith(f".{name}")), otherwise)
 
 
-def _peft_scale(path: Path, metadata: Mapping[str, str]) -> _PeftScale:
+def _peft_scale(path: Path, metadata: Mapping[str, str], parts: Collection[str]) -> _PeftScale:
     """From `lora_adapter_metadata` in the header (diffusers), else from `adapter_config.json` beside it (PEFT)."""
     told = _object(metadata.get("lora_adapter_metadata", ""))
     if told:
-        parts = ("text_encoder_2", "text_encoder", "unet")
         settings: dict[str, dict[str, Any]] = {part: {} for part in parts}
         for key, value in told.items():
             part = next((part for part in parts if key.startswith(f"{part}.")), None)

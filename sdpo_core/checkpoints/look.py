@@ -21,8 +21,10 @@ from sdpo_core.checkpoints.model_info import (
     weight_files,
     weighted_parts,
 )
-from sdpo_core.checkpoints.single_files import UNET, Family, tell_checkpoint
+from sdpo_core.checkpoints.single_files import tell_checkpoint
 from sdpo_core.errors import ModelError
+from sdpo_core.families.family import FamilyName
+from sdpo_core.families.table import FAMILIES
 
 _PRECISIONS = {"F64": "fp64", "F32": "fp32", "F16": "fp16", "BF16": "bf16"}
 
@@ -34,7 +36,7 @@ class ModelLook:
     source: str  # as it was given
     path: Path
     name: str  # for a person
-    family: Family
+    family: FamilyName
     size_bytes: int  # of its weights
     precision: str  # of the network's weights: fp16, bf16, fp32 …
     unread_bytes: int  # how much has to be read before its hash is known
@@ -66,6 +68,8 @@ def read_whole(look: ModelLook, on_bytes: Callable[[int], None]) -> ModelInfo:
 def _look_at_file(source: str, path: Path) -> ModelLook:
     tensors, metadata = read_header(path, ModelError)
     told = tell_checkpoint(path, tensors, metadata, family_sizes)
+    family = FAMILIES[told.family]
+    network = family.prefixes[family.network.name]
     sha256, size = known_sha256(path), path.stat().st_size
     return ModelLook(
         source=source,
@@ -73,7 +77,7 @@ def _look_at_file(source: str, path: Path) -> ModelLook:
         name=path.stem,
         family=told.family,
         size_bytes=size,
-        precision=_precision({name: info for name, info in tensors.items() if name.startswith(UNET)}),
+        precision=_precision({name: info for name, info in tensors.items() if name.startswith(network)}),
         unread_bytes=0 if sha256 else size,
         sha256=sha256,
     )
@@ -81,11 +85,11 @@ def _look_at_file(source: str, path: Path) -> ModelLook:
 
 def _look_at_folder(source: str, folder: Path) -> ModelLook:
     _, family, _ = check_settings(folder)
-    files = _files_of(folder)
+    files, trained = _files_of(folder), FAMILIES[family].network.name
     headers = {path: read_header(path, ModelError)[0] for path in files}
     unread = sum(path.stat().st_size for path in files if known_sha256(path) is None)
     network = {
-        f"{path} {name}": info for path in files if path.parent.name == "unet" for name, info in headers[path].items()
+        f"{path} {name}": info for path in files if path.parent.name == trained for name, info in headers[path].items()
     }
     short = source == DEMO or parse_hub_id(source) is not None
     return ModelLook(

@@ -10,25 +10,20 @@ from sdpo_core.checkpoints.answers import known_prediction_type, remember_predic
 from sdpo_core.checkpoints.hashing import sha256_folder_weights, sha256_remembered
 from sdpo_core.checkpoints.header import HOW_TO_CONVERT, PICKLE_SUFFIXES, read_header
 from sdpo_core.checkpoints.hub_cache import find_in_cache, parse_hub_id
-from sdpo_core.checkpoints.single_files import Family, PredictionType, Sizes, read_checkpoint
+from sdpo_core.checkpoints.single_files import PredictionType, Sizes, read_checkpoint
 from sdpo_core.errors import ModelError, ModelNotHere, PredictionUnknown
+from sdpo_core.families import demo
+from sdpo_core.families.family import Family, FamilyName
+from sdpo_core.families.table import FAMILIES, titles
 from sdpo_core.paths import repository_root
 
 DEMO = "demo"
 """The name of the model that ships in assets/demo."""
 
 _NARROWEST_IN_COMFYUI = 320  # ComfyUI tells models apart by their UNet's width, and this is SD1.x's
-_FAMILY_OF_TEXT_WIDTH: dict[int, Family] = {768: "sd15", 1024: "sd20"}
-_SDXL_TEXT_WIDTH = 2048
-_GUIDANCE: dict[Family, float] = {"sd15": 7.0, "sd20": 7.0, "sdxl": 5.0}
 _TIME_IDS = 6  # numbers that SDXL is told about an image's size and crop
-_WEIGHTS = {"unet": "diffusion_pytorch_model", "vae": "diffusion_pytorch_model", "text_encoder": "model"}
-"""File name of each part's weights, without its ending."""
-
-_CONFIGS = ("unet/config.json", "vae/config.json", "text_encoder/config.json", "scheduler/scheduler_config.json")
-_CONFIGS_OF_SDXL = ("text_encoder_2/config.json", "model_index.json")
-_KINDS = ("StableDiffusionPipeline", "StableDiffusionXLPipeline")
-_SUPPORTED = "Expected Stable Diffusion 1.x, 2.x or XL (or a model of its shape) in a folder in diffusers format"
+_SCHEDULER = "scheduler/scheduler_config.json"
+_SUPPORTED = f"Expected {titles()} (or a model of its shape) in a folder in diffusers format"
 
 
 @dataclass(frozen=True)
@@ -38,7 +33,7 @@ class ModelInfo:
     source: str  # as it was given
     path: Path  # its folder, or its file
     configs: Path  # the folder with the settings of its parts: its own, or ours for a file
-    family: Family
+    family: FamilyName
     name: str  # for a person
     sha256: str  # of the file, or over weights, configs and tokenizer; the same for every copy of the model
     native_size_px: int  # side of the images it was made for
@@ -64,13 +59,14 @@ def inspect_model(source: str, prediction_type: Literal["auto", "epsilon", "v_pr
     return info if prediction_type == "auto" else replace(info, prediction_type=prediction_type)
 
 
-def configs_folder(family: Family) -> Path:
+def configs_folder(family: FamilyName) -> Path:
     """Where the settings of a family's parts lie, in diffusers format."""
     return repository_root() / "assets" / "configs" / family
 
 
 def _inspect_file(source: str, path: Path, prediction_type: Literal["auto", "epsilon", "v_prediction"]) -> ModelInfo:
     checkpoint = read_checkpoint(path, family_sizes)
+    family = FAMILIES[checkpoint.family]
     try:
         sha256 = sha256_remembered(path)
     except OSError as error:
@@ -82,33 +78,33 @@ def _inspect_file(source: str, path: Path, prediction_type: Literal["auto", "eps
         predicts = known_prediction_type(sha256) or checkpoint.prediction_type
     if predicts is None:
         raise PredictionUnknown(
-            f"{path} does not say what it predicts, and Stable Diffusion 2 models come in two kinds. Set "
-            "prediction_type once (--prediction-type on the command line): 'v_prediction' for a model made for 768 px, "
-            "'epsilon' for one made for 512 px. It is remembered for this file."
+            f"{path} does not say what it predicts, and {family.title} models come in two kinds. Set prediction_type "
+            f"once (--prediction-type on the command line): 'v_prediction' for a model made for {family.size_px} px, "
+            f"'epsilon' for one made for {family.side_px('epsilon')} px. It is remembered for this file."
         )
-    configs = configs_folder(checkpoint.family)
-    unet, vae = (_read_json(configs / name) for name in _CONFIGS[:2])
-    small = checkpoint.family == "sd20" and predicts == "epsilon"  # the 512 px base model of Stable Diffusion 2
+    configs = configs_folder(family.name)
+    unet, vae = (_read_json(configs / part.config) for part in (family.network, family.vae))
+    other_px = family.epsilon_size_px if predicts == "epsilon" else None
     return ModelInfo(
         source=source,
         path=path,
         configs=configs,
-        family=checkpoint.family,
+        family=family.name,
         name=path.stem,
         sha256=sha256,
-        native_size_px=512 if small else _native_size_px(configs, unet, vae),
-        default_guidance=_GUIDANCE[checkpoint.family],
+        native_size_px=other_px or _native_size_px(configs, family, unet, vae),
+        default_guidance=family.guidance,
         is_demo=False,
-        comfyui=_integers(configs / _CONFIGS[0], unet, "block_out_channels")[0] >= _NARROWEST_IN_COMFYUI,
+        comfyui=_integers(configs / family.network.config, unet, "block_out_channels")[0] >= _NARROWEST_IN_COMFYUI,
         prediction_type=predicts,
         zero_terminal_snr=checkpoint.zero_terminal_snr and predicts == "v_prediction",  # as ComfyUI reads the mark
         zero_empty_prompt=False,  # as ComfyUI does, where such files are at home
     )
 
 
-def family_sizes(family: Family) -> Sizes:
+def family_sizes(family: FamilyName) -> Sizes:
     """What the UNet of a family's single files must have."""
-    unet = _read_json(configs_folder(family) / _CONFIGS[0])
+    unet = _read_json(configs_folder(family) / FAMILIES[family].network.config)
     return Sizes(
         in_channels=unet["in_channels"],
         width=unet["block_out_channels"][0],
@@ -134,14 +130,11 @@ def _transformer_blocks(unet: dict[str, Any]) -> int:
 
 
 def _inspect_folder(source: str, folder: Path) -> ModelInfo:
-    index, family, comfyui = check_settings(folder)
-    is_xl = family == "sdxl"
-    unet, vae, _, scheduler = (_read_json(folder / name) for name in _CONFIGS)
-    weights = [
-        path
-        for part, stem in weighted_parts(index["_class_name"]).items()
-        for path in weight_files(folder / part, stem)
-    ]
+    index, name, comfyui = check_settings(folder)
+    family = FAMILIES[name]
+    unet, vae = (_read_json(folder / part.config) for part in (family.network, family.vae))
+    scheduler = _read_json(folder / _SCHEDULER)
+    weights = [path for part in family.parts for path in weight_files(folder / part.name, part.weights)]
     for path in weights:
         read_header(path, ModelError)
     is_demo = folder.resolve() == _demo_folder().resolve()
@@ -149,11 +142,11 @@ def _inspect_folder(source: str, folder: Path) -> ModelInfo:
         source=source,
         path=folder,
         configs=folder,
-        family=family,
+        family=name,
         name=DEMO if is_demo else source if parse_hub_id(source) else folder.resolve().name,
-        sha256=_sha256(folder, weights, is_xl=is_xl),
-        native_size_px=_native_size_px(folder, unet, vae),
-        default_guidance=3.0 if is_demo else _GUIDANCE[family],
+        sha256=_sha256(folder, family, weights),
+        native_size_px=_native_size_px(folder, family, unet, vae),
+        default_guidance=demo.GUIDANCE if is_demo else family.guidance,
         is_demo=is_demo,
         comfyui=comfyui,
         prediction_type=_prediction_type(folder, scheduler),
@@ -162,26 +155,35 @@ def _inspect_folder(source: str, folder: Path) -> ModelInfo:
     )
 
 
-def check_settings(folder: Path) -> tuple[dict[str, Any], Family, bool]:
+def check_settings(folder: Path) -> tuple[dict[str, Any], FamilyName, bool]:
     """Tell a folder's family from its settings alone, without weights; raises `ModelError` for any other kind of model.
 
     Returns its model_index.json, the family, and whether ComfyUI can detect the model.
     """
     index = _read_json(folder / "model_index.json")
-    kind = index.get("_class_name")
-    if kind not in _KINDS:
-        raise ModelError(f"{folder} is a {kind}. {_SUPPORTED}; choose another model.")
-    unet, vae, text_encoder, scheduler = (_read_json(folder / name) for name in _CONFIGS)
+    candidates = _of_pipeline(index.get("_class_name"))
+    if not candidates:
+        raise ModelError(f"{folder} is a {index.get('_class_name')}. {_SUPPORTED}; choose another model.")
+    first = candidates[0]
+    configs = (first.network.config, first.vae.config, first.text_encoders[0].config, _SCHEDULER)
+    unet, vae, text_encoder, scheduler = (_read_json(folder / name) for name in configs)
     if str(scheduler.get("_class_name")).startswith("EDM"):
         raise ModelError(f"{folder} predicts in the EDM way, as Playground 2.5. {_SUPPORTED}; choose another model.")
     _prediction_type(folder, scheduler)
-    _native_size_px(folder, unet, vae)
-    return index, *(_check_xl if kind == _KINDS[1] else _check_shape)(folder, unet, text_encoder)
+    _native_size_px(folder, first, unet, vae)
+    if first.told_pooled_and_size:
+        return index, first.name, _check_told(folder, first, unet, text_encoder)
+    return index, *_check_shape(folder, candidates, unet, text_encoder)
 
 
-def weighted_parts(kind: str) -> dict[str, str]:
+def weighted_parts(kind: Any) -> dict[str, str]:
     """The parts with weights of a kind of pipeline, and the file name of each without its ending."""
-    return {**_WEIGHTS, "text_encoder_2": "model"} if kind == _KINDS[1] else _WEIGHTS
+    return {part.name: part.weights for family in _of_pipeline(kind)[:1] for part in family.parts}
+
+
+def _of_pipeline(kind: Any) -> list[Family]:
+    """The families whose folders name this class; those of one class have the same parts."""
+    return [family for family in FAMILIES.values() if family.pipeline == kind]
 
 
 def _demo_folder() -> Path:
@@ -217,11 +219,9 @@ def _is_whole(path: Path) -> bool:
     """Whether a model in the cache has its weights; what is of another kind counts as whole and is refused later."""
     if not path.is_dir():
         return True
-    kind = _read_json(path / "model_index.json").get("_class_name")
-    if kind not in _KINDS:
-        return True
+    parts = weighted_parts(_read_json(path / "model_index.json").get("_class_name"))
     try:
-        weights = [file for part, stem in weighted_parts(kind).items() for file in weight_files(path / part, stem)]
+        weights = [file for part, stem in parts.items() for file in weight_files(path / part, stem)]
     except ModelError:  # no weights at all, or only pickles, as older tools left them there
         return False
     return all(_is_file(file) for file in weights)
@@ -267,22 +267,24 @@ def _exists(path: Path) -> bool:
         return False  # no name that this system could have: too long, or a drive that is not there
 
 
-def _check_shape(folder: Path, unet: dict[str, Any], text_encoder: dict[str, Any]) -> tuple[Family, bool]:
-    """Refuse models that only look like SD1.x or 2.x; returns the family and whether ComfyUI can detect the model."""
-    wide = _check_channels(folder, unet)
+def _check_shape(
+    folder: Path, candidates: list[Family], unet: dict[str, Any], text_encoder: dict[str, Any]
+) -> tuple[FamilyName, bool]:
+    """Refuse models that only look like one of these; returns the family and whether ComfyUI can detect the model."""
+    wide = _check_channels(folder, candidates[0], unet)
     context, text = unet.get("cross_attention_dim"), text_encoder.get("hidden_size")
     if not isinstance(context, int) or context != text:
         raise ModelError(f"In {folder} the UNet expects text of width {context}, its text encoder makes {text}.")
-    family = _FAMILY_OF_TEXT_WIDTH.get(context)
+    family = next((family for family in candidates if family.text_width == context), None)
     if wide and family is None:
         raise ModelError(f"{folder} has text of width {context}, as no model that the studio knows. {_SUPPORTED}.")
-    return family if wide and family else "sd15", wide
+    return (family if wide and family else candidates[0]).name, wide
 
 
-def _check_xl(folder: Path, unet: dict[str, Any], text_encoder: dict[str, Any]) -> tuple[Family, bool]:
-    """The same for SDXL."""
-    wide = _check_channels(folder, unet)
-    second = _read_json(folder / _CONFIGS_OF_SDXL[0])
+def _check_told(folder: Path, family: Family, unet: dict[str, Any], text_encoder: dict[str, Any]) -> bool:
+    """The same for a family that is told the prompt as one vector, and the size: whether ComfyUI can detect it."""
+    wide = _check_channels(folder, family, unet)
+    second = _read_json(folder / family.text_encoders[1].config)
     context = unet.get("cross_attention_dim")
     vector = unet.get("projection_class_embeddings_input_dim")
     times = unet.get("addition_time_embed_dim")
@@ -296,15 +298,15 @@ def _check_xl(folder: Path, unet: dict[str, Any], text_encoder: dict[str, Any]) 
             f"In {folder} the UNet expects text of width {context} and a vector of {vector}, its text encoders make "
             f"{made[0]} and {made[1]}. Download the model again, or choose another."
         )
-    return "sdxl", wide and context == _SDXL_TEXT_WIDTH
+    return wide and context == family.text_width
 
 
-def _check_channels(folder: Path, unet: dict[str, Any]) -> bool:
+def _check_channels(folder: Path, family: Family, unet: dict[str, Any]) -> bool:
     """Refuse UNets that take more than latents; returns whether it is as wide as ComfyUI's models."""
     channels = unet.get("in_channels")
     if channels != 4:
         raise ModelError(f"The UNet in {folder} takes {channels} channels, as for inpainting. {_SUPPORTED} with 4.")
-    return _integers(folder / _CONFIGS[0], unet, "block_out_channels")[0] >= _NARROWEST_IN_COMFYUI
+    return _integers(folder / family.network.config, unet, "block_out_channels")[0] >= _NARROWEST_IN_COMFYUI
 
 
 def weight_files(part: Path, stem: str) -> list[Path]:
@@ -333,14 +335,17 @@ def _shards(index: Path) -> list[Path]:
     return [index.parent / name for name in sorted(names)]
 
 
-def _sha256(folder: Path, weights: list[Path], *, is_xl: bool) -> str:
+def _sha256(folder: Path, family: Family, weights: list[Path]) -> str:
     vocabularies: list[Path] = []
-    for name in ("tokenizer", "tokenizer_2") if is_xl else ("tokenizer",):
+    for name in (part.tokenizer for part in family.text_encoders):
         found = [path for path in (folder / name).glob("*") if path.suffix in (".json", ".txt")]
         if not found:
             raise ModelError(f"{folder / name} is missing or empty. Download the model again.")
         vocabularies.extend(found)
-    configs = [folder / name for name in (*_CONFIGS, *(_CONFIGS_OF_SDXL if is_xl else ()))]
+    settings = [part.config for part in family.parts] + [_SCHEDULER]
+    if family.told_pooled_and_size:  # whose index says what the empty prompt is
+        settings.append("model_index.json")
+    configs = [folder / name for name in settings]
     try:
         return sha256_folder_weights(folder, [*weights, *configs, *vocabularies])
     except OSError as error:
@@ -349,13 +354,13 @@ def _sha256(folder: Path, weights: list[Path], *, is_xl: bool) -> str:
         raise ModelError(f"A tokenizer file in {folder} is not JSON. Download the model again.") from error
 
 
-def _native_size_px(folder: Path, unet: dict[str, Any], vae: dict[str, Any]) -> int:
+def _native_size_px(folder: Path, family: Family, unet: dict[str, Any], vae: dict[str, Any]) -> int:
     side = unet.get("sample_size")
     if not isinstance(side, int) or side < 1:
         raise ModelError(
-            f"{folder / _CONFIGS[0]} has sample_size {side}; expected a side in latent pixels, such as 64."
+            f"{folder / family.network.config} has sample_size {side}; expected a side in latent pixels, such as 64."
         )
-    return side * 2 ** (len(_integers(folder / _CONFIGS[1], vae, "block_out_channels")) - 1)
+    return side * 2 ** (len(_integers(folder / family.vae.config, vae, "block_out_channels")) - 1)
 
 
 def _prediction_type(folder: Path, scheduler: dict[str, Any]) -> PredictionType:

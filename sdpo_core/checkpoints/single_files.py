@@ -13,26 +13,17 @@ from typing import Any, Literal
 
 from sdpo_core.checkpoints.header import TensorInfo, read_header
 from sdpo_core.errors import ModelError
+from sdpo_core.families.family import Family, FamilyName
+from sdpo_core.families.stable_diffusion import UNET_PREFIX as UNET
+from sdpo_core.families.stable_diffusion import VAE_PREFIX as VAE
+from sdpo_core.families.table import FAMILIES, titles
 
-Family = Literal["sd15", "sd20", "sdxl"]
 PredictionType = Literal["epsilon", "v_prediction"]
 
-UNET, VAE = "model.diffusion_model.", "first_stage_model."
-TEXT_ENCODERS: dict[Family, dict[str, str]] = {
-    "sd15": {"text_encoder": "cond_stage_model.transformer."},
-    "sd20": {"text_encoder": "cond_stage_model.model."},
-    "sdxl": {
-        "text_encoder": "conditioner.embedders.0.transformer.",
-        "text_encoder_2": "conditioner.embedders.1.model.",
-    },
-}
-"""What the names of each part's tensors start with."""
-
-SUPPORTED = "The studio reads checkpoints of Stable Diffusion 1.x, 2.x and SDXL with its descendants"
+SUPPORTED = f"The studio reads checkpoints of {titles()}, with its descendants"
 # The first half of a LoRA in the layouts of kohya, PEFT (with or without the adapter's name) and old diffusers.
 LORA_DOWN = re.compile(r"(\.(lora_down|lora_A(\.\w+)?|lora\.down|lora_linear_layer\.down)|_lora\.down)\.weight$")
 _CONV_IN = UNET + "input_blocks.0.0.weight"  # (width, in_channels, 3, 3)
-_FAMILY_OF_TEXT_WIDTH: dict[int, Family] = {768: "sd15", 1024: "sd20", 2048: "sdxl"}
 _TRANSFORMER_BLOCK = re.compile(re.escape(UNET) + r"(.+\.transformer_blocks\.\d+)\.")
 _WEIGHT_TYPES = frozenset({"F64", "F32", "F16", "BF16"})
 _PREDICTION_OF_MODELSPEC: dict[str, PredictionType] = {
@@ -46,7 +37,7 @@ _PREDICTION_OF_MODELSPEC: dict[str, PredictionType] = {
 class CheckpointInfo:
     """A checkpoint that the studio can load."""
 
-    family: Family
+    family: FamilyName
     prediction_type: PredictionType | None  # None: neither the file nor its family tells
     zero_terminal_snr: bool
 
@@ -62,7 +53,7 @@ class Sizes:
     transformer_blocks: int  # in all of its attention layers
 
 
-def read_checkpoint(path: Path, sizes_of: Callable[[Family], Sizes]) -> CheckpointInfo:
+def read_checkpoint(path: Path, sizes_of: Callable[[FamilyName], Sizes]) -> CheckpointInfo:
     """Tell the family of the checkpoint in `path`; `sizes_of` gives what a family's files must have.
 
     Raises `ModelError`, saying what the file is instead, when the studio can't load it.
@@ -71,16 +62,19 @@ def read_checkpoint(path: Path, sizes_of: Callable[[Family], Sizes]) -> Checkpoi
 
 
 def tell_checkpoint(
-    path: PurePath, tensors: Mapping[str, TensorInfo], metadata: Mapping[str, Any], sizes_of: Callable[[Family], Sizes]
+    path: PurePath,
+    tensors: Mapping[str, TensorInfo],
+    metadata: Mapping[str, Any],
+    sizes_of: Callable[[FamilyName], Sizes],
 ) -> CheckpointInfo:
     """`read_checkpoint` from a header that was read already; `path` is for the words."""
     if _CONV_IN not in tensors:
         raise ModelError(f"{path} {_what_else(tensors)}. {SUPPORTED}; choose a whole checkpoint.")
     _refuse_relatives(path, tensors)
     family = _family(path, tensors)
-    _check_sizes(path, family, tensors, sizes_of(family))
+    _check_sizes(path, family, tensors, sizes_of(family.name))
     _check_parts(path, family, tensors)
-    return CheckpointInfo(family, _prediction_type(family, tensors, metadata), "ztsnr" in tensors)
+    return CheckpointInfo(family.name, _prediction_type(family, tensors, metadata), "ztsnr" in tensors)
 
 
 def _what_else(tensors: Mapping[str, TensorInfo]) -> str:
@@ -123,14 +117,16 @@ def _refuse_relatives(path: PurePath, tensors: Mapping[str, TensorInfo]) -> None
 
 
 def _family(path: PurePath, tensors: Mapping[str, TensorInfo]) -> Family:
-    for family, encoders in TEXT_ENCODERS.items():
-        if all(any(name.startswith(prefix) for name in tensors) for prefix in encoders.values()):
+    def has(family: Family) -> list[bool]:
+        return [any(name.startswith(prefix) for name in tensors) for prefix in family.text_prefixes.values()]
+
+    for family in FAMILIES.values():
+        if all(has(family)):
             return family
-    likely = _FAMILY_OF_TEXT_WIDTH.get(_text_width(tensors) or 0)
-    halves = [any(name.startswith(prefix) for name in tensors) for prefix in TEXT_ENCODERS["sdxl"].values()]
+    likely = next((family for family in FAMILIES.values() if family.text_width == _text_width(tensors)), None)
     missing = "its text encoder"
-    if likely == "sdxl":
-        missing = "one of its two text encoders" if any(halves) else "both of its text encoders"
+    if likely and len(likely.text_encoders) > 1:
+        missing = "one of its two text encoders" if any(has(likely)) else "both of its text encoders"
     raise ModelError(
         f"{path} lacks {missing}, so it can't read prompts. Choose a checkpoint with everything in it; ComfyUI's node "
         "Save Checkpoint writes one from its parts."
@@ -153,13 +149,13 @@ def _check_sizes(path: PurePath, family: Family, tensors: Mapping[str, TensorInf
     whole = expected.transformer_blocks
     if len(blocks) < whole and found == replace(expected, transformer_blocks=len(blocks)):
         raise ModelError(
-            f"The UNet in {path} has {len(blocks)} transformer blocks, where a whole {family} has {whole}: it was "
+            f"The UNet in {path} has {len(blocks)} transformer blocks, where a whole {family.name} has {whole}: it was "
             f"pruned, as SSD-1B and Segmind Vega were, or is cut short. {SUPPORTED}, but not their pruned forms; "
             "choose another."
         )
     if found != expected:
         raise ModelError(
-            f"{path} names its parts as {family} does, but its UNet has other sizes ({_in_words(found)}; expected "
+            f"{path} names its parts as {family.name} does, but its UNet has other sizes ({_in_words(found)}; expected "
             f"{_in_words(expected)}). {SUPPORTED}; choose another."
         )
 
@@ -183,7 +179,7 @@ def _check_parts(path: PurePath, family: Family, tensors: Mapping[str, TensorInf
             f"{path} has no VAE in it, so it can't make images. Choose a version with a baked VAE; ComfyUI's node Save "
             "Checkpoint writes one."
         )
-    prefixes = (UNET, VAE, *TEXT_ENCODERS[family].values())
+    prefixes = tuple(family.prefixes.values())
     odd = {
         info.dtype
         for name, info in tensors.items()
@@ -199,8 +195,8 @@ def _check_parts(path: PurePath, family: Family, tensors: Mapping[str, TensorInf
 def _prediction_type(
     family: Family, tensors: Mapping[str, TensorInfo], metadata: Mapping[str, Any]
 ) -> PredictionType | None:
-    """What the file says; where it says nothing, SD1.x and SDXL predict ε, and SD2.x may do either."""
+    """What the file says; where it says nothing, what its family does."""
     if "v_pred" in tensors:
         return "v_prediction"
     told = _PREDICTION_OF_MODELSPEC.get(str(metadata.get("modelspec.prediction_type", "")))
-    return told or (None if family == "sd20" else "epsilon")
+    return told or family.predicts

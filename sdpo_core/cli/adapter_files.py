@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from sdpo_core.adapters.info import read_adapter_info
 from sdpo_core.adapters.load_proof import fitting_family, prove, told_family
@@ -13,10 +13,11 @@ from sdpo_core.adapters.placing import copy_preview
 from sdpo_core.adapters.targets import Shape, Target, family_targets
 from sdpo_core.checkpoints.header import read_header
 from sdpo_core.checkpoints.model_info import DEMO, ModelInfo, inspect_model
-from sdpo_core.checkpoints.single_files import Family
 from sdpo_core.cli.output import DONE, FAILED, Output, progress
 from sdpo_core.comfyui.client import Client, compare
 from sdpo_core.errors import AdapterError, ConfigError
+from sdpo_core.families.family import FamilyName
+from sdpo_core.families.table import FAMILIES
 
 LAYOUTS = {"kohya": "kohya", "kohya-original": "kohya, original", "diffusers": "diffusers"}
 _BELONG_TO = {
@@ -36,7 +37,7 @@ _ONLY_HERE = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of these actions."""
-    parser.add_argument("--family", choices=get_args(Family), help="the model family, if the file doesn't say")
+    parser.add_argument("--family", choices=list(FAMILIES), help="the model family, if the file doesn't say")
     parser.add_argument(
         "--comfy", metavar="URL", help="check: also compare two images of one seed from a running ComfyUI"
     )
@@ -147,7 +148,7 @@ def _demo(path: Path) -> str | None:
     return DEMO if trained_on and trained_on == inspect_model(DEMO).sha256 else None
 
 
-def _layers(path: Path, options: Mapping[str, Any]) -> tuple[Family, Mapping[Target, Shape]]:
+def _layers(path: Path, options: Mapping[str, Any]) -> tuple[FamilyName, Mapping[Target, Shape]]:
     """Family and layers that the file is read against."""
     if options["base"]:
         info = inspect_model(options["base"])
@@ -181,15 +182,15 @@ def _layout(options: Mapping[str, Any]) -> str:
     return LAYOUTS[options["layout"] or "kohya"]
 
 
-def _base(metadata: Mapping[str, str], family: Family) -> Any:
+def _base(metadata: Mapping[str, str], family: FamilyName) -> Any:
     from sdpo_core.adapters.file import Base
 
     told = metadata.get("modelspec.prediction_type", "")
-    size_px = {"sd15": 512, "sd20": 768 if told.startswith("v") else 512, "sdxl": 1024}[family]
-    return Base(family, "v_prediction" if told.startswith("v") else "epsilon", size_px)
+    predicts = "v_prediction" if told.startswith("v") else "epsilon"
+    return Base(family, predicts, FAMILIES[family].side_px(predicts))
 
 
-def _told(target: Path, family: Family, layers: Mapping[Target, Shape], sentence: str, out: Output) -> int:
+def _told(target: Path, family: FamilyName, layers: Mapping[Target, Shape], sentence: str, out: Output) -> int:
     proof = prove(target, family, layers)
     out.result({"file": str(target), **asdict(proof), "sentence": sentence}, f"{sentence}\n{proof.sentence()}")
     return DONE

@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 
 from pydantic.fields import FieldInfo
 
+from sdpo_core.families.table import FAMILIES
 from sdpo_core.settings.base import Settings
 from sdpo_core.settings.presets import preset_names, read_preset, resolve
-from sdpo_core.settings.train import MODEL_DEFAULTS, TrainConfig
+from sdpo_core.settings.train import TrainConfig
 
 _Settings = TypeVar("_Settings", bound=Settings)
 _DEST = "setting_"
@@ -127,9 +128,8 @@ def _presets() -> str:
     width = max(map(len, names))
     described = "\n".join(f"  {name:{width}}  {read_preset(name).description}" for name in names)
     others = "\n".join(
-        f"  {family:{width}}  {', '.join(f'{name} {value}' for name, value in defaults.items())}"
-        for family, defaults in MODEL_DEFAULTS.items()
-        if family != "demo"
+        f"  {family.name:{width}}  {', '.join(f'{name} {value}' for name, value in family.training.items())}"
+        for family in FAMILIES.values()
     )
     return f"""
 Presets:

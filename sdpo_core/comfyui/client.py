@@ -23,6 +23,7 @@ from sdpo_core.atomic import write_bytes
 from sdpo_core.comfyui.workflow import Graph
 from sdpo_core.errors import ComfyUIError
 from sdpo_core.exchange.metadata import values
+from sdpo_core.families.table import FAMILIES
 from sdpo_core.images.files import decode_image
 
 _ANSWER_S = 30.0
@@ -30,7 +31,7 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _AWAY = (502, 503, 504)  # what stands before a server that is not there
 _LOOK_EVERY_S = 0.5
 _MOST_BYTES = 64 * 2**20
-_SIZE_PX = {"sd15": 512, "sd20": 768, "sdxl": 1024}
+_SIZE_PX = 512  # where the family is not known
 _MOST_COMPLAINTS = 8
 CANCELLED = "it was cancelled there"
 _PROMPT = "a lighthouse on a cliff at dawn, oil painting"
@@ -217,13 +218,17 @@ def compare(
     name = _checkpoint(client, checkpoint, str((info.sdpo or {}).get("base_name") or ""))
     written: list[Path] = []
     for strength in (0.0, 1.0):
-        graph = _graph(name, lora, strength, size_px or _SIZE_PX.get(info.family or "", 512))
+        graph = _graph(name, lora, strength, size_px or _size_px(info.family))
         path = folder / f"{adapter.stem}-strength-{strength:.0f}.png"
         write_bytes(path, client.image(graph, timeout_s, on_wait))
         written.append(path)
     one, other = (decode_image(path) for path in written)
     means = ImageStat.Stat(ImageChops.difference(one, other)).mean
     return Compared(written[0], written[1], sum(means) / len(means))
+
+
+def _size_px(family: str | None) -> int:
+    return FAMILIES[family].size_px if family in FAMILIES else _SIZE_PX
 
 
 def _has_host(parts: urllib.parse.SplitResult) -> bool:

@@ -15,13 +15,15 @@ from sdpo_core.checkpoints.hub_cache import HubId, parse_hub_id, repository_fold
 from sdpo_core.checkpoints.model_info import check_settings, family_sizes, weighted_parts
 from sdpo_core.checkpoints.single_files import tell_checkpoint
 from sdpo_core.errors import ConfigError, DiskError, ModelError
+from sdpo_core.families.table import FAMILIES
 from sdpo_core.hub.remote import host, read, told
 
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import RepoSibling
 
 _INDEX = "model_index.json"
-_SETTINGS = re.compile(r"(unet|vae|text_encoder|text_encoder_2)/config\.json|scheduler/scheduler_config\.json")
+_PARTS = "|".join(sorted({part.name for family in FAMILIES.values() for part in family.parts}))
+_SETTINGS = re.compile(rf"({_PARTS})/config\.json|scheduler/scheduler_config\.json")
 _VOCABULARIES = re.compile(r"tokenizer(_2)?/[^/]+\.(json|txt)")
 _MOST_SETTINGS_BYTES = 2**22
 _MB = 10**6

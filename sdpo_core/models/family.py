@@ -1,6 +1,6 @@
 """The one interface through which the studio sees a foreign diffusion model.
 
-A family (SD1.5, …) is one file that implements `DiffusionModel` and one line in `registry.FAMILIES`.
+A family (`sdpo_core.families`) names the class that implements `DiffusionModel` for it.
 """
 
 import math

@@ -5,15 +5,15 @@ import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 
 from sdpo_core.errors import ModelError
 
-Module = Literal["unet", "vae", "text_encoder", "text_encoder_2"]
-PartTokenizer = Literal["tokenizer", "tokenizer_2"]
+Module = str
+"""A part of a model by its folder in diffusers' format, as `sdpo_core.families` names it."""
 
 LOADING_ERRORS = (
     *(OSError, ValueError, LookupError, TypeError, ArithmeticError, AttributeError, NameError, AssertionError),

@@ -19,13 +19,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sdpo_core.errors import AdapterError
+from sdpo_core.families.table import FAMILIES
 from sdpo_core.models.family import DiffusionModel
-
-_ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
-TARGETS: dict[str, tuple[str, ...]] = {
-    "attention": _ATTENTION,
-    "wide": (*_ATTENTION, "conv1", "conv2", "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2"),
-}
 
 
 def adaptable_modules(network: nn.Module) -> dict[str, nn.Linear | nn.Conv2d]:
@@ -106,8 +101,8 @@ class Lora:
 
     @classmethod
     def create(cls, model: DiffusionModel, *, rank: int, alpha: float, targets: str, seed: int) -> "Lora":
-        """A fresh adapter on the layers that `TARGETS[targets]` names; changes nothing until it is trained."""
-        suffixes = tuple(f".{suffix}" for suffix in TARGETS[targets])
+        """A fresh adapter on the layers that the family names for `targets`; changes nothing until it is trained."""
+        suffixes = tuple(f".{suffix}" for suffix in FAMILIES[model.info.family].lora_targets[targets])
         return cls(
             model,
             [name for name in adaptable_modules(model.network) if name.endswith(suffixes)],

@@ -5,7 +5,7 @@ Loaded part by part: no pipeline class, no remote code, never a pickle, never th
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
@@ -17,7 +17,6 @@ from sdpo_core.errors import ModelError
 from sdpo_core.models.loading import (
     LOADING_ERRORS,
     Module,
-    PartTokenizer,
     check_complete,
     finite,
     read_settings,
@@ -42,7 +41,7 @@ class Parts(Protocol):
         """A part with weights, as `dtype`, on the CPU, frozen and in eval mode; no tensor of it is made up."""
         ...
 
-    def tokenizer(self, part: PartTokenizer = "tokenizer") -> Any:
+    def tokenizer(self, part: str = "tokenizer") -> Any:
         """A `CLIPTokenizer` that truncates, pads and numbers as the model's own."""
         ...
 
@@ -50,7 +49,7 @@ class Parts(Protocol):
         """Settings for diffusers' samplers."""
         ...
 
-    def settings_path(self, part: Module | Literal["scheduler"]) -> Path:
+    def settings_path(self, part: Module) -> Path:
         """The JSON file that a part's settings come from, for `usable_settings`."""
         ...
 
@@ -90,7 +89,7 @@ class FolderParts:
         check_complete(list(report["missing_keys"]), weights, self._folder)
         return module.requires_grad_(False).eval()
 
-    def tokenizer(self, part: PartTokenizer = "tokenizer") -> Any:
+    def tokenizer(self, part: str = "tokenizer") -> Any:
         """Load the tokenizer in the folder `part`."""
         try:
             return CLIPTokenizer.from_pretrained(self._folder, subfolder=part, local_files_only=True)
@@ -110,6 +109,6 @@ class FolderParts:
             clips = bool(config.get("clip_sample", False)) and finite(config.get("clip_sample_range", 1.0)) > 1.0
         return {**config, "clip_sample": clips, "prediction_type": self._prediction_type}
 
-    def settings_path(self, part: Module | Literal["scheduler"]) -> Path:
+    def settings_path(self, part: Module) -> Path:
         """`<part>/config.json`, or the scheduler's."""
         return self._folder / part / ("scheduler_config.json" if part == "scheduler" else "config.json")

@@ -1,6 +1,5 @@
 """From a model's name to the loaded model."""
 
-from collections.abc import Callable
 from typing import Literal
 
 import diffusers
@@ -9,17 +8,11 @@ import transformers
 
 from sdpo_core.checkpoints.model_info import ModelInfo, inspect_model
 from sdpo_core.errors import ModelError
-from sdpo_core.models.families.sd15 import StableDiffusion15
-from sdpo_core.models.families.sdxl import StableDiffusionXL
+from sdpo_core.families.table import FAMILIES
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.settings.sampling import Precision, Runtime
 
 _PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "fp64": torch.float64}
-FAMILIES: dict[str, Callable[..., DiffusionModel]] = {
-    "sd15": StableDiffusion15,
-    "sd20": StableDiffusion15,  # the same parts at other sizes
-    "sdxl": StableDiffusionXL,
-}
 
 
 def load_model(
@@ -43,7 +36,7 @@ def load_model(
     diffusers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
-    return FAMILIES[info.family](info, device=where, dtype=resolve_precision(precision, where))
+    return FAMILIES[info.family].load(info, device=where, dtype=resolve_precision(precision, where))
 
 
 def load_configured(config: Runtime, *, device: str | None = None) -> DiffusionModel:

@@ -5,7 +5,7 @@ what a part lacks or has too much after that is refused here.
 """
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from accelerate import init_empty_weights
@@ -22,10 +22,11 @@ from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from sdpo_core.checkpoints.model_info import ModelInfo
-from sdpo_core.checkpoints.single_files import TEXT_ENCODERS, UNET, VAE
 from sdpo_core.errors import ModelError
+from sdpo_core.families.stable_diffusion import UNET_PREFIX, VAE_PREFIX
+from sdpo_core.families.table import FAMILIES
 from sdpo_core.models.clip_tokenizer import build_clip_tokenizer
-from sdpo_core.models.loading import LOADING_ERRORS, Module, PartTokenizer, check_complete, read_settings, reason
+from sdpo_core.models.loading import LOADING_ERRORS, Module, check_complete, read_settings, reason
 
 _State = dict[str, Tensor]
 _MERGES = "clip/bpe_simple_vocab_16e6.txt.gz"
@@ -41,7 +42,7 @@ class SingleFileParts:
 
     def module(self, part: Module, dtype: torch.dtype) -> Any:
         """Build `part` from its settings and fill it; raises `ModelError` when its tensors are not exactly those."""
-        prefix = self._prefixes().get(part)
+        prefix = FAMILIES[self._info.family].prefixes.get(part)
         if prefix is None:
             raise ModelError(f"{self._info.path} is a {self._info.family} model, which has no {part}.")
         try:
@@ -58,7 +59,7 @@ class SingleFileParts:
         module.load_state_dict({name: tensor.to(dtype, copy=True) for name, tensor in state.items()}, assign=True)
         return module.requires_grad_(False).eval()
 
-    def tokenizer(self, part: PartTokenizer = "tokenizer") -> Any:
+    def tokenizer(self, part: str = "tokenizer") -> Any:
         """CLIP's tokenizer, as the settings of `part` pad it."""
         path = self._info.configs / part / "tokenizer_config.json"
         settings, merges = read_settings(path), self._info.configs.parent / _MERGES
@@ -79,7 +80,7 @@ class SingleFileParts:
             "rescale_betas_zero_snr": self._info.zero_terminal_snr,
         }
 
-    def settings_path(self, part: Module | Literal["scheduler"]) -> Path:
+    def settings_path(self, part: Module) -> Path:
         """The file of ours in `assets/configs/`."""
         return self._info.configs / part / ("scheduler_config.json" if part == "scheduler" else "config.json")
 
@@ -97,9 +98,6 @@ class SingleFileParts:
                     f"The {part} in {self._info.path} has another shape than that of a {self._info.family} model: "
                     f"{name} is {tuple(state[name].shape)}, not {tuple(tensor.shape)}. Choose another model."
                 )
-
-    def _prefixes(self) -> dict[str, str]:
-        return {"unet": UNET, "vae": VAE, **TEXT_ENCODERS[self._info.family]}
 
     def _read(self, prefix: str) -> _State:
         with safe_open(self._info.path, "pt", device="cpu") as file:
@@ -121,12 +119,12 @@ def empty_part(part: Module, settings: Path) -> Any:
 
 def convert(module: Any, state: _State, prefix: str) -> _State:
     """`state`, whose names start with `prefix`, under the names that `module` has."""
-    if prefix == UNET:
+    if prefix == UNET_PREFIX:
         renamed: _State = convert_ldm_unet_checkpoint(state, dict(module.config))
         known = {id(tensor) for tensor in renamed.values()}
         # What diffusers passes over, as the guidance input of a distilled model, keeps its name and is refused.
         return {**renamed, **{name: tensor for name, tensor in state.items() if id(tensor) not in known}}
-    if prefix == VAE:
+    if prefix == VAE_PREFIX:
         return convert_ldm_vae_checkpoint(state, dict(module.config))
     if prefix.endswith(".transformer."):
         renamed = convert_ldm_clip_checkpoint(state)

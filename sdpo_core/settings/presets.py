@@ -15,11 +15,13 @@ from typing import Any, TypeVar
 
 from sdpo_core.checkpoints.model_info import DEMO, ModelInfo, inspect_model
 from sdpo_core.errors import ConfigError
+from sdpo_core.families import demo
+from sdpo_core.families.table import FAMILIES
 from sdpo_core.paths import repository_root
 from sdpo_core.settings.base import Settings, unknown_setting
 from sdpo_core.settings.migrations import numbered, upgraded
 from sdpo_core.settings.sampling import Runtime
-from sdpo_core.settings.train import MODEL_DEFAULTS, TrainConfig
+from sdpo_core.settings.train import TrainConfig
 
 _DESCRIPTION = "description"
 _SHAPE = ("rank", "lora_alpha", "targets")  # a continued adapter brings its own
@@ -117,7 +119,7 @@ def _completed(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _defaults(info: ModelInfo) -> dict[str, Any]:
-    return dict(MODEL_DEFAULTS["demo" if info.is_demo else info.family])
+    return dict(demo.TRAINING if info.is_demo else FAMILIES[info.family].training)
 
 
 def _of(settings: type[Settings], source: str, values: dict[str, Any]) -> dict[str, Any]:

@@ -2,11 +2,12 @@
 
 import itertools
 from collections.abc import Container, Iterator
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from sdpo_core.errors import ConfigError
+from sdpo_core.families import demo
 from sdpo_core.methods.losses import LOSSES, losses_with
 from sdpo_core.methods.optimizers import OPTIMIZERS, Optimizer
 from sdpo_core.settings.sampling import Sampling
@@ -21,25 +22,7 @@ else:  # the names of the tables, which no type checker can follow
     OptimizerName = Literal[*OPTIMIZERS]
 
 
-class ModelDefaults(TypedDict):
-    """The training settings whose right value depends on the model."""
-
-    rank: int
-    lora_alpha: float
-    learning_rate: float
-    pairs_per_step: int
-    pairs_per_micro_step: int | None
-
-
-# The demo model's were measured on it; the others' are starting points from the literature, untuned.
-MODEL_DEFAULTS: dict[str, ModelDefaults] = {
-    "demo": ModelDefaults(rank=8, lora_alpha=8.0, learning_rate=2e-3, pairs_per_step=8, pairs_per_micro_step=None),
-    "sd15": ModelDefaults(rank=16, lora_alpha=16.0, learning_rate=1e-4, pairs_per_step=4, pairs_per_micro_step=1),
-    "sd20": ModelDefaults(rank=16, lora_alpha=16.0, learning_rate=1e-4, pairs_per_step=4, pairs_per_micro_step=1),
-    "sdxl": ModelDefaults(rank=16, lora_alpha=16.0, learning_rate=5e-5, pairs_per_step=4, pairs_per_micro_step=1),
-}
-"""Defaults by the model's family; the demo model has its own. `presets.train_config` looks the family up."""
-_DEMO = MODEL_DEFAULTS["demo"]
+_DEMO = demo.TRAINING
 # Settings that do nothing but with one choice of another. No preset sets one, so that a flag can change the choice.
 _BELONGS = (
     *((option, "loss", losses_with(option)) for loss in LOSSES.values() for option in loss.options),
@@ -56,8 +39,8 @@ def _optimizer_in_words(row: Optimizer) -> str:
 class TrainConfig(Sampling):
     """Settings of `train`; the sampling settings are those of the previews.
 
-    Some defaults depend on the model (`MODEL_DEFAULTS`). They are the demo model's here; for another model they have to
-    be given, which `presets.train_config` does.
+    Some defaults depend on the model (`Family.training`). They are the demo model's here; for another model they have
+    to be given, which `presets.train_config` does.
     """
 
     size_px: int | None = Field(default=None, ge=64, le=2048, multiple_of=8)

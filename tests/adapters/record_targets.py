@@ -13,14 +13,14 @@ from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from sdpo_core.adapters.targets import TARGETS_FILE
-from sdpo_core.checkpoints.single_files import Family
+from sdpo_core.families.family import FamilyName
+from sdpo_core.families.table import FAMILIES
 from sdpo_core.paths import repository_root
 
-FAMILIES: tuple[Family, ...] = ("sd15", "sd20", "sdxl")
 Recorded = dict[str, dict[str, list[int]]]
 
 
-def record(family: Family) -> Recorded:
+def record(family: FamilyName) -> Recorded:
     """Every linear layer and 2-d convolution of a family's networks."""
     configs = repository_root() / "assets" / "configs" / family
     found: Recorded = {}

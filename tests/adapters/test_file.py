@@ -15,8 +15,9 @@ from torch import Tensor
 
 from sdpo_core.adapters.file import load_adapter, module_shapes, prove_adapter, save_adapter
 from sdpo_core.errors import AdapterError
+from sdpo_core.families.stable_diffusion import LORA_TARGETS as TARGETS
 from sdpo_core.models.family import DiffusionModel
-from sdpo_core.models.lora import TARGETS, Lora
+from sdpo_core.models.lora import Lora
 from tests.models.pipelines import stock_pipeline
 from tests.models.test_lora import inputs, shake
 

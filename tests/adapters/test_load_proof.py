@@ -12,10 +12,11 @@ from safetensors.torch import save_file
 from sdpo_core.adapters.layouts import Layout, names_of, read_contents, stems
 from sdpo_core.adapters.load_proof import fitting_family, prove
 from sdpo_core.adapters.targets import Target, family_targets, fits, original_names
-from sdpo_core.checkpoints.single_files import Family
 from sdpo_core.errors import AdapterError
+from sdpo_core.families.family import FamilyName
+from sdpo_core.families.table import FAMILIES
 from sdpo_core.paths import repository_root
-from tests.adapters.record_targets import FAMILIES, record
+from tests.adapters.record_targets import record
 from tests.original_layout import _unet_name
 
 _ENDS = {"diffusers": (".lora_A.weight", ".lora_B.weight"), "PEFT": (".lora_A.weight", ".lora_B.weight")}
@@ -23,13 +24,13 @@ _KOHYA = (".lora_down.weight", ".lora_up.weight")
 _OLD = (".lora.down.weight", ".lora.up.weight")
 
 
-def attention(family: Family) -> list[Target]:
+def attention(family: FamilyName) -> list[Target]:
     return [target for target in family_targets(family) if ".to_" in target.path]
 
 
 def write(
     path: Path,
-    family: Family,
+    family: FamilyName,
     targets: list[Target],
     layout: Layout = "kohya",
     *,
@@ -40,12 +41,12 @@ def write(
 ) -> Path:
     """A file of rank 1, in float16 so that SDXL's is small."""
     layers = family_targets(family)
-    originals = original_names(target.path for target in layers if target.part == "unet")
+    originals = original_names(layers)
     tensors: dict[str, torch.Tensor] = {}
     two = family == "sdxl"
     for target in targets:
         names = names_of(target, originals)[layout]
-        stem = spell(names[1 if two and target.part == "text_encoder" and layout == "kohya" else 0])
+        stem = spell(names[1 if two and target.part.name == "text_encoder" and layout == "kohya" else 0])
         down, up = ends or _ENDS.get(layout, _KOHYA)
         out, *rest = layers[target]
         tensors[stem + down] = torch.zeros(1, *rest, dtype=torch.float16)
@@ -56,7 +57,7 @@ def write(
     return path
 
 
-def counts(path: Path, family: Family | None = None) -> list[tuple[int, int]]:
+def counts(path: Path, family: FamilyName | None = None) -> list[tuple[int, int]]:
     return [(tool.matched, tool.modules) for tool in prove(path, family).tools]
 
 
@@ -64,38 +65,39 @@ def counts(path: Path, family: Family | None = None) -> list[tuple[int, int]]:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_recorded_layers_are_those_of_the_real_classes(family: Family) -> None:
+def test_recorded_layers_are_those_of_the_real_classes(family: FamilyName) -> None:
     recorded = {target: list(shape) for target, shape in family_targets(family).items()}
-    assert {(target.part, target.path): shape for target, shape in recorded.items()} == {
+    assert {(target.part.name, target.path): shape for target, shape in recorded.items()} == {
         (part, name): shape for part, named in record(family).items() for name, shape in named.items()
     }
 
 
 @pytest.mark.parametrize(("family", "layers"), [("sd15", 128), ("sd20", 128), ("sdxl", 560)])
-def test_attention_has_as_many_layers_as_is_known(family: Family, layers: int) -> None:
+def test_attention_has_as_many_layers_as_is_known(family: FamilyName, layers: int) -> None:
     assert len(attention(family)) == layers
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_original_names_are_those_of_checkpoints(family: Family) -> None:
+def test_original_names_are_those_of_checkpoints(family: FamilyName) -> None:
     config = json.loads(
         (repository_root() / "assets/configs" / family / "unet/config.json").read_text(encoding="utf-8")
     )
     with torch.device("meta"):
         unet = UNet2DConditionModel.from_config(config)
-    paths = [target.path for target in family_targets(family) if target.part == "unet"]
+    paths = [target.path for target in family_targets(family) if target.part.name == "unet"]
     theirs = {path: _unet_name(f"{path}.weight", unet) for path in paths}
-    assert {p: f"model.diffusion_model.{n}.weight" for p, n in original_names(paths).items()} == theirs
+    assert {p: f"model.diffusion_model.{n}.weight" for p, n in original_names(family_targets(family)).items()} == theirs
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_no_name_means_two_layers(family: Family) -> None:
+def test_no_name_means_two_layers(family: FamilyName) -> None:
     layers = family_targets(family)
     known = stems(layers)
-    originals = original_names(target.path for target in layers if target.part == "unet")
+    originals = original_names(layers)
     for target in layers:
         for layout, names in names_of(target, originals).items():
-            raw_of_both = layout == "PEFT" and target.part != "unet"  # PEFT alone does not say which encoder it was
+            # PEFT alone does not say which encoder it was.
+            raw_of_both = layout == "PEFT" and target.part.role == "text"
             assert raw_of_both or known[names[0]][0] == target, names[0]
 
 
@@ -103,7 +105,7 @@ def test_no_name_means_two_layers(family: Family) -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_our_own_layout_is_loaded_by_all(tmp_path: Path, family: Family) -> None:
+def test_our_own_layout_is_loaded_by_all(tmp_path: Path, family: FamilyName) -> None:
     path = write(tmp_path / "a.safetensors", family, attention(family))
     proof = prove(path, family)
     assert proof.whole
@@ -113,7 +115,7 @@ def test_our_own_layout_is_loaded_by_all(tmp_path: Path, family: Family) -> None
 
 
 def test_text_encoders_are_loaded_by_all(tmp_path: Path) -> None:
-    targets = [t for t in family_targets("sdxl") if t.part != "unet" and "encoder.layers" in t.path]
+    targets = [t for t in family_targets("sdxl") if t.part.name != "unet" and "encoder.layers" in t.path]
     assert counts(write(tmp_path / "a.safetensors", "sdxl", targets), "sdxl") == [(264, 264)] * 3
 
 
@@ -138,7 +140,7 @@ def test_diffusers_own_layout_loses_attention_in_comfyui(tmp_path: Path) -> None
         ("sd15", "PEFT", [0, 0, 0]),
     ],
 )
-def test_other_layouts(tmp_path: Path, family: Family, layout: Layout, expected: list[int]) -> None:
+def test_other_layouts(tmp_path: Path, family: FamilyName, layout: Layout, expected: list[int]) -> None:
     path = write(tmp_path / "a.safetensors", family, attention(family), layout)
     assert [matched for matched, _ in counts(path, family)] == expected
     assert prove(path, family).layout == layout
@@ -162,7 +164,7 @@ def test_old_diffusers_names(tmp_path: Path) -> None:
 
 
 def test_a_text_encoder_without_its_prefix_is_lost_in_comfyui(tmp_path: Path) -> None:
-    targets = [t for t in family_targets("sd15") if t.part == "text_encoder"]
+    targets = [t for t in family_targets("sd15") if t.part.name == "text_encoder"]
     path = write(
         tmp_path / "a.safetensors",
         "sd15",

@@ -26,12 +26,13 @@ from sdpo_core.adapters.file import (
 )
 from sdpo_core.adapters.info import read_adapter_info
 from sdpo_core.adapters.layouts import Layout, names_of
-from sdpo_core.adapters.load_proof import FAMILIES, prove
+from sdpo_core.adapters.load_proof import prove
 from sdpo_core.adapters.targets import Target, family_targets, original_names
 from sdpo_core.adapters.weights import Halves, Weights, merge, read_weights
-from sdpo_core.checkpoints.single_files import Family
 from sdpo_core.cli.main import main
 from sdpo_core.errors import AdapterError
+from sdpo_core.families.family import FamilyName
+from sdpo_core.families.table import FAMILIES
 from sdpo_core.models.family import DiffusionModel
 from tests.adapters.test_file import predict, trained
 from tests.models.pipelines import stock_pipeline
@@ -48,14 +49,14 @@ ENDS: dict[str, Names] = {
 }
 
 
-def some(family: Family) -> list[Target]:
+def some(family: FamilyName) -> list[Target]:
     """A few layers of each kind, of all parts."""
     layers = family_targets(family)
     found = [target for end in LAYERS for target in [t for t in layers if t.path.endswith(f".{end}")][:2]]
-    return [*found, *(t for t in layers if t.part == "text_encoder_2" and t.path.endswith(".q_proj"))][:16]
+    return [*found, *(t for t in layers if t.part.name == "text_encoder_2" and t.path.endswith(".q_proj"))][:16]
 
 
-def random_weights(family: Family, targets: list[Target], rank: int = 3, seed: int = 0) -> Weights:
+def random_weights(family: FamilyName, targets: list[Target], rank: int = 3, seed: int = 0) -> Weights:
     generator, layers = torch.Generator().manual_seed(seed), family_targets(family)
     modules: dict[Target, Halves] = {}
     for target in targets:
@@ -67,10 +68,10 @@ def random_weights(family: Family, targets: list[Target], rank: int = 3, seed: i
 
 
 def write(
-    path: Path, weights: Weights, layout: Layout, ends: str, alpha: float | None, family: Family = "sd15"
+    path: Path, weights: Weights, layout: Layout, ends: str, alpha: float | None, family: FamilyName = "sd15"
 ) -> None:
     """A file as another tool writes it: the scale stands in alpha, not in the weights."""
-    originals = original_names(target.path for target in family_targets(family) if target.part == "unet")
+    originals = original_names(family_targets(family))
     tensors: dict[str, Tensor] = {}
     for target, (down, up) in weights.modules.items():
         stem = names_of(target, originals)[layout][0]
@@ -109,10 +110,10 @@ def assert_same(one: Weights, other: Weights, scale: float = 1.0) -> None:
     ],
 )
 def test_every_layout_is_read_exactly(
-    tmp_path: Path, family: Family, layout: Layout, ends: str, alpha: float | None
+    tmp_path: Path, family: FamilyName, layout: Layout, ends: str, alpha: float | None
 ) -> None:
-    targets = [t for t in some(family) if (t.part == "unet" or layout != "kohya, original")]
-    targets = [t for t in targets if t.part != "text_encoder_2" or layout != "kohya"]
+    targets = [t for t in some(family) if (t.part.name == "unet" or layout != "kohya, original")]
+    targets = [t for t in targets if t.part.name != "text_encoder_2" or layout != "kohya"]
     weights = random_weights(family, targets)
     write(tmp_path / "a.safetensors", weights, layout, ends, alpha, family)
     back = read_weights(tmp_path / "a.safetensors", family_targets(family))
@@ -121,7 +122,7 @@ def test_every_layout_is_read_exactly(
 
 
 def test_matrices_for_convolutions_of_1_x_1_and_the_other_way_round(tmp_path: Path) -> None:
-    target = Target("unet", "down_blocks.0.attentions.0.proj_in")
+    target = Target(FAMILIES["sd15"].network, "down_blocks.0.attentions.0.proj_in")
     weights = random_weights("sd15", [target])
     (halves,) = weights.modules.values()
     assert halves.down.shape == (3, 320, 1, 1)
@@ -177,7 +178,7 @@ def test_a_file_that_diffusers_saved_acts_as_there(tiny: DiffusionModel, tiny_fo
 
 
 def test_what_diffusers_converts_to_kohya_is_read(tmp_path: Path) -> None:
-    weights = random_weights("sd15", [t for t in some("sd15") if t.part == "unet"])
+    weights = random_weights("sd15", [t for t in some("sd15") if t.part.name == "unet"])
     state = {
         f"unet.{target.path}.{half}.weight": tensor
         for target, halves in weights.modules.items()
@@ -226,7 +227,7 @@ def test_one_layer_under_two_names_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("layout", ["kohya", "kohya, original", "diffusers"])
-def test_every_exporter_is_read_back_exactly(tmp_path: Path, family: Family, layout: str) -> None:
+def test_every_exporter_is_read_back_exactly(tmp_path: Path, family: FamilyName, layout: str) -> None:
     weights = random_weights(family, some(family))
     path = tmp_path / "a.safetensors"
     save_weights(path, weights, base=Base(family), facts={"family": family}, title="a", layout=layout)
@@ -324,7 +325,7 @@ def test_what_is_asked_wrongly_is_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], code: int, said: str
 ) -> None:
     source = tmp_path / "a.safetensors"
-    write(source, random_weights("sd15", [t for t in some("sd15") if t.part == "unet"]), "kohya", "kohya", None)
+    write(source, random_weights("sd15", [t for t in some("sd15") if t.part.name == "unet"]), "kohya", "kohya", None)
     places = {"A": str(source), "B": str(tmp_path / "b.safetensors")}
     words = ["adapter", *(places.get(word, word) for word in words), "--workspace", str(tmp_path / "workspace")]
     assert main(words) == code
@@ -345,7 +346,7 @@ def test_adapters_of_the_demo_model_work_only_here(tmp_path: Path, capsys: pytes
 def test_a_folder_of_any_size_is_a_base(tmp_path: Path, tiny: DiffusionModel, xl: DiffusionModel) -> None:
     for model, parts in ((tiny, 2), (xl, 3)):
         layers = base_targets(model.info)
-        assert {t.path: s for t, s in layers.items() if t.part == "unet"} == module_shapes(model.network)
+        assert {t.path: s for t, s in layers.items() if t.part.name == "unet"} == module_shapes(model.network)
         assert len({target.part for target in layers}) == parts
     lora = trained(tiny, targets="attention")
     path = tmp_path / "a.safetensors"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 import torch
@@ -12,12 +12,15 @@ from sdpo_core.checkpoints import model_info
 from sdpo_core.checkpoints.answers import known_prediction_type, remember_prediction_type
 from sdpo_core.checkpoints.hashing import sha256_file
 from sdpo_core.checkpoints.model_info import configs_folder, inspect_model
-from sdpo_core.checkpoints.single_files import UNET, VAE, CheckpointInfo, Family, read_checkpoint
+from sdpo_core.checkpoints.single_files import CheckpointInfo, read_checkpoint
 from sdpo_core.errors import ModelError
+from sdpo_core.families.family import FamilyName
+from sdpo_core.families.stable_diffusion import UNET_PREFIX as UNET
+from sdpo_core.families.stable_diffusion import VAE_PREFIX as VAE
+from sdpo_core.families.table import FAMILIES
 from tests.original_layout import BLOCKS, essentials
 
 Tensors = dict[str, torch.Tensor]
-FAMILIES: tuple[Family, ...] = get_args(Family)
 
 
 def write(folder: Path, tensors: Tensors, metadata: dict[str, str] | None = None) -> Path:
@@ -31,7 +34,7 @@ def read(path: Path) -> CheckpointInfo:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_families_are_told_apart(tmp_path: Path, family: Family) -> None:
+def test_families_are_told_apart(tmp_path: Path, family: FamilyName) -> None:
     info = read(write(tmp_path, essentials(family)))
     assert info == CheckpointInfo(family, None if family == "sd20" else "epsilon", False)
 
@@ -132,7 +135,7 @@ def without(*starts: str) -> Callable[[Tensors], Any]:
     ],
 )
 def test_relatives_and_halves_are_refused(
-    tmp_path: Path, family: Family, change: Callable[[Tensors], Any], words: str
+    tmp_path: Path, family: FamilyName, change: Callable[[Tensors], Any], words: str
 ) -> None:
     tensors = essentials(family)
     change(tensors)

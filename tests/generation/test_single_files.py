@@ -10,12 +10,13 @@ from PIL import Image
 
 from sdpo_core.adapters.file import load_adapter, prove_adapter, save_adapter
 from sdpo_core.checkpoints import model_info
-from sdpo_core.checkpoints.single_files import Family
+from sdpo_core.families.family import FamilyName
+from sdpo_core.families.table import FAMILIES
 from sdpo_core.generation.sample import build_recipe, sample
 from sdpo_core.models.clip_tokenizer import build_clip_tokenizer
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
-from sdpo_core.models.registry import FAMILIES, load_model
+from sdpo_core.models.registry import load_model
 from sdpo_core.settings.sampling import Sampling
 from sdpo_core.workspace.records import AdapterUse
 from tests.models.test_lora import shake
@@ -27,7 +28,7 @@ def configs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_configs(tmp_path_factory.mktemp("tiny") / "configs")
 
 
-def write_folder(folder: Path, configs: Path, family: Family, parts: dict[str, Any]) -> Path:
+def write_folder(folder: Path, configs: Path, family: FamilyName, parts: dict[str, Any]) -> Path:
     """The parts as diffusers and transformers save them."""
     for name, part in parts.items():
         part.save_pretrained(folder / name)

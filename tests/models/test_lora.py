@@ -7,9 +7,10 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 from sdpo_core.errors import AdapterError
+from sdpo_core.families.stable_diffusion import LORA_TARGETS as TARGETS
 from sdpo_core.models.checkpointing import checkpoint_activations
 from sdpo_core.models.family import Conditioning, DiffusionModel
-from sdpo_core.models.lora import TARGETS, Lora, adaptable_modules
+from sdpo_core.models.lora import Lora, adaptable_modules
 from sdpo_core.models.registry import load_model
 
 

@@ -12,9 +12,10 @@ from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
 
 from sdpo_core.errors import ModelError
+from sdpo_core.families.table import FAMILIES
 from sdpo_core.models import samplers
 from sdpo_core.models.family import DiffusionModel
-from sdpo_core.models.registry import FAMILIES, load_model, resolve_device
+from sdpo_core.models.registry import load_model, resolve_device
 from sdpo_core.settings.sampling import Sampling
 from tests.models.pipelines import stock_pipeline
 

@@ -15,9 +15,10 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from sdpo_core.adapters.file import load_adapter, prove_adapter, save_adapter
+from sdpo_core.families.stable_diffusion import LORA_TARGETS as TARGETS
 from sdpo_core.generation.sample import build_recipe, sample
 from sdpo_core.models.family import Conditioning, DiffusionModel, Frame
-from sdpo_core.models.lora import TARGETS, Lora, adaptable_modules
+from sdpo_core.models.lora import Lora, adaptable_modules
 from sdpo_core.models.registry import load_model
 from sdpo_core.paths import repository_root
 from sdpo_core.settings.sampling import Sampler, Sampling

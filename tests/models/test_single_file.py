@@ -4,7 +4,7 @@ import dataclasses
 import json
 import socket
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 import torch
@@ -14,8 +14,11 @@ from torch import nn
 
 from sdpo_core.checkpoints import model_info
 from sdpo_core.checkpoints.model_info import inspect_model
-from sdpo_core.checkpoints.single_files import TEXT_ENCODERS, UNET, VAE, Family
 from sdpo_core.errors import ModelError
+from sdpo_core.families.family import FamilyName
+from sdpo_core.families.stable_diffusion import UNET_PREFIX as UNET
+from sdpo_core.families.stable_diffusion import VAE_PREFIX as VAE
+from sdpo_core.families.table import FAMILIES
 from sdpo_core.models.clip_tokenizer import build_clip_tokenizer
 from sdpo_core.models.family import Frame, set_timesteps
 from sdpo_core.models.registry import load_model
@@ -23,7 +26,6 @@ from sdpo_core.models.single_file import SingleFileParts, convert, empty_part
 from sdpo_core.paths import repository_root
 from tests.original_layout import build_parts, open_clip_tensors, original_tensors, tiny_configs, write_checkpoint
 
-FAMILIES: tuple[Family, ...] = get_args(Family)
 V = {"modelspec.prediction_type": "v"}
 ASSETS = repository_root() / "assets" / "configs"
 MERGES = ASSETS / "clip" / "bpe_simple_vocab_16e6.txt.gz"
@@ -62,7 +64,7 @@ def assert_same(module: Any, expected: nn.Module) -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_every_tensor_of_every_part_arrives(configs: Path, tmp_path: Path, family: Family) -> None:
+def test_every_tensor_of_every_part_arrives(configs: Path, tmp_path: Path, family: FamilyName) -> None:
     modules = build_parts(configs, family)
     path = write_checkpoint(tmp_path / "lakes.safetensors", family, modules)
     assert inspect_model(str(path), "epsilon").family == family
@@ -72,7 +74,7 @@ def test_every_tensor_of_every_part_arrives(configs: Path, tmp_path: Path, famil
 
 @pytest.mark.parametrize(("family", "kind"), [("sd15", "epsilon"), ("sd20", "v_prediction")])
 def test_a_loaded_model_encodes_and_predicts_as_the_parts(
-    configs: Path, tmp_path: Path, family: Family, kind: str
+    configs: Path, tmp_path: Path, family: FamilyName, kind: str
 ) -> None:
     parts: dict[str, Any] = dict(build_parts(configs, family))
     path = write_checkpoint(tmp_path / "lakes.safetensors", family, parts, V if family == "sd20" else None)
@@ -163,7 +165,7 @@ def test_a_missing_tensor_is_not_made_up_and_a_foreign_one_not_dropped(
     configs: Path, tmp_path: Path, part: str
 ) -> None:
     path = write_checkpoint(tmp_path / "lakes.safetensors", "sd15", build_parts(configs, "sd15"))
-    prefix = {"unet": UNET, "vae": VAE, **TEXT_ENCODERS["sd15"]}[part]
+    prefix = {"unet": UNET, "vae": VAE, **FAMILIES["sd15"].text_prefixes}[part]
     name = {
         "unet": "output_blocks.1.0.in_layers.0.bias",
         "vae": "decoder.up.1.block.0.conv1.bias",
@@ -196,7 +198,7 @@ def test_a_tensor_of_another_shape_is_refused(configs: Path, tmp_path: Path) -> 
 def test_what_other_tools_leave_in_a_file_does_no_harm(configs: Path, tmp_path: Path) -> None:
     modules = build_parts(configs, "sdxl")
     path = write_checkpoint(tmp_path / "lakes.safetensors", "sdxl", modules)
-    first, second = TEXT_ENCODERS["sdxl"].values()
+    first, second = FAMILIES["sdxl"].text_prefixes.values()
 
     def like_comfyui(tensors: dict[str, torch.Tensor]) -> None:
         tensors[first + "text_model.embeddings.position_ids"] = torch.arange(77)[None].half()
@@ -235,7 +237,7 @@ def test_old_files_name_the_text_encoder_without_its_middle(configs: Path, tmp_p
         ("sdxl", "text_encoder_2", 694_659_840),
     ],
 )
-def test_our_settings_give_the_published_sizes(family: Family, part: Any, parameters: int) -> None:
+def test_our_settings_give_the_published_sizes(family: FamilyName, part: Any, parameters: int) -> None:
     module = empty_part(part, ASSETS / family / part / "config.json")
     assert sum(parameter.numel() for parameter in module.parameters()) == parameters
 
@@ -259,16 +261,16 @@ def test_our_settings_give_the_published_sizes(family: Family, part: Any, parame
     ],
 )
 def test_at_true_size_every_tensor_has_its_place(
-    family: Family, tensors: int, some: dict[str, tuple[int, ...]]
+    family: FamilyName, tensors: int, some: dict[str, tuple[int, ...]]
 ) -> None:
-    names: tuple[Any, ...] = ("unet", "vae", *TEXT_ENCODERS[family])
+    names: tuple[Any, ...] = ("unet", "vae", *FAMILIES[family].text_prefixes)
     modules = {part: empty_part(part, ASSETS / family / part / "config.json") for part in names}
     with init_empty_weights():
         original = original_tensors(family, modules)
     assert len(original) == tensors
     for name, shape in some.items():
         assert tuple(original[name].shape) == shape
-    for part, prefix in {"unet": UNET, "vae": VAE, **TEXT_ENCODERS[family]}.items():
+    for part, prefix in {"unet": UNET, "vae": VAE, **FAMILIES[family].text_prefixes}.items():
         own = {name: tensor for name, tensor in original.items() if name.startswith(prefix)}
         state = convert(modules[part], own, prefix)
         wanted = modules[part].state_dict()
@@ -277,7 +279,7 @@ def test_at_true_size_every_tensor_has_its_place(
 
 def test_the_layer_that_stable_diffusion_2_does_not_use_is_left_out() -> None:
     module = empty_part("text_encoder", ASSETS / "sd20" / "text_encoder" / "config.json")
-    prefix = TEXT_ENCODERS["sd20"]["text_encoder"]
+    prefix = FAMILIES["sd20"].text_prefixes["text_encoder"]
     own = open_clip_tensors(prefix, module.state_dict())
     for name in list(own):
         if ".resblocks.22." in name:

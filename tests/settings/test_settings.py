@@ -1,17 +1,16 @@
 """Settings refuse what can't be, in words."""
 
 import re
-from typing import get_args
 
 import pytest
 
-from sdpo_core.checkpoints.single_files import Family
 from sdpo_core.errors import ConfigError
+from sdpo_core.families.table import FAMILIES
 from sdpo_core.settings.base import Settings
 from sdpo_core.settings.generate import GenerateConfig
 from sdpo_core.settings.judge import JudgeConfig
 from sdpo_core.settings.presets import resolve
-from sdpo_core.settings.train import MODEL_DEFAULTS, TrainConfig
+from sdpo_core.settings.train import TrainConfig
 
 
 @pytest.mark.parametrize(
@@ -89,11 +88,7 @@ def test_there_has_to_be_something_to_generate() -> None:
     assert GenerateConfig.parse({"keep_warm_s": 1}).prompts == (), "requests bring their own"
 
 
-def test_every_family_has_defaults_of_its_own() -> None:
-    assert set(MODEL_DEFAULTS) == {"demo", *get_args(Family)}
-
-
 def test_defaults_of_another_model_are_not_guessed() -> None:
     with pytest.raises(ConfigError, match=r"lora_alpha, learning_rate, .* depend on the family of the model"):
         TrainConfig.parse({"model": "some/folder", "rank": 4})
-    assert TrainConfig.parse({**MODEL_DEFAULTS["sdxl"], "model": "some/folder"}).learning_rate == 5e-5
+    assert TrainConfig.parse({**FAMILIES["sdxl"].training, "model": "some/folder"}).learning_rate == 5e-5

@@ -1,15 +1,17 @@
-"""Stable Diffusion 1.x and 2.x, from parts: no pipeline class, no remote code.
+"""Models with the U-Net of Stable Diffusion, from parts: no pipeline class, no remote code.
 
 Why no `StableDiffusionPipeline`: its constructor resets `clip_sample`, which the demo model needs, to False, and it
 wants parts (safety checker, feature extractor) that nothing here uses.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from sdpo_core.checkpoints.model_info import ModelInfo
+from sdpo_core.families.family import Family
 from sdpo_core.models.encoders import PromptEncoder, TextPart
 from sdpo_core.models.family import Conditioning, Frame, Scheduler
 from sdpo_core.models.parts import Parts, open_parts
@@ -18,28 +20,32 @@ from sdpo_core.models.vae import Vae
 from sdpo_core.settings.sampling import Sampler
 
 
-class StableDiffusion15:
-    """Implements `sdpo_core.models.family.DiffusionModel` for Stable Diffusion 1.x, and 2.x in diffusers format.
-
-    2.x has the same parts at other sizes. Its diffusers files hold the text encoder without its last layer, so that the
-    hidden state that it was trained on is the last one there as well.
-    """
-
-    default_clip_skip = 1
+class StableDiffusion:
+    """Implements `sdpo_core.models.family.DiffusionModel` for the families of Stable Diffusion 1.x, 2.x and XL."""
 
     def __init__(
-        self, info: ModelInfo, *, device: torch.device, dtype: torch.dtype, parts: Parts | None = None
+        self, family: Family, info: ModelInfo, *, device: torch.device, dtype: torch.dtype, parts: Parts | None = None
     ) -> None:
         """Load every part of the model, from where `info` says or from `parts`.
 
         Raises `ModelError` naming the part that can't be read.
         """
         self.info, self.device, self.dtype = info, device, dtype
+        self.default_clip_skip = family.clip_skip
+        self._told_size = family.told_pooled_and_size
         parts = parts or open_parts(info)
-        text = TextPart(parts.tokenizer(), parts.module("text_encoder", dtype))
-        self._prompts = PromptEncoder((text,), default_clip_skip=self.default_clip_skip, final_norm=True)
+        self._prompts = PromptEncoder(
+            tuple(
+                TextPart(parts.tokenizer(part.tokenizer), parts.module(part.name, dtype))
+                for part in family.text_encoders
+            ),
+            default_clip_skip=family.clip_skip,
+            final_norm=family.final_norm,
+            pooled=family.told_pooled_and_size,
+            zero_empty=family.told_pooled_and_size and info.zero_empty_prompt,
+        )
         self._vae = Vae(parts, device, dtype)
-        unet = parts.module("unet", dtype)
+        unet = parts.module(family.network.name, dtype)
         self.network: torch.nn.Module = unet.to(device)
         self._unet_halvings = len(unet.config["block_out_channels"]) - 1
         self.multiple_px = self._vae.multiple_px(self._unet_halvings)
@@ -47,12 +53,15 @@ class StableDiffusion15:
         self.noise_process = self._samplers.process(info.prediction_type).to(device)
 
     def encode_prompts(self, prompts: Sequence[str], clip_skip: int | None = None) -> Conditioning:
-        """A hidden state of the text encoder after its final norm."""
+        """The text encoders' hidden states side by side, and the last one's projection of the prompt's end if told."""
         return self._prompts.encode(prompts, clip_skip, self.device)
 
-    def frame(self, conditioning: Conditioning, frames: Sequence[Frame]) -> Conditioning:  # noqa: ARG002
-        """`conditioning` as it is: this family is not told about sizes."""
-        return conditioning
+    def frame(self, conditioning: Conditioning, frames: Sequence[Frame]) -> Conditioning:
+        """`conditioning` with (original height, width, crop's top, left, height, width) of each frame, if told."""
+        if not self._told_size:
+            return conditioning
+        ids = [[*frame.original, *frame.crop, *frame.size] for frame in frames]
+        return replace(conditioning, time_ids=torch.tensor(ids, dtype=torch.float32, device=self.device))
 
     def encode_images(self, images: Tensor) -> Tensor:
         """Latents (B, C, h, w) float32 of images (B, 3, H, W) in [-1, 1]."""
@@ -63,9 +72,16 @@ class StableDiffusion15:
         return self._vae.decode(latents)
 
     def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Conditioning) -> Tensor:
-        """The UNet's output (B, C, h, w), float32 or wider."""
+        """The U-Net's output (B, C, h, w), float32 or wider; `conditioning` has to be framed."""
         noisy, context = noisy.to(self.dtype), conditioning.context.to(self.dtype)
-        predicted = self.network(noisy, timesteps, encoder_hidden_states=context, return_dict=False)[0]
+        told: dict[str, dict[str, Tensor]] = {}
+        if self._told_size:
+            assert conditioning.pooled is not None
+            assert conditioning.time_ids is not None
+            # The time ids stay float32, in which the U-Net takes their sines: bfloat16 holds no odd size above 256.
+            pooled = conditioning.pooled.to(self.dtype)
+            told = {"added_cond_kwargs": {"text_embeds": pooled, "time_ids": conditioning.time_ids}}
+        predicted = self.network(noisy, timesteps, encoder_hidden_states=context, return_dict=False, **told)[0]
         return predicted.to(torch.promote_types(self.dtype, torch.float32))
 
     def scheduler(self, sampler: Sampler) -> Scheduler:
@@ -73,11 +89,11 @@ class StableDiffusion15:
         return self._samplers.make(sampler)
 
     def latent_shape(self, size_px: int) -> tuple[int, int, int]:
-        """(C, h, w); raises `ModelError` when the side is no multiple of what VAE and UNet halve it by."""
+        """(C, h, w); raises `ModelError` when the side is no multiple of what VAE and U-Net halve it by."""
         return self._vae.latent_shape(size_px, self._unet_halvings, self.info)
 
     def release_encoders(self) -> None:
-        """Move VAE and text encoder to main memory."""
+        """Move VAE and text encoders to main memory."""
         self._vae.release()
         self._prompts.release()
         if self.device.type == "cuda":
