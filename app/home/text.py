@@ -8,7 +8,7 @@ from app.ui.words import number, size
 HOME = {
     "loop": "Your progress",
     "next": "Next step",
-    "working": "{name} is running. You can vote on waiting pairs, or leave it to finish.",
+    "working": "{name} is running. Meanwhile, you can vote on any pairs left, or close this page.",
     "look": "Show it",
     "allDone": "You're all caught up.",
     "machine": "This machine",

@@ -66,7 +66,7 @@ def run_listed(name: str | None, moment: str, state: str) -> str:
 
 
 MEASURE_BUTTON = "Measure memory and time"
-MEASURING = "Running one test step with these settings. Nothing is saved."
+MEASURING = "Running one test step with these settings. Nothing is trained."
 
 
 def plan(pairs_sentence: str, steps: int, eta_s: float | None, memory: tuple[float, float] | None) -> str:

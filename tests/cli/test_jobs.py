@@ -165,7 +165,7 @@ def test_what_is_known_to_fit_is_exported_into_a_tools_folder_without_its_model(
         (["judge", "--verdict", "x", "--let-train", "x"], 2, "not allowed with argument --verdict"),
         (["judge", "--verdict", "x", "--comparisons", "4"], 2, "--verdict generates nothing, so it takes no settings"),
         (["judge", "--adapter", "min"], 1, "No adapter is named min. Did you mean mine?"),
-        (["grid", "--adapter", "mine", "--checkpoints", "7"], 1, "mine has no checkpoint of step 7. There are: 3, 6."),
+        (["grid", "--adapter", "mine", "--checkpoints", "7"], 1, "mine has no checkpoint of step 7. Available: 3, 6."),
         (["generate", "--prompts", "a {lake|sea"], 2, "brace"),
         (["generate", "--prompts", "a lake", "--adapter", "min"], 1, "Did you mean mine?"),
         (["train", "--continue-from", "min"], 1, "Did you mean mine?"),

@@ -285,7 +285,7 @@ def test_adapters_get_names_of_their_own(store: Store, tmp_path: Path) -> None:
     assert store.find_adapter("LAKES") == first
     with pytest.raises(AdapterError, match="Did you mean lakes-2"):
         store.find_adapter("lakes-3")
-    with pytest.raises(AdapterError, match="There are: latest-2, lakes-2, Lakes"):
+    with pytest.raises(AdapterError, match="Available: latest-2, lakes-2, Lakes"):
         store.find_adapter("zebra")
     with pytest.raises(StoreError, match="outside the workspace"):
         store.add_adapter(name="x", path=tmp_path / "x.safetensors", sha256="s", base_sha256="b", run_id="4")

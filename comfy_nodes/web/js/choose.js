@@ -12,7 +12,7 @@ const WORDS = {
     hint: "Keys 1–9; 0 skips",
     left: "s left",
     lost: "No answer from ComfyUI. Try again.",
-    closed: "SDPO Studio is not running. Start it with: python launch.py",
+    closed: "SDPO Studio isn't running. Start it with: python launch.py",
   },
   de: {
     ask: "Welches ist besser?",
