@@ -59,7 +59,7 @@ class Api:
         """Vote on a pair: left, right, tie, both-bad or skip. The same vote_id twice is one vote.
 
         On a pair that was voted on, it takes the earlier vote's place. Gives the vote_id, and under `replaced` the one
-        whose place it took, or null. Raises an error in words for another choice and for an unknown pair.
+        whose place it took, or null. Raises an error with a message for another choice and for an unknown pair.
         """
         if choice not in CHOICES["train"]:
             expected = ", ".join(CHOICES["train"])

@@ -110,7 +110,7 @@ def convert(paths: Sequence[Path], options: Mapping[str, Any], out: Output) -> i
 
 
 def merge(paths: Sequence[Path], options: Mapping[str, Any], out: Output) -> int:
-    """Make one LoRA of several; raises `ConfigError` unless there is a finite weight for each, and a rank from 1 on."""
+    """Make one LoRA of several; raises `ConfigError` unless each has a finite weight, and the rank is at least 1."""
     from sdpo_core.adapters.file import save_weights  # loads torch
     from sdpo_core.adapters.weights import merge as merged
     from sdpo_core.adapters.weights import read_weights

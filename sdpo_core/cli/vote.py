@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def call(options: dict[str, Any], out: Output) -> int:
-    """Run the verb; raises `ConfigError` when the choice is missing, or is none for this pair."""
+    """Run the verb; raises `ConfigError` when the choice is missing, or isn't one for this pair."""
     with Store(options["workspace"]) as store:
         if options["pair"] is not None:
             if options["choice"] is None:

@@ -57,7 +57,7 @@ class Family:
     pipeline: str  # the class that model_index.json names in a folder in diffusers format
     text_width: int  # D of the network's text input; it tells families of one pipeline apart
     predicts: Predicts | None  # where a file says nothing; None: a person has to
-    # What it is told, and how its models are used when nothing else is said.
+    # What its network gets, and how its models are used by default.
     clip_skip: int  # which hidden state of the text encoders, counted from the last (1)
     final_norm: bool  # that state goes through the text encoder's final norm
     told_pooled_and_size: bool  # the prompt as one vector, and the image's size and crop (arXiv 2307.01952)

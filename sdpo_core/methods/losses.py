@@ -1,6 +1,6 @@
 """The losses, one row each: names in settings and flags, what goes together, help and docs follow from it.
 
-The functions lie in `sdpo_core.objective` and are imported when they are called, because they need torch.
+The functions are in `sdpo_core.objective` and are imported when they are called, because they need torch.
 """
 
 from dataclasses import dataclass

@@ -149,7 +149,7 @@ def calibrate(measure: Measure, limits: Limits, *, first: float = 1.0, most_poin
 def _measure(measure: Measure, limits: Limits, strength: float) -> Point:
     drift = measure.drift(strength)
     point = Point(strength=strength, error=drift.error, standard_error=drift.standard_error)
-    if point.upper > limits.budget:  # it can't be chosen, so no images are drawn for it
+    if point.upper > limits.budget:  # it can't be chosen, so no images are generated for it
         return point.model_copy(update={"broken": ("drift",)})
     effect, diversity = measure.effect(strength), measure.diversity(strength)
     broken: list[Broken] = []

@@ -62,7 +62,7 @@ class LabelledTable:
         """Record an image that is at `drawn_name(recipe.key())` in the run folder.
 
         The same recipe again returns the first record, with the new image's hash: an interrupted run continues.
-        Raises `StoreError` when `image_sha256` is no hash.
+        Raises `StoreError` when `image_sha256` isn't a hash.
         """
         if not _SHA256.fullmatch(image_sha256):
             raise StoreError("A generated image is named by 64 hexadecimal digits; got something else.")

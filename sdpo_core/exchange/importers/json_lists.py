@@ -6,8 +6,8 @@
     {"prompt", "generations": [a, b, …], "ranking": [2, 1, …]}                      ImageRewardDB, test
 
 Rank 1 is the best one. A ranking becomes every pair that it holds; equal ranks are ties. HPDv3 puts the preferred image
-first, also where it doesn't say how many chose it. An entry is looked at value by value, because each
-trouble has a sentence.
+first, also where it doesn't say how many chose it. An entry is checked value by value, because each
+problem has its own message.
 """
 
 import itertools

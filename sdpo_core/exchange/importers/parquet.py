@@ -3,8 +3,8 @@
     caption, jpg_0, jpg_1 (bytes), label_0 (1, 0, or 0.5 for a tie), has_label          Pick-a-Pic
     prompt, chosen, rejected (images)                                                   TRL
 
-Needs pyarrow, which the studio doesn't install: few people have such files, and it is large. A row is looked at value
-by value, because each trouble has a sentence.
+Needs pyarrow, which the studio doesn't install: few people have such files, and it is large. A row is checked value
+by value, because each problem has its own message.
 """
 
 import importlib

@@ -1,11 +1,11 @@
 """What an image was made from: prompt, negative prompt, seed and model, found along the links of a ComfyUI graph.
 
-This file lies in two places, the same byte for byte: `sdpo_core/exchange/metadata/graph.py`, where it is edited, and
+This file exists twice, byte for byte the same: `sdpo_core/exchange/metadata/graph.py`, where it is edited, and
 `comfy_nodes/graph.py`, which `python -m tests.comfy_nodes.copy_graph` writes. It needs the standard library alone.
 
 From the image we go up to the sampler that began it from the empty latent, and from there along the links to its texts.
 What a node is follows from its inputs' names, so nodes of any pack are understood; there is no list of node classes. A
-text that only a run of the graph knows, such as a caption, is no prompt: no other text is taken for it. Graphs of
+text that only a run of the graph knows, such as a caption, isn't a prompt, and no other text takes its place. Graphs of
 strangers may have cycles and diamonds, so each walk has a budget of visits.
 """
 
@@ -135,20 +135,20 @@ def of_prompt(found: Any) -> dict[str, Node]:
 
 
 def samples(node: Node) -> bool:
-    """Whether the node draws an image: a guider, or a seed and something to aim at."""
+    """Whether the node samples an image: a guider, or a seed and something to aim at."""
     seeded = any(node.inputs.get(name) is not None for name in SEEDS)
     return node.link("guider") is not None or (seeded and node.link(*SIDES["positive"], *PIPES) is not None)
 
 
 def nearest_sampler(nodes: Nodes, start: str, seen: set[str]) -> Node | None:
-    """The first sampler on the ways up from `start`, with it; `seen` are the nodes that are no longer looked at."""
+    """The first sampler on the ways up from `start`, with it; `seen` are the nodes that need no second visit."""
     return next((node for node in _up(nodes, [start], seen, re.compile(".*", re.DOTALL)) if samples(node)), None)
 
 
 def began(nodes: Nodes, sampler: Node) -> Node:
-    """The sampler that began, from the empty latent or a loaded image, what `sampler` goes on with.
+    """The sampler that began, from the empty latent or a loaded image, what `sampler` continues with.
 
-    A refiner, a second pass or one that mends faces may aim at texts of its own; the image is of the first one's.
+    A refiner, a second pass or a face detailer may aim at texts of its own; the image is of the first one's.
     """
     met = [sampler]
     while len(met) <= _MOST_PASSES:
@@ -324,7 +324,7 @@ def model_name(node: Node) -> str:
 def _given_out(node: Node, link: Link, side: Side) -> list[str]:
     """The inputs that a node gives out as its text, joined where there are several.
 
-    There are none where it does more than to hold a text, to pass one on or to join some: only a run knows what then.
+    None if it does more than hold a text, pass one on or join several: then only a run knows the result.
     """
     inputs, links = node.inputs, dict(node.links())
     sided = [next((key for key in keys if key in inputs), "") for keys in _OWN_TEXTS.values()]
@@ -369,7 +369,7 @@ def _joined(texts: list[str | None], between: str = ", ", *, each: bool = False)
     return between.join(kept) if there else None
 
 
-# ----------------------------------------------------------------------- values that nobody vouches for: none raises
+# ---------------------------------------------------------------------------- untrusted values: nothing here raises
 
 
 def text(value: Any) -> str:

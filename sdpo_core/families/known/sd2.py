@@ -1,7 +1,7 @@
 """Stable Diffusion 2.x: the parts of 1.x at other sizes, with another text encoder.
 
 Its diffusers files hold the text encoder without its last layer, so that the hidden state that it was trained on is the
-last one there as well.
+last one there too.
 """
 
 from sdpo_core.families.family import Family, TrainingDefaults

@@ -1,7 +1,6 @@
 """Stable Diffusion XL and its descendants (Pony, Illustrious, NoobAI).
 
-Two text encoders stand side by side, and the network is told the prompt as one vector and the image's size and crop
-as well (arXiv 2307.01952).
+Two text encoders, and the network also gets the prompt as one vector and the image's size and crop (arXiv 2307.01952).
 """
 
 from sdpo_core.families.family import Family, TrainingDefaults
