@@ -39,6 +39,6 @@ def test_a_run_that_changed_nothing_says_so() -> None:
     health = {"winner_error": -1e-5, "winner_error_se": 0.0, "held_out": True, "healthy": True, "budget": 0.02}
     told = "the winner error on held-out pairs is about 0 %, within the budget of 2 %."
     assert health_sentence(health) == told
-    assert "is +4.0 % ± 1.0 %, outside" in health_sentence(
+    assert "is +4.0 % ± 1.0 %, over" in health_sentence(
         {**health, "winner_error": 0.04, "winner_error_se": 0.005, "healthy": False}
     )

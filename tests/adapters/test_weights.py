@@ -310,7 +310,7 @@ def test_convert_check_and_merge_on_the_command_line(tmp_path: Path, capsys: pyt
     ("words", "code", "said"),
     [
         (["convert", "A"], 2, "Set the output file"),
-        (["convert", "A", "--to", "b.bin"], 2, "ends in .safetensors"),
+        (["convert", "A", "--to", "b.bin"], 2, "must end in .safetensors"),
         (["convert", "A", "--to", "A"], 1, "exists. Choose another name"),
         (["convert", "A", "--to", "B", "--base", "demo"], 1, "works only in the studio"),
         (["convert", "A", "--to", "B", "--family", "sdxl"], 1, "does not fit"),

@@ -119,7 +119,7 @@ def test_every_requirement_is_compared(tmp_path: Path, monkeypatch: pytest.Monke
     missing, wrong = troubles(tmp_path / "none")
     assert missing == "Not installed: not-there-at-all. Run `python launch.py setup` to repair the installation."
     assert wrong.startswith("Installed, but not in the tested version: torch ")
-    assert "(needed: ==0.1)" in wrong
+    assert "(required: ==0.1)" in wrong
 
 
 def test_a_broken_preset_is_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,7 +62,7 @@ def test_images_of_other_tools_come_in_and_wait_for_votes(tmp_path: Path, capsys
     assert main(["import", str(tmp_path / "out"), *where]) == 0
     out = capsys.readouterr().out
     assert "3 of 4 images imported (A1111/Forge 3); 2 new pairs of 1 prompt to vote on." in out
-    assert "Left out: 1 without a prompt." in out
+    assert "Skipped: 1 without a prompt." in out
     assert "  2026-01-01/plain.png: has no prompt in its metadata" in out
     assert main(["import", str(tmp_path / "out"), "--json", "--prompt", "a lake", *where]) == 0
     told = json.loads(capsys.readouterr().out)
@@ -78,7 +78,7 @@ def test_images_of_other_tools_come_in_and_wait_for_votes(tmp_path: Path, capsys
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
-        (["import", "nowhere"], 1, "nowhere is not a folder"),
+        (["import", "nowhere"], 1, "nowhere isn't a folder"),
         (["import", "."], 1, "matches no known layout"),
         (["import", ".", "--layout", "koya"], 2, "Unknown layout: koya. Did you mean kohya?"),
         (["import", ".", "--layout", "jsonl"], 1, "has no metadata.jsonl"),

@@ -138,7 +138,7 @@ def test_what_is_known_to_fit_is_exported_into_a_tools_folder_without_its_model(
     ("arguments", "code", "sentence"),
     [
         (["train", "--learning-rate", "fast"], 2, "learning_rate"),
-        (["train", "--learnig-rate", "1"], 2, "Unknown setting --learnig-rate. Did you mean --learning-rate?"),
+        (["train", "--learnig-rate", "1"], 2, "Unknown setting: --learnig-rate. Did you mean --learning-rate?"),
         (["train", "--preset", "quik"], 2, "No preset is named quik. Did you mean quick?"),
         (["train", "--config", "none.toml"], 2, "There is no file none.toml."),
         (["train", "--preset", "quick", "--run", "x"], 2, "--run takes its settings from the run folder"),
@@ -157,7 +157,7 @@ def test_what_is_known_to_fit_is_exported_into_a_tools_folder_without_its_model(
         (["export", "nobody", "--to", "x"], 1, "nobody"),
         (["adapter", "info"], 2, "`adapter info` needs an adapter's name"),
         (["adapter", "info", "min"], 1, "No adapter is named min. Did you mean mine?"),
-        (["runs", "stop"], 2, "`runs stop` needs the id of a run"),
+        (["runs", "stop"], 2, "`runs stop` needs a run's id"),
         (["runs", "show", "../../etc"], 1, "No run ../../etc. The latest are: "),
         (["runs", "halt", "x"], 2, "invalid choice: 'halt'"),
         (["vote", "--judge", "nobody"], 1, "No run nobody."),
@@ -209,7 +209,7 @@ def test_a_workspace_that_is_a_file_is_a_sentence(
     (tmp_path / "file").touch()
     assert main([*verb, "--workspace", str(tmp_path / "file")]) == 1
     said = capsys.readouterr().err
-    assert "is a file, but the workspace must be a folder" in said
+    assert "is a file" in said
     assert "Traceback" not in said
 
 
@@ -240,7 +240,7 @@ def test_a_run_in_use_is_not_started_twice(
     trained: RunFolder, workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["train", "--workspace", str(workspace), "--run", str(trained.path)]) == 1
-    assert "is done already" in capsys.readouterr().err
+    assert "is already done" in capsys.readouterr().err
 
 
 def test_runs_are_listed_with_what_became_of_them(trained: RunFolder, workspace: Path) -> None:

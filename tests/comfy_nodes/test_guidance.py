@@ -62,7 +62,7 @@ def test_another_family_is_passed_on_as_it_came(comfy: FakeComfy, up: torch.Tens
     same, untouched, info = comfy.guided.execute(model, "taste", 1.0, negative, 0.0)
     assert same is model
     assert untouched is negative
-    assert info.startswith("⚠ This adapter was trained for Stable Diffusion 1.5, and the model is SDXL.")
+    assert info.startswith("⚠ This adapter was trained for Stable Diffusion 1.5, but the model is SDXL.")
     with pytest.raises(ValueError, match="the model is SDXL"):
         comfy.guided.execute(model, "taste", 1.0, negative, 0.0, on_mismatch="stop")
 
@@ -73,12 +73,12 @@ def test_parts_for_the_text_encoder_are_left_out(comfy: FakeComfy, write_adapter
     tensors = {key.replace("lora_unet_te_", "lora_te_"): tensor for key, tensor in load_file(path).items()}
     save_file(tensors, path, {"ss_base_model_version": "sd_v1"})
     _, _, info = comfy.guided.execute(Model(), "foreign", 1.0, conditioning(), 0.0)
-    assert "1 more are for the text encoder, and are left out." in info
+    assert "1 more are for the text encoder, and are skipped." in info
 
 
 def test_names_are_checked_as_by_the_other_loader(comfy: FakeComfy, up: torch.Tensor) -> None:
     assert comfy.guided.validate_inputs(adapter="taste") is True
-    assert "any more" in comfy.guided.validate_inputs(adapter="gone")
+    assert "no longer" in comfy.guided.validate_inputs(adapter="gone")
     assert comfy.guided.fingerprint_inputs(adapter="taste", strength=1.0) == comfy.node.fingerprint_inputs(
         adapter="taste"
     )

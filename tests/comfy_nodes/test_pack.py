@@ -69,7 +69,7 @@ def test_a_model_of_another_family_is_passed_on_unchanged_with_a_warning(
     model = Model(config=SDXLFromAnotherPack)
     same, _, info = comfy.node.execute(model, "latest", 1.0)
     assert same is model
-    assert info.startswith("⚠ This adapter was trained for Stable Diffusion 1.5, and the model is SDXL.")
+    assert info.startswith("⚠ This adapter was trained for Stable Diffusion 1.5, but the model is SDXL.")
 
 
 def test_files_of_other_tools_are_judged_by_kohya_metadata(comfy: FakeComfy, write_adapter: Write) -> None:
@@ -85,7 +85,7 @@ def test_without_metadata_the_model_is_patched_and_nobody_is_locked_out(comfy: F
     write_adapter("bare")
     patched, _, info = comfy.node.execute(Model(config=type("NewFamily", (), {})), "bare", 1.0)
     assert len(patched.patches) == 4
-    assert "not known" in info
+    assert "unknown" in info
 
 
 @pytest.mark.parametrize(("fits", "warning"), [(0, "it has no effect"), (3, "Only part of it fits")])
@@ -119,14 +119,14 @@ def test_validation_tells_what_is_wrong(comfy: FakeComfy, write_adapter: Write, 
     path.write_bytes(path.read_bytes()[:-3])
     assert "cut off" in validate(adapter="taste")
     path.write_bytes(b"no header")
-    assert "no safetensors file" in validate(adapter="latest")
+    assert "isn't a complete safetensors file" in validate(adapter="latest")
     write_adapter("empty", modules=[])
     assert "no LoRA weights" in validate(adapter="empty")
 
 
 def test_fingerprint_follows_the_file(comfy: FakeComfy, write_adapter: Write) -> None:
     fingerprint = comfy.node.fingerprint_inputs
-    assert "no adapter" in fingerprint(model=None, adapter="latest", strength=1.0)
+    assert "No adapters" in fingerprint(model=None, adapter="latest", strength=1.0)
     first = write_adapter("first")
     os.utime(first, ns=(0, 1))
     before = fingerprint(model=None, adapter="latest", strength=1.0)
@@ -141,7 +141,7 @@ def test_fingerprint_follows_the_file(comfy: FakeComfy, write_adapter: Write) ->
 def test_workspace_is_told_by_environment_then_settings_then_the_repository(tmp_path: Path) -> None:
     pack = tmp_path / "repository" / "comfy_nodes"
     pack.mkdir(parents=True)
-    with pytest.raises(PackProblem, match="not known"):
+    with pytest.raises(PackProblem, match="isn't set"):
         find_workspace(pack, {})
     (pack.parent / "sdpo_core").mkdir()
     assert find_workspace(pack, {}) == pack.parent / "workspace"
@@ -161,7 +161,7 @@ def test_an_unknown_workspace_does_not_stop_comfyui(
     monkeypatch.setenv("SDPO_WORKSPACE", str(tmp_path / "gone"))
     schema = comfy.node.define_schema()
     assert next(port for port in schema.inputs if port.id == "adapter").options["options"] == ["latest"]
-    with pytest.raises(PackProblem, match="no adapter"):
+    with pytest.raises(PackProblem, match="No adapters"):
         Shelf.find().path("latest")
 
 
@@ -172,7 +172,7 @@ def test_workspace_in_a_home_that_is_not_known_is_unknown(
     monkeypatch.setenv("SDPO_WORKSPACE", "~no-such-user/workspace")
     schema = comfy.node.define_schema()
     assert next(port for port in schema.inputs if port.id == "adapter").options["options"] == ["latest"]
-    with pytest.raises(PackProblem, match=r"not known: SDPO_WORKSPACE says '~no-such-user"):
+    with pytest.raises(PackProblem, match=r"can't be found: SDPO_WORKSPACE says '~no-such-user"):
         Shelf.find()
     (tmp_path / "sdpo-studio.json").write_text('{"workspace": "~no-such-user/workspace"}')
     with pytest.raises(PackProblem, match=r"can't be found: .*sdpo-studio\.json says"):
@@ -258,8 +258,8 @@ def test_a_clip_takes_the_text_encoders_part(comfy: FakeComfy, write_adapter: Wr
     ("model", "words"),
     [
         (Model(config=SDXL), "the model is SDXL"),
-        (Model(weights=tuple(MODULES[:3])), "3 of 4 modules patched. Only a part"),
-        (Model(weights=()), "0 of 4 modules patched. Nothing"),
+        (Model(weights=tuple(MODULES[:3])), "3 of 4 modules patched. Only part"),
+        (Model(weights=()), "0 of 4 modules patched. None of it"),
         (Model(kind="V_PREDICTION"), "predicts v"),
     ],
 )
@@ -282,8 +282,8 @@ def test_checkpoints_of_runs_are_offered_and_loaded(comfy: FakeComfy, write_adap
     assert comfy.node.validate_inputs(adapter=names[2]) is True
     _, _, info = comfy.node.execute(Model(), names[2], 1.0)
     assert info.startswith(f"{names[2]} at strength 1: 4 of 4 modules patched.")
-    assert "any more" in comfy.node.validate_inputs(adapter="20260101-120000-train-ab12/step-75")
-    assert "any more" in comfy.node.validate_inputs(adapter="../x/step-50")
+    assert "no longer" in comfy.node.validate_inputs(adapter="20260101-120000-train-ab12/step-75")
+    assert "no longer" in comfy.node.validate_inputs(adapter="../x/step-50")
 
 
 def test_the_open_project_is_followed(comfy: FakeComfy, workspace: Path) -> None:

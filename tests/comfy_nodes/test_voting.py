@@ -160,7 +160,7 @@ def test_what_can_not_be_sent_is_told(comfy: FakeComfy, workspace: Path, monkeyp
         comfy.send.execute(batch())
     assert not (workspace / "inbox").exists()
     monkeypatch.setenv("SDPO_WORKSPACE", str(workspace / "gone"))
-    with pytest.raises(ValueError, match="There is no folder"):
+    with pytest.raises(ValueError, match="doesn't exist"):
         comfy.send.execute(batch(), prompt="x")
 
 

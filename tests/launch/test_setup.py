@@ -296,7 +296,7 @@ def test_a_lost_gpu_is_said_at_every_start_until_it_is_found(house: House, tmp_p
     assert record["torch_variant_installed"] == "cpu"
     assert record["gpu_found"] == "NVIDIA Pretend 4090"
     assert record["gpu_lost"] is True
-    assert "The GPU isn't being used. NVIDIA Pretend 4090 is here" in output
+    assert "The GPU isn't being used. Found NVIDIA Pretend 4090" in output
 
     _, output = house.run("doctor", PATH=path)
     assert "The GPU isn't being used" in output
