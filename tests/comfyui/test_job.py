@@ -299,7 +299,7 @@ def test_a_job_that_is_forgotten_is_queued_again_and_not_for_ever(
         ({"half_bad": True}, "refuses: node 9 (SaveImage): Required input is missing images"),
         ({"fails": "CUDA out of\nmemory"}, "without an image: node 3 (KSampler): CUDA out of memory"),
         ({"no_images": True}, "node 9 gave no image"),
-        ({"damaged": 9}, "ComfyUI drew ComfyUI_00000_.png, which can't be used: The image is not a PNG"),
+        ({"damaged": 9}, "ComfyUI drew ComfyUI_00000_.png, which can't be used: The image can't be decoded"),
         ({"fails": "o\x1b[2Jut " * 10**5}, "KSampler): o[2Jut o[2Jut"),
         ({"same_image": True}, "Two seeds gave the same image, so 3.seed is not"),
         ({"answers": 500}, "refuses: 500"),

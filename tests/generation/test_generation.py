@@ -346,7 +346,7 @@ def test_a_stop_keeps_what_is_finished(studio: Callable[..., Studio], monkeypatc
 def test_unknown_adapters_are_refused(studio: Callable[..., Studio], tmp_path: Path) -> None:
     with pytest.raises(AdapterError):
         studio(prompts=("a",), adapter="nothing").go()
-    with pytest.raises(AdapterError, match="no file"):
+    with pytest.raises(AdapterError, match="No file"):
         studio(prompts=("a",), adapter=str(tmp_path / "gone.safetensors")).go()
 
 
@@ -416,7 +416,7 @@ def test_a_warm_job_answers_requests_until_it_is_stopped(studio: Callable[..., S
     assert "request has no prompts" in job.ask(prompts=[])["error"]
     assert "Unknown setting promts" in job.ask(promts=["a"])["error"]
     assert "Stop it to use" in job.ask(prompts=["a"], threads=2)["error"]
-    assert "no adapter" in job.ask(prompts=["a"], adapter="nothing")["error"]
+    assert "No adapters" in job.ask(prompts=["a"], adapter="nothing")["error"]
     assert len(job.ask(prompts=["c"])["pairs"]) == 1, "an error does not end the job"
     job.run.signal("stop")
     worker.join(timeout=20)
@@ -499,7 +499,7 @@ def test_keeping_ahead_ends_by_itself_when_nobody_votes_or_training_waits(studio
     assert len(job.prompts_of_pairs()) == 2
     job = studio(prompts=("a",), keep_ahead=2, keep_warm_s=60.0)
     worker = in_background(job)
-    until(lambda: "wait for you" in job.run.status().message)
+    until(lambda: "pairs ready" in job.run.status().message)
     RunFolder.create(job.workspace / "runs", "train", {})
     worker.join(timeout=20)
     assert job.run.status().state == "done"

@@ -147,7 +147,7 @@ def test_a_run_on_an_earlier_demo_model_says_so(folder: Path, monkeypatch: pytes
     run = only_run(folder)
     replace_model(folder)
     monkeypatch.setattr("sdpo_core.checkpoints.model_info._demo_folder", lambda: folder / "model")
-    with pytest.raises(RunError, match="The demo model has been replaced by another one since run") as told:
+    with pytest.raises(RunError, match="The demo model has been replaced since run") as told:
         go_on(run, folder)
     assert str(told.value).endswith("To train on this one, start a new run.")
 
