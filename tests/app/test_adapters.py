@@ -150,7 +150,7 @@ def test_an_adapter_goes_to_comfyui_with_its_proof(
     loras = tmp_path_factory.mktemp("ComfyUI") / "models" / "loras"
     loras.mkdir(parents=True)
     record = add_adapter(studio)
-    assert "ComfyUI is not chosen yet" in act(shelf, action="place", id=record.id, tool="comfyui")["error"]
+    assert "ComfyUI isn't set yet" in act(shelf, action="place", id=record.id, tool="comfyui")["error"]
     told = act(shelf, action="folder", tool="comfyui", folder=str(loras.parents[1]))
     assert told["sentence"] == adapters_text.folder_chosen("ComfyUI", str(loras))
     assert shelf.snapshot()["tools"][0]["folder"] == str(loras)
@@ -173,7 +173,7 @@ def test_only_what_is_proven_goes_elsewhere(
     with studio.desk.store._database.writing() as connection:
         connection.execute("UPDATE adapters SET modules = NULL, matched = NULL")
     assert shelf.snapshot()["cards"][0]["fit"] == adapters_text.NOT_PROVEN
-    assert "mine is not proven to load yet" in act(shelf, action="place", id=record.id, tool="a1111")["error"]
+    assert "Loading mine hasn't been verified yet" in act(shelf, action="place", id=record.id, tool="a1111")["error"]
     studio.desk.store.record_fit(record.sha256, BASE, Fit(modules=2, matched=1))
     assert "only 1 of 2 modules" in act(shelf, action="place", id=record.id, tool="a1111")["error"]
 

@@ -99,7 +99,7 @@ def test_a_studio_that_has_not_said_yet_where_it_answers_is_respected_too(tmp_pa
     with FileLock(tmp_path / "open.lock"), pytest.raises(StudioRunning) as refused:
         StudioLock.acquire(tmp_path, URL)
     assert refused.value.url == ""
-    assert str(refused.value).startswith(f"A studio is already open on {tmp_path}. Use that one")
+    assert str(refused.value).startswith(f"{tmp_path} is already open in another studio. Use that one")
 
 
 def test_a_released_workspace_says_nothing_and_opens_again(tmp_path: Path) -> None:
