@@ -11,36 +11,36 @@ class JudgeConfig(AdapterSampling):
     """Settings of `judge`: blind same-seed pairs, base against adapter."""
 
     adapter: str = Field(default="latest", min_length=1)
-    """Adapter under judgement: a file, an adapter's name in the workspace, or `latest`."""
+    """Adapter to test: a file, an adapter's name in the workspace, or `latest`."""
     prompts: tuple[str, ...] = Field(default=(), max_length=10_000)
-    """Judge prompts; empty takes the built-in set for the model. Prompts that were trained on are refused."""
+    """Judge prompts; empty uses the built-in set for the model. Prompts used in training are refused."""
     comparisons: int = Field(default=20, ge=1, le=1000)
-    """Pairs to judge. Fixed before the first vote: looking and stopping when it suits inflates errors."""
+    """Pairs to judge. Fixed before the first vote, because stopping when the result looks good inflates errors."""
     seed: int = Field(default=900_000, ge=0, lt=2**32)
-    """Seed of the first comparison; the others follow by one."""
+    """Seed of the first comparison; each further one adds one."""
     strength: float = Field(default=1.0, ge=-2.0, le=2.0)
-    """0 is the base model alone, 1 the adapter as it was trained; from −2 to 2."""
+    """0 is the base model alone, 1 the adapter as trained; from −2 to 2."""
     negative: str | None = Field(default=None, max_length=20_000)
-    """Negative prompt of all comparisons; unset takes the one that most of the voted pairs were made with."""
+    """Negative prompt of all comparisons; unset uses the one most of the voted pairs were generated with."""
 
 
 class GridConfig(AdapterSampling):
     """Settings of `grid`: one prompt and seed, over strengths of an adapter and steps of its training."""
 
     adapter: str = Field(default="latest", min_length=1)
-    """Adapter to look at: a file, an adapter's name in the workspace, or `latest`."""
+    """Adapter to use: a file, an adapter's name in the workspace, or `latest`."""
     prompt: str = Field(default="", max_length=10_000)
-    """The prompt of all images; empty takes the first built-in starter prompt for the model."""
+    """The prompt of all images; empty uses the first built-in starter prompt for the model."""
     negative: str | None = Field(default=None, max_length=10_000)
-    """Negative prompt of all images; unset takes the one that most of the voted pairs were made with."""
+    """Negative prompt of all images; unset uses the one most of the voted pairs were generated with."""
     seed: int = Field(default=800_000, ge=0, lt=2**32)
     """The seed of all images."""
     strengths: tuple[Annotated[float, Field(ge=-2.0, le=2.0)], ...] = Field(
         default=(0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5), min_length=1, max_length=16
     )
-    """Strengths of the adapter, one a column; 0 is the base model."""
+    """Strengths of the adapter, one per column; 0 is the base model."""
     checkpoints: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(), max_length=16)
-    """Steps of the adapter's training run, one a row; unset takes the adapter's file alone."""
+    """Steps of the adapter's training run, one per row; unset uses only the adapter's file."""
 
     @field_validator("strengths", "checkpoints")
     @classmethod

@@ -52,8 +52,8 @@ class TrainConfig(Sampling):
         description=f"Objective: {'; '.join(f'`{loss.name}`, {loss.label}' for loss in LOSSES.values())}.",
     )
     safeguard: Safeguard = "lora"
-    """How the loser's gradient is held back: `lora` (exact, on the adapter's own parameters), `output` (the
-    paper's approximation), `constant` (a fixed weight) or `none` (plain DPO)."""
+    """How the loser's gradient is held back: `lora` (exact, on the adapter's own parameters), `output` (the paper's
+    approximation), `constant` (a fixed weight) or `none` (plain DPO)."""
     mu: float = Field(default=0.5, ge=0.0, lt=1.0)
     """Safety margin μ of the safeguards `lora` and `output`: 0 forbids only a first-order rise of the error. With
     `lora` it hardly acts by default: nothing is held back up to half the drift budget, then μ rises to .9."""
@@ -62,100 +62,101 @@ class TrainConfig(Sampling):
     loser_weight: float = Field(default=0.25, ge=0.0, le=1.0)
     """Weight of the loser's gradient for the safeguard `constant`."""
     drift_budget: float = Field(default=0.02, ge=0.0, le=1.0)
-    """Allowed rise δ of the held-out winner error over the reference; the safeguard `lora` acts from δ/2 on, and
-    always when this is 0."""
+    """How much δ the held-out winner error may rise above the reference's; the safeguard `lora` acts above δ/2, and
+    always if this is 0."""
     gate: Literal["upper", "estimate"] = "upper"
-    """What has to be inside the budget for a checkpoint to be healthy: the `upper` end of the winner error's interval
-    (estimate + 2 standard errors), or the `estimate` alone."""
+    """What must be within the budget for a checkpoint to count as healthy: the `upper` end of the winner error's
+    interval (estimate + 2 standard errors), or just the `estimate`."""
     final_strength: Literal["calibrated", "trained"] = "calibrated"
-    """How strong the finished adapter is at strength 1: `calibrated` to the largest strength inside the gate, measured
-    after training, or as it was `trained`."""
+    """What strength 1 means for the finished adapter: `calibrated`, the largest strength within the gate, measured
+    after training; or as `trained`."""
     beta: Annotated[float, Field(gt=0.0)] | Literal["auto"] = 2000.0
     """β in the paper's convention: u = −(β/2)·(difference of mean squared errors); `auto` starts at 2000 and keeps the
-    running |u| near 1.4, so that pairs weigh about a fifth of what they did at the start."""
+    running |u| near 1.4, where a pair's gradient is about a fifth of what it was at the start."""
     alpha: float = Field(default=0.01, gt=0.0, lt=0.5)
     """DMPO: target probability of the loser."""
     tau: float = Field(default=1.0, gt=0.0)
     """IPO: target margin."""
     smoothing: float = Field(default=0.0, ge=0.0, lt=0.5)
-    """Label smoothing of `diffusion-dpo`: the assumed share of mistaken votes."""
+    """Label smoothing of `diffusion-dpo`: the share of votes assumed to be mistakes."""
     anchor: float = Field(default=0.0, ge=0.0)
-    """Weight of the winner's own error added to the loss (in units of β/2), holding it down."""
+    """Weight of the winner's own error, added to the loss to keep it low (in units of β/2)."""
     rank: int = Field(default=_DEMO["rank"], ge=1, le=256)
-    """How many directions each layer may change in; the file and what training takes grow with it."""
+    """How many directions each layer can change in. Higher ranks need more memory and give a larger file."""
     lora_alpha: float = Field(default=_DEMO["lora_alpha"], gt=0.0)
     """LoRA α; the update is scaled by α/rank."""
     targets: Literal["attention", "wide"] = "attention"
     """Layers that get LoRA: `attention` projections, or `wide`: also feed-forward, projections and convolutions."""
     learning_rate: float = Field(default=_DEMO["learning_rate"], gt=0.0, le=1.0)
-    """AdamW's peak learning rate; it rises over the warm-up steps and falls linearly to 0 at the end. With `rate` on
-    auto only where the run starts."""
+    """AdamW's peak learning rate: it rises over the warm-up steps and falls linearly to 0 at the end. If `rate` is
+    auto, it's only the starting point."""
     rate: Literal["auto", "fixed"] = "auto"
-    """Who chooses the learning rate: `auto` lets the run find its own, such that it ends at `displacement`, or `fixed`
-    keeps `learning_rate`."""
+    """How the learning rate is chosen: `auto` adjusts it during the run to end at `displacement`; `fixed` keeps
+    `learning_rate`."""
     displacement: float = Field(default=0.01, gt=0.0, le=1.0)
-    """How far the predictions on unseen draws shall have moved from the reference's at the end, with `rate` on auto:
-    mean squared distance as a share of the reference's error."""
+    """With `rate` on auto: how far the predictions on unseen draws should move from the reference's by the end of the
+    run, as mean squared distance relative to the reference's error."""
     steps: int | None = Field(default=None, ge=1, le=100_000)
-    """Optimiser steps; unset follows the number of pairs (120 up to 30, 150 at 60, 200 from 240 on)."""
+    """Optimiser steps; unset depends on the number of pairs (120 up to 30 pairs, 150 at 60, 200 at 240 or more)."""
     pairs_per_step: int = Field(default=_DEMO["pairs_per_step"], ge=1, le=4096)
     """Pairs whose gradients make one optimiser step."""
     pairs_per_micro_step: int | None = Field(default=_DEMO["pairs_per_micro_step"], ge=1, le=4096)
-    """Pairs computed at once; fewer need less memory and give the same gradient. Unset: all of `pairs_per_step`."""
+    """Pairs computed together; fewer need less memory and give the same gradient. Unset: all of `pairs_per_step`."""
     memory: Literal["auto", "joint", "split"] = "auto"
-    """How a micro-step goes: winners and losers `joint`, or `split`: one pair at a time, the winner's pass finished
-    before the loser's starts, which needs less memory and gives the same gradient. `auto` takes what fits."""
+    """How a micro-step is computed: winners and losers together (`joint`), or one pair at a time with the winner's pass
+    finished before the loser's starts (`split`), which needs less memory and gives the same gradient. `auto` uses what
+    fits."""
     checkpointing: Literal["auto", "none", "selective", "all"] = "auto"
-    """Which activations are computed again in the backward pass instead of kept: `none`, those of the two outer
-    resolutions (`selective`), or `all`. `auto` takes the first that fits the device."""
+    """Which activations are recomputed in the backward pass instead of kept: `none`, those of the two outer resolutions
+    (`selective`), or `all`. `auto` uses the first that fits the device."""
     optimizer: OptimizerName = Field(
         default="adamw",
         description=f"Optimiser: {'; '.join(map(_optimizer_in_words, OPTIMIZERS.values()))}.",
     )
     noise: Noise = "fresh"
-    """Noise that a pair's images get in training: `fresh`, the same for both and new each time, or each image's `own`,
-    from which it was drawn (PNAPO, arXiv 2605.09433). Pairs whose noise is not known get fresh noise."""
+    """Noise added to a pair's images in training: `fresh`, the same for both and new each time; or each image's `own`,
+    the noise it was generated from (PNAPO, arXiv 2605.09433). Pairs whose noise isn't known get fresh noise."""
     noise_bank: int | None = Field(default=None, ge=1, le=1024)
-    """Draws (t, ε) kept per pair instead of a fresh one each time; the reference's errors on them are computed once,
-    which spares two of a pair's four forward passes from the second visit on. Unset draws afresh."""
+    """Number of draws (t, ε) kept per pair and reused. The reference's errors on them are computed only once, which
+    saves two of a pair's four forward passes whenever a draw is reused. Unset: a new draw each time."""
     label_pairs: Annotated[int, Field(ge=0, le=20_000)] | Literal["auto"] = "auto"
-    """Further pairs that the run draws itself and labels by what it learned of your taste from the votes: a number, 0
-    for none, or `auto`: as many as cost no more than the training itself, at most two for each vote."""
+    """Extra pairs the run generates itself and labels with what it learned about your taste from the votes: a number, 0
+    for none, or `auto`: as many as take no longer than the training itself, at most two per vote."""
     label_minutes: float | None = Field(default=None, gt=0, le=10_000)
-    """Minutes that the run may draw; with `label_pairs` on auto it draws as long as that."""
+    """Time limit for generating them, in minutes; with `label_pairs` on auto, all of it is used."""
     label_share: float = Field(default=0.5, gt=0.0, le=1.0)
-    """Share of the drawn pairs that gets a label: those that the taste model is surest of."""
+    """Share of the generated pairs that gets a label: those the taste model is most certain about."""
     label_threshold: float = Field(default=0.5, ge=0.5, lt=1.0)
-    """Least probability, in the taste model's eyes, that you would choose as a label says."""
+    """Minimum probability, according to the taste model, that you would choose what the label says."""
     label_weight: float = Field(default=1.0, gt=0.0, le=10.0)
-    """How much a labelled pair counts in training, against a vote's 1."""
+    """How much a labelled pair counts in training; a vote counts 1."""
     warmup_steps: int = Field(default=10, ge=0)
     """Steps over which the learning rate rises from 0."""
     caption_dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
-    """Share of draws with the empty prompt, the same for winner and loser: what guidance subtracts."""
+    """Share of draws with an empty prompt, the same for winner and loser. Guidance subtracts this prediction."""
     hold_unconditional: float = Field(default=0.0, ge=0.0)
-    """Weight κ that holds the empty prompt's prediction to the base model's on those draws. It holds the whole effect
-    down; 0 trains the preference there too."""
+    """Weight κ that keeps the prediction with an empty prompt close to the base model's. It weakens the whole effect; 0
+    trains the preference there too."""
     checkpoint_every_steps: int = Field(default=50, ge=1)
     """Steps between checkpoints with previews and a health check."""
     bank_draws_per_pair: int = Field(default=16, ge=2, le=64)
-    """(t, ε) draws per held-out pair of the bank on which health is measured, stratified in t."""
+    """Draws (t, ε) per held-out pair, stratified in t, on which the run's health is measured."""
     held_out_fraction: float = Field(default=0.2, gt=0.0, le=0.5)
-    """Share of the pairs (by prompt) kept out of training to measure health, from 40 pairs on."""
+    """Share of the pairs (by prompt) kept out of training to measure its health, if there are at least 40 pairs."""
     preview_prompts: int = Field(default=4, ge=0, le=16)
-    """Prompts drawn with the same seeds at every checkpoint."""
+    """Number of prompts for the previews, generated with the same seeds at every checkpoint."""
     negative: str | None = Field(default=None, max_length=20_000)
-    """Negative prompt of the previews; unset takes the one that most of the pairs were made with."""
+    """Negative prompt of the previews; unset uses the one most of the pairs were generated with."""
     seed: int = Field(default=0, ge=0, lt=2**32)
-    """Seed of the run: initial LoRA, order of the pairs, noise and timesteps."""
+    """Seed of the run: initial LoRA weights, order of the pairs, noise and timesteps."""
     pairs_from: Literal["own", "all"] = "own"
-    """Pairs to train on: `own` ones, made by this model without an adapter, or `all`: also imported ones of unknown
-    models and those made by others or with an adapter. They say what you like, but less about how this model errs."""
+    """Pairs to train on: your `own`, generated by this model without an adapter, or `all`: also imported ones and those
+    generated by other models or with an adapter. They show what you like, but less about this model's mistakes."""
     continue_from: str | None = Field(default=None, min_length=1)
-    """Adapter to go on with (round two): a name in the workspace, `latest`, or a file. It trains on pairs made with it;
-    the reference is a frozen copy of it, and rank, α and layers are its own."""
+    """Adapter to continue from (round two): a name in the workspace, `latest`, or a file. Training uses pairs generated
+    with it, and a frozen copy of it as the reference; rank, α and layers are taken from it."""
     adapter_name: str | None = Field(default=None, max_length=80)
-    """Name of the adapter; unset takes the model's name and the day."""
+    """Name of the adapter; unset uses the model's name and the date."""
 
     @model_validator(mode="before")
     @classmethod
