@@ -77,11 +77,12 @@ class RunFolder:
 
     @classmethod
     def create(cls, root: Path, verb: Verb, config: dict[str, Any]) -> Self:
-        """Make a new folder `<date>-<verb>-<random>` under `root` in state queued.
+        """Make a new folder `<date>-<verb>-<part of the second>` under `root` in state queued.
 
         Raises `RunError` when a file is in the place of `root` or above it, `DiskError` when the disk refuses.
         """
-        name = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{verb}-{secrets.token_hex(2)}"
+        now = datetime.now(UTC)
+        name = f"{now:%Y%m%d-%H%M%S}-{verb}-{now.microsecond * 2**16 // 10**6:04x}"
         run = cls(root / name)
         try:
             with disk_errors(run.path):
@@ -315,7 +316,7 @@ def list_runs(root: Path, verb: Verb | None = None) -> list[RunFolder]:
     """Run folders under `root`, newest first."""
     runs = [RunFolder(path.parent) for path in root.glob("*/status.json")]
     wanted = [run for run in runs if verb is None or f"-{verb}-" in run.id]
-    return sorted(wanted, key=lambda run: run.id, reverse=True)
+    return sorted(wanted, key=lambda run: (run.id[:15], run.id[-4:]), reverse=True)  # the second, and its part
 
 
 def this_process() -> dict[str, Any]:

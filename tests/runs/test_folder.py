@@ -183,3 +183,9 @@ def test_damaged_votes_of_a_run_are_a_sentence(tmp_path: Path, content: bytes) -
     (run.path / "data.json").write_bytes(content)
     with pytest.raises(RunError, match=f"data.json of run {run.id}, .* can't be read. Start a new run."):
         load_data(run)
+
+
+def test_runs_of_one_second_are_listed_in_their_order(tmp_path: Path) -> None:
+    """Whatever their verbs are called."""
+    made = [RunFolder.create(tmp_path, verb, {}) for verb in ("train", "import", "judge", "import", "grid")]
+    assert [run.id for run in list_runs(tmp_path)] == [run.id for run in reversed(made)]
