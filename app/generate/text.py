@@ -176,7 +176,7 @@ IMPORT = {
     "tooMany": "More than {most} files. Use a folder on this machine instead, below.",
     "leftOut": "Skipped ({count})",
     "prompt": "Prompt for these images",
-    "give": "Import",
+    "give": "Use this prompt",
     "lost": "The studio didn't respond. Try again.",
 }
 

@@ -226,7 +226,7 @@ def test_the_finish_line_is_told_once_and_stands_in_nobodys_way(votable: Running
     page.keyboard.press("ArrowDown")  # a tie is no step towards it
     expect(finish).to_be_hidden()
     page.keyboard.press("ArrowLeft")
-    expect(finish).to_contain_text(f"{line} votes")
+    expect(finish).to_contain_text(f"{line} usable votes")
     page.keyboard.press("ArrowLeft")  # ignored, it goes away
     expect(finish).to_be_hidden()
     wait_board(page, "d.pending === '0' && d.pair === ''")

@@ -99,7 +99,7 @@ def test_pairs_are_kept_waiting_and_the_title_says_how_far_it_is(studio: Running
     expect(page.locator("#generate-plan")).to_contain_text("Keeps 2 pairs ready")
     page.click("#generate-start")
     expect(page.get_by_text(generate_text.STARTED_AHEAD)).to_be_visible()
-    page.wait_for_function("document.title.includes('Drawing')")
+    page.wait_for_function("document.title.includes('Generating')")
     wait_job(page, "generate", "done")  # it waits for votes
     with Store(studio.workspace) as store:
         assert store.counts().open_pairs == 2

@@ -118,7 +118,7 @@ def test_a_grid_is_drawn_and_its_best_image_is_recommended(shelf: RunningStudio,
     page.click("#tab-adapters-button")
     card = page.locator('[data-adapter="warm"]')
     expect(card).to_contain_text("best at 0.75")
-    expect(card.locator(".card-fit")).to_contain_text(re.compile(r"(\d+) of \1 modules fit"))
+    expect(card.locator(".card-fit")).to_contain_text(re.compile(r"(\d+) of \1 modules match"))
 
 
 def test_an_adapter_is_renamed_thrown_away_and_brought_back(shelf: RunningStudio, page: Page) -> None:
