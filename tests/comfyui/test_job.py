@@ -1,6 +1,7 @@
 """Drawing through a ComfyUI: a small one on a real port, with everything that can go wrong there."""
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -228,7 +229,8 @@ def test_one_that_stays_away_leaves_what_came_and_the_run_goes_on_with_the_rest(
     job.start()
     until(lambda: len(comfy.queued) >= 3)
     comfy.stop()
-    assert "1 pair kept; starting again goes on with what is missing" in job.end().words()
+    # How far it got before it stopped is the machine's affair.
+    assert re.search("(1 pair|2 pairs) kept; starting again goes on with what is missing", job.end().words())
     drawn = {graph["3"]["inputs"]["seed"] for graph in comfy.queued[:2]}
     comfy.queued.clear()
     comfy.start()
@@ -237,7 +239,7 @@ def test_one_that_stays_away_leaves_what_came_and_the_run_goes_on_with_the_rest(
     assert main(words) == 0
     assert "Made 3 pairs" in capsys.readouterr().out
     assert job.pairs() == 3
-    assert len(comfy.queued) in (3, 4)  # the third image may have come before the end
+    assert len(comfy.queued) in (2, 3, 4)  # the third image, or the fourth, may have come before the end
     assert not drawn & {graph["3"]["inputs"]["seed"] for graph in comfy.queued}
 
 
