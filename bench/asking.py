@@ -32,7 +32,7 @@ from sdpo_core.taste.questions import BY_CHANCE, choose_question
 
 RESULTS = BENCH / "results" / "asking.json"
 QUICK_RESULTS = CACHE / "asking-quick.json"
-OPEN_TASTES, OPEN_SEEDS = ("warm", "busy", "sun", "warm-mistaken"), (10, 11, 12, 13)
+OPEN_TASTES, OPEN_SEEDS = ("warm", "busy", "sun", "warm-mistaken"), tuple(range(10, 19))
 CANDIDATES = (2, 4, 8)  # images of a prompt that are drawn for a question; of 2 there is one pair, so chance asks
 COUNTS = (12, 20, 40, 60, 120)
 DECIDED_AT = (20, 40, 60)  # numbers of votes by which the default is chosen

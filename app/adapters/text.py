@@ -251,7 +251,5 @@ COMFY: dict[str, str] = {
 }
 
 COMFY_GONE = "This ComfyUI is no longer there. Reload the page, or enter its folder."
-
 COMFY_EMPTY = "Enter your ComfyUI folder, the one that contains custom_nodes."
-
 COMFY_RELATIVE = "Enter the full path of the folder, including the root or drive; {given} isn't a full path."

@@ -1,6 +1,6 @@
-"""One studio per workspace: `open.lock` is held by the system while a studio has it, `studio.lock` says whose it is.
+"""One studio per workspace: the system locks `open.lock` while a studio has it open, `studio.lock` says whose it is.
 
-They are two files because Windows lets nobody read a locked one, and the words are for others to read.
+Two files, because nobody can read a locked file on Windows, and other programs have to read who it is.
 """
 
 import os
@@ -30,7 +30,7 @@ class _Owner(BaseModel):
 
 
 class StudioRunning(StoreError):
-    """Another studio has the workspace; `url` is where it answers, empty when it does not say."""
+    """Another studio has the workspace open; `url` is its address, empty if it hasn't said."""
 
     def __init__(self, workspace: Path, url: str) -> None:
         super().__init__(text.studio_running(str(workspace), url))
@@ -84,7 +84,7 @@ class StudioLock:
 def _hold(workspace: Path, path: Path) -> FileLock:
     """The system's lock, which children don't inherit; any thread may release it."""
     place = workspace / "open.lock"
-    # Where the system has no locks there is none: a file that only pretends to be one can be left behind.
+    # Without system locks this fails: a mere file in place of a lock would stay behind after a crash.
     held = FileLock(place, blocking=False, thread_local=False, fallback_to_soft=False)
     try:
         with disk_errors(place):
@@ -98,10 +98,10 @@ def _hold(workspace: Path, path: Path) -> FileLock:
 
 
 def _read(path: Path, *, living: bool = False) -> _Owner | None:
-    """Whose the workspace is, as far as that is written down.
+    """Who has the workspace open, according to `path`; None if it doesn't say.
 
-    Another studio may be writing just now, so something unreadable is read again for the time that this takes; with
-    `living`, so is a file that is not there or names a process that is gone.
+    Another studio may be writing it right now, so an unreadable file is read again for up to `_WRITING_S`. With
+    `living`, so is a file that is missing or names a process that has ended.
     """
     deadline = time.monotonic() + _WRITING_S
     while True:

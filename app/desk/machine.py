@@ -50,14 +50,14 @@ class Machine:
         self._asked_at = 0.0
 
     def gpus(self) -> list[Gpu]:
-        """NVIDIA's cards; empty where there is none, or its driver does not answer."""
+        """The NVIDIA GPUs; empty without one, or if the driver doesn't answer."""
         with self._lock:
             fresh = self._asking is not None and time.monotonic() - self._asked_at <= _AGE_S
             if self._asking is None or not (fresh or self._asking.is_alive()):
                 self._asking = threading.Thread(target=self._ask, daemon=True)
                 self._asked_at = time.monotonic()
                 self._asking.start()
-            # A driver in trouble may not come back at all, and its library can't be interrupted. It is asked once.
+            # A broken driver may never answer, and its library can't be interrupted, so it gets one thread only.
             self._asking.join(max(0.0, self._asked_at + _PATIENCE_S - time.monotonic()))
             return [] if self._asking.is_alive() else self._gpus
 
@@ -76,8 +76,8 @@ def disk(folder: Path) -> Disk:
 
 
 def read_gpus() -> list[Gpu]:
-    """The cards that the driver's library tells of; one that does not answer, or has no memory, is passed over."""
-    if sys.platform == "linux" and _IN_WSL.is_file():  # not everywhere on the loader's path, as it isn't on PATH
+    """The GPUs the driver's library lists, without those that don't answer or have no memory."""
+    if sys.platform == "linux" and _IN_WSL.is_file():  # WSL doesn't always put it on the loader's path
         with contextlib.suppress(OSError):
             ctypes.CDLL(str(_IN_WSL))
     try:

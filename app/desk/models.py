@@ -5,7 +5,6 @@ import json
 import threading
 import time
 from pathlib import Path
-from typing import Literal
 
 from app.desk import text
 from app.desk.model_reader import ModelReader, ModelUnread
@@ -14,9 +13,9 @@ from sdpo_core.checkpoints.answers import known_prediction_type
 from sdpo_core.checkpoints.look import look_at_model
 from sdpo_core.checkpoints.model_info import DEMO, ModelInfo, inspect_model
 from sdpo_core.errors import ModelError, ModelNotHere, PredictionUnknown, SdpoError
+from sdpo_core.families.family import Predicts
 from sdpo_core.hub.plan import DownloadPlan, plan_download
 
-Answer = Literal["epsilon", "v_prediction"]
 SETTINGS = "studio.json"
 """In every project: {"model": …}, the base model that was chosen."""
 
@@ -50,7 +49,7 @@ class Models:
         """The chosen model, inspected; raises `ModelError` when it can no longer be used."""
         return self.inspect(self.source())
 
-    def choose(self, source: str, answer: Answer | None = None) -> ModelInfo:
+    def choose(self, source: str, answer: Predicts | None = None) -> ModelInfo:
         """Check a model and remember it; raises `ModelError` and keeps the earlier one, as does no name.
 
         `answer` says what the model predicts, for a file that does not say it itself; it is remembered with the file.

@@ -26,11 +26,8 @@ def workspace_is_a_file(path: str) -> str:
 
 
 RESUMING = "Resuming…"
-
 LOG_EMPTY = "The log is empty."
-
 GOING_ON = "Continuing with the missing images…"
-
 ALREADY_DRAWING = "Images are already being generated. Wait for them, or stop that job first."
 
 JOB_NAMES = {
@@ -94,11 +91,8 @@ QUEUE = {
 }
 
 QUEUED = "Queued. It starts by itself, even if you close this page."
-
 QUEUE_FULL = "The queue is full (50 runs). Remove one first."
-
 WAITS_ALREADY = "This run is already running or queued. Change a setting to start another."
-
 NOT_WAITING = "This run is no longer queued. It may have just started."
 
 
@@ -109,9 +103,7 @@ def queued(count: int) -> str:
 
 
 READING_STOPPED = "Reading this model was stopped. Select it again to continue."
-
 READING_FAILED = "This model couldn't be read completely. Check the drive, then select it again."
-
 PREDICTION_UNKNOWN = "Before this model can be used, answer one question about it on the Generate page."
 
 
@@ -126,15 +118,10 @@ def reading(name: str, share: float) -> str:
 
 
 FAMILIES = {name: family.title for name, family in _FAMILIES.items()}
-
 EMPTY_PROJECT = "Empty"
-
 UNREADABLE_PROJECT = "This project can't be read: {why}"
-
 NOTHING_TO_EXPORT = "{name} is empty: nothing to export yet. Generate some images in it first."
-
 NO_SUCH_EXPORT = "This export no longer exists. Export the project again."
-
 IMPORTING_ALREADY = "Another zip is being imported. Wait until it's done."
 
 
@@ -145,5 +132,4 @@ def project_facts(images: int, votes: int, adapters: int) -> str:
 
 
 NO_ADAPTER = "No adapters yet. Train one first, then test it here."
-
 CHOOSE_ADAPTER = "Choose an adapter to test."

@@ -62,9 +62,7 @@ CLEAR_BUTTONS = dict.fromkeys(("unvoted", "strays", "checkpoints", "grids", "dra
 }
 
 BUSY = "A job is running. Wait for it or stop it first."
-
 UNREADABLE_BACKUP = "can't be read"
-
 BACKUP_NAMES = {"day": "Daily backup", "before-version": "Before an update", "before-restore": "Before a restore"}
 
 

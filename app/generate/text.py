@@ -73,27 +73,16 @@ def prompt_plan(prompts: int, wordings: int, pairs: int, *, ahead: bool) -> str:
 
 
 INTRO = "Describe what you want to see. Each pair is two images of the same prompt, for you to choose between."
-
 PROMPTS_LABEL = "Prompts"
-
 PROMPTS_PLACEHOLDER = "mountains at sunset\na quiet lake in the morning"
-
 USE_STARTERS = "Starter prompts"
-
 PAIRS_LABEL = "Pairs"
-
 PAIRS_INFO = "Spread evenly over your prompts."
-
 ADVANCED = "More settings"
-
 BUTTON = "Generate pairs"
-
 DRAWING_BUTTON = "Generating…"
-
 NO_PROMPTS = "No prompts yet. Write at least one, one per line, or add “Starter prompts”."
-
 NO_STARTERS = "The starter prompts are missing from assets/prompts. Write your own, one per line."
-
 PAIRS_RANGE = "Pairs must be a whole number from 1 to 1000."
 
 GALLERY = {
@@ -147,7 +136,6 @@ COMFY_DRAW: dict[str, str] = {
 }
 
 NO_WORKFLOW = "ComfyUI is on, but there's no workflow yet. Add one under “Generate with ComfyUI”, or turn it off."
-
 NOT_ARRIVED = "The upload was incomplete. Open the file again."
 
 COMFY_ON_THE_PAGE = (
@@ -181,13 +169,9 @@ IMPORT = {
 }
 
 IMPORT_QUEUED = "Another job is running. The import is queued and starts by itself."
-
 NO_DRAFT = "The upload has expired. Choose the images again."
-
 DISK_FULL = "The disk is nearly full. Free some space, then try again."
-
 EMPTY_PROMPT = "Enter the prompt these images were made with, or describe what they show."
-
 FOLDER_GONE = "The images are no longer there. Choose them again."
 
 

@@ -65,7 +65,6 @@ GPU_HINT = "{used} of {total} in use"
 GPU_BUSY = ", {busy} % busy"
 DISK_LABEL = "Disk"
 DISK_HINT = "{free} free of {total}"
-
 DEMO_MODEL = "tiny, for trying things out"
 
 

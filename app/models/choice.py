@@ -7,7 +7,7 @@ from gradio.blocks import Block
 
 from app.desk.context import Context
 from app.desk.model_reader import ModelUnread
-from app.desk.models import Answer, Models, written_source
+from app.desk.models import Models, written_source
 from app.desk.queue_panel import queue_panel, queued
 from app.models import text
 from app.models.downloads import Downloads
@@ -16,6 +16,7 @@ from app.ui.note import note, note_value
 from app.ui.page import BUSY, Updates, Values, now, told
 from app.ui.widget import widget
 from sdpo_core.errors import ModelNotHere, PredictionUnknown, SdpoError
+from sdpo_core.families.family import Predicts
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class ModelChoice:
 
     def answer(self, values: Values) -> Updates:
         """Choose it with the person's answer to the question."""
-        answers: dict[str, Answer] = {"epsilon": "epsilon", "v_prediction": "v_prediction"}
+        answers: dict[str, Predicts] = {"epsilon": "epsilon", "v_prediction": "v_prediction"}
         try:
             self.models.choose(str(values[self.field]), answers.get(str(values[self.prediction])))
         except SdpoError as error:

@@ -68,11 +68,8 @@ def missing_images(count: int) -> str:
 
 
 NEXT_GENERATE = ("Generate some images to choose between.", "Generate")
-
 NEXT_MORE = ("You've voted on every pair. Generate more to continue.", "Generate more")
-
 NEXT_JUDGE = ("Your adapter is ready. Run a blind test to see whether you prefer it.", "Judge")
-
 NEXT_USE = ("Your adapter has its verdict. Use it elsewhere, or generate new pairs for another round.", "See adapters")
 
 

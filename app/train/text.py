@@ -42,13 +42,11 @@ TOML_FILE = {
 TOML_WRITE = "Export as TOML"
 TOML_READ = "Apply TOML"
 TOML_FILLED = "Settings applied."
-
 SAVE_NOW = "Save now"
 SAMPLE_NOW = "Generate previews now"
 SAVE_ASKED = "A checkpoint will be saved after this step."
 SAMPLE_ASKED = "Previews will be generated after this step."
 NO_TRAINING = "No training run is active."
-
 UNNAMED_RUN = "Training"
 
 
@@ -88,23 +86,14 @@ def further_pairs(pairs: int, seconds: float | None) -> str:
 
 
 INTRO = "Training stops by itself and keeps the last step that was still safe for the images you preferred."
-
 BUTTON = "Train"
-
 ADVANCED = "Advanced"
-
 ADVANCED_NOTE = "The defaults are measured. Change one setting at a time."
-
 STOP_AND_KEEP = "Stop and keep the result"
-
 RESUME_BUTTON = "Resume this run"
-
 RUN_LABEL = "Run"
-
 LOG_LABEL = "Log"
-
 NO_RUN = "No training runs yet. Charts and previews appear here."
-
 NONE_USABLE = "Vote on pairs of this model to train it."
 
 EARLIER_DEMO_PAIRS = (
@@ -113,7 +102,6 @@ EARLIER_DEMO_PAIRS = (
 )
 
 NO_VOTES_YET = "Nothing to learn from yet. Vote on a few pairs first."
-
 FEW_VOTES = "That isn't many: a clear taste takes {wanted} or more."
 
 CHARTS = {

@@ -64,7 +64,5 @@ FIELD_LABELS = {
 """Labels of the settings in forms; the text under each is its docstring in `sdpo_core.settings`."""
 
 NO_SUCH_SCRIPT = "The studio was updated. Reload the page."
-
 WIDGET_LOST = "This part of the page did not load. Reload the page."
-
 UNEXPECTED_MESSAGE = "The page sent something unexpected. Reload it."

@@ -3,7 +3,6 @@
 from datetime import datetime
 
 NAME = "SDPO Studio"
-
 TAGLINE = "Pick the image you like better. Your own machine learns your taste."
 
 

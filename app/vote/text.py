@@ -167,15 +167,10 @@ SAYS = {
 }
 
 SAYS_LEAD = "A small model of your taste learns from every vote that picks one of two images."
-
 SAYS_NOTHING_YET = "You haven't picked one of two images yet. Once you have, this shows what your votes say."
-
 TOO_FEW_OF_A_PROMPT = "No prompt has enough votes yet to show whether they agree."
-
 ALL_VOTED = "You have already voted on these pairs. Close the card and open it again."
-
 OTHER_PROJECT = "These images belong to another project. Reload the page."
-
 _GENERATE = "It does so while generating pairs: generate some on the Generate page."
 
 

@@ -11,19 +11,19 @@ from typing import Any, cast
 
 from sdpo_core.atomic import write_json
 from sdpo_core.checkpoints.hashing import cache_folder
-from sdpo_core.checkpoints.single_files import PredictionType
 from sdpo_core.errors import DiskError
+from sdpo_core.families.family import Predicts
 
 _FILE = "prediction-types.json"
 
 
-def known_prediction_type(sha256: str) -> PredictionType | None:
+def known_prediction_type(sha256: str) -> Predicts | None:
     """The answer for the model with this hash; None when nobody gave one, or it can't be read."""
     answer = _answers().get(sha256)
     return answer if answer in ("epsilon", "v_prediction") else None
 
 
-def remember_prediction_type(sha256: str, prediction_type: PredictionType) -> None:
+def remember_prediction_type(sha256: str, prediction_type: Predicts) -> None:
     """Keep the answer; where the disk refuses, it has to be given again."""
     if known_prediction_type(sha256) == prediction_type:
         return

@@ -10,10 +10,10 @@ from sdpo_core.checkpoints.answers import known_prediction_type, remember_predic
 from sdpo_core.checkpoints.hashing import sha256_folder_weights, sha256_remembered
 from sdpo_core.checkpoints.header import HOW_TO_CONVERT, PICKLE_SUFFIXES, read_header
 from sdpo_core.checkpoints.hub_cache import find_in_cache, parse_hub_id
-from sdpo_core.checkpoints.single_files import PredictionType, Sizes, read_checkpoint
+from sdpo_core.checkpoints.single_files import Sizes, read_checkpoint
 from sdpo_core.errors import ModelError, ModelNotHere, PredictionUnknown
 from sdpo_core.families import demo
-from sdpo_core.families.family import Family, FamilyName
+from sdpo_core.families.family import Family, FamilyName, Predicts
 from sdpo_core.families.table import FAMILIES, titles
 from sdpo_core.paths import repository_root
 
@@ -40,7 +40,7 @@ class ModelInfo:
     default_guidance: float
     is_demo: bool
     comfyui: bool  # ComfyUI can detect the model, so adapters for it work there
-    prediction_type: PredictionType
+    prediction_type: Predicts
     zero_terminal_snr: bool  # its noise schedule ends in pure noise (arXiv 2305.08891)
     zero_empty_prompt: bool = True  # SDXL: the empty prompt is zeros, as diffusers' pipeline has it
 
@@ -363,7 +363,7 @@ def _native_size_px(folder: Path, family: Family, unet: dict[str, Any], vae: dic
     return side * 2 ** (len(_integers(folder / family.vae.config, vae, "block_out_channels")) - 1)
 
 
-def _prediction_type(folder: Path, scheduler: dict[str, Any]) -> PredictionType:
+def _prediction_type(folder: Path, scheduler: dict[str, Any]) -> Predicts:
     kind = scheduler.get("prediction_type", "epsilon")
     if kind not in ("epsilon", "v_prediction"):
         raise ModelError(f"{folder} predicts {kind!r}; expected 'epsilon' or 'v_prediction'. Choose another model.")

@@ -9,16 +9,14 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
-from typing import Any, Literal
+from typing import Any
 
 from sdpo_core.checkpoints.header import TensorInfo, read_header
 from sdpo_core.errors import ModelError
-from sdpo_core.families.family import Family, FamilyName
+from sdpo_core.families.family import Family, FamilyName, Predicts
 from sdpo_core.families.stable_diffusion import UNET_PREFIX as UNET
 from sdpo_core.families.stable_diffusion import VAE_PREFIX as VAE
 from sdpo_core.families.table import FAMILIES, titles
-
-PredictionType = Literal["epsilon", "v_prediction"]
 
 SUPPORTED = f"The studio reads checkpoints of {titles()}, with its descendants"
 # The first half of a LoRA in the layouts of kohya, PEFT (with or without the adapter's name) and old diffusers.
@@ -26,7 +24,7 @@ LORA_DOWN = re.compile(r"(\.(lora_down|lora_A(\.\w+)?|lora\.down|lora_linear_lay
 _CONV_IN = UNET + "input_blocks.0.0.weight"  # (width, in_channels, 3, 3)
 _TRANSFORMER_BLOCK = re.compile(re.escape(UNET) + r"(.+\.transformer_blocks\.\d+)\.")
 _WEIGHT_TYPES = frozenset({"F64", "F32", "F16", "BF16"})
-_PREDICTION_OF_MODELSPEC: dict[str, PredictionType] = {
+_PREDICTION_OF_MODELSPEC: dict[str, Predicts] = {
     "epsilon": "epsilon",
     "v": "v_prediction",
     "v_prediction": "v_prediction",
@@ -38,7 +36,7 @@ class CheckpointInfo:
     """A checkpoint that the studio can load."""
 
     family: FamilyName
-    prediction_type: PredictionType | None  # None: neither the file nor its family tells
+    prediction_type: Predicts | None  # None: neither the file nor its family tells
     zero_terminal_snr: bool
 
 
@@ -192,9 +190,7 @@ def _check_parts(path: PurePath, family: Family, tensors: Mapping[str, TensorInf
         )
 
 
-def _prediction_type(
-    family: Family, tensors: Mapping[str, TensorInfo], metadata: Mapping[str, Any]
-) -> PredictionType | None:
+def _prediction_type(family: Family, tensors: Mapping[str, TensorInfo], metadata: Mapping[str, Any]) -> Predicts | None:
     """What the file says; where it says nothing, what its family does."""
     if "v_pred" in tensors:
         return "v_prediction"

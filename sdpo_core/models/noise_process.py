@@ -10,12 +10,12 @@ therefore has more entries there: the table of a density's quantiles.
 """
 
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Self
 
 import torch
 from torch import Tensor
 
-Prediction = Literal["epsilon", "v_prediction"]
+from sdpo_core.families.family import Predicts
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class NoiseProcess:
         return self.signal, self.spread, self.noise_in_target, self.image_in_target
 
 
-def ddpm(alphas_cumprod: Tensor, prediction: Prediction) -> NoiseProcess:
+def ddpm(alphas_cumprod: Tensor, prediction: Predicts) -> NoiseProcess:
     """a = √ᾱ, b = √(1−ᾱ) of the schedule ᾱ, (T,) (Ho et al. 2020, arXiv 2006.11239, eq. 4).
 
     The target is ε, or v = √ᾱ·ε − √(1−ᾱ)·x_0 (Salimans & Ho 2022, arXiv 2202.00512). With zero terminal SNR ᾱ_T = 0.

@@ -12,9 +12,10 @@ from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultist
 from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
 from torch import Tensor
 
+from sdpo_core.families.family import Predicts
 from sdpo_core.models.family import Scheduler, set_timesteps
 from sdpo_core.models.loading import usable_settings
-from sdpo_core.models.noise_process import NoiseProcess, Prediction, ddpm
+from sdpo_core.models.noise_process import NoiseProcess, ddpm
 from sdpo_core.models.parts import Parts
 from sdpo_core.settings.sampling import Sampler
 
@@ -46,7 +47,7 @@ class Samplers:
         scheduler: Any = kind.from_config(self._config, **own)  # Any: typed as if it could be a tuple
         return scheduler
 
-    def process(self, prediction: Prediction) -> NoiseProcess:
+    def process(self, prediction: Predicts) -> NoiseProcess:
         """The noise process that the model was trained with, on the CPU."""
         return ddpm(self._alphas_cumprod, prediction)
 
