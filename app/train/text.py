@@ -88,7 +88,7 @@ def further_pairs(pairs: int, seconds: float | None) -> str:
 INTRO = "Training stops by itself and keeps the last step that was still safe for the images you preferred."
 BUTTON = "Train"
 ADVANCED = "Advanced"
-ADVANCED_NOTE = "The defaults are measured. Change one setting at a time."
+ADVANCED_NOTE = "The defaults are a good start. Change one setting at a time, and compare with a blind test."
 STOP_AND_KEEP = "Stop and keep the result"
 RESUME_BUTTON = "Resume this run"
 RUN_LABEL = "Run"
