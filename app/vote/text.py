@@ -84,8 +84,8 @@ BOARD: dict[str, Any] = {
         (
             1,
             f"Measured with simulated people on the earlier demo model, at {_FEW} and {_MANY} votes: a taste for warm "
-            f"colours won {MEASURED[_FEW]['warm']} and {MEASURED[_MANY]['warm']} % of blind comparisons, for busy foregrounds "
-            f"{MEASURED[_FEW]['busy']} and {MEASURED[_MANY]['busy']} %, for a sun in the sky "
+            f"colours won {MEASURED[_FEW]['warm']} and {MEASURED[_MANY]['warm']} % of blind comparisons, for busy "
+            f"foregrounds {MEASURED[_FEW]['busy']} and {MEASURED[_MANY]['busy']} %, for a sun in the sky "
             f"{MEASURED[_FEW]['sun']} and {MEASURED[_MANY]['sun']} %. Differences under 10 points may be chance.",
         ),
         (
