@@ -18,7 +18,7 @@ from app import text
 from app.adapters import text as adapters_text
 from app.studio import Studio
 from app.ui.forms import whole
-from app.ui.replies import Reply
+from app.ui.replies import Json
 from sdpo_core.errors import SdpoError
 from sdpo_core.runs.folder import FINISHED, RunFolder
 from sdpo_core.workspace.records import CHOICES
@@ -179,6 +179,6 @@ def _image(candidate: Any) -> str:
     return f"/sdpo/image/{candidate.image_sha256}"
 
 
-def _taken(reply: Reply) -> None:
+def _taken(reply: Json) -> None:
     if not reply["ok"]:
         raise SdpoError(reply["error"])

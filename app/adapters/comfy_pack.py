@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.adapters import text
-from app.ui.replies import Reply, answered
+from app.ui.replies import Json, answered
 from sdpo_core.comfyui.install import find_comfyui, install, installed, remove
 from sdpo_core.errors import ComfyUIError, SdpoError
 
@@ -30,14 +30,14 @@ class ComfyPack:
         self._root = root
         self._typed: list[Path] = []  # folders that a person named since the studio started
 
-    def look(self, _: Any = None) -> Reply:
+    def look(self, _: Any = None) -> Json:
         """The ComfyUIs of this machine, and which of them has the nodes."""
         return {"ok": True, "found": [self._shown(place) for place in self._places()]}
 
-    def act(self, message: Any) -> Reply:
+    def act(self, message: Any) -> Json:
         """Install or remove; the reply holds a sentence and the new state."""
 
-        def act() -> Reply:
+        def act() -> Json:
             wish = PackMessage.model_validate(message)
             place = self._place(wish)
             done = install(place, self._root) if wish.action == "install" else remove(place)
@@ -64,7 +64,7 @@ class ComfyPack:
             raise ComfyUIError(text.COMFY_RELATIVE.format(given=typed[:200]))
         return place
 
-    def _shown(self, place: Path) -> Reply:
+    def _shown(self, place: Path) -> Json:
         try:
             return {"id": _id(place), "folder": str(place), "installed": installed(place), "problem": ""}
         except SdpoError as error:

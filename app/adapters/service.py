@@ -13,7 +13,7 @@ from app.desk import text as desk_text
 from app.desk.desk import Desk
 from app.judge import text as judge_text
 from app.judge.verdicts import Verdicts
-from app.ui.replies import Reply, answered
+from app.ui.replies import Json, answered
 from app.ui.words import moment
 from sdpo_core.adapters.info import AdapterInfo
 from sdpo_core.adapters.peft_keys import write_peft
@@ -70,11 +70,11 @@ class Adapters:
         verdicts, rounds = self._verdicts.by_adapter(), self._desk.adapters.rounds()
         return [self._card(record, verdicts.get(record.sha256), rounds.get(record.sha256, 1)) for record in records]
 
-    def snapshot(self, _: Any = None) -> Reply:
+    def snapshot(self, _: Any = None) -> Json:
         """All cards, and the folders of other tools."""
         return answered(lambda: {"cards": [self._shown(card) for card in self.cards()], "tools": self._tools()})
 
-    def act(self, message: Any) -> Reply:
+    def act(self, message: Any) -> Json:
         """Do what is wished; the reply holds a sentence."""
         return answered(lambda: self._do(AdapterMessage.model_validate(message)))
 
@@ -118,7 +118,7 @@ class Adapters:
 
     # ------------------------------------------------------------------------------------------------------ actions
 
-    def _do(self, wish: AdapterMessage) -> Reply:
+    def _do(self, wish: AdapterMessage) -> Json:
         match wish.action:
             case "edit":
                 return self._edit(wish)
@@ -141,14 +141,14 @@ class Adapters:
                 self._folders.forget(wish.tool)
                 return {"sentence": text.FOLDER_FORGOTTEN.format(tool=TOOLS[wish.tool])}
 
-    def _edit(self, wish: AdapterMessage) -> Reply:
+    def _edit(self, wish: AdapterMessage) -> Json:
         store, strength = self._desk.store, _strength(wish.strength)
         # Whatever is refused, the form stays open with everything that was written.
         store.recommend(wish.id, strength)
         store.note_on_adapter(wish.id, wish.note)
         return {"sentence": text.saved(store.rename_adapter(wish.id, wish.name).name)}
 
-    def _place(self, wish: AdapterMessage) -> Reply:
+    def _place(self, wish: AdapterMessage) -> Json:
         record = self._desk.store.adapter(wish.id)
         if not self._works_elsewhere(record):
             raise AdapterError(text.NOT_FOR_OTHERS.format(name=record.name))
@@ -182,7 +182,7 @@ class Adapters:
         except RunError:
             return None
 
-    def _shown(self, card: AdapterCard) -> Reply:
+    def _shown(self, card: AdapterCard) -> Json:
         record, facts = card.record, (card.info.sdpo or {}) if card.info else {}
         address = f"/sdpo/adapter/{record.id}"
         chips = [card.base, text.round_chip(card.round) if card.round > 1 else ""]
@@ -211,7 +211,7 @@ class Adapters:
         told = winner_error(card.info, self._run(card.record)) if card.info else ""
         return f"{text.CARD_ROWS['error']}: {told}." if told else ""
 
-    def _places(self, card: AdapterCard) -> list[Reply]:
+    def _places(self, card: AdapterCard) -> list[Json]:
         """Where the adapter could go, or is."""
         if card.info is None or not card.works_elsewhere:
             return []
@@ -222,7 +222,7 @@ class Adapters:
             for tool in chosen
         ]
 
-    def _tools(self) -> list[Reply]:
+    def _tools(self) -> list[Json]:
         return [
             {
                 "id": tool,
@@ -234,12 +234,12 @@ class Adapters:
         ]
 
 
-def _files(address: str, *, judged: bool) -> Reply:
+def _files(address: str, *, judged: bool) -> Json:
     files = {"kohya": address, "diffusers": f"{address}/diffusers", "card": f"{address}/card"}
     return {**files, "cardPrompts": f"{address}/card?prompts=1"} if judged else files
 
 
-def _verdict(verdict: Verdict | None) -> Reply | None:
+def _verdict(verdict: Verdict | None) -> Json | None:
     if verdict is None:
         return None
     plot = judge_text.plot_in_words(verdict.win_rate, verdict.low, verdict.high)

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.desk import text
 from app.desk.jobs import Jobs
-from app.ui.replies import Reply, answered
+from app.ui.replies import Json, answered
 from sdpo_core.atomic import write_json
 from sdpo_core.errors import ConfigError, RunError, SdpoError
 from sdpo_core.runs.folder import RunFolder, Status
@@ -160,17 +160,17 @@ class RunQueue:
 
     # ------------------------------------------------------------------------------------------------------ the page
 
-    def state(self, _: Any = None) -> Reply:
+    def state(self, _: Any = None) -> Json:
         """What waits, for a page."""
         waiting = self.waiting()
         rows = [{"id": one.id, "title": one.title, "verb": one.verb} for one in waiting]
         sentences = [text.queued(len(waiting)) if waiting else "", *(one.problem() for one in waiting)]
         return {"ok": True, "waiting": rows, "sentence": " ".join(filter(None, sentences))}
 
-    def act(self, message: Any) -> Reply:
+    def act(self, message: Any) -> Json:
         """Reorder the queue, or take a run out of it."""
 
-        def act() -> Reply:
+        def act() -> Json:
             wish = QueueWish.model_validate(message)
             with self._lock:
                 self._change(wish)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.desk.desk import Desk
 from app.desk.machine import disk
 from app.disk import text
-from app.ui.replies import Reply, answered
+from app.ui.replies import Json, answered
 from app.ui.words import moment, size
 from sdpo_core.errors import RunError, SdpoError
 from sdpo_core.workspace import disk as housekeeping
@@ -46,14 +46,14 @@ class Housekeeping:
 
     # ------------------------------------------------------------------------------------------------------ reading
 
-    def snapshot(self, _: Any = None) -> Reply:
+    def snapshot(self, _: Any = None) -> Json:
         """What everything takes, what is in the trash, which copies there are."""
         return answered(lambda: {**self._shares(), "trash": self._trash(), "backups": self._backups()})
 
-    def preview(self, message: Any) -> Reply:
+    def preview(self, message: Any) -> Json:
         """What a kind of clearing would take away."""
 
-        def look() -> Reply:
+        def look() -> Json:
             kind = require_kind(_name(message))
             found = housekeeping.preview(self._desk.workspace, kind)
             return {
@@ -67,10 +67,10 @@ class Housekeeping:
 
         return answered(look)
 
-    def preview_restore(self, message: Any) -> Reply:
+    def preview_restore(self, message: Any) -> Json:
         """What going back to a copy would mean."""
 
-        def look() -> Reply:
+        def look() -> Json:
             name = _name(message)
             backup = next((one for one in restoring.backups(self._desk.workspace) if one.name == name), None)
             there = backup.voted if backup else Voted(0, 0)
@@ -81,10 +81,10 @@ class Housekeeping:
 
     # ------------------------------------------------------------------------------------------------------ actions
 
-    def clear(self, message: Any) -> Reply:
+    def clear(self, message: Any) -> Json:
         """Take away what `preview` spoke of."""
 
-        def act() -> Reply:
+        def act() -> Json:
             kind = require_kind(_name(message))
             self._require_calm()
             size_bytes = housekeeping.preview(self._desk.workspace, kind).size_bytes
@@ -93,20 +93,20 @@ class Housekeeping:
 
         return answered(act)
 
-    def put_back(self, message: Any) -> Reply:
+    def put_back(self, message: Any) -> Json:
         """Undo a clearing."""
 
-        def act() -> Reply:
+        def act() -> Json:
             self._require_calm()
             entry = housekeeping.put_back(self._desk.workspace, _name(message))
             return {"sentence": text.put_back(entry.kind, _adapters(entry))}
 
         return answered(act)
 
-    def restore(self, message: Any) -> Reply:
+    def restore(self, message: Any) -> Json:
         """Go back to a copy of the votes."""
 
-        def act() -> Reply:
+        def act() -> Json:
             self._require_calm()
             backup = restoring.restore(self._desk.workspace, _name(message))
             return {"sentence": text.restored(moment(backup.made_at))}
@@ -121,7 +121,7 @@ class Housekeeping:
         if current and not self._desk.jobs.is_idle(*current):
             raise RunError(text.BUSY)
 
-    def _shares(self) -> Reply:
+    def _shares(self) -> Json:
         free = disk(self._desk.workspace).free_bytes  # first: it says when the workspace is gone
         shares = housekeeping.measure(self._desk.workspace)
         whole = sum(share.size_bytes for share in shares)
@@ -130,9 +130,9 @@ class Housekeeping:
             "parts": [self._part(share, share.size_bytes / whole) for share in shares if share.size_bytes],
         }
 
-    def _part(self, share: Share, of_all: float) -> Reply:
+    def _part(self, share: Share, of_all: float) -> Json:
         name, hint = text.PARTS[share.name]
-        clearings: list[Reply] = []
+        clearings: list[Json] = []
         for kind in _OF_PART.get(share.name, ()):
             with contextlib.suppress(SdpoError):  # a database in trouble: nothing is offered, the bar says why
                 found = housekeeping.preview(self._desk.workspace, kind)
@@ -148,7 +148,7 @@ class Housekeeping:
             "clearings": clearings,
         }
 
-    def _trash(self) -> list[Reply]:
+    def _trash(self) -> list[Json]:
         return [
             {
                 "id": entry.id,
@@ -159,7 +159,7 @@ class Housekeeping:
             for entry in Trash(self._desk.workspace).entries()
         ]
 
-    def _backups(self) -> list[Reply]:
+    def _backups(self) -> list[Json]:
         return [_copy(backup) for backup in restoring.backups(self._desk.workspace)]
 
     def _voted(self) -> Voted:
@@ -174,7 +174,7 @@ def keep_copies(desk: Desk, tell: Callable[[str], None]) -> None:
         tell(text.copy_failed(str(error)))
 
 
-def _copy(backup: Backup) -> Reply:
+def _copy(backup: Backup) -> Json:
     facts = text.UNREADABLE_BACKUP if backup.problem else text.backup_facts(backup.voted, backup.size_bytes)
     return {
         "name": backup.name,

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from app.desk.jobs import Jobs
 from app.desk.models import Models
 from app.generate import text
-from app.ui.replies import Reply, answered
+from app.ui.replies import Json, answered
 from sdpo_core.atomic import write_json
 from sdpo_core.comfyui.client import Client
 from sdpo_core.comfyui.job import look, workflow_of
@@ -87,22 +87,22 @@ class ComfyDraw:
 
     # ------------------------------------------------------------------------------------------------------ the page
 
-    def state(self, _: Any = None) -> Reply:
+    def state(self, _: Any = None) -> Json:
         """What was chosen, and what is found in the workflow. Nobody is asked."""
         return answered(lambda: self._told(self._choice(), ask=False))
 
-    def choose(self, message: Any) -> Reply:
+    def choose(self, message: Any) -> Json:
         """Keep what is on the page."""
         return answered(lambda: self._told(self._keep(Wish.model_validate(message).model_dump()), ask=False))
 
-    def look(self, message: Any) -> Reply:
+    def look(self, message: Any) -> Json:
         """Keep what is on the page, and ask ComfyUI to check the workflow."""
         return answered(lambda: self._told(self._keep(Wish.model_validate(message).model_dump()), ask=True))
 
-    def take(self, message: Any) -> Reply:
+    def take(self, message: Any) -> Json:
         """Take a workflow in; the earlier one stays until this one is understood."""
 
-        def act() -> Reply:
+        def act() -> Json:
             given = WorkflowMessage.model_validate(message)
             try:
                 data = base64.b64decode(given.content, validate=True)
@@ -119,8 +119,8 @@ class ComfyDraw:
 
     # ------------------------------------------------------------------------------------------------------- helpers
 
-    def _told(self, choice: Choice, *, ask: bool) -> Reply:
-        told: Reply = {**choice.model_dump(), "found": [], "notes": [], "problems": []}
+    def _told(self, choice: Choice, *, ask: bool) -> Json:
+        told: Json = {**choice.model_dump(), "found": [], "notes": [], "problems": []}
         if not choice.workflow:
             return told
         try:

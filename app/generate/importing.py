@@ -22,7 +22,7 @@ from app.desk.jobs import Jobs
 from app.desk.models import written_source
 from app.desk.queue import RunQueue
 from app.generate import text
-from app.ui.replies import Reply, answered
+from app.ui.replies import Json, answered
 from sdpo_core.atomic import disk_errors
 from sdpo_core.errors import DiskError, StoreError
 from sdpo_core.exchange.importers.found import CAPTION_SUFFIXES, IMAGE_SUFFIXES
@@ -78,10 +78,10 @@ class Imports:
 
     # ------------------------------------------------------------------------------------------------------- sending
 
-    def begin(self, _: Any = None) -> Reply:
+    def begin(self, _: Any = None) -> Json:
         """Make room for files that will be sent; the reply holds their draft's id."""
 
-        def act() -> Reply:
+        def act() -> Json:
             self._sweep()
             draft = secrets.token_hex(8)
             with disk_errors(self._root):
@@ -128,10 +128,10 @@ class Imports:
 
     # ------------------------------------------------------------------------------------------------------- starting
 
-    def start(self, message: Any) -> Reply:
+    def start(self, message: Any) -> Json:
         """Import what was sent."""
 
-        def act() -> Reply:
+        def act() -> Json:
             draft = StartMessage.model_validate(message).id
             folder = self._root / draft
             if not folder.is_dir():
@@ -140,10 +140,10 @@ class Imports:
 
         return answered(act)
 
-    def start_folder(self, message: Any) -> Reply:
+    def start_folder(self, message: Any) -> Json:
         """Import a folder on this machine; it is only read."""
 
-        def act() -> Reply:
+        def act() -> Json:
             written = written_source(FolderMessage.model_validate(message).path)
             try:
                 folder = Path(written).expanduser().resolve()
@@ -155,10 +155,10 @@ class Imports:
 
         return answered(act)
 
-    def with_prompt(self, message: Any) -> Reply:
+    def with_prompt(self, message: Any) -> Json:
         """Import again, with the prompt for images that had none."""
 
-        def act() -> Reply:
+        def act() -> Json:
             wish = PromptMessage.model_validate(message)
             if not wish.prompt.strip():
                 raise StoreError(text.EMPTY_PROMPT)
@@ -169,17 +169,17 @@ class Imports:
 
         return answered(act)
 
-    def _go(self, folder: Path, prompt: str | None = None) -> Reply:
+    def _go(self, folder: Path, prompt: str | None = None) -> Json:
         config = ImportConfig(folder=str(folder), prompt=prompt)
         run = self._queue.start_or_wait("import", config, text.import_title(folder.name))
         return {"run": run.id if run else "", "sentence": "" if run else text.IMPORT_QUEUED}
 
     # -------------------------------------------------------------------------------------------------------- telling
 
-    def state(self, _: Any = None) -> Reply:
+    def state(self, _: Any = None) -> Json:
         """The newest import: whether it runs, and its report when it is over."""
 
-        def look() -> Reply:
+        def look() -> Json:
             run = next(iter(list_runs(self._jobs.root, "import")), None)
             if run is None:
                 return {"run": ""}

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.home import text
 from app.server.lan import Door, Lan, addresses
-from app.ui.replies import Reply, answered
+from app.ui.replies import Json, answered
 from app.ui.widget import widget
 
 _QR_SCALE = 6
@@ -26,11 +26,11 @@ class DoorWish(BaseModel):
 def phone_panel(lan: Lan) -> gr.HTML:
     """The button, and once pressed the code to scan, the address and the password."""
 
-    def look(_: Any = None) -> Reply:
+    def look(_: Any = None) -> Json:
         return {"ok": True, "addresses": addresses(), "door": _shown(lan.door)}
 
-    def turn(message: Any) -> Reply:
-        def act() -> Reply:
+    def turn(message: Any) -> Json:
+        def act() -> Json:
             wish = DoorWish.model_validate(message)
             if wish.on:
                 lan.open(wish.address or None)

@@ -10,7 +10,7 @@ from app.desk.desk import Desk
 from app.desk.models import chosen_in
 from app.home import text
 from app.ui import text as ui_text
-from app.ui.replies import Reply, answered
+from app.ui.replies import Json, answered
 from sdpo_core.checkpoints.earlier_demos import is_earlier_demo
 from sdpo_core.errors import SdpoError
 from sdpo_core.projects.contents import Model
@@ -34,11 +34,11 @@ class ProjectActions:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
-    def act(self, message: Any) -> Reply:
+    def act(self, message: Any) -> Json:
         """Do something with a project; the reply holds `ok` and a sentence, and for an export its address."""
         return answered(lambda: self._do(ProjectMessage.model_validate(message)))
 
-    def import_zip(self, path: Path, name: str = "") -> Reply:
+    def import_zip(self, path: Path, name: str = "") -> Json:
         """Make a project of an uploaded zip; `name` is what the person calls it."""
         try:
             made = self._desk.projects.import_zip(path, name)
@@ -47,7 +47,7 @@ class ProjectActions:
         told = text.imported(made.project.name, made.images, made.votes, made.adapters)
         return {"ok": True, "id": made.project.id, "sentence": f"{told} {self._adopt_model(made)}".strip()}
 
-    def _do(self, wish: ProjectMessage) -> Reply:
+    def _do(self, wish: ProjectMessage) -> Json:
         projects = self._desk.projects
         match wish.action:
             case "make":

@@ -9,7 +9,7 @@ from app.desk.machine import Machine, disk
 from app.home import text
 from app.judge.verdicts import Verdicts
 from app.status.overview import Overview
-from app.ui.replies import Reply
+from app.ui.replies import Json
 from app.ui.words import size
 from sdpo_core.errors import DiskError, RunError, SdpoError
 from sdpo_core.projects.folders import Project
@@ -22,14 +22,14 @@ class Home:
         self._desk, self._overview, self._verdicts = desk, overview, verdicts
         self._machine = Machine()
 
-    def snapshot(self, _: Any = None) -> Reply:
+    def snapshot(self, _: Any = None) -> Json:
         """Everything the page shows beyond the bar's own snapshot."""
         try:
             return {"stages": self._stages(), "machine": self._strip(), "projects": self._projects()}
         except SdpoError as error:  # the bar says so too, and the page asks again
             return {"error": str(error)}
 
-    def _stages(self) -> list[Reply]:
+    def _stages(self) -> list[Json]:
         counts = self._overview.counts()
         missing = WANTED_VOTES - counts.decided
         votes = text.NO_VOTES if not counts.votes else text.more_votes(missing) if missing > 0 else text.ENOUGH_VOTES
@@ -73,7 +73,7 @@ class Home:
         judged = adapters[0].sha256 in self._verdicts.by_adapter()
         return (text.JUDGED, "adapters", True) if judged else (text.NOT_JUDGED, "judge", False)
 
-    def _strip(self) -> list[Reply]:
+    def _strip(self) -> list[Json]:
         """The GPUs and the disk: a label, a sentence and the share that is taken."""
         cards = [
             {
@@ -87,7 +87,7 @@ class Home:
         none = [{"label": text.NO_GPU, "hint": text.NO_GPU_HINT, "share": None}]
         return [*(cards or none), {"label": text.DISK_LABEL, **self._room(), "tab": "disk"}]
 
-    def _room(self) -> Reply:
+    def _room(self) -> Json:
         try:
             left = disk(self._desk.workspace)
         except DiskError as error:
@@ -95,7 +95,7 @@ class Home:
         hint = text.DISK_HINT.format(free=size(left.free_bytes), total=size(left.total_bytes))
         return {"hint": hint, "share": 1 - left.free_bytes / left.total_bytes}
 
-    def _projects(self) -> list[Reply]:
+    def _projects(self) -> list[Json]:
         current = self._desk.projects.current.id
         return [
             {

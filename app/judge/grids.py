@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.desk.desk import Desk
 from app.judge import text
 from app.ui.forms import filled
-from app.ui.replies import Reply, answered
+from app.ui.replies import Json, answered
 from app.ui.words import moment
 from sdpo_core.errors import ConfigError, RunError, SdpoError
 from sdpo_core.judging.grid_plan import GridPlan, cell_path, pick, read_plan
@@ -83,14 +83,14 @@ class Grids:
         config = GridConfig.parse({**self._desk.adapters.to_draw_with(record), **values, "adapter": record.name})
         return self._desk.queue.start_or_wait("grid", config, text.grid_title(record.name))
 
-    def shown(self, message: Any) -> Reply:
+    def shown(self, message: Any) -> Json:
         """A grid as far as it is generated."""
         return answered(lambda: self._shown(self._open(GridRequest.model_validate(message).run)))
 
-    def pick(self, message: Any) -> Reply:
+    def pick(self, message: Any) -> Json:
         """Make the checkpoint and strength of an image the recommended ones."""
 
-        def act() -> Reply:
+        def act() -> Json:
             wish = Pick.model_validate(message)
             run = self._open(wish.run)
             if not _is_cell(read_plan(run), wish.row, wish.column):
@@ -100,7 +100,7 @@ class Grids:
 
         return answered(act)
 
-    def near(self, adapter_name: Any, strength: Any) -> Reply | None:
+    def near(self, adapter_name: Any, strength: Any) -> Json | None:
         """The image of an adapter's latest grid nearest to a strength, and the base model's; None: no adapter.
 
         Without such an image the reply has no `cell`; `waits` says whether a grid of it is being generated.
@@ -114,19 +114,19 @@ class Grids:
                 return {**found, "adapter": record.name}
         return {"adapter": record.name, "cell": None, "waits": any(map(self._is_unfinished, runs[:1]))}
 
-    def draw_strengths(self, message: Any) -> Reply:
+    def draw_strengths(self, message: Any) -> Json:
         """Generate a grid of an adapter's usual strengths."""
 
-        def act() -> Reply:
+        def act() -> Json:
             run = self.start(Wish.model_validate(message).adapter, {})
             return {"sentence": text.PREVIEW["waits"] if run is None else text.STARTED_GRID}
 
         return answered(act)
 
-    def remove(self, message: Any) -> Reply:
+    def remove(self, message: Any) -> Json:
         """Move a grid to the trash."""
 
-        def act() -> Reply:
+        def act() -> Json:
             run = self._open(GridRequest.model_validate(message).run)
             throw_grid(self._desk.workspace, run)
             return {"sentence": text.GRID_REMOVED}
@@ -154,7 +154,7 @@ class Grids:
     def _is_unfinished(self, run: RunFolder) -> bool:
         return self._desk.jobs.status(run).state not in FINISHED
 
-    def _shown(self, run: RunFolder) -> Reply:
+    def _shown(self, run: RunFolder) -> Json:
         plan, status = read_plan(run), self._desk.jobs.status(run)
         running = status.state not in FINISHED
         if plan is None:
@@ -179,7 +179,7 @@ class Grids:
         }
 
 
-def _nearest(run: RunFolder, sha256: str, strength: float) -> Reply | None:
+def _nearest(run: RunFolder, sha256: str, strength: float) -> Json | None:
     """The image of an adapter file nearest to `strength`, and the base model's; None if there is none."""
     try:
         plan = read_plan(run)

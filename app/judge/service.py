@@ -13,7 +13,7 @@ from app.desk.desk import Desk
 from app.judge import text
 from app.judge.verdicts import Verdicts
 from app.ui.forms import filled, whole
-from app.ui.replies import Reply, answered
+from app.ui.replies import Json, answered
 from app.ui.words import moment
 from sdpo_core.errors import RunError, SdpoError
 from sdpo_core.judging.verdict import Comparison, Share, Verdict
@@ -72,7 +72,7 @@ class Judging:
         strength, negative = float(config.get("strength", 1.0)), str(config.get("negative") or "")
         return text.judging(self._name(run), strength, float(unconditional), negative)
 
-    def shown(self, run: RunFolder) -> Reply | None:
+    def shown(self, run: RunFolder) -> Json | None:
         """Everything that the verdict shows; None before the last vote."""
         verdict = self._verdicts.of(run)
         if verdict is None:
@@ -88,10 +88,10 @@ class Judging:
             **self._trains(run, verdict),
         }
 
-    def let_train(self, message: Any) -> Reply:
+    def let_train(self, message: Any) -> Json:
         """Let the votes of a finished blind test train, or no longer; the reply holds what is shown now."""
 
-        def act() -> Reply:
+        def act() -> Json:
             wish = LetTrain.model_validate(message)
             run = self._desk.jobs.open(wish.run, "judge")
             verdict = self._verdicts.of(run)
@@ -131,16 +131,16 @@ class Judging:
                     return side.recipe.adapters[0].sha256
         return ""
 
-    def _prompt(self, prompt: str, share: Share, verdict: Verdict) -> Reply:
+    def _prompt(self, prompt: str, share: Share, verdict: Verdict) -> Json:
         marks = [one.outcome for one in verdict.outcomes if one.prompt == prompt]
         return {"prompt": prompt, "score": _score(share), "marks": marks}
 
-    def _comparison(self, one: Comparison) -> Reply:
+    def _comparison(self, one: Comparison) -> Json:
         return {"prompt": one.prompt, "base": one.base, "adapter": one.adapter, "outcome": one.outcome}
 
-    def _rounds(self, shown: RunFolder) -> list[Reply]:
+    def _rounds(self, shown: RunFolder) -> list[Json]:
         """All blind tests with a verdict, oldest first, so that rounds can be compared."""
-        found: list[Reply] = []
+        found: list[Json] = []
         numbers = self._desk.adapters.rounds()
         for run in reversed(self._verdicts.runs()):
             with contextlib.suppress(SdpoError):
@@ -151,7 +151,7 @@ class Judging:
                     found.append({"name": name, "score": _score(told), **_interval(told), "now": run.id == shown.id})
         return found
 
-    def _trains(self, run: RunFolder, verdict: Verdict) -> Reply:
+    def _trains(self, run: RunFolder, verdict: Verdict) -> Json:
         trains = bool(self._desk.store.judged_pairs(run.id))
         return {"trains": trains, "trainsSentence": text.trains(verdict.comparisons, on=trains)}
 
@@ -160,7 +160,7 @@ def _score(share: Share) -> str:
     return text.score(share.wins + share.ties / 2, share.comparisons)
 
 
-def _interval(share: Share) -> Reply:
+def _interval(share: Share) -> Json:
     return {
         "win_rate": share.win_rate,
         "low": share.low,

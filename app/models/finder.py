@@ -12,7 +12,7 @@ from app.desk import text as desk_text
 from app.desk.children import COMMAND, Child, Line
 from app.desk.models import Models, written_source
 from app.models import text
-from app.ui.replies import Reply, answered
+from app.ui.replies import Json, answered
 from app.ui.words import size
 from sdpo_core.atomic import write_json
 from sdpo_core.errors import ConfigError, SdpoError
@@ -79,15 +79,15 @@ class ModelFinder:
 
     # ------------------------------------------------------------------------------------------------------ reading
 
-    def state(self, message: Any = None) -> Reply:
+    def state(self, message: Any = None) -> Json:
         """How far the search is; the lists too when they changed since `version`."""
         return answered(lambda: self._state(StateWish.model_validate(message or {})))
 
-    def _state(self, wish: StateWish) -> Reply:
+    def _state(self, wish: StateWish) -> Json:
         reading, chosen = self._models.reader.source(), self._models.source()
         with self._lock:
             self._note_hash(chosen)
-            told: Reply = {
+            told: Json = {
                 "version": self._version,
                 "looking": text.looking(self._names, self._place) if self._child else "",
                 "looked": self._looked,
@@ -116,7 +116,7 @@ class ModelFinder:
 
     # ------------------------------------------------------------------------------------------------------ actions
 
-    def find(self, _: Any = None) -> Reply:
+    def find(self, _: Any = None) -> Json:
         """Look for models, from the start."""
         self._end()
         try:
@@ -147,21 +147,21 @@ class ModelFinder:
             self._child = child = Child(arguments, heard, ended, self._command)
         return {"ok": True}
 
-    def halt(self, _: Any = None) -> Reply:
+    def halt(self, _: Any = None) -> Json:
         """Stop looking; what was found stays."""
         self._end()
         self._looked = True
         return {"ok": True}
 
-    def stop_reading(self, _: Any = None) -> Reply:
+    def stop_reading(self, _: Any = None) -> Json:
         """Give up reading a model."""
         self._models.reader.stop()
         return {"ok": True}
 
-    def add_folder(self, message: Any) -> Reply:
+    def add_folder(self, message: Any) -> Json:
         """Look in one more folder from now on."""
 
-        def act() -> Reply:
+        def act() -> Json:
             folder = _resolved(FolderWish.model_validate(message).path)
             known = self._folders()
             if len(known) >= _MOST_FOLDERS:
@@ -171,10 +171,10 @@ class ModelFinder:
 
         return answered(act)
 
-    def forget_folder(self, message: Any) -> Reply:
+    def forget_folder(self, message: Any) -> Json:
         """Look in a folder no more."""
 
-        def act() -> Reply:
+        def act() -> Json:
             folder_id = IdWish.model_validate(message).id
             self._keep([folder for folder in self._folders() if _id(folder) != folder_id])
             return self.find()
@@ -224,7 +224,7 @@ class ModelFinder:
         write_json(self._file, _Kept(folders=list(dict.fromkeys(folders))).model_dump())
 
 
-def _row(line: Line) -> Reply:
+def _row(line: Line) -> Json:
     return {
         "id": _id(str(line["source"])),
         "name": line["name"],

@@ -38,14 +38,15 @@ import { during } from "./page.js";
  */
 
 /**
- * What `answered` of app/replies.py makes: the answer, or why there is none.
+ * What `answered` of replies.py makes: the answer, or why there is none. A refusal that may not be one in a moment
+ * says so with `retry`.
  * @template {object} T
- * @typedef {({ok: true, error?: undefined} & T) | Refusal<T>} Reply
+ * @typedef {({ok: true, error?: undefined, retry?: undefined} & T) | Refusal<T>} Reply
  */
 
 /**
  * @template {object} T
- * @typedef {{ok: false, error: string} & {[Key in keyof T]?: undefined}} Refusal
+ * @typedef {{ok: false, error: string, retry?: boolean} & {[Key in keyof T]?: undefined}} Refusal
  */
 
 /** @typedef {Reply<{sentence: string}>} SentenceReply */

@@ -7,8 +7,9 @@ Widgets are functions that return a `gr.HTML`, not subclasses: for a subclass Gr
 source at every import.
 """
 
+import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gradio as gr
@@ -16,7 +17,8 @@ import gradio as gr
 from app.ui import text
 from app.ui.assets import FROM_PAGE, SCRIPTS
 
-ServerFunction = Callable[[Any], dict[str, Any]]
+ServerFunction = Callable[[Any], Mapping[str, object]]
+"""Its signature says what it takes and answers; the scripts' own declarations are generated from it (replies.py)."""
 
 # The page is shown when nothing is under way (arrive.js), and a module is counted from here on. Gradio keeps `props` up
 # to date meanwhile, so that what mounts late finds the newest value. An address is resolved against the page, because
@@ -70,7 +72,8 @@ def _script(module: str, given: dict[str, Any]) -> str:
 def _named(name: str, function: ServerFunction) -> ServerFunction:
     """A plain function, because Gradio marks what it may call with an attribute, which a method can't carry."""
 
-    def call(message: Any = None) -> dict[str, Any]:
+    @functools.wraps(function, assigned=(), updated=())
+    def call(message: Any = None) -> Mapping[str, object]:
         return function(message)
 
     call.__name__ = name

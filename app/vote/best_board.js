@@ -1,9 +1,9 @@
 // Several images of one prompt: a click on the best, then one on the worst. Sets are fetched ahead like pairs; answers go
 // out through the outbox.
 
-/** @import { Call, Host } from "../ui/widget.js" */
+/** @import { Host, Reply } from "../ui/widget.js" */
 /** @import { Loadable } from "./deck.js" */
-/** @import { Answer, Undo } from "./voting.js" */
+/** @import { BestBoardServer, RankedVotes, RankMessage, ShownSet, UndoMessage, UndoneRanking } from "./messages.js" */
 
 import { button, fill, make } from "../ui/elements.js";
 import { newId, openTab, remember, remembered, voteMode } from "../ui/page.js";
@@ -14,18 +14,10 @@ import { keepFocus, keyHelp, keySwitch, meantKey } from "./keys.js";
 import { Outbox } from "./outbox.js";
 
 /**
- * @typedef {{prompt: string, candidates: number[], images: string[]} & Loadable} ImageSet
+ * @typedef {ShownSet & Loadable} ImageSet
  * @typedef {{uuid: string, set: ImageSet}} Ranked   an answer that can be taken back
- * @typedef {{uuid: string, candidates: number[], images: string[], best: number, worst: number | null, ms: number}} Rank
- * @typedef {Answer<{votes: number}>} RankTold
- * @typedef {Answer<{set: ImageSet, last: Ranked | null}>} UndoTold
- * @typedef {Answer<{sets: ImageSet[], done: number, decided: number, last: Ranked | null}>} SetsTold
- * @typedef {{
- *   sets: Call<{size: number, have: number[]}, SetsTold>,
- *   rank: Call<Rank, RankTold>,
- *   undo: Call<Undo, UndoTold>,
- * }} Server
- * @typedef {({kind: "rank"} & Rank) | ({kind: "undo"} & Undo)} Op
+ * @typedef {({kind: "rank"} & RankMessage) | ({kind: "undo"} & UndoMessage)} Op
+ * @typedef {Reply<RankedVotes> | Reply<UndoneRanking>} Told
  */
 
 /**
@@ -44,7 +36,7 @@ const KEYS = new Map();
 KEYS.set("z", "undo").set("s", "skip");
 for (let place = 0; place < 9; place += 1) KEYS.set(String(place + 1), place);
 
-/** @param {Host<Text, Server>} host */
+/** @param {Host<Text, BestBoardServer>} host */
 export function mount(host) {
   new BestBoard(host).start();
 }
@@ -54,7 +46,7 @@ function wantedSize() {
   return SIZES.includes(kept) ? kept : 4;
 }
 
-/** @extends {Widget<Text, Server>} */
+/** @extends {Widget<Text, BestBoardServer>} */
 class BestBoard extends Widget {
   /** @type {ImageSet[]} */
   deck = [];
@@ -75,7 +67,7 @@ class BestBoard extends Widget {
   /** @type {HTMLButtonElement[]} */
   tiles = [];
 
-  /** @param {Host<Text, Server>} host */
+  /** @param {Host<Text, BestBoardServer>} host */
   constructor(host) {
     super(host);
     const { text } = this;
@@ -93,12 +85,12 @@ class BestBoard extends Widget {
     this.hintText = make("p", { class: "board-empty-hint" });
     this.hintButton = button(text.emptyButton, () => openTab("generate"), { class: "sdpo-button" });
     this.hint = make("div", { class: "board-empty", hidden: true }, this.hintTitle, this.hintText, this.hintButton);
-    /** @type {Outbox<Op, RankTold | UndoTold>} */
+    /** @type {Outbox<Op, Told>} */
     this.outbox = new Outbox(this, "best", {
       deliver: async ({ kind, ...message }) =>
         kind === "rank"
-          ? this.ask("rank", /** @type {Rank} */ (message))
-          : this.ask("undo", /** @type {Undo} */ (message)),
+          ? this.ask("rank", /** @type {RankMessage} */ (message))
+          : this.ask("undo", /** @type {UndoMessage} */ (message)),
       state: () => this.drawState(),
       said: (sentence) => this.say(sentence),
       idle: () => this.recount().then(() => this.refill()),
@@ -347,7 +339,7 @@ class BestBoard extends Widget {
 
   /**
    * @param {Op} op
-   * @param {RankTold | UndoTold} told
+   * @param {Told} told
    */
   saved(op, told) {
     if ("votes" in told && told.votes) this.say(fill(this.text.choseBest, { n: told.votes }));

@@ -1,7 +1,7 @@
 // The elements of the pair board around its two images.
 
 /** @import { Place } from "../ui/widget.js" */
-/** @import { Choice } from "./voting.js" */
+/** @import { Choice } from "./deck.js" */
 /** @import { Choose, StageText } from "./stage.js" */
 /** @import { StandingText } from "./standing.js" */
 

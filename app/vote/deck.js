@@ -1,5 +1,7 @@
 // Images of what waits in a deck, loaded before it is shown.
 
+/** @import { ShownPair, VoteMessage } from "./messages.js" */
+
 import { imageAddress } from "../ui/images.js";
 import { during } from "../ui/page.js";
 
@@ -9,6 +11,12 @@ const AGAIN_MS = 1500;
  * Something to choose from as Python names it, and what a board makes of it.
  * @typedef {{images: string[]}} Named
  * @typedef {{elements?: HTMLImageElement[], ready?: boolean}} Loadable
+ * @typedef {ShownPair & Loadable} Pair
+ */
+
+/**
+ * @typedef {VoteMessage["choice"]} Choice
+ * @typedef {"left" | "right"} Side
  */
 
 let waited = false; // the page waits for the images that are shown first; the others come behind them

@@ -1,7 +1,7 @@
 // Fingers on an image: to the right takes this one, to the left the other; a long press flickers.
 
 /** @import { Choose, Stage } from "./stage.js" */
-/** @import { Side } from "./voting.js" */
+/** @import { Side } from "./deck.js" */
 
 const SWIPE_PX = 60;
 const STILL_PX = 10;

@@ -5,9 +5,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from app.ui.replies import Reply
 from app.vote import text
-from app.vote.messages import DeckRequest, Message, VoteMessage, shown
+from app.vote.messages import (
+    BoardMessage,
+    Consistency,
+    DeckRequest,
+    Numbers,
+    ShownPair,
+    Undone,
+    Voted,
+    VoteMessage,
+    shown,
+)
 from sdpo_core.errors import RunError
 from sdpo_core.judging.verdict import verdict
 from sdpo_core.runs.folder import RunFolder, list_runs
@@ -21,27 +30,27 @@ class Kind(Protocol):
     choices: tuple[Choice, ...]
     purpose: Purpose
 
-    def run_id(self, message: Message) -> str | None:
+    def run_id(self, message: BoardMessage) -> str | None:
         """The run whose pairs are voted on; None where they come from all runs. Raises `RunError` for none."""
         ...
 
-    def require_open(self, message: Message) -> None:
+    def require_open(self, message: BoardMessage) -> None:
         """Raise `RunError` when voting is over."""
         ...
 
-    def next(self, asked: DeckRequest) -> tuple[list[Pair], Reply]:
+    def next(self, asked: DeckRequest) -> tuple[list[Pair], Numbers]:
         """The next pairs, and how far the person is; `complete` means there's nothing left to undo."""
         ...
 
-    def again(self, asked: DeckRequest, new: int) -> list[Reply]:
+    def again(self, asked: DeckRequest, new: int) -> list[ShownPair]:
         """Pairs that were voted on and are shown once more, behind `new` ones."""
         ...
 
-    def after_vote(self, vote: VoteMessage) -> Reply:
+    def after_vote(self, vote: VoteMessage) -> Voted:
         """More that a board needs."""
         ...
 
-    def after_undo(self) -> Reply:
+    def after_undo(self) -> Undone:
         """More that a board needs."""
         ...
 
@@ -60,17 +69,19 @@ class Training:
         """Show these pairs of the open project before all others while they wait for a vote, to every board."""
         self._first[self._store.workspace] = tuple(pair_ids)
 
-    def run_id(self, message: Message) -> str | None:  # noqa: ARG002 - they come from all runs
+    def run_id(self, message: BoardMessage) -> str | None:  # noqa: ARG002 - they come from all runs
         """None: they come from all runs."""
         return None
 
-    def require_open(self, message: Message) -> None:
+    def require_open(self, message: BoardMessage) -> None:
         """Voting never ends."""
 
-    def next(self, asked: DeckRequest) -> tuple[list[Pair], Reply]:
+    def next(self, asked: DeckRequest) -> tuple[list[Pair], Numbers]:
         """The next open pairs (those that were asked for first, then the oldest), or those of a tournament."""
         counts, exclude = self._store.counts(), set(asked.have)
-        numbers = {"done": counts.votes, "open": counts.open_pairs, "decided": counts.decided, **self.after_undo()}
+        numbers = Numbers(
+            done=counts.votes, open=counts.open_pairs, decided=counts.decided, consistency=self._consistency()
+        )
         if asked.mode == "swiss":
             pairs, left = self._store.swiss_pairs(limit=asked.n, exclude=exclude)
             return pairs, {**numbers, "open": left}
@@ -80,7 +91,7 @@ class Training:
         rest, without = asked.n - len(first), exclude.union(wanted)
         return [*first, *self._store.open_pairs(purpose="train", run_id=None, limit=rest, exclude=without)], numbers
 
-    def again(self, asked: DeckRequest, new: int) -> list[Reply]:
+    def again(self, asked: DeckRequest, new: int) -> list[ShownPair]:
         """A pair that was voted on, as if it were new, where it is time for one; its sides may be exchanged."""
         ahead = len(asked.have) + new
         if not asked.again or not ahead:
@@ -91,13 +102,17 @@ class Training:
         swapped = bool(hashlib.sha256(voted.vote.uuid.encode()).digest()[0] & 1)
         return [shown(voted.pair, swapped=swapped, repeat_of=voted.vote.uuid)]
 
-    def after_vote(self, vote: VoteMessage) -> Reply:
+    def after_vote(self, vote: VoteMessage) -> Voted:
         """How often the person chooses alike, when a pair was asked about again."""
-        return self.after_undo() if vote.repeat_of else {}
+        return {"consistency": self._consistency()} if vote.repeat_of else {}
 
-    def after_undo(self) -> Reply:
+    def after_undo(self) -> Undone:
         """How often the person chooses alike."""
-        return {"consistency": self._store.consistency().model_dump()}
+        return {"consistency": self._consistency()}
+
+    def _consistency(self) -> Consistency:
+        known = self._store.consistency()
+        return {"asked": known.asked, "same": known.same}
 
 
 class Judgement:
@@ -109,38 +124,38 @@ class Judgement:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def run_id(self, message: Message) -> str | None:
+    def run_id(self, message: BoardMessage) -> str | None:
         """The blind test of a message; raises `RunError` when it is not in the workspace."""
         return self._run(message).id
 
-    def require_open(self, message: Message) -> None:
+    def require_open(self, message: BoardMessage) -> None:
         """Raise `RunError` when the verdict is known."""
         if self._is_complete(message):
             raise RunError(text.JUDGEMENT_CLOSED)
 
-    def next(self, asked: DeckRequest) -> tuple[list[Pair], Reply]:
+    def next(self, asked: DeckRequest) -> tuple[list[Pair], Numbers]:
         """The next open pairs of the blind test."""
         run = self._run(asked)
         pairs = self._store.open_pairs(purpose="judge", run_id=run.id, limit=asked.n, exclude=set(asked.have))
         done, total = len(self._store.voted_pairs(purpose="judge", run_id=run.id)), int(run.config()["comparisons"])
         return pairs, {"done": done, "open": total - done, "total": total, "complete": self._is_complete(asked)}
 
-    def again(self, asked: DeckRequest, new: int) -> list[Reply]:  # noqa: ARG002 - their number is fixed
+    def again(self, asked: DeckRequest, new: int) -> list[ShownPair]:  # noqa: ARG002 - their number is fixed
         """None: their number is fixed."""
         return []
 
-    def after_vote(self, vote: VoteMessage) -> Reply:
+    def after_vote(self, vote: VoteMessage) -> Voted:
         """Whether that was the last one."""
         return {"complete": self._is_complete(vote)}
 
-    def after_undo(self) -> Reply:
+    def after_undo(self) -> Undone:
         """Nothing: how steadily somebody chooses is not asked here."""
         return {}
 
-    def _is_complete(self, message: Message) -> bool:
+    def _is_complete(self, message: BoardMessage) -> bool:
         return verdict(self._store, self._run(message)) is not None
 
-    def _run(self, message: Message) -> RunFolder:
+    def _run(self, message: BoardMessage) -> RunFolder:
         runs = list_runs(self._store.workspace / "runs", "judge")
         run = next((run for run in runs if run.id == message.run), None)
         if run is None:

@@ -1,9 +1,10 @@
 // The pair board: two images, one click or one key. Pairs are fetched ahead, so the next one paints immediately; votes go
 // out through the outbox. The images are the stage's, the meaning of keys is in keys.js, the elements in board_frame.js.
 
-/** @import { Host } from "../ui/widget.js" */
+/** @import { Host, Reply } from "../ui/widget.js" */
 /** @import { Job, Snapshot } from "../status/status_bar.js" */
-/** @import { Choice, Consistency, Deck, DeckCall, LastVote, Pair, UndoCall, Undo, Undone, Vote, VoteCall, Voted } from "./voting.js" */
+/** @import { Consistency, Deck, LastVote, PairBoardServer, UndoMessage, Undone, Voted, VoteMessage } from "./messages.js" */
+/** @import { Choice, Pair } from "./deck.js" */
 /** @import { FrameText } from "./board_frame.js" */
 
 import { fill } from "../ui/elements.js";
@@ -21,10 +22,10 @@ import { PHONE_PX } from "./stage.js";
  * @typedef {Record<Choice, string>} ByChoice
  * @typedef {{chose: ByChoice, choseStrongly: Pick<ByChoice, "left" | "right">}} Chose
  * @typedef {FrameText & Chose & Record<HintLabel | SaidLabel, string>} Text
- * @typedef {{deck: DeckCall, vote: VoteCall, undo: UndoCall}} Server
  * @typedef {{board: "train" | "judge", choices: Choice[], finish_lines: number[]}} Given
- * @typedef {{uuid: string, pair: Pair, side: boolean}} Cast   a choice that was made here
- * @typedef {({kind: "vote"} & Vote) | ({kind: "undo"} & Undo)} Op
+ * @typedef {{uuid: string, pair: Pair, side: boolean}} Cast   a choice that can be taken back
+ * @typedef {({kind: "vote"} & VoteMessage) | ({kind: "undo"} & UndoMessage)} Op
+ * @typedef {Reply<Voted> | Reply<Undone>} Told
  */
 
 /**
@@ -60,7 +61,7 @@ const KEYS = new Map([
   ["escape", "back"],
 ]);
 
-/** @param {Host<Text, Server, Given>} host */
+/** @param {Host<Text, PairBoardServer, Given>} host */
 export function mount(host) {
   new PairBoard(host).start();
 }
@@ -70,11 +71,11 @@ function noProgress() {
   return { done: 0, open: 0, total: 0, decided: 0, complete: false, last: null, consistency: null };
 }
 
-/** @extends {Widget<Text, Server, Given>} */
+/** @extends {Widget<Text, PairBoardServer, Given>} */
 class PairBoard extends Widget {
   /** @type {Pair[]} */
   deck = [];
-  /** @type {(Cast | LastVote)[]} */
+  /** @type {Cast[]} */
   history = [];
   /** @type {Set<number>} */
   leftOut = new Set(); // ids of pairs with an image that can't be shown
@@ -89,7 +90,7 @@ class PairBoard extends Widget {
   behind = false; // whether the studio's numbers were asked for while votes were on their way
   generation = 0; // counts resets, so that answers to an earlier blind test are dropped
 
-  /** @param {Host<Text, Server, Given>} host */
+  /** @param {Host<Text, PairBoardServer, Given>} host */
   constructor(host) {
     super(host);
     this.judging = this.given.board === "judge";
@@ -97,12 +98,12 @@ class PairBoard extends Widget {
       choose: (choice, event) => this.choose(choice, event.shiftKey),
       undo: () => this.undo(),
     });
-    /** @type {Outbox<Op, Voted | Undone>} */
+    /** @type {Outbox<Op, Told>} */
     this.outbox = new Outbox(this, this.given.board, {
       deliver: async ({ kind, ...message }) =>
         kind === "vote"
-          ? this.ask("vote", /** @type {Vote} */ (message))
-          : this.ask("undo", /** @type {Undo} */ (message)),
+          ? this.ask("vote", /** @type {VoteMessage} */ (message))
+          : this.ask("undo", /** @type {UndoMessage} */ (message)),
       state: () => this.drawState(),
       said: (sentence) => this.say(sentence),
       idle: () => this.refill(),
@@ -319,6 +320,7 @@ class PairBoard extends Widget {
   undo() {
     const { progress, outbox, text } = this;
     if (progress.complete) return;
+    /** @type {Cast | null | undefined} */
     const taken = this.history.pop() ?? (outbox.pending.length === 0 ? progress.last : null);
     if (!taken) return this.say(text.undoFirst);
     progress.last = null;
@@ -333,7 +335,7 @@ class PairBoard extends Widget {
 
   /**
    * @param {Op} op
-   * @param {Voted | Undone} told
+   * @param {Told} told
    */
   saved(op, told) {
     const { progress } = this;

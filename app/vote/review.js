@@ -1,8 +1,9 @@
 // All votes, newest first. A change is a new vote on the pair, a deletion takes its vote back; both go out through the
 // outbox, so nothing is lost here either.
 
-/** @import { Call, Host } from "../ui/widget.js" */
-/** @import { Answer, Choice, Side, Undo, UndoCall, Undone, Vote, VoteCall, Voted } from "./voting.js" */
+/** @import { Host, Reply } from "../ui/widget.js" */
+/** @import { PageRequest, PastVote, ReviewServer, UndoMessage, Undone, Voted, VoteMessage } from "./messages.js" */
+/** @import { Choice, Side } from "./deck.js" */
 
 import { button, fill, make } from "../ui/elements.js";
 import { imageAddress, picture } from "../ui/images.js";
@@ -11,33 +12,12 @@ import { Widget } from "../ui/widget.js";
 import { Outbox } from "./outbox.js";
 
 /**
- * @typedef {object} PastVote
- * @property {string} uuid
- * @property {number} pair
- * @property {string} prompt
- * @property {[string, string]} images
- * @property {Choice} choice
- * @property {number} strength
- * @property {string} when
- * @property {Choice | null} again   what was chosen when it was asked again
- * @property {boolean} ranked
- * @property {boolean} [gone]   it was taken back here
- */
-
-/**
- * @typedef {object} Filter
- * @property {string} prompt
- * @property {Choice | ""} choice
- * @property {string} only
- * @property {string | null} since
- * @property {string | null} until
- */
-
-/**
- * @typedef {Answer<{votes: PastVote[], total: number, more: boolean}>} Page
- * @typedef {{look_up: Call<Filter & {before: string | null}, Page>, vote: VoteCall, undo: UndoCall}} Server
+ * @typedef {PastVote & {gone?: boolean}} CardVote   with `gone` it was taken back here
+ * @typedef {Omit<PageRequest, "before">} Filter
  * @typedef {{choices: Choice[]}} Given
- * @typedef {({kind: "vote"} & Vote) | ({kind: "undo"} & Undo)} Op
+ * @typedef {({kind: "vote"} & VoteMessage) | ({kind: "undo"} & UndoMessage)} Op
+ * @typedef {PastVote["strength"]} Strength
+ * @typedef {Reply<Voted> | Reply<Undone>} Told
  * @typedef {"label" | "search" | "filterChoice" | "anyChoice" | "muchBetter" | "unsteady" | "since" | "until"} FilterLabel
  * @typedef {"clear" | "found" | "foundOne" | "none" | "noneYet" | "more" | "unsaved" | "unsavedHint"} ListLabel
  * @typedef {"change" | "delete" | "restore" | "deleted" | "changed" | "restored" | "again" | "ranked"} CardLabel
@@ -47,12 +27,12 @@ import { Outbox } from "./outbox.js";
 const TYPED_MS = 250;
 const AGAIN_MS = 1500;
 
-/** @param {Host<Text, Server, Given>} host */
+/** @param {Host<Text, ReviewServer, Given>} host */
 export function mount(host) {
   new Review(host).start();
 }
 
-/** @extends {Widget<Text, Server, Given>} */
+/** @extends {Widget<Text, ReviewServer, Given>} */
 class Review extends Widget {
   count = 0; // votes that were loaded
   /** @type {string | null} */
@@ -63,7 +43,7 @@ class Review extends Widget {
   generation = 0;
   timer = 0;
 
-  /** @param {Host<Text, Server, Given>} host */
+  /** @param {Host<Text, ReviewServer, Given>} host */
   constructor(host) {
     super(host);
     const { text, given } = this;
@@ -86,12 +66,12 @@ class Review extends Widget {
     this.grid = make("ul", { class: "review-cards", "aria-label": text.label });
     this.none = make("p", { class: "sdpo-empty", hidden: true });
     this.moreButton = button(text.more, () => this.load());
-    /** @type {Outbox<Op, Voted | Undone>} */
+    /** @type {Outbox<Op, Told>} */
     this.outbox = new Outbox(this, "review", {
       deliver: async ({ kind, ...message }) =>
         kind === "vote"
-          ? this.ask("vote", /** @type {Vote} */ (message))
-          : this.ask("undo", /** @type {Undo} */ (message)),
+          ? this.ask("vote", /** @type {VoteMessage} */ (message))
+          : this.ask("undo", /** @type {UndoMessage} */ (message)),
       state: () => this.drawState(),
       said: (sentence) => this.say(sentence),
       saved: (_, told) => {
@@ -139,10 +119,10 @@ class Review extends Widget {
 
   /** @returns {Filter} */
   wanted() {
-    const only = this.only.value;
-    const choice = this.given.choices.find((one) => one === only) ?? "";
+    const choice = this.given.choices.find((one) => one === this.only.value) ?? "";
+    const only = /** @type {Filter["only"]} */ (choice ? "" : this.only.value);
     const dates = { since: moment(this.since.value, 0), until: moment(this.until.value, 1) };
-    return { prompt: this.search.value, choice, only: choice ? "" : only, ...dates };
+    return { prompt: this.search.value, choice, only, ...dates };
   }
 
   clearFilters() {
@@ -209,7 +189,7 @@ class Review extends Widget {
 class Card {
   /**
    * @param {Review} review
-   * @param {PastVote} vote
+   * @param {CardVote} vote
    */
   constructor(review, vote) {
     this.review = review;
@@ -221,7 +201,9 @@ class Card {
       this.change(/** @type {Choice} */ (this.choice.value));
     };
     this.choice = make("select", { "aria-label": text.change, onchange }, ...options);
-    this.strong = button(text.strong, () => this.cast(vote.choice, 3 - vote.strength), { class: "board-button" });
+    this.strong = button(text.strong, () => this.cast(vote.choice, vote.strength === 2 ? 1 : 2), {
+      class: "board-button",
+    });
     this.remove = button("", () => (vote.gone ? this.restore() : this.take()), { class: "board-button" });
     this.left = this.thumb("left", vote.images[0], text.asLeft);
     this.right = this.thumb("right", vote.images[1], text.asRight);
@@ -274,7 +256,7 @@ class Card {
 
   /**
    * @param {Choice} choice
-   * @param {number} strength
+   * @param {Strength} strength
    */
   cast(choice, strength) {
     const { vote } = this;

@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from app.desk.models import Models
 from app.desk.projects import StudioProjects
-from app.ui.replies import Reply, answered
+from app.ui.replies import Reply, Sent, answered, answered_to
 from app.vote import text
 from app.vote.kinds import Training
-from app.vote.messages import Count, Sha
+from app.vote.messages import Asked, AskFirst, Card, Doubt, Findings, Looking, ShownImage
 from sdpo_core.checkpoints.model_info import ModelInfo
 from sdpo_core.errors import RunError, SdpoError
 from sdpo_core.taste.fit import FEWEST_VOTES, Fitted, fit_taste
@@ -26,26 +24,8 @@ from sdpo_core.workspace.store import Store
 
 _IMAGES = 6  # that are liked most, and as many least
 _QUESTIONS = 6
-_MOST_ASKED = 24
 _PROMPTS = 3  # that agree best, and as many that agree least
 _FITS_KEPT = 4  # of several projects or models, and of a vote that was taken back
-
-
-class Unsure(BaseModel):
-    """A pair of images as the card showed it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    candidates: tuple[Count, Count]
-    images: tuple[Sha, Sha]
-
-
-class AskFirst(BaseModel):
-    """The wish to vote on these pairs now."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    pairs: list[Unsure] = Field(min_length=1, max_length=_MOST_ASKED)
 
 
 @dataclass(frozen=True)
@@ -62,7 +42,7 @@ class _Card:
 
     place: _Place
     stamp: tuple[int, int, int]  # of the store
-    shown: Reply
+    shown: Findings | None
     error: SdpoError | None = None
 
 
@@ -76,15 +56,15 @@ class Says:
         self._card: _Card | None = None
         self._fits: dict[str, Fitted] = {}  # by model and votes; the thread's own
 
-    def look(self, _: Any = None) -> Reply:
+    def look(self, _: Any = None) -> Reply[Card | Looking]:
         """The card as far as it is known; with `looking` while the votes are read again."""
         return answered(self._look)
 
-    def ask_first(self, message: Any) -> Reply:
+    def ask_first(self, message: Sent[AskFirst]) -> Reply[Asked]:
         """Have the board show these pairs before all others."""
-        return answered(lambda: self._ask(AskFirst.model_validate(message)))
+        return answered_to(AskFirst, message, self._ask)
 
-    def _look(self) -> Reply:
+    def _look(self) -> Card | Looking:
         model = self._models.inspect(self._models.source())
         place, stamp = _Place(self._store.workspace, model.sha256), self._store.questions.stamp()
         with self._lock:
@@ -93,11 +73,11 @@ class Says:
                 self._card = None
                 raise card.error
             if card and card.stamp == stamp:
-                return {"looking": False, **card.shown}
+                return _card(card, looking=False)
             if not (self._thread and self._thread.is_alive()):
                 self._thread = threading.Thread(target=self._work, args=(place, stamp, model), daemon=True)
                 self._thread.start()
-        return {"looking": True, **(card.shown if card else {})}
+            return _card(card, looking=True)
 
     def _work(self, place: _Place, stamp: tuple[int, int, int], model: ModelInfo) -> None:
         """Read, fit, tell; what another project's store answered meanwhile is dropped."""
@@ -105,12 +85,12 @@ class Says:
             material = read_material(self._store, place.base_sha256)
             card = _Card(place, stamp, self._shown(material, model))
         except SdpoError as error:
-            card = _Card(place, stamp, {}, error)
+            card = _Card(place, stamp, None, error)
         with self._lock:
             if self._store.workspace == place.workspace:
                 self._card = card
 
-    def _shown(self, material: Material, model: ModelInfo) -> Reply:
+    def _shown(self, material: Material, model: ModelInfo) -> Findings:
         unseen = (material.decided or material.elsewhere) - len(material.votes)
         reason = _reason(material, model.name, unseen)
         if reason:
@@ -127,7 +107,7 @@ class Says:
             self._fits = {**dict([*self._fits.items()][1 - _FITS_KEPT :]), key: fitted}
         return self._fits[key]
 
-    def _ask(self, wish: AskFirst) -> Reply:
+    def _ask(self, wish: AskFirst) -> Asked:
         with self._projects.moving:
             for one in wish.pairs:
                 if one.images != tuple(self._store.candidate(number).image_sha256 for number in one.candidates):
@@ -137,6 +117,10 @@ class Says:
         if not asked:
             raise RunError(text.ALL_VOTED)
         return {"sentence": text.come_first(len(asked)), "pairs": len(asked)}
+
+
+def _card(card: _Card | None, *, looking: bool) -> Card | Looking:
+    return {**card.shown, "looking": looking} if card and card.shown else {"looking": looking}
 
 
 def _reason(material: Material, model: str, unseen: int) -> str:
@@ -151,7 +135,7 @@ def _reason(material: Material, model: str, unseen: int) -> str:
     return text.not_looked_at(model, unseen, votes)
 
 
-def _reply(told: Told, lead: str = "", note: str = "") -> Reply:
+def _reply(told: Told, lead: str = "", note: str = "") -> Findings:
     """Everything that the card shows. The last sentence describes the model itself, which `lead` introduces."""
     *found, about = told.sentences
     sentences = [*found, f"{lead} {about}".strip(), note]
@@ -161,18 +145,19 @@ def _reply(told: Told, lead: str = "", note: str = "") -> Reply:
         "most": [_image(one) for one in told.most],
         "least": [_image(one) for one in told.least],
         "prompts": [{"prompt": one.prompt, "sentence": text.agreement(one.predicted, one.votes)} for one in ends],
-        "promptsNote": text.TOO_FEW_OF_A_PROMPT if told.most and not ends else "",
-        "unsure": [
-            {
-                "candidates": [one.id for one in two],
-                "images": [one.image_sha256 for one in two],
-                "prompt": two[0].prompt,
-            }
-            for two in told.unsure
-        ],
+        "prompts_note": text.TOO_FEW_OF_A_PROMPT if told.most and not ends else "",
+        "unsure": [_doubt(*two) for two in told.unsure],
         "press": text.vote_on(len(told.unsure)) if told.unsure else "",
     }
 
 
-def _image(candidate: Candidate) -> Reply:
+def _image(candidate: Candidate) -> ShownImage:
     return {"sha256": candidate.image_sha256, "prompt": candidate.prompt}
+
+
+def _doubt(one: Candidate, other: Candidate) -> Doubt:
+    return {
+        "candidates": (one.id, other.id),
+        "images": (one.image_sha256, other.image_sha256),
+        "prompt": one.prompt,
+    }

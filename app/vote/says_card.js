@@ -1,7 +1,8 @@
 // What the votes say: as text, as images, and the pairs that the model of the taste is unsure about. It is folded away
 // until somebody opens it, and nothing is fitted before.
 
-/** @import { Call, Host, Look, Reply } from "../ui/widget.js" */
+/** @import { Host } from "../ui/widget.js" */
+/** @import { Card, Doubt, SaysCardServer, ShownImage } from "./messages.js" */
 
 import { button, fill, make, makeSaid } from "../ui/elements.js";
 import { imageAddress, picture } from "../ui/images.js";
@@ -9,29 +10,6 @@ import { chooseMode, remember, remembered } from "../ui/page.js";
 import { Widget } from "../ui/widget.js";
 
 /**
- * @typedef {{sha256: string, prompt: string}} Image
- * @typedef {{candidates: number[], images: string[], prompt: string}} Doubt
- */
-
-/**
- * @typedef {object} Says
- * @property {string[]} sentences
- * @property {Image[]} most
- * @property {Image[]} least
- * @property {{prompt: string, sentence: string}[]} prompts
- * @property {string} promptsNote
- * @property {Doubt[]} unsure
- * @property {string} press
- */
-
-/**
- * Until it has looked once there is no card.
- * @typedef {Reply<{looking: boolean} & Partial<Says>>} Looked
- * @typedef {Reply<{sentence: string, pairs: number}>} Asked
- * @typedef {{
- *   look: Look<Looked>,
- *   ask_first: Call<{pairs: {candidates: number[], images: string[]}[]}, Asked>,
- * }} Server
  * @typedef {"title" | "hint" | "looking" | "lost" | "most" | "least" | "prompts" | "promptsHint" | "unsure"} Label
  * @typedef {Record<Label | "unsureHint" | "gone" | "pair", string>} Text
  */
@@ -40,12 +18,12 @@ const OPEN = "sdpo.says";
 const SOON_MS = 700; // while the votes are read
 const NEWER = 10; // votes after which it looks again by itself
 
-/** @param {Host<Text, Server>} host */
+/** @param {Host<Text, SaysCardServer>} host */
 export function mount(host) {
   new SaysCard(host).start();
 }
 
-/** @extends {Widget<Text, Server>} */
+/** @extends {Widget<Text, SaysCardServer>} */
 class SaysCard extends Widget {
   asking = false;
   shown = "";
@@ -53,7 +31,7 @@ class SaysCard extends Widget {
   voted = 0;
   seen = false;
 
-  /** @param {Host<Text, Server>} host */
+  /** @param {Host<Text, SaysCardServer>} host */
   constructor(host) {
     super(host);
     const { text } = this;
@@ -96,7 +74,7 @@ class SaysCard extends Widget {
     if (!reply?.ok) return this.said.say(reply?.error ?? this.text.lost, "bad");
     this.said.say("");
     this.looked = before;
-    if (reply.sentences) this.draw(/** @type {Says} */ (reply));
+    if ("sentences" in reply) this.draw(reply);
     if (reply.looking) setTimeout(() => this.look(), SOON_MS);
   }
 
@@ -117,21 +95,21 @@ class SaysCard extends Widget {
 
   // --- showing -------------------------------------------------------------------------------------------------------
 
-  /** @param {Says} says */
-  draw(says) {
-    const now = JSON.stringify([says.sentences, says.most, says.least, says.prompts, says.unsure]);
+  /** @param {Card} card */
+  draw(card) {
+    const now = JSON.stringify([card.sentences, card.most, card.least, card.prompts, card.unsure]);
     if (now === this.shown) return; // nobody loses the button under a finger
     this.shown = now;
-    this.root.dataset.unsure = String(says.unsure.length);
+    this.root.dataset.unsure = String(card.unsure.length);
     const { text } = this;
-    const words = says.sentences.map((sentence) => make("p", { text: sentence }));
+    const words = card.sentences.map((sentence) => make("p", { text: sentence }));
     const parts = [
       make("div", { class: "says-words" }, ...words),
-      says.unsure.length ? this.doubts(says) : null,
-      says.most.length
-        ? make("section", { class: "says-ends" }, this.row(text.most, says.most), this.row(text.least, says.least))
+      card.unsure.length ? this.doubts(card) : null,
+      card.most.length
+        ? make("section", { class: "says-ends" }, this.row(text.most, card.most), this.row(text.least, card.least))
         : null,
-      this.agreements(says),
+      this.agreements(card),
     ];
     this.body.replaceChildren(...parts.filter((part) => part !== null));
   }
@@ -146,14 +124,14 @@ class SaysCard extends Widget {
 
   /**
    * @param {string} title
-   * @param {Image[]} images
+   * @param {ShownImage[]} images
    */
   row(title, images) {
     const items = images.map((one) => make("li", { title: one.prompt }, this.thumb(one.sha256, one.prompt)));
     return make("div", {}, make("h3", { text: title }), make("ul", { class: "says-images" }, ...items));
   }
 
-  /** @param {Says} says */
+  /** @param {Card} card */
   doubts({ unsure, press }) {
     const { text } = this;
     const pairs = unsure.map((one) => {
@@ -170,9 +148,9 @@ class SaysCard extends Widget {
     );
   }
 
-  /** @param {Says} says */
-  agreements({ prompts, promptsNote }) {
-    if (!prompts.length) return promptsNote ? make("p", { class: "says-note", text: promptsNote }) : null;
+  /** @param {Card} card */
+  agreements({ prompts, prompts_note }) {
+    if (!prompts.length) return prompts_note ? make("p", { class: "says-note", text: prompts_note }) : null;
     const { text } = this;
     const rows = prompts.flatMap((one) => [make("dt", { text: one.prompt }), make("dd", { text: one.sentence })]);
     return make(

@@ -1,7 +1,7 @@
 // The two images: as large as the screen allows, chosen by click or swipe, compared at full size or by flickering.
 
 /** @import { Place } from "../ui/widget.js" */
-/** @import { Side } from "./voting.js" */
+/** @import { Side } from "./deck.js" */
 
 import { make } from "../ui/elements.js";
 import { onFingers } from "./fingers.js";

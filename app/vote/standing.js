@@ -1,6 +1,6 @@
 // How far, how fast and how steadily a person votes: shown next to the board, never in the way.
 
-/** @import { Consistency } from "./voting.js" */
+/** @import { Consistency } from "./messages.js" */
 
 import { button, fill, make } from "../ui/elements.js";
 import { openTab } from "../ui/page.js";

@@ -4,15 +4,26 @@ Pairs are named by their id together with both image hashes, so that a vote that
 another workspace's pair of the same number.
 """
 
-from typing import Any, Protocol
+from typing import Protocol
 
-from pydantic import ValidationError
-
-from app.ui.replies import Reply
+from app.ui.replies import Reply, Sent
 from app.vote import text
 from app.vote.kinds import Kind
-from app.vote.messages import DeckRequest, Message, UndoMessage, VoteMessage, images_of, refusal, shown
-from sdpo_core.errors import RunError, SdpoError
+from app.vote.messages import (
+    BoardMessage,
+    Deck,
+    DeckRequest,
+    LastVote,
+    ShownPair,
+    UndoMessage,
+    Undone,
+    Voted,
+    VoteMessage,
+    board_answered,
+    images_of,
+    shown,
+)
+from sdpo_core.errors import RunError
 from sdpo_core.workspace.records import Choice, Pair, Purpose, Vote
 from sdpo_core.workspace.store import Store
 
@@ -32,15 +43,15 @@ class VotingService(Protocol):
         """What the votes are for."""
         ...
 
-    def deck(self, message: Any) -> Reply:
+    def deck(self, message: Sent[DeckRequest]) -> Reply[Deck]:
         """The next pairs, and how far the person is."""
         ...
 
-    def vote(self, message: Any) -> Reply:
+    def vote(self, message: Sent[VoteMessage]) -> Reply[Voted]:
         """Record a choice."""
         ...
 
-    def undo(self, message: Any) -> Reply:
+    def undo(self, message: Sent[UndoMessage]) -> Reply[Undone]:
         """Take a choice back; the pair comes with the reply."""
         ...
 
@@ -61,65 +72,62 @@ class Votes:
         """What the votes are for."""
         return self._kind.purpose
 
-    def deck(self, message: Any) -> Reply:
+    def deck(self, message: Sent[DeckRequest]) -> Reply[Deck]:
         """The next pairs, and how far the person is."""
-        try:
-            asked = DeckRequest.model_validate(message)
-            pairs, numbers = self._kind.next(asked)
-            last = None if numbers.get("complete") else self._last(asked)
-            both = [shown(pair) for pair in pairs] + self._kind.again(asked, len(pairs))
-            return {"ok": True, "pairs": both, **numbers, "last": last}
-        except (SdpoError, ValidationError) as error:
-            return refusal(error)
+        return board_answered(DeckRequest, message, self._deck)
 
-    def vote(self, message: Any) -> Reply:
+    def vote(self, message: Sent[VoteMessage]) -> Reply[Voted]:
         """Record a choice; once the reply is there, it survives a power cut. A refusal is a reply too, not raised."""
-        try:
-            vote = VoteMessage.model_validate(message)
-            if vote.choice not in self.choices:
-                raise RunError(text.no_such_choice(vote.choice, self.choices))
-            pair = self._store.pair(vote.pair)
-            if vote.images != images_of(pair, swapped=vote.swapped):
-                raise RunError(text.FOREIGN_PAIR)
-            self._kind.require_open(vote)
-            self._refuse_foreign(pair, vote)
-            self._store.vote(
-                vote.uuid,
-                vote.pair,
-                _OTHER_SIDE.get(vote.choice, vote.choice) if vote.swapped else vote.choice,
-                vote.ms,
-                strength=vote.strength,
-                swapped=vote.swapped,
-                repeat_of=vote.repeat_of,
-            )
-            return {"ok": True, **self._kind.after_vote(vote)}
-        except (SdpoError, ValidationError) as error:
-            return refusal(error)
+        return board_answered(VoteMessage, message, self._vote)
 
-    def undo(self, message: Any) -> Reply:
+    def undo(self, message: Sent[UndoMessage]) -> Reply[Undone]:
         """Take a choice back; the pair comes with the reply."""
-        try:
-            undo = UndoMessage.model_validate(message)
-            self._kind.require_open(undo)
-            self._refuse_foreign(self._store.pair_of_vote(undo.vote), undo)
-            self._store.undo(undo.uuid, undo.vote)
-            pair = self._shown_again(self._store.find_vote(undo.vote))
-            return {"ok": True, "pair": pair, "last": self._last(undo), **self._kind.after_undo()}
-        except (SdpoError, ValidationError) as error:
-            return refusal(error)
+        return board_answered(UndoMessage, message, self._undo)
 
-    def _refuse_foreign(self, pair: Pair, message: Message) -> None:
+    def _deck(self, asked: DeckRequest) -> Deck:
+        pairs, numbers = self._kind.next(asked)
+        last = None if numbers.get("complete") else self._last(asked)
+        both = [shown(pair) for pair in pairs] + self._kind.again(asked, len(pairs))
+        return {"pairs": both, **numbers, "last": last}
+
+    def _vote(self, vote: VoteMessage) -> Voted:
+        if vote.choice not in self.choices:
+            raise RunError(text.no_such_choice(vote.choice, self.choices))
+        pair = self._store.pair(vote.pair)
+        if vote.images != images_of(pair, swapped=vote.swapped):
+            raise RunError(text.FOREIGN_PAIR)
+        self._kind.require_open(vote)
+        self._refuse_foreign(pair, vote)
+        self._store.vote(
+            vote.uuid,
+            vote.pair,
+            _OTHER_SIDE.get(vote.choice, vote.choice) if vote.swapped else vote.choice,
+            vote.ms,
+            strength=vote.strength,
+            swapped=vote.swapped,
+            repeat_of=vote.repeat_of,
+        )
+        return self._kind.after_vote(vote)
+
+    def _undo(self, undo: UndoMessage) -> Undone:
+        self._kind.require_open(undo)
+        self._refuse_foreign(self._store.pair_of_vote(undo.vote), undo)
+        self._store.undo(undo.uuid, undo.vote)
+        pair = self._shown_again(self._store.find_vote(undo.vote))
+        return {"pair": pair, "last": self._last(undo), **self._kind.after_undo()}
+
+    def _refuse_foreign(self, pair: Pair, message: BoardMessage) -> None:
         """Raise for a pair of another board: a blind test that is closed must not be opened from outside."""
         if pair.purpose != self.purpose or self._kind.run_id(message) not in (None, pair.run_id):
             raise RunError(text.OTHER_BOARD)
 
-    def _last(self, message: Message) -> Reply | None:
+    def _last(self, message: BoardMessage) -> LastVote | None:
         """The newest vote, so that undo works after a reload."""
         vote = self._store.last_vote(purpose=self.purpose, run_id=self._kind.run_id(message))
         if vote is None:
             return None
         return {"uuid": vote.uuid, "side": vote.choice in _OTHER_SIDE, "pair": self._shown_again(vote)}
 
-    def _shown_again(self, vote: Vote) -> Reply:
+    def _shown_again(self, vote: Vote) -> ShownPair:
         """The pair of a vote as it was shown."""
         return shown(self._store.pair(vote.pair_id), swapped=vote.swapped, repeat_of=vote.repeat_of)

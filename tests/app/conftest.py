@@ -1,16 +1,32 @@
 """A studio on an empty workspace, whose jobs are quick; and its clean-up, which leaves no process behind."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, get_type_hints
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
+from pydantic import TypeAdapter
 
 from app.desk.jobs import Jobs
 from app.studio import Studio
+from app.ui import replies
 from sdpo_core.workspace.store import Store
 from tests.app.browsing import BROWSER_FLAGS, RunningStudio, running, watched_page
 from tests.app.helpers import FAKE_JOB, end_processes
+
+
+@pytest.fixture(autouse=True)
+def checked_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every answer that a test gets holds exactly what the signature of its function says, as the scripts rely on."""
+
+    def done(act: Callable[..., Any], *arguments: Any) -> replies.Reply[Any]:
+        answer, said = act(*arguments), get_type_hints(act).get("return")
+        if said is not None:
+            TypeAdapter(said).validate_python(answer, extra="forbid")
+        return replies.Reply({"ok": True, **answer})
+
+    monkeypatch.setattr(replies, "done", done)
 
 
 @pytest.fixture

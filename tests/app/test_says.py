@@ -111,7 +111,7 @@ def test_the_same_votes_are_fitted_once(warm: Studio) -> None:
 def only_words(studio: Studio) -> str:
     """All that the card says, after a look that it shows nothing else."""
     shown = card(studio)
-    assert not any(shown[name] for name in ("most", "least", "prompts", "promptsNote", "unsure", "press"))
+    assert not any(shown[name] for name in ("most", "least", "prompts", "prompts_note", "unsure", "press"))
     return " ".join(shown["sentences"])
 
 

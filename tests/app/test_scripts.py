@@ -1,12 +1,9 @@
 """The page's scripts as they are served, and what they and Python expect of each other."""
 
-import json
 import posixpath
 import re
 from pathlib import Path
-from typing import Any
 
-import gradio as gr
 import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
@@ -16,7 +13,7 @@ from app.studio import Studio
 from app.ui.assets import ROOMS, SCRIPTS
 from app.ui.scripts import Scripts
 from app.ui.theme import HEAD, STYLES
-from tests.app.built import built
+from tests.app.built import BuiltWidget, built_widgets
 
 SOURCES = {f"{path.parent.name}/{path.name}": path.read_text(encoding="utf-8") for path in sorted(ROOMS.glob("*/*.js"))}
 IMPORTS = re.compile(r'^(?:import|export) [^;]*?from "([^"]+)";', re.MULTILINE)
@@ -41,14 +38,9 @@ def neighbours(name: str) -> list[str]:
 
 
 @pytest.fixture
-def widgets(studio: Studio) -> dict[str, tuple[str, dict[str, Any]]]:
-    """By elem_id: the module, and what it is given."""
-    found = {}
-    for block in built(studio).blocks.values():
-        if isinstance(block, gr.HTML):
-            assert block.html_template == ""  # the default would write a value into the page as HTML
-            given, module = re.findall(r"^const given = (.*);$|new URL\((.*), document", block.js_on_load or "", re.M)
-            found[str(block.elem_id)] = ("/".join(json.loads(module[1]).split("/")[-2:]), json.loads(given[0]))
+def widgets(studio: Studio) -> dict[str, BuiltWidget]:
+    """All of the page, by elem_id."""
+    found = built_widgets(studio)
     assert len(found) > 20
     return found
 
@@ -105,15 +97,17 @@ def test_the_page_asks_for_its_own_files_by_relative_addresses() -> None:
 
 
 def test_every_widget_has_a_module_that_mounts_it_and_its_events(
-    widgets: dict[str, tuple[str, dict[str, Any]]],
+    widgets: dict[str, BuiltWidget],
 ) -> None:
-    for module, given in widgets.values():
+    for widget in widgets.values():
+        module = widget.module
         assert "export function mount(host)" in SOURCES[module]
-        assert sorted(set(re.findall(r'trigger\("(\w+)"', SOURCES[module]))) == sorted(given["events"]), module
+        assert sorted(set(re.findall(r'trigger\("(\w+)"', SOURCES[module]))) == sorted(widget.given["events"]), module
 
 
-def test_every_word_that_a_module_says_is_given_to_it(widgets: dict[str, tuple[str, dict[str, Any]]]) -> None:
-    for module, given in widgets.values():
+def test_every_word_that_a_module_says_is_given_to_it(widgets: dict[str, BuiltWidget]) -> None:
+    for widget in widgets.values():
+        module, given = widget.module, widget.given
         for name in imported(module):
             said = set(re.findall(r"(?<![\w.])(?:this\.)?text\.([a-zA-Z]\w*)", SOURCES[name]))
             assert said <= given["text"].keys(), f"{module}: {name} says {said - given['text'].keys()}"
@@ -127,5 +121,5 @@ def test_a_module_imports_its_neighbours_and_writes_no_html(name: str) -> None:
     assert not re.search(r"\binnerHTML|\bouterHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", source)
 
 
-def test_no_module_is_left_over(widgets: dict[str, tuple[str, dict[str, Any]]]) -> None:
-    assert set().union(*(imported(module) for module, _ in widgets.values())) == SOURCES.keys()
+def test_no_module_is_left_over(widgets: dict[str, BuiltWidget]) -> None:
+    assert set().union(*(imported(widget.module) for widget in widgets.values())) == SOURCES.keys()

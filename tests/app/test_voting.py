@@ -243,7 +243,7 @@ def test_all_votes_come_back_to_be_looked_at(studio: Studio) -> None:
     page = studio.review.page({"prompt": " LAKE 1 "})
     assert (page["total"], page["more"]) == (1, False)
     (shown,) = page["votes"]
-    assert shown["images"] == [pairs[1].left.image_sha256, pairs[1].right.image_sha256]
+    assert shown["images"] == (pairs[1].left.image_sha256, pairs[1].right.image_sha256)
     changed = {name: shown[name] for name in ("pair", "images")}
     assert studio.votes.vote({**changed, "uuid": str(uuid.uuid4()), "choice": "tie"})["ok"]
     assert [vote["choice"] for vote in studio.review.page({})["votes"]] == ["tie", "left", "left"]
