@@ -1,7 +1,8 @@
 // Drawing with a ComfyUI: its address, the workflow, and what was found in it. What is set is kept by the studio.
 
-/** @import { Call, Host, Look, Reply } from "../ui/widget.js" */
+/** @import { Host, Reply } from "../ui/widget.js" */
 /** @import { Kind } from "../ui/elements.js" */
+/** @import { ComfyDrawServer, ComfyLine, ComfyState, ComfyWish } from "./messages.js" */
 
 import { button, make, takeDrops } from "../ui/elements.js";
 import { chosenFiles } from "../ui/files.js";
@@ -9,16 +10,6 @@ import { Widget } from "../ui/widget.js";
 
 /**
  * @typedef {"prompt_slot" | "negative_slot" | "seed_slot" | "image_node"} Slot
- * @typedef {{on: boolean, url: string} & Record<Slot, string>} Wish
- * @typedef {{what: string, where: string, value: string}} Line
- * @typedef {{workflow: string, name: string, found: Line[], notes: string[], problems: string[]}} About
- * @typedef {Reply<Wish & About>} State
- * @typedef {{
- *   state: Look<State>,
- *   choose: Call<Wish, State>,
- *   look: Call<Wish, State>,
- *   take: Call<{name: string, content: string}, State>,
- * }} Server
  * @typedef {{most_bytes: number}} Given
  * @typedef {"title" | "on" | "hint" | "use" | "url" | "workflow" | "none" | "drop" | "choose" | "paste"} Label
  * @typedef {"look" | "working" | "found" | Column | "point" | "pointHint" | "pasted" | "tooLarge" | "lost"} MoreLabel
@@ -31,17 +22,17 @@ const SLOTS = ["prompt_slot", "negative_slot", "seed_slot", "image_node"];
 /** @type {Column[]} */
 const COLUMNS = ["what", "where", "value"];
 
-/** @param {Host<Text, Server, Given>} host */
+/** @param {Host<Text, ComfyDrawServer, Given>} host */
 export function mount(host) {
   new ComfyDraw(host).begin();
 }
 
-/** @extends {Widget<Text, Server, Given>} */
+/** @extends {Widget<Text, ComfyDrawServer, Given>} */
 class ComfyDraw extends Widget {
   /** @type {Promise<void>} */
   last = Promise.resolve(); // what is asked goes out one after the other, so that no older answer comes last
 
-  /** @param {Host<Text, Server, Given>} host */
+  /** @param {Host<Text, ComfyDrawServer, Given>} host */
   constructor(host) {
     super(host);
     const { text } = this;
@@ -148,7 +139,7 @@ class ComfyDraw extends Widget {
     this.last = this.last.then(async () => this.shown(await this.ask("take", { name, content }), true));
   }
 
-  /** @returns {Wish} */
+  /** @returns {ComfyWish} */
   wish() {
     const { prompt_slot, negative_slot, seed_slot, image_node } = this.fields;
     return {
@@ -181,7 +172,7 @@ class ComfyDraw extends Widget {
     );
   }
 
-  /** @param {State | undefined} reply */
+  /** @param {Reply<ComfyState> | undefined} reply */
   shown(reply, filled = false) {
     if (reply?.ok) this.draw(reply, filled);
     else this.say([reply?.error ?? this.text.lost], "bad");
@@ -189,7 +180,7 @@ class ComfyDraw extends Widget {
 
   /**
    * Show what the studio says; `filled`: also in the fields, where the person may be writing.
-   * @param {Wish & About} reply
+   * @param {ComfyState} reply
    * @param {boolean} filled
    */
   draw(reply, filled) {
@@ -219,7 +210,7 @@ function label(words, field) {
   return make("label", { class: "comfy-field", for: field.id }, make("span", { text: words }), field);
 }
 
-/** @param {Line} line */
+/** @param {ComfyLine} line */
 function row({ what, where, value }) {
   const cells = [make("td", { class: "comfy-where", text: where }), make("td", { text: value })];
   return make("tr", {}, make("th", { scope: "row", text: what }), ...cells);

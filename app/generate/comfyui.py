@@ -15,12 +15,13 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from app.desk.jobs import Jobs
 from app.desk.models import Models
 from app.generate import text
-from app.ui.replies import Json, answered
+from app.generate.messages import ComfyLine, ComfyState, ComfyWish, WorkflowMessage
+from app.ui.replies import Reply, Sent, answered, answered_to
 from sdpo_core.atomic import write_json
 from sdpo_core.comfyui.client import Client
 from sdpo_core.comfyui.job import look, workflow_of
@@ -29,40 +30,16 @@ from sdpo_core.errors import ComfyUIError, ConfigError, SdpoError
 from sdpo_core.settings.generate import GenerateConfig
 
 SETTINGS, WORKFLOWS = "comfyui.json", "workflows"
-DEFAULT_URL = "http://127.0.0.1:8188"
-MOST_FILE_BYTES = 8 * 2**20
 
 _ANSWER_S = 5.0  # a page waits for this
 _SLOTS = ("prompt_slot", "negative_slot", "seed_slot")
 
 
-class Wish(BaseModel):
-    """What is on the page."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    on: bool = False
-    url: str = Field(default=DEFAULT_URL, max_length=500)
-    prompt_slot: str = Field(default="", max_length=500)
-    negative_slot: str = Field(default="", max_length=500)
-    seed_slot: str = Field(default="", max_length=500)
-    image_node: str = Field(default="", max_length=200)
-
-
-class Choice(Wish):
-    """The same with the workflow that was given."""
+class Choice(ComfyWish):
+    """What was on the page with the workflow that was given; as it is kept."""
 
     workflow: str = Field(default="", pattern="^([0-9a-f]{16})?$")
     name: str = Field(default="", max_length=200)
-
-
-class WorkflowMessage(BaseModel):
-    """A file that the person opened, dropped or pasted."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    name: str = Field(max_length=200)
-    content: str = Field(max_length=MOST_FILE_BYTES * 4 // 3 + 8)  # base64
 
 
 class ComfyDraw:
@@ -87,40 +64,59 @@ class ComfyDraw:
 
     # ------------------------------------------------------------------------------------------------------ the page
 
-    def state(self, _: Any = None) -> Json:
+    def state(self, _: Any = None) -> Reply[ComfyState]:
         """What was chosen, and what is found in the workflow. Nobody is asked."""
-        return answered(lambda: self._told(self._choice(), ask=False))
+        return answered(self._known)
 
-    def choose(self, message: Any) -> Json:
+    def choose(self, message: Sent[ComfyWish]) -> Reply[ComfyState]:
         """Keep what is on the page."""
-        return answered(lambda: self._told(self._keep(Wish.model_validate(message).model_dump()), ask=False))
+        return answered_to(ComfyWish, message, self._chosen)
 
-    def look(self, message: Any) -> Json:
+    def look(self, message: Sent[ComfyWish]) -> Reply[ComfyState]:
         """Keep what is on the page, and ask ComfyUI to check the workflow."""
-        return answered(lambda: self._told(self._keep(Wish.model_validate(message).model_dump()), ask=True))
+        return answered_to(ComfyWish, message, self._looked)
 
-    def take(self, message: Any) -> Json:
+    def take(self, message: Sent[WorkflowMessage]) -> Reply[ComfyState]:
         """Take a workflow in; the earlier one stays until this one is understood."""
+        return answered_to(WorkflowMessage, message, self._taken)
 
-        def act() -> Json:
-            given = WorkflowMessage.model_validate(message)
-            try:
-                data = base64.b64decode(given.content, validate=True)
-            except binascii.Error as error:
-                raise ComfyUIError(text.NOT_ARRIVED) from error
-            graph = read_graph(data)
-            known = hashlib.sha256(json.dumps(graph, sort_keys=True).encode()).hexdigest()[:16]
-            write_json(self._file(known), graph)
-            forgotten = dict.fromkeys((*_SLOTS, "image_node"), "")  # they pointed into another workflow
-            changed = {} if known == self._choice().workflow else forgotten
-            return self._told(self._keep({**changed, "workflow": known, "name": given.name}), ask=False)
+    def _known(self) -> ComfyState:
+        return self._told(self._choice(), ask=False)
 
-        return answered(act)
+    def _chosen(self, wish: ComfyWish) -> ComfyState:
+        return self._told(self._keep(wish.model_dump()), ask=False)
+
+    def _looked(self, wish: ComfyWish) -> ComfyState:
+        return self._told(self._keep(wish.model_dump()), ask=True)
+
+    def _taken(self, given: WorkflowMessage) -> ComfyState:
+        try:
+            data = base64.b64decode(given.content, validate=True)
+        except binascii.Error as error:
+            raise ComfyUIError(text.NOT_ARRIVED) from error
+        graph = read_graph(data)
+        known = hashlib.sha256(json.dumps(graph, sort_keys=True).encode()).hexdigest()[:16]
+        write_json(self._file(known), graph)
+        forgotten = dict.fromkeys((*_SLOTS, "image_node"), "")  # they pointed into another workflow
+        changed = {} if known == self._choice().workflow else forgotten
+        return self._told(self._keep({**changed, "workflow": known, "name": given.name}), ask=False)
 
     # ------------------------------------------------------------------------------------------------------- helpers
 
-    def _told(self, choice: Choice, *, ask: bool) -> Json:
-        told: Json = {**choice.model_dump(), "found": [], "notes": [], "problems": []}
+    def _told(self, choice: Choice, *, ask: bool) -> ComfyState:
+        told: ComfyState = {
+            "on": choice.on,
+            "url": choice.url,
+            "prompt_slot": choice.prompt_slot,
+            "negative_slot": choice.negative_slot,
+            "seed_slot": choice.seed_slot,
+            "image_node": choice.image_node,
+            "workflow": choice.workflow,
+            "name": choice.name,
+            "found": [],
+            "notes": [],
+            "problems": [],
+        }
         if not choice.workflow:
             return told
         try:
@@ -164,7 +160,7 @@ class ComfyDraw:
         return self._jobs.root.parent
 
 
-def _rows(workflow: Workflow) -> list[dict[str, str]]:
+def _rows(workflow: Workflow) -> list[ComfyLine]:
     return [
         {"what": text.COMFY_FOUND[line.what], "where": line.where, "value": line.value} for line in workflow.found()
     ]

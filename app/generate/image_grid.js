@@ -1,18 +1,15 @@
 // The newest images; it grows while a job draws. A click shows one large.
 
-/** @import { Host, Look } from "../ui/widget.js" */
+/** @import { Host } from "../ui/widget.js" */
+/** @import { ImageGridServer, NewestImage } from "./messages.js" */
 
 import { button, make } from "../ui/elements.js";
 import { imageAddress, picture } from "../ui/images.js";
 import { Widget } from "../ui/widget.js";
 
-/**
- * @typedef {{sha256: string, prompt: string}} Item
- * @typedef {{newest: Look<{images?: Item[], error?: string}>}} Server
- * @typedef {Record<"label" | "empty" | "gone" | "close", string>} Text
- */
+/** @typedef {Record<"label" | "empty" | "gone" | "close", string>} Text */
 
-/** @param {Host<Text, Server>} host */
+/** @param {Host<Text, ImageGridServer>} host */
 export function mount(host) {
   const widget = new Widget(host);
   const { root, text } = widget;
@@ -31,14 +28,14 @@ export function mount(host) {
   );
   root.replaceChildren(grid, empty, dialog);
 
-  /** @param {Item} item */
+  /** @param {NewestImage} item */
   function tile(item) {
     const image = picture(imageAddress(item.sha256), item.prompt, text.gone, item.prompt);
     const opener = make("button", { type: "button", onclick: () => open(item), "aria-label": item.prompt }, image);
     return make("div", { role: "listitem", "data-sha256": item.sha256 }, opener);
   }
 
-  /** @param {Item} item */
+  /** @param {NewestImage} item */
   function open(item) {
     large.src = imageAddress(item.sha256);
     large.alt = item.prompt;
@@ -48,7 +45,7 @@ export function mount(host) {
 
   async function refresh() {
     const reply = await widget.ask("newest");
-    if (!reply?.images) {
+    if (!reply || !("images" in reply)) {
       known = -1; // with the next status it is tried again
       return;
     }

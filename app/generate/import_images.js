@@ -1,7 +1,8 @@
 // Importing images: dropped, chosen, or a folder of this machine. Files are sent one by one, then a job takes them in.
 
-/** @import { Call, Host, Look, Reply } from "../ui/widget.js" */
+/** @import { Host, Reply } from "../ui/widget.js" */
 /** @import { Found } from "../ui/files.js" */
+/** @import { ImportImagesServer, ImportTrouble, Started } from "./messages.js" */
 
 import { button, fill, heading, make, makeSaid, takeDrops } from "../ui/elements.js";
 import { chosenFiles, droppedFiles } from "../ui/files.js";
@@ -9,29 +10,6 @@ import { at } from "../ui/page.js";
 import { Widget } from "../ui/widget.js";
 
 /**
- * @typedef {{name: string, reason: string}} Trouble
- * @typedef {Reply<{run: string, sentence: string}>} Started
- */
-
-/**
- * The newest import; only `run`, and that empty, when there was none.
- * @typedef {object} State
- * @property {string} run
- * @property {boolean} running
- * @property {"queued" | "running" | "stopping" | "done" | "stopped" | "failed"} state
- * @property {string} sentence
- * @property {Trouble[]} troubles
- * @property {string} question
- */
-
-/**
- * @typedef {{
- *   begin: Look<Reply<{id: string}>>,
- *   start: Call<{id: string}, Started>,
- *   start_folder: Call<{path: string}, Started>,
- *   with_prompt: Call<{run: string, prompt: string}, Started>,
- *   state: Look<Reply<State>>,
- * }} Server
  * @typedef {{suffixes: string[], image_suffixes: string[], most_files: number, most_bytes: number}} Given
  * @typedef {"title" | "hint" | "drop" | "files" | "folder" | "path" | "take" | "sending" | "cancel"} Label
  * @typedef {"cancelled" | "nothing" | "wrongKind" | "tooLarge" | "tooMany" | "leftOut" | "prompt" | "give"} MoreLabel
@@ -41,19 +19,19 @@ import { Widget } from "../ui/widget.js";
 const AT_ONCE = 3;
 const OF_THE_SYSTEM = /(^|\/)(thumbs\.db|desktop\.ini)$/i;
 
-/** @param {Host<Text, Server, Given>} host */
+/** @param {Host<Text, ImportImagesServer, Given>} host */
 export function mount(host) {
   new ImportImages(host).start();
 }
 
-/** @extends {Widget<Text, Server, Given>} */
+/** @extends {Widget<Text, ImportImagesServer, Given>} */
 class ImportImages extends Widget {
   /** @type {AbortController | null} */
   sending = null; // while files are sent
   shownRun = "";
   shownState = "";
 
-  /** @param {Host<Text, Server, Given>} host */
+  /** @param {Host<Text, ImportImagesServer, Given>} host */
   constructor(host) {
     super(host);
     const { text, given } = this;
@@ -126,13 +104,13 @@ class ImportImages extends Widget {
 
   /**
    * Started, waiting for its turn, or refused.
-   * @param {Started | undefined} reply
+   * @param {Reply<Started> | undefined} reply
    */
   outcome(reply) {
     this.said.say(reply?.sentence ?? reply?.error ?? this.text.lost, reply?.ok ? "plain" : "bad");
   }
 
-  /** @param {Trouble[]} rows */
+  /** @param {ImportTrouble[]} rows */
   list(rows) {
     this.left.hidden = rows.length === 0;
     this.leftName.textContent = fill(this.text.leftOut, { count: rows.length });
@@ -193,7 +171,7 @@ class ImportImages extends Widget {
    * @param {AbortSignal} signal
    */
   async sendAll(good, id, signal) {
-    /** @type {Trouble[]} */
+    /** @type {ImportTrouble[]} */
     const refused = [];
     const waiting = [...good];
     let done = 0;
@@ -224,7 +202,7 @@ class ImportImages extends Widget {
 
   async refresh() {
     const reply = await this.ask("state");
-    if (!reply?.ok || !reply.run || this.sending) return;
+    if (!reply?.ok || !("state" in reply) || this.sending) return;
     const { run, state, sentence, question } = reply;
     const now = `${run} ${state}`;
     if (now === this.shownState) return;

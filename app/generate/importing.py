@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-from pydantic import BaseModel, ConfigDict, Field
 
 from app.desk.jobs import Jobs
 from app.desk.models import written_source
 from app.desk.queue import RunQueue
 from app.generate import text
-from app.ui.replies import Json, answered
+from app.generate.messages import Draft, FolderMessage, ImportState, NoImport, PromptMessage, Started, StartMessage
+from app.ui.replies import Reply, Sent, answered, answered_to
 from sdpo_core.atomic import disk_errors
 from sdpo_core.errors import DiskError, StoreError
 from sdpo_core.exchange.importers.found import CAPTION_SUFFIXES, IMAGE_SUFFIXES
@@ -43,31 +43,6 @@ _UNSAFE = re.compile(r"[^\w .,()\[\]+=@#&'-]")
 _DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")  # on Windows no file can be called so
 
 
-class StartMessage(BaseModel):
-    """What was sent is complete."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    id: str = Field(pattern="^[0-9a-f]{16}$")
-
-
-class FolderMessage(BaseModel):
-    """A folder on this machine, as a person wrote it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    path: str = Field(max_length=4000)
-
-
-class PromptMessage(BaseModel):
-    """The prompt for images that had none."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    run: str = Field(max_length=120)
-    prompt: str = Field(max_length=20_000)
-
-
 class Imports:
     """Imports into the open project of a studio. Every method may be called from any thread."""
 
@@ -78,18 +53,17 @@ class Imports:
 
     # ------------------------------------------------------------------------------------------------------- sending
 
-    def begin(self, _: Any = None) -> Json:
+    def begin(self, _: Any = None) -> Reply[Draft]:
         """Make room for files that will be sent; the reply holds their draft's id."""
+        return answered(self._begin)
 
-        def act() -> Json:
-            self._sweep()
-            draft = secrets.token_hex(8)
-            with disk_errors(self._root):
-                (self._root / draft).mkdir(parents=True)
-            self._counts[draft] = 0
-            return {"id": draft}
-
-        return answered(act)
+    def _begin(self) -> Draft:
+        self._sweep()
+        draft = secrets.token_hex(8)
+        with disk_errors(self._root):
+            (self._root / draft).mkdir(parents=True)
+        self._counts[draft] = 0
+        return {"id": draft}
 
     async def receive(self, draft: str, name: str, pieces: AsyncIterator[bytes]) -> None:
         """Write one file of a draft; raises `StoreError` or `DiskError`, and then removes it."""
@@ -128,78 +102,72 @@ class Imports:
 
     # ------------------------------------------------------------------------------------------------------- starting
 
-    def start(self, message: Any) -> Json:
+    def start(self, message: Sent[StartMessage]) -> Reply[Started]:
         """Import what was sent."""
+        return answered_to(StartMessage, message, self._start)
 
-        def act() -> Json:
-            draft = StartMessage.model_validate(message).id
-            folder = self._root / draft
-            if not folder.is_dir():
-                raise StoreError(text.NO_DRAFT)
-            return self._go(folder)
-
-        return answered(act)
-
-    def start_folder(self, message: Any) -> Json:
+    def start_folder(self, message: Sent[FolderMessage]) -> Reply[Started]:
         """Import a folder on this machine; it is only read."""
+        return answered_to(FolderMessage, message, self._start_folder)
 
-        def act() -> Json:
-            written = written_source(FolderMessage.model_validate(message).path)
-            try:
-                folder = Path(written).expanduser().resolve()
-                if not written or not folder.is_dir():
-                    raise StoreError(text.no_such_folder(written))
-            except (OSError, ValueError, RuntimeError) as error:  # a drive that is gone, a home of nobody
-                raise StoreError(text.no_such_folder(written)) from error
-            return self._go(folder)
-
-        return answered(act)
-
-    def with_prompt(self, message: Any) -> Json:
+    def with_prompt(self, message: Sent[PromptMessage]) -> Reply[Started]:
         """Import again, with the prompt for images that had none."""
+        return answered_to(PromptMessage, message, self._with_prompt)
 
-        def act() -> Json:
-            wish = PromptMessage.model_validate(message)
-            if not wish.prompt.strip():
-                raise StoreError(text.EMPTY_PROMPT)
-            folder = Path(str(self._jobs.open(wish.run, "import").config().get("folder")))
-            if not folder.is_dir():
-                raise StoreError(text.FOLDER_GONE)
-            return self._go(folder, wish.prompt.strip())
+    def _start(self, sent: StartMessage) -> Started:
+        folder = self._root / sent.id
+        if not folder.is_dir():
+            raise StoreError(text.NO_DRAFT)
+        return self._go(folder)
 
-        return answered(act)
+    def _start_folder(self, wish: FolderMessage) -> Started:
+        written = written_source(wish.path)
+        try:
+            folder = Path(written).expanduser().resolve()
+            if not written or not folder.is_dir():
+                raise StoreError(text.no_such_folder(written))
+        except (OSError, ValueError, RuntimeError) as error:  # a drive that is gone, a home of nobody
+            raise StoreError(text.no_such_folder(written)) from error
+        return self._go(folder)
 
-    def _go(self, folder: Path, prompt: str | None = None) -> Json:
+    def _with_prompt(self, wish: PromptMessage) -> Started:
+        if not wish.prompt.strip():
+            raise StoreError(text.EMPTY_PROMPT)
+        folder = Path(str(self._jobs.open(wish.run, "import").config().get("folder")))
+        if not folder.is_dir():
+            raise StoreError(text.FOLDER_GONE)
+        return self._go(folder, wish.prompt.strip())
+
+    def _go(self, folder: Path, prompt: str | None = None) -> Started:
         config = ImportConfig(folder=str(folder), prompt=prompt)
         run = self._queue.start_or_wait("import", config, text.import_title(folder.name))
         return {"run": run.id if run else "", "sentence": "" if run else text.IMPORT_QUEUED}
 
     # -------------------------------------------------------------------------------------------------------- telling
 
-    def state(self, _: Any = None) -> Json:
+    def state(self, _: Any = None) -> Reply[ImportState | NoImport]:
         """The newest import: whether it runs, and its report when it is over."""
+        return answered(self._state)
 
-        def look() -> Json:
-            run = next(iter(list_runs(self._jobs.root, "import")), None)
-            if run is None:
-                return {"run": ""}
-            status = self._jobs.status(run)
-            running = status.state not in FINISHED
-            report = {} if running else _report(run)
-            asks = int(report.get("without_prompt") or 0)
-            folder = Path(str(run.config().get("folder")))
-            if status.state == "done" and not asks:
-                self._discard(folder)
-            return {
-                "run": run.id,
-                "running": running,
-                "state": status.state,
-                "sentence": "" if running else status.message,
-                "troubles": report.get("troubles", [])[:_MOST_TROUBLES],
-                "question": text.which_prompt(asks) if asks and folder.is_dir() else "",
-            }
-
-        return answered(look)
+    def _state(self) -> ImportState | NoImport:
+        run = next(iter(list_runs(self._jobs.root, "import")), None)
+        if run is None:
+            return {"run": ""}
+        status = self._jobs.status(run)
+        running = status.state not in FINISHED
+        report = {} if running else _report(run)
+        asks = int(report.get("without_prompt") or 0)
+        folder = Path(str(run.config().get("folder")))
+        if status.state == "done" and not asks:
+            self._discard(folder)
+        return {
+            "run": run.id,
+            "running": running,
+            "state": status.state,
+            "sentence": "" if running else status.message,
+            "troubles": report.get("troubles", [])[:_MOST_TROUBLES],
+            "question": text.which_prompt(asks) if asks and folder.is_dir() else "",
+        }
 
     # -------------------------------------------------------------------------------------------------------- helpers
 

@@ -8,9 +8,10 @@ import gradio as gr
 from app.desk.context import Context
 from app.desk.jobs import Jobs
 from app.generate import text
-from app.generate.comfyui import MOST_FILE_BYTES, ComfyDraw
+from app.generate.comfyui import ComfyDraw
 from app.generate.image_grid import image_grid
 from app.generate.importing import MOST_FILES, MOST_IMAGE_BYTES, SUFFIXES, Imports
+from app.generate.messages import MOST_FILE_BYTES
 from app.generate.prompt_list import PromptList
 from app.generate.prompts import prompt_plan
 from app.generate.service import Drawing

@@ -7,6 +7,7 @@ from app.desk.desk import Desk
 from app.desk.machine import threads_for
 from app.generate import text
 from app.generate.comfyui import ComfyDraw
+from app.generate.messages import NewestImage
 from app.generate.prompts import checked_prompts, generate_config, starter_prompts
 from sdpo_core.comfyui.job import require_usable
 from sdpo_core.errors import ConfigError
@@ -48,7 +49,7 @@ class Drawing:
             require_usable(config)
         return self._desk.jobs.generate(config)
 
-    def newest_images(self, limit: int = 60) -> list[dict[str, str]]:
+    def newest_images(self, limit: int = 60) -> list[NewestImage]:
         """The newest images to vote on. Images of blind tests are not among them: they would give the sides away."""
         store = self._desk.store
         newest = store.candidates(limit=limit, purpose="train")

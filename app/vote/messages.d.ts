@@ -20,6 +20,11 @@ export interface Asked {
   pairs: number;
 }
 
+/** Something a board sent. */
+export interface BoardMessage {
+  run?: string;
+}
+
 /** What is known. `looking`: the votes are being read again. */
 export interface Card {
   sentences: string[];
@@ -66,6 +71,17 @@ export interface Doubt {
   prompt: string;
 }
 
+/** Everything that the card shows. */
+export interface Findings {
+  sentences: string[];
+  most: ShownImage[];
+  least: ShownImage[];
+  prompts: Agreement[];
+  prompts_note: string;
+  unsure: Doubt[];
+  press: string;
+}
+
 /** The newest answer, so that undo works after a reload. */
 export interface LastRanking {
   uuid: string;
@@ -82,6 +98,16 @@ export interface LastVote {
 /** The votes are being read, for the first time. */
 export interface Looking {
   looking: boolean;
+}
+
+/** How far the person is. `total` and `complete` are those of a blind test. */
+export interface Numbers {
+  done: number;
+  open: number;
+  decided?: number;
+  consistency?: Consistency;
+  total?: number;
+  complete?: boolean;
 }
 
 /** Votes wanted: those that fit, older than the vote named `before`. */

@@ -5,6 +5,7 @@ answer, from their signatures. pydantic says what is valid. The writer is our ow
 Node.js, which nobody needs here, to print the same few lines.
 """
 
+import importlib
 import json
 import tempfile
 from collections import defaultdict
@@ -16,6 +17,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
+from typing_extensions import is_typeddict
 
 from app.studio import Studio
 from app.ui.assets import ROOMS
@@ -61,7 +63,7 @@ def written(studio: Studio) -> dict[str, str]:
             room, module = widget.module.removesuffix(".js").split("/")
             rooms[room][module] = {name: called(function) for name, function in widget.functions.items()}
     return {
-        room: declarations(dict(sorted(widgets.items())))
+        room: declarations(dict(sorted(widgets.items())), declared(room))
         for room, widgets in sorted(rooms.items())
         if all(_is_typed(function) for functions in widgets.values() for function in functions.values())
     }
@@ -72,10 +74,17 @@ def _is_typed(function: Called) -> bool:
     return not any(dict in (one, get_origin(one)) for one in function.answers)
 
 
-def declarations(widgets: dict[str, dict[str, Called]]) -> str:
-    """A room's file, from what is called by each module."""
+def declared(room: str) -> list[Any]:
+    """All that a room's `messages.py` declares."""
+    module = importlib.import_module(f"app.{room}.messages")
+    classes = [one for one in vars(module).values() if getattr(one, "__module__", "") == module.__name__]
+    return [one for one in classes if is_typeddict(one) or (isinstance(one, type) and issubclass(one, BaseModel))]
+
+
+def declarations(widgets: dict[str, dict[str, Called]], also: list[Any]) -> str:
+    """A room's file, from what is called by each module and what is declared in the room."""
     known = [one for functions in widgets.values() for function in functions.values() for one in _types(function)]
-    models = list(dict.fromkeys(known))
+    models = list(dict.fromkeys([*known, *also]))
     refs, schema = TypeAdapter.json_schemas([(one, VALIDATION, TypeAdapter(one)) for one in models])
     defined: dict[str, Any] = schema.get("$defs", {})
     names = {one: _named(refs[one, VALIDATION]) for one in models}

@@ -71,7 +71,7 @@ def test_a_signature_becomes_a_declaration() -> None:
 
     def look(_: Any = None) -> Given | Part: ...
 
-    assert declarations({"some_card": {"act": called(act), "look": called(look)}}).endswith(f"\n\n{DECLARED}")
+    assert declarations({"some_card": {"act": called(act), "look": called(look)}}, []).endswith(f"\n\n{DECLARED}")
 
 
 def test_the_scripts_declarations_are_those_of_python(studio: Studio) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from app.desk.jobs import Jobs
-from app.generate.comfyui import DEFAULT_URL
+from app.generate.messages import DEFAULT_URL
 from app.studio import Studio
 from sdpo_core.adapters.info import read_adapter_info
 from sdpo_core.checkpoints.model_info import inspect_model
