@@ -1,6 +1,7 @@
 // Curves of a training run and the gauge "Still healthy?". Points come incrementally while it runs.
 
-/** @import { Call, Host } from "../ui/widget.js" */
+/** @import { Host } from "../ui/widget.js" */
+/** @import { Health, LiveChartServer, Metrics } from "./messages.js" */
 /** @import { Check, CurveName, Point } from "./plots.js" */
 
 import { fill, make } from "../ui/elements.js";
@@ -8,31 +9,12 @@ import { Widget } from "../ui/widget.js";
 import { CURVES, Plots } from "./plots.js";
 
 /**
- * @typedef {{level: "healthy" | "drifting" | "damaged", sentence: string}} Health
- * @typedef {{run: string, offset: number, file: string}} Wish   what is new since then
- */
-
-/**
- * @typedef {object} Progress
- * @property {boolean} restart   the file is another one: what was drawn is void
- * @property {number} offset
- * @property {string} file
- * @property {number} total
- * @property {number} budget
- * @property {Check[]} error
- * @property {Health | null} health
- */
-
-/**
- * @typedef {{ok: true} & Progress & Record<CurveName, Point[]>} News
- * @typedef {News | {ok: false, error: string}} Metrics
- * @typedef {{metrics: Call<Wish, Metrics>}} Server
  * @typedef {"error" | "errorHint" | CurveName | `${CurveName}Hint`} FigureLabel
  * @typedef {"memorySummary" | "lossSummary" | "budget" | "waiting" | "empty" | "gauge" | "unknown"} Label
  * @typedef {Record<FigureLabel | Label, string>} Text
  */
 
-/** @param {Host<Text, Server>} host */
+/** @param {Host<Text, LiveChartServer>} host */
 export function mount(host) {
   new LiveChart(host).start();
 }
@@ -42,7 +24,7 @@ function noCurves() {
   return { loss: [], margin: [], scale: [], memory: [] };
 }
 
-/** @extends {Widget<Text, Server>} */
+/** @extends {Widget<Text, LiveChartServer>} */
 class LiveChart extends Widget {
   curves = noCurves();
   /** @type {Check[]} */
@@ -55,7 +37,7 @@ class LiveChart extends Widget {
   last = ""; // the run that is shown
   problem = ""; // why the run's numbers can't be shown
 
-  /** @param {Host<Text, Server>} host */
+  /** @param {Host<Text, LiveChartServer>} host */
   constructor(host) {
     super(host);
     const { text } = this;
@@ -177,18 +159,18 @@ class LiveChart extends Widget {
   }
 
   /**
-   * @param {News} reply
+   * @param {Metrics} reply
    * @param {boolean} had   whether something was drawn before
    */
   take(reply, had) {
-    const fresh = reply.loss.length + reply.error.length > 0 || reply.total !== this.total;
+    const fresh = reply.loss.length + reply.winner_error.length > 0 || reply.total !== this.total;
     if (reply.restart) this.clear();
     this.offset = reply.offset;
     this.file = reply.file;
     this.total = reply.total;
     this.budget = reply.budget;
     for (const name of CURVES) this.curves[name].push(...reply[name]);
-    this.error.push(...reply.error);
+    this.error.push(...reply.winner_error);
     if (!had && this.has()) {
       this.empty.hidden = true;
       this.gauge.hidden = this.charts.hidden = false;

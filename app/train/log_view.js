@@ -1,16 +1,14 @@
 // The last lines of a run's log, read only while somebody looks.
 
-/** @import { Call, Host, Reply } from "../ui/widget.js" */
+/** @import { Host } from "../ui/widget.js" */
+/** @import { LogViewServer } from "./messages.js" */
 
 import { make } from "../ui/elements.js";
 import { Widget } from "../ui/widget.js";
 
-/**
- * @typedef {Record<"label" | "empty", string>} Text
- * @typedef {{log: Call<{run: string}, Reply<{log: string}>>}} Server
- */
+/** @typedef {Record<"label" | "empty", string>} Text */
 
-/** @param {Host<Text, Server>} host */
+/** @param {Host<Text, LogViewServer>} host */
 export function mount(host) {
   const widget = new Widget(host);
   const { root, text, props } = widget;

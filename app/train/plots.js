@@ -1,11 +1,13 @@
 // The curves of a training run as uPlot draws them, in the colours of the page.
 
+/** @import { Metrics } from "./messages.js" */
+
 import { make } from "../ui/elements.js";
 
 /**
  * @typedef {"loss" | "margin" | "scale" | "memory"} CurveName
- * @typedef {[step: number, value: number]} Point
- * @typedef {[step: number, error: number, spread: number | null]} Check   of the winner's error on held-out pairs
+ * @typedef {Metrics["loss"][number]} Point   a step and a value
+ * @typedef {Metrics["winner_error"][number]} Check   a step, the winner's error on held-out pairs, and its spread
  * @typedef {{curves: Record<CurveName, Point[]>, error: Check[], total: number, budget: number}} Drawn
  * @typedef {(plot: unknown, low: number | null, high: number | null) => [number, number]} Range
  */

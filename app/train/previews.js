@@ -1,23 +1,20 @@
 // Previews of a training run: the base model above, a chosen step below, same prompts and seeds.
 
-/** @import { Call, Host, Reply } from "../ui/widget.js" */
+/** @import { Host } from "../ui/widget.js" */
+/** @import { PreviewStep, PreviewsServer } from "./messages.js" */
 
 import { fill, make } from "../ui/elements.js";
 import { picture } from "../ui/images.js";
 import { at } from "../ui/page.js";
 import { Widget } from "../ui/widget.js";
 
-/**
- * @typedef {{step: number, images: string[]}} Step
- * @typedef {{previews: Call<{run: string}, Reply<{steps: Step[]}>>}} Server
- * @typedef {Record<"label" | "hint" | "base" | "step" | "slider" | "gone", string>} Text
- */
+/** @typedef {Record<"label" | "hint" | "base" | "step" | "slider" | "gone", string>} Text */
 
-/** @param {Host<Text, Server>} host */
+/** @param {Host<Text, PreviewsServer>} host */
 export function mount(host) {
   const widget = new Widget(host);
   const { root, text, props } = widget;
-  /** @type {Step[]} */
+  /** @type {PreviewStep[]} */
   let steps = [];
   /** @type {number | null} */
   let chosen = null; // null: the newest
@@ -38,7 +35,7 @@ export function mount(host) {
   }
 
   /**
-   * @param {Step} entry
+   * @param {PreviewStep} entry
    * @param {string} title
    */
   function row(entry, title) {

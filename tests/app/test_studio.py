@@ -283,13 +283,13 @@ def test_metrics_come_incrementally_and_restart_after_a_resume(studio: Studio) -
         drift = 0.0 if step <= 10 else 0.03
         run.append_metrics({"step": step, "kind": "step", "loss": 0.7 - step / 100, "drift": drift, "seconds": 1})
     first = progress.metrics({"run": run.id})
-    assert first["loss"][0] == [1, pytest.approx(0.69)]
+    assert first["loss"][0] == (1, pytest.approx(0.69))
     assert len(first["loss"]) == 12
-    assert first["error"] == [(0, 0.0, None), (10, 0.03, None)]
+    assert first["winner_error"] == [(0, 0.0, None), (10, 0.03, None)]
     assert first["health"]["level"] == "drifting"
     run.append_metrics({"step": 12, "kind": "health", "winner_error": 0.05, "winner_error_se": 0.01, "loss": 0.6})
     later = progress.metrics({"run": run.id, "offset": first["offset"], "file": first["file"]})
-    assert (later["loss"], later["error"], later["restart"]) == ([], [(12, 0.05, 0.02)], False)
+    assert (later["loss"], later["winner_error"], later["restart"]) == ([], [(12, 0.05, 0.02)], False)
     assert later["health"]["level"] == "damaged"
     assert "+5.0 % ± 2.0 %" in later["health"]["sentence"]
     run.truncate_metrics(10)
@@ -302,7 +302,7 @@ def test_memory_is_that_of_the_graphics_card_where_there_is_one(studio: Studio) 
     run = RunFolder.create(studio.desk.jobs.root, "train", TrainConfig(drift_budget=0.02).model_dump(mode="json"))
     for step, taken in enumerate(({"rss_mib": 2048.0, "cuda_mib": 6144.0}, {"rss_mib": 1536.0}, {}), start=1):
         run.append_metrics({"step": step, "kind": "step", "loss": 0.7, **taken})
-    assert studio.progress.metrics({"run": run.id})["memory"] == [[1, 6.0], [2, 1.5]]
+    assert studio.progress.metrics({"run": run.id})["memory"] == [(1, 6.0), (2, 1.5)]
 
 
 def test_damaged_numbers_are_told_in_words_and_hinder_no_plan(studio: Studio) -> None:
