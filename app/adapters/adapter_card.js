@@ -1,6 +1,7 @@
 // What a card says of its adapter, and the form that replaces it while somebody edits.
 
-/** @import { Act, Card, FileKind, Text } from "./adapter_list.js" */
+/** @import { Act, FileKind, Text } from "./adapter_list.js" */
+/** @import { ShownAdapter } from "./messages.js" */
 
 import { button, fill, make } from "../ui/elements.js";
 import { intervalBar } from "../ui/interval_bar.js";
@@ -10,7 +11,7 @@ import { gainCurve } from "./gain_curve.js";
 const COPIED_MS = 2500;
 
 /**
- * @param {Card} card
+ * @param {ShownAdapter} card
  * @param {Text} text
  * @param {HTMLElement} buttons
  */
@@ -37,16 +38,16 @@ export function chip(words, kind = "") {
   return make("span", { class: `chip ${kind}`, text: words });
 }
 
-/** @param {Card} card */
+/** @param {ShownAdapter} card */
 function verdict(card) {
-  if (!card.verdict) return make("p", { class: "card-verdict", text: card.notJudged });
+  if (!card.verdict) return make("p", { class: "card-verdict", text: card.not_judged });
   const sentence = make("p", { class: "card-verdict", text: card.verdict.sentence });
   return make("div", { class: "card-judged" }, sentence, intervalBar(card.verdict));
 }
 
 /**
  * What was measured at several strengths, and what is predicted at the one that was kept.
- * @param {Card} card
+ * @param {ShownAdapter} card
  * @param {Text} text
  */
 function effect(card, text) {
@@ -62,7 +63,7 @@ function effect(card, text) {
 }
 
 /**
- * @param {Card} card
+ * @param {ShownAdapter} card
  * @param {Text} text
  */
 function downloads(card, text) {
@@ -78,7 +79,7 @@ function downloads(card, text) {
 }
 
 /**
- * @param {Card} card
+ * @param {ShownAdapter} card
  * @param {Text} text
  */
 function where(card, text) {
@@ -108,7 +109,7 @@ export function problemLine(id) {
 }
 
 /**
- * @param {Card} card
+ * @param {ShownAdapter} card
  * @param {Text} text
  * @param {{act: Act, close: () => void}} does
  */

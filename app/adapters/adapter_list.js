@@ -1,8 +1,7 @@
 // One card per adapter, with what can be done with it; below, the folders of other tools.
 
-/** @import { Call, Host, Look, Reply } from "../ui/widget.js" */
-/** @import { Share } from "../ui/interval_bar.js" */
-/** @import { Curve } from "./gain_curve.js" */
+/** @import { Host } from "../ui/widget.js" */
+/** @import { ActionDone, AdapterListServer, AdapterMessage, Files, ShownAdapter } from "./messages.js" */
 
 import { button, make, makeSaid } from "../ui/elements.js";
 import { at } from "../ui/page.js";
@@ -10,45 +9,7 @@ import { Widget } from "../ui/widget.js";
 import { body, cardForm } from "./adapter_card.js";
 import { Folders } from "./lora_folders.js";
 
-/**
- * @typedef {"comfyui" | "a1111"} ToolId
- * @typedef {"kohya" | "diffusers" | "card" | "cardPrompts"} FileKind
- * @typedef {{strength: string, predicted: string, curve: Curve | null}} Effect
- * @typedef {{tool: ToolId, label: string, there: string}} Placing
- * @typedef {{id: ToolId, label: string, folder: string, suggestions: string[]}} Tool
- */
-
-/**
- * @typedef {object} Card
- * @property {number} id
- * @property {string} name
- * @property {string[]} chips
- * @property {string} note
- * @property {number | null} strength
- * @property {Share & {sentence: string} | null} verdict
- * @property {string} notJudged
- * @property {string} error
- * @property {Effect | null} effect
- * @property {string} fit
- * @property {boolean} proven
- * @property {string} warning
- * @property {string} problem
- * @property {string} path
- * @property {string | null} preview
- * @property {Partial<Record<FileKind, string>>} files
- * @property {Placing[]} places
- */
-
-/**
- * @typedef {{action: "edit", id: number, name: string, strength: string, note: string}
- *   | {action: "delete", id: number}
- *   | {action: "put_back", entry: string}
- *   | {action: "place", id: number, tool: ToolId, how: "copy" | "link"}
- *   | {action: "folder", tool: ToolId, folder: string}
- *   | {action: "forget", tool: ToolId}} Wish
- * @typedef {Reply<{sentence: string, entry?: string}>} Done
- * @typedef {{shelf: Look<Reply<{cards: Card[], tools: Tool[]}>>, act: Call<Wish, Done>}} Server
- */
+/** @typedef {keyof Files} FileKind */
 
 /**
  * @typedef {"label" | "empty" | "emptyHint" | "loading" | "noPreview" | "lost" | "strengthChip" | "path"} ListLabel
@@ -60,23 +21,23 @@ import { Folders } from "./lora_folders.js";
  * @typedef {Record<AnyLabel, string> & {files: Record<FileKind, [label: string, hint: string]>}} Text
  */
 
-/** @typedef {(wish: Wish, pressed: HTMLElement | null, problem?: HTMLElement) => Promise<Done | null>} Act */
+/** @typedef {(wish: AdapterMessage, pressed: HTMLElement | null, problem?: HTMLElement) => Promise<ActionDone | null>} Act */
 
 const AGAIN_MS = 5000;
 
-/** @param {Host<Text, Server>} host */
+/** @param {Host<Text, AdapterListServer>} host */
 export function mount(host) {
   new AdapterList(host).start();
 }
 
-/** @extends {Widget<Text, Server>} */
+/** @extends {Widget<Text, AdapterListServer>} */
 class AdapterList extends Widget {
   asked = 0;
   shown = "";
   editing = 0; // id of the adapter whose form is open
   seen = false;
 
-  /** @param {Host<Text, Server>} host */
+  /** @param {Host<Text, AdapterListServer>} host */
   constructor(host) {
     super(host);
     const { text } = this;
@@ -99,7 +60,7 @@ class AdapterList extends Widget {
     this.refresh();
   }
 
-  /** @param {Card} card */
+  /** @param {ShownAdapter} card */
   item(card) {
     const { text } = this;
     const form = {
@@ -116,7 +77,7 @@ class AdapterList extends Widget {
     return make("li", { class: "card", ...about }, image, make("div", { class: "card-body" }, title, ...content));
   }
 
-  /** @param {Card} card */
+  /** @param {ShownAdapter} card */
   buttons(card) {
     const { text } = this;
     const { name } = card;
@@ -140,7 +101,7 @@ class AdapterList extends Widget {
   }
 
   /**
-   * @param {Card} card
+   * @param {ShownAdapter} card
    * @param {HTMLButtonElement} pressed
    */
   async remove(card, pressed) {
@@ -152,7 +113,7 @@ class AdapterList extends Widget {
 
   /**
    * Do something. The reason for a refusal goes to `problem`, if given, else above the cards.
-   * @param {Wish} wish
+   * @param {AdapterMessage} wish
    * @param {HTMLElement | null} pressed
    * @param {HTMLElement} [problem]
    */

@@ -1,22 +1,17 @@
 // Nodes for ComfyUI: every ComfyUI of this machine with one button, and a field for one that was not found.
 
-/** @import { Call, Host, Look, Reply } from "../ui/widget.js" */
+/** @import { Host } from "../ui/widget.js" */
+/** @import { ComfyPackServer, FoundComfy, PackMessage } from "./messages.js" */
 
 import { button, make, makeSaid, section } from "../ui/elements.js";
 import { Widget } from "../ui/widget.js";
 
 /**
- * @typedef {{id: string, folder: string, installed: boolean, problem: string}} Comfy
- * @typedef {{action: "install" | "remove", id?: string, folder?: string}} Wish
- * @typedef {{
- *   look: Look<{ok: true, found: Comfy[]}>,
- *   act: Call<Wish, Reply<{found: Comfy[], sentence: string}>>,
- * }} Server
  * @typedef {"title" | "about" | "none" | "installed" | "install" | "remove" | "other" | "placeholder"} Label
  * @typedef {Record<Label | "working" | "lost", string>} Text
  */
 
-/** @param {Host<Text, Server>} host */
+/** @param {Host<Text, ComfyPackServer>} host */
 export function mount(host) {
   const widget = new Widget(host);
   const { root, text } = widget;
@@ -38,7 +33,7 @@ export function mount(host) {
   const form = make("form", { class: "home-form", onsubmit }, folder, install);
   root.replaceChildren(section(text.title, text.about, list, form, said.node));
 
-  /** @param {Comfy} item */
+  /** @param {FoundComfy} item */
   function row(item) {
     const label = item.installed ? text.remove : text.install;
     return make(
@@ -57,14 +52,14 @@ export function mount(host) {
     );
   }
 
-  /** @param {Comfy[]} found */
+  /** @param {FoundComfy[]} found */
   function draw(found) {
     const none = make("li", { class: "home-project" }, make("span", { class: "home-facts", text: text.none }));
     list.replaceChildren(...(found.length ? found.map(row) : [none]));
     root.dataset.found = String(found.length);
   }
 
-  /** @param {Wish} message */
+  /** @param {PackMessage} message */
   async function act(message) {
     said.say(text.working);
     const reply = await widget.ask("act", message);
@@ -76,7 +71,7 @@ export function mount(host) {
 
   async function look() {
     const reply = await widget.ask("look");
-    if (reply) draw(reply.found);
+    if (reply?.ok) draw(reply.found);
   }
 
   look();

@@ -3,24 +3,13 @@
 import hashlib
 import os
 from pathlib import Path
-from typing import Any, Literal
-
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Any
 
 from app.adapters import text
-from app.ui.replies import Json, answered
+from app.adapters.messages import FoundComfy, FoundComfys, PackDone, PackMessage
+from app.ui.replies import Reply, Sent, answered, answered_to
 from sdpo_core.comfyui.install import find_comfyui, install, installed, remove
 from sdpo_core.errors import ComfyUIError, SdpoError
-
-
-class PackMessage(BaseModel):
-    """A wish from a browser: a ComfyUI that was found, by its id, or a folder that the person typed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    action: Literal["install", "remove"]
-    id: str = Field(default="", max_length=40)
-    folder: str = Field(default="", max_length=4000)
 
 
 class ComfyPack:
@@ -30,22 +19,23 @@ class ComfyPack:
         self._root = root
         self._typed: list[Path] = []  # folders that a person named since the studio started
 
-    def look(self, _: Any = None) -> Json:
+    def look(self, _: Any = None) -> Reply[FoundComfys]:
         """The ComfyUIs of this machine, and which of them has the nodes."""
-        return {"ok": True, "found": [self._shown(place) for place in self._places()]}
+        return answered(self._look)
 
-    def act(self, message: Any) -> Json:
+    def act(self, message: Sent[PackMessage]) -> Reply[PackDone]:
         """Install or remove; the reply holds a sentence and the new state."""
+        return answered_to(PackMessage, message, self._act)
 
-        def act() -> Json:
-            wish = PackMessage.model_validate(message)
-            place = self._place(wish)
-            done = install(place, self._root) if wish.action == "install" else remove(place)
-            if wish.folder and place not in self._places():
-                self._typed.append(place)
-            return {**self.look(), "sentence": done.sentence}
+    def _look(self) -> FoundComfys:
+        return {"found": [self._shown(place) for place in self._places()]}
 
-        return answered(act)
+    def _act(self, wish: PackMessage) -> PackDone:
+        place = self._place(wish)
+        done = install(place, self._root) if wish.action == "install" else remove(place)
+        if wish.folder and place not in self._places():
+            self._typed.append(place)
+        return {**self._look(), "sentence": done.sentence}
 
     def _places(self) -> list[Path]:
         return list(dict.fromkeys([*find_comfyui(Path.home(), os.environ), *self._typed]))
@@ -64,7 +54,7 @@ class ComfyPack:
             raise ComfyUIError(text.COMFY_RELATIVE.format(given=typed[:200]))
         return place
 
-    def _shown(self, place: Path) -> Json:
+    def _shown(self, place: Path) -> FoundComfy:
         try:
             return {"id": _id(place), "folder": str(place), "installed": installed(place), "problem": ""}
         except SdpoError as error:

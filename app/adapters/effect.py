@@ -3,7 +3,7 @@
 import contextlib
 
 from app.adapters import text
-from app.ui.replies import Json
+from app.adapters.messages import Curve, CurvePoint, Effect
 from sdpo_core.adapters.info import AdapterInfo
 from sdpo_core.checkpoints.hashing import sha256_remembered
 from sdpo_core.errors import DataError
@@ -29,7 +29,7 @@ def baked_strength(info: AdapterInfo) -> float:
     return float(told) if isinstance(told, int | float) and not isinstance(told, bool) else 1.0
 
 
-def shown_effect(record: AdapterRecord, info: AdapterInfo, run: RunFolder | None) -> Json | None:
+def shown_effect(record: AdapterRecord, info: AdapterInfo, run: RunFolder | None) -> Effect | None:
     """The curve, the strength and what is predicted there, as far as they are known; None for earlier adapters."""
     calibration, baked = calibration_of(record, run), baked_strength(info)
     if calibration is None:
@@ -42,9 +42,9 @@ def shown_effect(record: AdapterRecord, info: AdapterInfo, run: RunFolder | None
     }
 
 
-def _curve(calibration: Calibration) -> Json | None:
+def _curve(calibration: Calibration) -> Curve | None:
     """Gain against drift for each strength of which both are known; None where no gain is."""
-    points = [
+    points: list[CurvePoint] = [
         {
             "strength": f"{point.strength:.2f}",
             "gain": point.shift,

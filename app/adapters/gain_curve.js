@@ -1,11 +1,9 @@
 // Gain against drift over the strengths that were measured: each with its ± 2 standard errors, the one that was kept
 // filled, the budget as a line.
 
-/**
- * @typedef {{strength: string, gain: number, error: number, upper: number, chosen: boolean}} Point
- * @typedef {{points: Point[], budget: number, gate: string, words: string}} Curve
- * @typedef {[x: number, y: number]} Spot
- */
+/** @import { Curve } from "./messages.js" */
+
+/** @typedef {[x: number, y: number]} Spot */
 
 const BOX = { width: 340, height: 170, left: 34, right: 12, top: 22, bottom: 34 };
 const LABEL = 26; // so far apart two strengths can both be named

@@ -1,13 +1,14 @@
 // Folders of other tools: where an adapter can be put, and is.
 
-/** @import { Act, Card, Text, Tool, ToolId } from "./adapter_list.js" */
+/** @import { Act, Text } from "./adapter_list.js" */
+/** @import { ShownAdapter, Tool } from "./messages.js" */
 
 import { button, fill, heading, make } from "../ui/elements.js";
 import { chip, problemLine } from "./adapter_card.js";
 
 export class Folders {
   choosing = ""; // tool whose folder is being chosen
-  /** @type {Map<ToolId, string>} */
+  /** @type {Map<string, string>} */
   typed = new Map(); // what was written into a folder's field and not taken yet
 
   /**
@@ -37,7 +38,7 @@ export class Folders {
 
   /**
    * Chips of the tools that have an adapter, and buttons for those that could.
-   * @param {Card} card
+   * @param {ShownAdapter} card
    */
   places(card) {
     const { text } = this;

@@ -2,18 +2,17 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
-
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Any
 
 from app.adapters import text
 from app.adapters.effect import shown_effect
+from app.adapters.messages import ActionDone, AdapterMessage, Files, JudgedShare, Placing, Shelf, ShownAdapter, Tool
 from app.adapters.model_card import Known, model_card, winner_error
 from app.desk import text as desk_text
 from app.desk.desk import Desk
 from app.judge import text as judge_text
 from app.judge.verdicts import Verdicts
-from app.ui.replies import Json, answered
+from app.ui.replies import Reply, Sent, answered, answered_to
 from app.ui.words import moment
 from sdpo_core.adapters.info import AdapterInfo
 from sdpo_core.adapters.peft_keys import write_peft
@@ -25,22 +24,6 @@ from sdpo_core.workspace import disk as housekeeping
 from sdpo_core.workspace.adapters import THROWN_KIND, file_stem
 from sdpo_core.workspace.records import AdapterRecord
 from sdpo_core.workspace.trash import Trash
-
-
-class AdapterMessage(BaseModel):
-    """A wish about an adapter, or about a tool's folder, from a browser."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    action: Literal["edit", "delete", "put_back", "place", "folder", "forget"]
-    id: int = Field(default=0, ge=0, lt=2**63)
-    name: str = Field(default="", max_length=1000)
-    note: str = Field(default="", max_length=10_000)
-    strength: str = Field(default="", max_length=40)
-    entry: str = Field(default="", max_length=120)  # of the trash
-    tool: str = Field(default="", max_length=40)
-    how: Literal["copy", "link"] = "copy"
-    folder: str = Field(default="", max_length=4000)
 
 
 @dataclass(frozen=True)
@@ -70,13 +53,16 @@ class Adapters:
         verdicts, rounds = self._verdicts.by_adapter(), self._desk.adapters.rounds()
         return [self._card(record, verdicts.get(record.sha256), rounds.get(record.sha256, 1)) for record in records]
 
-    def snapshot(self, _: Any = None) -> Json:
+    def snapshot(self, _: Any = None) -> Reply[Shelf]:
         """All cards, and the folders of other tools."""
-        return answered(lambda: {"cards": [self._shown(card) for card in self.cards()], "tools": self._tools()})
+        return answered(self._shelf)
 
-    def act(self, message: Any) -> Json:
+    def act(self, message: Sent[AdapterMessage]) -> Reply[ActionDone]:
         """Do what is wished; the reply holds a sentence."""
-        return answered(lambda: self._do(AdapterMessage.model_validate(message)))
+        return answered_to(AdapterMessage, message, self._do)
+
+    def _shelf(self) -> Shelf:
+        return {"cards": [self._shown(card) for card in self.cards()], "tools": self._tools()}
 
     # -------------------------------------------------------------------------------------------------- files by id
 
@@ -118,7 +104,7 @@ class Adapters:
 
     # ------------------------------------------------------------------------------------------------------ actions
 
-    def _do(self, wish: AdapterMessage) -> Json:
+    def _do(self, wish: AdapterMessage) -> ActionDone:
         match wish.action:
             case "edit":
                 return self._edit(wish)
@@ -141,14 +127,14 @@ class Adapters:
                 self._folders.forget(wish.tool)
                 return {"sentence": text.FOLDER_FORGOTTEN.format(tool=TOOLS[wish.tool])}
 
-    def _edit(self, wish: AdapterMessage) -> Json:
+    def _edit(self, wish: AdapterMessage) -> ActionDone:
         store, strength = self._desk.store, _strength(wish.strength)
         # Whatever is refused, the form stays open with everything that was written.
         store.recommend(wish.id, strength)
         store.note_on_adapter(wish.id, wish.note)
         return {"sentence": text.saved(store.rename_adapter(wish.id, wish.name).name)}
 
-    def _place(self, wish: AdapterMessage) -> Json:
+    def _place(self, wish: AdapterMessage) -> ActionDone:
         record = self._desk.store.adapter(wish.id)
         if not self._works_elsewhere(record):
             raise AdapterError(text.NOT_FOR_OTHERS.format(name=record.name))
@@ -182,7 +168,7 @@ class Adapters:
         except RunError:
             return None
 
-    def _shown(self, card: AdapterCard) -> Json:
+    def _shown(self, card: AdapterCard) -> ShownAdapter:
         record, facts = card.record, (card.info.sdpo or {}) if card.info else {}
         address = f"/sdpo/adapter/{record.id}"
         chips = [card.base, text.round_chip(card.round) if card.round > 1 else ""]
@@ -194,7 +180,7 @@ class Adapters:
             "note": record.note,
             "strength": record.strength,
             "verdict": _verdict(card.verdict),
-            "notJudged": text.NOT_JUDGED,
+            "not_judged": text.NOT_JUDGED,
             "error": self._error(card),
             "effect": shown_effect(record, card.info, self._run(record)) if card.info else None,
             "fit": _fit(record),
@@ -211,7 +197,7 @@ class Adapters:
         told = winner_error(card.info, self._run(card.record)) if card.info else ""
         return f"{text.CARD_ROWS['error']}: {told}." if told else ""
 
-    def _places(self, card: AdapterCard) -> list[Json]:
+    def _places(self, card: AdapterCard) -> list[Placing]:
         """Where the adapter could go, or is."""
         if card.info is None or not card.works_elsewhere:
             return []
@@ -222,7 +208,7 @@ class Adapters:
             for tool in chosen
         ]
 
-    def _tools(self) -> list[Json]:
+    def _tools(self) -> list[Tool]:
         return [
             {
                 "id": tool,
@@ -234,17 +220,22 @@ class Adapters:
         ]
 
 
-def _files(address: str, *, judged: bool) -> Json:
-    files = {"kohya": address, "diffusers": f"{address}/diffusers", "card": f"{address}/card"}
-    return {**files, "cardPrompts": f"{address}/card?prompts=1"} if judged else files
+def _files(address: str, *, judged: bool) -> Files:
+    files: Files = {"kohya": address, "diffusers": f"{address}/diffusers", "card": f"{address}/card"}
+    return {**files, "card_prompts": f"{address}/card?prompts=1"} if judged else files
 
 
-def _verdict(verdict: Verdict | None) -> Json | None:
+def _verdict(verdict: Verdict | None) -> JudgedShare | None:
     if verdict is None:
         return None
     plot = judge_text.plot_in_words(verdict.win_rate, verdict.low, verdict.high)
-    numbers = {"win_rate": verdict.win_rate, "low": verdict.low, "high": verdict.high}
-    return {"sentence": verdict.sentence, "plot": plot, **numbers}
+    return {
+        "win_rate": verdict.win_rate,
+        "low": verdict.low,
+        "high": verdict.high,
+        "plot": plot,
+        "sentence": verdict.sentence,
+    }
 
 
 def _fit(record: AdapterRecord) -> str:

@@ -21,7 +21,7 @@ WIDGET = {
         "kohya": ("LoRA file", "for ComfyUI, A1111 and Forge"),
         "diffusers": ("LoRA file, diffusers format", "for diffusers and peft"),
         "card": ("Model card", "Markdown: votes, verdict, settings; no prompts"),
-        "cardPrompts": ("Model card with the blind test's prompts", "Markdown"),
+        "card_prompts": ("Model card with the blind test's prompts", "Markdown"),
     },
     "copyTo": "Copy to {tool}",
     "linkTo": "Link into {tool}",

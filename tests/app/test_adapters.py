@@ -47,9 +47,9 @@ def test_a_card_tells_what_is_known(studio: Studio, shelf: Adapters) -> None:
     assert card["fit"] == "1 of 1 modules match its base model."
     assert card["error"].startswith("Winner error: +0.4 % on training pairs with unseen noise")
     assert (card["problem"], card["warning"], card["strength"]) == ("", "", None)
-    assert set(card["files"]) == {"kohya", "diffusers", "card", "cardPrompts"}
+    assert set(card["files"]) == {"kohya", "diffusers", "card", "card_prompts"}
     assert other["verdict"] is None
-    assert "cardPrompts" not in other["files"]
+    assert "card_prompts" not in other["files"]
 
 
 def test_adapters_of_the_demo_say_that_they_work_only_here(studio: Studio, shelf: Adapters) -> None:
