@@ -45,7 +45,7 @@ export function mount(host) {
 
   async function refresh() {
     const reply = await widget.ask("newest");
-    if (!reply || !("images" in reply)) {
+    if (!reply?.ok) {
       known = -1; // with the next status it is tried again
       return;
     }

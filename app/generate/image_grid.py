@@ -7,19 +7,18 @@ import gradio as gr
 from app.generate import text
 from app.generate.messages import NewestImages
 from app.generate.service import Drawing
-from app.ui.replies import Trouble
+from app.ui.replies import Reply, answered
 from app.ui.widget import widget
-from sdpo_core.errors import SdpoError
 
 
 def image_grid(drawing: Drawing) -> gr.HTML:
     """The newest images; it grows while a job generates."""
 
-    def newest(_: Any) -> NewestImages | Trouble:
-        try:
-            return {"images": drawing.newest_images()}
-        except SdpoError as error:  # the bar says so too, and the grid asks again
-            return {"error": str(error)}
+    def images() -> NewestImages:
+        return {"images": drawing.newest_images()}
+
+    def newest(_: Any = None) -> Reply[NewestImages]:
+        return answered(images)
 
     return widget(
         "generate/image_grid.js",

@@ -94,11 +94,6 @@ export interface Started {
   sentence: string;
 }
 
-/** Why there is nothing to show just now; the page asks again. */
-export interface Trouble {
-  error: string;
-}
-
 /** A file that the person opened, dropped or pasted. */
 export interface WorkflowMessage {
   name: string;
@@ -113,7 +108,7 @@ export interface ComfyDrawServer {
 }
 
 export interface ImageGridServer {
-  newest: Look<NewestImages | Trouble>;
+  newest: Look<Reply<NewestImages>>;
 }
 
 export interface ImportImagesServer {

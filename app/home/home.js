@@ -1,25 +1,16 @@
 // Home: the loop with its numbers, the next step, the machine, the projects. It listens to the bar's status and asks
 // for the rest when it can be seen, every few seconds.
 
-/** @import { Call, Host, Look, Reply } from "../ui/widget.js" */
+/** @import { Host, Reply } from "../ui/widget.js" */
 /** @import { Snapshot, Verb } from "../status/status_bar.js" */
+/** @import { HomeServer, MachinePart, ProjectDone, Stage } from "./messages.js" */
 
 import { button, fill, heading, make, makeSaid } from "../ui/elements.js";
 import { at, latestStatus, openTab } from "../ui/page.js";
 import { Widget } from "../ui/widget.js";
 import { Projects } from "./projects.js";
 
-/**
- * @typedef {"candidates" | "votes" | "runs" | "adapters" | "model"} StageKey
- * @typedef {{key: StageKey, title: string, value: string, hint: string, tab: string, done: boolean}} Stage
- * @typedef {{label: string, hint: string, share: number | null, tab?: string}} Part   of the machine
- * @typedef {{id: string, name: string, open: boolean, archived: boolean, facts: string}} Project
- * @typedef {{stages: Stage[], machine: Part[], projects: Project[], error?: undefined}} Shown
- * @typedef {"make" | "rename" | "archive" | "unarchive" | "open" | "export"} Action
- * @typedef {{action: Action, id?: string, name?: string}} Wish
- * @typedef {Reply<{id?: string, sentence?: string, download?: string}>} Done
- * @typedef {{home: Look<Shown | {error: string, stages?: undefined}>, act: Call<Wish, Done>}} Server
- */
+/** @typedef {Stage["key"]} StageKey */
 
 /**
  * @typedef {"loop" | "next" | "working" | "look" | "allDone" | "machine" | "keepHouse"} HomeLabel
@@ -50,18 +41,18 @@ const STAGE_OF_TAB = {
   adapters: "adapters",
 };
 
-/** @param {Host<Text, Server>} host */
+/** @param {Host<Text, HomeServer>} host */
 export function mount(host) {
   new Home(host).start();
 }
 
-/** @extends {Widget<Text, Server>} */
+/** @extends {Widget<Text, HomeServer>} */
 class Home extends Widget {
   asked = 0;
   shownStages = "";
   shownMachine = "";
 
-  /** @param {Host<Text, Server>} host */
+  /** @param {Host<Text, HomeServer>} host */
   constructor(host) {
     super(host);
     const { text } = this;
@@ -105,7 +96,7 @@ class Home extends Widget {
     return make("li", {}, make("button", { type: "button", class: "home-stage", ...about }, ...content));
   }
 
-  /** @param {Part} item */
+  /** @param {MachinePart} item */
   part({ label, hint, share, tab }) {
     const taken = make("span");
     taken.style.width = `${Math.round(100 * (share ?? 0))}%`;
@@ -133,7 +124,7 @@ class Home extends Widget {
   async refresh() {
     this.asked = Date.now();
     const reply = await this.ask("home");
-    if (!reply?.stages) return; // the bar says what is wrong; with a later status it is asked again
+    if (!reply?.ok) return; // the bar says what is wrong; with a later status it is asked again
     const stages = JSON.stringify(reply.stages);
     if (stages !== this.shownStages) this.stages.replaceChildren(...reply.stages.map((item) => this.stage(item)));
     this.shownStages = stages;
@@ -148,7 +139,7 @@ class Home extends Widget {
 
   /**
    * Show the result of an action, and the current state.
-   * @param {Done | undefined} reply
+   * @param {Reply<ProjectDone> | undefined} reply
    */
   async heard(reply) {
     const { text } = this;

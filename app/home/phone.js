@@ -1,21 +1,19 @@
 // The panel "On your phone": closed it is one button, open it shows what to scan or type.
 
-/** @import { Call, Host, Look, Reply } from "../ui/widget.js" */
+/** @import { Host } from "../ui/widget.js" */
+/** @import { DoorState, DoorWish, OpenDoor, PhoneServer } from "./messages.js" */
 
 import { button, make } from "../ui/elements.js";
 import { Widget } from "../ui/widget.js";
 
 /**
- * @typedef {{url: string, password: string, code: string}} Door
- * @typedef {{addresses: string[], door: Door | null}} State
- * @typedef {{look: Look<{ok: true} & State>, turn: Call<{on: boolean, address?: string}, Reply<State>>}} Server
  * @typedef {"title" | "about" | "open" | "opening" | "address" | "scan" | "codeAlt" | "url" | "password"} Label
  * @typedef {Record<Label | "close" | "careful" | "lost", string>} Text
  */
 
 const AGAIN_MS = 8000;
 
-/** @param {Host<Text, Server>} host */
+/** @param {Host<Text, PhoneServer>} host */
 export function mount(host) {
   const widget = new Widget(host);
   const { root, text } = widget;
@@ -41,7 +39,7 @@ export function mount(host) {
     return [make("p", { text: text.about }), buttons];
   }
 
-  /** @param {Door} door */
+  /** @param {OpenDoor} door */
   function opened(door) {
     const facts = make(
       "dl",
@@ -69,7 +67,7 @@ export function mount(host) {
     ];
   }
 
-  /** @param {State} state */
+  /** @param {DoorState} state */
   function draw({ addresses, door }) {
     const now = JSON.stringify([addresses, door]);
     if (now === shown) return;
@@ -78,7 +76,7 @@ export function mount(host) {
     root.dataset.open = String(Boolean(door));
   }
 
-  /** @param {{on: boolean, address?: string}} message */
+  /** @param {DoorWish} message */
   async function turn(message) {
     const reply = await widget.ask("turn", message);
     said.textContent = reply ? (reply.error ?? "") : text.lost;
@@ -91,7 +89,7 @@ export function mount(host) {
   async function look() {
     asked = Date.now();
     const reply = await widget.ask("look");
-    if (reply) draw(reply);
+    if (reply?.ok) draw(reply);
   }
 
   widget.onWindow("sdpo:status", () => {

@@ -4,41 +4,34 @@ from typing import Any
 
 import gradio as gr
 import segno
-from pydantic import BaseModel, ConfigDict, Field
 
 from app.home import text
+from app.home.messages import DoorState, DoorWish, OpenDoor
 from app.server.lan import Door, Lan, addresses
-from app.ui.replies import Json, answered
+from app.ui.replies import Reply, Sent, answered, answered_to
 from app.ui.widget import widget
 
 _QR_SCALE = 6
 
 
-class DoorWish(BaseModel):
-    """Open the door, at an address or at the first one, or close it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    on: bool
-    address: str = Field(default="", max_length=80)
-
-
 def phone_panel(lan: Lan) -> gr.HTML:
     """The button, and once pressed the code to scan, the address and the password."""
 
-    def look(_: Any = None) -> Json:
-        return {"ok": True, "addresses": addresses(), "door": _shown(lan.door)}
+    def state() -> DoorState:
+        return {"addresses": addresses(), "door": _shown(lan.door)}
 
-    def turn(message: Any) -> Json:
-        def act() -> Json:
-            wish = DoorWish.model_validate(message)
-            if wish.on:
-                lan.open(wish.address or None)
-            else:
-                lan.close()
-            return look()
+    def turned(wish: DoorWish) -> DoorState:
+        if wish.on:
+            lan.open(wish.address or None)
+        else:
+            lan.close()
+        return state()
 
-        return answered(act)
+    def look(_: Any = None) -> Reply[DoorState]:
+        return answered(state)
+
+    def turn(message: Sent[DoorWish]) -> Reply[DoorState]:
+        return answered_to(DoorWish, message, turned)
 
     return widget(
         "home/phone.js",
@@ -49,7 +42,7 @@ def phone_panel(lan: Lan) -> gr.HTML:
     )
 
 
-def _shown(door: Door | None) -> dict[str, str] | None:
+def _shown(door: Door | None) -> OpenDoor | None:
     if door is None:
         return None
     code = segno.make(door.link, error="m").svg_data_uri(scale=_QR_SCALE, border=3, dark="#1d1c19", light="#ffffff")

@@ -2,30 +2,18 @@
 
 import contextlib
 from pathlib import Path
-from typing import Any, Literal
-
-from pydantic import BaseModel, ConfigDict, Field
 
 from app.desk.desk import Desk
 from app.desk.models import chosen_in
 from app.home import text
+from app.home.messages import ProjectDone, ProjectMessage
 from app.ui import text as ui_text
-from app.ui.replies import Json, answered
+from app.ui.replies import Reply, Sent, answered, answered_to
 from sdpo_core.checkpoints.earlier_demos import is_earlier_demo
 from sdpo_core.errors import SdpoError
 from sdpo_core.projects.contents import Model
 from sdpo_core.projects.folders import Project
 from sdpo_core.projects.transfer import Imported
-
-
-class ProjectMessage(BaseModel):
-    """A wish about a project, from a browser."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    action: Literal["make", "rename", "archive", "unarchive", "open", "export"]
-    id: str = Field(default="", max_length=80)
-    name: str = Field(default="", max_length=1000)
 
 
 class ProjectActions:
@@ -34,20 +22,20 @@ class ProjectActions:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
-    def act(self, message: Any) -> Json:
+    def act(self, message: Sent[ProjectMessage]) -> Reply[ProjectDone]:
         """Do something with a project; the reply holds `ok` and a sentence, and for an export its address."""
-        return answered(lambda: self._do(ProjectMessage.model_validate(message)))
+        return answered_to(ProjectMessage, message, self._do)
 
-    def import_zip(self, path: Path, name: str = "") -> Json:
+    def import_zip(self, path: Path, name: str = "") -> Reply[ProjectDone]:
         """Make a project of an uploaded zip; `name` is what the person calls it."""
-        try:
-            made = self._desk.projects.import_zip(path, name)
-        except SdpoError as error:
-            return {"ok": False, "error": str(error)}
-        told = text.imported(made.project.name, made.images, made.votes, made.adapters)
-        return {"ok": True, "id": made.project.id, "sentence": f"{told} {self._adopt_model(made)}".strip()}
+        return answered(lambda: self._import(path, name))
 
-    def _do(self, wish: ProjectMessage) -> Json:
+    def _import(self, path: Path, name: str) -> ProjectDone:
+        made = self._desk.projects.import_zip(path, name)
+        told = text.imported(made.project.name, made.images, made.votes, made.adapters)
+        return {"id": made.project.id, "sentence": f"{told} {self._adopt_model(made)}".strip()}
+
+    def _do(self, wish: ProjectMessage) -> ProjectDone:
         projects = self._desk.projects
         match wish.action:
             case "make":

@@ -1,6 +1,8 @@
 // The projects on Home: which is open, and what can be done with each.
 
-/** @import { Done, Project, Text, Wish } from "./home.js" */
+/** @import { Reply } from "../ui/widget.js" */
+/** @import { Text } from "./home.js" */
+/** @import { ProjectDone, ProjectMessage, ShownProject } from "./messages.js" */
 
 import { button, fill, make } from "../ui/elements.js";
 import { at } from "../ui/page.js";
@@ -9,9 +11,9 @@ import { at } from "../ui/page.js";
  * What the list needs of the page around it. `heard` shows the result of an action and the current state.
  * @typedef {object} Around
  * @property {Text} text
- * @property {(wish: Wish) => Promise<Done | undefined>} act
+ * @property {(wish: ProjectMessage) => Promise<Reply<ProjectDone> | undefined>} act
  * @property {(sentence: string) => void} say
- * @property {(reply: Done | undefined) => Promise<void>} heard
+ * @property {(reply: Reply<ProjectDone> | undefined) => Promise<void>} heard
  * @property {() => Promise<void>} refresh
  */
 
@@ -64,7 +66,7 @@ export class Projects {
 
   /**
    * Show the projects; returns how many there are.
-   * @param {Project[]} projects
+   * @param {ShownProject[]} projects
    */
   draw(projects) {
     const now = JSON.stringify([projects, this.editing]);
@@ -81,7 +83,7 @@ export class Projects {
     return this.count;
   }
 
-  /** @param {Project} item */
+  /** @param {ShownProject} item */
   row(item) {
     const { text } = this;
     const about = { "data-project": item.id, "data-open": String(item.open) };
@@ -103,7 +105,7 @@ export class Projects {
     return row;
   }
 
-  /** @param {Project} item */
+  /** @param {ShownProject} item */
   buttonsOf(item) {
     const { text } = this;
     const { id, open, archived } = item;
@@ -119,7 +121,7 @@ export class Projects {
     return buttons;
   }
 
-  /** @param {Project} item */
+  /** @param {ShownProject} item */
   nameForm({ id, name }) {
     const { text } = this;
     const field = make("input", { type: "text", maxlength: 80, "aria-label": text.renameLabel });
@@ -145,7 +147,7 @@ export class Projects {
     this.around.refresh();
   }
 
-  /** @param {Wish} wish */
+  /** @param {ProjectMessage} wish */
   async act(wish) {
     const reply = await this.around.act(wish);
     await this.around.heard(reply);
@@ -167,7 +169,7 @@ export class Projects {
   }
 
   /**
-   * @param {Project} item
+   * @param {ShownProject} item
    * @param {HTMLButtonElement} pressed
    */
   async open(item, pressed) {
@@ -181,7 +183,7 @@ export class Projects {
   }
 
   /**
-   * @param {Project} item
+   * @param {ShownProject} item
    * @param {HTMLButtonElement} pressed
    */
   async export(item, pressed) {
@@ -214,7 +216,7 @@ export class Projects {
 
 /**
  * @param {XMLHttpRequest} request
- * @returns {Done | undefined}
+ * @returns {Reply<ProjectDone> | undefined}
  */
 function answerOf(request) {
   try {

@@ -7,9 +7,10 @@ from app.desk import text as desk_text
 from app.desk.desk import WANTED_VOTES, Desk
 from app.desk.machine import Machine, disk
 from app.home import text
+from app.home.messages import MachinePart, Shown, ShownProject, Stage, StageKey
 from app.judge.verdicts import Verdicts
 from app.status.overview import Overview
-from app.ui.replies import Json
+from app.ui.replies import Reply, answered
 from app.ui.words import size
 from sdpo_core.errors import DiskError, RunError, SdpoError
 from sdpo_core.projects.folders import Project
@@ -22,21 +23,21 @@ class Home:
         self._desk, self._overview, self._verdicts = desk, overview, verdicts
         self._machine = Machine()
 
-    def snapshot(self, _: Any = None) -> Json:
-        """Everything the page shows beyond the bar's own snapshot."""
-        try:
-            return {"stages": self._stages(), "machine": self._strip(), "projects": self._projects()}
-        except SdpoError as error:  # the bar says so too, and the page asks again
-            return {"error": str(error)}
+    def snapshot(self, _: Any = None) -> Reply[Shown]:
+        """Everything the page shows beyond the bar's own snapshot; or why not, which the bar says too."""
+        return answered(self._shown)
 
-    def _stages(self) -> list[Json]:
+    def _shown(self) -> Shown:
+        return {"stages": self._stages(), "machine": self._strip(), "projects": self._projects()}
+
+    def _stages(self) -> list[Stage]:
         counts = self._overview.counts()
         missing = WANTED_VOTES - counts.decided
         votes = text.NO_VOTES if not counts.votes else text.more_votes(missing) if missing > 0 else text.ENOUGH_VOTES
         images = text.waiting(counts.open_pairs) if counts.candidates else text.NO_IMAGES_YET
         name, model, usable = self._model()
         runs, run = self._runs()
-        values = {
+        values: dict[StageKey, tuple[str, str, str, bool]] = {
             "model": (name, model, "generate", usable),
             "candidates": (f"{counts.candidates:,}", images, "generate", counts.candidates > 0),
             "votes": (f"{counts.votes:,}", votes, "vote", missing <= 0),
@@ -73,9 +74,9 @@ class Home:
         judged = adapters[0].sha256 in self._verdicts.by_adapter()
         return (text.JUDGED, "adapters", True) if judged else (text.NOT_JUDGED, "judge", False)
 
-    def _strip(self) -> list[Json]:
+    def _strip(self) -> list[MachinePart]:
         """The GPUs and the disk: a label, a sentence and the share that is taken."""
-        cards = [
+        cards: list[MachinePart] = [
             {
                 "label": gpu.name,
                 "hint": text.GPU_HINT.format(used=size(gpu.used_mib << 20), total=size(gpu.total_mib << 20))
@@ -84,18 +85,19 @@ class Home:
             }
             for gpu in self._machine.gpus()
         ]
-        none = [{"label": text.NO_GPU, "hint": text.NO_GPU_HINT, "share": None}]
-        return [*(cards or none), {"label": text.DISK_LABEL, **self._room(), "tab": "disk"}]
+        none: MachinePart = {"label": text.NO_GPU, "hint": text.NO_GPU_HINT, "share": None}
+        hint, share = self._room()
+        return [*(cards or [none]), {"label": text.DISK_LABEL, "hint": hint, "share": share, "tab": "disk"}]
 
-    def _room(self) -> Json:
+    def _room(self) -> tuple[str, float | None]:
         try:
             left = disk(self._desk.workspace)
         except DiskError as error:
-            return {"hint": str(error), "share": None}
+            return str(error), None
         hint = text.DISK_HINT.format(free=size(left.free_bytes), total=size(left.total_bytes))
-        return {"hint": hint, "share": 1 - left.free_bytes / left.total_bytes}
+        return hint, 1 - left.free_bytes / left.total_bytes
 
-    def _projects(self) -> list[Json]:
+    def _projects(self) -> list[ShownProject]:
         current = self._desk.projects.current.id
         return [
             {

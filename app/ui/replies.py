@@ -26,12 +26,6 @@ class Answer(TypedDict):
     """What the studio answers, and a part of it: plain JSON."""
 
 
-class Trouble(Answer):
-    """Why there is nothing to show just now; the page asks again."""
-
-    error: str
-
-
 M = TypeVar("M", bound=BaseModel)
 A = TypeVar("A", bound=Mapping[str, object])
 

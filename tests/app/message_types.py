@@ -127,7 +127,7 @@ def _interface(name: str, schema: dict[str, Any]) -> str:
     required = schema.get("required", [])
     lines = _comment(schema.get("description", ""))
     if not schema.get("properties"):
-        return f"{lines}export type {name} = Record<string, never>;\n"
+        return f"{lines}export type {name} = Record<never, never>;\n"
     lines += f"export interface {name} {{\n"
     for key, value in schema["properties"].items():
         lines += _property(f"{key}{'' if key in required else '?'}", _alternatives_of(value))

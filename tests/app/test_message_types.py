@@ -43,7 +43,7 @@ export interface Given {
 }
 
 /** Nothing more than that it was done. */
-export type Nothing = Record<string, never>;
+export type Nothing = Record<never, never>;
 
 /**
  * A part
