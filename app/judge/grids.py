@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from app.desk.desk import Desk
 from app.judge import text
+from app.judge.messages import Grid, GridRequest, NearImage, NoImage, Pick, PickedGrid, StrengthsRequest
 from app.ui.forms import filled
-from app.ui.replies import Json, answered
+from app.ui.replies import Reply, Said, Sent, answered_to
 from app.ui.words import moment
 from sdpo_core.errors import ConfigError, RunError, SdpoError
 from sdpo_core.judging.grid_plan import GridPlan, cell_path, pick, read_plan
@@ -20,29 +19,6 @@ from sdpo_core.runs.folder import FINISHED, RunFolder
 from sdpo_core.settings.judge import GridConfig
 from sdpo_core.workspace.disk import throw_grid
 from sdpo_core.workspace.records import AdapterRecord
-
-
-class GridRequest(BaseModel):
-    """A grid by its run's id."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    run: str = Field(max_length=120)
-
-
-class Pick(GridRequest):
-    """An image of a grid."""
-
-    row: int
-    column: int
-
-
-class Wish(BaseModel):
-    """An adapter by its name."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    adapter: str = Field(max_length=200)
 
 
 class Grids:
@@ -83,24 +59,23 @@ class Grids:
         config = GridConfig.parse({**self._desk.adapters.to_draw_with(record), **values, "adapter": record.name})
         return self._desk.queue.start_or_wait("grid", config, text.grid_title(record.name))
 
-    def shown(self, message: Any) -> Json:
+    def shown(self, message: Sent[GridRequest]) -> Reply[Grid]:
         """A grid as far as it is generated."""
-        return answered(lambda: self._shown(self._open(GridRequest.model_validate(message).run)))
+        return answered_to(GridRequest, message, self._look)
 
-    def pick(self, message: Any) -> Json:
+    def pick(self, message: Sent[Pick]) -> Reply[PickedGrid]:
         """Make the checkpoint and strength of an image the recommended ones."""
+        return answered_to(Pick, message, self._pick)
 
-        def act() -> Json:
-            wish = Pick.model_validate(message)
-            run = self._open(wish.run)
-            if not _is_cell(read_plan(run), wish.row, wish.column):
-                raise RunError(text.NO_SUCH_IMAGE)
-            record = pick(self._desk.store, run, wish.row, wish.column)
-            return {**self._shown(run), "sentence": text.picked(record.name, record.strength or 0.0)}
+    def draw_strengths(self, message: Sent[StrengthsRequest]) -> Reply[Said]:
+        """Generate a grid of an adapter's usual strengths."""
+        return answered_to(StrengthsRequest, message, self._draw_strengths)
 
-        return answered(act)
+    def remove(self, message: Sent[GridRequest]) -> Reply[Said]:
+        """Move a grid to the trash."""
+        return answered_to(GridRequest, message, self._remove)
 
-    def near(self, adapter_name: Any, strength: Any) -> Json | None:
+    def near(self, adapter_name: Any, strength: Any) -> NearImage | NoImage | None:
         """The image of an adapter's latest grid nearest to a strength, and the base model's; None: no adapter.
 
         Without such an image the reply has no `cell`; `waits` says whether a grid of it is being generated.
@@ -110,28 +85,9 @@ class Grids:
             return None
         runs = [run for run in self.runs() if run.config()["adapter"] == record.name]
         for run in runs:
-            if found := _nearest(run, record.sha256, strength if isinstance(strength, int | float) else 1.0):
-                return {**found, "adapter": record.name}
+            if found := _nearest(run, record, strength if isinstance(strength, int | float) else 1.0):
+                return found
         return {"adapter": record.name, "cell": None, "waits": any(map(self._is_unfinished, runs[:1]))}
-
-    def draw_strengths(self, message: Any) -> Json:
-        """Generate a grid of an adapter's usual strengths."""
-
-        def act() -> Json:
-            run = self.start(Wish.model_validate(message).adapter, {})
-            return {"sentence": text.PREVIEW["waits"] if run is None else text.STARTED_GRID}
-
-        return answered(act)
-
-    def remove(self, message: Any) -> Json:
-        """Move a grid to the trash."""
-
-        def act() -> Json:
-            run = self._open(GridRequest.model_validate(message).run)
-            throw_grid(self._desk.workspace, run)
-            return {"sentence": text.GRID_REMOVED}
-
-        return answered(act)
 
     def image_path(self, run_id: str, row: int, column: int) -> Path:
         """An image of a grid; raises `RunError` when there is none. `run_id` may be hostile."""
@@ -141,6 +97,24 @@ class Grids:
         return path
 
     # ------------------------------------------------------------------------------------------------------ helpers
+
+    def _look(self, wish: GridRequest) -> Grid:
+        return self._shown(self._open(wish.run))
+
+    def _pick(self, wish: Pick) -> PickedGrid:
+        run = self._open(wish.run)
+        if not _is_cell(read_plan(run), wish.row, wish.column):
+            raise RunError(text.NO_SUCH_IMAGE)
+        record = pick(self._desk.store, run, wish.row, wish.column)
+        return {**self._shown(run), "sentence": text.picked(record.name, record.strength or 0.0)}
+
+    def _draw_strengths(self, wish: StrengthsRequest) -> Said:
+        run = self.start(wish.adapter, {})
+        return {"sentence": text.PREVIEW["waits"] if run is None else text.STARTED_GRID}
+
+    def _remove(self, wish: GridRequest) -> Said:
+        throw_grid(self._desk.workspace, self._open(wish.run))
+        return {"sentence": text.GRID_REMOVED}
 
     def _open(self, run_id: str) -> RunFolder:
         run = next((run for run in self.runs() if run.id == run_id), None)
@@ -154,19 +128,20 @@ class Grids:
     def _is_unfinished(self, run: RunFolder) -> bool:
         return self._desk.jobs.status(run).state not in FINISHED
 
-    def _shown(self, run: RunFolder) -> Json:
+    def _shown(self, run: RunFolder) -> Grid:
         plan, status = read_plan(run), self._desk.jobs.status(run)
         running = status.state not in FINISHED
         if plan is None:
-            failed = status.message if status.state == "failed" else ""
-            return {"run": run.id, "rows": [], "running": running, "error": failed, "ok": not failed}
+            if status.state == "failed" and status.message:
+                raise RunError(status.message)
+            return {"run": run.id, "running": running, "rows": []}
         columns = range(len(plan.strengths))
         recommended = {record.sha256: record.strength for record in self._desk.store.adapters()}
         return {
             "run": run.id,
             "prompt": plan.prompt,
             "seed": plan.seed,
-            "strengths": plan.strengths,
+            "strengths": [*plan.strengths],
             "running": running,
             "rows": [
                 {
@@ -179,13 +154,13 @@ class Grids:
         }
 
 
-def _nearest(run: RunFolder, sha256: str, strength: float) -> Json | None:
-    """The image of an adapter file nearest to `strength`, and the base model's; None if there is none."""
+def _nearest(run: RunFolder, record: AdapterRecord, strength: float) -> NearImage | None:
+    """The image of an adapter nearest to `strength`, and the base model's; None if there is none."""
     try:
         plan = read_plan(run)
     except RunError:  # of another version; an earlier grid may do
         return None
-    row = next((place for place, one in enumerate(plan.rows) if one.sha256 == sha256), None) if plan else None
+    row = next((place for place, one in enumerate(plan.rows) if one.sha256 == record.sha256), None) if plan else None
     if plan is None or row is None:
         return None
     drawn = [place for place in range(len(plan.strengths)) if cell_path(run, row, place).is_file()]
@@ -195,6 +170,7 @@ def _nearest(run: RunFolder, sha256: str, strength: float) -> Json | None:
     column = min(acting, key=lambda place: abs(plan.strengths[place] - strength))
     base = next((place for place in drawn if not plan.strengths[place]), None)
     return {
+        "adapter": record.name,
         "prompt": plan.prompt,
         "cell": {"address": f"/sdpo/grid/{run.id}/{row}/{column}", "strength": f"{plan.strengths[column]:g}"},
         "base": {"address": f"/sdpo/grid/{run.id}/{row}/{base}"} if base is not None else None,

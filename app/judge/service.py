@@ -7,29 +7,19 @@ import contextlib
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from app.desk.desk import Desk
 from app.judge import text
+from app.judge.messages import Interval, LetTrain, PromptScore, Round, ShownComparison, ShownVerdict, Training
 from app.judge.verdicts import Verdicts
 from app.ui.forms import filled, whole
-from app.ui.replies import Json, answered
+from app.ui.replies import Reply, Sent, answered_to
 from app.ui.words import moment
 from sdpo_core.errors import RunError, SdpoError
-from sdpo_core.judging.verdict import Comparison, Share, Verdict
+from sdpo_core.judging.verdict import Comparison, Outcome, Share, Verdict
 from sdpo_core.runs.folder import RunFolder
 from sdpo_core.settings.judge import JudgeConfig
 
 _MOST_COMPARISONS = 1000
-
-
-class LetTrain(BaseModel):
-    """Whether the votes of a blind test should train."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    run: str = Field(max_length=120)
-    trains: bool
 
 
 class Judging:
@@ -72,7 +62,7 @@ class Judging:
         strength, negative = float(config.get("strength", 1.0)), str(config.get("negative") or "")
         return text.judging(self._name(run), strength, float(unconditional), negative)
 
-    def shown(self, run: RunFolder) -> Json | None:
+    def shown(self, run: RunFolder) -> ShownVerdict | None:
         """Everything that the verdict shows; None before the last vote."""
         verdict = self._verdicts.of(run)
         if verdict is None:
@@ -88,19 +78,17 @@ class Judging:
             **self._trains(run, verdict),
         }
 
-    def let_train(self, message: Any) -> Json:
+    def let_train(self, message: Sent[LetTrain]) -> Reply[Training]:
         """Let the votes of a finished blind test train, or no longer; the reply holds what is shown now."""
+        return answered_to(LetTrain, message, self._let_train)
 
-        def act() -> Json:
-            wish = LetTrain.model_validate(message)
-            run = self._desk.jobs.open(wish.run, "judge")
-            verdict = self._verdicts.of(run)
-            if verdict is None:
-                raise RunError(text.NOT_DONE)
-            self._desk.store.train_on_judgement(run.id, trains=wish.trains)
-            return self._trains(run, verdict)
-
-        return answered(act)
+    def _let_train(self, wish: LetTrain) -> Training:
+        run = self._desk.jobs.open(wish.run, "judge")
+        verdict = self._verdicts.of(run)
+        if verdict is None:
+            raise RunError(text.NOT_DONE)
+        self._desk.store.train_on_judgement(run.id, trains=wish.trains)
+        return self._trains(run, verdict)
 
     # ------------------------------------------------------------------------------------------------------ helpers
 
@@ -131,16 +119,16 @@ class Judging:
                     return side.recipe.adapters[0].sha256
         return ""
 
-    def _prompt(self, prompt: str, share: Share, verdict: Verdict) -> Json:
-        marks = [one.outcome for one in verdict.outcomes if one.prompt == prompt]
+    def _prompt(self, prompt: str, share: Share, verdict: Verdict) -> PromptScore:
+        marks: list[Outcome] = [one.outcome for one in verdict.outcomes if one.prompt == prompt]
         return {"prompt": prompt, "score": _score(share), "marks": marks}
 
-    def _comparison(self, one: Comparison) -> Json:
+    def _comparison(self, one: Comparison) -> ShownComparison:
         return {"prompt": one.prompt, "base": one.base, "adapter": one.adapter, "outcome": one.outcome}
 
-    def _rounds(self, shown: RunFolder) -> list[Json]:
+    def _rounds(self, shown: RunFolder) -> list[Round]:
         """All blind tests with a verdict, oldest first, so that rounds can be compared."""
-        found: list[Json] = []
+        found: list[Round] = []
         numbers = self._desk.adapters.rounds()
         for run in reversed(self._verdicts.runs()):
             with contextlib.suppress(SdpoError):
@@ -151,16 +139,16 @@ class Judging:
                     found.append({"name": name, "score": _score(told), **_interval(told), "now": run.id == shown.id})
         return found
 
-    def _trains(self, run: RunFolder, verdict: Verdict) -> Json:
+    def _trains(self, run: RunFolder, verdict: Verdict) -> Training:
         trains = bool(self._desk.store.judged_pairs(run.id))
-        return {"trains": trains, "trainsSentence": text.trains(verdict.comparisons, on=trains)}
+        return {"trains": trains, "trains_sentence": text.trains(verdict.comparisons, on=trains)}
 
 
 def _score(share: Share) -> str:
     return text.score(share.wins + share.ties / 2, share.comparisons)
 
 
-def _interval(share: Share) -> Json:
+def _interval(share: Share) -> Interval:
     return {
         "win_rate": share.win_rate,
         "low": share.low,

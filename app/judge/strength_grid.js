@@ -1,53 +1,38 @@
 // One prompt and seed over strengths (columns) and checkpoints (rows). Images appear while a job draws them; one can be
 // chosen, which makes its checkpoint and strength the recommended ones.
 
-/** @import { Call, Host, Reply, SentenceReply } from "../ui/widget.js" */
+/** @import { Host } from "../ui/widget.js" */
+/** @import { Grid, GridRow, StrengthGridServer } from "./messages.js" */
 
 import { button, fill, make, makeSaid } from "../ui/elements.js";
 import { at } from "../ui/page.js";
 import { Widget } from "../ui/widget.js";
 
-/** @typedef {{step: number | null, drawn: boolean[], recommended: number | null}} Row */
+/** @typedef {Omit<Grid, "run"> & {error?: string}} Shown   `error` says why there never will be rows */
 
 /**
- * A grid as far as it is drawn. Before its plan is written there are no rows; `error` says why there never will be.
- * @typedef {object} Grid
- * @property {Row[]} rows
- * @property {boolean} running
- * @property {number[]} [strengths]
- * @property {string} [prompt]
- * @property {number} [seed]
- * @property {string} [error]
- */
-
-/**
- * @typedef {{
- *   shown: Call<{run: string}, Grid | {error: string, rows?: undefined}>,
- *   pick: Call<{run: string, row: number, column: number}, Reply<Grid & {sentence: string}>>,
- *   remove: Call<{run: string}, SentenceReply>,
- * }} Server
  * @typedef {"label" | "empty" | "waiting" | "caption" | "strength" | "base" | "step" | "adapter"} Label
  * @typedef {"choose" | "chosen" | "close" | "open" | "alt" | "missing" | "remove" | "lost"} MoreLabel
  * @typedef {Record<Label | MoreLabel, string>} Text
  */
 
-/** @type {Grid} */
+/** @type {Shown} */
 const NONE = { rows: [], running: false };
 
-/** @param {Host<Text, Server>} host */
+/** @param {Host<Text, StrengthGridServer>} host */
 export function mount(host) {
   new StrengthGrid(host).start();
 }
 
-/** @extends {Widget<Text, Server>} */
+/** @extends {Widget<Text, StrengthGridServer>} */
 class StrengthGrid extends Widget {
   run = "";
   shown = "";
-  /** @type {Grid} */
+  /** @type {Shown} */
   last = NONE;
   farewell = ""; // what is said of a grid that was removed, once the next one is shown
 
-  /** @param {Host<Text, Server>} host */
+  /** @param {Host<Text, StrengthGridServer>} host */
   constructor(host) {
     super(host);
     const { text } = this;
@@ -101,7 +86,7 @@ class StrengthGrid extends Widget {
     if (reply?.ok) this.trigger("removed");
   }
 
-  /** @param {Row} row */
+  /** @param {GridRow} row */
   rowName({ step }) {
     return step === null ? this.text.adapter : fill(this.text.step, { step });
   }
@@ -120,7 +105,7 @@ class StrengthGrid extends Widget {
   }
 
   /**
-   * @param {Grid} grid
+   * @param {Shown} grid
    * @param {number} row
    * @param {number} column
    */
@@ -146,7 +131,7 @@ class StrengthGrid extends Widget {
     return node;
   }
 
-  /** @param {Grid} grid */
+  /** @param {Shown} grid */
   table(grid) {
     const { label } = this.text;
     const strengths = grid.strengths ?? [];
@@ -189,7 +174,7 @@ class StrengthGrid extends Widget {
     if (reply?.ok) this.draw(reply);
   }
 
-  /** @param {Grid} grid */
+  /** @param {Shown} grid */
   draw(grid) {
     const { text, root } = this;
     this.last = grid;
@@ -218,7 +203,7 @@ class StrengthGrid extends Widget {
     if (!run) return this.draw(NONE);
     const reply = await this.ask("shown", { run });
     if (!reply || run !== (this.props.value ?? "")) return;
-    if (reply.error) this.said.say(reply.error, "bad");
-    this.draw(reply.rows ? reply : { ...NONE, error: reply.error });
+    if (!reply.ok) this.said.say(reply.error, "bad");
+    this.draw(reply.ok ? reply : { ...NONE, error: reply.error });
   }
 }

@@ -1,22 +1,17 @@
 // Next to a slider: the image of a grid that is nearest to the slider's strength, and the base model's; or a button that
 // draws such a grid.
 
-/** @import { Call, Host, SentenceReply } from "../ui/widget.js" */
+/** @import { Host } from "../ui/widget.js" */
+/** @import { NearImage, NoImage, StrengthPreviewServer } from "./messages.js" */
 
 import { button, fill, make } from "../ui/elements.js";
 import { picture } from "../ui/images.js";
 import { at } from "../ui/page.js";
 import { Widget } from "../ui/widget.js";
 
-/**
- * @typedef {{adapter: string, cell: null, waits: boolean}} Nothing
- * @typedef {{address: string, strength: string}} Cell
- * @typedef {{adapter: string, prompt: string, cell: Cell, base: {address: string} | null}} Shown
- * @typedef {{draw: Call<{adapter: string}, SentenceReply>}} Server
- * @typedef {Record<"base" | "at" | "from" | "gone" | "none" | "draw" | "waits" | "lost", string>} Text
- */
+/** @typedef {Record<"base" | "at" | "from" | "gone" | "none" | "draw" | "waits" | "lost", string>} Text */
 
-/** @param {Host<Text, Server>} host */
+/** @param {Host<Text, StrengthPreviewServer>} host */
 export function mount(host) {
   const widget = new Widget(host);
   const { root, text, props } = widget;
@@ -31,7 +26,7 @@ export function mount(host) {
     return make("figure", {}, drawn, make("figcaption", { text: label }));
   }
 
-  /** @param {Nothing} about */
+  /** @param {NoImage} about */
   function offer({ adapter, waits }) {
     const note = make("p", { role: "status", text: waits ? text.waits : text.none });
     /** @param {HTMLButtonElement} pressed */
@@ -45,7 +40,7 @@ export function mount(host) {
   }
 
   function show() {
-    /** @type {Nothing | Shown | null} */
+    /** @type {NoImage | NearImage | null} */
     const shown = props.value ? JSON.parse(props.value) : null;
     if (!shown) return root.replaceChildren();
     if (!shown.cell) return root.replaceChildren(...offer(shown));

@@ -1,13 +1,12 @@
 """What an adapter does at a slider's strength: the nearest image of its latest grid, next to the base model's."""
 
 import json
-from collections.abc import Mapping
-from typing import Any
 
 import gradio as gr
 
 from app.judge import text
 from app.judge.grids import Grids
+from app.judge.messages import NearImage, NoImage
 from app.ui.widget import widget
 
 
@@ -23,6 +22,6 @@ def strength_preview(grids: Grids, prefix: str) -> gr.HTML:
     )
 
 
-def preview_value(shown: Mapping[str, Any] | None) -> str:
+def preview_value(shown: NearImage | NoImage | None) -> str:
     """What `Grids.near` tells, for `strength_preview`; None hides it."""
     return json.dumps(shown, ensure_ascii=False) if shown else ""

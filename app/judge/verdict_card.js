@@ -1,25 +1,15 @@
 // The verdict of a blind test: a sentence, the share with its interval, every prompt, every round, every comparison,
 // and whether its votes train. Whatever is drawn is also there as text.
 
-/** @import { Call, Host, Reply } from "../ui/widget.js" */
-/** @import { Share } from "../ui/interval_bar.js" */
+/** @import { Host } from "../ui/widget.js" */
+/** @import { PromptScore, Round, ShownComparison, ShownVerdict, VerdictCardServer } from "./messages.js" */
 
 import { button, make } from "../ui/elements.js";
 import { imageAddress, picture } from "../ui/images.js";
 import { intervalBar } from "../ui/interval_bar.js";
 import { Widget } from "../ui/widget.js";
 
-/**
- * @typedef {"win" | "loss" | "tie"} Outcome   of the adapter
- * @typedef {{prompt: string, score: string, marks: Outcome[]}} PromptScore
- * @typedef {Share & {name: string, score: string, now: boolean}} Round
- * @typedef {{prompt: string, base: string, adapter: string, outcome: Outcome}} Comparison
- * @typedef {{trains: boolean, trainsSentence: string}} Training
- * @typedef {{run: string, sentence: string, counts: string, interval: string}} Words
- * @typedef {{prompts: PromptScore[], rounds: Round[], comparisons: Comparison[]}} Parts
- * @typedef {Share & Words & Parts & Training} Verdict
- * @typedef {{let_train: Call<{run: string, trains: boolean}, Reply<Training>>}} Server
- */
+/** @typedef {ShownComparison["outcome"]} Outcome   of the adapter */
 
 /**
  * @typedef {"title" | "base" | "even" | "adapter" | "prompts" | "promptsHint" | "promptColumn" | "resultColumn"} Label
@@ -33,14 +23,14 @@ const SHOWN_PROMPTS = 8;
 /** @type {Outcome[]} */
 const PLACES = ["loss", "tie", "win"]; // from left to right
 
-/** @param {Host<Text, Server>} host */
+/** @param {Host<Text, VerdictCardServer>} host */
 export function mount(host) {
   const card = new VerdictCard(host);
   host.watch("value", () => card.draw());
   card.draw();
 }
 
-/** @extends {Widget<Text, Server>} */
+/** @extends {Widget<Text, VerdictCardServer>} */
 class VerdictCard extends Widget {
   drawn = "";
 
@@ -49,7 +39,7 @@ class VerdictCard extends Widget {
     const value = this.props.value ?? "";
     if (value === this.drawn && root.children.length) return; // what was opened stays open
     this.drawn = value;
-    /** @type {Verdict | null} */
+    /** @type {ShownVerdict | null} */
     const verdict = value ? JSON.parse(value) : null;
     root.hidden = !verdict;
     root.dataset.ready = String(Boolean(verdict));
@@ -67,18 +57,18 @@ class VerdictCard extends Widget {
     );
   }
 
-  /** @param {Verdict} verdict */
+  /** @param {ShownVerdict} verdict */
   training(verdict) {
     const { text } = this;
     let { trains } = verdict;
-    const sentence = make("p", { text: verdict.trainsSentence, role: "status" });
+    const sentence = make("p", { text: verdict.trains_sentence, role: "status" });
     const label = () => (trains ? text.takeBack : text.let);
     /** @param {HTMLButtonElement} pressed */
     const change = async (pressed) => {
       pressed.disabled = true;
       const reply = await this.ask("let_train", { run: verdict.run, trains: !trains });
       pressed.disabled = false;
-      sentence.textContent = reply?.trainsSentence ?? reply?.error ?? text.lost;
+      sentence.textContent = reply?.trains_sentence ?? reply?.error ?? text.lost;
       if (!reply?.ok) return;
       trains = reply.trains;
       pressed.dataset.trains = String(trains);
@@ -170,7 +160,7 @@ function byPrompt(prompts, text) {
 }
 
 /**
- * @param {Comparison[]} items
+ * @param {ShownComparison[]} items
  * @param {Text} text
  */
 function comparisons(items, text) {
@@ -184,7 +174,7 @@ function comparisons(items, text) {
 }
 
 /**
- * @param {Comparison} item
+ * @param {ShownComparison} item
  * @param {Text} text
  */
 function comparison(item, text) {

@@ -1,11 +1,11 @@
 """The verdict of a blind test."""
 
 import json
-from typing import Any
 
 import gradio as gr
 
 from app.judge import text
+from app.judge.messages import ShownVerdict
 from app.judge.service import Judging
 from app.ui.widget import widget
 
@@ -22,6 +22,6 @@ def verdict_card(judging: Judging) -> gr.HTML:
     )
 
 
-def verdict_value(shown: dict[str, Any] | None) -> str:
+def verdict_value(shown: ShownVerdict | None) -> str:
     """What `Judging.shown` tells, for `verdict_card`; None hides it."""
     return json.dumps(shown, ensure_ascii=False) if shown else ""

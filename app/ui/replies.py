@@ -26,6 +26,16 @@ class Answer(TypedDict):
     """What the studio answers, and a part of it: plain JSON."""
 
 
+class Said(Answer):
+    """What happened."""
+
+    sentence: str
+
+
+class Nothing(Answer):
+    """Nothing more than that it was done."""
+
+
 M = TypeVar("M", bound=BaseModel)
 A = TypeVar("A", bound=Mapping[str, object])
 

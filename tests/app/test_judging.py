@@ -107,7 +107,7 @@ def test_votes_train_when_they_are_let_and_no_longer_when_it_is_taken_back(studi
     judge_all(studio, run, "wl")
     assert training_pairs(studio.desk.store, BASE).usable == ()
     reply = judging.let_train({"run": run.id, "trains": True})
-    assert reply == {"ok": True, "trains": True, "trainsSentence": judge_text.trains(2, on=True)}
+    assert reply == {"ok": True, "trains": True, "trains_sentence": judge_text.trains(2, on=True)}
     assert training_pairs(studio.desk.store, BASE).judged == 2
     shown: Any = judging.shown(run)
     assert shown["trains"]
