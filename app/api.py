@@ -18,7 +18,7 @@ from app import text
 from app.adapters import text as adapters_text
 from app.studio import Studio
 from app.ui.forms import whole
-from app.ui.replies import Json
+from app.ui.replies import Reply
 from sdpo_core.errors import SdpoError
 from sdpo_core.runs.folder import FINISHED, RunFolder
 from sdpo_core.workspace.records import CHOICES
@@ -36,7 +36,7 @@ class Api:
 
     def status(self) -> dict[str, Any]:
         """The state of the studio: the open project, counts, the job that runs now, the next step, warnings."""
-        return self._studio.overview.snapshot()
+        return {**self._studio.overview.snapshot()}
 
     def generate(
         self, prompts: list[str], pairs: int = 24, model: str = "", settings: dict[str, Any] | None = None
@@ -179,6 +179,6 @@ def _image(candidate: Any) -> str:
     return f"/sdpo/image/{candidate.image_sha256}"
 
 
-def _taken(reply: Json) -> None:
+def _taken(reply: Reply[Any]) -> None:
     if not reply["ok"]:
         raise SdpoError(reply["error"])

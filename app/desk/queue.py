@@ -13,13 +13,14 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.desk import text
 from app.desk.jobs import Jobs
-from app.ui.replies import Json, answered
+from app.desk.messages import Queue, QueueMessage, Waits
+from app.ui.replies import Reply, Sent, answered, answered_to
 from sdpo_core.atomic import write_json
 from sdpo_core.errors import ConfigError, RunError, SdpoError
 from sdpo_core.runs.folder import RunFolder, Status
@@ -32,8 +33,6 @@ QUEUE = "queue.json"
 _LOOK_EVERY_S = 2.0
 _MOST_WAITING = 50
 _SECOND_CLICK_S = 5.0
-
-Waits = Literal["train", "import", "judge", "grid", "download"]
 
 
 class Waiting(BaseModel):
@@ -61,15 +60,6 @@ class Waiting(BaseModel):
     def same_as(self, other: "Waiting") -> bool:
         """Whether both would compute the same."""
         return not self.problem() and not other.problem() and self.settings() == other.settings()
-
-
-class QueueWish(BaseModel):
-    """What a page wants done with a run that waits."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    action: Literal["up", "down", "remove"]
-    id: str = Field(max_length=40)
 
 
 class RunQueue:
@@ -160,25 +150,28 @@ class RunQueue:
 
     # ------------------------------------------------------------------------------------------------------ the page
 
-    def state(self, _: Any = None) -> Json:
+    def state(self, _: Any = None) -> Reply[Queue]:
         """What waits, for a page."""
-        waiting = self.waiting()
-        rows = [{"id": one.id, "title": one.title, "verb": one.verb} for one in waiting]
-        sentences = [text.queued(len(waiting)) if waiting else "", *(one.problem() for one in waiting)]
-        return {"ok": True, "waiting": rows, "sentence": " ".join(filter(None, sentences))}
+        return answered(self._state)
 
-    def act(self, message: Any) -> Json:
+    def act(self, message: Sent[QueueMessage]) -> Reply[Queue]:
         """Reorder the queue, or take a run out of it."""
+        return answered_to(QueueMessage, message, self._act)
 
-        def act() -> Json:
-            wish = QueueWish.model_validate(message)
-            with self._lock:
-                self._change(wish)
-            return self.state()
+    def _state(self) -> Queue:
+        waiting = self.waiting()
+        sentences = [text.queued(len(waiting)) if waiting else "", *(one.problem() for one in waiting)]
+        return {
+            "waiting": [{"id": one.id, "title": one.title, "verb": one.verb} for one in waiting],
+            "sentence": " ".join(filter(None, sentences)),
+        }
 
-        return answered(act)
+    def _act(self, wish: QueueMessage) -> Queue:
+        with self._lock:
+            self._change(wish)
+        return self._state()
 
-    def _change(self, wish: QueueWish) -> None:
+    def _change(self, wish: QueueMessage) -> None:
         waiting = self.waiting()
         place = next((i for i, one in enumerate(waiting) if one.id == wish.id), None)
         if place is None:

@@ -1,19 +1,17 @@
 // Runs that wait for their turn: which comes next, and what is taken out.
 
-/** @import { Call, Host, Look, Reply } from "../ui/widget.js" */
+/** @import { Host, Reply } from "../ui/widget.js" */
+/** @import { Queue, QueuedRun, QueueMessage, RunQueueServer } from "./messages.js" */
 
 import { button, make, makeSaid } from "../ui/elements.js";
 import { Widget } from "../ui/widget.js";
 
 /**
- * @typedef {{id: string, title: string}} Waiting
- * @typedef {Reply<{waiting: Waiting[], sentence: string}>} Queue
- * @typedef {"up" | "down" | "remove"} Action
- * @typedef {{queue: Look<Queue>, act: Call<{action: Action, id: string}, Queue>}} Server
+ * @typedef {QueueMessage["action"]} Action
  * @typedef {Record<"label" | "lost" | Action, string>} Text
  */
 
-/** @param {Host<Text, Server>} host */
+/** @param {Host<Text, RunQueueServer>} host */
 export function mount(host) {
   const widget = new Widget(host);
   const { root, text } = widget;
@@ -27,7 +25,7 @@ export function mount(host) {
   /**
    * @param {string} label
    * @param {Action} action
-   * @param {Waiting} item
+   * @param {QueuedRun} item
    * @param {boolean} disabled
    */
   function press(label, action, item, disabled) {
@@ -36,9 +34,9 @@ export function mount(host) {
   }
 
   /**
-   * @param {Waiting} item
+   * @param {QueuedRun} item
    * @param {number} place
-   * @param {Waiting[]} all
+   * @param {QueuedRun[]} all
    */
   function row(item, place, all) {
     const buttons = [
@@ -56,13 +54,13 @@ export function mount(host) {
 
   /**
    * @param {Action} action
-   * @param {Waiting} item
+   * @param {QueuedRun} item
    */
   async function act(action, item) {
     draw(await widget.ask("act", { action, id: item.id }));
   }
 
-  /** @param {Queue | undefined} reply */
+  /** @param {Reply<Queue> | undefined} reply */
   function draw(reply) {
     if (!reply?.ok) return said.say(reply?.error ?? text.lost, "bad");
     said.say("");

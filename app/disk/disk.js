@@ -1,31 +1,14 @@
 // Keeping house: what everything takes, what can go (shown before it does), the trash, copies of the votes.
 
-/** @import { Call, Host, Look, Reply, SentenceReply } from "../ui/widget.js" */
+/** @import { Host } from "../ui/widget.js" */
 /** @import { Child } from "../ui/elements.js" */
+/** @import { BackupCopy, DiskServer, Part, TrashEntry } from "./messages.js" */
 
 import { button, fill, heading, make, makeSaid } from "../ui/elements.js";
 import { imageAddress } from "../ui/images.js";
 import { Widget } from "../ui/widget.js";
 
-/**
- * @typedef {{kind: string, label: string}} Clearing
- * @typedef {{key: string, name: string, hint: string, size: string, share: number, clearings: Clearing[]}} Part
- * @typedef {{id: string, name: string, facts: string, made: string}} Thrown
- * @typedef {{name: string, title: string, made: string, facts: string, usable: boolean}} Copy
- * @typedef {{total: string, parts: Part[], trash: Thrown[], backups: Copy[]}} House
- * @typedef {{title: string, sentence: string}} Question
- * @typedef {{button: string, images: string[], more: number, final: boolean}} Clearance
- * @typedef {Call<{name: string}, SentenceReply>} Act
- * @typedef {{
- *   house: Look<Reply<House>>,
- *   preview: Call<{name: string}, Reply<Question & Clearance>>,
- *   preview_restore: Call<{name: string}, Reply<Question & Partial<Clearance>>>,
- *   clear: Act,
- *   put_back: Act,
- *   restore: Act,
- * }} Server
- * @typedef {"clear" | "put_back" | "restore"} Action
- */
+/** @typedef {"clear" | "put_back" | "restore"} Action */
 
 /**
  * @typedef {"title" | "loading" | "cancel" | "more" | "trash" | "trashEmpty" | "putBack" | "backups"} Label
@@ -34,18 +17,18 @@ import { Widget } from "../ui/widget.js";
 
 const AGAIN_MS = 60000; // every image is counted
 
-/** @param {Host<Text, Server>} host */
+/** @param {Host<Text, DiskServer>} host */
 export function mount(host) {
   new Disk(host).start();
 }
 
-/** @extends {Widget<Text, Server>} */
+/** @extends {Widget<Text, DiskServer>} */
 class Disk extends Widget {
   asked = 0;
   shown = "";
   seen = true;
 
-  /** @param {Host<Text, Server>} host */
+  /** @param {Host<Text, DiskServer>} host */
   constructor(host) {
     super(host);
     const { text } = this;
@@ -102,7 +85,7 @@ class Disk extends Widget {
     return make("li", { class: "home-project", "data-part": item.key }, words, actions);
   }
 
-  /** @param {Thrown} item */
+  /** @param {TrashEntry} item */
   thrown(item) {
     const { putBack } = this.text;
     const press = button(putBack, (pressed) => this.run("put_back", item.id, pressed), {
@@ -111,7 +94,7 @@ class Disk extends Widget {
     return row(item.id, item.name, `${item.made} · ${item.facts}`, press);
   }
 
-  /** @param {Copy} item */
+  /** @param {BackupCopy} item */
   copy(item) {
     const { restore } = this.text;
     const press = button(restore, () => this.askFirst("preview_restore", item.name, "restore"), {

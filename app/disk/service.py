@@ -4,12 +4,11 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from app.desk.desk import Desk
 from app.desk.machine import disk
 from app.disk import text
-from app.ui.replies import Json, answered
+from app.disk.messages import BackupCopy, Cleared, ClearingOffer, House, NameMessage, Part, Question, TrashEntry
+from app.ui.replies import Reply, Said, Sent, answered, answered_to
 from app.ui.words import moment, size
 from sdpo_core.errors import RunError, SdpoError
 from sdpo_core.workspace import disk as housekeeping
@@ -30,14 +29,6 @@ _OF_PART: dict[str, tuple[Kind, ...]] = {
 }
 
 
-class Wish(BaseModel):
-    """What is asked: a kind of clearing, an entry of the trash, or a backup by its name."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str = Field(max_length=120)
-
-
 class Housekeeping:
     """Keeps the open project of a desk."""
 
@@ -46,72 +37,77 @@ class Housekeeping:
 
     # ------------------------------------------------------------------------------------------------------ reading
 
-    def snapshot(self, _: Any = None) -> Json:
+    def snapshot(self, _: Any = None) -> Reply[House]:
         """What everything takes, what is in the trash, which copies there are."""
-        return answered(lambda: {**self._shares(), "trash": self._trash(), "backups": self._backups()})
+        return answered(self._house)
 
-    def preview(self, message: Any) -> Json:
+    def preview(self, message: Sent[NameMessage]) -> Reply[Question]:
         """What a kind of clearing would take away."""
+        return answered_to(NameMessage, message, self._preview)
 
-        def look() -> Json:
-            kind = require_kind(_name(message))
-            found = housekeeping.preview(self._desk.workspace, kind)
-            return {
-                "title": text.CLEARINGS[kind],
-                "sentence": _sentence(found),
-                "button": text.CLEAR_BUTTONS[kind] if found.files else "",
-                "images": found.images[:_SAMPLE],
-                "more": max(0, len(found.images) - _SAMPLE),
-                "final": kind in FINAL,
-            }
-
-        return answered(look)
-
-    def preview_restore(self, message: Any) -> Json:
+    def preview_restore(self, message: Sent[NameMessage]) -> Reply[Question]:
         """What going back to a copy would mean."""
+        return answered_to(NameMessage, message, self._preview_restore)
 
-        def look() -> Json:
-            name = _name(message)
-            backup = next((one for one in restoring.backups(self._desk.workspace) if one.name == name), None)
-            there = backup.voted if backup else Voted(0, 0)
-            made = moment(backup.made_at) if backup else name
-            return {"title": text.DISK["backups"], "sentence": text.restore_question(made, there, self._voted())}
+    def _house(self) -> House:
+        free = disk(self._desk.workspace).free_bytes  # first: it says when the workspace is gone
+        shares = housekeeping.measure(self._desk.workspace)
+        whole = sum(share.size_bytes for share in shares)
+        return {
+            "total": text.DISK["total"].format(size=size(whole), free=size(free)),
+            "parts": [self._part(share, share.size_bytes / whole) for share in shares if share.size_bytes],
+            "trash": self._trash(),
+            "backups": self._backups(),
+        }
 
-        return answered(look)
+    def _preview(self, wish: NameMessage) -> Question:
+        kind = require_kind(wish.name)
+        found = housekeeping.preview(self._desk.workspace, kind)
+        return {
+            "title": text.CLEARINGS[kind],
+            "sentence": _sentence(found),
+            "button": text.CLEAR_BUTTONS[kind] if found.files else "",
+            "images": [*found.images[:_SAMPLE]],
+            "more": max(0, len(found.images) - _SAMPLE),
+            "final": kind in FINAL,
+        }
+
+    def _preview_restore(self, wish: NameMessage) -> Question:
+        backup = next((one for one in restoring.backups(self._desk.workspace) if one.name == wish.name), None)
+        there = backup.voted if backup else Voted(0, 0)
+        made = moment(backup.made_at) if backup else wish.name
+        return {"title": text.DISK["backups"], "sentence": text.restore_question(made, there, self._voted())}
 
     # ------------------------------------------------------------------------------------------------------ actions
 
-    def clear(self, message: Any) -> Json:
+    def clear(self, message: Sent[NameMessage]) -> Reply[Cleared]:
         """Take away what `preview` spoke of."""
+        return answered_to(NameMessage, message, self._clear)
 
-        def act() -> Json:
-            kind = require_kind(_name(message))
-            self._require_calm()
-            size_bytes = housekeeping.preview(self._desk.workspace, kind).size_bytes
-            entry = housekeeping.clear(self._desk.workspace, kind)
-            return {"sentence": text.cleared(kind, size_bytes), "entry": entry.id if entry else ""}
-
-        return answered(act)
-
-    def put_back(self, message: Any) -> Json:
+    def put_back(self, message: Sent[NameMessage]) -> Reply[Said]:
         """Undo a clearing."""
+        return answered_to(NameMessage, message, self._put_back)
 
-        def act() -> Json:
-            self._require_calm()
-            entry = housekeeping.put_back(self._desk.workspace, _name(message))
-            return {"sentence": text.put_back(entry.kind, _adapters(entry))}
-
-        return answered(act)
-
-    def restore(self, message: Any) -> Json:
+    def restore(self, message: Sent[NameMessage]) -> Reply[Said]:
         """Go back to a copy of the votes."""
+        return answered_to(NameMessage, message, self._restore)
 
-        def act() -> Json:
-            self._require_calm()
-            backup = restoring.restore(self._desk.workspace, _name(message))
-            return {"sentence": text.restored(moment(backup.made_at))}
+    def _clear(self, wish: NameMessage) -> Cleared:
+        kind = require_kind(wish.name)
+        self._require_calm()
+        size_bytes = housekeeping.preview(self._desk.workspace, kind).size_bytes
+        entry = housekeeping.clear(self._desk.workspace, kind)
+        return {"sentence": text.cleared(kind, size_bytes), "entry": entry.id if entry else ""}
 
-        return answered(act)
+    def _put_back(self, wish: NameMessage) -> Said:
+        self._require_calm()
+        entry = housekeeping.put_back(self._desk.workspace, wish.name)
+        return {"sentence": text.put_back(entry.kind, _adapters(entry))}
+
+    def _restore(self, wish: NameMessage) -> Said:
+        self._require_calm()
+        backup = restoring.restore(self._desk.workspace, wish.name)
+        return {"sentence": text.restored(moment(backup.made_at))}
 
     # ------------------------------------------------------------------------------------------------------ helpers
 
@@ -121,18 +117,9 @@ class Housekeeping:
         if current and not self._desk.jobs.is_idle(*current):
             raise RunError(text.BUSY)
 
-    def _shares(self) -> Json:
-        free = disk(self._desk.workspace).free_bytes  # first: it says when the workspace is gone
-        shares = housekeeping.measure(self._desk.workspace)
-        whole = sum(share.size_bytes for share in shares)
-        return {
-            "total": text.DISK["total"].format(size=size(whole), free=size(free)),
-            "parts": [self._part(share, share.size_bytes / whole) for share in shares if share.size_bytes],
-        }
-
-    def _part(self, share: Share, of_all: float) -> Json:
+    def _part(self, share: Share, of_all: float) -> Part:
         name, hint = text.PARTS[share.name]
-        clearings: list[Json] = []
+        clearings: list[ClearingOffer] = []
         for kind in _OF_PART.get(share.name, ()):
             with contextlib.suppress(SdpoError):  # a database in trouble: nothing is offered, the bar says why
                 found = housekeeping.preview(self._desk.workspace, kind)
@@ -148,7 +135,7 @@ class Housekeeping:
             "clearings": clearings,
         }
 
-    def _trash(self) -> list[Json]:
+    def _trash(self) -> list[TrashEntry]:
         return [
             {
                 "id": entry.id,
@@ -159,7 +146,7 @@ class Housekeeping:
             for entry in Trash(self._desk.workspace).entries()
         ]
 
-    def _backups(self) -> list[Json]:
+    def _backups(self) -> list[BackupCopy]:
         return [_copy(backup) for backup in restoring.backups(self._desk.workspace)]
 
     def _voted(self) -> Voted:
@@ -174,7 +161,7 @@ def keep_copies(desk: Desk, tell: Callable[[str], None]) -> None:
         tell(text.copy_failed(str(error)))
 
 
-def _copy(backup: Backup) -> Json:
+def _copy(backup: Backup) -> BackupCopy:
     facts = text.UNREADABLE_BACKUP if backup.problem else text.backup_facts(backup.voted, backup.size_bytes)
     return {
         "name": backup.name,
@@ -192,7 +179,3 @@ def _sentence(found: Clearing) -> str:
 def _adapters(entry: Thrown) -> list[str]:
     """Names of the adapters in an entry of the trash."""
     return [str(row["name"]) for row in entry.rows.get("adapters", [])]
-
-
-def _name(message: Any) -> str:
-    return Wish.model_validate(message).name

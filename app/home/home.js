@@ -2,7 +2,8 @@
 // for the rest when it can be seen, every few seconds.
 
 /** @import { Host, Reply } from "../ui/widget.js" */
-/** @import { Snapshot, Verb } from "../status/status_bar.js" */
+/** @import { Snapshot } from "../status/messages.js" */
+/** @import { Verb } from "../status/status_bar.js" */
 /** @import { HomeServer, MachinePart, ProjectDone, Stage } from "./messages.js" */
 
 import { button, fill, heading, make, makeSaid } from "../ui/elements.js";

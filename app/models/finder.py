@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from app.desk import text as desk_text
 from app.desk.children import COMMAND, Child, Line
 from app.desk.models import Models, written_source
 from app.models import text
-from app.ui.replies import Json, answered
+from app.models.messages import FinderState, FolderWish, FoundModel, IdWish, StateWish
+from app.ui.replies import Nothing, Reply, Sent, answered, answered_to
 from app.ui.words import size
 from sdpo_core.atomic import write_json
-from sdpo_core.errors import ConfigError, SdpoError
+from sdpo_core.errors import ConfigError
 
 FOLDERS = "model-folders.json"
 """In the studio's root: {"folders": [...]}, where the person keeps checkpoints besides."""
@@ -29,30 +30,6 @@ class _Kept(BaseModel):
     """What `FOLDERS` holds."""
 
     folders: list[str]
-
-
-class FolderWish(BaseModel):
-    """A folder to look in, as a person wrote it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    path: str = Field(max_length=4000)
-
-
-class IdWish(BaseModel):
-    """A folder or model that the page was told of."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    id: str = Field(max_length=40)
-
-
-class StateWish(BaseModel):
-    """Which state of the list the page has."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    version: int = -1
 
 
 class ModelFinder:
@@ -79,15 +56,15 @@ class ModelFinder:
 
     # ------------------------------------------------------------------------------------------------------ reading
 
-    def state(self, message: Any = None) -> Json:
+    def state(self, message: Sent[StateWish] = None) -> Reply[FinderState]:
         """How far the search is; the lists too when they changed since `version`."""
-        return answered(lambda: self._state(StateWish.model_validate(message or {})))
+        return answered_to(StateWish, message or {}, self._state)
 
-    def _state(self, wish: StateWish) -> Json:
+    def _state(self, wish: StateWish) -> FinderState:
         reading, chosen = self._models.reader.source(), self._models.source()
         with self._lock:
             self._note_hash(chosen)
-            told: Json = {
+            told: FinderState = {
                 "version": self._version,
                 "looking": text.looking(self._names, self._place) if self._child else "",
                 "looked": self._looked,
@@ -116,13 +93,13 @@ class ModelFinder:
 
     # ------------------------------------------------------------------------------------------------------ actions
 
-    def find(self, _: Any = None) -> Json:
+    def find(self, _: Any = None) -> Reply[Nothing]:
         """Look for models, from the start."""
+        return answered(self._find)
+
+    def _find(self) -> Nothing:
         self._end()
-        try:
-            folders = self._folders()
-        except SdpoError as error:
-            return {"ok": False, "error": str(error)}
+        folders = self._folders()
         with self._lock:
             self._found, self._unusable, self._unseen, self._more = {}, {}, [], 0
             self._names, self._place = 0, ""
@@ -145,41 +122,44 @@ class ModelFinder:
                         self._version += 1
 
             self._child = child = Child(arguments, heard, ended, self._command)
-        return {"ok": True}
+        return {}
 
-    def halt(self, _: Any = None) -> Json:
+    def halt(self, _: Any = None) -> Reply[Nothing]:
         """Stop looking; what was found stays."""
+        return answered(self._halt)
+
+    def _halt(self) -> Nothing:
         self._end()
         self._looked = True
-        return {"ok": True}
+        return {}
 
-    def stop_reading(self, _: Any = None) -> Json:
+    def stop_reading(self, _: Any = None) -> Reply[Nothing]:
         """Give up reading a model."""
+        return answered(self._stop_reading)
+
+    def _stop_reading(self) -> Nothing:
         self._models.reader.stop()
-        return {"ok": True}
+        return {}
 
-    def add_folder(self, message: Any) -> Json:
+    def add_folder(self, message: Sent[FolderWish]) -> Reply[Nothing]:
         """Look in one more folder from now on."""
+        return answered_to(FolderWish, message, self._add_folder)
 
-        def act() -> Json:
-            folder = _resolved(FolderWish.model_validate(message).path)
-            known = self._folders()
-            if len(known) >= _MOST_FOLDERS:
-                raise ConfigError(text.TOO_MANY_FOLDERS)
-            self._keep([*known, folder])
-            return self.find()
+    def _add_folder(self, wish: FolderWish) -> Nothing:
+        folder = _resolved(wish.path)
+        known = self._folders()
+        if len(known) >= _MOST_FOLDERS:
+            raise ConfigError(text.TOO_MANY_FOLDERS)
+        self._keep([*known, folder])
+        return self._find()
 
-        return answered(act)
-
-    def forget_folder(self, message: Any) -> Json:
+    def forget_folder(self, message: Sent[IdWish]) -> Reply[Nothing]:
         """Look in a folder no more."""
+        return answered_to(IdWish, message, self._forget_folder)
 
-        def act() -> Json:
-            folder_id = IdWish.model_validate(message).id
-            self._keep([folder for folder in self._folders() if _id(folder) != folder_id])
-            return self.find()
-
-        return answered(act)
+    def _forget_folder(self, wish: IdWish) -> Nothing:
+        self._keep([folder for folder in self._folders() if _id(folder) != wish.id])
+        return self._find()
 
     # ------------------------------------------------------------------------------------------------------ helpers
 
@@ -224,7 +204,7 @@ class ModelFinder:
         write_json(self._file, _Kept(folders=list(dict.fromkeys(folders))).model_dump())
 
 
-def _row(line: Line) -> Json:
+def _row(line: Line) -> FoundModel:
     return {
         "id": _id(str(line["source"])),
         "name": line["name"],

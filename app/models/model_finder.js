@@ -1,63 +1,32 @@
 // The models on this machine: looked for when the list is opened, chosen by id. While a model is read, it says how far.
 
-/** @import { Call, Host, Look, Reply } from "../ui/widget.js" */
+/** @import { Host, Reply } from "../ui/widget.js" */
+/** @import { FinderState, FoundModel, ModelFinderServer, Nothing } from "./messages.js" */
 
 import { button, fill, make, makeSaid } from "../ui/elements.js";
 import { Widget } from "../ui/widget.js";
 
 /**
- * @typedef {object} Model
- * @property {string} id
- * @property {string} name
- * @property {string[]} facts
- * @property {string} hash
- * @property {string} tool
- * @property {string} place
- */
-
-/**
- * What is known, and, where `version` was another, the lists.
- * @typedef {object} State
- * @property {number} version
- * @property {string} looking
- * @property {boolean} looked
- * @property {string} reading
- * @property {string} chosen
- * @property {Model[]} [models]
- * @property {{name: string, why: string}[]} [unusable]
- * @property {string[]} [unseen]
- * @property {{id: string, path: string}[]} [folders]
- */
-
-/**
- * @typedef {{
- *   finder: Call<{version: number}, Reply<State>>,
- *   find: Look<Reply<{}>>,
- *   halt: Look<Reply<{}>>,
- *   stop_reading: Look<Reply<{}>>,
- *   add_folder: Call<{path: string}, Reply<{}>>,
- *   forget_folder: Call<{id: string}, Reply<{}>>,
- * }} Server
  * @typedef {"open" | "close" | "found" | "filter" | "none" | "unread" | "unusable" | "folders"} Label
  * @typedef {Record<Label | "newFolder" | "add" | "forget" | "again" | "halt" | "lost", string>} Text
  */
 
-/** @param {Host<Text, Server>} host */
+/** @param {Host<Text, ModelFinderServer>} host */
 export function mount(host) {
   new ModelFinder(host).start();
 }
 
-/** @extends {Widget<Text, Server>} */
+/** @extends {Widget<Text, ModelFinderServer>} */
 class ModelFinder extends Widget {
   version = -1;
   open = false;
   looked = false;
   reading = "";
   chosen = "";
-  /** @type {Model[]} */
+  /** @type {FoundModel[]} */
   models = [];
 
-  /** @param {Host<Text, Server>} host */
+  /** @param {Host<Text, ModelFinderServer>} host */
   constructor(host) {
     super(host);
     const { text } = this;
@@ -143,7 +112,7 @@ class ModelFinder extends Widget {
 
   /**
    * Say why something was refused, and show what is so now.
-   * @param {Reply<{}> | undefined} reply
+   * @param {Reply<Nothing> | undefined} reply
    */
   async heard(reply) {
     this.said.say(reply?.ok ? "" : (reply?.error ?? this.text.lost), "bad");
@@ -151,7 +120,7 @@ class ModelFinder extends Widget {
     return Boolean(reply?.ok);
   }
 
-  /** @param {Model} item */
+  /** @param {FoundModel} item */
   row(item) {
     const facts = [...item.facts, item.hash || this.text.unread];
     return make(
@@ -174,7 +143,7 @@ class ModelFinder extends Widget {
     );
   }
 
-  /** @param {Model} item */
+  /** @param {FoundModel} item */
   pick(item) {
     this.props.value = item.id;
     this.trigger("picked");
@@ -191,7 +160,7 @@ class ModelFinder extends Widget {
     this.root.dataset.count = String(this.models.length);
   }
 
-  /** @param {State} reply */
+  /** @param {FinderState} reply */
   drawLists({ models = [], unusable = [], unseen = [], folders = [] }) {
     const { text } = this;
     this.models = models;

@@ -6,9 +6,10 @@ import gradio as gr
 
 from app.desk.desk import Desk
 from app.status import text
+from app.status.messages import Snapshot, StopMessage, Stopping
 from app.status.overview import Overview
+from app.ui.replies import Reply, Sent, answered, answered_to
 from app.ui.widget import widget
-from sdpo_core.errors import SdpoError
 
 
 def status_bar(desk: Desk, overview: Overview) -> gr.HTML:
@@ -17,18 +18,14 @@ def status_bar(desk: Desk, overview: Overview) -> gr.HTML:
     Event `job_changed`: a job began, ended or changed its state.
     """
 
-    def snapshot(_: Any) -> dict[str, Any]:
-        try:
-            return overview.snapshot()
-        except SdpoError as error:  # the workspace can't be read just now; the page says so and asks again
-            return {"error": str(error)}
+    def snapshot(_: Any = None) -> Reply[Snapshot]:  # where the workspace can't be read just now, it is asked again
+        return answered(overview.snapshot)
 
-    def stop_job(message: Any) -> dict[str, Any]:
-        run_id = message.get("run") if isinstance(message, dict) else None
-        try:
-            return {"ok": True, "state": desk.stop(str(run_id)).state}
-        except SdpoError as error:
-            return {"ok": False, "error": str(error)}
+    def stopped(wish: StopMessage) -> Stopping:
+        return {"state": desk.stop(wish.run).state}
+
+    def stop_job(message: Sent[StopMessage]) -> Reply[Stopping]:
+        return answered_to(StopMessage, message, stopped)
 
     return widget(
         "status/status_bar.js",

@@ -1,6 +1,7 @@
 // What runs now, how far it is, and what became of the last job.
 
-/** @import { Job, Text } from "./status_bar.js" */
+/** @import { Job } from "./messages.js" */
+/** @import { Text } from "./status_bar.js" */
 
 import { button, make } from "../ui/elements.js";
 import { endOf } from "./notify.js";

@@ -1,7 +1,8 @@
 // What reaches a page that nobody looks at: its title, its icon and, if the person asked for it, a notification of the
 // system. While a job runs the title says how far it is; its end stays in the title until somebody looks.
 
-/** @import { Ended, Job, Verb } from "./status_bar.js" */
+/** @import { Job } from "./messages.js" */
+/** @import { Ended, Verb } from "./status_bar.js" */
 
 import { make } from "../ui/elements.js";
 import { at, remember, remembered } from "../ui/page.js";

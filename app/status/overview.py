@@ -6,12 +6,12 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from app.desk import text as desk_text
 from app.desk.desk import WANTED_VOTES, Desk
 from app.judge.verdicts import Verdicts
 from app.status import text
+from app.status.messages import Job, Snapshot
 from app.ui.words import duration
 from sdpo_core.errors import RunError, SdpoError
 from sdpo_core.paths import repository_root
@@ -41,7 +41,7 @@ class Overview:
         self._recount_at = 0.0
         self._counted = desk.workspace
 
-    def snapshot(self) -> dict[str, Any]:
+    def snapshot(self) -> Snapshot:
         """Everything that the bar shows, as JSON."""
         counts = self.counts()
         current = self._desk.jobs.current()
@@ -100,7 +100,7 @@ class Overview:
                 continue
         return None
 
-    def _job(self, run: RunFolder, status: Status) -> dict[str, Any]:
+    def _job(self, run: RunFolder, status: Status) -> Job:
         idle = self._desk.jobs.is_idle(run, status)
         return {
             "id": run.id,

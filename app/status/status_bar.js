@@ -1,7 +1,8 @@
 // The bar above all pages: name, how far the person is, what runs now, the next step, warnings. It asks the studio
 // once a second and tells the other widgets by the window event "sdpo:status"; nothing else on the page polls.
 
-/** @import { Call, Host, Look, Reply } from "../ui/widget.js" */
+/** @import { Host } from "../ui/widget.js" */
+/** @import { Job, Snapshot, StatusBarServer } from "./messages.js" */
 /** @import { NoticeText } from "./notify.js" */
 
 import { button, make } from "../ui/elements.js";
@@ -13,40 +14,11 @@ import { Notices } from "./notify.js";
 import { OtherTabs } from "./other_tabs.js";
 
 /**
- * @typedef {"download" | "generate" | "import" | "measure" | "train" | "judge" | "grid"} Verb
+ * @typedef {Job["verb"]} Verb
  * @typedef {"done" | "stopped" | "failed"} Ended
- * @typedef {"queued" | "running" | "stopping" | Ended} JobState
- * @typedef {{text: string, button: string, tab: string}} NextStep
  */
 
 /**
- * @typedef {object} Job
- * @property {string} id
- * @property {Verb} verb
- * @property {JobState} state
- * @property {number} step
- * @property {number} total
- * @property {string} eta
- * @property {string} message
- * @property {boolean} running
- * @property {boolean} waiting   it draws again as soon as somebody votes
- */
-
-/**
- * @typedef {object} Snapshot
- * @property {string} project
- * @property {Job | null} job
- * @property {[label: string, value: string][]} facts
- * @property {{candidates: number, pairs: number, open: number}} counts
- * @property {NextStep | null} next
- * @property {string[]} warnings
- */
-
-/**
- * @typedef {{
- *   snapshot: Look<(Snapshot & {error?: undefined}) | {error: string}>,
- *   stop_job: Call<{run: string}, Reply<{state: JobState}>>,
- * }} Server
  * @typedef {"stop" | "stopping" | "stopAndKeep" | "dismiss" | "left" | "lost" | "theme" | "tagline"} Label
  * @typedef {Record<Label | "nextLabel" | "factsLabel" | "progressLabel" | "manyTabs" | "noticesRefused", string>} Words
  * @typedef {NoticeText & Words} Text
@@ -56,12 +28,12 @@ const POLL_MS = 1000;
 const HIDDEN_POLL_MS = 5000;
 const MOST_OTHER_TABS = 4;
 
-/** @param {Host<Text, Server>} host */
+/** @param {Host<Text, StatusBarServer>} host */
 export function mount(host) {
   new StatusBar(host).start();
 }
 
-/** @extends {Widget<Text, Server>} */
+/** @extends {Widget<Text, StatusBarServer>} */
 class StatusBar extends Widget {
   /** @type {Snapshot | null} */
   snapshot = null;
@@ -72,7 +44,7 @@ class StatusBar extends Widget {
   notNoticed = ""; // why there will be no notifications
   wake = () => {};
 
-  /** @param {Host<Text, Server>} host */
+  /** @param {Host<Text, StatusBarServer>} host */
   constructor(host) {
     super(host);
     const { text } = this;
@@ -172,9 +144,8 @@ class StatusBar extends Widget {
     while (!this.life.aborted) {
       const reply = await this.ask("snapshot");
       this.answered = true;
-      if (reply?.error !== undefined) this.drawWarnings([reply.error]);
-      else if (reply) this.take(reply);
-      else this.drawWarnings([this.text.lost]);
+      if (reply?.ok) this.take(reply);
+      else this.drawWarnings([reply?.error ?? this.text.lost]);
       await this.pause(document.hidden ? HIDDEN_POLL_MS : POLL_MS);
     }
   }

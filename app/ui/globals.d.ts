@@ -1,6 +1,6 @@
 // What the page's modules find in the window: Gradio's scripts (main.py, widget.py) and uPlot put it there.
 
-import type { Snapshot } from "../status/status_bar.js";
+import type { Snapshot } from "../status/messages.js";
 
 /** A part of uPlot's options and methods: those that live_chart.js uses. */
 declare class Plot {

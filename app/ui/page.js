@@ -1,6 +1,6 @@
 // What all widgets of a page share: its state is that of the page, one for each tab of the browser.
 
-/** @import { Snapshot } from "../status/status_bar.js" */
+/** @import { Snapshot } from "../status/messages.js" */
 
 // A proxy may serve the studio below a path of its own; that path precedes /sdpo in this module's address, too.
 const BEFORE = new URL(import.meta.url).pathname.split("/sdpo/static/")[0];

@@ -13,8 +13,6 @@ from typing_extensions import TypedDict
 from app.ui import text
 from sdpo_core.errors import SdpoError
 
-Json = dict[str, Any]
-
 
 class Message(BaseModel):
     """What a page's script sends."""

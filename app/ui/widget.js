@@ -49,8 +49,6 @@ import { during } from "./page.js";
  * @typedef {{ok: false, error: string, retry?: boolean} & {[Key in keyof T]?: undefined}} Refusal
  */
 
-/** @typedef {Reply<{sentence: string}>} SentenceReply */
-
 /** @type {Map<string, AbortController>} */
 const mounted = new Map(); // by elem_id
 

@@ -2,7 +2,7 @@
 // out through the outbox. The images are the stage's, the meaning of keys is in keys.js, the elements in board_frame.js.
 
 /** @import { Host, Reply } from "../ui/widget.js" */
-/** @import { Job, Snapshot } from "../status/status_bar.js" */
+/** @import { Job, Snapshot } from "../status/messages.js" */
 /** @import { Consistency, Deck, LastVote, PairBoardServer, UndoMessage, Undone, Voted, VoteMessage } from "./messages.js" */
 /** @import { Choice, Pair } from "./deck.js" */
 /** @import { FrameText } from "./board_frame.js" */

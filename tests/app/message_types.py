@@ -63,15 +63,8 @@ def written(studio: Studio) -> dict[str, str]:
             room, module = widget.module.removesuffix(".js").split("/")
             rooms[room][module] = {name: called(function) for name, function in widget.functions.items()}
     return {
-        room: declarations(dict(sorted(widgets.items())), declared(room))
-        for room, widgets in sorted(rooms.items())
-        if all(_is_typed(function) for functions in widgets.values() for function in functions.values())
+        room: declarations(dict(sorted(widgets.items())), declared(room)) for room, widgets in sorted(rooms.items())
     }
-
-
-def _is_typed(function: Called) -> bool:
-    """Rooms follow one after another; the others' scripts still declare by hand what is said."""
-    return not any(dict in (one, get_origin(one)) for one in function.answers)
 
 
 def declared(room: str) -> list[Any]:

@@ -150,7 +150,10 @@ def test_a_job_that_waits_for_votes_stays_in_the_bar(
     run = studio.drawing.start({"prompts": "a lake", "pairs": 5, "ahead": ahead})
     wait_for(lambda: studio.desk.jobs.is_idle(run, studio.desk.jobs.status(run)))
     job = studio.overview.snapshot()["job"]
+    assert job
     assert (job["running"], job["waiting"], job["state"]) == (False, ahead, "done")
     studio.desk.jobs.stop(run)
     wait_for(lambda: studio.desk.jobs.current() is None)
-    assert not studio.overview.snapshot()["job"]["waiting"]
+    job = studio.overview.snapshot()["job"]
+    assert job
+    assert not job["waiting"]

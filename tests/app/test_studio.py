@@ -270,7 +270,9 @@ def test_a_broken_judgement_is_left_out(studio: Studio) -> None:
         run.write_status(run.status().model_copy(update={"state": "done"}))
     assert [run.config()["adapter"] for run in studio.verdicts.runs()] == ["mine"]
     assert studio.verdicts.by_adapter() == {}
-    assert studio.overview.snapshot()["next"]["tab"] == "judge"
+    step = studio.overview.snapshot()["next"]
+    assert step
+    assert step["tab"] == "judge"
 
 
 # --- watching --------------------------------------------------------------------------------------------------------
@@ -434,7 +436,9 @@ def test_the_snapshot_is_json_and_shows_the_running_job(studio: Studio) -> None:
     assert snapshot["job"]["running"]
     assert snapshot["job"]["id"] == run.id
     finish(studio, run)
-    assert studio.overview.snapshot()["job"]["state"] == "stopped"
+    job = studio.overview.snapshot()["job"]
+    assert job
+    assert job["state"] == "stopped"
 
 
 def test_warnings_name_a_lost_gpu_missing_images_and_a_missing_model(
