@@ -65,7 +65,7 @@ class Api:
             expected = ", ".join(CHOICES["train"])
             raise SdpoError(text.UNEXPECTED_VALUE.format(name="choice", expected=expected, value=choice))
         name = vote_id or str(uuid.uuid4())
-        whole(pair, 1, 2**63 - 1, text.UNEXPECTED_VALUE.format(name="pair", expected="the id of a pair", value=pair))
+        whole(pair, 1, 2**63 - 1, text.UNEXPECTED_VALUE.format(name="pair", expected=text.ID_OF_A_PAIR, value=pair))
         shown = self._studio.desk.store.pair(pair)
         images = [shown.left.image_sha256, shown.right.image_sha256]
         _taken(self._studio.votes.vote({"uuid": name, "pair": pair, "images": images, "choice": choice}))
@@ -171,7 +171,7 @@ def _table(settings: Any) -> dict[str, Any]:
     if settings is None:
         return {}
     if not isinstance(settings, dict):
-        raise SdpoError(text.UNEXPECTED_VALUE.format(name="settings", expected="names with values", value=settings))
+        raise SdpoError(text.UNEXPECTED_VALUE.format(name="settings", expected=text.NAMES_WITH_VALUES, value=settings))
     return settings
 
 

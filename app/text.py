@@ -44,3 +44,5 @@ def no_free_port(first: int, last: int) -> str:
 
 
 UNEXPECTED_VALUE = "{name}: expected {expected}, got {value!r}."
+ID_OF_A_PAIR = "the id of a pair"
+NAMES_WITH_VALUES = "names with values"

@@ -3,6 +3,7 @@
 import threading
 from pathlib import Path
 
+from app.desk import text
 from sdpo_core.adapters.info import AdapterInfo, read_adapter_info
 from sdpo_core.errors import AdapterError
 
@@ -19,7 +20,7 @@ class Headers:
         try:
             state = path.stat()
         except OSError as error:
-            raise AdapterError(f"{path} can't be read. Check that the file and its drive are there.") from error
+            raise AdapterError(text.FILE_UNREADABLE.format(path=path)) from error
         stamp = (state.st_ino, state.st_size, state.st_mtime_ns)
         with self._lock:
             known = self._known.get(path)

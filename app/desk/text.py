@@ -25,6 +25,7 @@ def workspace_is_a_file(path: str) -> str:
     return f"{path} is a file, but the workspace must be a folder. Choose another --workspace."
 
 
+FILE_UNREADABLE = "{path} can't be read. Check that the file and its drive are there."
 RESUMING = "Resuming…"
 LOG_EMPTY = "The log is empty."
 GOING_ON = "Continuing with the missing images…"
