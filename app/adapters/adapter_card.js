@@ -1,7 +1,8 @@
 // What a card says of its adapter, and the form that replaces it while somebody edits.
 
-/** @import { Act, FileKind, Text } from "./adapter_list.js" */
+/** @import { Act, FileKind } from "./adapter_list.js" */
 /** @import { ShownAdapter } from "./messages.js" */
+/** @import { AdapterListText } from "./strings.js" */
 
 import { button, fill, make } from "../ui/elements.js";
 import { intervalBar } from "../ui/interval_bar.js";
@@ -12,7 +13,7 @@ const COPIED_MS = 2500;
 
 /**
  * @param {ShownAdapter} card
- * @param {Text} text
+ * @param {AdapterListText} text
  * @param {HTMLElement} buttons
  */
 export function body(card, text, buttons) {
@@ -48,7 +49,7 @@ function verdict(card) {
 /**
  * What was measured at several strengths, and what is predicted at the one that was kept.
  * @param {ShownAdapter} card
- * @param {Text} text
+ * @param {AdapterListText} text
  */
 function effect(card, text) {
   if (!card.effect) return null;
@@ -64,15 +65,14 @@ function effect(card, text) {
 
 /**
  * @param {ShownAdapter} card
- * @param {Text} text
+ * @param {AdapterListText} text
  */
 function downloads(card, text) {
   const files = /** @type {[FileKind, string][]} */ (Object.entries(card.files));
   if (!files.length) return null;
   const links = files.map(([kind, address]) => {
-    const [label, hint] = text.files[kind];
-    const link = make("a", { href: at(address), download: true, "data-file": kind, text: label });
-    return make("li", {}, link, make("span", { text: hint }));
+    const about = { href: at(address), download: true, "data-file": kind, text: text[`file.${kind}`] };
+    return make("li", {}, make("a", about), make("span", { text: text[`fileHint.${kind}`] }));
   });
   const summary = make("summary", { text: text.download });
   return make("details", { class: "card-more" }, summary, make("ul", {}, ...links));
@@ -80,7 +80,7 @@ function downloads(card, text) {
 
 /**
  * @param {ShownAdapter} card
- * @param {Text} text
+ * @param {AdapterListText} text
  */
 function where(card, text) {
   /** @param {HTMLButtonElement} pressed */
@@ -110,7 +110,7 @@ export function problemLine(id) {
 
 /**
  * @param {ShownAdapter} card
- * @param {Text} text
+ * @param {AdapterListText} text
  * @param {{act: Act, close: () => void}} does
  */
 export function cardForm(card, text, { act, close }) {

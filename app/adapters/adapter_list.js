@@ -2,6 +2,7 @@
 
 /** @import { Host } from "../ui/widget.js" */
 /** @import { ActionDone, AdapterListServer, AdapterMessage, Files, ShownAdapter } from "./messages.js" */
+/** @import { AdapterListText } from "./strings.js" */
 
 import { button, make, makeSaid } from "../ui/elements.js";
 import { at } from "../ui/page.js";
@@ -11,33 +12,23 @@ import { Folders } from "./lora_folders.js";
 
 /** @typedef {keyof Files} FileKind */
 
-/**
- * @typedef {"label" | "empty" | "emptyHint" | "loading" | "noPreview" | "lost" | "strengthChip" | "path"} ListLabel
- * @typedef {"copy" | "copied" | "copyFailed" | "download" | "copyTo" | "linkTo" | "linkHint" | "judge"} CardLabel
- * @typedef {"roundTwo" | "roundTwoHint" | "edit" | "editName" | "editStrength" | "editStrengthHint"} EditLabel
- * @typedef {"editNote" | "save" | "cancel" | "delete" | "undo" | "curveGain" | "curveDrift"} MoreLabel
- * @typedef {"folders" | "foldersHint" | "noFolder" | "choose" | "change" | "folderLabel"} FolderLabel
- * @typedef {ListLabel | CardLabel | EditLabel | MoreLabel | FolderLabel | "folderPlaceholder" | "forget"} AnyLabel
- * @typedef {Record<AnyLabel, string> & {files: Record<FileKind, [label: string, hint: string]>}} Text
- */
-
 /** @typedef {(wish: AdapterMessage, pressed: HTMLElement | null, problem?: HTMLElement) => Promise<ActionDone | null>} Act */
 
 const AGAIN_MS = 5000;
 
-/** @param {Host<Text, AdapterListServer>} host */
+/** @param {Host<AdapterListText, AdapterListServer>} host */
 export function mount(host) {
   new AdapterList(host).start();
 }
 
-/** @extends {Widget<Text, AdapterListServer>} */
+/** @extends {Widget<AdapterListText, AdapterListServer>} */
 class AdapterList extends Widget {
   asked = 0;
   shown = "";
   editing = 0; // id of the adapter whose form is open
   seen = false;
 
-  /** @param {Host<Text, AdapterListServer>} host */
+  /** @param {Host<AdapterListText, AdapterListServer>} host */
   constructor(host) {
     super(host);
     const { text } = this;
@@ -155,7 +146,7 @@ class AdapterList extends Widget {
   }
 }
 
-/** @param {Text} text */
+/** @param {AdapterListText} text */
 function nothing({ empty, emptyHint }) {
   const words = [
     make("p", { class: "board-empty-title", text: empty }),

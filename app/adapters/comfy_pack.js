@@ -2,16 +2,12 @@
 
 /** @import { Host } from "../ui/widget.js" */
 /** @import { ComfyPackServer, FoundComfy, PackMessage } from "./messages.js" */
+/** @import { ComfyPackText } from "./strings.js" */
 
 import { button, make, makeSaid, section } from "../ui/elements.js";
 import { Widget } from "../ui/widget.js";
 
-/**
- * @typedef {"title" | "about" | "none" | "installed" | "install" | "remove" | "other" | "placeholder"} Label
- * @typedef {Record<Label | "working" | "lost", string>} Text
- */
-
-/** @param {Host<Text, ComfyPackServer>} host */
+/** @param {Host<ComfyPackText, ComfyPackServer>} host */
 export function mount(host) {
   const widget = new Widget(host);
   const { root, text } = widget;

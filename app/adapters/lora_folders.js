@@ -1,7 +1,8 @@
 // Folders of other tools: where an adapter can be put, and is.
 
-/** @import { Act, Text } from "./adapter_list.js" */
+/** @import { Act } from "./adapter_list.js" */
 /** @import { ShownAdapter, Tool } from "./messages.js" */
+/** @import { AdapterListText } from "./strings.js" */
 
 import { button, fill, heading, make } from "../ui/elements.js";
 import { chip, problemLine } from "./adapter_card.js";
@@ -12,7 +13,7 @@ export class Folders {
   typed = new Map(); // what was written into a folder's field and not taken yet
 
   /**
-   * @param {Text} text
+   * @param {AdapterListText} text
    * @param {Act} act
    * @param {() => void} changed   another form is open
    */

@@ -2,16 +2,14 @@
 
 /** @import { Host, Reply } from "../ui/widget.js" */
 /** @import { Queue, QueuedRun, QueueMessage, RunQueueServer } from "./messages.js" */
+/** @import { RunQueueText } from "./strings.js" */
 
 import { button, make, makeSaid } from "../ui/elements.js";
 import { Widget } from "../ui/widget.js";
 
-/**
- * @typedef {QueueMessage["action"]} Action
- * @typedef {Record<"label" | "lost" | Action, string>} Text
- */
+/** @typedef {QueueMessage["action"]} Action */
 
-/** @param {Host<Text, RunQueueServer>} host */
+/** @param {Host<RunQueueText, RunQueueServer>} host */
 export function mount(host) {
   const widget = new Widget(host);
   const { root, text } = widget;

@@ -40,6 +40,8 @@ JOB_NAMES = {
     "judge": "Preparing the blind test",
     "grid": "Generating the grid",
 }
+JOB_STRINGS = {f"job.{verb}": name for verb, name in JOB_NAMES.items()}
+"""The same as scripts are given them."""
 
 
 def died_at_once(last_line: str) -> str:

@@ -3,6 +3,7 @@
 /** @import { Host } from "../ui/widget.js" */
 /** @import { Child } from "../ui/elements.js" */
 /** @import { BackupCopy, DiskServer, Part, TrashEntry } from "./messages.js" */
+/** @import { DiskText } from "./strings.js" */
 
 import { button, fill, heading, make, makeSaid } from "../ui/elements.js";
 import { imageAddress } from "../ui/images.js";
@@ -10,25 +11,20 @@ import { Widget } from "../ui/widget.js";
 
 /** @typedef {"clear" | "put_back" | "restore"} Action */
 
-/**
- * @typedef {"title" | "loading" | "cancel" | "more" | "trash" | "trashEmpty" | "putBack" | "backups"} Label
- * @typedef {Record<Label | "backupsHint" | "noBackups" | "restore" | "restoreDo" | "lost" | "working", string>} Text
- */
-
 const AGAIN_MS = 60000; // every image is counted
 
-/** @param {Host<Text, DiskServer>} host */
+/** @param {Host<DiskText, DiskServer>} host */
 export function mount(host) {
   new Disk(host).start();
 }
 
-/** @extends {Widget<Text, DiskServer>} */
+/** @extends {Widget<DiskText, DiskServer>} */
 class Disk extends Widget {
   asked = 0;
   shown = "";
   seen = true;
 
-  /** @param {Host<Text, DiskServer>} host */
+  /** @param {Host<DiskText, DiskServer>} host */
   constructor(host) {
     super(host);
     const { text } = this;

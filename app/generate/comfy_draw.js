@@ -3,6 +3,7 @@
 /** @import { Host, Reply } from "../ui/widget.js" */
 /** @import { Kind } from "../ui/elements.js" */
 /** @import { ComfyDrawServer, ComfyLine, ComfyState, ComfyWish } from "./messages.js" */
+/** @import { ComfyDrawText } from "./strings.js" */
 
 import { button, make, takeDrops } from "../ui/elements.js";
 import { chosenFiles } from "../ui/files.js";
@@ -11,10 +12,7 @@ import { Widget } from "../ui/widget.js";
 /**
  * @typedef {"prompt_slot" | "negative_slot" | "seed_slot" | "image_node"} Slot
  * @typedef {{most_bytes: number}} Given
- * @typedef {"title" | "on" | "hint" | "use" | "url" | "workflow" | "none" | "drop" | "choose" | "paste"} Label
- * @typedef {"look" | "working" | "found" | Column | "point" | "pointHint" | "pasted" | "tooLarge" | "lost"} MoreLabel
  * @typedef {"what" | "where" | "value"} Column
- * @typedef {Record<Label | MoreLabel | Slot, string>} Text
  */
 
 /** @type {Slot[]} */
@@ -22,17 +20,17 @@ const SLOTS = ["prompt_slot", "negative_slot", "seed_slot", "image_node"];
 /** @type {Column[]} */
 const COLUMNS = ["what", "where", "value"];
 
-/** @param {Host<Text, ComfyDrawServer, Given>} host */
+/** @param {Host<ComfyDrawText, ComfyDrawServer, Given>} host */
 export function mount(host) {
   new ComfyDraw(host).begin();
 }
 
-/** @extends {Widget<Text, ComfyDrawServer, Given>} */
+/** @extends {Widget<ComfyDrawText, ComfyDrawServer, Given>} */
 class ComfyDraw extends Widget {
   /** @type {Promise<void>} */
   last = Promise.resolve(); // what is asked goes out one after the other, so that no older answer comes last
 
-  /** @param {Host<Text, ComfyDrawServer, Given>} host */
+  /** @param {Host<ComfyDrawText, ComfyDrawServer, Given>} host */
   constructor(host) {
     super(host);
     const { text } = this;

@@ -2,14 +2,13 @@
 
 /** @import { Host } from "../ui/widget.js" */
 /** @import { ImageGridServer, NewestImage } from "./messages.js" */
+/** @import { ImageGridText } from "./strings.js" */
 
 import { button, make } from "../ui/elements.js";
 import { imageAddress, picture } from "../ui/images.js";
 import { Widget } from "../ui/widget.js";
 
-/** @typedef {Record<"label" | "empty" | "gone" | "close", string>} Text */
-
-/** @param {Host<Text, ImageGridServer>} host */
+/** @param {Host<ImageGridText, ImageGridServer>} host */
 export function mount(host) {
   const widget = new Widget(host);
   const { root, text } = widget;

@@ -3,35 +3,31 @@
 /** @import { Host, Reply } from "../ui/widget.js" */
 /** @import { Found } from "../ui/files.js" */
 /** @import { ImportImagesServer, ImportTrouble, Started } from "./messages.js" */
+/** @import { ImportImagesText } from "./strings.js" */
 
 import { button, fill, heading, make, makeSaid, takeDrops } from "../ui/elements.js";
 import { chosenFiles, droppedFiles } from "../ui/files.js";
 import { at } from "../ui/page.js";
 import { Widget } from "../ui/widget.js";
 
-/**
- * @typedef {{suffixes: string[], image_suffixes: string[], most_files: number, most_bytes: number}} Given
- * @typedef {"title" | "hint" | "drop" | "files" | "folder" | "path" | "take" | "sending" | "cancel"} Label
- * @typedef {"cancelled" | "nothing" | "wrongKind" | "tooLarge" | "tooMany" | "leftOut" | "prompt" | "give"} MoreLabel
- * @typedef {Record<Label | MoreLabel | "lost", string>} Text
- */
+/** @typedef {{suffixes: string[], image_suffixes: string[], most_files: number, most_bytes: number}} Given */
 
 const AT_ONCE = 3;
 const OF_THE_SYSTEM = /(^|\/)(thumbs\.db|desktop\.ini)$/i;
 
-/** @param {Host<Text, ImportImagesServer, Given>} host */
+/** @param {Host<ImportImagesText, ImportImagesServer, Given>} host */
 export function mount(host) {
   new ImportImages(host).start();
 }
 
-/** @extends {Widget<Text, ImportImagesServer, Given>} */
+/** @extends {Widget<ImportImagesText, ImportImagesServer, Given>} */
 class ImportImages extends Widget {
   /** @type {AbortController | null} */
   sending = null; // while files are sent
   shownRun = "";
   shownState = "";
 
-  /** @param {Host<Text, ImportImagesServer, Given>} host */
+  /** @param {Host<ImportImagesText, ImportImagesServer, Given>} host */
   constructor(host) {
     super(host);
     const { text, given } = this;

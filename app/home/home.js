@@ -5,6 +5,7 @@
 /** @import { Snapshot } from "../status/messages.js" */
 /** @import { Verb } from "../status/status_bar.js" */
 /** @import { HomeServer, MachinePart, ProjectDone, Stage } from "./messages.js" */
+/** @import { HomeText } from "./strings.js" */
 
 import { button, fill, heading, make, makeSaid } from "../ui/elements.js";
 import { at, latestStatus, openTab } from "../ui/page.js";
@@ -12,14 +13,6 @@ import { Widget } from "../ui/widget.js";
 import { Projects } from "./projects.js";
 
 /** @typedef {Stage["key"]} StageKey */
-
-/**
- * @typedef {"loop" | "next" | "working" | "look" | "allDone" | "machine" | "keepHouse"} HomeLabel
- * @typedef {"projects" | "projectsHint" | "new" | "newName" | "make" | "import" | "importHint"} ProjectsLabel
- * @typedef {"uploading" | "checking" | "lost" | "cancel" | "open" | "isOpen" | "rename" | "renameLabel"} MoreLabel
- * @typedef {"save" | "export" | "exporting" | "download" | "archive" | "unarchive" | "archived" | "opening"} LastLabel
- * @typedef {Record<HomeLabel | ProjectsLabel | MoreLabel | LastLabel, string> & {names: Record<Verb, string>}} Text
- */
 
 const AGAIN_MS = 4000;
 
@@ -42,18 +35,18 @@ const STAGE_OF_TAB = {
   adapters: "adapters",
 };
 
-/** @param {Host<Text, HomeServer>} host */
+/** @param {Host<HomeText, HomeServer>} host */
 export function mount(host) {
   new Home(host).start();
 }
 
-/** @extends {Widget<Text, HomeServer>} */
+/** @extends {Widget<HomeText, HomeServer>} */
 class Home extends Widget {
   asked = 0;
   shownStages = "";
   shownMachine = "";
 
-  /** @param {Host<Text, HomeServer>} host */
+  /** @param {Host<HomeText, HomeServer>} host */
   constructor(host) {
     super(host);
     const { text } = this;
@@ -111,7 +104,7 @@ class Home extends Widget {
   drawNext(status) {
     const { text } = this;
     const job = status.job?.running ? status.job : null;
-    const working = job ? fill(text.working, { name: text.names[job.verb] }) : text.allDone;
+    const working = job ? fill(text.working, { name: text[`job.${job.verb}`] }) : text.allDone;
     const tab = status.next?.tab ?? (job ? TAB_OF_JOB[job.verb] : "");
     this.next.dataset.kind = status.next ? "step" : job ? "job" : "none";
     this.nextText.textContent = status.next?.text ?? working;

@@ -16,7 +16,7 @@ def build(home: Home, actions: ProjectActions, lan: Lan) -> Page:
         "home/home.js",
         role="sdpo-home",
         elem_id="home",
-        strings={**text.HOME, "names": desk_text.JOB_NAMES},
+        strings={**text.HOME, **desk_text.JOB_STRINGS},
         server={"home": home.snapshot, "act": actions.act},
     )
     phone_panel(lan)

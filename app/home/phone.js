@@ -2,18 +2,14 @@
 
 /** @import { Host } from "../ui/widget.js" */
 /** @import { DoorState, DoorWish, OpenDoor, PhoneServer } from "./messages.js" */
+/** @import { PhoneText } from "./strings.js" */
 
 import { button, make } from "../ui/elements.js";
 import { Widget } from "../ui/widget.js";
 
-/**
- * @typedef {"title" | "about" | "open" | "opening" | "address" | "scan" | "codeAlt" | "url" | "password"} Label
- * @typedef {Record<Label | "close" | "careful" | "lost", string>} Text
- */
-
 const AGAIN_MS = 8000;
 
-/** @param {Host<Text, PhoneServer>} host */
+/** @param {Host<PhoneText, PhoneServer>} host */
 export function mount(host) {
   const widget = new Widget(host);
   const { root, text } = widget;

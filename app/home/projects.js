@@ -1,8 +1,8 @@
 // The projects on Home: which is open, and what can be done with each.
 
 /** @import { Reply } from "../ui/widget.js" */
-/** @import { Text } from "./home.js" */
 /** @import { ProjectDone, ProjectMessage, ShownProject } from "./messages.js" */
+/** @import { HomeText } from "./strings.js" */
 
 import { button, fill, make } from "../ui/elements.js";
 import { at } from "../ui/page.js";
@@ -10,7 +10,7 @@ import { at } from "../ui/page.js";
 /**
  * What the list needs of the page around it. `heard` shows the result of an action and the current state.
  * @typedef {object} Around
- * @property {Text} text
+ * @property {HomeText} text
  * @property {(wish: ProjectMessage) => Promise<Reply<ProjectDone> | undefined>} act
  * @property {(sentence: string) => void} say
  * @property {(reply: Reply<ProjectDone> | undefined) => Promise<void>} heard

@@ -3,6 +3,7 @@
 
 /** @import { Host } from "../ui/widget.js" */
 /** @import { Grid, GridRow, StrengthGridServer } from "./messages.js" */
+/** @import { StrengthGridText } from "./strings.js" */
 
 import { button, fill, make, makeSaid } from "../ui/elements.js";
 import { at } from "../ui/page.js";
@@ -10,21 +11,15 @@ import { Widget } from "../ui/widget.js";
 
 /** @typedef {Omit<Grid, "run"> & {error?: string}} Shown   `error` says why there never will be rows */
 
-/**
- * @typedef {"label" | "empty" | "waiting" | "caption" | "strength" | "base" | "step" | "adapter"} Label
- * @typedef {"choose" | "chosen" | "close" | "open" | "alt" | "missing" | "remove" | "lost"} MoreLabel
- * @typedef {Record<Label | MoreLabel, string>} Text
- */
-
 /** @type {Shown} */
 const NONE = { rows: [], running: false };
 
-/** @param {Host<Text, StrengthGridServer>} host */
+/** @param {Host<StrengthGridText, StrengthGridServer>} host */
 export function mount(host) {
   new StrengthGrid(host).start();
 }
 
-/** @extends {Widget<Text, StrengthGridServer>} */
+/** @extends {Widget<StrengthGridText, StrengthGridServer>} */
 class StrengthGrid extends Widget {
   run = "";
   shown = "";
@@ -32,7 +27,7 @@ class StrengthGrid extends Widget {
   last = NONE;
   farewell = ""; // what is said of a grid that was removed, once the next one is shown
 
-  /** @param {Host<Text, StrengthGridServer>} host */
+  /** @param {Host<StrengthGridText, StrengthGridServer>} host */
   constructor(host) {
     super(host);
     const { text } = this;

@@ -3,15 +3,14 @@
 
 /** @import { Host } from "../ui/widget.js" */
 /** @import { NearImage, NoImage, StrengthPreviewServer } from "./messages.js" */
+/** @import { StrengthPreviewText } from "./strings.js" */
 
 import { button, fill, make } from "../ui/elements.js";
 import { picture } from "../ui/images.js";
 import { at } from "../ui/page.js";
 import { Widget } from "../ui/widget.js";
 
-/** @typedef {Record<"base" | "at" | "from" | "gone" | "none" | "draw" | "waits" | "lost", string>} Text */
-
-/** @param {Host<Text, StrengthPreviewServer>} host */
+/** @param {Host<StrengthPreviewText, StrengthPreviewServer>} host */
 export function mount(host) {
   const widget = new Widget(host);
   const { root, text, props } = widget;

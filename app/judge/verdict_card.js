@@ -3,6 +3,7 @@
 
 /** @import { Host } from "../ui/widget.js" */
 /** @import { PromptScore, Round, ShownComparison, ShownVerdict, VerdictCardServer } from "./messages.js" */
+/** @import { VerdictCardText } from "./strings.js" */
 
 import { button, make } from "../ui/elements.js";
 import { imageAddress, picture } from "../ui/images.js";
@@ -11,26 +12,19 @@ import { Widget } from "../ui/widget.js";
 
 /** @typedef {ShownComparison["outcome"]} Outcome   of the adapter */
 
-/**
- * @typedef {"title" | "base" | "even" | "adapter" | "prompts" | "promptsHint" | "promptColumn" | "resultColumn"} Label
- * @typedef {"rounds" | "roundsHint" | "roundColumn" | "images" | "baseImage" | "adapterImage" | "chosen"} MoreLabel
- * @typedef {"equal" | "goneImage" | "trainTitle" | "let" | "takeBack" | "lost"} LastLabel
- * @typedef {Record<Label | MoreLabel | LastLabel, string> & {marks: Record<Outcome, string>}} Text
- */
-
 const SHOWN_PROMPTS = 8;
 
 /** @type {Outcome[]} */
 const PLACES = ["loss", "tie", "win"]; // from left to right
 
-/** @param {Host<Text, VerdictCardServer>} host */
+/** @param {Host<VerdictCardText, VerdictCardServer>} host */
 export function mount(host) {
   const card = new VerdictCard(host);
   host.watch("value", () => card.draw());
   card.draw();
 }
 
-/** @extends {Widget<Text, VerdictCardServer>} */
+/** @extends {Widget<VerdictCardText, VerdictCardServer>} */
 class VerdictCard extends Widget {
   drawn = "";
 
@@ -80,7 +74,7 @@ class VerdictCard extends Widget {
   }
 }
 
-/** @param {Text} text */
+/** @param {VerdictCardText} text */
 function scale(text) {
   const ends = [text.base, text.even, text.adapter].map((one) => make("span", { text: one }));
   return make("div", { class: "verdict-scale", "aria-hidden": "true" }, ...ends);
@@ -124,7 +118,7 @@ function row(name, drawn, score, told = null) {
 
 /**
  * @param {Round[]} all
- * @param {Text} text
+ * @param {VerdictCardText} text
  */
 function rounds(all, text) {
   const rows = all.map((item) => {
@@ -141,7 +135,7 @@ function rounds(all, text) {
 /**
  * Many prompts would push away what comes after; they wait behind their title.
  * @param {PromptScore[]} prompts
- * @param {Text} text
+ * @param {VerdictCardText} text
  */
 function byPrompt(prompts, text) {
   const rows = prompts.map((item) => {
@@ -150,7 +144,7 @@ function byPrompt(prompts, text) {
       const some = item.marks.filter((mark) => mark === place).map(() => make("i", { class: `mark-${place}` }));
       marks.append(make("span", { class: "verdict-place" }, ...some));
     }
-    const said = item.marks.map((mark) => text.marks[mark]).join(", ");
+    const said = item.marks.map((mark) => text[`mark.${mark}`]).join(", ");
     return row(item.prompt, marks, item.score, make("span", { class: "visually-hidden", text: `: ${said}` }));
   });
   const all = table(text.prompts, text.promptsHint, [text.promptColumn, text.resultColumn], rows);
@@ -161,7 +155,7 @@ function byPrompt(prompts, text) {
 
 /**
  * @param {ShownComparison[]} items
- * @param {Text} text
+ * @param {VerdictCardText} text
  */
 function comparisons(items, text) {
   const list = make("ul", { class: "verdict-images" });
@@ -175,7 +169,7 @@ function comparisons(items, text) {
 
 /**
  * @param {ShownComparison} item
- * @param {Text} text
+ * @param {VerdictCardText} text
  */
 function comparison(item, text) {
   const { prompt, outcome } = item;

@@ -2,21 +2,17 @@
 
 /** @import { Host, Reply } from "../ui/widget.js" */
 /** @import { FinderState, FoundModel, ModelFinderServer, Nothing } from "./messages.js" */
+/** @import { ModelFinderText } from "./strings.js" */
 
 import { button, fill, make, makeSaid } from "../ui/elements.js";
 import { Widget } from "../ui/widget.js";
 
-/**
- * @typedef {"open" | "close" | "found" | "filter" | "none" | "unread" | "unusable" | "folders"} Label
- * @typedef {Record<Label | "newFolder" | "add" | "forget" | "again" | "halt" | "lost", string>} Text
- */
-
-/** @param {Host<Text, ModelFinderServer>} host */
+/** @param {Host<ModelFinderText, ModelFinderServer>} host */
 export function mount(host) {
   new ModelFinder(host).start();
 }
 
-/** @extends {Widget<Text, ModelFinderServer>} */
+/** @extends {Widget<ModelFinderText, ModelFinderServer>} */
 class ModelFinder extends Widget {
   version = -1;
   open = false;
@@ -26,7 +22,7 @@ class ModelFinder extends Widget {
   /** @type {FoundModel[]} */
   models = [];
 
-  /** @param {Host<Text, ModelFinderServer>} host */
+  /** @param {Host<ModelFinderText, ModelFinderServer>} host */
   constructor(host) {
     super(host);
     const { text } = this;

@@ -1,7 +1,7 @@
 // What runs now, how far it is, and what became of the last job.
 
 /** @import { Job } from "./messages.js" */
-/** @import { Text } from "./status_bar.js" */
+/** @import { StatusBarText } from "./strings.js" */
 
 import { button, make } from "../ui/elements.js";
 import { endOf } from "./notify.js";
@@ -18,7 +18,7 @@ export class JobLine {
 
   /**
    * @param {HTMLElement} root   of the bar, which names the job in its data
-   * @param {Text} text
+   * @param {StatusBarText} text
    * @param {(run: string) => Promise<boolean>} stop   whether the wish arrived
    */
   constructor(root, text, stop) {
@@ -73,7 +73,7 @@ export class JobLine {
     const share = total ? Math.min(100, Math.round((100 * job.step) / total)) : 0;
     const ended = endOf(job);
     this.node.dataset.state = state;
-    this.name.textContent = on || !ended ? text.names[verb] : text[ended][verb];
+    this.name.textContent = on || !ended ? text[`job.${verb}`] : text[`${ended}.${verb}`];
     this.message.textContent = job.message;
     this.message.title = job.message;
     const left = job.eta ? `${share} % · ${job.eta} ${text.left}` : total ? `${share} %` : "";

@@ -2,16 +2,11 @@
 // system. While a job runs the title says how far it is; its end stays in the title until somebody looks.
 
 /** @import { Job } from "./messages.js" */
-/** @import { Ended, Verb } from "./status_bar.js" */
+/** @import { Ended } from "./status_bar.js" */
+/** @import { StatusBarText } from "./strings.js" */
 
 import { make } from "../ui/elements.js";
 import { at, remember, remembered } from "../ui/page.js";
-
-/**
- * @typedef {"name" | "notices" | "noticesOn" | "noticesOff"} NoticeLabel
- * @typedef {Record<Ended | "names", Record<Verb, string>>} JobWords
- * @typedef {Record<NoticeLabel, string> & JobWords} NoticeText
- */
 
 const PLAIN_ICON = at("/sdpo/static/favicon.svg");
 const NOTICES = "sdpo.notices";
@@ -23,7 +18,7 @@ export class Notices {
   wasRunning = ""; // id of the job that ran at the last look
 
   /**
-   * @param {NoticeText} text
+   * @param {StatusBarText} text
    * @param {() => void} refused   there will be no notifications, although the person asked for them
    */
   constructor(text, refused) {
@@ -63,7 +58,8 @@ export class Notices {
       this.wasRunning = job.id;
       this.told = null;
       const share = job.total ? `${Math.min(100, Math.round((100 * job.step) / job.total))} % ` : "";
-      document.title = `${share}${text.names[job.verb]} · ${text.name}`;
+      const name = text[`job.${job.verb}`];
+      document.title = `${share}${name} · ${text.name}`;
       setIcon(at("/sdpo/static/icons/favicon-running.svg"));
       return;
     }
@@ -87,7 +83,8 @@ export class Notices {
       return;
     }
     const { job, ended } = this.told;
-    document.title = `${MARKS[ended]} ${text[ended][job.verb]} · ${text.name}`;
+    const name = text[`${ended}.${job.verb}`];
+    document.title = `${MARKS[ended]} ${name} · ${text.name}`;
     setIcon(at(`/sdpo/static/icons/favicon-${ended === "failed" ? "failed" : "done"}.svg`));
   }
 
@@ -99,7 +96,7 @@ export class Notices {
     if (!wantsNotices()) return;
     try {
       const words = { body: job.message, tag: job.id, icon: PLAIN_ICON };
-      const notice = new Notification(this.text[ended][job.verb], words);
+      const notice = new Notification(this.text[`${ended}.${job.verb}`], words);
       notice.onclick = () => {
         window.focus();
         notice.close();

@@ -3,7 +3,7 @@
 
 /** @import { Host } from "../ui/widget.js" */
 /** @import { Job, Snapshot, StatusBarServer } from "./messages.js" */
-/** @import { NoticeText } from "./notify.js" */
+/** @import { StatusBarText } from "./strings.js" */
 
 import { button, make } from "../ui/elements.js";
 import { isOpen, openTab, tellStatus } from "../ui/page.js";
@@ -18,22 +18,16 @@ import { OtherTabs } from "./other_tabs.js";
  * @typedef {"done" | "stopped" | "failed"} Ended
  */
 
-/**
- * @typedef {"stop" | "stopping" | "stopAndKeep" | "dismiss" | "left" | "lost" | "theme" | "tagline"} Label
- * @typedef {Record<Label | "nextLabel" | "factsLabel" | "progressLabel" | "manyTabs" | "noticesRefused", string>} Words
- * @typedef {NoticeText & Words} Text
- */
-
 const POLL_MS = 1000;
 const HIDDEN_POLL_MS = 5000;
 const MOST_OTHER_TABS = 4;
 
-/** @param {Host<Text, StatusBarServer>} host */
+/** @param {Host<StatusBarText, StatusBarServer>} host */
 export function mount(host) {
   new StatusBar(host).start();
 }
 
-/** @extends {Widget<Text, StatusBarServer>} */
+/** @extends {Widget<StatusBarText, StatusBarServer>} */
 class StatusBar extends Widget {
   /** @type {Snapshot | null} */
   snapshot = null;
@@ -44,7 +38,7 @@ class StatusBar extends Widget {
   notNoticed = ""; // why there will be no notifications
   wake = () => {};
 
-  /** @param {Host<Text, StatusBarServer>} host */
+  /** @param {Host<StatusBarText, StatusBarServer>} host */
   constructor(host) {
     super(host);
     const { text } = this;

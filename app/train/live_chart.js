@@ -3,18 +3,13 @@
 /** @import { Host } from "../ui/widget.js" */
 /** @import { Health, LiveChartServer, Metrics } from "./messages.js" */
 /** @import { Check, CurveName, Point } from "./plots.js" */
+/** @import { LiveChartText } from "./strings.js" */
 
 import { fill, make } from "../ui/elements.js";
 import { Widget } from "../ui/widget.js";
 import { CURVES, Plots } from "./plots.js";
 
-/**
- * @typedef {"error" | "errorHint" | CurveName | `${CurveName}Hint`} FigureLabel
- * @typedef {"memorySummary" | "lossSummary" | "budget" | "waiting" | "empty" | "gauge" | "unknown"} Label
- * @typedef {Record<FigureLabel | Label, string>} Text
- */
-
-/** @param {Host<Text, LiveChartServer>} host */
+/** @param {Host<LiveChartText, LiveChartServer>} host */
 export function mount(host) {
   new LiveChart(host).start();
 }
@@ -24,7 +19,7 @@ function noCurves() {
   return { loss: [], margin: [], scale: [], memory: [] };
 }
 
-/** @extends {Widget<Text, LiveChartServer>} */
+/** @extends {Widget<LiveChartText, LiveChartServer>} */
 class LiveChart extends Widget {
   curves = noCurves();
   /** @type {Check[]} */
@@ -37,7 +32,7 @@ class LiveChart extends Widget {
   last = ""; // the run that is shown
   problem = ""; // why the run's numbers can't be shown
 
-  /** @param {Host<Text, LiveChartServer>} host */
+  /** @param {Host<LiveChartText, LiveChartServer>} host */
   constructor(host) {
     super(host);
     const { text } = this;

@@ -2,13 +2,12 @@
 
 /** @import { Host } from "../ui/widget.js" */
 /** @import { LogViewServer } from "./messages.js" */
+/** @import { LogViewText } from "./strings.js" */
 
 import { make } from "../ui/elements.js";
 import { Widget } from "../ui/widget.js";
 
-/** @typedef {Record<"label" | "empty", string>} Text */
-
-/** @param {Host<Text, LogViewServer>} host */
+/** @param {Host<LogViewText, LogViewServer>} host */
 export function mount(host) {
   const widget = new Widget(host);
   const { root, text, props } = widget;

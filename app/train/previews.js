@@ -2,15 +2,14 @@
 
 /** @import { Host } from "../ui/widget.js" */
 /** @import { PreviewStep, PreviewsServer } from "./messages.js" */
+/** @import { PreviewsText } from "./strings.js" */
 
 import { fill, make } from "../ui/elements.js";
 import { picture } from "../ui/images.js";
 import { at } from "../ui/page.js";
 import { Widget } from "../ui/widget.js";
 
-/** @typedef {Record<"label" | "hint" | "base" | "step" | "slider" | "gone", string>} Text */
-
-/** @param {Host<Text, PreviewsServer>} host */
+/** @param {Host<PreviewsText, PreviewsServer>} host */
 export function mount(host) {
   const widget = new Widget(host);
   const { root, text, props } = widget;

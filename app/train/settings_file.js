@@ -1,16 +1,14 @@
 // A file of settings, chosen or dropped. It is read here and handed on as text; the file itself goes nowhere.
 
 /** @import { Host } from "../ui/widget.js" */
+/** @import { SettingsFileText } from "./strings.js" */
 
 import { button, fill, make, takeDrops } from "../ui/elements.js";
 import { Widget } from "../ui/widget.js";
 
-/**
- * @typedef {Record<"choose" | "drop" | "tooLarge" | "noText", string>} Text
- * @typedef {{most_bytes: number}} Given
- */
+/** @typedef {{most_bytes: number}} Given */
 
-/** @param {Host<Text, object, Given>} host */
+/** @param {Host<SettingsFileText, object, Given>} host */
 export function mount(host) {
   const { root, text, given, props, trigger } = new Widget(host);
   const input = make("input", {

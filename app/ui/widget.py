@@ -38,7 +38,7 @@ def widget(
     *,
     role: str,
     elem_id: str,
-    strings: dict[str, Any],
+    strings: dict[str, str],
     server: dict[str, ServerFunction] | None = None,
     events: tuple[str, ...] = (),
     libraries: tuple[str, ...] = (),

@@ -4,6 +4,7 @@
 /** @import { Host, Reply } from "../ui/widget.js" */
 /** @import { Loadable } from "./deck.js" */
 /** @import { BestBoardServer, RankedVotes, RankMessage, ShownSet, UndoMessage, UndoneRanking } from "./messages.js" */
+/** @import { BestBoardText } from "./strings.js" */
 
 import { button, fill, make } from "../ui/elements.js";
 import { newId, openTab, remember, remembered, voteMode } from "../ui/page.js";
@@ -20,13 +21,6 @@ import { Outbox } from "./outbox.js";
  * @typedef {Reply<RankedVotes> | Reply<UndoneRanking>} Told
  */
 
-/**
- * @typedef {"best" | "worst" | "bestMark" | "bestOf" | "choseBest" | "bestVotes" | "bestEmpty" | "bestEmptyHint"} BestLabel
- * @typedef {"noWorst" | "notNow" | "back" | "number" | "numberKey" | "undo" | "undone" | "gone" | "loading"} ChoiceLabel
- * @typedef {"unsaved" | "unsavedHint" | "emptyButton" | "keysSwitch" | "keysTitle"} BoardLabel
- * @typedef {Record<BestLabel | ChoiceLabel | BoardLabel, string>} Text
- */
-
 const AHEAD = 3;
 const AGAIN_MS = 1500;
 const SIZE = "sdpo.best-of";
@@ -36,7 +30,7 @@ const KEYS = new Map();
 KEYS.set("z", "undo").set("s", "skip");
 for (let place = 0; place < 9; place += 1) KEYS.set(String(place + 1), place);
 
-/** @param {Host<Text, BestBoardServer>} host */
+/** @param {Host<BestBoardText, BestBoardServer>} host */
 export function mount(host) {
   new BestBoard(host).start();
 }
@@ -46,7 +40,7 @@ function wantedSize() {
   return SIZES.includes(kept) ? kept : 4;
 }
 
-/** @extends {Widget<Text, BestBoardServer>} */
+/** @extends {Widget<BestBoardText, BestBoardServer>} */
 class BestBoard extends Widget {
   /** @type {ImageSet[]} */
   deck = [];
@@ -67,7 +61,7 @@ class BestBoard extends Widget {
   /** @type {HTMLButtonElement[]} */
   tiles = [];
 
-  /** @param {Host<Text, BestBoardServer>} host */
+  /** @param {Host<BestBoardText, BestBoardServer>} host */
   constructor(host) {
     super(host);
     const { text } = this;

@@ -2,8 +2,7 @@
 
 /** @import { Place } from "../ui/widget.js" */
 /** @import { Choice } from "./deck.js" */
-/** @import { Choose, StageText } from "./stage.js" */
-/** @import { StandingText } from "./standing.js" */
+/** @import { PairBoardText } from "./strings.js" */
 
 import { button, make } from "../ui/elements.js";
 import { openTab } from "../ui/page.js";
@@ -13,9 +12,6 @@ import { Standing } from "./standing.js";
 
 /**
  * @typedef {Exclude<Choice, "left" | "right"> | "undo" | "peek" | "flicker" | "large"} ButtonName
- * @typedef {"unsavedHint" | "strong" | "strongHint" | "space" | "emptyButton" | "keysSwitch" | "keysTitle"} FrameLabel
- * @typedef {ButtonName | FrameLabel | "peekKey" | "flickerKey" | "largeKey" | "askAgain"} AnyLabel
- * @typedef {StageText & StandingText & Record<AnyLabel, string>} FrameText
  * @typedef {{choose: (choice: Choice, event: MouseEvent) => void, undo: () => void}} Does
  */
 
@@ -27,8 +23,8 @@ export class BoardFrame {
 
   /**
    * @param {Place} place
-   * @param {FrameText} text
-   * @param {{choices: Choice[], finish_lines: number[]}} given
+   * @param {PairBoardText} text
+   * @param {{choices: Choice[], finish_lines: number[], measured_votes: number}} given
    * @param {string | null} askAgain   where it is remembered whether pairs may be asked again; null: they are not
    * @param {Does} does
    */
@@ -36,7 +32,7 @@ export class BoardFrame {
     this.root = place.root;
     this.text = text;
     this.stage = new Stage(place, text, does.choose);
-    this.standing = new Standing(text, given.finish_lines);
+    this.standing = new Standing(text, given.finish_lines, given.measured_votes);
     this.prompt = make("p", { class: "board-prompt" });
     this.count = make("span", { class: "board-count" });
     this.meterBar = make("span");

@@ -28,6 +28,7 @@ def pair_board(service: VotingService) -> gr.HTML:
         board=service.purpose,
         choices=list(service.choices),
         finish_lines=_FINISH_LINES,
+        measured_votes=max(text.MEASURED),
     )
 
 

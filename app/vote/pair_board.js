@@ -5,7 +5,7 @@
 /** @import { Job, Snapshot } from "../status/messages.js" */
 /** @import { Consistency, Deck, LastVote, PairBoardServer, UndoMessage, Undone, Voted, VoteMessage } from "./messages.js" */
 /** @import { Choice, Pair } from "./deck.js" */
-/** @import { FrameText } from "./board_frame.js" */
+/** @import { PairBoardText } from "./strings.js" */
 
 import { fill } from "../ui/elements.js";
 import { newId, remembered, voteMode } from "../ui/page.js";
@@ -17,12 +17,7 @@ import { Outbox } from "./outbox.js";
 import { PHONE_PX } from "./stage.js";
 
 /**
- * @typedef {"empty" | "emptyHint" | "swissEmpty" | "swissEmptyHint" | "judgeShort" | "judgeWaiting" | "drawing"} HintLabel
- * @typedef {"loading" | "progress" | "votes" | "gone" | "undone" | "undoFirst" | "unsaved"} SaidLabel
- * @typedef {Record<Choice, string>} ByChoice
- * @typedef {{chose: ByChoice, choseStrongly: Pick<ByChoice, "left" | "right">}} Chose
- * @typedef {FrameText & Chose & Record<HintLabel | SaidLabel, string>} Text
- * @typedef {{board: "train" | "judge", choices: Choice[], finish_lines: number[]}} Given
+ * @typedef {{board: "train" | "judge", choices: Choice[], finish_lines: number[], measured_votes: number}} Given
  * @typedef {{uuid: string, pair: Pair, side: boolean}} Cast   a choice that can be taken back
  * @typedef {({kind: "vote"} & VoteMessage) | ({kind: "undo"} & UndoMessage)} Op
  * @typedef {Reply<Voted> | Reply<Undone>} Told
@@ -61,7 +56,7 @@ const KEYS = new Map([
   ["escape", "back"],
 ]);
 
-/** @param {Host<Text, PairBoardServer, Given>} host */
+/** @param {Host<PairBoardText, PairBoardServer, Given>} host */
 export function mount(host) {
   new PairBoard(host).start();
 }
@@ -71,7 +66,7 @@ function noProgress() {
   return { done: 0, open: 0, total: 0, decided: 0, complete: false, last: null, consistency: null };
 }
 
-/** @extends {Widget<Text, PairBoardServer, Given>} */
+/** @extends {Widget<PairBoardText, PairBoardServer, Given>} */
 class PairBoard extends Widget {
   /** @type {Pair[]} */
   deck = [];
@@ -90,7 +85,7 @@ class PairBoard extends Widget {
   behind = false; // whether the studio's numbers were asked for while votes were on their way
   generation = 0; // counts resets, so that answers to an earlier blind test are dropped
 
-  /** @param {Host<Text, PairBoardServer, Given>} host */
+  /** @param {Host<PairBoardText, PairBoardServer, Given>} host */
   constructor(host) {
     super(host);
     this.judging = this.given.board === "judge";
@@ -286,14 +281,14 @@ class PairBoard extends Widget {
     const uuid = newId();
     const ms = Math.round(performance.now() - this.shownAt);
     const side = choice === "left" || choice === "right";
-    const strongly = side && (muchBetter || frame.strong) ? text.choseStrongly[choice] : "";
+    const strongly = side && (muchBetter || frame.strong) ? text[`choseStrongly.${choice}`] : "";
     this.history.push({ uuid, pair, side });
     frame.standing.chosen();
     frame.standing.goOn();
     this.tally(pair, side, 1);
     frame.setStrong(false);
     frame.stage.lookAway();
-    this.say(strongly || text.chose[choice]);
+    this.say(strongly || text[`chose.${choice}`]);
     const again = pair.repeat_of ? { swapped: pair.swapped, repeat_of: pair.repeat_of } : {};
     const about = { run: this.run, uuid, pair: pair.id, images: pair.images };
     this.outbox.send({ kind: "vote", ...about, choice, ms, strength: strongly ? 2 : 1, ...again });

@@ -4,6 +4,7 @@
 /** @import { Host, Reply } from "../ui/widget.js" */
 /** @import { PageRequest, PastVote, ReviewServer, UndoMessage, Undone, Voted, VoteMessage } from "./messages.js" */
 /** @import { Choice, Side } from "./deck.js" */
+/** @import { ReviewText } from "./strings.js" */
 
 import { button, fill, make } from "../ui/elements.js";
 import { imageAddress, picture } from "../ui/images.js";
@@ -18,21 +19,17 @@ import { Outbox } from "./outbox.js";
  * @typedef {({kind: "vote"} & VoteMessage) | ({kind: "undo"} & UndoMessage)} Op
  * @typedef {PastVote["strength"]} Strength
  * @typedef {Reply<Voted> | Reply<Undone>} Told
- * @typedef {"label" | "search" | "filterChoice" | "anyChoice" | "muchBetter" | "unsteady" | "since" | "until"} FilterLabel
- * @typedef {"clear" | "found" | "foundOne" | "none" | "noneYet" | "more" | "unsaved" | "unsavedHint"} ListLabel
- * @typedef {"change" | "delete" | "restore" | "deleted" | "changed" | "restored" | "again" | "ranked"} CardLabel
- * @typedef {Record<FilterLabel | ListLabel | CardLabel | "goneImage" | "asLeft" | "asRight" | "strong" | Choice, string>} Text
  */
 
 const TYPED_MS = 250;
 const AGAIN_MS = 1500;
 
-/** @param {Host<Text, ReviewServer, Given>} host */
+/** @param {Host<ReviewText, ReviewServer, Given>} host */
 export function mount(host) {
   new Review(host).start();
 }
 
-/** @extends {Widget<Text, ReviewServer, Given>} */
+/** @extends {Widget<ReviewText, ReviewServer, Given>} */
 class Review extends Widget {
   count = 0; // votes that were loaded
   /** @type {string | null} */
@@ -43,7 +40,7 @@ class Review extends Widget {
   generation = 0;
   timer = 0;
 
-  /** @param {Host<Text, ReviewServer, Given>} host */
+  /** @param {Host<ReviewText, ReviewServer, Given>} host */
   constructor(host) {
     super(host);
     const { text, given } = this;

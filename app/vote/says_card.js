@@ -3,27 +3,23 @@
 
 /** @import { Host } from "../ui/widget.js" */
 /** @import { Card, Doubt, SaysCardServer, ShownImage } from "./messages.js" */
+/** @import { SaysCardText } from "./strings.js" */
 
 import { button, fill, make, makeSaid } from "../ui/elements.js";
 import { imageAddress, picture } from "../ui/images.js";
 import { chooseMode, remember, remembered } from "../ui/page.js";
 import { Widget } from "../ui/widget.js";
 
-/**
- * @typedef {"title" | "hint" | "looking" | "lost" | "most" | "least" | "prompts" | "promptsHint" | "unsure"} Label
- * @typedef {Record<Label | "unsureHint" | "gone" | "pair", string>} Text
- */
-
 const OPEN = "sdpo.says";
 const SOON_MS = 700; // while the votes are read
 const NEWER = 10; // votes after which it looks again by itself
 
-/** @param {Host<Text, SaysCardServer>} host */
+/** @param {Host<SaysCardText, SaysCardServer>} host */
 export function mount(host) {
   new SaysCard(host).start();
 }
 
-/** @extends {Widget<Text, SaysCardServer>} */
+/** @extends {Widget<SaysCardText, SaysCardServer>} */
 class SaysCard extends Widget {
   asking = false;
   shown = "";
@@ -31,7 +27,7 @@ class SaysCard extends Widget {
   voted = 0;
   seen = false;
 
-  /** @param {Host<Text, SaysCardServer>} host */
+  /** @param {Host<SaysCardText, SaysCardServer>} host */
   constructor(host) {
     super(host);
     const { text } = this;

@@ -2,6 +2,7 @@
 
 /** @import { Place } from "../ui/widget.js" */
 /** @import { Side } from "./deck.js" */
+/** @import { PairBoardText } from "./strings.js" */
 
 import { make } from "../ui/elements.js";
 import { onFingers } from "./fingers.js";
@@ -14,8 +15,6 @@ const PHONE_CHROME_PX = 128; // prompt and buttons; what is above them is scroll
 
 /**
  * @typedef {"peek" | "flicker"} Look   both at full size, moved together; or one in the other's place, in turn
- * @typedef {"label" | "left" | "right" | "leftLabel" | "rightLabel" | "peekHint" | "flickerHint"} StageLabel
- * @typedef {Record<StageLabel, string>} StageText
  * @typedef {(side: Side, event: MouseEvent) => void} Choose   is called for a click or swipe
  */
 
@@ -31,7 +30,7 @@ export class Stage {
 
   /**
    * @param {Place} place
-   * @param {StageText} text
+   * @param {PairBoardText} text
    * @param {Choose} choose
    */
   constructor(place, text, choose) {

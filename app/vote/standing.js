@@ -1,6 +1,7 @@
 // How far, how fast and how steadily a person votes: shown next to the board, never in the way.
 
 /** @import { Consistency } from "./messages.js" */
+/** @import { PairBoardText } from "./strings.js" */
 
 import { button, fill, make } from "../ui/elements.js";
 import { openTab } from "../ui/page.js";
@@ -10,23 +11,20 @@ const PACE_OF = 20; // choices that the pace is taken from
 const PACE_FROM = 5;
 const STEADY_FROM = 3;
 
-/**
- * @typedef {"steadyHint" | "finishTrain" | "finishOn" | "pace" | "steady" | "finishLine" | "finished"} StandingLabel
- * @typedef {Record<StandingLabel, string> & {moreVotes: [from: number, sentence: string][]}} StandingText
- */
-
 export class Standing {
   /** @type {number[]} */
   gaps = [];
   last = 0;
 
   /**
-   * @param {StandingText} text
+   * @param {PairBoardText} text
    * @param {number[]} finishLines
+   * @param {number} measuredVotes   up to so many it was measured what more of them bring
    */
-  constructor(text, finishLines) {
+  constructor(text, finishLines, measuredVotes) {
     this.text = text;
     this.finishLines = finishLines;
+    this.measuredVotes = measuredVotes;
     this.pace = make("span", { class: "board-pace", hidden: true });
     this.steady = make("span", { class: "board-steady", title: text.steadyHint, hidden: true });
     this.line = make("span", { class: "board-line", hidden: true });
@@ -69,7 +67,7 @@ export class Standing {
     const next = this.finishLines.find((votes) => votes > decided);
     this.line.hidden = !next || decided === 0;
     this.line.textContent = next ? fill(text.finishLine, { n: next - decided, line: next }) : "";
-    this.more.textContent = text.moreVotes.findLast(([from]) => from <= decided)?.[1] ?? "";
+    this.more.textContent = decided < this.measuredVotes ? text.moreVotes : text.notMeasured;
     this.more.hidden = decided === 0;
   }
 

@@ -1,32 +1,26 @@
 """Strings of the Vote page, and of the boards it shares with the Judge page."""
 
-from typing import Any
-
 from app.ui.words import number
 
-VOTE_MODES: dict[str, Any] = {
+VOTE_MODES = {
     "label": "How to vote",
-    "modes": [
-        ("pairs", "Pairs", "Which one do you like better? Click it, or use the keyboard. Trust your first impression."),
-        (
-            "best",
-            "Best of several",
-            "Click the best one, then the worst. Two clicks here tell more than one pair does.",
-        ),
-        (
-            "swiss",
-            "Swiss rounds",
-            "Pairs from up to eight images of a prompt. In each round, images with equal results face each other.",
-        ),
-        ("review", "Your votes", "All your votes. Click the other image to change a vote."),
-    ],
+    "mode.pairs": "Pairs",
+    "intro.pairs": "Which one do you like better? Click it, or use the keyboard. Trust your first impression.",
+    "mode.best": "Best of several",
+    "intro.best": "Click the best one, then the worst. Two clicks here tell more than one pair does.",
+    "mode.swiss": "Swiss rounds",
+    "intro.swiss": (
+        "Pairs from up to eight images of a prompt. In each round, images with equal results face each other."
+    ),
+    "mode.review": "Your votes",
+    "intro.review": "All your votes. Click the other image to change a vote.",
 }
 MEASURED = {15: {"warm": 86, "busy": 76, "sun": 53}, 60: {"warm": 94, "busy": 75, "sun": 59}}
 """Win rates in per cent, by number of votes, of simulated people: the means in bench/results/outcome*.json."""
 
 _FEW, _MANY = MEASURED
 
-BOARD: dict[str, Any] = {
+BOARD = {
     "label": "Choose between two images",
     "prompt": "Prompt",
     "left": "Left",
@@ -37,14 +31,13 @@ BOARD: dict[str, Any] = {
     "both-bad": "Both bad",
     "skip": "Skip",
     "undo": "Undo",
-    "chose": {
-        "left": "Chose left.",
-        "right": "Chose right.",
-        "tie": "Marked equal.",
-        "both-bad": "Marked both bad.",
-        "skip": "Skipped.",
-    },
-    "choseStrongly": {"left": "Chose left, much better.", "right": "Chose right, much better."},
+    "chose.left": "Chose left.",
+    "chose.right": "Chose right.",
+    "chose.tie": "Marked equal.",
+    "chose.both-bad": "Marked both bad.",
+    "chose.skip": "Skipped.",
+    "choseStrongly.left": "Chose left, much better.",
+    "choseStrongly.right": "Chose right, much better.",
     "strong": "Much better",
     "strongHint": "Marks your next choice as much better. With keyboard or mouse, hold Shift.",
     "space": "Space",
@@ -80,19 +73,13 @@ BOARD: dict[str, Any] = {
     "swissEmptyHint": "A prompt needs at least four images. Generate more pairs of one to continue.",
     "finishTrain": "Train",
     "finishOn": "Keep voting",
-    "moreVotes": [  # by least number of votes
-        (
-            1,
-            f"Measured with simulated people on the earlier demo model, at {_FEW} and {_MANY} votes: a taste for warm "
-            f"colours won {MEASURED[_FEW]['warm']} and {MEASURED[_MANY]['warm']} % of blind comparisons, for busy "
-            f"foregrounds {MEASURED[_FEW]['busy']} and {MEASURED[_MANY]['busy']} %, for a sun in the sky "
-            f"{MEASURED[_FEW]['sun']} and {MEASURED[_MANY]['sun']} %. Differences under 10 points may be chance.",
-        ),
-        (
-            _MANY,
-            f"More than {_MANY} votes haven't been measured. Train and run a blind test to find out.",
-        ),
-    ],
+    "moreVotes": (
+        f"Measured with simulated people on the earlier demo model, at {_FEW} and {_MANY} votes: a taste for warm "
+        f"colours won {MEASURED[_FEW]['warm']} and {MEASURED[_MANY]['warm']} % of blind comparisons, for busy "
+        f"foregrounds {MEASURED[_FEW]['busy']} and {MEASURED[_MANY]['busy']} %, for a sun in the sky "
+        f"{MEASURED[_FEW]['sun']} and {MEASURED[_MANY]['sun']} %. Differences under 10 points may be chance."
+    ),
+    "notMeasured": f"More than {_MANY} votes haven't been measured. Train and run a blind test to find out.",
     "keysTitle": "All keys",
     "undone": "Undone. Choose again.",
     "undoFirst": "There's no vote to undo.",
@@ -111,7 +98,7 @@ BOARD: dict[str, Any] = {
 }
 
 
-REVIEW: dict[str, Any] = {
+REVIEW = {
     "label": "Your votes",
     "search": "Prompt contains",
     "filterChoice": "Choice",

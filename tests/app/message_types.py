@@ -1,8 +1,9 @@
 """Writes what the page's scripts and the studio say to each other as TypeScript declarations, one file per room.
 
 `python -m tests.app.message_types` writes app/<room>/messages.d.ts: what each widget's server functions take and
-answer, from their signatures. pydantic says what is valid. The writer is our own: json-schema-to-typescript would need
-Node.js, which nobody needs here, to print the same few lines.
+answer, from their signatures; and app/<room>/strings.d.ts: the keys of the strings that it is given. pydantic says what
+is valid. The writer is our own: json-schema-to-typescript would need Node.js, which nobody needs here, to print the
+same few lines.
 """
 
 import importlib
@@ -25,10 +26,14 @@ from app.ui.replies import Reply
 from app.ui.widget import ServerFunction
 from tests.app.built import built_widgets
 
-FILE = "messages.d.ts"
+FILE, STRINGS = "messages.d.ts", "strings.d.ts"
 WIDTH = 120
 HEAD = """\
 // What this room's scripts and the studio say to each other. Generated from Python, so don't edit it here:
+// python -m tests.app.message_types
+"""
+STRINGS_HEAD = """\
+// The strings that this room's widgets are given. Generated from text.py, so don't edit them here:
 // python -m tests.app.message_types
 """
 PLAIN = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean", "null": "null"}
@@ -65,6 +70,24 @@ def written(studio: Studio) -> dict[str, str]:
     return {
         room: declarations(dict(sorted(widgets.items())), declared(room)) for room, widgets in sorted(rooms.items())
     }
+
+
+def string_tables(studio: Studio) -> dict[str, str]:
+    """The keys of the strings that each widget is given, by room."""
+    rooms: defaultdict[str, dict[str, list[str]]] = defaultdict(dict)
+    for widget in built_widgets(studio).values():
+        if widget.given["text"]:
+            room, module = widget.module.removesuffix(".js").split("/")
+            rooms[room][module] = [*widget.given["text"]]
+    return {room: _tables(dict(sorted(rooms[room].items()))) for room in sorted(rooms)}
+
+
+def _tables(widgets: dict[str, list[str]]) -> str:
+    tables: list[str] = []
+    for module, keys in widgets.items():
+        lines = (f"  {key if key.isidentifier() else json.dumps(key)}: string;\n" for key in keys)
+        tables.append(f"export interface {_title(module)}Text {{\n{''.join(lines)}}}\n")
+    return f"{STRINGS_HEAD}\n" + "\n".join(tables)
 
 
 def declared(room: str) -> list[Any]:
@@ -177,11 +200,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         studio = Studio(Path(folder))
         try:
-            files = written(studio)
+            files = {FILE: written(studio), STRINGS: string_tables(studio)}
         finally:
             studio.close()
-    for room, content in files.items():
-        (ROOMS / room / FILE).write_text(content, encoding="utf-8", newline="\n")
+    for name, rooms in files.items():
+        for room, content in rooms.items():
+            (ROOMS / room / name).write_text(content, encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def looking(page: Page) -> str:
 def test_shift_says_much_better(votable: RunningStudio, page: Page) -> None:
     ids = begin(page, votable, 5)
     page.keyboard.press("Shift+ArrowRight")
-    expect(page.locator(f"{BOARD} .board-said")).to_have_text(str(vote_text.BOARD["choseStrongly"]["right"]))
+    expect(page.locator(f"{BOARD} .board-said")).to_have_text(str(vote_text.BOARD["choseStrongly.right"]))
     page.locator(f"{BOARD} .board-image.left").click(modifiers=["Shift"])
     strong = page.locator(f"{BOARD} .board-button.strong")
     strong.click()  # for those who have no Shift

@@ -5,7 +5,7 @@ from typing import Any, NotRequired
 from app.studio import Studio
 from app.ui.assets import ROOMS
 from app.ui.replies import Answer, Message, Reply, Sent
-from tests.app.message_types import FILE, called, declarations, written
+from tests.app.message_types import FILE, STRINGS, called, declarations, string_tables, written
 
 
 class Wanted(Message):
@@ -75,5 +75,6 @@ def test_a_signature_becomes_a_declaration() -> None:
 
 
 def test_the_scripts_declarations_are_those_of_python(studio: Studio) -> None:
-    files = {path.parent.name: path.read_text(encoding="utf-8") for path in ROOMS.glob(f"*/{FILE}")}
-    assert files == written(studio), "python -m tests.app.message_types"
+    for name, rooms in ((FILE, written(studio)), (STRINGS, string_tables(studio))):
+        files = {path.parent.name: path.read_text(encoding="utf-8") for path in ROOMS.glob(f"*/{name}")}
+        assert files == rooms, "python -m tests.app.message_types"

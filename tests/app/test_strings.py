@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from app.studio import Studio
 from app.ui.assets import ROOMS
+from tests.app.built import built_widgets
 
 TABLES = ("text.py", "words.py")
 PYTHON = sorted(path for path in ROOMS.rglob("*.py") if path.name not in TABLES)
@@ -25,6 +27,11 @@ SHOWN = re.compile(
 )
 SENTENCE = re.compile(r"""(["'`])(?!Inter,)[A-Z][a-z']+,? [a-z]+[^"'`\n]*\1""")
 COMMENT = re.compile(r"/\*.*?\*/|(?<![:\"'])//[^\n]*", re.DOTALL)
+
+
+def test_the_tables_that_widgets_are_given_are_flat(studio: Studio) -> None:
+    for widget in built_widgets(studio).values():
+        assert all(isinstance(said, str) for said in widget.given["text"].values()), widget.module
 
 
 def literals(path: Path) -> Iterator[ast.Constant]:
