@@ -14,10 +14,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 NOT_YET = (
-    "sdpo_core/models",
     "sdpo_core/adapters",
     "sdpo_core/checkpoints",
-    "sdpo_core/objective",
     "sdpo_core/settings",
     "sdpo_core/comfyui",
     "sdpo_core/exchange/metadata",

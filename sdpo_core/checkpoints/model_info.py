@@ -171,7 +171,7 @@ def check_settings(folder: Path) -> tuple[dict[str, Any], FamilyName, bool]:
         raise ModelError(f"{folder} predicts in the EDM way, as Playground 2.5. {_SUPPORTED}; choose another model.")
     _prediction_type(folder, scheduler)
     _native_size_px(folder, first, unet, vae)
-    if first.told_pooled_and_size:
+    if first.takes_pooled_and_size:
         return index, first.name, _check_told(folder, first, unet, text_encoder)
     return index, *_check_shape(folder, candidates, unet, text_encoder)
 
@@ -343,7 +343,7 @@ def _sha256(folder: Path, family: Family, weights: list[Path]) -> str:
             raise ModelError(f"{folder / name} is missing or empty. Download the model again.")
         vocabularies.extend(found)
     settings = [part.config for part in family.parts] + [_SCHEDULER]
-    if family.told_pooled_and_size:  # whose index says what the empty prompt is
+    if family.takes_pooled_and_size:  # whose index says what the empty prompt is
         settings.append("model_index.json")
     configs = [folder / name for name in settings]
     try:

@@ -60,7 +60,7 @@ class Family:
     # What its network gets, and how its models are used by default.
     clip_skip: int  # which hidden state of the text encoders, counted from the last (1)
     final_norm: bool  # that state goes through the text encoder's final norm
-    told_pooled_and_size: bool  # the prompt as one vector, and the image's size and crop (arXiv 2307.01952)
+    takes_pooled_and_size: bool  # the prompt as one vector, and the image's size and crop (arXiv 2307.01952)
     size_px: int  # side of the images it was made for
     guidance: float
     training: TrainingDefaults

@@ -13,7 +13,7 @@ def checkpoint_activations(model: DiffusionModel, level: Level) -> None:
     `selective` recomputes only the two outermost resolutions, which hold most of the activations and little of the
     arithmetic; `all` recomputes every block.
     """
-    network: Any = model.network  # diffusers' blocks carry the switch as an attribute
+    network: Any = model.network  # in diffusers' blocks the switch is an attribute
     if level == "none":
         network.disable_gradient_checkpointing()
         return

@@ -16,19 +16,19 @@ _START, _END = "<|startoftext|>", "<|endoftext|>"
 def build_clip_tokenizer(merges_file: Path, *, max_tokens: int, pad_token: str) -> Any:
     """The tokenizer of every CLIP text encoder; SDXL's second pads with `!`, whose number is 0.
 
-    Raises OSError or ValueError when `merges_file` is not the published file.
+    Raises OSError or ValueError when `merges_file` isn't the published file.
     """
     vocabulary, merges = _read(merges_file)
-    pairs: Any = merges  # annotated as text, although pairs are what its own files give
+    pairs: Any = merges  # annotated as text, although its own files give pairs
     tokenizer = CLIPTokenizer(vocab=vocabulary, merges=pairs, model_max_length=max_tokens)
-    # Not given to the constructor: a special token is cut out of the prompt's text too, and "!" stands in many prompts.
+    # Not given to the constructor: a special token is cut out of the prompt's text too, and many prompts have a "!".
     tokenizer.pad_token = pad_token
     return tokenizer
 
 
 @functools.cache
 def _read(merges_file: Path) -> tuple[dict[str, int], list[tuple[str, str]]]:
-    """Numbers of the pieces and the merges in their order. A piece that ends a word has `</w>`."""
+    """The numbers of the pieces, and the merges in order. A piece that ends a word has `</w>`."""
     with gzip.open(merges_file, "rt", encoding="utf-8") as file:
         lines = file.read().split("\n")[1 : MERGES + 1]  # the first line is a version
     merges = [(first, second) for first, second in (line.split() for line in lines)]

@@ -1,7 +1,7 @@
-"""Prompts -> conditioning: one encoder for generating, training and judging, with one CLIP text encoder or with two.
+"""Prompts -> conditioning: one encoder for generating, training and blind tests, with one CLIP text encoder or two.
 
-A prompt longer than the encoder reads is cut into chunks of (L − 2) tokens, each encoded with a start and an end token
-of its own; their hidden states stand one after the other. A token's weight w moves its hidden state along the line
+A prompt that is too long for the encoder is cut into chunks of (L − 2) tokens, each encoded with its own start and end
+token; their hidden states are concatenated. A token's weight w moves its hidden state along the line
 from what the empty prompt has at that place: z ← z_∅ + w·(z − z_∅). That is ComfyUI's rule, and ComfyUI is where the
 adapters are used; A1111's rescaling to the old mean divides by a number that may be near 0, and lets one word change
 all others.
@@ -18,7 +18,7 @@ from sdpo_core.errors import ModelError
 from sdpo_core.models.family import Conditioning
 from sdpo_core.prompts.weights import Fragment, parse_prompt
 
-_BATCH = 64  # chunks that go through a text encoder at once
+_BATCH = 64  # chunks that go through a text encoder at a time
 
 
 class TextPart(NamedTuple):
@@ -44,16 +44,16 @@ class _Encoded(NamedTuple):
 class PromptEncoder:
     """The text encoders of a model, as the family uses them."""
 
-    parts: tuple[TextPart, ...]  # their hidden states stand side by side: D is the sum of their widths
+    parts: tuple[TextPart, ...]  # their hidden states are concatenated: D is the sum of their widths
     default_clip_skip: int  # which hidden state, counted from the last (1)
     final_norm: bool  # that state goes through the text encoder's final norm
-    pooled: bool = False  # the last part's projection is a part of the conditioning
+    pooled: bool = False  # the last part's projection belongs to the conditioning
     zero_empty: bool = False  # the empty prompt is zeros
 
     def encode(self, prompts: Sequence[str], clip_skip: int | None, device: torch.device) -> Conditioning:
-        """Conditioning of each prompt, without time ids; a batch of prompts is as long as its longest needs.
+        """Conditioning of each prompt, without time ids; all rows are repeated to one length.
 
-        Raises `ModelError` when a text encoder has fewer layers than `clip_skip` wants.
+        Raises `ModelError` when a text encoder has fewer layers than `clip_skip` asks for.
         """
         skip = clip_skip or self.default_clip_skip
         parsed = [parse_prompt(prompt).parts for prompt in prompts]
@@ -74,7 +74,9 @@ class PromptEncoder:
         rows: list[Conditioning] = []
         for sections, n, end in zip(parsed, lengths, torch.tensor(lengths).cumsum(0).tolist(), strict=True):
             context = states[end - n : end].flatten(0, 1)[None]  # (1, C·L, D)
-            first = None if pooled is None else pooled[end - n : end - n + 1]  # (1, P): the first chunk speaks for all
+            first = (
+                None if pooled is None else pooled[end - n : end - n + 1]
+            )  # (1, P): the first chunk's stands for all
             row = Conditioning(context, first)
             rows.append(row.map(torch.zeros_like) if self.zero_empty and not sections else row)
         return Conditioning.cat(rows)
@@ -88,7 +90,7 @@ class PromptEncoder:
         layers = int(part.encoder.config.num_hidden_layers)
         if skip > layers:
             raise ModelError(
-                f"clip_skip {skip} asks for a layer that is not there: the model's text encoder has {layers}. Choose "
+                f"clip_skip {skip} asks for a layer that doesn't exist: the model's text encoder has {layers}. Choose "
                 f"at most {layers}."
             )
         part.encoder.to(device)
@@ -105,7 +107,7 @@ class PromptEncoder:
     @torch.no_grad()
     def _run(self, part: TextPart, ids: Sequence[list[int]], skip: int, device: torch.device) -> _Encoded:
         found = part.encoder(torch.tensor(ids, device=device), output_hidden_states=True)
-        state = found.hidden_states[-skip]  # the last one, too, is before the final norm
+        state = found.hidden_states[-skip]  # even the last one is from before the final norm
         if self.final_norm:
             state = part.encoder.final_layer_norm(state)
         projected = self.pooled and part is self.parts[-1]

@@ -30,7 +30,7 @@ def set_timesteps(scheduler: Scheduler, steps: int, device: torch.device) -> Non
 
 
 class Frame(NamedTuple):
-    """How an image came to its size, which SDXL is told (arXiv 2307.01952, section 2.2). All in pixels, y before x."""
+    """How an image got its size, an input of SDXL (arXiv 2307.01952, section 2.2). All in pixels, y before x."""
 
     original: tuple[int, int]  # (height, width) before it was scaled
     crop: tuple[int, int]  # (top, left) of what was kept, after scaling
@@ -39,7 +39,7 @@ class Frame(NamedTuple):
 
 @dataclass(frozen=True)
 class Conditioning:
-    """What the network is told beside the noisy image and the timestep; float32 on the model's device."""
+    """What the network gets in addition to the noisy image and the timestep; float32 on the model's device."""
 
     context: Tensor  # (B, L, D): the prompts' tokens, for cross-attention
     pooled: Tensor | None = None  # (B, P): each prompt as one vector, where the family has it
@@ -51,7 +51,7 @@ class Conditioning:
 
     @classmethod
     def cat(cls, parts: Sequence[Self]) -> Self:
-        """All rows of all parts in their order, (ΣB, …)."""
+        """All rows of all parts in order, (ΣB, …)."""
         pooled = [part.pooled for part in parts if part.pooled is not None]
         time_ids = [part.time_ids for part in parts if part.time_ids is not None]
         return cls(
@@ -61,7 +61,7 @@ class Conditioning:
         )
 
     def map(self, change: Callable[[Tensor], Tensor]) -> Self:
-        """`change` done to every tensor."""
+        """The same with `change` applied to every tensor."""
         return replace(
             self,
             context=change(self.context),
@@ -73,8 +73,8 @@ class Conditioning:
 def _equally_long(contexts: Sequence[Tensor]) -> list[Tensor]:
     """Contexts (B, L, D) of one length, the least common multiple of theirs.
 
-    Each is repeated as a whole. Cross-attention is a weighted mean of values over the keys; with every key there k
-    times, each softmax weight is a k-th and the mean is the same. Padding would take a share of the attention.
+    Each is repeated as a whole. Cross-attention is a weighted mean of values over the keys; with k copies of every
+    key, each softmax weight is a k-th and the mean is the same. Padding would take a share of the attention.
     """
     length = math.lcm(*(context.shape[1] for context in contexts))
     return [
@@ -92,13 +92,13 @@ class DiffusionModel(Protocol):
     network: torch.nn.Module  # the UNet; frozen (requires_grad False), eval mode
     noise_process: NoiseProcess  # float32 on `device`
     default_clip_skip: int
-    multiple_px: int  # what the sides of its images have to be multiples of
+    multiple_px: int  # the sides of its images have to be multiples of this
 
     def encode_prompts(self, prompts: Sequence[str], clip_skip: int | None = None) -> Conditioning:
         """Conditioning of each prompt, as `prompts.PromptEncoder` reads it, without time ids.
 
-        `clip_skip` says which hidden state of the text encoder is taken, counted from the last (1); None takes the
-        family's. Deterministic. Caching is the caller's affair.
+        `clip_skip` says which hidden state of the text encoder is used, counted from the last (1); None means the
+        family's. Deterministic. Caching is up to the caller.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""What goes wrong when a model's files are read, turned into sentences."""
+"""What can go wrong when a model's files are read, turned into sentences."""
 
 import contextlib
 import json
@@ -19,12 +19,12 @@ LOADING_ERRORS = (
     *(OSError, ValueError, LookupError, TypeError, ArithmeticError, AttributeError, NameError, AssertionError),
     *(RuntimeError, SafetensorError, StrictDataclassError),
 )
-"""What the libraries raise on files and settings that are not what they should be."""
+"""What the libraries raise for files and settings that aren't what they should be."""
 
 
 @contextlib.contextmanager
 def usable_settings(path: Path) -> Iterator[None]:
-    """Turn what goes wrong with a part's settings into a `ModelError` that names their file."""
+    """Turn any error in a part's settings into a `ModelError` that names their file."""
     try:
         yield
     except LOADING_ERRORS as error:
@@ -34,20 +34,20 @@ def usable_settings(path: Path) -> Iterator[None]:
 
 
 def reason(error: Exception) -> str:
-    """An error's first line, or its kind where it says nothing."""
+    """An error's first line, or its type if it says nothing."""
     return str(error).strip().split("\n")[0] or type(error).__name__
 
 
 def finite(value: Any) -> float:
-    """`value` as a finite number; raises ValueError or TypeError when it is none."""
+    """`value` as a finite number; raises ValueError or TypeError when it isn't one."""
     number = float(value)
     if not math.isfinite(number):
-        raise ValueError(f"{number} is no finite number")
+        raise ValueError(f"{number} isn't a finite number")
     return number
 
 
 def read_settings(path: Path) -> dict[str, Any]:
-    """The JSON object in `path`; raises `ModelError` when there is none."""
+    """The JSON object in `path`; raises `ModelError` when it can't be read or holds something else."""
     try:
         settings = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -60,9 +60,9 @@ def read_settings(path: Path) -> dict[str, Any]:
 
 
 def check_complete(missing: list[str], weights: str, source: Path) -> None:
-    """Raise `ModelError` when `weights` lacks tensors, which would be made up otherwise."""
+    """Raise `ModelError` when `weights` lacks tensors, which would otherwise be random numbers."""
     if missing:
         raise ModelError(
-            f"{weights} of the model in {source} lacks {len(missing)} tensors, for instance {min(missing)}. "
+            f"{weights} of the model in {source} lacks {len(missing)} tensors, such as {min(missing)}. "
             "Copy or download the model again."
         )

@@ -1,7 +1,7 @@
 """LoRA on a frozen network, through peft: h = W x + strength·(α/rank)·B A x, B = 0 at the start (arXiv 2106.09685).
 
-The reference model is the same weights with the adapter off, or with a frozen copy of it in its place. Several
-adapters may sit on one network: each `Lora` switches only itself.
+The reference model has the same weights with the adapter off, or with a frozen copy in its place. A network may have
+several adapters: each `Lora` switches only itself.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ from sdpo_core.models.family import DiffusionModel
 
 
 def adaptable_modules(network: nn.Module) -> dict[str, nn.Linear | nn.Conv2d]:
-    """Every linear and 2-d convolution of `network` by its own name, seen through adapters that wrap it."""
+    """Every linear layer and 2-d convolution of `network` by its own name, looking through adapters that wrap it."""
     found: dict[str, nn.Linear | nn.Conv2d] = {}
     wrapped: tuple[str, ...] = ()
     for name, module in network.named_modules():
@@ -41,13 +41,13 @@ def adaptable_modules(network: nn.Module) -> dict[str, nn.Linear | nn.Conv2d]:
 class _Update(LoraVariant):
     """How peft's layers add the update to W x: in the dtype of the activations, and in one pass over the output.
 
-    peft alone keeps each layer's input once more in float32, and goes over the output three times.
+    Without it peft keeps a second copy of each layer's input in float32, and makes three passes over the output.
     """
 
     def __init__(self) -> None:
         self.copies: dict[int, Tensor] = {}  # within `Lora.sides_apart`: (2, *shape), by the parameter's id
 
-    # peft's own variants are static; it calls them as it calls this one.
+    # peft's own variants are static; it calls this one in the same way.
     def forward(self, module: Any, active_adapter: str, x: Tensor, result: Tensor, **_: Any) -> Tensor:  # pyright: ignore
         """`result` + s·B A x. With copies, each half of the batch goes through its own."""
         half, scale = module.lora_A[active_adapter], module.scaling[active_adapter]
@@ -66,7 +66,7 @@ class _Update(LoraVariant):
 
 
 class Lora:
-    """One adapter on a model's network; on, at strength 1, from its making until `remove`.
+    """One adapter on a model's network; active at strength 1 until `remove`.
 
     `names` are the parameters' names, sorted: `<module>.lora_A.weight` and `<module>.lora_B.weight`; `parameters` are
     the parameters in that order, A (rank, in, …) and B (out, rank, …), float32, trainable.
@@ -90,7 +90,7 @@ class Lora:
         self._layers = {name: everywhere[name] for name in self.modules}
         self._update = _Update()
         for layer in self._layers.values():
-            layer.cast_input_dtype_enabled = False  # the update takes it as it is
+            layer.cast_input_dtype_enabled = False  # the update accepts any dtype
             layer.lora_variant[self._name] = self._update
         self._initialise(seed)
         named = self._named()
@@ -124,7 +124,7 @@ class Lora:
                 _activate(layer, active)
 
     def freeze_reference(self) -> None:
-        """From now on the reference is the adapter as it is at this moment."""
+        """From now on the reference is the adapter as it is now."""
         self._frozen = [parameter.detach().clone() for parameter in self.parameters]
 
     @contextlib.contextmanager
@@ -146,10 +146,10 @@ class Lora:
 
     @contextlib.contextmanager
     def sides_apart(self) -> Iterator[list[Tensor]]:
-        """Within it a batch is B winners, then B losers, and each side goes through a copy of the adapter of its own.
+        """Within it a batch is B winners, then B losers, and each side goes through its own copy of the adapter.
 
-        The copies, (2, *shape) each in the order of `parameters`, are what to differentiate by, within it: one backward
-        pass gives each side's gradient, at the price of the gradient of their sum.
+        Differentiate by the copies, (2, *shape) each in the order of `parameters`, while still within it: one backward
+        pass gives each side's gradient, at the cost of the gradient of their sum.
         """
         copies = [parameter.detach().expand(2, *parameter.shape).requires_grad_() for parameter in self.parameters]
         self._update.copies = {id(own): copy for own, copy in zip(self.parameters, copies, strict=True)}
@@ -177,12 +177,12 @@ class Lora:
         return {name: parameter.detach().clone() for name, parameter in sorted(self._named().items())}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Take over `state`; raises `AdapterError` when a name or shape differs."""
+        """Copy `state` into the parameters; raises `AdapterError` when a name or shape differs."""
         named = self._named()
         if state.keys() != named.keys():
             odd = sorted(state.keys() ^ named.keys())
             raise AdapterError(
-                f"The checkpoint's adapter does not fit: {len(odd)} parameters differ, for instance {odd[0]}. "
+                f"The checkpoint's adapter doesn't fit: {len(odd)} parameters differ, such as {odd[0]}. "
                 "Was it made with other targets or another model?"
             )
         for name, parameter in named.items():
@@ -196,7 +196,7 @@ class Lora:
                 parameter.copy_(state[name])
 
     def remove(self) -> None:
-        """Take the adapter off the network; layers that carry no other become the plain layers they were."""
+        """Take the adapter off the network; layers without another one become the plain layers they were."""
         for name, layer in self._layers.items():
             others = [active for active in layer.active_adapters if active != self._name]
             layer.delete_adapter(self._name)
@@ -235,7 +235,7 @@ class Lora:
 
 @contextlib.contextmanager
 def adapters_off(network: nn.Module) -> Iterator[None]:
-    """Within it the network computes what it would without any adapter, whoever put one there."""
+    """Within it the network computes what it would without any adapter, whoever added one."""
     before = [(layer, list(layer.active_adapters)) for layer in _layers(network).values()]
     for layer, _ in before:
         _activate(layer, [])
@@ -252,8 +252,8 @@ def _layers(network: nn.Module) -> dict[str, Any]:
 
 
 def _activate(layer: Any, names: list[str]) -> None:
-    """Let exactly these adapters act.
+    """Make exactly these adapters active.
 
-    peft's own `set_adapter` also switches requires_grad, which has to stay as it is, and walks all parameters for it.
+    peft's own `set_adapter` also switches requires_grad, which has to stay as it is, and visits all parameters for it.
     """
     layer._active_adapter = names

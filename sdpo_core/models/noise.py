@@ -1,4 +1,4 @@
-"""The noise that an image starts from: it follows from the recipe alone, so it can be had again for any image."""
+"""The noise that an image starts from: it follows from the recipe alone, so it can be made again for any image."""
 
 import torch
 from torch import Tensor
@@ -7,9 +7,9 @@ from sdpo_core.models.family import DiffusionModel
 from sdpo_core.workspace.records import Candidate, Recipe
 
 GENERATOR = Recipe.model_fields["noise"].default
-"""How recipes name the generator of `initial_noise`: PyTorch's on the CPU, in float32."""
+"""What recipes call the generator of `initial_noise`: PyTorch's on the CPU, in float32."""
 
-_SEEDS = 2**64  # that PyTorch takes; an imported recipe may hold any number
+_SEEDS = 2**64  # that PyTorch accepts; an imported recipe may hold any number
 
 
 def initial_noise(seed: int, shape: torch.Size | tuple[int, ...]) -> Tensor:
@@ -18,10 +18,10 @@ def initial_noise(seed: int, shape: torch.Size | tuple[int, ...]) -> Tensor:
 
 
 def own_seed(model: DiffusionModel, image: Candidate, size: tuple[int, int]) -> int | None:
-    """The seed whose `initial_noise` made `image`, if `model` drew it here and it is used at `size` (width, height).
+    """The seed whose `initial_noise` made `image`, if `model` made it here and it is used at `size` (width, height).
 
-    None where that noise can't be had: an imported image without a recipe, one that a ComfyUI or another model drew,
-    one of another generator, and one that is resized or cropped to `size`, which no longer lies over its noise.
+    None where that noise isn't available: an imported image without a recipe, one made by ComfyUI or another model,
+    one from another generator, and one that is resized or cropped to `size`, so that it no longer matches its noise.
     """
     recipe = image.recipe
     if recipe is None or recipe.workflow is not None or recipe.noise != GENERATOR:

@@ -1,12 +1,12 @@
 """The noise process as a value: how an image is noised, and what the network should answer, at each of T timesteps.
 
-Every process of today's models is linear in the image x_0 and the noise ε, so four tables say all of it:
+Every process of today's models is linear in the image x_0 and the noise ε, so four tables describe it:
 
     x_t = a_t·x_0 + b_t·ε          target_t = c_t·ε + d_t·x_0
 
-A timestep is an index into the tables (int64), also where the network wants a continuous noise level: it looks that up.
-The timesteps of training are uniform over the T entries. A process that wants some noise levels more often than others
-therefore has more entries there: the table of a density's quantiles.
+A timestep is an index into the tables (int64), even where the network wants a continuous noise level: it looks that up.
+The timesteps of training are uniform over the T entries. A process that needs some noise levels more often than others
+therefore has more entries there: a table of a density's quantiles.
 """
 
 from dataclasses import dataclass
@@ -73,15 +73,15 @@ def uniform_levels(count: int) -> Tensor:
 
 
 def logit_normal_levels(count: int, mean: float = 0.0, deviation: float = 1.0) -> Tensor:
-    """s = σ(m + d·Φ⁻¹((k+½)/T)), (T,) float32: levels whose logit is normal (Esser et al. 2024, arXiv 2403.03206)."""
+    """s = σ(m + d·Φ⁻¹((k+½)/T)), (T,) float32: levels with a normal logit (Esser et al. 2024, arXiv 2403.03206)."""
     return (mean + deviation * torch.special.ndtri(_shares(count))).sigmoid().float()
 
 
 def shifted(levels: Tensor, shift: float) -> Tensor:
     """k·s / (1 + (k−1)·s), (T,): levels for more pixels, which hide less of an image (arXiv 2403.03206, eq. 23).
 
-    `shift` k is √(m/n) for m pixels in place of n; 1 changes nothing. The order is kept, so the result is the table of
-    quantiles of the shifted density.
+    `shift` k is √(m/n) for m pixels in place of n; 1 changes nothing. The order stays the same, so the result is the
+    table of quantiles of the shifted density.
     """
     return shift * levels / (1 + (shift - 1) * levels)
 

@@ -1,4 +1,4 @@
-"""Where the parts of a model come from: the families say which part they want, a source finds and checks it.
+"""Where the parts of a model come from: a family says which part it wants, a source finds and checks it.
 
 Loaded part by part: no pipeline class, no remote code, never a pickle, never the network.
 """
@@ -31,18 +31,18 @@ _LOADERS: dict[Module, tuple[Callable[..., Any], str]] = {
     "text_encoder": (CLIPTextModel.from_pretrained, "model"),
     "text_encoder_2": (CLIPTextModelWithProjection.from_pretrained, "model"),
 }
-"""Of each part in a folder in diffusers format: what loads it, and the file name of its weights without its ending."""
+"""For each part in a folder in diffusers format: what loads it, and the file name of its weights without the suffix."""
 
 
 class Parts(Protocol):
     """The parts of one model. Every method raises `ModelError` naming what can't be read."""
 
     def module(self, part: Module, dtype: torch.dtype) -> Any:
-        """A part with weights, as `dtype`, on the CPU, frozen and in eval mode; no tensor of it is made up."""
+        """A part with weights, as `dtype`, on the CPU, frozen and in eval mode; every tensor comes from its file."""
         ...
 
     def tokenizer(self, part: str = "tokenizer") -> Any:
-        """A `CLIPTokenizer` that truncates, pads and numbers as the model's own."""
+        """A `CLIPTokenizer` that truncates, pads and numbers like the model's own."""
         ...
 
     def scheduler_config(self) -> dict[str, Any]:
@@ -67,7 +67,10 @@ class FolderParts:
         self._prediction_type = info.prediction_type
 
     def module(self, part: Module, dtype: torch.dtype) -> Any:
-        """Load `part`; half-precision files are taken where there are no others."""
+        """Load `part`; half-precision files are used where there are no others.
+
+        Raises `ModelError` when its files are missing, damaged or incomplete.
+        """
         load, stem = _LOADERS[part]
         has_full = any((self._folder / part / f"{stem}.safetensors{end}").is_file() for end in ("", ".index.json"))
         weights = f"{part}/{stem}.safetensors" if has_full else f"{part}/{stem}.fp16.safetensors"
@@ -90,7 +93,7 @@ class FolderParts:
         return module.requires_grad_(False).eval()
 
     def tokenizer(self, part: str = "tokenizer") -> Any:
-        """Load the tokenizer in the folder `part`."""
+        """Load the tokenizer in the folder `part`; raises `ModelError` when it can't be read."""
         try:
             return CLIPTokenizer.from_pretrained(self._folder, subfolder=part, local_files_only=True)
         except LOADING_ERRORS as error:
@@ -100,11 +103,11 @@ class FolderParts:
             ) from error
 
     def scheduler_config(self) -> dict[str, Any]:
-        """The folder's own scheduler settings, with `clip_sample` only where it is meant."""
+        """The folder's own scheduler settings, with `clip_sample` only where it is intended."""
         path = self.settings_path("scheduler")
         config = read_settings(path)
         # SD latents reach far past ±1, so clipping to the default range is an oversight in old configs, which
-        # StableDiffusionPipeline corrects in the same way. A wider range, as the demo model's 2.5, is meant.
+        # StableDiffusionPipeline corrects in the same way. A wider range, such as the demo model's 2.5, is intended.
         with usable_settings(path):
             clips = bool(config.get("clip_sample", False)) and finite(config.get("clip_sample_range", 1.0)) > 1.0
         return {**config, "clip_sample": clips, "prediction_type": self._prediction_type}

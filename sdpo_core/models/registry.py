@@ -26,12 +26,12 @@ def load_model(
     """Load `source` (see `inspect_model`) onto `device`, frozen, its weights in `precision`.
 
     Sets the process's CPU threads, because the last bits of a sum depend on them. Never touches the network.
-    Raises `ModelError` when the device is absent or the model can't be read.
+    Raises `ModelError` when the device doesn't exist or the model can't be read.
     """
     info: ModelInfo = inspect_model(source, prediction_type)
     where = resolve_device(device)
     torch.set_num_threads(threads)
-    # Their progress bars and "newly initialized" notes would bury the job's own log; real trouble comes as ModelError.
+    # Their progress bars and "newly initialized" notes would bury the job's own log; real errors become ModelError.
     diffusers.utils.logging.set_verbosity_error()
     diffusers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()
@@ -40,7 +40,7 @@ def load_model(
 
 
 def load_configured(config: Runtime, *, device: str | None = None) -> DiffusionModel:
-    """`load_model` as a job's settings say; `device` is the one of a process among several."""
+    """`load_model` as a job's settings say; `device` is this process's when there are several."""
     return load_model(
         config.model,
         device=device or config.device,
@@ -51,24 +51,24 @@ def load_configured(config: Runtime, *, device: str | None = None) -> DiffusionM
 
 
 def resolve_device(name: str) -> torch.device:
-    """`auto` takes CUDA, then MPS, then the CPU; `cuda:1` is the second card.
+    """`auto` means CUDA, else MPS, else the CPU; `cuda:1` is the second GPU.
 
-    Raises `ModelError` when a named device is not there.
+    Raises `ModelError` when a named device doesn't exist.
     """
     present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         return torch.device(next(kind for kind, there in present.items() if there))
     kind, _, number = name.partition(":")
     if number and kind == "cuda" and int(number) >= torch.cuda.device_count():
-        raise ModelError(f"There is no device {name}: {torch.cuda.device_count()} CUDA devices were found here.")
+        raise ModelError(f"Device {name} was not found: this machine has {torch.cuda.device_count()} CUDA devices.")
     if not present.get(kind, False):
         found = ", ".join(kind for kind, there in present.items() if there)
-        raise ModelError(f"No device {name!r} was found here, only {found}. Choose device 'auto' or 'cpu'.")
+        raise ModelError(f"This machine has no device {name!r}, only {found}. Choose device 'auto' or 'cpu'.")
     return torch.device(name)
 
 
 def resolve_precision(name: Precision, device: torch.device) -> torch.dtype:
-    """`auto` takes bf16 on a CUDA card that has it, fp16 on one that has not, and fp32 elsewhere."""
+    """`auto` means bf16 on a CUDA GPU that has it, fp16 on one that doesn't, and fp32 elsewhere."""
     if name == "auto":
         if device.type != "cuda":
             return torch.float32

@@ -1,7 +1,7 @@
 """diffusers' samplers, configured as a model's own scheduler settings ask.
 
-A schedule of zero terminal SNR (`rescale_betas_zero_snr`, arXiv 2305.08891) ends in pure noise, ᾱ_T = 0. There a
-network has to predict v, because ε says nothing about the image; and sampling has to begin at that last timestep.
+A schedule with zero terminal SNR (`rescale_betas_zero_snr`, arXiv 2305.08891) ends in pure noise, ᾱ_T = 0. There a
+network has to predict v, because ε says nothing about the image; and sampling has to start at that last timestep.
 """
 
 from typing import Any
@@ -31,7 +31,7 @@ class Samplers:
     """The samplers of one model, and its noise process."""
 
     def __init__(self, parts: Parts, channels: int) -> None:
-        """Try every sampler once, so that none fails later; raises `ModelError` when the settings can't be used."""
+        """Try every sampler, so that none fails later; raises `ModelError` when the settings can't be used."""
         self._config = parts.scheduler_config()
         with usable_settings(parts.settings_path("scheduler")):
             if self._config.get("rescale_betas_zero_snr"):
@@ -60,5 +60,5 @@ class Samplers:
             scheduler.step(scheduler.scale_model_input(latents, t), t, latents, return_dict=False)
         reference: Any = self.make("ddim")
         if not bool(((reference.betas >= 0) & (reference.betas <= 1)).all()):
-            raise ValueError("its betas leave the range from 0 to 1")
+            raise ValueError("its betas must be between 0 and 1")
         return reference.alphas_cumprod.float()

@@ -1,7 +1,7 @@
 """Parts from a single-file checkpoint, offline: the file's tensors, and our own settings from `assets/configs/`.
 
 Each part is built without weights and filled from its own tensors alone. diffusers' conversion functions rename them;
-what a part lacks or has too much after that is refused here.
+a part with missing or surplus tensors after that is refused here.
 """
 
 from pathlib import Path
@@ -31,7 +31,7 @@ from sdpo_core.models.loading import LOADING_ERRORS, Module, check_complete, rea
 _State = dict[str, Tensor]
 _MERGES = "clip/bpe_simple_vocab_16e6.txt.gz"
 _UNUSED = (".position_ids", ".logit_scale")
-"""Endings of tensors that lie among a text encoder's own but are none of its weights."""
+"""Endings of tensors that are stored with a text encoder's weights but aren't weights themselves."""
 
 
 class SingleFileParts:
@@ -41,7 +41,10 @@ class SingleFileParts:
         self._info = info
 
     def module(self, part: Module, dtype: torch.dtype) -> Any:
-        """Build `part` from its settings and fill it; raises `ModelError` when its tensors are not exactly those."""
+        """Build `part` from its settings and fill it.
+
+        Raises `ModelError` when the model has no such part, or the file's tensors aren't exactly those of the part.
+        """
         prefix = FAMILIES[self._info.family].prefixes.get(part)
         if prefix is None:
             raise ModelError(f"{self._info.path} is a {self._info.family} model, which has no {part}.")
@@ -51,16 +54,16 @@ class SingleFileParts:
         except LOADING_ERRORS as error:
             raise ModelError(
                 f"Could not read the {part} in {self._info.path}: {reason(error)}. The file may be damaged, or of a "
-                "kind the studio does not know; download it again or choose another."
+                "kind the studio doesn't know; download it again or choose another."
             ) from error
         self._check(part, state, module.state_dict())
-        # Copied out of the mapped file: it may be replaced while the model is used, and sums over tensors that lie
-        # anywhere in memory, as they do in a file, differ in their last bits.
+        # Copied out of the mapped file: it may be replaced while the model is used, and sums over tensors that aren't
+        # aligned in memory, as in a file, differ in their last bits.
         module.load_state_dict({name: tensor.to(dtype, copy=True) for name, tensor in state.items()}, assign=True)
         return module.requires_grad_(False).eval()
 
     def tokenizer(self, part: str = "tokenizer") -> Any:
-        """CLIP's tokenizer, as the settings of `part` pad it."""
+        """CLIP's tokenizer, padding as the settings of `part` say; raises `ModelError` when it can't be built."""
         path = self._info.configs / part / "tokenizer_config.json"
         settings, merges = read_settings(path), self._info.configs.parent / _MERGES
         try:
@@ -73,7 +76,7 @@ class SingleFileParts:
             ) from error
 
     def scheduler_config(self) -> dict[str, Any]:
-        """The family's settings, with what the file says of its prediction and its noise."""
+        """The family's settings, with what the file says about its prediction and its noise."""
         return {
             **read_settings(self.settings_path("scheduler")),
             "prediction_type": self._info.prediction_type,
@@ -81,7 +84,7 @@ class SingleFileParts:
         }
 
     def settings_path(self, part: Module) -> Path:
-        """The file of ours in `assets/configs/`."""
+        """Our own file in `assets/configs/`."""
         return self._info.configs / part / ("scheduler_config.json" if part == "scheduler" else "config.json")
 
     def _check(self, part: Module, state: _State, expected: _State) -> None:
@@ -89,14 +92,14 @@ class SingleFileParts:
         foreign = sorted(state.keys() - expected.keys())
         if foreign:
             raise ModelError(
-                f"The {part} in {self._info.path} has {len(foreign)} tensors that a {self._info.family} model does not "
-                f"have, for instance {foreign[0]}. Choose another model."
+                f"The {part} in {self._info.path} has {len(foreign)} tensors that a {self._info.family} model doesn't "
+                f"have, such as {foreign[0]}. Choose another model."
             )
         for name, tensor in expected.items():
             if state[name].shape != tensor.shape:
                 raise ModelError(
-                    f"The {part} in {self._info.path} has another shape than that of a {self._info.family} model: "
-                    f"{name} is {tuple(state[name].shape)}, not {tuple(tensor.shape)}. Choose another model."
+                    f"The {part} in {self._info.path} doesn't have the shape of a {self._info.family} model: {name} is "
+                    f"{tuple(state[name].shape)}, expected {tuple(tensor.shape)}. Choose another model."
                 )
 
     def _read(self, prefix: str) -> _State:
@@ -106,7 +109,7 @@ class SingleFileParts:
 
 
 def empty_part(part: Module, settings: Path) -> Any:
-    """A part without weights (on the meta device), as the settings in that file say; its buffers are there."""
+    """A part with buffers but without weights (on the meta device), as the settings in that file say."""
     config = read_settings(settings)
     with init_empty_weights(include_buffers=False):
         if part == "unet":
@@ -118,11 +121,11 @@ def empty_part(part: Module, settings: Path) -> Any:
 
 
 def convert(module: Any, state: _State, prefix: str) -> _State:
-    """`state`, whose names start with `prefix`, under the names that `module` has."""
+    """`state`, whose names start with `prefix`, under the names that `module` uses."""
     if prefix == UNET_PREFIX:
         renamed: _State = convert_ldm_unet_checkpoint(state, dict(module.config))
         known = {id(tensor) for tensor in renamed.values()}
-        # What diffusers passes over, as the guidance input of a distilled model, keeps its name and is refused.
+        # What diffusers skips, such as the guidance input of a distilled model, keeps its name and is refused.
         return {**renamed, **{name: tensor for name, tensor in state.items() if id(tensor) not in known}}
     if prefix == VAE_PREFIX:
         return convert_ldm_vae_checkpoint(state, dict(module.config))
@@ -132,8 +135,8 @@ def convert(module: Any, state: _State, prefix: str) -> _State:
         renamed = convert_open_clip_checkpoint(module, state, prefix=prefix)
         if prefix + "text_projection.weight" in state:  # some tools keep it as a linear layer, others transposed
             renamed["text_projection.weight"] = state[prefix + "text_projection.weight"]
-    projection = renamed.pop("text_projection.weight", None)  # ComfyUI saves one for encoders that don't use it as well
-    # transformers has no `text_model.` in a CLIPTextModel; nor have some old files, whatever the class.
+    projection = renamed.pop("text_projection.weight", None)  # ComfyUI saves one even for encoders that don't use it
+    # transformers has no `text_model.` in a CLIPTextModel; some old files have none for any class.
     bare = {name.removeprefix("text_model."): tensor for name, tensor in renamed.items()}
     if not isinstance(module, CLIPTextModelWithProjection):
         return bare

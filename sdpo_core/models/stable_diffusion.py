@@ -1,6 +1,6 @@
 """Models with the U-Net of Stable Diffusion, from parts: no pipeline class, no remote code.
 
-Why no `StableDiffusionPipeline`: its constructor resets `clip_sample`, which the demo model needs, to False, and it
+Why not `StableDiffusionPipeline`: its constructor resets `clip_sample`, which the demo model needs, to False, and it
 wants parts (safety checker, feature extractor) that nothing here uses.
 """
 
@@ -32,7 +32,7 @@ class StableDiffusion:
         """
         self.info, self.device, self.dtype = info, device, dtype
         self.default_clip_skip = family.clip_skip
-        self._told_size = family.told_pooled_and_size
+        self._takes_size = family.takes_pooled_and_size
         parts = parts or open_parts(info)
         self._prompts = PromptEncoder(
             tuple(
@@ -41,8 +41,8 @@ class StableDiffusion:
             ),
             default_clip_skip=family.clip_skip,
             final_norm=family.final_norm,
-            pooled=family.told_pooled_and_size,
-            zero_empty=family.told_pooled_and_size and info.zero_empty_prompt,
+            pooled=family.takes_pooled_and_size,
+            zero_empty=family.takes_pooled_and_size and info.zero_empty_prompt,
         )
         self._vae = Vae(parts, device, dtype)
         unet = parts.module(family.network.name, dtype)
@@ -53,12 +53,12 @@ class StableDiffusion:
         self.noise_process = self._samplers.process(info.prediction_type).to(device)
 
     def encode_prompts(self, prompts: Sequence[str], clip_skip: int | None = None) -> Conditioning:
-        """The text encoders' hidden states side by side, and the last one's projection of the prompt's end if told."""
+        """The text encoders' hidden states concatenated, with the last one's projection if the network takes it."""
         return self._prompts.encode(prompts, clip_skip, self.device)
 
     def frame(self, conditioning: Conditioning, frames: Sequence[Frame]) -> Conditioning:
-        """`conditioning` with (original height, width, crop's top, left, height, width) of each frame, if told."""
-        if not self._told_size:
+        """`conditioning` with (original height, width, crop's top, left, height, width) of each frame, where used."""
+        if not self._takes_size:
             return conditioning
         ids = [[*frame.original, *frame.crop, *frame.size] for frame in frames]
         return replace(conditioning, time_ids=torch.tensor(ids, dtype=torch.float32, device=self.device))
@@ -72,16 +72,16 @@ class StableDiffusion:
         return self._vae.decode(latents)
 
     def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Conditioning) -> Tensor:
-        """The U-Net's output (B, C, h, w), float32 or wider; `conditioning` has to be framed."""
+        """The U-Net's output (B, C, h, w), float32 or wider; `conditioning` has to come from `frame`."""
         noisy, context = noisy.to(self.dtype), conditioning.context.to(self.dtype)
-        told: dict[str, dict[str, Tensor]] = {}
-        if self._told_size:
+        added: dict[str, dict[str, Tensor]] = {}
+        if self._takes_size:
             assert conditioning.pooled is not None
             assert conditioning.time_ids is not None
-            # The time ids stay float32, in which the U-Net takes their sines: bfloat16 holds no odd size above 256.
+            # The time ids stay float32 because the U-Net takes their sines: bfloat16 has no odd numbers above 256.
             pooled = conditioning.pooled.to(self.dtype)
-            told = {"added_cond_kwargs": {"text_embeds": pooled, "time_ids": conditioning.time_ids}}
-        predicted = self.network(noisy, timesteps, encoder_hidden_states=context, return_dict=False, **told)[0]
+            added = {"added_cond_kwargs": {"text_embeds": pooled, "time_ids": conditioning.time_ids}}
+        predicted = self.network(noisy, timesteps, encoder_hidden_states=context, return_dict=False, **added)[0]
         return predicted.to(torch.promote_types(self.dtype, torch.float32))
 
     def scheduler(self, sampler: Sampler) -> Scheduler:
@@ -89,7 +89,7 @@ class StableDiffusion:
         return self._samplers.make(sampler)
 
     def latent_shape(self, size_px: int) -> tuple[int, int, int]:
-        """(C, h, w); raises `ModelError` when the side is no multiple of what VAE and U-Net halve it by."""
+        """(C, h, w); raises `ModelError` when the side isn't a multiple of `multiple_px`."""
         return self._vae.latent_shape(size_px, self._unet_halvings, self.info)
 
     def release_encoders(self) -> None:

@@ -1,4 +1,4 @@
-"""The autoencoder between images and latents, as every Stable Diffusion model has one."""
+"""The autoencoder between images and latents that every Stable Diffusion model has."""
 
 from typing import Any
 
@@ -35,16 +35,16 @@ class Vae:
         self._reduction = 2 ** (len(config["block_out_channels"]) - 1)  # pixels per latent along a side
 
     def multiple_px(self, unet_halvings: int) -> int:
-        """What an image's sides have to be multiples of, so that VAE and UNet can halve them often enough."""
+        """An image's sides have to be multiples of this, so that VAE and UNet can halve them often enough."""
         return self._reduction * 2**unet_halvings
 
     def latent_shape(self, size_px: int, unet_halvings: int, info: ModelInfo) -> tuple[int, int, int]:
-        """(C, h, w) of a square image; raises `ModelError` when its side is no multiple of `multiple_px`."""
+        """(C, h, w) of a square image; raises `ModelError` when its side isn't a multiple of `multiple_px`."""
         multiple = self.multiple_px(unet_halvings)
         if size_px % multiple:
             raise ModelError(
                 f"{info.name} makes images whose side is a multiple of {multiple} px, not {size_px}. "
-                f"Choose for instance {info.native_size_px}."
+                f"Choose {info.native_size_px}, for instance."
             )
         side = size_px // self._reduction
         return self._channels, side, side

@@ -1,4 +1,4 @@
-"""β in one convention. Five tools write the margin five ways, so the same number means different things.
+"""β in one convention. Five tools write the margin in five ways, so the same number means different things.
 
 The paper's convention, used everywhere here: u = −(β/2)·Δ, with Δ the difference of *mean* squared errors of a pair.
 """
@@ -15,7 +15,7 @@ CONVENTIONS: dict[str, Convention] = {
     "verl-omni": "paper",
     "diffusers-sd15": "whole",  # u = −β·Δ
     "onetrainer": "whole",
-    "invoke-training": "whole",  # of the whole batch's Δ besides, so only alike
+    "invoke-training": "whole",  # but of the whole batch's Δ, so only similar
     "simpletuner": "sum",  # u = −(β/2)·Δ with squared errors summed over C, H, W
 }
 
@@ -27,7 +27,7 @@ def paper_beta(beta: float, tool: str, latent_shape: tuple[int, int, int] | None
     for a tool that is not in `CONVENTIONS`, and when the shape is missing.
     """
     if tool not in CONVENTIONS:
-        raise ValueError(f"No convention of β is known for {tool!r}; expected one of {', '.join(CONVENTIONS)}.")
+        raise ValueError(f"Unknown tool {tool!r}: expected one of {', '.join(CONVENTIONS)}.")
     match CONVENTIONS[tool]:
         case "paper":
             return beta

@@ -1,4 +1,4 @@
-"""The preference objectives, each a function of what a pair's forward passes yielded.
+"""The preference objectives, each a function of what a pair's forward passes gave.
 
 All are per pair, (B,): the mean over the batch is taken after the sigmoid, never before. A loss is a function here or
 in a module of its own, and one row in `sdpo_core.methods.losses`.
@@ -19,7 +19,7 @@ OutputSafeguard = Literal["none", "output", "constant"]
 
 
 class Winner(NamedTuple):
-    """What a loss that needs predictions looks at besides the margin."""
+    """What a loss that needs predictions uses in addition to the margin."""
 
     residual: Tensor  # e_w = ε_θ − target, (B, C, H, W)
     shift: Tensor  # ε_θ − ε_ref, (B, C, H, W)
@@ -27,11 +27,11 @@ class Winner(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """What a loss may look at."""
+    """What a loss may use."""
 
     margin: Tensor  # u, (B,); the loser's gradient in it is already scaled
     error: Sides  # ℓ_w and ℓ_l, (B,) each
-    winner: Winner | None = None  # given where predictions are at hand
+    winner: Winner | None = None  # given where predictions are available
 
 
 def diffusion_dpo(terms: Terms, *, smoothing: float = 0.0) -> Tensor:
@@ -66,24 +66,24 @@ def sft(terms: Terms) -> Tensor:
 def dspo(terms: Terms) -> Tensor:
     """‖e_w − β·σ(−u)·(ε_θ − ε_ref)‖² on the winner, mean over C, H, W, (B,): the official code's branch for SD1.5.
 
-    Direct Score Preference Optimization (Zhu et al. 2024) as Diffusion-SDPO's repository has it. At the β it is run
-    with there (.001) the second term is a two-thousandth of the shift and u stays 0, so this *is* winner fine-tuning
-    (`sft`): the loser's gradient is some 1e-11 of the winner's, and a safeguard has nothing to hold (docs/maths.md).
+    Direct Score Preference Optimization (Zhu et al. 2024) as in Diffusion-SDPO's repository. At the β used there
+    (.001) the second term is a two-thousandth of the shift and u stays 0, so this *is* winner fine-tuning
+    (`sft`): the loser's gradient is some 1e-11 of the winner's, and a safeguard has nothing to do (docs/maths.md).
 
     Raises ValueError without `terms.winner`.
     """
     if terms.winner is None:
-        raise ValueError("The loss 'dspo' looks at the winner's predictions, and only errors were given.")
+        raise ValueError("The loss 'dspo' needs the winner's predictions, but got only errors.")
     residual, shift, beta = terms.winner
     pull = beta * (-terms.margin).sigmoid()  # (B,)
     return mean_square(residual - pull.view(-1, *[1] * (shift.ndim - 1)) * shift)
 
 
 def dspo_sdxl(terms: Terms) -> Tensor:
-    """σ(−u)², (B,): what the official code's "DSPO" for SDXL comes to, a squared-sigmoid loss of the margin.
+    """σ(−u)², (B,): what the official code's "DSPO" for SDXL amounts to, a squared-sigmoid loss of the margin.
 
-    Left out is its other branch, σ(−u)²·‖ε_θ − ε_ref‖², taken when the shift's mean square is .1 or more: a policy
-    that far from its reference has long been broken.
+    Its other branch, σ(−u)²·‖ε_θ − ε_ref‖², for a shift whose mean square is .1 or more, is left out: a policy that
+    far from its reference has long been broken.
     """
     return (-terms.margin).sigmoid().square()
 
@@ -160,7 +160,7 @@ def loss_of_errors(
 
 
 def past_target(name: str, terms: Terms, **own: Any) -> Tensor:
-    """Which pairs have a margin beyond the loss's target (dL/du > 0), (B,) bool; none where L ignores the margin."""
+    """Which pairs have a margin beyond the loss's target (dL/du > 0), (B,) bool; no pair where L ignores the margin."""
     winner = terms.winner and Winner(terms.winner.residual.detach(), terms.winner.shift.detach(), terms.winner.beta)
     with torch.enable_grad():
         u = terms.margin.detach().requires_grad_()
@@ -172,7 +172,10 @@ def past_target(name: str, terms: Terms, **own: Any) -> Tensor:
 
 
 def output_factor(safeguard: str, e: Sides, mu: float, scope: Scope, loser_weight: float) -> Tensor | float:
-    """The factor λ on the loser's gradient that an output-space safeguard asks for, from the residuals e."""
+    """The factor λ on the loser's gradient that an output-space safeguard asks for, from the residuals e.
+
+    Raises ValueError for an unknown safeguard, and for "lora", which needs the gradients of both sides.
+    """
     match safeguard:
         case "none":
             return 1.0
@@ -182,7 +185,7 @@ def output_factor(safeguard: str, e: Sides, mu: float, scope: Scope, loser_weigh
             return loser_weight
         case "lora":
             raise ValueError(
-                "Safeguard 'lora' acts on the gradients of both sides, which a loss can't see; "
+                "Safeguard 'lora' acts on the gradients of both sides, which a loss doesn't have; "
                 "use sdpo_core.training.step."
             )
         case _:

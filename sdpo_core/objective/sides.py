@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 class Sides(NamedTuple):
-    """Something of the winner and the same thing of the loser; tensors are (B, ...) each."""
+    """Something about the winner and the same about the loser; tensors are (B, ...) each."""
 
     winner: Tensor
     loser: Tensor
@@ -38,12 +38,12 @@ def error(prediction: Sides, target: Sides) -> Sides:
 def margin(policy: Sides, reference: Sides, beta: float) -> Tensor:
     """u = −(β/2)·[(ℓ_w − ℓ_w^ref) − (ℓ_l − ℓ_l^ref)], (B,); arguments are errors ℓ.
 
-    Positive: against the reference, the policy has moved towards the winner more than towards the loser
+    Positive: compared with the reference, the policy has moved towards the winner more than towards the loser
     (Wallace et al. 2023, eq. 14, with βTω(t) folded into the constant β/2).
     """
     return -(beta / 2) * ((policy.winner - reference.winner) - (policy.loser - reference.loser))
 
 
 def widen(x: Tensor) -> Tensor:
-    """`x` in float32, or as it is when already wider."""
+    """`x` in float32, or unchanged if it is already wider."""
     return x.to(torch.promote_types(x.dtype, torch.float32))

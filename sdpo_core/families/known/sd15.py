@@ -24,7 +24,7 @@ FAMILY = Family(
     predicts="epsilon",
     clip_skip=1,
     final_norm=True,
-    told_pooled_and_size=False,
+    takes_pooled_and_size=False,
     size_px=512,
     guidance=7.0,
     # From the literature, untuned.

@@ -28,7 +28,7 @@ FAMILY = Family(
     predicts=None,
     clip_skip=1,
     final_norm=True,
-    told_pooled_and_size=False,
+    takes_pooled_and_size=False,
     size_px=768,
     guidance=7.0,
     # From the literature, untuned.

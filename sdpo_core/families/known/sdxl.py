@@ -33,7 +33,7 @@ FAMILY = Family(
     predicts="epsilon",
     clip_skip=2,  # the penultimate hidden state, without the final norm
     final_norm=False,
-    told_pooled_and_size=True,
+    takes_pooled_and_size=True,
     size_px=1024,
     guidance=5.0,
     # From the literature, untuned.
