@@ -14,7 +14,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 NOT_YET = (
-    "sdpo_core/adapters",
     "sdpo_core/checkpoints",
     "sdpo_core/settings",
     "sdpo_core/comfyui",

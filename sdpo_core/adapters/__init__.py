@@ -1,1 +1,1 @@
-"""LoRA files: what they hold, in which layout, whether they fit, and how they get onto a model."""
+"""LoRA files: what they hold, in which layout, whether they fit, and how they are loaded onto a model."""

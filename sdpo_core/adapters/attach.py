@@ -1,4 +1,4 @@
-"""From the name of an adapter to the adapter on the model, and to its place in a recipe."""
+"""From an adapter's name to the adapter on the model, and to its place in a recipe."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,16 +18,16 @@ _Sampling = TypeVar("_Sampling", bound=Sampling)
 
 @dataclass(frozen=True)
 class LoadedAdapter:
-    """An adapter on the model, and how recipes name it."""
+    """An adapter on the model, and what recipes call it."""
 
     lora: Lora
     use: AdapterUse
     note: str  # what the person should know about the fit; empty when all is well
-    clip_skip: int | None  # what it was trained with; None when its file does not say
+    clip_skip: int | None  # what it was trained with; None when its file doesn't say
     fit: Fit  # the load proof
 
-    def taught(self, sampling: _Sampling) -> _Sampling:
-        """`sampling` with what it leaves open and the adapter was trained with: the clip skip."""
+    def with_trained_defaults(self, sampling: _Sampling) -> _Sampling:
+        """`sampling` with the clip skip that the adapter was trained with, unless it sets its own."""
         return sampling.model_copy(update={"clip_skip": sampling.clip_skip or self.clip_skip})
 
 
@@ -39,9 +39,9 @@ def attach_adapter(
     branch: Branch = "both",
     unconditional: float | None = None,
 ) -> LoadedAdapter:
-    """Load the adapter in `path` onto `model`; raises `AdapterError` when it does not fit.
+    """Load the adapter in `path` onto `model`; raises `AdapterError` when it doesn't fit.
 
-    `branch` and `unconditional` are as in `AdapterUse.at`.
+    `branch` and `unconditional` are those of `AdapterUse.at`.
     """
     proof = prove_adapter(path, model)
     lora = load_adapter(path, model)
@@ -52,5 +52,8 @@ def attach_adapter(
 
 
 def find_adapter_file(store: Store, adapter: str) -> Path:
-    """The file of an adapter given as a file, a name in the workspace, or `latest`; raises `AdapterError`."""
+    """The file of an adapter given as a file, a name in the workspace, or `latest`.
+
+    Raises `AdapterError` when there is no such adapter.
+    """
     return store.adapter_file(adapter)

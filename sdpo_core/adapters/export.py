@@ -1,4 +1,4 @@
-"""`export`: put an adapter where other tools look for it, and prove that it fits its base."""
+"""`export`: copy an adapter to where other tools look for it, and prove that it fits its base model."""
 
 from pathlib import Path
 
@@ -16,8 +16,8 @@ def export_adapter(adapter: str, target: Path, workspace: Path, base: str | None
     """Copy `adapter` (a name in the workspace, `latest`, or a file) to `target`: a folder, a tool's own folder, or a
     .safetensors file name.
 
-    Returns the written path and the proof in words. An adapter that the workspace knows to fit its base is not loaded
-    again, unless `base` names a model. Raises AdapterError when nothing would be gained: an adapter that doesn't fit.
+    Returns the written path and the proof as a sentence. An adapter that the workspace knows to fit its base model
+    isn't loaded again, unless `base` names a model. Raises `AdapterError` when the adapter doesn't fit.
     """
     with Store(workspace) as store:
         source, known = store.adapter_file(adapter), store.adapters()
@@ -27,37 +27,39 @@ def export_adapter(adapter: str, target: Path, workspace: Path, base: str | None
     recorded = base is None and record is not None and record.fit is not None and not is_earlier_demo(trained_on)
     prove = None if recorded else _by_loading(base or known_base(info.base_sha256))
     placed = LoraFolders(_root(workspace)).place_at(target, record, source, prove)
-    return placed.file, _told(placed, trained_on)
+    return placed.file, _sentence(placed, trained_on)
 
 
 def known_base(sha256: str | None) -> str:
-    """The model to prove an adapter against when none was named: the demo model, or an `AdapterError` that asks."""
+    """The demo model, if an adapter was trained on it; raises `AdapterError` asking for a base model otherwise."""
     if sha256 == inspect_model(DEMO).sha256:
         return DEMO
     if is_earlier_demo(sha256):
         raise AdapterError(
-            f"This adapter was trained on {AN_EARLIER_DEMO}, which is not here any more to prove it against. Copy its "
-            "file from the folder adapters/ of the workspace, or name a base with --base MODEL."
+            f"This adapter was trained on {AN_EARLIER_DEMO}, which is no longer there to prove it against. Copy its "
+            "file from the workspace's adapters/ folder, or name a base model with --base MODEL."
         )
-    raise AdapterError("This adapter was not trained on the demo model. Name its base with --base MODEL.")
+    raise AdapterError("This adapter wasn't trained on the demo model. Name its base model with --base MODEL.")
 
 
 def _by_loading(model: str) -> Prove:
     def prove(source: Path) -> Proof:
-        # Late: these load torch, which a mistyped command should not wait for.
+        # Imported late: these load torch, and a mistyped command shouldn't have to wait for that.
         from sdpo_core.adapters.file import prove_adapter
         from sdpo_core.models.registry import load_model
 
         found = prove_adapter(source, load_model(model))
         if found.matched < found.modules:
-            raise AdapterError(f"{source.name} was not copied: {found.sentence()} Name its own base with --base MODEL.")
+            raise AdapterError(
+                f"{source.name} wasn't copied: {found.sentence()} Name its own base model with --base MODEL."
+            )
         return Proof(Fit(modules=found.modules, matched=found.matched), False, found.sentence())
 
     return prove
 
 
 def _record_of(source: Path, known: list[AdapterRecord], workspace: Path) -> AdapterRecord | None:
-    """What the workspace knows of a file: by its place, or of a copy elsewhere by its hash."""
+    """The workspace's record of a file, found by its path, or by its hash if it is a copy elsewhere."""
     here = next((one for one in known if (workspace / one.path).resolve() == source.resolve()), None)
     if here is not None or not known:
         return here
@@ -71,7 +73,7 @@ def _root(workspace: Path) -> Path:
     return workspace.parent.parent if inside else workspace
 
 
-def _told(placed: Placed, trained_on: str | None) -> str:
+def _sentence(placed: Placed, trained_on: str | None) -> str:
     if placed.proof.recorded and trained_on == inspect_model(DEMO).sha256:
         return f"{placed.proof.sentence} It works only in the studio: the demo model is too narrow for other tools."
     return placed.proof.sentence

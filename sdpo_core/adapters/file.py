@@ -5,9 +5,9 @@
                                                 .alpha              ()  = rank                            float16
 
 These are kohya's keys with diffusers' block names. diffusers' own layout loses every attention layer in ComfyUI, and
-readers disagree about a missing alpha; so α/rank is baked into `lora_up` and alpha equals the rank, where the scale is
-1 for all. The header's metadata holds what kohya (`ss_*`) and modelspec readers look for, and our facts as one JSON
-string under `sdpo`; never prompts, because adapters get shared.
+readers disagree about a missing alpha; so α/rank is baked into `lora_up` and alpha equals the rank, which every reader
+takes as a scale of 1. The header's metadata holds what kohya (`ss_*`) and modelspec readers look for, and our facts as
+one JSON string under `sdpo`; never prompts, because adapters get shared.
 """
 
 import hashlib
@@ -44,7 +44,7 @@ ADAPTER_MODE = 0o644  # a ComfyUI under another user has to read it, whatever th
 
 @dataclass(frozen=True)
 class Base:
-    """What a file says about the kind of model that it is for."""
+    """What a file says about the kind of model it is for."""
 
     family: FamilyName
     prediction_type: Predicts = "epsilon"
@@ -59,11 +59,11 @@ class LoadProof:
     matched: int  # of them, layers that the network has, in the right shape
     base_matches: bool  # the file says that it was trained on exactly this model
     works_in_comfyui: bool  # ComfyUI can detect the base model at all
-    elsewhere: str = ""  # what other tools load of it, where they can load the base model
+    elsewhere: str = ""  # how much of it other tools load, where they can load the base model
     earlier_demo: bool = False  # the file says that it was trained on a demo model that has been replaced since
 
     def sentence(self) -> str:
-        """The proof in words."""
+        """The proof as text."""
         parts = [f"{self.matched} of {self.modules} modules fit."]
         if self.matched and not self.base_matches:
             base = AN_EARLIER_DEMO if self.earlier_demo else "another base model"
@@ -78,7 +78,7 @@ class LoadProof:
 def save_adapter(path: Path, lora: Lora, *, info: ModelInfo, sdpo: dict[str, Any], title: str) -> str:
     """Write `lora` to `path` in one atomic step and return the file's SHA-256.
 
-    Raises `AdapterError` when a weight is not finite in float16, `DiskError` when the disk refuses.
+    Raises `AdapterError` when a weight isn't finite in float16, `DiskError` when it can't be written.
     """
     base = Base(info.family, info.prediction_type, info.native_size_px)
     facts = {**sdpo, "family": info.family, "base_sha256": info.sha256, "base_name": info.name}
@@ -88,7 +88,7 @@ def save_adapter(path: Path, lora: Lora, *, info: ModelInfo, sdpo: dict[str, Any
 def save_weights(
     path: Path, weights: Weights, *, base: Base, facts: dict[str, Any], title: str, layout: str = "kohya"
 ) -> str:
-    """The same for weights from anywhere; `facts` become the header's `sdpo`."""
+    """`save_adapter` for weights from anywhere; `facts` become the header's `sdpo`. Raises the same errors."""
     tensors = write_tensors(weights, layout, family_targets(base.family) if layout == "kohya, original" else None)
     metadata = _metadata(weights, base, facts, title, _weights_hash(tensors))
     data = save(tensors, metadata)
@@ -97,27 +97,27 @@ def save_weights(
 
 
 def load_adapter(path: Path, model: DiffusionModel) -> Lora:
-    """Put the adapter in `path`, in whatever layout it is written, on `model`'s network, on and at strength 1.
+    """Load the adapter in `path`, whatever its layout, onto `model`'s network, active at strength 1.
 
-    Raises `AdapterError` when the file is broken, is no plain LoRA for the network, or does not fit the network
-    completely. A file trained on another base model of the same shape is let through; `prove_adapter` tells.
+    Raises `AdapterError` when the file is broken, isn't a plain LoRA for the network, or doesn't fit it completely. A
+    file trained on another base model of the same shape is accepted; `prove_adapter` reports it.
     """
     proof = prove_adapter(path, model)
     if proof.matched < proof.modules and proof.earlier_demo:
         raise AdapterError(
-            f"{path.name} does not fit {model.info.name}: it was trained on {AN_EARLIER_DEMO}, which is not here any "
-            "more. Train a new adapter."
+            f"{path.name} doesn't fit {model.info.name}: it was trained on {AN_EARLIER_DEMO}, which is no longer "
+            "included. Train a new adapter."
         )
     if proof.matched < proof.modules:
         raise AdapterError(
-            f"{path.name} does not fit {model.info.name}: {proof.matched} of {proof.modules} modules fit. Choose an "
+            f"{path.name} doesn't fit {model.info.name}: {proof.matched} of {proof.modules} modules fit. Choose an "
             "adapter that was trained on this kind of model."
         )
     weights = read_weights(path, _targets(model))
     if len(weights.ranks) > 1:
         raise AdapterError(
-            f"{path.name} mixes the ranks {weights.ranks}; adapters of this studio have one. `adapter merge` with a "
-            "--rank makes one of it."
+            f"{path.name} mixes the ranks {weights.ranks}; the studio's adapters have a single one. Convert it with "
+            "`adapter merge` and --rank."
         )
     rank = weights.ranks[0]
     lora = Lora(model, [target.path for target in weights.modules], rank=rank, alpha=rank, seed=0)
@@ -130,7 +130,10 @@ def load_adapter(path: Path, model: DiffusionModel) -> Lora:
 
 
 def prove_adapter(path: Path, model: DiffusionModel) -> LoadProof:
-    """Check every module of the file in `path` against the network; raises `AdapterError` when it can't be read."""
+    """Check every module of the file in `path` against the network.
+
+    Raises `AdapterError` when the file can't be read or is for another family.
+    """
     info = read_adapter_info(path)
     if info.family not in (None, model.info.family):
         raise AdapterError(
@@ -159,7 +162,8 @@ def _elsewhere(path: Path, family: FamilyName, targets: dict[Target, Shape]) -> 
 def base_targets(info: ModelInfo) -> Mapping[Target, Shape]:
     """The layers that an adapter can change in a model, from its settings, without its weights.
 
-    Single files have the shape of their family; a folder may hold a model of any size. Raises `ModelError`.
+    Single files have the shape of their family; a folder may hold a model of any size. Raises `ModelError` when the
+    settings can't be read or used.
     """
     if not info.path.is_dir():
         return family_targets(info.family)

@@ -20,17 +20,17 @@ _KINDS = {"attention": re.compile(r"[._]attn\d?[._]|self_attn"), "feed-forward":
 
 @dataclass(frozen=True)
 class AdapterInfo:
-    """An adapter's own account; what it doesn't say is None."""
+    """What an adapter's header says; None for what it doesn't."""
 
     path: Path
-    metadata: dict[str, str]  # as it stands in the header
+    metadata: dict[str, str]  # as in the header
     sdpo: dict[str, Any] | None  # our own facts, when the studio wrote it
     modules: int  # layers that it changes
-    targets: dict[str, int]  # of them, how many of each kind: attention, feed-forward, other
+    targets: dict[str, int]  # how many of them are of each kind: attention, feed-forward, other
     rank: int | None  # None when its layers have different ranks
     family: str | None  # a name in `sdpo_core.families.table.FAMILIES`, or of a later version
     base_sha256: str | None  # `ModelInfo.sha256` of the model it was trained on
-    clip_skip: int | None  # how it was taught to read prompts, when the studio wrote it
+    clip_skip: int | None  # what it was trained with, when the studio wrote it
 
 
 def read_adapter_info(path: Path) -> AdapterInfo:
@@ -39,7 +39,7 @@ def read_adapter_info(path: Path) -> AdapterInfo:
     layers = {name: tensor.shape for name, tensor in tensors.items() if LORA_DOWN.search(name)}
     shapes = list(layers.values())
     if not shapes:
-        raise AdapterError(f"{path} holds no LoRA layers, so it is no adapter. Choose a LoRA file.")
+        raise AdapterError(f"{path} holds no LoRA layers, so it isn't an adapter. Choose a LoRA file.")
     ranks = {shape[0] if shape else 0 for shape in shapes}
     facts = _own_facts(path, metadata)
     return AdapterInfo(
@@ -56,7 +56,7 @@ def read_adapter_info(path: Path) -> AdapterInfo:
 
 
 def _family(metadata: dict[str, str]) -> str | None:
-    """By kohya's name for the base model, else by modelspec's."""
+    """From kohya's name for the base model, else from modelspec's."""
     version, architecture = metadata.get("ss_base_model_version"), metadata.get("modelspec.architecture")
     by_kohya = (name for name, family in FAMILIES.items() if version in family.kohya.values())
     by_modelspec = (name for name, family in FAMILIES.items() if architecture in family.modelspec.values())
@@ -73,9 +73,9 @@ def _own_facts(path: Path, metadata: dict[str, str]) -> dict[str, Any] | None:
     try:
         facts: Any = json.loads(metadata["sdpo"])
     except (ValueError, RecursionError) as error:
-        raise AdapterError(f"{path} has facts of the studio that are not JSON. Copy or train it again.") from error
+        raise AdapterError(f"The studio's facts in {path} aren't JSON. Copy or train it again.") from error
     if not isinstance(facts, dict):
-        raise AdapterError(f"{path} has facts of the studio that are not a JSON object. Copy or train it again.")
+        raise AdapterError(f"The studio's facts in {path} aren't a JSON object. Copy or train it again.")
     return cast("dict[str, Any]", facts)
 
 

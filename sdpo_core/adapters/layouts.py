@@ -2,7 +2,7 @@
 
 kohya                 lora_unet_<path, dots as underscores>.lora_down.weight   .lora_up.weight   .alpha
 kohya, original       the same with the block names of the original code: lora_unet_input_blocks_1_1_…
-diffusers             unet.<path>.lora_A.weight   .lora_B.weight      (PEFT's names behind the part's)
+diffusers             unet.<path>.lora_A.weight   .lora_B.weight      (PEFT's names after the part's)
 diffusers, old        unet.<path>.lora.down.weight   or   unet.<path>.processor.to_q_lora.down.weight
 PEFT                  base_model.model.<path>.lora_A.weight           (adapter_model.safetensors)
 ComfyUI               diffusion_model.<original path>.lora_A.weight   or .lora_down.weight
@@ -45,7 +45,7 @@ class FileModule:
     stem: str  # its name in the file
     down: str  # names of the tensors
     up: str
-    alpha: str | None  # None: none is there
+    alpha: str | None  # None: there is no such tensor
     target: Target | None  # None: no layer of this name is known
     layout: Layout | None
 
@@ -55,19 +55,19 @@ class Contents:
     """What a LoRA file holds."""
 
     modules: tuple[FileModule, ...]
-    halves: tuple[str, ...] = ()  # names of layers of which one half is missing
-    foreign: dict[str, str] = field(default_factory=dict[str, str])  # kinds that are no plain LoRA: a tensor of each
+    halves: tuple[str, ...] = ()  # names of layers that lack one half
+    foreign: dict[str, str] = field(default_factory=dict[str, str])  # kinds that aren't plain LoRA: a tensor of each
     unknown: tuple[str, ...] = ()  # other tensors
 
     @property
     def layout(self) -> str:
-        """What most of it is written in."""
+        """The layout of most of its layers."""
         known = Counter(module.layout for module in self.modules if module.layout)
         return known.most_common(1)[0][0] if known else "unknown"
 
 
 def read_contents(names: Iterable[str], targets: Mapping[Target, Shape]) -> Contents:
-    """Sort the tensors of a file, by their names, and find the layers of `targets` that they mean."""
+    """Sort a file's tensors by name, and find the layers of `targets` that they belong to."""
     there, known = set(names), stems(targets)
     modules, halves, used = list[FileModule](), list[str](), set[str]()
     for name in sorted(there):
@@ -108,7 +108,7 @@ def _half(name: str) -> tuple[re.Match[str] | None, str]:
 
 
 def stems(targets: Mapping[Target, Shape]) -> dict[str, tuple[Target, Layout]]:
-    """Every name under which a tool may know a layer, and whose it is."""
+    """Every name that a tool may use for a layer, with the layer and the tool's layout."""
     originals = original_names(targets)
     known: dict[str, tuple[Target, Layout]] = {}
     for target in targets:
@@ -132,7 +132,7 @@ def names_of(target: Target, originals: Mapping[str, str]) -> dict[Layout, tuple
             "PEFT": (f"base_model.model.{path}", f"{part.name}.base_model.model.{path}"),
             "ComfyUI": (f"{part.comfyui}{original}",),
         }
-    bare = path.removeprefix("text_model.")  # transformers 5 leaves this prefix out
+    bare = path.removeprefix("text_model.")  # transformers 5 omits this prefix
     raw = (f"{part.name}.base_model.model.{path}", f"{part.name}.base_model.model.{bare}")
     return {
         "kohya": kohya,

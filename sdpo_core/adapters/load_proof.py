@@ -1,7 +1,7 @@
-"""What other tools make of an adapter file, by the rules by which they look its tensors up. No torch, no tool.
+"""What other tools load of an adapter file, by the rules by which they look up its tensors. No torch, no tool.
 
 The rules were found by running ComfyUI 0.3.64 to 0.19.3 and diffusers 0.42 on random weights, and by reading A1111's
-convention: nothing in these tools' own reports says that a layer was passed over.
+convention: nothing in these tools' own reports says that a layer was skipped.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,8 +25,8 @@ class ToolProof:
 
     tool: str
     modules: int  # layers that the file changes
-    matched: int  # of them, those that the tool would change
-    reason: str = ""  # why some are left out
+    matched: int  # how many of them the tool would change
+    reason: str = ""  # why it skips the others
 
     @property
     def whole(self) -> bool:
@@ -34,7 +34,7 @@ class ToolProof:
         return 0 < self.modules == self.matched
 
     def sentence(self) -> str:
-        """In words."""
+        """As text."""
         return f"{self.tool}: {self.matched} of {self.modules} modules." + (f" {self.reason}" if self.reason else "")
 
 
@@ -53,20 +53,20 @@ class Proof:
         return all(tool.whole for tool in self.tools)
 
     def sentence(self) -> str:
-        """In words, a line a tool."""
+        """As text, with one line per tool."""
         head = f"{FAMILIES[self.family].title}, layout {self.layout}."
         return "\n".join([head, *(f"  {tool.sentence()}" for tool in self.tools), *self.warnings])
 
 
 def prove(path: Path, family: FamilyName | None = None, targets: Mapping[Target, Shape] | None = None) -> Proof:
-    """Look every module of `path` up as the tools do.
+    """Look up every module of `path` as the tools do.
 
-    `targets` are the layers of the model, those of its family when not given; without `family` the file's own account
-    counts, else the only family that it fits. Raises `AdapterError` for a file that can't be read or is no LoRA.
+    `targets` are the layers of the model, or those of its family if not given; without `family` it is what the file
+    declares, else the only family that it fits. Raises `AdapterError` for a file that can't be read or isn't a LoRA.
     """
     tensors, _ = read_header(path)
     info = read_adapter_info(path)
-    found = family or told_family(path, info.family) or fitting_family(path, tensors)
+    found = family or declared_family(path, info.family) or fitting_family(path, tensors)
     layers = family_targets(found) if targets is None else targets
     contents = read_contents(tensors, layers)
     originals = original_names(layers)
@@ -74,25 +74,25 @@ def prove(path: Path, family: FamilyName | None = None, targets: Mapping[Target,
     total, proofs = len(contents.modules) + len(contents.halves), list[ToolProof]()
     for tool, takes in rules.items():
         reasons = [
-            takes(module, originals) if _fits(module, layers, tensors) else "Layers of other names or shapes."
+            takes(module, originals) if _fits(module, layers, tensors) else "Layers with other names or shapes."
             for module in contents.modules
         ]
-        left_out = [reason for reason in dict.fromkeys(reasons) if reason]
-        proofs.append(ToolProof(tool, total, reasons.count(""), " ".join(left_out)))
+        skipped = [reason for reason in dict.fromkeys(reasons) if reason]
+        proofs.append(ToolProof(tool, total, reasons.count(""), " ".join(skipped)))
     return Proof(found, contents.layout, tuple(proofs), tuple(_warnings(path, contents)))
 
 
-def told_family(path: Path, told: str | None) -> FamilyName | None:
-    """The family that a file names; raises `AdapterError` for one that the studio does not know."""
-    if told is None:
+def declared_family(path: Path, declared: str | None) -> FamilyName | None:
+    """The family that a file declares; raises `AdapterError` for one that the studio doesn't know."""
+    if declared is None:
         return None
-    if told in FAMILIES:
-        return told
-    raise AdapterError(f"{path.name} says that it is for {told}; the studio knows {titles()}.")
+    if declared in FAMILIES:
+        return declared
+    raise AdapterError(f"{path.name} says it is for {declared}; the studio supports {titles()}.")
 
 
 def fitting_family(path: Path, tensors: Mapping[str, TensorInfo]) -> FamilyName:
-    """The family whose layers the file's tensors fit best; raises `AdapterError` when several fit as well."""
+    """The family whose layers the file's tensors fit best; raises `AdapterError` when none or several do."""
     scores: dict[FamilyName, int] = {}
     for family in FAMILIES:
         targets = family_targets(family)
@@ -101,12 +101,12 @@ def fitting_family(path: Path, tensors: Mapping[str, TensorInfo]) -> FamilyName:
     fitting = [family for family, score in scores.items() if score == best]
     if not best:
         raise AdapterError(
-            f"{path.name} does not say which model it is for, and none of its layers fit "
-            f"{titles()}. Name its base with --base MODEL."
+            f"{path.name} doesn't say which model it is for, and none of its layers fit "
+            f"{titles()}. Name its base model with --base MODEL."
         )
     if len(fitting) > 1:
         names = " and ".join(FAMILIES[family].title for family in fitting)
-        raise AdapterError(f"{path.name} does not say which model it is for, and fits {names}. Name one with --family.")
+        raise AdapterError(f"{path.name} doesn't say which model it is for, and fits {names}. Name one with --family.")
     return fitting[0]
 
 
@@ -116,11 +116,11 @@ def _fits(module: FileModule, targets: Mapping[Target, Shape], tensors: Mapping[
 
 
 _Rule = Callable[[FileModule, Mapping[str, str]], str]
-"""Why a tool leaves a module out; empty when it takes it."""
+"""Why a tool skips a module; empty when it loads it."""
 
 
 def _comfyui(module: FileModule, originals: Mapping[str, str]) -> str:
-    """ComfyUI's key map (comfy/lora.py), which Forge has too."""
+    """ComfyUI's key map (comfy/lora.py), which Forge shares."""
     target = module.target
     assert target is not None
     names = names_of(target, originals)
@@ -130,27 +130,28 @@ def _comfyui(module: FileModule, originals: Mapping[str, str]) -> str:
     if module.stem in (*names["kohya"], *names["kohya, original"], *names["ComfyUI"]):
         return ""
     if module.layout == "PEFT":
-        return "Names with `base_model.` are not known there."
+        return "Names with `base_model.` aren't recognised."
     path = target.path
     attention = ".to_" in path
-    # Only `attn1.processor.to_q` is in the map; other layers have their plain path, with and without the part's name.
+    # Only `attn1.processor.to_q` is in the map; other layers are there under their plain path, with and without the
+    # part's name.
     if attention and ".processor.to_" not in module.stem:
-        return "Attention layers in diffusers' names are passed over without a word."
-    return "" if module.stem in names["diffusers"] else "Names that are not known there."
+        return "Attention layers with diffusers' names are silently skipped."
+    return "" if module.stem in names["diffusers"] else "Names that aren't recognised."
 
 
 def _a1111(module: FileModule, originals: Mapping[str, str]) -> str:
-    """A1111 reads kohya's names (by its convention; not run)."""
+    """A1111 reads kohya's names (according to its convention; not run)."""
     target = module.target
     assert target is not None
     names = names_of(target, originals)
     taken = (*names["kohya"], *names.get("kohya, original", ()))
     known = module.stem in taken and not module.stem.startswith("lycoris_")
-    return "" if known else "Only kohya's names are known there."
+    return "" if known else "Only kohya's names are recognised."
 
 
 def _diffusers(family: FamilyName, contents: Contents) -> _Rule:
-    """`load_lora_weights` of diffusers 0.42, as it was run."""
+    """`load_lora_weights` of diffusers 0.42, as observed."""
     alphas = any(module.alpha for module in contents.modules)
 
     def takes(module: FileModule, _: Mapping[str, str]) -> str:
@@ -158,33 +159,33 @@ def _diffusers(family: FamilyName, contents: Contents) -> _Rule:
         assert target is not None
         kohya = module.stem.startswith(("lora_unet_", "lora_te"))
         if kohya and target.path.startswith("add_embedding."):
-            return "Layers of `add_embedding` are passed over."
+            return "Layers of `add_embedding` are skipped."
         if module.layout == "kohya, original" and not FAMILIES[family].originals_in_diffusers:
             return "The original block names are only understood for SDXL."
         if kohya:
             return ""
         if module.layout == "diffusers" and module.stem.startswith(target.part.name):
-            return "Files with `.alpha` in these names are refused." if alphas else ""
+            return "Files with these names and `.alpha` are refused." if alphas else ""
         if module.layout == "diffusers, old" and ".to_" not in target.path:
             return ""
-        return "Layers of these names are passed over."
+        return "Layers with these names are skipped."
 
     return takes
 
 
 def _warnings(path: Path, contents: Contents) -> list[str]:
-    found = [f"It holds {kind} ({name}), which the studio does not read." for kind, name in contents.foreign.items()]
+    found = [f"It holds {kind} ({name}), which the studio doesn't read." for kind, name in contents.foreign.items()]
     if contents.halves:
-        found.append(f"{len(contents.halves)} layers have only one half, for instance {contents.halves[0]}.")
+        found.append(f"{len(contents.halves)} layers have only one half, such as {contents.halves[0]}.")
     if contents.unknown:
-        found.append(f"{len(contents.unknown)} tensors belong to no LoRA layer, for instance {contents.unknown[0]}.")
+        found.append(f"{len(contents.unknown)} tensors don't belong to a LoRA layer, such as {contents.unknown[0]}.")
     missing = sum(module.target is None for module in contents.modules)
     if missing:
         name = next(module.stem for module in contents.modules if module.target is None)
-        found.append(f"{missing} layers are not in this model, for instance {name}.")
+        found.append(f"{missing} layers aren't in this model, such as {name}.")
     if contents.modules and not any(module.alpha for module in contents.modules) and contents.layout != "PEFT":
-        found.append("It names no alpha, so every tool takes a scale of 1.")
+        found.append("It has no alpha, so every tool uses a scale of 1.")
     with path.open("rb") as file:
         if int.from_bytes(file.read(8), "little") > _LARGEST_HEADER:
-            found.append("Its header is over 1 MB, so ComfyUI shows nothing of what the file says about itself.")
+            found.append("Its header is over 1 MB, so ComfyUI doesn't show its metadata.")
     return found

@@ -1,10 +1,10 @@
-"""An adapter of the studio under the names that diffusers and peft give its tensors. No torch: only the header changes.
+"""One of the studio's adapters with diffusers' and peft's names for its tensors. No torch: only the header changes.
 
     lora_unet_<path, dots as underscores>.lora_down.weight  ->  unet.<path>.lora_A.weight
                                          .lora_up.weight    ->             .lora_B.weight
                                          .alpha             ->  left out: it is the rank, which diffusers assumes
 
-For ComfyUI, A1111 and Forge the file as it is is the right one: they lose layers of this layout.
+ComfyUI, A1111 and Forge need the original file: they lose layers in this layout.
 """
 
 import json
@@ -22,8 +22,8 @@ _HALVES = {".lora_down.weight": ".lora_A.weight", ".lora_up.weight": ".lora_B.we
 _ALPHA = ".alpha"
 _PIECE_BYTES = 2**20
 _NUMBERS = {"F16": "<e", "F32": "<f", "F64": "<d"}
-# What stands between two dots of a module's path in diffusers' UNet. Those with underscores of their own come before
-# what they begin with.
+# What can be between two dots of a module's path in diffusers' UNet. Names with underscores of their own come before
+# the shorter ones that they start with.
 _PART = re.compile(
     r"(down_blocks|up_blocks|mid_block|transformer_blocks|attentions|resnets|downsamplers|upsamplers|attn[12]|to_q|to_k"
     r"|to_v|to_out|proj_in|proj_out|ff|net|proj|conv_in|conv_out|conv_shortcut|conv[12]|conv|time_emb_proj"
@@ -32,9 +32,9 @@ _PART = re.compile(
 
 
 def write_peft(source: Path, target: Path) -> int:
-    """Write the adapter in `source` to `target` in diffusers' names; returns how many layers it adapts.
+    """Write the adapter in `source` to `target` with diffusers' names; returns how many layers it adapts.
 
-    Raises `AdapterError` when the file is broken, has another layout, or an alpha that is not the rank.
+    Raises `AdapterError` when the file is broken, has another layout, or has an alpha that isn't the rank.
     """
     tensors, metadata = read_header(source)
     start = source.stat().st_size - max((tensor.end for tensor in tensors.values()), default=0)
@@ -60,7 +60,7 @@ def write_peft(source: Path, target: Path) -> int:
 
 
 def module_path(name: str) -> str | None:
-    """`down_blocks.0.attn1` of `down_blocks_0_attn1`; None for what is no module of a UNet."""
+    """`down_blocks.0.attn1` of `down_blocks_0_attn1`; None for anything that isn't a module of a UNet."""
     parts: list[str] = []
     position = 0
     while position < len(name):
@@ -80,7 +80,7 @@ def _renamed(source: Path, tensors: dict[str, TensorInfo]) -> dict[str, str]:
         path = module_path(stem.removeprefix(_PREFIX)) if stem.startswith(_PREFIX) else None
         if path is None or dot + half not in {*_HALVES, _ALPHA}:
             raise AdapterError(
-                f"{source.name} holds {name}, which has no place in diffusers' layout. Expected a LoRA for the UNet "
+                f"{source.name} holds {name}, which diffusers' layout has no name for. Expected a LoRA for the UNet "
                 "alone, in kohya's layout, as the studio writes it."
             )
         if dot + half != _ALPHA:
@@ -100,13 +100,13 @@ def _check_alphas(source: Path, tensors: dict[str, TensorInfo], start: int) -> N
             alpha = struct.unpack(form, data)[0] if form and len(data) == struct.calcsize(form) else None
             if down is None or not down.shape or alpha != down.shape[0]:
                 raise AdapterError(
-                    f"{source.name}: {name} is {alpha}, not the rank, so diffusers would scale its layer otherwise. "
-                    "Use the file as it is; diffusers reads that too."
+                    f"{source.name}: {name} is {alpha}, not the rank, so diffusers would scale its layer differently. "
+                    "Use the original file, which diffusers reads too."
                 )
 
 
 def _copy(weights: BinaryIO, out: BinaryIO, size: int) -> None:
-    """The next `size` bytes, piece by piece: the studio's own process stays small."""
+    """Copy the next `size` bytes in chunks, so that the studio's own process stays small."""
     while size:
         piece = weights.read(min(size, _PIECE_BYTES))
         out.write(piece)

@@ -1,9 +1,9 @@
-"""An adapter's file to where ComfyUI and A1111 look for LoRAs: the one service for the studio and the command line.
+"""Putting an adapter's file where ComfyUI and A1111 look for LoRAs: one service for the studio and the command line.
 
     <root>/lora-folders.json     {"folders": {"comfyui": "/…/models/loras"}, "placed": [{"tool", "sha256", "file"}, …]}
 
-A folder is chosen once and checked; afterwards a tool and an adapter are enough. What can't be done is raised in words
-fit for a person; what was done comes back as facts. No torch: who can load the model brings the proof (`Prove`).
+A folder is chosen once and checked; afterwards a tool and an adapter are enough. Errors are messages for a person;
+results are returned as facts. No torch: the caller, who can load the model, supplies the proof (`Prove`).
 """
 
 import contextlib
@@ -26,7 +26,7 @@ from sdpo_core.workspace.records import AdapterRecord, Fit
 How = Literal["copy", "link"]
 
 TOOLS = {"comfyui": "ComfyUI", "a1111": "A1111 or Forge"}
-"""The tools whose folders are known, and what they are called."""
+"""The tools that have a folder for LoRAs, and what they are called."""
 
 _FILE = "lora-folders.json"
 _INSIDE = {"comfyui": Path("models", "loras"), "a1111": Path("models", "Lora")}
@@ -42,20 +42,20 @@ class Proof:
     """How an adapter fits its base model, and how that is known."""
 
     fit: Fit
-    recorded: bool  # True: known of exactly this file since it was loaded there; False: the model was loaded now
+    recorded: bool  # True: recorded when exactly this file was loaded; False: the model was loaded now
     sentence: str
 
 
 @dataclass(frozen=True)
 class Placed:
-    """An adapter's file in another tool's folder, or wherever it was wanted."""
+    """An adapter's file in another tool's folder, or wherever the person wanted it."""
 
     file: Path
     proof: Proof
 
 
 Prove = Callable[[Path], Proof]
-"""Loads the model and checks every module of the file; raises `AdapterError` when it can't be loaded there."""
+"""Loads the model and checks every module of the file; raises `AdapterError` when it can't be loaded."""
 
 
 class _Entry(BaseModel):
@@ -69,7 +69,7 @@ class _Entry(BaseModel):
 
 
 class _Kept(BaseModel):
-    """What the file of this service holds."""
+    """The contents of this service's file."""
 
     folders: dict[str, str] = {}
     placed: list[_Entry] = []
@@ -89,15 +89,15 @@ class LoraFolders:
         return Path(chosen) if chosen else None
 
     def suggestions(self, tool: str) -> list[str]:
-        """Folders of a tool that lie where people mostly put it."""
+        """A tool's folders that exist in the usual places."""
         places = [Path.home(), Path.home() / "Documents", self._root.parent, self._root.parent.parent]
         found = [place / name / _INSIDE[_require(tool)] for place in places for name in _USUAL_NAMES[tool]]
         return list(dict.fromkeys(str(folder) for folder in found if _is_folder(folder)))
 
     def choose(self, tool: str, written: str) -> Path:
-        """Keep the folder of a tool; raises `ConfigError` in words for what can't be one.
+        """Keep the folder of a tool; raises `ConfigError` when it can't be one.
 
-        The tool's own folder will do: the one for LoRA files in it is taken then.
+        The tool's own folder will do: its folder for LoRA files is used then.
         """
         folder = self._checked(_require(tool), written.strip().strip('"'))
         with self._lock:
@@ -107,14 +107,14 @@ class LoraFolders:
         return folder
 
     def forget(self, tool: str) -> None:
-        """Forget the folder of a tool; what lies in it stays."""
+        """Forget the folder of a tool; its files stay."""
         with self._lock:
             content = self._read()
             content.folders.pop(_require(tool), None)
             self._write(content)
 
     def is_placed(self, tool: str, record: AdapterRecord) -> bool:
-        """Whether an adapter lies in the tool's folder, unchanged since it was put there."""
+        """Whether an adapter is in the tool's folder, unchanged since it was put there."""
         known = (one for one in self._read().placed if (one.tool, one.sha256) == (tool, record.sha256))
         return any(_has_sha256(one.file, record.sha256) for one in known)
 
@@ -123,7 +123,7 @@ class LoraFolders:
         folder = self.folder(_require(tool))
         if folder is None:
             raise ConfigError(f"The folder of {TOOLS[tool]} isn't set yet. Set it first.")
-        folder = self._checked(tool, str(folder))  # it may be gone since it was chosen
+        folder = self._checked(tool, str(folder))  # it may no longer exist
         return self.put(folder / f"{file_stem(record.name)}.safetensors", record, source, how, prove, tool=tool)
 
     def place_at(self, target: Path, record: AdapterRecord | None, source: Path, prove: Prove | None) -> Placed:
@@ -143,10 +143,10 @@ class LoraFolders:
         self, target: Path, record: AdapterRecord | None, source: Path, how: How, prove: Prove | None, *,
         tool: str | None,
     ) -> Placed:  # fmt: skip
-        """Copy or link an adapter's file to `target`, with the picture beside it and what the tool wants to know.
+        """Copy or link an adapter's file to `target`, with its preview picture and what the tool wants to know.
 
-        Raises `AdapterError` when the file is not the one that was trained, does not fit, is not proven to, or when
-        another one has its place; `DiskError` when the disk refuses. Nothing is written before all that is known.
+        Raises `AdapterError` when the file isn't the one that was trained, doesn't fit, isn't proven to fit, or when
+        another file has its name; `DiskError` when it can't be written. Nothing is written before all that is checked.
         """
         sha256 = sha256_file(source)
         if record is not None and sha256 != record.sha256:
@@ -167,7 +167,7 @@ class LoraFolders:
             raise DiskError(
                 f"The copy in {target.parent} failed verification and was removed. Check that disk for errors."
             )
-        self._put_beside(tool, record, source, target)
+        self._add_extras(tool, record, source, target)
         if tool is not None:
             self._remember(tool, sha256, target)
         return Placed(target, proof)
@@ -184,7 +184,7 @@ class LoraFolders:
             )
         try:
             folder = Path(written).resolve(strict=True)
-        except (OSError, RuntimeError, ValueError) as error:  # ValueError: a character that no path can hold
+        except (OSError, RuntimeError, ValueError) as error:  # ValueError: a character that no path may contain
             raise ConfigError(
                 f"The folder {written[:200]} doesn't exist. Check the path, and that its drive is mounted."
             ) from error
@@ -199,14 +199,14 @@ class LoraFolders:
         return folder
 
     def _tool_of(self, folder: Path) -> str | None:
-        """The tool in whose folder for LoRAs this is: one that was chosen, or that is called so."""
+        """The tool whose folder for LoRAs this is: the chosen one, or one with the usual name."""
         place = folder.resolve()
         chosen = (tool for tool in TOOLS if (known := self.folder(tool)) and known.resolve() == place)
         called = (tool for tool, inside in _INSIDE.items() if place.parts[-2:] == inside.parts)
         return next(chosen, None) or next(called, None)
 
-    def _put_beside(self, tool: str | None, record: AdapterRecord | None, source: Path, target: Path) -> None:
-        """The picture, which both tools show; for A1111 the strength that it sets when the adapter is clicked."""
+    def _add_extras(self, tool: str | None, record: AdapterRecord | None, source: Path, target: Path) -> None:
+        """Copy the preview, which both tools show; for A1111 also the strength that a click on the adapter sets."""
         copy_preview(source, target)
         about = target.with_suffix(".json")
         if tool != "a1111" or record is None or about.exists() or (record.strength is None and not record.note):
@@ -222,7 +222,7 @@ class LoraFolders:
             self._write(content)
 
     def _read(self) -> _Kept:
-        """What is kept; a file that can't be read is as good as none, as it holds nothing that can't be chosen anew."""
+        """What is kept; a file that can't be read counts as empty, because everything in it can be chosen again."""
         try:
             return _Kept.model_validate_json(self._path.read_bytes())
         except (OSError, ValidationError):
@@ -233,19 +233,19 @@ class LoraFolders:
 
 
 def copy_preview(source: Path, target: Path) -> None:
-    """The picture beside an adapter, which tools show, beside its copy; one that is there already stays."""
-    preview, beside = source.with_suffix(".png"), target.with_suffix(".png")
-    if preview.is_file() and not beside.exists():
-        _copy(preview, beside)
+    """Copy the preview picture that tools show next to an adapter; an existing one stays."""
+    preview, copy = source.with_suffix(".png"), target.with_suffix(".png")
+    if preview.is_file() and not copy.exists():
+        _copy(preview, copy)
 
 
 def _proven(record: AdapterRecord | None, source: Path, prove: Prove | None) -> Proof:
-    """The proof by loading where there is one to be had, else the one that was recorded of this very file."""
+    """The proof by loading if `prove` is given, else the one that was recorded for exactly this file."""
     if prove is not None:
         proof = prove(source)
     elif record is not None and record.fit is not None:
-        told = f"{record.fit.matched} of {record.fit.modules} modules fit its base model"
-        proof = Proof(record.fit, True, f"{told}, as was found when this file was loaded there.")
+        fits = f"{record.fit.matched} of {record.fit.modules} modules fit its base model"
+        proof = Proof(record.fit, True, f"{fits}, as recorded when this file was loaded onto it.")
     else:
         raise AdapterError(
             f"Loading {record.name if record else source.name} hasn't been verified yet. Run a blind test or generate "
@@ -268,19 +268,19 @@ def _require(tool: str) -> str:
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
-    except OSError:  # a place that may not be looked into
+    except OSError:  # no permission to read it
         return False
 
 
 def _has_sha256(file: Path, sha256: str) -> bool:
     try:
         return sha256_remembered(file) == sha256
-    except OSError:  # gone, or its drive is
+    except OSError:  # it or its drive is gone
         return False
 
 
 def _link(source: Path, target: Path) -> None:
-    """One file under both names; nothing that the studio does with its own changes what the other shows."""
+    """One file under both names; nothing that the studio does with its own name changes the other."""
     try:
         target.hardlink_to(source.resolve())
     except OSError as error:
@@ -293,5 +293,5 @@ def _link(source: Path, target: Path) -> None:
 def _copy(source: Path, target: Path) -> None:
     with disk_errors(target), replacing(target) as temporary:
         shutil.copyfile(source, temporary)
-        with contextlib.suppress(OSError):  # some file systems know no modes
+        with contextlib.suppress(OSError):  # some file systems have no modes
             temporary.chmod(_MODE)

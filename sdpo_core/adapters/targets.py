@@ -1,6 +1,6 @@
-"""The layers of each family that an adapter can change, by the part and path that diffusers and transformers give them.
+"""The layers of each family that an adapter can change, by their part and path in diffusers and transformers.
 
-Recorded from the real classes (tests/adapters/record_targets.py), so that a file can be judged without loading a model.
+Recorded from the real classes (tests/adapters/record_targets.py), so that files can be checked without loading a model.
 """
 
 import json
@@ -36,7 +36,7 @@ def family_targets(family: FamilyName) -> Mapping[Target, Shape]:
 
 
 def original_names(targets: Iterable[Target]) -> dict[str, str]:
-    """The names that the original code has for the network's layers among `targets`, by their paths."""
+    """The original code's names for the network's layers among `targets`, by path."""
     of_network = [target for target in targets if target.part.role == "network"]
     known: dict[str, str] = {}
     for part in dict.fromkeys(target.part for target in of_network):
@@ -46,9 +46,9 @@ def original_names(targets: Iterable[Target]) -> dict[str, str]:
 
 
 def fits(down: Shape, up: Shape, weight: Shape) -> bool:
-    """Whether two halves of a LoRA, (r, in, …) and (out, r, …), make a change of a weight's shape.
+    """Whether the product of two halves of a LoRA, (r, in, …) and (out, r, …), has the weight's shape.
 
-    A convolution of 1 x 1 may be written as a matrix, and the other way round, as all tools take it.
+    A convolution of 1 x 1 may be written as a matrix and vice versa; all tools accept that.
     """
     if len(down) < 2 or len(up) < 2 or not down[0]:
         return False

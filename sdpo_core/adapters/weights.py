@@ -1,7 +1,7 @@
-"""LoRA weights out of any layout and into ours: reading, writing, merging.
+"""LoRA weights from any layout into ours: reading, writing, merging.
 
-In between a LoRA is one matrix pair per layer, (r, in, …) and (out, r, …) in float32, with its scale multiplied into
-the second: W + B·A is the layer that was meant, whatever alpha, rank and layout the file had.
+In between, a LoRA is one pair of matrices per layer, (r, in, …) and (out, r, …) in float32, with its scale multiplied
+into the second: W + B·A is the intended layer, whatever alpha, rank and layout the file had.
 """
 
 import json
@@ -22,10 +22,10 @@ from sdpo_core.checkpoints.header import read_header
 from sdpo_core.errors import AdapterError
 
 _NOT_PORTABLE = (
-    "{name} is no plain LoRA: it holds {kind} ({tensor}). {why}Merge it into a model in the tool that made it, or "
+    "{name} isn't a plain LoRA: it holds {kind} ({tensor}). {why}Merge it into a model in the tool that made it, or "
     "export it there as a plain LoRA."
 )
-_WHY_NO_DORA = "ComfyUI and PEFT compute DoRA differently, so no file of it gives the same image in both. "
+_WHY_NO_DORA = "ComfyUI and PEFT compute DoRA differently, so no DoRA file gives the same image in both. "
 
 
 class Halves(NamedTuple):
@@ -41,7 +41,7 @@ class Halves(NamedTuple):
 
 @dataclass(frozen=True)
 class Weights:
-    """A LoRA by layers."""
+    """A LoRA, layer by layer."""
 
     modules: dict[Target, Halves]
     metadata: dict[str, str] = field(default_factory=dict[str, str])  # of the file it came from
@@ -49,14 +49,14 @@ class Weights:
 
     @property
     def ranks(self) -> list[int]:
-        """The ranks there are, in order."""
+        """The different ranks, in order."""
         return sorted({halves.down.shape[0] for halves in self.modules.values()})
 
 
 def read_modules(path: Path, targets: Mapping[Target, Shape]) -> tuple[str, dict[FileModule, Halves]]:
-    """The layout of a LoRA file, and the layers that it changes, whether `targets` have them or not.
+    """The layout of a LoRA file, and the layers that it changes, whether or not `targets` have them.
 
-    Raises `AdapterError` when the file is broken or no plain LoRA.
+    Raises `AdapterError` when the file is broken or isn't a plain LoRA.
     """
     names, metadata = read_header(path)
     contents = read_contents(names, targets)
@@ -76,23 +76,23 @@ def read_modules(path: Path, targets: Mapping[Target, Shape]) -> tuple[str, dict
 
 
 def suits(module: FileModule, halves: Halves, targets: Mapping[Target, Shape]) -> bool:
-    """Whether `targets` have the layer, in a shape that it can change."""
+    """Whether `targets` have the layer in a shape that fits."""
     down, up = tuple(halves.down.shape), tuple(halves.up.shape)
     return module.target is not None and fits(down, up, targets[module.target])
 
 
 def read_weights(path: Path, targets: Mapping[Target, Shape]) -> Weights:
-    """Read a LoRA in any layout that `adapter_layouts` knows.
+    """Read a LoRA in any layout of `sdpo_core.adapters.layouts`.
 
-    Raises `AdapterError` when it is broken, no plain LoRA, or has layers that `targets` lack or that do not fit them.
+    Raises `AdapterError` when it is broken, isn't a plain LoRA, or has layers that aren't in `targets` or don't fit.
     """
     layout, found = read_modules(path, targets)
     matched = sum(suits(module, halves, targets) for module, halves in found.items())
     if matched < len(found):
         odd = next(module.stem for module, halves in found.items() if not suits(module, halves, targets))
         raise AdapterError(
-            f"{path.name} does not fit: {matched} of {len(found)} modules do, and {odd} does not. Choose an adapter "
-            "that was trained on this kind of model, or name its own base."
+            f"{path.name} doesn't fit: {matched} of {len(found)} modules do, and {odd} doesn't. Choose an adapter "
+            "that was trained on this kind of model, or name its own base model."
         )
     modules: dict[Target, Halves] = {}
     for module, halves in found.items():
@@ -101,7 +101,7 @@ def read_weights(path: Path, targets: Mapping[Target, Shape]) -> Weights:
                 f"{path.name} changes one layer twice, the second time as {module.stem}. Use another copy."
             )
         if not (bool(halves.down.isfinite().all()) and bool(halves.up.isfinite().all())):
-            raise AdapterError(f"{path.name} holds numbers that are not finite, in {module.stem}. Use another copy.")
+            raise AdapterError(f"{path.name} holds NaN or infinity, in {module.stem}. Use another copy.")
         modules[module.target] = _shaped(halves, targets[module.target])
     return Weights(modules, read_header(path)[1], layout)
 
@@ -110,8 +110,8 @@ def write_tensors(weights: Weights, layout: str = "kohya", layers: Iterable[Targ
     """The tensors of a file in kohya's layout, with diffusers' block names or (`kohya, original`) those of the original
     code, or in diffusers' own (`diffusers`), in float16.
 
-    `.alpha` equals the rank, where the scale is 1 for every reader; diffusers' own layout has none. `layers` are all
-    of the model, for the original names, which count blocks. Raises `AdapterError` when a number is not finite in
+    `.alpha` equals the rank, which every reader takes as a scale of 1; diffusers' own layout has none. `layers` are all
+    of the model, for the original names, which count blocks. Raises `AdapterError` when a number isn't finite in
     float16.
     """
     originals = original_names(layers or weights.modules)
@@ -129,8 +129,8 @@ def write_tensors(weights: Weights, layout: str = "kohya", layers: Iterable[Targ
     broken = [name for name, tensor in tensors.items() if not bool(tensor.isfinite().all())]
     if broken:
         raise AdapterError(
-            f"The adapter can't be saved: {len(broken)} of its tensors, for instance {broken[0]}, hold numbers that "
-            "are not finite in float16. Training has diverged; use an earlier checkpoint or a lower learning rate."
+            f"The adapter can't be saved: {len(broken)} of its tensors, such as {broken[0]}, hold numbers that aren't "
+            "finite in float16. Training has diverged; use an earlier checkpoint or a lower learning rate."
         )
     return tensors
 
@@ -138,8 +138,8 @@ def write_tensors(weights: Weights, layout: str = "kohya", layers: Iterable[Targ
 def merge(parts: Sequence[tuple[Weights, float]], rank: int | None = None) -> tuple[Weights, float]:
     """One LoRA that does what the weighted sum of several does, and the share of it that was lost.
 
-    The sum Σ wᵢ Bᵢ Aᵢ has at most the ranks' sum as its rank; `rank` keeps the largest singular values of each layer
-    (Eckart and Young, 1936: nothing of that rank is nearer). The share is ‖lost‖ / ‖sum‖ over all layers.
+    The rank of the sum Σ wᵢ Bᵢ Aᵢ is at most the sum of the ranks; `rank` keeps the largest singular values of each
+    layer (Eckart and Young, 1936: nothing of that rank is nearer). The share is ‖lost‖ / ‖sum‖ over all layers.
     """
     targets = dict.fromkeys(target for weights, _ in parts for target in weights.modules)
     modules: dict[Target, Halves] = {}
@@ -181,18 +181,18 @@ def _refuse(path: Path, contents: Contents) -> None:
         raise AdapterError(f"{path.name} holds only half of {contents.halves[0]}. Copy or train the adapter again.")
     if contents.unknown:
         raise AdapterError(
-            f"{path.name} holds {len(contents.unknown)} tensors that the studio does not read, for instance "
+            f"{path.name} holds {len(contents.unknown)} tensors that the studio doesn't read, such as "
             f"{contents.unknown[0]}. Expected a LoRA in the layout of kohya, diffusers, PEFT or ComfyUI."
         )
     if not contents.modules:
-        raise AdapterError(f"{path} holds no LoRA layers, so it is no adapter. Choose a LoRA file.")
+        raise AdapterError(f"{path} holds no LoRA layers, so it isn't an adapter. Choose a LoRA file.")
 
 
 def _matrix(path: Path, key: str, tensors: Mapping[str, Tensor]) -> Tensor:
     tensor = tensors[key].float()
     if tensor.ndim < 2 or not tensor.numel():
         raise AdapterError(
-            f"{path.name}: {key} has the shape {tuple(tensor.shape)}; expected a matrix or a convolution that is not "
+            f"{path.name}: {key} has the shape {tuple(tensor.shape)}; expected a matrix or a convolution that isn't "
             "empty. Copy or train the adapter again."
         )
     return tensor
@@ -208,7 +208,7 @@ def _alpha(path: Path, key: str, tensors: Mapping[str, Tensor]) -> float:
 
 
 def _shaped(halves: Halves, weight: Shape) -> Halves:
-    """In the shapes of the layer itself: convolutions of 1 x 1 may come as matrices, and matrices as those."""
+    """In the shapes of the layer itself: convolutions of 1 x 1 may be stored as matrices and vice versa."""
     out, *rest = weight
     rank = halves.down.shape[0]
     return Halves(halves.down.reshape(rank, *rest), halves.up.reshape(out, rank, *(1 for _ in rest[1:])))
@@ -216,9 +216,9 @@ def _shaped(halves: Halves, weight: Shape) -> Halves:
 
 @dataclass(frozen=True)
 class _PeftScale:
-    """The scale that a file of PEFT's names tells beside its tensors; 1 where it tells none, as in every reader."""
+    """The scale that a file with PEFT's names gives apart from its tensors; 1 if it gives none, as in every reader."""
 
-    settings: dict[str, dict[str, Any]]  # by part; "" stands for all
+    settings: dict[str, dict[str, Any]]  # by part; "" means all
 
     def of(self, module: FileModule, rank: int) -> float:
         """alpha / rank, or alpha / √rank for rsLoRA."""
@@ -238,7 +238,7 @@ def _matching(pattern: Any, path: str, otherwise: Any) -> Any:
 
 
 def _peft_scale(path: Path, metadata: Mapping[str, str], parts: Collection[str]) -> _PeftScale:
-    """From `lora_adapter_metadata` in the header (diffusers), else from `adapter_config.json` beside it (PEFT)."""
+    """From `lora_adapter_metadata` in the header (diffusers), else from `adapter_config.json` next to it (PEFT)."""
     told = _object(metadata.get("lora_adapter_metadata", ""))
     if told:
         settings: dict[str, dict[str, Any]] = {part: {} for part in parts}
@@ -247,11 +247,11 @@ def _peft_scale(path: Path, metadata: Mapping[str, str], parts: Collection[str])
             if part:
                 settings[part][key.removeprefix(f"{part}.")] = value
         return _PeftScale(settings)
-    beside = path.with_name("adapter_config.json")
+    config = path.with_name("adapter_config.json")
     try:
-        text = beside.read_text(encoding="utf-8") if path.stem == "adapter_model" and beside.is_file() else ""
+        text = config.read_text(encoding="utf-8") if path.stem == "adapter_model" and config.is_file() else ""
     except (OSError, UnicodeDecodeError) as error:
-        raise AdapterError(f"{beside} can't be read, and holds the adapter's scale. Check the file.") from error
+        raise AdapterError(f"{config} can't be read, but holds the adapter's scale. Check the file.") from error
     return _PeftScale({"": _object(text)})
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sdpo_core.adapters.info import read_adapter_info
-from sdpo_core.adapters.load_proof import fitting_family, prove, told_family
+from sdpo_core.adapters.load_proof import declared_family, fitting_family, prove
 from sdpo_core.adapters.placing import copy_preview
 from sdpo_core.adapters.targets import Shape, Target, family_targets
 from sdpo_core.checkpoints.header import read_header
@@ -155,7 +155,7 @@ def _layers(path: Path, options: Mapping[str, Any]) -> tuple[FamilyName, Mapping
         if info.comfyui:
             return info.family, _shapes(info)
         raise AdapterError(_ONLY_HERE)
-    family = options["family"] or told_family(path, read_adapter_info(path).family)
+    family = options["family"] or declared_family(path, read_adapter_info(path).family)
     family = family or fitting_family(path, read_header(path)[0])
     return family, family_targets(family)
 

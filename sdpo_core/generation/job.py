@@ -211,7 +211,7 @@ class _Job:
         count = self._count(config)
         sizes = [min(_BATCH, count - start) for start in range(0, count, _BATCH)]
         adapters = (self.adapter.use,) if self.adapter else ()
-        sampling = self.adapter.taught(config) if self.adapter else config
+        sampling = self.adapter.with_trained_defaults(config) if self.adapter else config
         seeds = iter(_seeds(config, index * config.candidates_per_prompt, count))
         return [
             [

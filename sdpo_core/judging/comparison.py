@@ -60,7 +60,7 @@ def run_judge(config: JudgeConfig, run: RunFolder, workspace: Path, reporter: Re
         )
         store.record_fit(adapter.use.sha256, model.info.sha256, adapter.fit)
         negative = usual_negative(store, model.info.sha256) if config.negative is None else config.negative
-        config = adapter.taught(config).model_copy(update={"negative": negative})
+        config = adapter.with_trained_defaults(config).model_copy(update={"negative": negative})
         run.write_config(config.model_dump(mode="json"))
         painter, made = _Painter(config, store, model, adapter, reporter), 0
         note = f"{adapter.note} {prompt_note([*prompts, negative], tags_act=False)}".strip()

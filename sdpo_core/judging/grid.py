@@ -102,7 +102,7 @@ class _Painter:
         tick = ticking(self.reporter, first, message)
         recipe = build_recipe(
             self.model,
-            adapter.taught(self.config),
+            adapter.with_trained_defaults(self.config),
             prompt=self.plan.prompt,
             negative=self.config.negative or "",
             seed=self.plan.seed,

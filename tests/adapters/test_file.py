@@ -195,7 +195,7 @@ def test_a_file_with_alpha_other_than_rank_is_scaled(file: Path, tiny: Diffusion
     [
         (lambda t, _: t.update({k: v[:, :3].clone() for k, v in t.items() if k.endswith("q.lora_down.weight")}), "fit"),
         (lambda t, _: t.pop(next(k for k in t if k.endswith("lora_up.weight"))), "half"),
-        (lambda t, _: t.update({"lora_te_text_model_encoder_layers_0_mlp_fc1.alpha": torch.ones(())}), "does not read"),
+        (lambda t, _: t.update({"lora_te_text_model_encoder_layers_0_mlp_fc1.alpha": torch.ones(())}), "doesn't read"),
         (lambda t, _: t.update({"lora_unet_x.dora_scale": torch.ones(())}), "dora_scale"),
         (
             lambda t, _: t.update(

@@ -69,7 +69,7 @@ def test_family_of_other_tools(tmp_path: Path, key: str, value: str, family: str
     assert read_adapter_info(path).family == family
 
 
-@pytest.mark.parametrize(("facts", "words"), [("{", "not JSON"), ("[1]", "not a JSON object")])
+@pytest.mark.parametrize(("facts", "words"), [("{", "aren't JSON"), ("[1]", "aren't a JSON object")])
 def test_broken_facts_are_refused(tmp_path: Path, facts: str, words: str) -> None:
     path = adapter(tmp_path / "a.safetensors", ".lora_down.weight", ".lora_up.weight", {"sdpo": facts})
     with pytest.raises(AdapterError, match=words):

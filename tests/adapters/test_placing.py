@@ -125,7 +125,7 @@ def test_an_adapter_is_put_there_with_its_picture(
     placed = folders.place("comfyui", record, source, how)
     target = placed.file
     assert placed.proof == Proof(
-        FIT, True, "1 of 1 modules fit its base model, as was found when this file was loaded there."
+        FIT, True, "1 of 1 modules fit its base model, as recorded when this file was loaded onto it."
     )
     assert target == loras / "mine.safetensors"
     assert target.read_bytes() == source.read_bytes()
@@ -251,7 +251,7 @@ def test_a_place_in_a_tools_folder_is_that_tools(store: Store, folders: LoraFold
     webui = tools / "stable-diffusion-webui"
     file, proof = export_adapter("warm", webui, store.workspace, None)
     assert file == webui / "models" / "Lora" / "warm.safetensors"
-    assert proof == "1 of 1 modules fit its base model, as was found when this file was loaded there."
+    assert proof == "1 of 1 modules fit its base model, as recorded when this file was loaded onto it."
     assert json.loads(file.with_suffix(".json").read_text()) == {"preferred weight": 0.75}
     assert folders.is_placed("a1111", record)
     assert not folders.is_placed("comfyui", record)
@@ -286,7 +286,7 @@ def test_a_copy_of_a_known_adapter_is_known_by_its_hash(store: Store, record: Ad
     file, proof = export_adapter(str(copy), tools / "new" / "folder", store.workspace, None)
     assert (file.name, proof[:10]) == ("mine.safetensors", "1 of 1 mod")
     write_adapter(copy, 7)
-    with pytest.raises(AdapterError, match="Name its base with --base"):
+    with pytest.raises(AdapterError, match="Name its base model with --base"):
         export_adapter(str(copy), tools / "new", store.workspace, None)
 
 

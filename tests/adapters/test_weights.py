@@ -192,7 +192,7 @@ def test_what_diffusers_converts_to_kohya_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("lora_unet_conv_in.dora_scale", "no plain LoRA: it holds DoRA .* ComfyUI and PEFT compute DoRA differently"),
+        ("lora_unet_conv_in.dora_scale", "isn't a plain LoRA: it holds DoRA .* and PEFT compute DoRA differently"),
         ("base_model.model.conv_in.lora_magnitude_vector.weight", "DoRA"),
         ("lora_unet_conv_in.hada_w1_a", "LoHa"),
         ("lora_unet_conv_in.lokr_w1", "LoKr"),
@@ -200,8 +200,8 @@ def test_what_diffusers_converts_to_kohya_is_read(tmp_path: Path) -> None:
         ("lora_unet_conv_in.diff", "whole weights"),
         ("lora_unet_conv_out.lora_up.weight", "only half of"),
         ("conv_out.lora_down.weight", "only half of"),
-        ("something", "1 tensors that the studio does not read"),
-        ("unet.conv_in.alpha", "does not read"),
+        ("something", "1 tensors that the studio doesn't read"),
+        ("unet.conv_in.alpha", "doesn't read"),
     ],
 )
 def test_what_is_no_plain_lora_is_refused(tmp_path: Path, name: str, words: str) -> None:
@@ -313,7 +313,7 @@ def test_convert_check_and_merge_on_the_command_line(tmp_path: Path, capsys: pyt
         (["convert", "A", "--to", "b.bin"], 2, "must end in .safetensors"),
         (["convert", "A", "--to", "A"], 1, "exists. Choose another name"),
         (["convert", "A", "--to", "B", "--base", "demo"], 1, "works only in the studio"),
-        (["convert", "A", "--to", "B", "--family", "sdxl"], 1, "does not fit"),
+        (["convert", "A", "--to", "B", "--family", "sdxl"], 1, "doesn't fit"),
         (["merge", "A", "A", "--to", "B", "--weights", "1"], 2, "one number per adapter"),
         (["merge", "A", "A", "--to", "B", "--weights", "nan", "1"], 2, "must be finite numbers"),
         (["merge", "A", "--to", "B", "--rank", "0"], 2, "must be at least 1"),

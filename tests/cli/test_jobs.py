@@ -126,7 +126,7 @@ def test_what_is_known_to_fit_is_exported_into_a_tools_folder_without_its_model(
     monkeypatch.setattr("sdpo_core.models.registry.load_model", lambda *_, **__: pytest.fail("a model was loaded"))
     out = result("export", "--workspace", workspace, "mine", "--to", tmp_path / "ComfyUI")
     assert out["file"] == str(loras / "mine.safetensors")
-    assert out["proof"] == "32 of 32 modules fit its base model, as was found when this file was loaded there."
+    assert out["proof"] == "32 of 32 modules fit its base model, as recorded when this file was loaded onto it."
     assert (loras / "mine.png").is_file()
     kept = json.loads((workspace / "lora-folders.json").read_text())
     assert [(one["tool"], one["file"]) for one in kept["placed"]] == [("comfyui", out["file"])]
@@ -303,7 +303,7 @@ def test_adapters_are_listed_described_and_proven(
     proof = result("adapter", "prove", "mine", "--base", tiny, "--workspace", workspace)
     assert (proof["modules"], proof["matched"], proof["base_matches"]) == (32, 32, True)
     assert main(["adapter", "prove", "mine", "--workspace", str(workspace)]) == 1
-    assert "Name its base with --base MODEL" in capsys.readouterr().err
+    assert "Name its base model with --base MODEL" in capsys.readouterr().err
 
 
 def test_an_adapter_for_another_base_is_refused_with_how_much_of_it_fits(
@@ -314,7 +314,7 @@ def test_an_adapter_for_another_base_is_refused_with_how_much_of_it_fits(
     proof = json.loads(capsys.readouterr().out)
     assert proof["matched"] < proof["modules"] == 32
     assert main(["judge", "--adapter", "mine", "--model", "demo", "--comparisons", "1", *where]) == 1
-    assert re.search(r"mine\.safetensors does not fit demo: \d+ of 32 modules fit\. Choose an", capsys.readouterr().err)
+    assert re.search(r"mine\.safetensors doesn't fit demo: \d+ of 32 modules fit\. Choose an", capsys.readouterr().err)
 
 
 @pytest.mark.parametrize(

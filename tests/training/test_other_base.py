@@ -178,12 +178,12 @@ def test_an_adapter_of_an_earlier_demo_model_is_told_as_such(earlier: Path, tmp_
     today = load_model(str(earlier / "model"), device="cpu")
     sentence = "It was trained on the demo model of an earlier version, so its effect may differ here."
     assert sentence in prove_adapter(path, today).sentence()
-    with pytest.raises(AdapterError, match=r"mine.safetensors does not fit demo: .* demo model of an earlier version"):
+    with pytest.raises(AdapterError, match=r"mine.safetensors doesn't fit demo: .* demo model of an earlier version"):
         load_adapter(path, load_model("demo", device="cpu"))
     run = begin(earlier)
     with Store(earlier / "workspace") as store:
         with pytest.raises(AdapterError, match="demo model of an earlier version, so it can't be continued on model"):
             keep_start(run, store, "mine", today)
         base_sha256 = store.find_adapter("mine").base_sha256
-    with pytest.raises(AdapterError, match="demo model of an earlier version, which is not here any more"):
+    with pytest.raises(AdapterError, match="demo model of an earlier version, which is no longer"):
         known_base(base_sha256)
