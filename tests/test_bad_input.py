@@ -74,7 +74,7 @@ def test_a_model_in_a_pickle_is_refused(tiny: Path, tmp_path: Path, capsys: pyte
         (
             "renamed.safetensors",
             b"PK\x03\x04" + bytes(100),
-            "is no safetensors file but a pickle with its name changed",
+            "isn't a safetensors file but a renamed pickle",
         ),
         ("cut.safetensors", (5_000).to_bytes(8, "little") + b"{", "is cut short: its header alone needs 5,008 bytes"),
     ],

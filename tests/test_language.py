@@ -14,7 +14,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 NOT_YET = (
-    "sdpo_core/checkpoints",
     "sdpo_core/settings",
     "sdpo_core/comfyui",
     "sdpo_core/exchange/metadata",
@@ -29,8 +28,8 @@ EXCEPTIONS = frozenset({("sdpo_core/workspace/migrations.py", "is no second")})
 """Single phrases that stay, each in its file; here because a released migration never changes."""
 
 TICS = {
-    r"(?<!there )\b(?:is|are) none\b": "isn't one, must be …; got …",
-    r"(?<!there )\b(?:is|are) no (?!longer|more|less|better|worse|way|other|wider|such)\w+\b": "isn't a …",
+    r"(?<![Tt]here )\b(?:is|are) none\b": "isn't one, must be …; got …",
+    r"(?<![Tt]here )\b(?:is|are) no (?!longer|more|less|better|worse|way|other|wider|such)\w+\b": "isn't a …",
     r"\bin words\b": "with a message, as text",
     r"\b(?:go|goes|went) on\b|\bgoing on (?:with|from)\b": "continue, resume, keep …ing",
     r"\bbeside\b": "next to, in addition to",

@@ -1,1 +1,1 @@
-"""Which model is this? Told from headers and configs, without reading a weight."""
+"""Which model is this? Found out from headers and configs, without reading a weight."""

@@ -1,9 +1,9 @@
-"""What a person was asked about a model because its file does not say it, remembered by the file's hash.
+"""What a person answered about a model because its file doesn't say it, remembered by the file's hash.
 
     prediction-types.json in the cache folder: {"<SHA-256 of the checkpoint>": "epsilon" or "v_prediction", …}
 
-It lies with the machine, not in a workspace: the same file predicts the same thing in all of them. If it is lost, the
-question comes again.
+It belongs to the machine, not to a workspace: the same file predicts the same thing in all of them. If it is lost, the
+question is asked again.
 """
 
 import json
@@ -18,13 +18,13 @@ _FILE = "prediction-types.json"
 
 
 def known_prediction_type(sha256: str) -> Predicts | None:
-    """The answer for the model with this hash; None when nobody gave one, or it can't be read."""
+    """The answer for the model with this hash; None when there is none or it can't be read."""
     answer = _answers().get(sha256)
     return answer if answer in ("epsilon", "v_prediction") else None
 
 
 def remember_prediction_type(sha256: str, prediction_type: Predicts) -> None:
-    """Keep the answer; where the disk refuses, it has to be given again."""
+    """Keep the answer; if it can't be written, it has to be given again."""
     if known_prediction_type(sha256) == prediction_type:
         return
     try:

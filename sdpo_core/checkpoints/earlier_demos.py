@@ -1,7 +1,7 @@
 """The demo models of earlier versions, which people's votes, adapters and runs still name by their hash.
 
 Updating the studio replaces assets/demo/, so a person who never chose a model may have made things with two of them.
-Whoever replaces the demo model adds the hash of the one before (`inspect_model("demo").sha256`).
+Whoever replaces the demo model adds the previous one's hash (`inspect_model("demo").sha256`).
 """
 
 _EARLIER: frozenset[str] = frozenset(
@@ -11,9 +11,9 @@ _EARLIER: frozenset[str] = frozenset(
 )
 
 AN_EARLIER_DEMO = "the demo model of an earlier version"
-"""What such a model is called in a sentence."""
+"""What to call such a model in a sentence."""
 
 
 def is_earlier_demo(sha256: str | None) -> bool:
-    """Whether a model's hash (`ModelInfo.sha256`) is that of a demo model that once shipped."""
+    """Whether a model's hash (`ModelInfo.sha256`) is that of a demo model that shipped earlier."""
     return sha256 in _EARLIER

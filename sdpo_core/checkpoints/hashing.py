@@ -12,14 +12,14 @@ from sdpo_core.atomic import write_json
 from sdpo_core.errors import DiskError
 
 _COSMETIC = frozenset({"_diffusers_version", "_name_or_path", "transformers_version", "dtype", "torch_dtype"})
-"""Keys of a part's config that say who saved it and how, not what it computes."""
+"""Keys of a part's config that say who saved it and how, rather than what it computes."""
 
 
 _PIECE_BYTES = 4 * 2**20
 
 
 def sha256_file(path: Path, on_bytes: Callable[[int], None] | None = None) -> str:
-    """SHA-256 of the file's content; raises OSError when it can't be read. `on_bytes` hears how many came, often."""
+    """SHA-256 of the file's content; raises OSError when it can't be read. `on_bytes` gets the size of each chunk."""
     with path.open("rb") as file:
         if on_bytes is None:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -33,7 +33,7 @@ def sha256_file(path: Path, on_bytes: Callable[[int], None] | None = None) -> st
 def sha256_folder_weights(folder: Path, files: Iterable[Path]) -> str:
     """One hash over the names and contents of `files` under `folder`, in any order.
 
-    JSON and text count by what they say: neither line endings nor a key that only tells who saved the file matter.
+    JSON and text count by their meaning: line endings don't matter, nor do keys that only say who saved the file.
     Weight files are read once and remembered by path, size and time of change.
     """
     total = hashlib.sha256()
@@ -43,7 +43,7 @@ def sha256_folder_weights(folder: Path, files: Iterable[Path]) -> str:
 
 
 def cache_folder() -> Path:
-    """Where this machine's caches of the studio lie: `SDPO_CACHE`, else the system's place for caches of the user."""
+    """Where the studio keeps its caches on this machine: `SDPO_CACHE`, else the system's folder for user caches."""
     chosen = os.environ.get("SDPO_CACHE")
     if chosen:
         return Path(chosen)
@@ -68,7 +68,7 @@ def _content_sha256(path: Path) -> str:
 
 
 def sha256_remembered(path: Path, on_bytes: Callable[[int], None] | None = None) -> str:
-    """`sha256_file`, from the cache when path, size and time of change are the same as then."""
+    """`sha256_file`, or its remembered result while path, size and time of change are the same."""
     real, stamp = _stamped(path)
     known = _known(real, stamp)
     if known is None:
@@ -78,7 +78,7 @@ def sha256_remembered(path: Path, on_bytes: Callable[[int], None] | None = None)
 
 
 def known_sha256(path: Path) -> str | None:
-    """What `sha256_remembered` would say without reading the file; None when it would have to read it."""
+    """The result of `sha256_remembered` if it is remembered; None when the file would have to be read."""
     return _known(*_stamped(path))
 
 
@@ -94,22 +94,22 @@ def _known(real: Path, stamp: list[int]) -> str | None:
 
 
 def remember_sha256(path: Path, digest: str) -> None:
-    """Spare `sha256_remembered` the reading of a file whose SHA-256 was just computed; OSError when it is not there."""
+    """Remember a file's SHA-256 that was just computed, for `sha256_remembered`; raises OSError if it doesn't exist."""
     _remember(*_stamped(path), digest)
 
 
 def _remember(real: Path, stamp: list[int], digest: str) -> None:
     cache = cache_folder() / "weights-sha256.json"
-    # Read again: another process may have added to it meanwhile. Files that are gone are forgotten.
+    # Read again: another process may have added to it meanwhile. Files that no longer exist are dropped.
     entries = {name: known for name, known in _read_cache(cache).items() if Path(name).exists()}
     try:
         write_json(cache, {**entries, str(real): [*stamp, digest]})
     except (DiskError, OSError):
-        return  # a cache that can't be written costs time, nothing else
+        return  # without a cache it only takes longer
 
 
 def _read_cache(cache: Path) -> dict[str, list[Any]]:
-    """The remembered hashes; anything unreadable is as good as empty."""
+    """The remembered hashes; an unreadable cache counts as empty."""
     try:
         content: Any = json.loads(cache.read_text(encoding="utf-8"))
     except (OSError, ValueError):

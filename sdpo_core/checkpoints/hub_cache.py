@@ -1,4 +1,4 @@
-"""Models of the Hugging Face hub: how they are named, and where they lie in the local cache that other tools share.
+"""Models of the Hugging Face Hub: how they are named, and where they are in the local cache that other tools share.
 
     <cache>/models--<owner>--<name>/refs/main           the newest commit that was fetched
                                     snapshots/<commit>/ its files, as links into …
@@ -20,7 +20,7 @@ _SHOWN = 8  # checkpoints named in an error
 
 @dataclass(frozen=True)
 class HubId:
-    """A repository of the hub, `owner/name`, or one checkpoint in it, `owner/name/file.safetensors`."""
+    """A repository of the Hub, `owner/name`, or one checkpoint in it, `owner/name/file.safetensors`."""
 
     repository: str
     file: str = ""
@@ -30,7 +30,7 @@ class HubId:
 
 
 def parse_hub_id(source: str) -> HubId | None:
-    """The hub id that `source` may be; None when it can't be one. Whether there is such a model is not asked."""
+    """`source` as a hub id; None when it can't be one. Whether such a model exists isn't checked."""
     first, inside = source.split("/")[:2], source.split("/")[2:]
     repository, file = "/".join(first), "/".join(inside)
     if not _REPOSITORY.fullmatch(repository) or "--" in repository or ".." in repository:
@@ -41,23 +41,23 @@ def parse_hub_id(source: str) -> HubId | None:
 
 
 def repository_folder(hub_id: HubId) -> Path:
-    """Where the cache keeps a repository, whether it is there or not."""
+    """Where the cache keeps a repository, whether or not it exists."""
     owner, name = hub_id.repository.split("/")
     return hub_cache_folder() / f"models--{owner}--{name}"
 
 
 def hub_cache_folder() -> Path:
-    """Where the cache lies, whether there is one or not."""
-    # Imported here, because most starts of the studio don't ask the cache; it may also be moved while a test runs.
+    """Where the cache is, whether or not it exists."""
+    # Imported here, because the studio usually starts without the cache; a test may also move it.
     from huggingface_hub import constants
 
     return Path(constants.HF_HUB_CACHE).expanduser().resolve()
 
 
 def find_in_cache(hub_id: HubId) -> Path | None:
-    """The model's folder or checkpoint in the cache; None when it is not there.
+    """The model's folder or checkpoint in the cache; None when it isn't cached.
 
-    Raises `ModelError` when several checkpoints lie there, and none was named.
+    Raises `ModelError` when there are several checkpoints and `hub_id` doesn't name one.
     """
     folder = repository_folder(hub_id)
     try:

@@ -1,6 +1,6 @@
-"""A look at a model: its settings and the headers of its weights, never the weights, so that it takes no time.
+"""A look at a model: its settings and the headers of its weights, never the weights, so that it is quick.
 
-What a model is called to the recipes is its hash, and that needs all its bytes once: `read_whole`.
+Recipes name a model by its hash, which needs all its bytes once: `read_whole`.
 """
 
 from collections import Counter
@@ -21,7 +21,7 @@ from sdpo_core.checkpoints.model_info import (
     weight_files,
     weighted_parts,
 )
-from sdpo_core.checkpoints.single_files import tell_checkpoint
+from sdpo_core.checkpoints.single_files import identify_checkpoint
 from sdpo_core.errors import ModelError
 from sdpo_core.families.family import FamilyName
 from sdpo_core.families.table import FAMILIES
@@ -31,7 +31,7 @@ _PRECISIONS = {"F64": "fp64", "F32": "fp32", "F16": "fp16", "BF16": "bf16"}
 
 @dataclass(frozen=True)
 class ModelLook:
-    """A base model that the studio can use, as far as its headers tell."""
+    """A base model that the studio can use, judging by its headers."""
 
     source: str  # as it was given
     path: Path
@@ -39,14 +39,14 @@ class ModelLook:
     family: FamilyName
     size_bytes: int  # of its weights
     precision: str  # of the network's weights: fp16, bf16, fp32 …
-    unread_bytes: int  # how much has to be read before its hash is known
+    unread_bytes: int  # how much still has to be read to know its hash
     sha256: str | None  # None while `unread_bytes` is not 0
 
 
 def look_at_model(source: str) -> ModelLook:
-    """Find and check a model without reading its weights; raises `ModelError` as `inspect_model` does, but at once.
+    """Find and check a model without reading its weights; raises `ModelError` as `inspect_model` does, but quickly.
 
-    Whether a person has to say what it predicts is not asked here.
+    It doesn't check whether a person has to say what the model predicts.
     """
     path = find_model(source)
     try:
@@ -56,7 +56,10 @@ def look_at_model(source: str) -> ModelLook:
 
 
 def read_whole(look: ModelLook, on_bytes: Callable[[int], None]) -> ModelInfo:
-    """Read what is not read yet of a model, and tell all about it. `on_bytes` hears how many came, often."""
+    """Read the rest of a model and inspect it; `on_bytes` gets the size of each chunk.
+
+    Raises `ModelError` when a file can't be read, and as `inspect_model` does.
+    """
     try:
         for path in _files_of(look.path):
             sha256_remembered(path, on_bytes)
@@ -67,7 +70,7 @@ def read_whole(look: ModelLook, on_bytes: Callable[[int], None]) -> ModelInfo:
 
 def _look_at_file(source: str, path: Path) -> ModelLook:
     tensors, metadata = read_header(path, ModelError)
-    told = tell_checkpoint(path, tensors, metadata, family_sizes)
+    told = identify_checkpoint(path, tensors, metadata, family_sizes)
     family = FAMILIES[told.family]
     network = family.prefixes[family.network.name]
     sha256, size = known_sha256(path), path.stat().st_size
@@ -105,7 +108,7 @@ def _look_at_folder(source: str, folder: Path) -> ModelLook:
 
 
 def _files_of(path: Path) -> list[Path]:
-    """The files whose bytes make the model's hash and are worth remembering."""
+    """The files that make up the model's hash and are large enough to remember."""
     if not path.is_dir():
         return [path]
     kind = check_settings(path)[0]["_class_name"]
@@ -113,7 +116,7 @@ def _files_of(path: Path) -> list[Path]:
 
 
 def _precision(tensors: Mapping[str, TensorInfo]) -> str:
-    """The type that most of the bytes have."""
+    """The type of most of the bytes."""
     bytes_of = Counter[str]()
     for info in tensors.values():
         bytes_of[info.dtype] += info.end - info.begin

@@ -1,4 +1,4 @@
-"""What a base model is, told from its configs and weight headers: no torch, no network, no code from the model."""
+"""What a base model is, from its configs and weight headers: no torch, no network, no code from the model."""
 
 import json
 import stat
@@ -20,8 +20,8 @@ from sdpo_core.paths import repository_root
 DEMO = "demo"
 """The name of the model that ships in assets/demo."""
 
-_NARROWEST_IN_COMFYUI = 320  # ComfyUI tells models apart by their UNet's width, and this is SD1.x's
-_TIME_IDS = 6  # numbers that SDXL is told about an image's size and crop
+_NARROWEST_IN_COMFYUI = 320  # ComfyUI distinguishes models by their UNet's width, and this is SD1.x's
+_TIME_IDS = 6  # numbers that SDXL gets about an image's size and crop
 _SCHEDULER = "scheduler/scheduler_config.json"
 _SUPPORTED = f"Expected {titles()} (or a model of its shape) in a folder in diffusers format"
 
@@ -32,7 +32,7 @@ class ModelInfo:
 
     source: str  # as it was given
     path: Path  # its folder, or its file
-    configs: Path  # the folder with the settings of its parts: its own, or ours for a file
+    configs: Path  # the folder with its parts' settings: its own, or ours for a single file
     family: FamilyName
     name: str  # for a person
     sha256: str  # of the file, or over weights, configs and tokenizer; the same for every copy of the model
@@ -42,15 +42,15 @@ class ModelInfo:
     comfyui: bool  # ComfyUI can detect the model, so adapters for it work there
     prediction_type: Predicts
     zero_terminal_snr: bool  # its noise schedule ends in pure noise (arXiv 2305.08891)
-    zero_empty_prompt: bool = True  # SDXL: the empty prompt is zeros, as diffusers' pipeline has it
+    zero_empty_prompt: bool = True  # SDXL: the empty prompt is zeros, as in diffusers' pipeline
 
 
 def inspect_model(source: str, prediction_type: Literal["auto", "epsilon", "v_prediction"] = "auto") -> ModelInfo:
     """Find and check a model: `demo`, a single file, a folder in diffusers format, or a hub id in the local cache.
 
-    `prediction_type` overrides what the model says of itself; for a file it is remembered by the file's hash. Reading a
-    model's weights for their hash takes seconds the first time. Raises `ModelError` saying what was expected, what came
-    and what to do.
+    `prediction_type` overrides what the model says about itself; for a single file it is remembered by the file's hash.
+    Reading a model's weights for their hash takes seconds the first time. Raises `ModelError` when there is no model or
+    the studio can't use it.
     """
     path = find_model(source)
     if _is_file(path):
@@ -60,7 +60,7 @@ def inspect_model(source: str, prediction_type: Literal["auto", "epsilon", "v_pr
 
 
 def configs_folder(family: FamilyName) -> Path:
-    """Where the settings of a family's parts lie, in diffusers format."""
+    """The folder with the settings of a family's parts, in diffusers format."""
     return repository_root() / "assets" / "configs" / family
 
 
@@ -78,9 +78,10 @@ def _inspect_file(source: str, path: Path, prediction_type: Literal["auto", "eps
         predicts = known_prediction_type(sha256) or checkpoint.prediction_type
     if predicts is None:
         raise PredictionUnknown(
-            f"{path} does not say what it predicts, and {family.title} models come in two kinds. Set prediction_type "
-            f"once (--prediction-type on the command line): 'v_prediction' for a model made for {family.size_px} px, "
-            f"'epsilon' for one made for {family.side_px('epsilon')} px. It is remembered for this file."
+            f"{path} doesn't say what it predicts, and there are two kinds of {family.title} models. Set "
+            "prediction_type once (--prediction-type on the command line): 'v_prediction' for a model made for "
+            f"{family.size_px} px, 'epsilon' for one made for {family.side_px('epsilon')} px. It is remembered for "
+            "this file."
         )
     configs = configs_folder(family.name)
     unet, vae = (_read_json(configs / part.config) for part in (family.network, family.vae))
@@ -98,7 +99,7 @@ def _inspect_file(source: str, path: Path, prediction_type: Literal["auto", "eps
         comfyui=_integers(configs / family.network.config, unet, "block_out_channels")[0] >= _NARROWEST_IN_COMFYUI,
         prediction_type=predicts,
         zero_terminal_snr=checkpoint.zero_terminal_snr and predicts == "v_prediction",  # as ComfyUI reads the mark
-        zero_empty_prompt=False,  # as ComfyUI does, where such files are at home
+        zero_empty_prompt=False,  # as in ComfyUI, which most such files are made for
     )
 
 
@@ -115,7 +116,7 @@ def family_sizes(family: FamilyName) -> Sizes:
 
 
 def _transformer_blocks(unet: dict[str, Any]) -> int:
-    """How many a UNet with these settings of ours has: on the way down, in the middle, and on the way up."""
+    """How many a UNet with these settings has: on the way down, in the middle, and on the way up."""
     layers, down, up = unet["layers_per_block"], unet["down_block_types"], unet["up_block_types"]
     told = unet.get("transformer_layers_per_block", 1)
     depths: list[int] = told if isinstance(told, list) else [told] * len(down)
@@ -156,7 +157,7 @@ def _inspect_folder(source: str, folder: Path) -> ModelInfo:
 
 
 def check_settings(folder: Path) -> tuple[dict[str, Any], FamilyName, bool]:
-    """Tell a folder's family from its settings alone, without weights; raises `ModelError` for any other kind of model.
+    """A folder's family from its settings alone, without weights; raises `ModelError` for any other kind of model.
 
     Returns its model_index.json, the family, and whether ComfyUI can detect the model.
     """
@@ -168,16 +169,16 @@ def check_settings(folder: Path) -> tuple[dict[str, Any], FamilyName, bool]:
     configs = (first.network.config, first.vae.config, first.text_encoders[0].config, _SCHEDULER)
     unet, vae, text_encoder, scheduler = (_read_json(folder / name) for name in configs)
     if str(scheduler.get("_class_name")).startswith("EDM"):
-        raise ModelError(f"{folder} predicts in the EDM way, as Playground 2.5. {_SUPPORTED}; choose another model.")
+        raise ModelError(f"{folder} is an EDM model like Playground 2.5. {_SUPPORTED}; choose another model.")
     _prediction_type(folder, scheduler)
     _native_size_px(folder, first, unet, vae)
     if first.takes_pooled_and_size:
-        return index, first.name, _check_told(folder, first, unet, text_encoder)
+        return index, first.name, _check_pooled(folder, first, unet, text_encoder)
     return index, *_check_shape(folder, candidates, unet, text_encoder)
 
 
 def weighted_parts(kind: Any) -> dict[str, str]:
-    """The parts with weights of a kind of pipeline, and the file name of each without its ending."""
+    """The parts with weights of a kind of pipeline, and the file name of each without its suffix."""
     return {part.name: part.weights for family in _of_pipeline(kind)[:1] for part in family.parts}
 
 
@@ -191,7 +192,7 @@ def _demo_folder() -> Path:
 
 
 def find_model(source: str) -> Path:
-    """The file or folder that `source` means; raises `ModelError` where there is none that could be a model."""
+    """The file or folder that `source` means; raises `ModelError` when nothing there could be a model."""
     if source == DEMO:
         if not _is_file(_demo_folder() / "model_index.json"):
             raise ModelError(f"The demo model is missing from {_demo_folder()}. Download the studio again.")
@@ -204,9 +205,8 @@ def find_model(source: str) -> Path:
         found = find_in_cache(hub_id)
         if found is None or not _is_whole(found):
             raise ModelNotHere(
-                f"There is no folder or file {source}, and a model of this hub id is not on this machine"
-                f"{', or not whole' if found else ''}. Check the spelling, or download it: python launch.py download "
-                f"{source}"
+                f"There is no folder or file {source}, and no {'complete ' if found else ''}model with this hub id on "
+                f"this machine. Check the spelling, or download it: python launch.py download {source}"
             )
         return found
     raise ModelError(
@@ -216,13 +216,13 @@ def find_model(source: str) -> Path:
 
 
 def _is_whole(path: Path) -> bool:
-    """Whether a model in the cache has its weights; what is of another kind counts as whole and is refused later."""
+    """Whether a model in the cache has its weights; other kinds of models count as complete and are refused later."""
     if not path.is_dir():
         return True
     parts = weighted_parts(_read_json(path / "model_index.json").get("_class_name"))
     try:
         weights = [file for part, stem in parts.items() for file in weight_files(path / part, stem)]
-    except ModelError:  # no weights at all, or only pickles, as older tools left them there
+    except ModelError:  # no weights at all, or only pickles left by older tools
         return False
     return all(_is_file(file) for file in weights)
 
@@ -233,7 +233,7 @@ def _check_place(path: Path) -> Path:
     if _is_file(path):
         if path.suffix.casefold() != ".safetensors":
             raise ModelError(
-                f"{path} is no checkpoint: expected a file whose name ends in .safetensors. Choose another."
+                f"{path} isn't a checkpoint: expected a file whose name ends in .safetensors. Choose another."
             )
         return path
     if not _is_file(path / "model_index.json"):
@@ -246,12 +246,12 @@ def _expanded(source: str) -> Path:
         return Path(source).expanduser()
     except RuntimeError as error:
         raise ModelError(
-            f"There is no model at {source}: the home folder that ~ stands for is not known here. Write the whole path."
+            f"There is no model at {source}: the home folder for ~ isn't known. Enter the full path."
         ) from error
 
 
 def _is_file(path: Path) -> bool:
-    """Whether a file is there; raises `ModelError` when this can't be told, as in a folder that may not be entered."""
+    """Whether a file exists; raises `ModelError` when that can't be checked, as in a folder without permission."""
     try:
         return stat.S_ISREG(path.stat().st_mode)
     except (FileNotFoundError, NotADirectoryError):
@@ -264,7 +264,7 @@ def _exists(path: Path) -> bool:
     try:
         return path.exists()
     except OSError:
-        return False  # no name that this system could have: too long, or a drive that is not there
+        return False  # not a possible name on this system: too long, or on a missing drive
 
 
 def _check_shape(
@@ -274,15 +274,15 @@ def _check_shape(
     wide = _check_channels(folder, candidates[0], unet)
     context, text = unet.get("cross_attention_dim"), text_encoder.get("hidden_size")
     if not isinstance(context, int) or context != text:
-        raise ModelError(f"In {folder} the UNet expects text of width {context}, its text encoder makes {text}.")
+        raise ModelError(f"In {folder} the UNet expects text of width {context}; its text encoder makes {text}.")
     family = next((family for family in candidates if family.text_width == context), None)
     if wide and family is None:
-        raise ModelError(f"{folder} has text of width {context}, as no model that the studio knows. {_SUPPORTED}.")
+        raise ModelError(f"{folder} has text of width {context}, like no model that the studio knows. {_SUPPORTED}.")
     return (family if wide and family else candidates[0]).name, wide
 
 
-def _check_told(folder: Path, family: Family, unet: dict[str, Any], text_encoder: dict[str, Any]) -> bool:
-    """The same for a family that is told the prompt as one vector, and the size: whether ComfyUI can detect it."""
+def _check_pooled(folder: Path, family: Family, unet: dict[str, Any], text_encoder: dict[str, Any]) -> bool:
+    """The same for a family that takes the prompt as one vector, and the size: whether ComfyUI can detect it."""
     wide = _check_channels(folder, family, unet)
     second = _read_json(folder / family.text_encoders[1].config)
     context = unet.get("cross_attention_dim")
@@ -290,12 +290,12 @@ def _check_told(folder: Path, family: Family, unet: dict[str, Any], text_encoder
     times = unet.get("addition_time_embed_dim")
     numbers = (text_encoder.get("hidden_size"), second.get("hidden_size"), second.get("projection_dim"), times)
     if unet.get("addition_embed_type") != "text_time" or not all(isinstance(number, int) for number in numbers):
-        raise ModelError(f"The UNet in {folder} is not told the prompt as one vector and the size. {_SUPPORTED}.")
+        raise ModelError(f"The UNet in {folder} doesn't take the prompt as one vector and the size. {_SUPPORTED}.")
     first_width, second_width, pooled, times = cast("tuple[int, int, int, int]", numbers)
     made = (first_width + second_width, pooled + _TIME_IDS * times)
     if (context, vector) != made:
         raise ModelError(
-            f"In {folder} the UNet expects text of width {context} and a vector of {vector}, its text encoders make "
+            f"In {folder} the UNet expects text of width {context} and a vector of {vector}; its text encoders make "
             f"{made[0]} and {made[1]}. Download the model again, or choose another."
         )
     return wide and context == family.text_width
@@ -305,12 +305,12 @@ def _check_channels(folder: Path, family: Family, unet: dict[str, Any]) -> bool:
     """Refuse UNets that take more than latents; returns whether it is as wide as ComfyUI's models."""
     channels = unet.get("in_channels")
     if channels != 4:
-        raise ModelError(f"The UNet in {folder} takes {channels} channels, as for inpainting. {_SUPPORTED} with 4.")
+        raise ModelError(f"The UNet in {folder} takes {channels} channels, as inpainting does. {_SUPPORTED} with 4.")
     return _integers(folder / family.network.config, unet, "block_out_channels")[0] >= _NARROWEST_IN_COMFYUI
 
 
 def weight_files(part: Path, stem: str) -> list[Path]:
-    """The files that hold a part's weights: full precision before half, as `sdpo_core.models` loads them."""
+    """A part's weight files, full precision before half, as `models` loads them; raises `ModelError` without any."""
     for variant in ("", ".fp16"):
         single = part / f"{stem}{variant}.safetensors"
         if _is_file(single):
@@ -331,7 +331,7 @@ def _shards(index: Path) -> list[Path]:
         case _:
             raise ModelError(f"{index} names no files. Download the model again.")
     if any(Path(name).name != name for name in names):
-        raise ModelError(f"{index} names files outside its folder, so it is not trusted. Download the model again.")
+        raise ModelError(f"{index} names files outside its folder, so it isn't trusted. Download the model again.")
     return [index.parent / name for name in sorted(names)]
 
 
@@ -351,7 +351,7 @@ def _sha256(folder: Path, family: Family, weights: list[Path]) -> str:
     except OSError as error:
         raise ModelError(f"{error.filename} can't be read ({error.strerror}). Check the file and the disk.") from error
     except ValueError as error:
-        raise ModelError(f"A tokenizer file in {folder} is not JSON. Download the model again.") from error
+        raise ModelError(f"A tokenizer file in {folder} isn't JSON. Download the model again.") from error
 
 
 def _native_size_px(folder: Path, family: Family, unet: dict[str, Any], vae: dict[str, Any]) -> int:
@@ -386,9 +386,9 @@ def _read_json(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ModelError(f"{path} can't be read ({error.strerror}). Check the file and its permissions.") from error
     except (ValueError, RecursionError) as error:
-        raise ModelError(f"{path} is not JSON. Download the model again.") from error
+        raise ModelError(f"{path} isn't JSON. Download the model again.") from error
     if not isinstance(content, dict):
-        raise ModelError(f"{path} is not a JSON object. Download the model again.")
+        raise ModelError(f"{path} isn't a JSON object. Download the model again.")
     return cast("dict[str, Any]", content)
 
 

@@ -1,7 +1,7 @@
 """Where other tools keep their checkpoints on this machine: ComfyUI, A1111, Forge, Stability Matrix.
 
 Guessed from environment variables and from the places where people unpack these tools; ComfyUI's own
-`extra_model_paths.yaml` is followed. Nothing is searched here, only a few names are looked up.
+`extra_model_paths.yaml` is followed. Nothing is searched here; it only checks a few names.
 """
 
 import itertools
@@ -22,7 +22,7 @@ CHECKPOINTS = {
     A1111: "models/Stable-diffusion",
     MATRIX: "Models/StableDiffusion",
 }
-"""Where each tool has them, below its own folder."""
+"""Where each tool keeps them, below its own folder."""
 
 _EXTRA_PATHS = ("extra_model_paths.yaml", "extra_models_config.yaml")  # the second is the desktop app's
 _MAX_YAML_BYTES = 256 * 2**10
@@ -53,13 +53,13 @@ class Place(NamedTuple):
 
 
 def model_places(added: Iterable[Path] = ()) -> list[Place]:
-    """Folders that exist and may hold checkpoints, each once; `added` are the person's own and come first."""
+    """Existing folders that may hold checkpoints, each once; `added` are the person's own and come first."""
     found: dict[str, Place] = {}
     for place in _guesses(added):
         try:
             if place.folder.is_dir():
                 found.setdefault(str(place.folder.resolve()), place)
-        except OSError:  # a drive that is gone, or a folder that may not be entered
+        except OSError:  # a missing drive, or a folder without permission
             continue
     return list(found.values())
 
@@ -91,7 +91,7 @@ def _of_tool(folder: Path, tool: str) -> Iterator[Place]:
 
 
 def _of_webui_flags(arguments: str) -> Iterator[Place]:
-    """What A1111 and Forge are told in COMMANDLINE_ARGS."""
+    """The folders in the COMMANDLINE_ARGS of A1111 and Forge."""
     try:
         words = shlex.split(arguments, posix=sys.platform != "win32")
     except ValueError:  # a quote that is never closed
@@ -130,7 +130,7 @@ def _settings_of_the_desktop_app() -> Iterator[Path]:
 
 
 def _extra_paths(file: Path) -> Iterator[Place]:
-    """The checkpoint folders that a file in the form of ComfyUI's `extra_model_paths.yaml` names."""
+    """The checkpoint folders in a file like ComfyUI's `extra_model_paths.yaml`."""
     for section in _sections(file):
         base = section.get("base_path")
         root = file.parent / Path(os.path.expandvars(base)).expanduser() if isinstance(base, str) else file.parent
@@ -141,7 +141,7 @@ def _extra_paths(file: Path) -> Iterator[Place]:
 
 
 def _sections(file: Path) -> list[dict[str, Any]]:
-    """What a YAML file holds; what is none, or is no such file, holds nothing."""
+    """The sections of a YAML file; none if it isn't YAML, or not a file of this kind."""
     try:
         with file.open("rb") as opened:
             text = opened.read(_MAX_YAML_BYTES + 1)

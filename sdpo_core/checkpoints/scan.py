@@ -1,6 +1,6 @@
-"""Looking for base models in folders that nobody vouches for: huge ones, loops of links, folders without rights.
+"""Searching untrusted folders for base models: huge ones, loops of links, folders without permission.
 
-A generator, so that whoever listens sees what was found so far, and may stop at any time.
+A generator, so that the caller sees what was found so far, and may stop at any time.
 """
 
 import os
@@ -15,7 +15,7 @@ from sdpo_core.checkpoints.places import Place
 from sdpo_core.errors import ModelError
 
 MOST_ENTRIES = 200_000
-"""Names that are looked at below one place."""
+"""The most files and folders that are checked below one place."""
 
 MOST_DEPTH = 8
 HUB_CACHE = "hub cache"
@@ -26,9 +26,9 @@ _TELL_EVERY = 500  # names
 
 @dataclass(frozen=True)
 class Found:
-    """A file or folder that is a model, or seems to be meant as one."""
+    """A file or folder that is a model, or seems to be intended as one."""
 
-    source: str  # what it is chosen by
+    source: str  # its name in the settings
     name: str
     place: Place
     look: ModelLook | None  # None: it can't be used
@@ -37,7 +37,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Unseen:
-    """A folder that could not be looked into, or not to its end."""
+    """A folder that couldn't be searched, or not completely."""
 
     folder: Path
     why: str
@@ -45,14 +45,14 @@ class Unseen:
 
 @dataclass(frozen=True)
 class Seen:
-    """How far the search is."""
+    """How far the search has got."""
 
     names: int
     folder: Path
 
 
 def scan(places: Iterable[Place]) -> Iterator[Found | Unseen | Seen]:
-    """All models below `places`, then those in the cache of the hub. No folder is entered twice, whatever links say."""
+    """All models below `places`, then those in the Hub's cache. No folder is searched twice, whatever the links."""
     search = _Search()
     for place in places:
         yield from search.below(place)
@@ -76,7 +76,7 @@ class _Search:
                 files, folders = self._listed(folder, last)
             except OSError as error:
                 yield Unseen(
-                    folder, f"{folder} can't be looked into ({error.strerror}). Check the drive and its rights."
+                    folder, f"{folder} can't be opened ({error.strerror}). Check the drive and the permissions."
                 )
                 continue
             yield Seen(self._names, folder)
@@ -89,14 +89,14 @@ class _Search:
                 if number % _TELL_EVERY == _TELL_EVERY - 1:
                     yield Seen(self._names, folder)
             if self._names >= last:
-                words = f"{place.folder} holds more than {MOST_ENTRIES:,} files; only these were looked at."
-                yield Unseen(place.folder, f"{words} Add a folder further in.")
+                why = f"{place.folder} holds more than {MOST_ENTRIES:,} files; only these were checked."
+                yield Unseen(place.folder, f"{why} Add a folder further down.")
                 return
             if depth < MOST_DEPTH:
                 waiting.extend((folder / name, depth + 1) for name in reversed(folders))
 
     def _enter(self, folder: Path) -> bool:
-        """Whether `folder` is entered for the first time."""
+        """Whether this is the first visit to `folder`."""
         state = folder.stat()
         key = (state.st_dev, state.st_ino)
         new = key not in self._entered
@@ -104,7 +104,7 @@ class _Search:
         return new
 
     def _listed(self, folder: Path, last: int) -> tuple[list[str], list[str]]:
-        """Names of the files and folders in `folder`, sorted; hidden ones are passed over."""
+        """Names of the files and folders in `folder`, sorted; hidden ones are skipped."""
         files, folders = list[str](), list[str]()
         with os.scandir(folder) as entries:
             for entry in entries:
@@ -115,12 +115,12 @@ class _Search:
                     continue
                 try:
                     (folders if entry.is_dir() else files).append(entry.name)
-                except OSError:  # a link that leads in a circle
+                except OSError:  # a circular link
                     continue
         return sorted(files), sorted(folders)
 
     def hub_cache(self) -> Iterator[Found | Unseen | Seen]:
-        """The models that were downloaded from the hub, by this or another tool."""
+        """The models that were downloaded from the Hub, by this or another tool."""
         root = hub_cache_folder()
         place = Place(root, HUB_CACHE)
         try:
@@ -140,7 +140,7 @@ class _Search:
 
 
 def _in_repository(folder: Path, hub_id: HubId) -> list[str]:
-    """The models that a repository in the cache holds; none for what is no image model at all."""
+    """The models in a repository of the cache; empty if it isn't an image model at all."""
     try:
         if find_in_cache(hub_id) is not None:
             return [str(hub_id)]
@@ -151,7 +151,7 @@ def _in_repository(folder: Path, hub_id: HubId) -> list[str]:
 
 
 def _says_what_it_is(repository: Path) -> bool:
-    """Whether it is an image model in parts; of anything else (language models, LoRAs) nobody wants to hear here."""
+    """Whether it is an image model in parts; anything else (language models, LoRAs) isn't worth a message."""
     return any((repository / "snapshots").glob("*/model_index.json"))
 
 

@@ -1,7 +1,7 @@
-"""Which model a single-file checkpoint holds, told from its header: names and shapes of tensors, never their data.
+"""Which model a single-file checkpoint holds, from its header: names and shapes of tensors, never their data.
 
 The layout is that of the original code (`model.diffusion_model.…`, `first_stage_model.…`, `cond_stage_model.…` or
-`conditioner.…`), in which ComfyUI, A1111 and most download sites keep models. The sizes that a family has are read from
+`conditioner.…`), which ComfyUI, A1111 and most download sites use. A family's sizes are read from
 `assets/configs/<family>/`, which is also what the parts are built from.
 """
 
@@ -18,7 +18,7 @@ from sdpo_core.families.stable_diffusion import UNET_PREFIX as UNET
 from sdpo_core.families.stable_diffusion import VAE_PREFIX as VAE
 from sdpo_core.families.table import FAMILIES, titles
 
-SUPPORTED = f"The studio reads checkpoints of {titles()}, with its descendants"
+SUPPORTED = f"The studio reads checkpoints of {titles()}, and models based on them"
 # The first half of a LoRA in the layouts of kohya, PEFT (with or without the adapter's name) and old diffusers.
 LORA_DOWN = re.compile(r"(\.(lora_down|lora_A(\.\w+)?|lora\.down|lora_linear_layer\.down)|_lora\.down)\.weight$")
 _CONV_IN = UNET + "input_blocks.0.0.weight"  # (width, in_channels, 3, 3)
@@ -36,13 +36,13 @@ class CheckpointInfo:
     """A checkpoint that the studio can load."""
 
     family: FamilyName
-    prediction_type: Predicts | None  # None: neither the file nor its family tells
+    prediction_type: Predicts | None  # None: neither the file nor its family says
     zero_terminal_snr: bool
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """What sets a family's UNet apart from others with the same names of tensors."""
+    """What distinguishes a family's UNet from others with the same tensor names."""
 
     in_channels: int
     width: int  # of the first block
@@ -52,20 +52,20 @@ class Sizes:
 
 
 def read_checkpoint(path: Path, sizes_of: Callable[[FamilyName], Sizes]) -> CheckpointInfo:
-    """Tell the family of the checkpoint in `path`; `sizes_of` gives what a family's files must have.
+    """Find the family of the checkpoint in `path`; `sizes_of` gives the sizes that a family's files must have.
 
     Raises `ModelError`, saying what the file is instead, when the studio can't load it.
     """
-    return tell_checkpoint(path, *read_header(path, ModelError), sizes_of)
+    return identify_checkpoint(path, *read_header(path, ModelError), sizes_of)
 
 
-def tell_checkpoint(
+def identify_checkpoint(
     path: PurePath,
     tensors: Mapping[str, TensorInfo],
     metadata: Mapping[str, Any],
     sizes_of: Callable[[FamilyName], Sizes],
 ) -> CheckpointInfo:
-    """`read_checkpoint` from a header that was read already; `path` is for the words."""
+    """`read_checkpoint` for a header that was read already; `path` is for messages. Raises the same `ModelError`."""
     if _CONV_IN not in tensors:
         raise ModelError(f"{path} {_what_else(tensors)}. {SUPPORTED}; choose a whole checkpoint.")
     _refuse_relatives(path, tensors)
@@ -85,7 +85,7 @@ def _what_else(tensors: Mapping[str, TensorInfo]) -> str:
         return any(piece in name for name in tensors for piece in pieces)
 
     if any(LORA_DOWN.search(name) for name in tensors):
-        return "is a LoRA, not a model: give it as an adapter"
+        return "is a LoRA, not a model: use it as an adapter"
     if holds("double_blocks."):
         return "is a Flux model (or a relative of it)"
     if holds("joint_blocks."):
@@ -93,11 +93,11 @@ def _what_else(tensors: Mapping[str, TensorInfo]) -> str:
     if has("control_model.", "controlnet_", "input_hint_block."):
         return "is a ControlNet, not a model"
     if has("input_blocks.", "down_blocks."):
-        return "is a UNet alone, without VAE and text encoder"
+        return "is only a UNet, without VAE and text encoder"
     if has("decoder.", "encoder.", VAE):
-        return "is a VAE alone, without UNet and text encoder"
+        return "is only a VAE, without UNet and text encoder"
     if has("text_model.", "token_embedding.", "cond_stage_model.", "conditioner."):
-        return "is a text encoder alone, without UNet and VAE"
+        return "is only a text encoder, without UNet and VAE"
     return "holds no UNet of Stable Diffusion"
 
 
@@ -109,7 +109,7 @@ def _refuse_relatives(path: PurePath, tensors: Mapping[str, TensorInfo]) -> None
         )
     if "edm_mean" in tensors or any(name.startswith("edm_vpred.") for name in tensors):
         raise ModelError(
-            f"{path} predicts in the EDM way (as Playground 2.5 or CosXL), which the studio does not support. "
+            f"{path} is an EDM model (like Playground 2.5 or CosXL), which the studio doesn't support. "
             f"{SUPPORTED}; choose another."
         )
 
@@ -126,8 +126,8 @@ def _family(path: PurePath, tensors: Mapping[str, TensorInfo]) -> Family:
     if likely and len(likely.text_encoders) > 1:
         missing = "one of its two text encoders" if any(has(likely)) else "both of its text encoders"
     raise ModelError(
-        f"{path} lacks {missing}, so it can't read prompts. Choose a checkpoint with everything in it; ComfyUI's node "
-        "Save Checkpoint writes one from its parts."
+        f"{path} lacks {missing}, so it can't read prompts. Choose a complete checkpoint; ComfyUI's Save Checkpoint "
+        "node makes one from the parts."
     )
 
 
@@ -135,10 +135,10 @@ def _check_sizes(path: PurePath, family: Family, tensors: Mapping[str, TensorInf
     shape = tensors[_CONV_IN].shape
     width, channels = (shape[0], shape[1]) if len(shape) == 4 else (0, 0)
     if channels != expected.in_channels:
-        kind = {9: ", as for inpainting", 8: ", as for editing by instruction", 5: ", as with a depth map"}
+        kind = {9: ", as inpainting does", 8: ", as editing by instruction does", 5: ", as depth maps do"}
         raise ModelError(
             f"The UNet in {path} takes {channels} channels{kind.get(channels, '')}; expected {expected.in_channels}. "
-            "Choose the plain model for text to image."
+            "Choose the plain text-to-image model."
         )
     vector = tensors.get(UNET + "label_emb.0.0.weight")
     blocks = {match[1] for name in tensors if (match := _TRANSFORMER_BLOCK.match(name))}
@@ -147,25 +147,25 @@ def _check_sizes(path: PurePath, family: Family, tensors: Mapping[str, TensorInf
     whole = expected.transformer_blocks
     if len(blocks) < whole and found == replace(expected, transformer_blocks=len(blocks)):
         raise ModelError(
-            f"The UNet in {path} has {len(blocks)} transformer blocks, where a whole {family.name} has {whole}: it was "
-            f"pruned, as SSD-1B and Segmind Vega were, or is cut short. {SUPPORTED}, but not their pruned forms; "
+            f"The UNet in {path} has {len(blocks)} transformer blocks, where a complete {family.name} has {whole}: it "
+            f"was pruned, like SSD-1B and Segmind Vega, or is cut short. {SUPPORTED}, but not pruned ones; "
             "choose another."
         )
     if found != expected:
         raise ModelError(
-            f"{path} names its parts as {family.name} does, but its UNet has other sizes ({_in_words(found)}; expected "
-            f"{_in_words(expected)}). {SUPPORTED}; choose another."
+            f"{path} names its parts as {family.name} does, but the UNet's sizes differ ({_described(found)}; expected "
+            f"{_described(expected)}). {SUPPORTED}; choose another."
         )
 
 
-def _in_words(sizes: Sizes) -> str:
+def _described(sizes: Sizes) -> str:
     vector = "no vector" if sizes.vector_width is None else f"a vector of {sizes.vector_width}"
     blocks = f"{sizes.transformer_blocks} transformer blocks"
     return f"width {sizes.width}, text of width {sizes.text_width}, {vector}, {blocks}"
 
 
 def _text_width(tensors: Mapping[str, TensorInfo]) -> int | None:
-    """D, from any cross-attention; None when the UNet has none."""
+    """D, from any cross-attention layer; None when the UNet has none."""
     suffix = ".attn2.to_k.weight"
     shapes = (info.shape for name, info in tensors.items() if name.startswith(UNET) and name.endswith(suffix))
     return next((shape[1] for shape in shapes if len(shape) == 2), None)
@@ -174,8 +174,8 @@ def _text_width(tensors: Mapping[str, TensorInfo]) -> int | None:
 def _check_parts(path: PurePath, family: Family, tensors: Mapping[str, TensorInfo]) -> None:
     if not any(name.startswith(VAE) for name in tensors):
         raise ModelError(
-            f"{path} has no VAE in it, so it can't make images. Choose a version with a baked VAE; ComfyUI's node Save "
-            "Checkpoint writes one."
+            f"{path} has no VAE, so it can't make images. Choose a version with a baked-in VAE; ComfyUI's Save "
+            "Checkpoint node makes one."
         )
     prefixes = tuple(family.prefixes.values())
     odd = {
@@ -185,13 +185,13 @@ def _check_parts(path: PurePath, family: Family, tensors: Mapping[str, TensorInf
     }
     if odd:
         raise ModelError(
-            f"{path} holds weights as {', '.join(sorted(odd))}, too coarse to train on; expected 16 or 32 bit floats. "
+            f"{path} holds {', '.join(sorted(odd))} weights, too coarse to train on; expected 16- or 32-bit floats. "
             "Choose the fp16 or bf16 version."
         )
 
 
 def _prediction_type(family: Family, tensors: Mapping[str, TensorInfo], metadata: Mapping[str, Any]) -> Predicts | None:
-    """What the file says; where it says nothing, what its family does."""
+    """What the file says; if it says nothing, what its family does."""
     if "v_pred" in tensors:
         return "v_prediction"
     told = _PREDICTION_OF_MODELSPEC.get(str(metadata.get("modelspec.prediction_type", "")))

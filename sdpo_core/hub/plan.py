@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sdpo_core.checkpoints.header import HOW_TO_CONVERT, MAX_HEADER_BYTES, PICKLE_SUFFIXES, parse_header
 from sdpo_core.checkpoints.hub_cache import HubId, parse_hub_id, repository_folder, several_checkpoints
 from sdpo_core.checkpoints.model_info import check_settings, family_sizes, weighted_parts
-from sdpo_core.checkpoints.single_files import tell_checkpoint
+from sdpo_core.checkpoints.single_files import identify_checkpoint
 from sdpo_core.errors import ConfigError, DiskError, ModelError
 from sdpo_core.families.table import FAMILIES
 from sdpo_core.hub.remote import host, read, told
@@ -187,7 +187,7 @@ def _checked_checkpoint(hub_id: HubId, commit: str, file: RemoteFile) -> RemoteF
     length = int.from_bytes(read(hub_id, commit, file.path, 8), "little")
     start = read(hub_id, commit, file.path, 8 + min(length, MAX_HEADER_BYTES))
     tensors, metadata = parse_header(name, io.BytesIO(start).read, file.size, ModelError)
-    tell_checkpoint(name, tensors, metadata, family_sizes)
+    identify_checkpoint(name, tensors, metadata, family_sizes)
     return file
 
 

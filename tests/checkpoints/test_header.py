@@ -80,22 +80,22 @@ def test_random_damage_raises_nothing_else(real: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("header", "data", "words"),
     [
-        (b"[]", b"", "not a JSON object"),
-        (b"{", b"", "not JSON"),
-        (b"\xff\xfe", b"", "not JSON"),
-        (b"[" * 100_000, b"", "not JSON"),
-        (b'{"a": 1, "a": 2}', b"", "not JSON"),
-        ({"__metadata__": ["x"]}, b"", "metadata that is not a JSON object"),
-        ({"__metadata__": {"x": 1}}, b"", "metadata that is not text"),
-        ({"t": 5}, b"", "not safetensors"),
-        ({"t": {"dtype": "F16", "shape": [1]}}, b"", "not safetensors"),
-        ({"t": entry(0, 2, [1], "F12")}, b"\0\0", "does not know"),
-        ({"t": entry(0, 2, [-1])}, b"\0\0", "does not know"),
-        ({"t": entry(0, 2, [True])}, b"\0\0", "does not know"),  # pyright: ignore[reportArgumentType]
-        ({"t": entry(0, 6, [2])}, b"\0" * 6, "contradicts itself: its tensor t takes 6 bytes"),
+        (b"[]", b"", "isn't a JSON object"),
+        (b"{", b"", "isn't JSON"),
+        (b"\xff\xfe", b"", "isn't JSON"),
+        (b"[" * 100_000, b"", "isn't JSON"),
+        (b'{"a": 1, "a": 2}', b"", "isn't JSON"),
+        ({"__metadata__": ["x"]}, b"", "metadata that isn't a JSON object"),
+        ({"__metadata__": {"x": 1}}, b"", "metadata that isn't text"),
+        ({"t": 5}, b"", "invalid entry for its tensor t"),
+        ({"t": {"dtype": "F16", "shape": [1]}}, b"", "invalid entry for its tensor t"),
+        ({"t": entry(0, 2, [1], "F12")}, b"\0\0", "doesn't know"),
+        ({"t": entry(0, 2, [-1])}, b"\0\0", "doesn't know"),
+        ({"t": entry(0, 2, [True])}, b"\0\0", "doesn't know"),  # pyright: ignore[reportArgumentType]
+        ({"t": entry(0, 6, [2])}, b"\0" * 6, "contradicts itself: its tensor t has 6 bytes"),
         ({"t": entry(2, 4, [1])}, b"\0" * 4, "starts at byte 2, not 0"),
         ({"t": entry(0, 4, [2]), "u": entry(2, 6, [2])}, b"\0" * 6, "tensor u starts at byte 2, not 4"),
-        ({"t": entry(0, 4, [2])}, b"\0" * 3, "cut short: 3 bytes of weights came where its header announces 4"),
+        ({"t": entry(0, 4, [2])}, b"\0" * 3, "cut short: it has 3 bytes of weights, but its header announces 4"),
         ({"t": entry(0, 4, [2])}, b"\0" * 9, "5 bytes more"),
     ],
 )
@@ -111,7 +111,7 @@ def test_what_is_not_safetensors_is_named(tmp_path: Path) -> None:
         read_header(pickle)
     renamed = tmp_path / "renamed.safetensors"
     torch.save({"a": torch.zeros(2)}, renamed)
-    with pytest.raises(AdapterError, match="a pickle with its name changed"):
+    with pytest.raises(AdapterError, match="a renamed pickle"):
         read_header(renamed)
     for length in (0x4B50, 0x0480):  # their bytes are those that archives and pickles begin with
         padded = json.dumps({"t": entry(0, 2, [1])}).encode().ljust(length)
@@ -124,7 +124,7 @@ def test_what_is_not_safetensors_is_named(tmp_path: Path) -> None:
     huge.write_bytes((2**40).to_bytes(8, "little") + b"{}")
     with pytest.raises(AdapterError, match=r"header would be 1,099,511,627,776 bytes"):
         read_header(huge)
-    with pytest.raises(ModelError, match="is not there"):
+    with pytest.raises(ModelError, match="doesn't exist"):
         read_header(tmp_path / "none.safetensors", ModelError)
     with pytest.raises(AdapterError, match="can't be read"):
         read_header(tmp_path)

@@ -92,8 +92,8 @@ def test_everything_that_can_not_be_used_says_why(tmp_path: Path, model: Path) -
         "no-vae.safetensors": "has no VAE",
         "flux.safetensors": "is a Flux model",
         "old.ckpt": "is a pickle file",
-        "quantised.gguf": "is no checkpoint",
-        "broken.safetensors": "is no safetensors file",
+        "quantised.gguf": "isn't a checkpoint",
+        "broken.safetensors": "isn't a safetensors file",
         "cut.safetensors": "is cut short",
     }
     assert found.keys() == {"good.safetensors", "lakes", *reasons}
@@ -121,7 +121,7 @@ def test_a_huge_folder_is_told_of_on_the_way_and_given_up_in_words(
         (tmp_path / f"{number:04}.txt").touch()
     told = list(scan.scan([Place(tmp_path, YOURS)]))
     (trouble,) = [one for one in told if isinstance(one, Unseen)]
-    assert "holds more than 300 files; only these were looked at. Add a folder further in." in trouble.why
+    assert "holds more than 300 files; only these were checked. Add a folder further down." in trouble.why
     assert any(isinstance(one, Seen) for one in told)
 
 
@@ -152,7 +152,7 @@ def test_a_folder_without_rights_is_named() -> None:
         closed = Path(outer) / "closed"
         closed.mkdir(mode=0o000)
         said = subprocess.run([sys.executable, "-c", _SCAN, outer], check=True, capture_output=True, text=True)
-    assert f"{closed} can't be looked into (Permission denied)" in said.stdout
+    assert f"{closed} can't be opened (Permission denied)" in said.stdout
 
 
 def test_a_place_that_is_gone_is_passed_over(tmp_path: Path) -> None:

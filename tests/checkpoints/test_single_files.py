@@ -65,7 +65,7 @@ def test_a_file_is_inspected(tmp_path: Path) -> None:
 
 def test_what_a_file_does_not_say_is_asked_once(tmp_path: Path) -> None:
     path = write(tmp_path, essentials("sd20"))
-    with pytest.raises(ModelError, match=r"does not say what it predicts.* Set prediction_type once"):
+    with pytest.raises(ModelError, match=r"doesn't say what it predicts.* Set prediction_type once"):
         inspect_model(str(path))
     asked = inspect_model(str(path), "v_prediction")
     assert (asked.prediction_type, asked.native_size_px) == ("v_prediction", 768)
@@ -113,24 +113,24 @@ def without(*starts: str) -> Callable[[Tensors], Any]:
     ("family", "change", "words"),
     [
         ("sdxl", resized("conditioner.embedders.0.model.ln_final.weight", 8), "is the SDXL refiner"),
-        ("sdxl", resized("edm_mean", 4), "predicts in the EDM way"),
-        ("sdxl", resized("edm_vpred.sigma_max", 1), "predicts in the EDM way"),
-        ("sd15", resized(UNET + "input_blocks.0.0.weight", 320, 9, 3, 3), "takes 9 channels, as for inpainting"),
-        ("sdxl", resized(UNET + "input_blocks.0.0.weight", 320, 8, 3, 3), "8 channels, as for editing"),
-        ("sd20", resized(UNET + "input_blocks.0.0.weight", 320, 5, 3, 3), "5 channels, as with a depth map"),
+        ("sdxl", resized("edm_mean", 4), "is an EDM model"),
+        ("sdxl", resized("edm_vpred.sigma_max", 1), "is an EDM model"),
+        ("sd15", resized(UNET + "input_blocks.0.0.weight", 320, 9, 3, 3), "takes 9 channels, as inpainting does"),
+        ("sdxl", resized(UNET + "input_blocks.0.0.weight", 320, 8, 3, 3), "8 channels, as editing"),
+        ("sd20", resized(UNET + "input_blocks.0.0.weight", 320, 5, 3, 3), "5 channels, as depth maps"),
         ("sd20", resized(UNET + "input_blocks.0.0.weight", 256, 7, 3, 3), "takes 7 channels; expected 4"),
-        ("sd15", resized(UNET + "input_blocks.0.0.weight", 192, 4, 3, 3), "other sizes .width 192, text of width 768"),
+        ("sd15", resized(UNET + "input_blocks.0.0.weight", 192, 4, 3, 3), "sizes differ .width 192, text of width 768"),
         ("sd20", resized(UNET + "label_emb.0.0.weight", 1280, 2048), "a vector of 2048, .* expected .* no vector"),
         ("sdxl", without(UNET + "label_emb"), "no vector, .* expected .* a vector of 2816"),
         ("sd15", resized(UNET + "input_blocks.0.0.weight", 4), "takes 0 channels"),
-        ("sdxl", pruned(2, 4, 0), "has 30 transformer blocks, where a whole sdxl has 70: it was pruned"),
+        ("sdxl", pruned(2, 4, 0), "has 30 transformer blocks, where a complete sdxl has 70: it was pruned"),
         ("sdxl", pruned(1, 2, 0), "has 15 transformer blocks, .* Segmind Vega"),
-        ("sdxl", without(VAE), "has no VAE in it"),
+        ("sdxl", without(VAE), "has no VAE, so"),
         ("sd15", without("cond_stage_model."), "lacks its text encoder"),
         ("sdxl", without("conditioner."), "lacks both of its text encoders"),
         ("sdxl", without("conditioner.embedders.1."), "lacks one of its two text encoders"),
-        ("sdxl", without(UNET), "is a VAE alone"),
-        ("sdxl", without(UNET, VAE), "is a text encoder alone"),
+        ("sdxl", without(UNET), "is only a VAE"),
+        ("sdxl", without(UNET, VAE), "is only a text encoder"),
         ("sdxl", without(UNET, VAE, "conditioner"), "holds no UNet of Stable Diffusion"),
     ],
 )
@@ -152,10 +152,10 @@ def test_relatives_and_halves_are_refused(
         ("double_blocks.0.img_attn.qkv.weight", "is a Flux model"),
         ("model.diffusion_model.joint_blocks.0.context_block.attn.qkv.weight", "is a Stable Diffusion 3 model"),
         ("control_model.input_blocks.0.0.weight", "is a ControlNet"),
-        ("input_blocks.0.0.weight", "is a UNet alone"),
-        ("down_blocks.0.resnets.0.conv1.weight", "is a UNet alone"),
-        ("decoder.conv_in.weight", "is a VAE alone"),
-        ("text_model.final_layer_norm.weight", "is a text encoder alone"),
+        ("input_blocks.0.0.weight", "is only a UNet"),
+        ("down_blocks.0.resnets.0.conv1.weight", "is only a UNet"),
+        ("decoder.conv_in.weight", "is only a VAE"),
+        ("text_model.final_layer_norm.weight", "is only a text encoder"),
         ("emb_params", "holds no UNet of Stable Diffusion"),
     ],
 )
@@ -168,7 +168,7 @@ def test_coarse_weights_are_refused(tmp_path: Path) -> None:
     tensors = essentials("sd15")
     name = UNET + "input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
     tensors[name] = tensors[name].to(torch.float8_e4m3fn)
-    with pytest.raises(ModelError, match=r"holds weights as F8_E4M3, too coarse .* Choose the fp16 or bf16 version"):
+    with pytest.raises(ModelError, match=r"holds F8_E4M3 weights, too coarse .* Choose the fp16 or bf16 version"):
         read(write(tmp_path, tensors))
 
 
@@ -180,11 +180,11 @@ def test_damaged_and_dangerous_files_are_refused(tmp_path: Path) -> None:
         inspect_model(str(path))
     for legacy in (False, True):
         torch.save({"state_dict": {}}, path, _use_new_zipfile_serialization=not legacy)
-        with pytest.raises(ModelError, match=r"a pickle with its name changed; it is not opened.* Save Checkpoint"):
+        with pytest.raises(ModelError, match=r"a renamed pickle, so the studio doesn't open it.* Save Checkpoint"):
             inspect_model(str(path))
     path.rename(tmp_path / "lakes.ckpt")
     with pytest.raises(ModelError, match=r"lakes\.ckpt is a pickle file.* Save Checkpoint"):
         inspect_model(str(tmp_path / "lakes.ckpt"))
     (tmp_path / "lakes.gguf").write_bytes(b"GGUF")
-    with pytest.raises(ModelError, match=r"lakes\.gguf is no checkpoint: expected .* \.safetensors"):
+    with pytest.raises(ModelError, match=r"lakes\.gguf isn't a checkpoint: expected .* \.safetensors"):
         inspect_model(str(tmp_path / "lakes.gguf"))

@@ -324,15 +324,15 @@ def test_an_adapter_for_another_base_is_refused_with_how_much_of_it_fits(
         (
             "renamed.safetensors",
             b"PK\x03\x04" + bytes(100),
-            "is no safetensors file but a pickle with its name changed",
+            "isn't a safetensors file but a renamed pickle",
         ),
         (
             "old.pt",
             b"\x80\x02}q\x00.",
             "is a pickle file, which can run any code when it is loaded, so the studio never opens one. Get it as "
-            ".safetensors from where it came.",
+            ".safetensors from where you downloaded it.",
         ),
-        ("empty.safetensors", b"", "is no safetensors file: it is only 0 bytes long"),
+        ("empty.safetensors", b"", "isn't a safetensors file: it is only 0 bytes long"),
     ],
 )
 def test_a_broken_or_dangerous_adapter_is_refused(

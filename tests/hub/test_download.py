@@ -316,7 +316,7 @@ def test_other_kinds_of_models_are_refused_before_anything_is_fetched(hub: HubSe
     with pytest.raises(ModelError, match=r"words/flux\.safetensors is a Flux model"):
         plan_download("someone/words")
     (hub.root / "someone/words/flux.safetensors").write_bytes(b"not a model" * 2000)
-    with pytest.raises(ModelError, match="no safetensors file"):
+    with pytest.raises(ModelError, match="isn't a safetensors file"):
         plan_download("someone/words")
 
 
@@ -376,7 +376,7 @@ def test_no_network_is_told(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_login_page_in_between_is_told(hub: HubServer) -> None:
     shutil.copytree(hub.root / LAKES, hub.root / "someone/else")
     (hub.root / "someone/else/model_index.json").write_text("<html>Welcome to the hotel!</html>")
-    with pytest.raises(SdpoError, match="not JSON"):
+    with pytest.raises(SdpoError, match="isn't JSON"):
         plan_download("someone/else")
 
 

@@ -346,7 +346,7 @@ def test_an_adapter_that_is_none_is_refused(projects: Projects, written: Path) -
         content[f"adapters/{sha256}.safetensors"] = data
         content.pop(name)
 
-    refused(projects, rewrite(written, swap), "warm.safetensors is no safetensors file")
+    refused(projects, rewrite(written, swap), "warm.safetensors isn't a safetensors file")
 
 
 def row(lines: list[dict[str, Any]], table: str) -> dict[str, Any]:
