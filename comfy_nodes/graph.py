@@ -1,12 +1,12 @@
 """What an image was made from: prompt, negative prompt, seed and model, found along the links of a ComfyUI graph.
 
 This file exists twice, byte for byte the same: `sdpo_core/exchange/metadata/graph.py`, where it is edited, and
-`comfy_nodes/graph.py`, which `python -m tests.comfy_nodes.copy_graph` writes. It needs the standard library alone.
+`comfy_nodes/graph.py`, which `python -m tests.comfy_nodes.copy_graph` writes. It needs only the standard library.
 
-From the image we go up to the sampler that began it from the empty latent, and from there along the links to its texts.
-What a node is follows from its inputs' names, so nodes of any pack are understood; there is no list of node classes. A
-text that only a run of the graph knows, such as a caption, isn't a prompt, and no other text takes its place. Graphs of
-strangers may have cycles and diamonds, so each walk has a budget of visits.
+From the image we go up to the sampler that started it from the empty latent, and from there along the links to its
+texts. A node's role follows from its inputs' names, so nodes of any pack are understood; there is no list of node
+classes. A text that only a run of the graph knows, such as a caption, isn't a prompt, and no other text replaces it.
+Strangers' graphs may have cycles and diamonds, so each walk has a budget of visits.
 """
 
 import re
@@ -23,11 +23,11 @@ SIDES: dict[Side, tuple[str, ...]] = {
     "positive": ("positive", "conditioning", "cond1", "positive_cond", "text_embeds"),
     "negative": ("negative", "negative_cond"),
 }
-"""Inputs by which a sampler gets what it aims at, and away from."""
+"""Inputs that tell a sampler what to aim at, and away from."""
 ENCODED = ("populated_text", "text", "text_g", "text_l", "clip_g", "clip_l", "t5xxl", "llama", "prompt")
 STRINGS = ("populated_text", "text", "string", "value", "prompt", "result", "wildcard_text", "text_0")
 BETWEEN = ("delimiter", "separator", "delim")
-"""What stands between texts that are joined."""
+"""Inputs with what goes between joined texts."""
 
 _OWN_TEXTS: dict[Side, tuple[str, ...]] = {
     "positive": ("positive", "text_positive", "positive_prompt", "prompt_positive", "positive_text"),
@@ -54,7 +54,7 @@ _MODELS = re.compile(r"(?!.*(upscale|vision|clip|control|style|detect|sam|vae)).
 _NO_MODEL = re.compile(r"lora|vae|clip|control|upscale|embed|text_encoder", re.IGNORECASE)
 _MOST_NODES, _MOST_VISITS, _MOST_PASSES, _DEEPEST = 20_000, 1000, 100, 100
 _LONGEST = 2**16  # characters of a prompt; the inbox takes no more
-_LONGEST_NAME, _LARGEST_WHOLE = 500, 2**64 - 1  # the largest seed that any tool draws
+_LONGEST_NAME, _LARGEST_WHOLE = 500, 2**64 - 1  # the largest seed that any tool uses
 
 
 class Link(NamedTuple):
@@ -65,7 +65,7 @@ class Link(NamedTuple):
 
 
 class Node(NamedTuple):
-    """What is done, and from what."""
+    """A node: what it does, and with what."""
 
     kind: str
     inputs: dict[str, Any]
@@ -87,7 +87,7 @@ Nodes = Mapping[str, Node]
 
 
 class Found(NamedTuple):
-    """What the graph tells; None and the empty text where it does not."""
+    """What the graph says; None and the empty text where it says nothing."""
 
     prompt: str | None = None
     negative: str | None = None
@@ -95,12 +95,12 @@ class Found(NamedTuple):
     model: str = ""
 
 
-class _NotTold(Exception):
-    """A text that the graph itself does not hold, or too far away to be followed."""
+class _Unknown(Exception):
+    """A text that the graph itself doesn't hold, or that is too far away to follow."""
 
 
 def find(graph: Any, node_id: str | None, entrance: str = "images") -> Found:
-    """What the image was made from that enters node `node_id` of `graph` (API form) by its input `entrance`."""
+    """What the image was made from that node `node_id` of `graph` (API form) gets through its input `entrance`."""
     nodes = of_prompt(graph)
     start = nodes[node_id].link(entrance) if node_id in nodes else None
     if start is None:
@@ -115,7 +115,7 @@ def find(graph: Any, node_id: str | None, entrance: str = "images") -> Found:
 
 
 def as_link(value: Any) -> Link | None:
-    """The link that an input is, or None: [node id, output slot], as ComfyUI itself tells them from lists."""
+    """An input as a link [node id, output slot], recognised as in ComfyUI itself; None if it isn't one."""
     parts = cast("list[Any]", value) if isinstance(value, list) else []
     if len(parts) != 2 or not isinstance(parts[0], str) or not isinstance(parts[1], int | float):
         return None
@@ -141,14 +141,14 @@ def samples(node: Node) -> bool:
 
 
 def nearest_sampler(nodes: Nodes, start: str, seen: set[str]) -> Node | None:
-    """The first sampler on the ways up from `start`, with it; `seen` are the nodes that need no second visit."""
+    """The first sampler at or upstream of `start`; `seen` are the nodes that need no second visit."""
     return next((node for node in _up(nodes, [start], seen, re.compile(".*", re.DOTALL)) if samples(node)), None)
 
 
 def began(nodes: Nodes, sampler: Node) -> Node:
-    """The sampler that began, from the empty latent or a loaded image, what `sampler` continues with.
+    """The sampler that started, from the empty latent or a loaded image, what `sampler` continues.
 
-    A refiner, a second pass or a face detailer may aim at texts of its own; the image is of the first one's.
+    A refiner, a second pass or a face detailer may have its own texts; the image shows the first one's.
     """
     met = [sampler]
     while len(met) <= _MOST_PASSES:
@@ -162,7 +162,7 @@ def began(nodes: Nodes, sampler: Node) -> Node:
 
 
 def lone_text(nodes: Nodes, start: str) -> str | None:
-    """The prompt of a node that makes an image all by itself, such as one that asks a service."""
+    """The prompt of a node that makes an image on its own, such as one that calls a service."""
     ways = islice(_up(nodes, [start], set(), _IMAGES), _MOST_VISITS)
     ends = (node for node in ways if not any(_IMAGES.fullmatch(key) for key, _ in node.links()))
     found = [words for node in ends if (words := node.words("prompt", "positive_prompt", "positive"))]
@@ -170,7 +170,7 @@ def lone_text(nodes: Nodes, start: str) -> str | None:
 
 
 def _up(nodes: Nodes, starts: list[str], seen: set[str], by: re.Pattern[str]) -> Iterator[Node]:
-    """The nodes on the ways up from `starts` by inputs of such names, the nearest first, none that was `seen`."""
+    """The nodes upstream of `starts` through inputs with such names, the nearest first, without those in `seen`."""
     queue = deque(starts)
     while queue:
         number = queue.popleft()
@@ -181,7 +181,7 @@ def _up(nodes: Nodes, starts: list[str], seen: set[str], by: re.Pattern[str]) ->
 
 
 class Walk:
-    """Walks over one graph, from a sampler up."""
+    """Walks over one graph, upstream from a sampler."""
 
     def __init__(self, nodes: Nodes) -> None:
         self._nodes = nodes
@@ -196,40 +196,40 @@ class Walk:
         return self.node(sampler.link("guider")) or sampler
 
     def conditioning(self, guider: Node, side: Side) -> str | None:
-        """The text that a guider aims at, or away from; None when there is none that the graph tells."""
+        """The text that a guider aims at, or away from; None when the graph doesn't say."""
         self._visits_left = _MOST_VISITS
         link, pipe = guider.link(*SIDES[side]), guider.link(*PIPES)
         try:
             found = self._behind(guider, link, side, 0) if link else None
             if found is None and pipe:
                 found = self._text(pipe, side, 0, piped=True)
-        except _NotTold:
+        except _Unknown:
             return None
         return None if found is None or len(found) > _LONGEST else text(found)
 
     def _visit(self, link: Link, depth: int) -> Node | None:
         """The node behind a link, while the budget lasts."""
         if self._visits_left <= 0 or depth > _DEEPEST:
-            raise _NotTold
+            raise _Unknown
         self._visits_left -= 1
         return self.node(link)
 
     def _behind(self, node: Node, link: Link, side: Side, depth: int) -> str | None:
-        """The text behind a link by which `node` gets a side. Where the other side comes from the same node, the slots
-        tell them apart: some nodes have their model's output before them."""
+        """The text behind the link that gives `node` a side. If the other side comes from the same node, the slots
+        distinguish them: some nodes have their model's output before them."""
         both = [one.slot for names in SIDES.values() if (one := node.link(*names)) and one.node == link.node]
         counted = len(both) == len(SIDES)
         link = link._replace(slot=link.slot - min(both)) if counted else link
         return self._text(link, side, depth, counted=counted)
 
     def _text(self, link: Link, side: Side, depth: int, *, piped: bool = False, counted: bool = False) -> str | None:
-        """The text behind a conditioning; None when none is found. In a pipe a slot says nothing about the side."""
+        """The text behind a conditioning; None if there is none. In a pipe a slot says nothing about the side."""
         node = self._visit(link, depth)
         if node is None or "zeroout" in node.kind.lower():
             return None if node is None else ""
         both = node.link("positive") is not None and node.link("negative") is not None
         own_both = all(node.words(*names) is not None for names in _OWN_TEXTS.values())
-        if not piped and (both or (own_both and counted)):  # it gives out both, in this order, as a ControlNet's does
+        if not piped and (both or (own_both and counted)):  # it outputs both, in this order, like a ControlNet's
             second = 1 if counted or not node.link("model") else 2
             side = "negative" if link.slot == second else "positive"
         named = [found for key, found in node.links() if key.startswith("cond")]
@@ -239,7 +239,7 @@ class Walk:
         straight = node.link(*SIDES[side]) if both or piped or side == "negative" else None
         if straight:
             return self._behind(node, straight, side, depth + 1)
-        if named:  # combined, concatenated or averaged, perhaps with a text of the node's own: all are aimed at
+        if named:  # combined, concatenated or averaged, perhaps with the node's own text: all count
             return _joined([*(self._text(one, side, depth + 1) for one in named), own])
         ways = [node.link(*PIPES), *(found for key, found in node.links() if _may_lead(key, side))]
         if "select" in node.inputs:  # a switch
@@ -261,22 +261,22 @@ class Walk:
         return None if conditioned else self._string(list(link), side, depth)  # a text, where an encoder was left out
 
     def _string(self, value: Any, side: Side, depth: int) -> str | None:
-        """A text, or the one that a link leads to; None for what is neither."""
+        """A text, or the one that a link leads to; None for anything else."""
         link = as_link(value)
         if link is None:
             return value if isinstance(value, str) else None
         node = self._visit(link, depth)
         if node is None:
-            raise _NotTold
+            raise _Unknown
         texts = [self._string(node.inputs.get(key), side, depth + 1) for key in _given_out(node, link, side)]
         between = node.words(*BETWEEN)
         found = _joined(texts, ", " if between is None else between.replace("\\n", "\n"), each=True)
         if found is None:
-            raise _NotTold
+            raise _Unknown
         return found
 
     def seed(self, sampler: Node) -> int | None:
-        """The seed, which may come from a node of its own; none where it is drawn while the graph runs (-1)."""
+        """The seed, which may come from a separate node; None where it is chosen while the graph runs (-1)."""
         wholes = (self.whole_behind(sampler.inputs.get(key)) for key in SEEDS)
         found = next((number for number in wholes if number is not None), None)
         return found if found is not None and found >= 0 else None
@@ -286,7 +286,7 @@ class Walk:
         self._visits_left = _MOST_VISITS
         try:
             return self._whole(value, 0)
-        except _NotTold:
+        except _Unknown:
             return None
 
     def _whole(self, value: Any, depth: int) -> int | None:
@@ -299,14 +299,14 @@ class Walk:
         return next((found for found in wholes if found is not None), None)
 
     def model(self, sampler: Node) -> str:
-        """The name of the nearest model that a sampler draws with."""
+        """The name of the nearest model that a sampler uses."""
         return next(filter(None, map(model_name, self.way_to_model(sampler))), "")
 
     def way_to_model(self, sampler: Node) -> list[Node]:
         """The nodes that a sampler's model goes through, the nearest first; there may be several models, merged."""
         found = [sampler if sampler.link("model", *PIPES) else self.guider(sampler)]
         seen = set[str]()
-        for node in found:  # grows on the way
+        for node in found:  # grows while it is read
             for name, link in node.links():
                 leads = name in PIPES or name in ("unet", "ckpt", "") or "lora" in name or _MODELS.fullmatch(name)
                 if leads and link.node in self._nodes and link.node not in seen and len(seen) < _MOST_VISITS:
@@ -316,21 +316,21 @@ class Walk:
 
 
 def model_name(node: Node) -> str:
-    """The name of the model's file that a node reads; empty where it reads none."""
+    """The name of the model file that a node reads; empty if it reads none."""
     files = (value for key, value in node.inputs.items() if isinstance(value, str) and not _NO_MODEL.search(key))
     return next((file_name(value) for value in files if _MODEL_FILE.search(value)), "")
 
 
 def _given_out(node: Node, link: Link, side: Side) -> list[str]:
-    """The inputs that a node gives out as its text, joined where there are several.
+    """The inputs that a node outputs as its text, joined if there are several.
 
-    None if it does more than hold a text, pass one on or join several: then only a run knows the result.
+    Empty if it does more than hold a text, pass one on or join several: then only a run knows the result.
     """
     inputs, links = node.inputs, dict(node.links())
     sided = [next((key for key in keys if key in inputs), "") for keys in _OWN_TEXTS.values()]
     if isinstance(inputs.get("populated_text"), str):
         return ["populated_text"]
-    if all(sided):  # a styler: it gives out both
+    if all(sided):  # a styler: it outputs both
         return [sided[link.slot == 1]]
     if "select" in inputs:  # a switch
         return [f"input{whole(inputs['select'])}"]
@@ -343,12 +343,12 @@ def _given_out(node: Node, link: Link, side: Side) -> list[str]:
         return more if len(inputs) == 1 and _LONE.fullmatch(more[0]) and not links else []
     parts = sorted(filter(_JOINED.fullmatch, texts), key=lambda key: (len(key), key))
     straight = passed[:1] + [key for key in texts if key in links and key not in parts]
-    beside = [key for key in texts if inputs[key] and key not in straight and not _SHOWN.fullmatch(key)]
+    others = [key for key in texts if inputs[key] and key not in straight and not _SHOWN.fullmatch(key)]
     if straight:
-        return straight if len(straight) == 1 and not beside else []
+        return straight if len(straight) == 1 and not others else []
     if len(parts) > 1:
-        return parts if not {*beside} - {*parts} else []
-    return (beside or texts)[:1] if len(beside) < 2 else []
+        return parts if not {*others} - {*parts} else []
+    return (others or texts)[:1] if len(others) < 2 else []
 
 
 def _is_flag(value: Any) -> bool:
@@ -361,11 +361,11 @@ def _may_lead(key: str, side: Side) -> bool:
 
 
 def _joined(texts: list[str | None], between: str = ", ", *, each: bool = False) -> str | None:
-    """The texts that there are, in order; the same twice only with `each`. A cut text is another text."""
+    """The existing texts, in order; duplicates only with `each`. Too long is unknown: a cut text would differ."""
     there = [one for one in texts if one is not None]
     kept = there if each else list(dict.fromkeys(one for one in there if one.strip()))
     if sum(map(len, kept)) + len(between) * (len(kept) - 1) > _LONGEST:
-        raise _NotTold
+        raise _Unknown
     return between.join(kept) if there else None
 
 
@@ -373,24 +373,24 @@ def _joined(texts: list[str | None], between: str = ", ", *, each: bool = False)
 
 
 def text(value: Any) -> str:
-    """A text without what no database takes (NUL, half a character); empty for anything else."""
+    """A text without what no database accepts (NUL, lone surrogates); empty for anything else."""
     if not isinstance(value, str):
         return ""
     return value.replace("\0", "").encode("utf-8", "replace").decode().strip()
 
 
 def name(value: Any) -> str:
-    """A short text in one line, such as a sampler's name."""
+    """A short text on one line, such as a sampler's name."""
     return " ".join(text(value).split())[:_LONGEST_NAME]
 
 
 def file_name(value: Any) -> str:
-    """A model's name: without folders of whatever system, and without the suffix of a weights file."""
+    """A model's name: without folders, of whichever system, and without the suffix of a weights file."""
     return _MODEL_FILE.sub("", name(value).replace("\\", "/").rsplit("/", 1)[-1])
 
 
 def whole(value: Any) -> int | None:
-    """A whole number of at most 64 bits, also one that is written as text."""
+    """A whole number of at most 64 bits, even if it is written as text."""
     if isinstance(value, str) and re.fullmatch(r"\s*[+-]?[0-9]{1,20}(\.0*)?\s*", value):
         value = int(value.split(".")[0])
     if isinstance(value, float) and value.is_integer():

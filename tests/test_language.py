@@ -15,8 +15,6 @@ ROOT = Path(__file__).resolve().parent.parent
 
 NOT_YET = (
     "sdpo_core/settings",
-    "sdpo_core/comfyui",
-    "sdpo_core/exchange/metadata",
     "bench",
     "demo",
     "tests",

@@ -1,1 +1,1 @@
-"""ComfyUI: the node pack, a running server, and drawing with a person's own workflow."""
+"""ComfyUI: the node pack, a running server, and generating with a person's own workflow."""

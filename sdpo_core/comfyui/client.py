@@ -1,7 +1,7 @@
 """Asking a running ComfyUI over its HTTP API: what it has, and an image from a graph. Only the standard library.
 
-Nothing is sent but the graph, and only to the address that a person gave. What comes back has no schema: it differs
-between versions and packs, so each answer is looked at for what is needed of it.
+Nothing is sent but the graph, and only to the address that a person gave. The replies have no schema: they differ
+between versions and packs, so each one is only checked for what is needed.
 """
 
 import contextlib
@@ -28,10 +28,10 @@ from sdpo_core.images.files import decode_image
 
 _ANSWER_S = 30.0
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_AWAY = (502, 503, 504)  # what stands before a server that is not there
+_AWAY = (502, 503, 504)  # from a proxy in front of a server that isn't running
 _LOOK_EVERY_S = 0.5
 _MOST_BYTES = 64 * 2**20
-_SIZE_PX = 512  # where the family is not known
+_SIZE_PX = 512  # where the family isn't known
 _MOST_COMPLAINTS = 8
 CANCELLED = "it was cancelled there"
 _PROMPT = "a lighthouse on a cliff at dawn, oil painting"
@@ -39,7 +39,7 @@ _SEED, _STEPS, _GUIDANCE = 20261121, 12, 6.0
 
 
 class Client:
-    """A ComfyUI at an address. Every method raises `ComfyUIError` in words."""
+    """A ComfyUI at an address. Every method raises `ComfyUIError` with a message for a person."""
 
     def __init__(self, url: str, answer_s: float = _ANSWER_S) -> None:
         """`answer_s` is how long an answer may take."""
@@ -49,20 +49,20 @@ class Client:
             if parts.scheme not in ("http", "https") or not _has_host(parts) or "@" in parts.netloc:
                 raise ValueError
             parts.path.encode("ascii")
-            parts.netloc.encode("idna")  # as it will be when it is asked
+            parts.netloc.encode("idna")  # as a request will do
         except ValueError as error:
             raise ComfyUIError(
-                f"“{url}” is no address of a ComfyUI. Expected one such as http://127.0.0.1:8188."
+                f"“{url}” isn't the address of a ComfyUI. Expected something like http://127.0.0.1:8188."
             ) from error
-        # No proxy reaches this machine itself.
+        # No proxy can reach this machine itself.
         direct = [urllib.request.ProxyHandler({})] if parts.hostname in _LOOPBACK else []
         self._opener = urllib.request.build_opener(_StayHere, *direct)
         self.url = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
 
     def choices(self, node: str, name: str) -> list[str]:
-        """The values that an input of a node offers, such as the LoRAs; raises `ComfyUIError` when it tells none."""
-        told = self.ask_json("GET", f"/object_info/{node}")
-        match told.get(node):
+        """The values that an input of a node offers, such as the LoRAs; raises `ComfyUIError` when it lists none."""
+        reply = self.ask_json("GET", f"/object_info/{node}")
+        match reply.get(node):
             case {"input": {"required": {**inputs}}}:
                 entry: Any = inputs.get(name)
             case _:
@@ -71,10 +71,10 @@ class Client:
             case [[*names], *_] | ["COMBO", {"options": [*names]}, *_]:
                 return [value for value in names if isinstance(value, str)]
             case _:
-                raise ComfyUIError(f"{self.url} does not tell what {node} offers as {name}. Is it a ComfyUI?")
+                raise ComfyUIError(f"{self.url} doesn't list the choices for {name} of {node}. Is it a ComfyUI?")
 
     def metadata(self, folder: str, name: str) -> dict[str, Any]:
-        """What the header of a model file says, as ComfyUI reads it; empty when it says nothing or is not there."""
+        """What the header of a model file says, as ComfyUI reads it; empty when it says nothing or doesn't exist."""
         query = urllib.parse.urlencode({"filename": name})
         try:
             return self.ask_json("GET", f"/view_metadata/{folder}?{query}")
@@ -82,58 +82,58 @@ class Client:
             return {}
 
     def missing_nodes(self, kinds: Iterable[str]) -> list[str]:
-        """Those of `kinds` of nodes that it does not have, as far as it tells."""
+        """Those of `kinds` of nodes that it says it doesn't have."""
         missing = list[str]()
         for kind in sorted(set(kinds)):
-            with contextlib.suppress(NotFound):  # a name that no address can hold
+            with contextlib.suppress(NotFound):  # a name that can't be part of an address
                 if kind not in self.ask_json("GET", f"/object_info/{urllib.parse.quote(kind, safe='')}"):
                     missing.append(kind)
         return missing
 
     def image(self, graph: Graph, timeout_s: float, on_wait: Callable[[float], None] = lambda _: None) -> bytes:
-        """Run `graph` and return the first image that comes out; `on_wait` hears the seconds gone by.
+        """Run `graph` and return its first image; `on_wait` is called with the seconds waited so far.
 
         Raises `ComfyUIError` when there is none after `timeout_s`, or the job ends without one.
         """
         prompt_id = str(self.ask_json("POST", "/prompt", {"prompt": graph}).get("prompt_id"))
         started = time.monotonic()
         while (waited_s := time.monotonic() - started) < timeout_s:
-            told = self.ask_json("GET", f"/history/{urllib.parse.quote(prompt_id)}").get(prompt_id)
-            if isinstance(told, dict):
-                return self._first_image(cast("dict[str, Any]", told))
+            reply = self.ask_json("GET", f"/history/{urllib.parse.quote(prompt_id)}").get(prompt_id)
+            if isinstance(reply, dict):
+                return self._first_image(cast("dict[str, Any]", reply))
             on_wait(waited_s)
             time.sleep(_LOOK_EVERY_S)
         raise ComfyUIError(
-            f"{self.url} gave no image within {timeout_s:.0f} s. It may be busy with other jobs; look at its queue, "
-            "then try again."
+            f"{self.url} gave no image within {timeout_s:.0f} s. It may be busy with other jobs; check its queue, then "
+            "try again."
         )
 
-    def _first_image(self, told: Mapping[str, Any]) -> bytes:
-        for output in cast("dict[str, Any]", told.get("outputs") or {}).values():
+    def _first_image(self, reply: Mapping[str, Any]) -> bytes:
+        for output in cast("dict[str, Any]", reply.get("outputs") or {}).values():
             match output:
                 case {"images": [{"filename": str(name), "subfolder": str(folder), "type": str(kind)}, *_]}:
                     query = urllib.parse.urlencode({"filename": name, "subfolder": folder, "type": kind})
                     return self.ask("GET", f"/view?{query}")
                 case _:
                     continue
-        raise ComfyUIError(f"{self.url} ended the job without an image: {reason(told)}.")
+        raise ComfyUIError(f"{self.url} ended the job without an image: {reason(reply)}.")
 
     def ask_json(self, method: str, path: str, value: Any = None) -> dict[str, Any]:
-        """The JSON object that it answers with; raises `ComfyUIError` when the answer is anything else."""
+        """The JSON object that it replies with; raises `ComfyUIError` when the reply is anything else."""
         data = self.ask(method, path, value)
         try:
-            told: Any = json.loads(data)
+            reply: Any = json.loads(data)
         except (ValueError, RecursionError) as error:
-            raise ComfyUIError(f"{self.url}{path} does not answer as a ComfyUI does. Check the address.") from error
-        if not isinstance(told, dict):
-            raise ComfyUIError(f"{self.url}{path} does not answer as a ComfyUI does. Check the address.")
-        return cast("dict[str, Any]", told)
+            raise ComfyUIError(f"{self.url}{path} doesn't answer like a ComfyUI. Check the address.") from error
+        if not isinstance(reply, dict):
+            raise ComfyUIError(f"{self.url}{path} doesn't answer like a ComfyUI. Check the address.")
+        return cast("dict[str, Any]", reply)
 
     def ask(self, method: str, path: str, value: Any = None) -> bytes:
-        """What it answers to a request, with `value` as JSON in its body.
+        """The reply to a request with `value` as JSON in its body.
 
-        Raises `Unreachable` without a whole answer, `NotFound` when nothing is at `path`, and `ComfyUIError` when it
-        refuses, sends on to another address, or answers with too much.
+        Raises `Unreachable` without a complete reply, `NotFound` when nothing is at `path`, and `ComfyUIError` when it
+        refuses, redirects to another address, or sends too much.
         """
         body = None if value is None else json.dumps(value).encode()
         request = urllib.request.Request(
@@ -143,28 +143,32 @@ class Client:
             with self._opener.open(request, timeout=self._answer_s) as reply:
                 data = reply.read(_MOST_BYTES + 1)
                 if reply.length and len(data) <= _MOST_BYTES:
-                    raise Unreachable(f"{self.url} broke off in the middle of an answer.")
+                    raise Unreachable(f"{self.url} dropped the connection in the middle of a reply.")
         except urllib.error.HTTPError as error:
             with error:  # it is the reply, and holds the connection
                 if error.code in _AWAY:
                     raise Unreachable(f"{self.url} answers {error.code} ({error.reason}).") from error
                 if 300 <= error.code < 400:
                     raise ComfyUIError(
-                        f"{self.url} sends on to another address. Give that one, if it is yours."
+                        f"{self.url} redirects to another address. Enter that one, if it is yours."
                     ) from error
                 if error.code == 404:
                     raise NotFound(f"{self.url} has nothing at {path}. Is it a ComfyUI, and new enough?") from error
                 raise ComfyUIError(f"{self.url} refuses: {_refusal(error)}.") from error
         except (urllib.error.URLError, HTTPException, OSError) as error:
             why = getattr(error, "reason", None) or error
-            raise Unreachable(f"No ComfyUI answers at {self.url} ({why}). Start it, or check the address.") from error
+            raise Unreachable(
+                f"No ComfyUI is answering at {self.url} ({why}). Start it, or check the address."
+            ) from error
         if len(data) > _MOST_BYTES:
-            raise ComfyUIError(f"{self.url}{path} answers with more than {_MOST_BYTES >> 20} MiB; that is no ComfyUI.")
+            raise ComfyUIError(
+                f"{self.url}{path} sends more than {_MOST_BYTES >> 20} MiB, so it isn't a ComfyUI. Check the address."
+            )
         return data
 
 
 class Unreachable(ComfyUIError):
-    """Nobody answers there now; it may be starting."""
+    """Nothing answers there now; it may be starting."""
 
 
 class NotFound(ComfyUIError):
@@ -172,10 +176,10 @@ class NotFound(ComfyUIError):
 
 
 class _StayHere(urllib.request.HTTPRedirectHandler):
-    """Asks nobody but the address that the person gave."""
+    """Sends requests only to the address that the person gave."""
 
     def redirect_request(self, *args: Any, **kwargs: Any) -> None:
-        """Follow nothing."""
+        """Follow no redirect."""
 
 
 @dataclass(frozen=True)
@@ -192,7 +196,7 @@ class Compared:
         return self.difference > 0
 
     def sentence(self) -> str:
-        """In words."""
+        """As text."""
         files = f"strength 0: {self.without}\n  strength 1: {self.with_it}"
         if not self.acts:
             return f"In ComfyUI it changes nothing: both images are the same.\n  {files}"
@@ -209,9 +213,10 @@ def compare(
     timeout_s: float = 1800.0,
     on_wait: Callable[[float], None] = lambda _: None,
 ) -> Compared:
-    """Have `client` draw one seed with ComfyUI's own LoraLoader at strength 0 and 1, and write both to `folder`.
+    """Have `client` generate one seed with ComfyUI's own LoraLoader at strength 0 and 1, and write both to `folder`.
 
-    `size_px` is the images' side; without it, that of the adapter's family. Raises `ComfyUIError`, `DiskError`.
+    `size_px` is the images' side; by default that of the adapter's family. Raises `ComfyUIError` when it can't generate
+    them, and `DiskError` when they can't be written.
     """
     lora = _listed(client, adapter)
     info = read_adapter_info(adapter)
@@ -234,25 +239,25 @@ def _size_px(family: str | None) -> int:
 def _has_host(parts: urllib.parse.SplitResult) -> bool:
     try:
         return bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is no number
+    except ValueError:  # a port that isn't a number
         return False
 
 
 def _listed(client: Client, adapter: Path) -> str:
-    """The name under which this very file is among ComfyUI's LoRAs."""
+    """ComfyUI's name for the LoRA that is exactly this file."""
     named = [name for name in client.choices("LoraLoader", "lora_name") if _stem(name) == adapter.stem]
     if not named:
         raise ComfyUIError(
             f"The ComfyUI at {client.url} has no LoRA named {adapter.name}. Copy the file into its models/loras, or "
-            "put the studio's nodes into it (install-comfy) and restart it."
+            "install the studio's nodes in it (install-comfy) and restart it."
         )
     own = read_adapter_info(adapter).metadata.get("sshs_model_hash")
     for name in named:
         if client.metadata("loras", name).get("sshs_model_hash") == own:
             return name
     raise ComfyUIError(
-        f"The LoRA named {named[0]} of the ComfyUI at {client.url} is another file than {adapter}. Copy this one there "
-        "under a name of its own."
+        f"The LoRA {named[0]} of the ComfyUI at {client.url} isn't the same file as {adapter}. Copy this one there "
+        "under another name."
     )
 
 
@@ -266,7 +271,7 @@ def _checkpoint(client: Client, wanted: str | None, trained_on: str) -> str:
     if len(fitting) == 1 or len(names) == 1:
         return (fitting or names)[0]
     raise ComfyUIError(
-        f"Which of its checkpoints the ComfyUI at {client.url} should use is not clear. Name one with --checkpoint: "
+        f"It isn't clear which checkpoint the ComfyUI at {client.url} should use. Name one with --checkpoint: "
         f"{_some(names)}."
     )
 
@@ -310,9 +315,9 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "") if names else "none"
 
 
-def reason(told: Mapping[str, Any]) -> str:
-    """Why a job failed, from its history: which node, and ComfyUI's own words."""
-    match told.get("status"):
+def reason(reply: Mapping[str, Any]) -> str:
+    """Why a job failed, from its history: which node, and ComfyUI's own message."""
+    match reply.get("status"):
         case {"messages": [*messages]}:
             for message in messages:
                 match message:
@@ -329,24 +334,24 @@ def reason(told: Mapping[str, Any]) -> str:
 
 
 def _refusal(error: urllib.error.HTTPError) -> str:
-    """ComfyUI's own words about a graph that it does not take."""
+    """ComfyUI's own message about a graph that it refuses."""
     try:
-        told: Any = json.loads(error.read(_MOST_BYTES))
+        reply: Any = json.loads(error.read(_MOST_BYTES))
     except (ValueError, OSError, RecursionError, HTTPException):
         return _words(f"{error.code} {error.reason}")
-    match told:
+    match reply:
         case {"error": {"message": str(message), **more}}:
             details = str(more.get("details") or "")
             first = f"{message.rstrip('.')} ({details})" if details.startswith("Node ID") else message
         case _:
             first = f"{error.code} {error.reason}"
-    return "; ".join([_words(first), *complaints(told)])
+    return "; ".join([_words(first), *complaints(reply)])
 
 
-def complaints(told: Any) -> list[str]:
-    """What ComfyUI has against single nodes of a graph: which node, which input, and why."""
+def complaints(reply: Any) -> list[str]:
+    """What ComfyUI reports about single nodes of a graph: which node, which input, and why."""
     words = list[str]()
-    match told:
+    match reply:
         case {"node_errors": {**nodes}}:
             for number, node in nodes.items():
                 match node:
@@ -360,6 +365,6 @@ def complaints(told: Any) -> list[str]:
     return words[:_MOST_COMPLAINTS] + more
 
 
-def _words(told: str) -> str:
-    """What a server says, as it is shown: one line of at most 500 characters, all of which can be printed."""
-    return "".join(letter for letter in values.name(told) if letter.isprintable())
+def _words(reply: str) -> str:
+    """A server's message as it is shown: one line of at most 500 printable characters."""
+    return "".join(letter for letter in values.name(reply) if letter.isprintable())

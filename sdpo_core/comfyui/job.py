@@ -1,7 +1,7 @@
-"""The job `generate` where a running ComfyUI draws, with the person's own workflow. No torch.
+"""The job `generate` with a running ComfyUI and the person's own workflow. No torch.
 
-Each run of the workflow is one job in ComfyUI's queue, beside other people's. An image is in the store as soon as it
-has come, so whatever happens there, what came is kept, and the same run folder goes on with what is missing.
+Each run of the workflow is one job in ComfyUI's queue, among other people's. An image is in the store as soon as it
+arrives, so whatever happens there, finished images are kept, and the same run folder continues with what's missing.
 """
 
 import contextlib
@@ -35,17 +35,17 @@ from sdpo_core.workspace.store import Store
 
 _T = TypeVar("_T")
 _LOOK_S = 0.5
-_START_WAIT_S = 10.0  # for the first answer: an address with a slip in it never answers
+_START_WAIT_S = 10.0  # for the first reply: an address with a typo never answers
 _ATTEMPTS = 3  # to queue a job that ComfyUI has forgotten
 _LOOKS_UNTIL_LOST = 3
-_STEPS = 20  # of a run whose workflow does not tell
+_STEPS = 20  # of a run whose workflow doesn't say
 _WORKFLOW, _SEED = "workflow.json", "seed.json"
 
 
 def run_comfy(config: GenerateConfig, run: RunFolder, workspace: Path, reporter: Reporter) -> None:
-    """Draw what `config` asks for. A stop takes our own job out of ComfyUI's queue and keeps every image that came.
+    """Generate what `config` asks for. A stop takes our own job out of ComfyUI's queue and keeps all finished images.
 
-    Raises `ComfyUIError` when the workflow can't be used, or ComfyUI fails; what came until then is kept.
+    Raises `ComfyUIError` when the workflow can't be used, or ComfyUI fails; images finished until then are kept.
     """
     assert config.comfy is not None
     client = Client(config.comfy)
@@ -71,7 +71,7 @@ def run_comfy(config: GenerateConfig, run: RunFolder, workspace: Path, reporter:
 
 
 def workflow_of(config: GenerateConfig, run: RunFolder | None = None) -> Workflow:
-    """The workflow that `config` names, with its slots and size; `run` keeps a copy, and goes on with that.
+    """The workflow that `config` names, with its slots and size; `run` keeps a copy, and continues with that.
 
     Raises `ComfyUIError` when it can't be read, or lacks what was pointed at or a size that could be set.
     """
@@ -80,7 +80,7 @@ def workflow_of(config: GenerateConfig, run: RunFolder | None = None) -> Workflo
     try:
         with path.open("rb") as file:
             graph = read_graph(file.read(MOST_BYTES + 1))
-    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+    except (OSError, ValueError) as error:  # ValueError: an impossible file name
         why = error.strerror if isinstance(error, OSError) else error
         raise ComfyUIError(f"The workflow {path} can't be read ({why}). Check the name.") from error
     if kept and path != kept:
@@ -90,7 +90,7 @@ def workflow_of(config: GenerateConfig, run: RunFolder | None = None) -> Workflo
 
 
 def require_usable(config: GenerateConfig) -> None:
-    """Raise `ComfyUIError` for an address that is none or a workflow that can't be used; nobody is asked."""
+    """Raise `ComfyUIError` for an invalid address or a workflow that can't be used; no request is sent."""
     Client(config.comfy or "")
     workflow_of(config).require(negative=bool(config.negative))
 
@@ -108,7 +108,7 @@ class _Job:
     seed: int
     step: int = 0
     made: list[int] = field(default_factory=list[int])  # ids of the pairs
-    surplus: int = 0  # images that a run gave beyond those that were asked for
+    surplus: int = 0  # images that a run gave in addition to those asked for
     base: CountsFor = field(default_factory=lambda: CountsFor("", ""))
     adapters: tuple[AdapterUse, ...] = ()
     notes: list[str] = field(default_factory=list[str])
@@ -116,10 +116,10 @@ class _Job:
     @property
     def _steps(self) -> int:
         """Steps that one run counts for in the bar."""
-        return self.workflow.told.steps or _STEPS
+        return self.workflow.made_with.steps or _STEPS
 
     def begin(self, client: Client) -> None:
-        """See whether the workflow can run there, and for which model its images count."""
+        """Check that the workflow can run there, and for which model its images count."""
         wait_s = min(_START_WAIT_S, self.config.comfy_wait_s)
         self._patiently(lambda: require_nodes(client, self.workflow), wait_s)
         self.base = self._patiently(lambda: counts_for(client, self.workflow, self.config.model))
@@ -149,12 +149,12 @@ class _Job:
     def note(self) -> str:
         """What the person should know."""
         images = "1 image" if self.surplus == 1 else f"{self.surplus} images"
-        surplus = f"{images} beyond those asked for came in batches, and are left out." if self.surplus else ""
+        surplus = f"Batches gave {images} more than asked for; those are left out." if self.surplus else ""
         return " ".join(dict.fromkeys(filter(None, [*self.notes, self.base.sentence, surplus])))
 
     def kept(self) -> str:
-        """What a failure did not cost."""
-        return f"{pairs_in_words(self.made)} kept; starting again goes on with what is missing."
+        """What is kept after a failure."""
+        return f"{pairs_in_words(self.made)} kept; run it again to continue with what's missing."
 
     def _make_one(self, prompt: str, index: int) -> None:
         """The images and pairs of the `index`-th prompt."""
@@ -178,32 +178,35 @@ class _Job:
         if one.image_sha256 == other.image_sha256:
             slots = ", ".join(map(str, self.workflow.seed))
             raise ComfyUIError(
-                f"Two seeds gave the same image, so {slots} is not what the workflow draws its noise from. Point at "
-                "the seed yourself."
+                f"Two seeds gave the same image, so {slots} isn't where the workflow gets its noise from. Point at the "
+                "seed yourself."
             )
         self.made.append(self.store.add_pair(one.id, other.id, run_id=self.run.id).id)
 
     def _images(self, prompt: str, seed: int) -> list[Candidate]:
-        """The images of one run of the workflow, out of the store where they came before."""
+        """The images of one run of the workflow, from the store if they were made before."""
         graph = self.workflow.filled(prompt, self.config.negative, seed)
-        told = self.workflow.read(graph)
+        made_with = self.workflow.read(graph)
         found, own = self.workflow.read_texts, self.config.negative
-        text = told.prompt if found[0] and prompt.strip() in told.prompt else prompt  # with what the workflow adds
-        negative = told.negative if not own or (found[1] and own.strip() in told.negative) else own
+        text = (
+            made_with.prompt if found[0] and prompt.strip() in made_with.prompt else prompt
+        )  # with what the workflow adds
+        negative = made_with.negative if not own or (found[1] and own.strip() in made_with.negative) else own
         known = self._known(text, negative, seed)
         if known:
             self.step += self._steps
             return known
         first = self.step
-        images = self._drawn(graph, prompt)
+        images = self._generate(graph, prompt)
         self.step = first + self._steps
         recipes = [
-            self._recipe(told, text, negative, seed, place, len(images), image) for place, image in enumerate(images)
+            self._recipe(made_with, text, negative, seed, place, len(images), image)
+            for place, image in enumerate(images)
         ]
         return [self.store.add_candidate(image, recipe) for image, recipe in zip(images, recipes, strict=True)]
 
     def _known(self, prompt: str, negative: str, seed: int) -> list[Candidate]:
-        """The images of an earlier run, if all of them are there and count for the same model."""
+        """The images of an earlier run, if all of them exist and count for the same model."""
         found = [
             candidate
             for candidate in self.store.drawn_by(self.workflow.sha256, prompt, negative, seed)
@@ -215,16 +218,16 @@ class _Job:
         return found if whole else []
 
     def _recipe(
-        self, told: MadeWith, prompt: str, negative: str, seed: int, place: int, batch: int, image: Image.Image
+        self, made_with: MadeWith, prompt: str, negative: str, seed: int, place: int, batch: int, image: Image.Image
     ) -> Recipe:
         return Recipe(
             prompt=prompt,
             negative=negative,
             seed=seed,
             noise="comfyui",
-            sampler=told.sampler,
-            steps=told.steps or 0,
-            guidance=told.guidance or 0.0,
+            sampler=made_with.sampler,
+            steps=made_with.steps or 0,
+            guidance=made_with.guidance or 0.0,
             width_px=image.width,
             height_px=image.height,
             base_sha256=self.base.sha256,
@@ -234,13 +237,15 @@ class _Job:
             dtype="",
             threads=0,
             batch=batch,
-            scheduler=told.scheduler,
-            workflow=WorkflowUse(sha256=self.workflow.sha256, image=place, model=told.model, loras=self.workflow.loras),
+            scheduler=made_with.scheduler,
+            workflow=WorkflowUse(
+                sha256=self.workflow.sha256, image=place, model=made_with.model, loras=self.workflow.loras
+            ),
         )
 
     # ------------------------------------------------------------------------------------------------- one run there
 
-    def _drawn(self, graph: Graph, prompt: str) -> list[Image.Image]:
+    def _generate(self, graph: Graph, prompt: str) -> list[Image.Image]:
         """Run the graph in ComfyUI; a job that it forgets (it was restarted, its queue cleared) is queued again."""
         for _ in range(_ATTEMPTS):
             job, tries = str(uuid.uuid4()), itertools.count()
@@ -250,16 +255,16 @@ class _Job:
 
             try:
                 job = self._patiently(put)
-            except Stopped:  # it may be there, although no answer came
+            except Stopped:  # it may be queued, although no reply arrived
                 self._take_out(job)
                 raise
-            told = self._ended(job, f"ComfyUI draws “{prompt}”.")
-            if told is not None:
-                pictures = self.queue.pictures(told, self.workflow.image)
-                with contextlib.suppress(NotFound):  # restarted meanwhile, which clears what is only shown
+            history = self._ended(job, f"ComfyUI is generating “{prompt}”.")
+            if history is not None:
+                pictures = self.queue.pictures(history, self.workflow.image)
+                with contextlib.suppress(NotFound):  # restarted meanwhile, which deletes temporary images
                     return [self._decoded(picture) for picture in pictures]
         raise ComfyUIError(
-            f"ComfyUI forgot the job {_ATTEMPTS} times: it was restarted, or its queue was cleared. Look at its window."
+            f"ComfyUI forgot the job {_ATTEMPTS} times: it was restarted, or its queue was cleared. Check its window."
         )
 
     def _decoded(self, picture: Picture) -> Image.Image:
@@ -267,10 +272,10 @@ class _Job:
         try:
             return decode_image(data)
         except ImageUnreadable as error:
-            raise ComfyUIError(f"ComfyUI drew {values.name(picture.filename)}, which can't be used: {error}") from error
+            raise ComfyUIError(f"ComfyUI made {values.name(picture.filename)}, which can't be used: {error}") from error
 
     def _ended(self, job: str, message: str) -> dict[str, Any] | None:
-        """What became of the job, as its history says; None when it is gone. Takes it out when a stop is asked for."""
+        """The job's history once it has ended; None when ComfyUI forgot it. Takes the job out on a stop request."""
         first, looks = self.step, 0
         try:
             while looks < _LOOKS_UNTIL_LOST:
@@ -278,11 +283,11 @@ class _Job:
                     raise Stopped
                 heard = self.queue.listen(job, _LOOK_S)
                 if heard and not heard.ended:
-                    self._tell(first, heard, message)
+                    self._report(first, heard, message)
                     continue
-                told = self._patiently(lambda: self.queue.ended(job))
-                if told is not None:
-                    return told
+                history = self._patiently(lambda: self.queue.ended(job))
+                if history is not None:
+                    return history
                 place = self._patiently(lambda: self.queue.place(job))
                 looks = looks + 1 if place is None else 0
                 if place and place.before:
@@ -295,16 +300,16 @@ class _Job:
     def _take_out(self, job: str) -> None:
         try:
             self.queue.cancel(job)
-        except ComfyUIError as error:  # nobody answers; then there is nothing to take out either
-            print(f"The job {job} could not be taken out of ComfyUI's queue: {error}")
+        except ComfyUIError as error:  # nothing answers; then there is nothing to take out either
+            print(f"The job {job} couldn't be taken out of ComfyUI's queue: {error}")
 
-    def _tell(self, first: int, heard: Heard, message: str) -> None:
-        """Report how far a run is; a second sampler begins at 0 again, and the bar stays."""
+    def _report(self, first: int, heard: Heard, message: str) -> None:
+        """Report a run's progress; a second sampler starts at 0 again, but the bar doesn't move back."""
         self.step = max(self.step, first + min(self._steps, heard.done * self._steps // heard.total))
         self.reporter.say(self.step, message)
 
     def _patiently(self, ask: Callable[[], _T], wait_s: float | None = None) -> _T:
-        """What `ask` gives; while nobody answers it is asked again, for `wait_s` or as long as the settings say."""
+        """The result of `ask`; while nothing answers it tries again, for `wait_s` or as long as the settings say."""
         wait_s = self.config.comfy_wait_s if wait_s is None else wait_s
         until: float | None = None
         while True:
@@ -332,7 +337,7 @@ def require_nodes(client: Client, workflow: Workflow) -> None:
 
 @dataclass(frozen=True)
 class Look:
-    """What a ComfyUI says to a workflow before anything is drawn."""
+    """What a ComfyUI says about a workflow before anything is generated."""
 
     counts_for: str  # hash of the studio's model that the images count for; empty: none
     notes: tuple[str, ...]
@@ -340,7 +345,7 @@ class Look:
 
 
 def look(client: Client, workflow: Workflow, config: GenerateConfig) -> Look:
-    """Ask whether it is there, has the nodes, is busy, and for which model the images count. Never raises."""
+    """Check whether it is running, has the nodes, is busy, and for which model the images count. Never raises."""
     try:
         require_nodes(client, workflow)
         base = counts_for(client, workflow, config.model)
@@ -353,7 +358,7 @@ def look(client: Client, workflow: Workflow, config: GenerateConfig) -> Look:
 
 
 def _seed(config: GenerateConfig, run: RunFolder) -> int:
-    """The seed that all others follow from; one that was drawn is kept, so that the run can go on."""
+    """The seed that all others follow from; a random one is kept, so that the run can continue."""
     if config.seed is not None:
         return config.seed
     path = run.path / _SEED

@@ -1,7 +1,7 @@
-"""Which of the studio's models and adapters a ComfyUI workflow draws with. ComfyUI names files, and tells no hashes.
+"""Which of the studio's models and adapters a ComfyUI workflow uses. ComfyUI names files, but gives no hashes.
 
-A model counts as the same where its file has the same name on both sides and neither header contradicts; an adapter of
-the workspace where its own hash stands in the header that ComfyUI reads.
+A model counts as the same if its file has the same name on both sides and neither header contradicts that; an adapter
+of the workspace if its own hash is in the header that ComfyUI reads.
 """
 
 from dataclasses import dataclass
@@ -24,39 +24,39 @@ _FOLDERS = {"ckpt_name": "checkpoints", "unet_name": "diffusion_models"}
 class CountsFor:
     """The model that the images of a workflow train."""
 
-    sha256: str  # of the model; empty: none that is known
+    sha256: str  # of the model; empty: not known
     sentence: str
 
 
 def counts_for(client: Client, workflow: Workflow, source: str) -> CountsFor:
-    """Whether the images count for the studio's model `source`; raises `ComfyUIError` when nobody answers."""
-    drawn_with = workflow.told.model
-    if not drawn_with:
-        return _none("The workflow does not tell which model it draws with")
+    """Whether the images count for the studio's model `source`; raises `ComfyUIError` when nothing answers."""
+    used = workflow.made_with.model
+    if not used:
+        return _none("The workflow doesn't say which model it uses")
     try:
         info = inspect_model(source)
         known = read_header(info.path, ModelError)[1] if info.path.is_file() else {}
     except ModelError as error:
-        return _none(f"The workflow draws with {drawn_with}, and the chosen model can't be read ({error})")
-    if info.is_demo or values.file_name(info.path.name).casefold() != drawn_with.casefold():
-        return _none(f"The workflow draws with {drawn_with}, and the chosen model is {info.name}")
+        return _none(f"The workflow uses {used}, and the chosen model can't be read ({error})")
+    if info.is_demo or values.file_name(info.path.name).casefold() != used.casefold():
+        return _none(f"The workflow uses {used}, and the chosen model is {info.name}")
     if len(workflow.models) > 1:
-        return _none(f"The workflow draws with several models, {', '.join(workflow.models)}")
-    told = _header(client, workflow)
-    if info.path.is_file() and told and known != told:
-        return _none(f"The workflow's {drawn_with} has the chosen model's name, and is another file")
-    return CountsFor(info.sha256, f"Its images count for {info.name}, the chosen model: the workflow draws with it.")
+        return _none(f"The workflow uses several models, {', '.join(workflow.models)}")
+    header = _header(client, workflow)
+    if info.path.is_file() and header and known != header:
+        return _none(f"The workflow's {used} has the chosen model's name, but is another file")
+    return CountsFor(info.sha256, f"Its images count for {info.name}, the chosen model: the workflow uses it.")
 
 
 def adapters_of(client: Client, workflow: Workflow, store: Store) -> tuple[AdapterUse, ...]:
-    """The adapters that the workflow draws with; one that is not the workspace's own has no hash."""
+    """The adapters that the workflow uses; one that isn't the workspace's own has no hash."""
     records = store.adapters()
     stock = [_stock(client, workflow, store, records, lora.name, lora.strength) for lora in workflow.loras]
     return (*stock, *_own_nodes(workflow, records))
 
 
 def clip_skip_of(workflow: Workflow) -> int:
-    """The clip skip that the workflow sets; 0 where it sets none."""
+    """The clip skip that the workflow sets; 0 if it sets none."""
     layers = [values.whole(node["inputs"].get("stop_at_clip_layer")) for node in workflow.graph.values()]
     return next((abs(layer) for layer in layers if layer), 0)
 
@@ -70,7 +70,7 @@ def _none(why: str) -> CountsFor:
 
 
 def _header(client: Client, workflow: Workflow) -> dict[str, object]:
-    """What ComfyUI reads in the header of the workflow's model; empty when it tells nothing."""
+    """What ComfyUI reads in the header of the workflow's model; empty when it says nothing."""
     slot = workflow.model
     folder = _FOLDERS.get(slot.input) if slot else None
     return client.metadata(folder, str(workflow.value(slot))) if slot and folder else {}
@@ -84,7 +84,7 @@ def _stock(
         try:
             path = store.adapter_file(record.name)
             own = read_adapter_info(path).metadata.get("sshs_model_hash")
-        except AdapterError:  # gone, or damaged; then it is not what ComfyUI loads
+        except AdapterError:  # gone or damaged; then it isn't what ComfyUI loads
             continue
         same_name = name.casefold() in (path.stem.casefold(), record.name.casefold())
         if same_name and own and client.metadata("loras", workflow.lora(name)).get("sshs_model_hash") == own:
@@ -93,7 +93,7 @@ def _stock(
 
 
 def _own_nodes(workflow: Workflow, records: list[AdapterRecord]) -> list[AdapterUse]:
-    """The adapters that nodes of our own pack load: they have an input `adapter`, by the name in the workspace."""
+    """The adapters that our own pack's nodes load: their input `adapter` holds the name in the workspace."""
     found = list[AdapterUse]()
     for node in workflow.graph.values():
         name, strength = node["inputs"].get("adapter"), values.number(node["inputs"].get("strength"))

@@ -1,7 +1,7 @@
-"""A job in a ComfyUI's queue: put there, listened to, waited for, taken out again.
+"""A job in a ComfyUI's queue: queueing it, listening to it, waiting for it, taking it out again.
 
-What is told over the websocket is progress alone. Whether a job has ended is asked over HTTP each time, so a websocket
-that breaks, or that a proxy does not let through, costs the steps in the bar and nothing else.
+The websocket is for progress alone. Whether a job has ended is asked over HTTP each time, so a websocket that breaks,
+or that a proxy blocks, costs the steps in the bar and nothing else.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from sdpo_core.errors import ComfyUIError
 from sdpo_core.exchange.metadata import values
 
 _CONNECT_S = 5.0
-_AGAIN_AFTER_S = 5.0  # until the next attempt to listen
+_AGAIN_AFTER_S = 5.0  # before the next attempt to listen
 _MOST_BYTES = 32 * 2**20  # of one message; the largest are previews
 
 
@@ -40,15 +40,15 @@ class Place(NamedTuple):
 
 
 class Heard(NamedTuple):
-    """What was heard of a job."""
+    """News of a job."""
 
-    done: int  # steps of the node that is drawing
+    done: int  # steps of the node that is running
     total: int
     ended: bool  # it is worth asking for the result now
 
 
 class Queue:
-    """The queue of a ComfyUI, for one job at a time. Every method raises `ComfyUIError` in words."""
+    """The queue of a ComfyUI, for one job at a time. Every method raises `ComfyUIError` with a message for a person."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -59,49 +59,49 @@ class Queue:
     # ---------------------------------------------------------------------------------------------------- the job
 
     def put(self, graph: Graph, image: str, job: str, *, again: bool = False) -> str:
-        """Queue `graph` as `job` (a UUID), of which the images of the node `image` are wanted; returns its id.
+        """Queue `graph` as `job` (a UUID) for the images of the node `image`; returns its id.
 
-        `again`: the answer to an earlier attempt was lost, so the job may be there already.
-        Raises `ComfyUIError` when it refuses the graph, or the part of it that gives the images.
+        `again`: the reply to an earlier attempt was lost, so the job may already be there.
+        Raises `ComfyUIError` when it refuses the graph, or the part that gives the images.
         """
         if again and (self.place(job) or self.ended(job)):
             return job
         asked = {"prompt": graph, "client_id": self._client_id, "prompt_id": job}
-        told = self._client.ask_json("POST", "/prompt", asked)
-        if self._refused(told, image):  # what else the graph gives would still be drawn
-            self.cancel(values.name(told.get("prompt_id")) or job)
-            raise ComfyUIError(f"{self._client.url} refuses: {'; '.join(complaints(told))}.")
-        return values.name(told.get("prompt_id")) or job  # older ones choose the id themselves
+        reply = self._client.ask_json("POST", "/prompt", asked)
+        if self._refused(reply, image):  # the graph's other outputs would still be generated
+            self.cancel(values.name(reply.get("prompt_id")) or job)
+            raise ComfyUIError(f"{self._client.url} refuses: {'; '.join(complaints(reply))}.")
+        return values.name(reply.get("prompt_id")) or job  # older ones choose the id themselves
 
     def place(self, job: str) -> Place | None:
-        """Where the job is in the queue; None when it is not there (any more)."""
-        told = self._client.ask_json("GET", "/queue")
-        running, pending = (_entries(told.get(name)) for name in ("queue_running", "queue_pending"))
+        """Where the job is in the queue; None when it isn't, or is no longer, there."""
+        reply = self._client.ask_json("GET", "/queue")
+        running, pending = (_entries(reply.get(name)) for name in ("queue_running", "queue_pending"))
         if job in (id for _, id in running):
             return Place(True, 0)
         own = next((number for number, id in pending if id == job), None)
         return None if own is None else Place(False, len(running) + sum(number < own for number, _ in pending))
 
     def length(self) -> int:
-        """How many jobs run or wait there."""
-        told = self._client.ask_json("GET", "/queue")
-        return sum(len(_entries(told.get(name))) for name in ("queue_running", "queue_pending"))
+        """How many jobs are running or waiting there."""
+        reply = self._client.ask_json("GET", "/queue")
+        return sum(len(_entries(reply.get(name))) for name in ("queue_running", "queue_pending"))
 
     def ended(self, job: str) -> dict[str, Any] | None:
-        """What the history says of the job; None while it has not ended."""
+        """The job's entry in the history; None until it has ended."""
         return values.mapping(self._client.ask_json("GET", f"/history/{quote(job)}").get(job)) or None
 
-    def pictures(self, told: Mapping[str, Any], image: str) -> list[Picture]:
+    def pictures(self, reply: Mapping[str, Any], image: str) -> list[Picture]:
         """The images that the node `image` gave; raises `ComfyUIError` with the reason when the job failed."""
-        outputs = values.mapping(told.get("outputs"))
-        if values.mapping(told.get("status")).get("status_str") == "error" or (why := reason(told)) == CANCELLED:
-            raise ComfyUIError(f"The ComfyUI at {self._client.url} ended the job without an image: {reason(told)}.")
+        outputs = values.mapping(reply.get("outputs"))
+        if values.mapping(reply.get("status")).get("status_str") == "error" or (why := reason(reply)) == CANCELLED:
+            raise ComfyUIError(f"The ComfyUI at {self._client.url} ended the job without an image: {reason(reply)}.")
         found = [values.mapping(one) for one in values.items(values.mapping(outputs.get(image)).get("images"))]
         named = [one for one in found if values.text(one.get("filename"))]
         pictures = [Picture(*(values.text(one.get(name)) for name in Picture._fields)) for one in named]
         if not pictures:
             raise ComfyUIError(
-                f"The ComfyUI at {self._client.url} ended the job, but node {image} gave no image ({why}). Point at "
+                f"The ComfyUI at {self._client.url} finished the job, but node {image} gave no image ({why}). Point at "
                 "another node."
             )
         return pictures
@@ -133,14 +133,14 @@ class Queue:
         return None
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         if self._socket:
             with contextlib.suppress(websocket.WebSocketException, OSError):
                 self._socket.close(timeout=0)
             self._socket = None
 
     def _message(self, seconds: float) -> dict[str, Any] | None:
-        """The next message, an empty one for a picture; None when nothing came, or nobody can be heard."""
+        """The next message, an empty one for a picture; None when nothing arrived, or there is no connection."""
         socket = self._connected()
         if socket is None:
             return None
@@ -149,7 +149,7 @@ class Queue:
             data = socket.recv()
         except websocket.WebSocketTimeoutException:
             return None
-        except (websocket.WebSocketException, OSError, ValueError):  # it broke off, or speaks no websocket
+        except (websocket.WebSocketException, OSError, ValueError):  # it disconnected, or has no websocket
             self.close()
             return None
         if not isinstance(data, str):  # a preview of the image, or the end of the connection
@@ -171,20 +171,20 @@ class Queue:
                 self._socket = listener
         return self._socket
 
-    def _refused(self, told: Mapping[str, Any], image: str) -> bool:
-        """Whether the graph was taken without the node whose images are wanted."""
-        errors = values.mapping(told.get("node_errors")).values()
+    def _refused(self, reply: Mapping[str, Any], image: str) -> bool:
+        """Whether the graph was accepted without the node whose images are wanted."""
+        errors = values.mapping(reply.get("node_errors")).values()
         return any(image in values.items(values.mapping(error).get("dependent_outputs")) for error in errors)
 
 
 class _Listener(websocket.WebSocket):
-    """A websocket that neither many small parts nor one endless message can hold up."""
+    """A websocket that neither many small parts nor one endless message can block."""
 
     _until = float("inf")  # on the monotonic clock
     _bytes_left = _MOST_BYTES
 
     def allow(self, seconds: float) -> None:
-        """Let the next message take so long; what has come of it by then is kept for the time after."""
+        """Let the next message take this long; a part that arrived by then is kept for later."""
         self.settimeout(seconds)
         self._until = time.monotonic() + seconds
 
@@ -196,7 +196,7 @@ class _Listener(websocket.WebSocket):
 
     def _recv(self, bufsize: int) -> bytes:
         if time.monotonic() > self._until:
-            raise websocket.WebSocketTimeoutException("time is up")
+            raise websocket.WebSocketTimeoutException("timed out")
         if self._bytes_left <= 0:
             raise websocket.WebSocketPayloadException("the message is too long")
         data = super()._recv(bufsize)
@@ -211,7 +211,7 @@ def _entries(listed: Any) -> list[tuple[float, str]]:
 
 
 def _heard(message: Mapping[str, Any], job: str) -> Heard | None:
-    """What a message says of `job`; None when it speaks of something else."""
+    """What a message says about `job`; None when it is about something else."""
     match message:
         case {"type": str(kind), "data": {**found}}:
             data = cast("dict[str, Any]", found)

@@ -1,8 +1,8 @@
-"""Where prompt, negative prompt, seed and size stand in a ComfyUI workflow.
+"""Where prompt, negative prompt, seed and size are in a ComfyUI workflow.
 
-There is no list of node classes. A slot is a value of the graph that the reading of the graph follows when it is
-changed: texts, and whole numbers that could be the seed, are exchanged for marks, and the graph is read again as the
-importer reads the graphs in images. What can't be told is said, and a person can point at it.
+There is no list of node classes. A slot is a value that shows up in the reading of the graph when it is changed: texts,
+and whole numbers that could be the seed, are replaced by marks, and the graph is read again as the importer reads the
+graphs in images. What isn't clear is reported, and a person can point at it.
 """
 
 import json
@@ -26,7 +26,7 @@ from sdpo_core.exchange.metadata.graph import (
 )
 from sdpo_core.exchange.metadata.graph_walk import Walk
 
-_MARK = "⟦sdpo {}⟧"  # a text that no workflow holds
+_MARK = "⟦sdpo {}⟧"  # a text that occurs in no workflow
 _SEED_MARK, _SIDE_MARK = 7_310_578_237_403, 900_001
 _MOST_SAMPLERS, _MOST_SLOTS = 50, 50
 _SHOWN = 60  # characters of a value in a sentence
@@ -35,18 +35,18 @@ _MOST_NAMED = 8
 
 @dataclass(frozen=True)
 class Pointed:
-    """What a person points at because it can't be told; empty: it is looked for."""
+    """What a person points at because it isn't clear; empty: it is searched for."""
 
     prompt: tuple[str, ...] = ()
     negative: tuple[str, ...] = ()
     seed: tuple[str, ...] = ()
-    image: str | None = None  # the node whose images are taken
+    image: str | None = None  # the node whose images are used
 
 
 def find_slots(graph: Graph, pointed: Pointed | None = None) -> Workflow:
-    """Where prompt, negative prompt, seed and size stand in `graph`, by the links from the node that gives images.
+    """Where prompt, negative prompt, seed and size are in `graph`, by the links from the node that gives images.
 
-    What a person points at wins; raises `ComfyUIError` when that is not there. What else can't be told is among the
+    What a person points at wins; raises `ComfyUIError` when that doesn't exist. Whatever else isn't clear is among the
     workflow's `problems`.
     """
     pointed = pointed or Pointed()
@@ -61,7 +61,7 @@ def find_slots(graph: Graph, pointed: Pointed | None = None) -> Workflow:
     if problem and image:
         problems.append(problem)
     if not seed and image:
-        problems.append("No seed was found in this workflow, so all images would be the same. Point at it.")
+        problems.append("Found no seed in this workflow, so all images would be the same. Point at it.")
     return Workflow(
         graph=graph,
         image=image,
@@ -76,13 +76,13 @@ def find_slots(graph: Graph, pointed: Pointed | None = None) -> Workflow:
 
 
 class _Finder:
-    """Looks for the values that the reading of a graph follows."""
+    """Finds the values that the reading of a graph depends on."""
 
     def __init__(self, graph: Graph, nodes: dict[str, Node], upstream: list[str], samplers: list[str]) -> None:
         self._graph, self._nodes, self._upstream, self._samplers = graph, nodes, upstream, samplers
 
     def texts(self, side: Side, pointed: tuple[str, ...]) -> tuple[tuple[Slot, ...], str]:
-        """The slots of a prompt, and what a person should know when they are not clear."""
+        """The slots of a prompt, and a message when they aren't clear."""
         if pointed:
             return _pointed_slots(self._graph, pointed, str), ""
         found = [slot for sampler in self._samplers for slot in self._aimed_at(sampler, side)]
@@ -90,12 +90,12 @@ class _Finder:
         name = "prompt" if side == "positive" else "negative prompt"
         if not slots:
             there = self._all_texts() or "none"
-            return (), f"Where the {name} stands in this workflow is not clear. Point at it. Its texts: {there}."
+            return (), f"It isn't clear where the {name} is in this workflow. Point at it. Its texts: {there}."
         one_text = len({self._nodes[slot.node].inputs[slot.input] for slot in slots}) == 1
         one_encoder = len({slot.node for slot in slots}) == 1 and all(slot.input in ENCODED for slot in slots)
         if one_text or one_encoder:
             return slots, ""
-        return (), f"The {name} of this workflow is put together of several texts. Point at one: {self._named(slots)}."
+        return (), f"The {name} of this workflow consists of several texts. Point at one: {self._named(slots)}."
 
     def seeds(self) -> tuple[Slot, ...]:
         """The seeds of all samplers on the way to the image."""
@@ -103,14 +103,14 @@ class _Finder:
         return tuple(dict.fromkeys(found))
 
     def size(self) -> tuple[Slot, Slot] | None:
-        """Width and height of a graph with one sampler; a second one draws at another size."""
+        """Width and height of a graph with one sampler; a second one would work at another size."""
         if len(self._samplers) != 1:
             return None
         width, height = self._side(0), self._side(1)
         return (width, height) if width and height else None
 
     def main(self, prompt: tuple[Slot, ...]) -> str:
-        """The sampler that aims at the prompt, and of several the one that began the image; else the nearest at all."""
+        """The sampler that uses the prompt; if several do, the one that began the image; else simply the nearest."""
         mark = _MARK.format(0)
         marked = _exchanged(self._nodes, dict.fromkeys(prompt, mark))
         aiming = [number for number in self._samplers if mark in _aim(marked, number, "positive")]
@@ -125,7 +125,7 @@ class _Finder:
         return self._followed(lambda value: _is_whole(value) and value == now, seed, lambda i: _SEED_MARK + i)
 
     def _side(self, side: Literal[0, 1]) -> Slot | None:
-        """Where the width (0) or the height (1) stands."""
+        """The slot of the width (0) or the height (1)."""
 
         def pixels(nodes: dict[str, Node]) -> int | None:
             found = Walk(nodes).size(nodes[self._samplers[0]])
@@ -146,9 +146,9 @@ class _Finder:
     def _followed(
         self, fits: Callable[[Any], bool], read: Callable[[dict[str, Node]], Any], mark: Callable[[int], Any]
     ) -> list[Slot]:
-        """The values that `fits`, and which arrive in what is `read` when each has a mark of its own in its place.
+        """The values that `fits` accepts and whose marks show up in what is `read`.
 
-        All are marked at once, since there may be thousands; those that arrive are looked at alone once more.
+        All are marked together, since there may be thousands; those that show up are then checked one by one.
         """
         literals = (
             Slot(number, name)
@@ -162,7 +162,7 @@ class _Finder:
         return [slot for slot in arrived if _holds(read(_exchanged(self._nodes, {slot: marks[slot]})), marks[slot])]
 
     def _seed_input(self, number: str) -> list[Slot]:
-        """The input that a seed comes in by, where the number behind it can't be read."""
+        """The input that gets the seed, where the number itself can't be read."""
         for _ in range(len(self._nodes)):
             node = self._nodes[number]
             name = next((name for name in SEEDS if node.inputs.get(name) is not None), None)
@@ -191,14 +191,14 @@ class _Finder:
 
 
 def _image_node(nodes: Mapping[str, Node], problems: list[str]) -> str:
-    """The node whose images are taken: the one that saves images, else the one that shows them."""
+    """The node whose images are used: the one that saves images, else the one that shows them."""
     used = {link.node for node in nodes.values() for _, link in node.links()}
     ends = [number for number, node in nodes.items() if number not in used and node.link("images", "image")]
     savers = [number for number in ends if isinstance(nodes[number].inputs.get("filename_prefix"), str)] or ends
     if len({nodes[number].link("images", "image") for number in savers}) == 1:
         return savers[0]
     if not savers:
-        problems.append("This workflow saves or shows no image. Add ComfyUI's “Save Image” or “Preview Image” to it.")
+        problems.append("This workflow doesn't save or show an image. Add ComfyUI's “Save Image” or “Preview Image”.")
     else:
         named = ", ".join(f"{number} ({nodes[number].kind})" for number in savers[:_MOST_NAMED])
         problems.append(f"This workflow gives images in several places. Point at one node: {named}.")
@@ -217,7 +217,7 @@ def _holds(found: Any, mark: Any) -> bool:
 
 def _exchanged(nodes: dict[str, Node], marks: Mapping[Slot, Any]) -> dict[str, Node]:
     inputs = dict[str, dict[str, Any]]()
-    for slot, mark in marks.items():  # thousands may be of one node, so that each is copied once
+    for slot, mark in marks.items():  # one node may have thousands, so each node is copied once
         if slot.node not in inputs:
             inputs[slot.node] = dict(nodes[slot.node].inputs)
         inputs[slot.node][slot.input] = mark
@@ -235,7 +235,7 @@ def _pointed_slots(graph: Graph, written: Iterable[str], kind: type[str] | type[
 
 
 def _pointed_slot(graph: Graph, written: str, kind: type[str] | type[int]) -> Slot:
-    """The slot that `6.text` means; raises `ComfyUIError` where there is none, or another kind of value in it."""
+    """The slot that `6.text` means; raises `ComfyUIError` if it doesn't exist or holds another kind of value."""
     parts = written.split(".")  # input names may hold dots too
     splits = (Slot(".".join(parts[:i]), ".".join(parts[i:])) for i in range(1, len(parts)))
     slot = next((one for one in splits if one.node in graph and one.input in graph[one.node]["inputs"]), None)

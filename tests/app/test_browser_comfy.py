@@ -30,7 +30,7 @@ def test_a_pair_is_drawn_with_a_workflow_that_was_pasted(browser: Browser, tmp_p
         panel.locator("#comfy-url").fill("http://127.0.0.1:1")
         panel.locator("#comfy-use").check()
         panel.get_by_role("button", name="Check workflow").click()
-        expect(panel.locator(".comfy-said")).to_contain_text("No ComfyUI answers at http://127.0.0.1:1")
+        expect(panel.locator(".comfy-said")).to_contain_text("No ComfyUI is answering at http://127.0.0.1:1")
         panel.locator("#comfy-url").fill(comfy.url)
         panel.get_by_role("button", name="Check workflow").click()
         expect(panel.locator(".comfy-said")).to_contain_text("the chosen model is demo")

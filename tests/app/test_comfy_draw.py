@@ -54,14 +54,14 @@ def test_what_comfyui_says_is_asked_for_on_a_button(studio: Studio) -> None:
         assert "2 jobs are before ours" in studio.comfy.look(wish(url=comfy.url))["notes"][1]
         comfy.nodes.discard("VAEDecode")
         assert "lacks nodes of this workflow: VAEDecode" in studio.comfy.look(wish(url=comfy.url))["problems"][0]
-    assert "No ComfyUI answers" in studio.comfy.look(wish(url=comfy.url))["problems"][0]
-    assert "is no address" in studio.comfy.look(wish(url="file:///etc/passwd"))["problems"][0]
+    assert "No ComfyUI is answering" in studio.comfy.look(wish(url=comfy.url))["problems"][0]
+    assert "isn't the address" in studio.comfy.look(wish(url="file:///etc/passwd"))["problems"][0]
 
 
 @pytest.mark.parametrize("url", ["", "http://[::1", "ftp://x"])
 def test_an_address_that_is_none_is_told_at_once(studio: Studio, url: str) -> None:
     studio.comfy.take(sent(small()))
-    words = f"“{url}” is no address of a ComfyUI"
+    words = f"“{url}” isn't the address of a ComfyUI"
     assert words in studio.comfy.choose(wish(url=url))["problems"][0]
     with pytest.raises(ComfyUIError, match=re.escape(words)):
         studio.drawing.start_as_chosen(FORM)
@@ -83,7 +83,7 @@ def test_what_is_not_clear_is_pointed_at(studio: Studio) -> None:
     [
         (sent(b"{"), "can't be read as JSON"),
         (sent({"nodes": [], "links": []}), "Workflow > Export (API)"),
-        (sent(b"\x89PNG\r\n\x1a\n"), "holds no workflow"),
+        (sent(b"\x89PNG\r\n\x1a\n"), "holds no ComfyUI workflow"),
         ({"name": "x", "content": "no base64"}, "was incomplete"),
     ],
 )
@@ -113,7 +113,7 @@ def test_drawing_starts_a_job_with_the_workflow(studio: Studio) -> None:
         studio.drawing.start_as_chosen(FORM)
     studio.comfy.take(sent(simple()))
     studio.comfy.choose(wish(url="ftp://x"))
-    with pytest.raises(ComfyUIError, match="is no address"):
+    with pytest.raises(ComfyUIError, match="isn't the address"):
         studio.drawing.start_as_chosen(FORM)
     studio.comfy.choose(wish())
     with pytest.raises(ConfigError, match="guidance is the workflow's own"):

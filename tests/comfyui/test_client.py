@@ -127,8 +127,8 @@ def test_images_that_are_the_same_say_that_it_does_nothing(
     ("changed", "words"),
     [
         ({"loras": []}, "has no LoRA named taste.safetensors"),
-        ({"metadata": {}}, "is another file than"),
-        ({"metadata": {"sshs_model_hash": "x"}}, "is another file than"),
+        ({"metadata": {}}, "isn't the same file as"),
+        ({"metadata": {"sshs_model_hash": "x"}}, "isn't the same file as"),
         ({"checkpoints": ["a", "b"]}, "Name one with --checkpoint: a, b"),
         ({"checkpoints": []}, "Name one with --checkpoint: none"),
         (
@@ -149,8 +149,8 @@ def test_images_that_are_the_same_say_that_it_does_nothing(
         ),
         ({"history": {"status": {"messages": [["execution_interrupted", {}]]}}}, "it was cancelled there"),
         ({"history": {}}, "it gives no reason"),
-        ({"broken": {"/object_info/LoraLoader": (b"<html>", 200)}}, "does not answer as a ComfyUI does"),
-        ({"broken": {"/object_info/LoraLoader": (b"[]", 200)}}, "does not answer as a ComfyUI does"),
+        ({"broken": {"/object_info/LoraLoader": (b"<html>", 200)}}, "doesn't answer like a ComfyUI"),
+        ({"broken": {"/object_info/LoraLoader": (b"[]", 200)}}, "doesn't answer like a ComfyUI"),
         ({"broken": {"/object_info/LoraLoader": (b"{}", 200)}}, "Is it a ComfyUI"),
         ({"broken": {"/object_info/LoraLoader": (b"", 404)}}, "Is it a ComfyUI"),
         ({"broken": {"/object_info/LoraLoader": (b"", 500)}}, "refuses: 500"),
@@ -170,8 +170,8 @@ def test_a_comfyui_that_is_busy_or_gone(comfy: str, adapter: Path, tmp_path: Pat
         compare(Client(comfy), adapter, tmp_path, timeout_s=0.0)
     with pytest.raises(ComfyUIError, match="has no checkpoint x"):
         compare(Client(comfy), adapter, tmp_path, checkpoint="x")
-    with pytest.raises(ComfyUIError, match="No ComfyUI answers"):
+    with pytest.raises(ComfyUIError, match="No ComfyUI is answering"):
         Client("127.0.0.1:1").choices("LoraLoader", "lora_name")
     for url in ("file:///etc/passwd", "http://", "ftp://x"):
-        with pytest.raises(ComfyUIError, match="is no address"):
+        with pytest.raises(ComfyUIError, match="isn't the address"):
             Client(url)

@@ -100,5 +100,5 @@ def test_only_addresses_of_the_persons_own_kind_are_asked() -> None:
         "http://127.0.0.1/ü",
         "http://\u2100.com",
     ):
-        with pytest.raises(ComfyUIError, match="is no address"):
+        with pytest.raises(ComfyUIError, match="isn't the address"):
             Client(url)

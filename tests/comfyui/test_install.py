@@ -57,7 +57,7 @@ def test_all_kinds_are_found_once(tmp_path: Path) -> None:
     (near / "comfyui").mkdir()
     found = find_comfyui(home, {"APPDATA": str(tmp_path / "roaming"), "COMFYUI_PATH": str(clone)}, near)
     assert found == [clone, base, portable]
-    with pytest.raises(ComfyUIError, match="There are 3 ComfyUIs"):
+    with pytest.raises(ComfyUIError, match="Found 3 ComfyUIs"):
         the_only(found)
     with pytest.raises(ComfyUIError, match="No ComfyUI was found"):
         the_only(find_comfyui(tmp_path / "none", {}, tmp_path / "none"))
@@ -83,7 +83,7 @@ def test_the_folder_may_be_named_in_several_ways(tmp_path: Path, pack: Path, ins
 
 def test_what_is_no_comfyui_is_said(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "gone"):
-        with pytest.raises(ComfyUIError, match="is no ComfyUI: expected a folder with custom_nodes"):
+        with pytest.raises(ComfyUIError, match="isn't a ComfyUI: expected a folder with custom_nodes"):
             install(folder, tmp_path)
 
 
@@ -152,7 +152,7 @@ def test_what_somebody_else_put_there_is_left_alone(tmp_path: Path, pack: Path, 
     other = clone / "custom_nodes" / NAME
     other.mkdir()
     (other / "mine.py").write_text("", encoding="utf-8")
-    with pytest.raises(ComfyUIError, match="is not this pack"):
+    with pytest.raises(ComfyUIError, match="isn't this pack"):
         install(clone, tmp_path, copy=copy)
     with pytest.raises(ComfyUIError, match="left alone"):
         remove(clone)
@@ -181,4 +181,4 @@ def test_the_command_line(tmp_path: Path, pack: Path, capsys: pytest.CaptureFixt
     assert main([*words, "--remove"]) == 0
     assert "Removed" in capsys.readouterr().out
     assert main(["install-comfy", str(tmp_path / "none")]) == 1
-    assert "is no ComfyUI" in capsys.readouterr().err
+    assert "isn't a ComfyUI" in capsys.readouterr().err

@@ -144,7 +144,7 @@ def test_progress_is_heard_over_the_websocket(comfy: ComfyServer) -> None:
 def test_a_batch_is_used_and_what_is_too_much_is_counted(comfy: ComfyServer, drawing: Callable[..., Drawing]) -> None:
     job = drawing(small(batch_size=3), prompts=("a lake",), candidates_per_prompt=2).start().end()
     assert (job.error, len(comfy.queued), job.pairs()) == (None, 1, 1)
-    assert "1 image beyond those asked for" in job.run.status().message
+    assert "Batches gave 1 image more than asked for" in job.run.status().message
     other = drawing(small(batch_size=3), prompts=("a lake",), candidates_per_prompt=5, seed=100).start().end()
     assert (other.error, len(comfy.queued), other.pairs()) == (None, 3, 1 + 4)
 
@@ -202,7 +202,7 @@ def test_pairs_are_kept_ahead_of_the_votes(comfy: ComfyServer, drawing: Callable
 def test_nobody_there_is_said_after_a_few_tries(comfy: ComfyServer, drawing: Callable[..., Drawing]) -> None:
     comfy.stop()
     job = drawing(comfy_wait_s=0.5).start().end()
-    assert "No ComfyUI answers at" in job.words()
+    assert "No ComfyUI is answering at" in job.words()
     assert "0 pairs kept" in job.words()
     assert any("Trying again for" in status.message for status in job.said)
 
@@ -230,7 +230,7 @@ def test_one_that_stays_away_leaves_what_came_and_the_run_goes_on_with_the_rest(
     until(lambda: len(comfy.queued) >= 3)
     comfy.stop()
     # How far it got before it stopped is the machine's affair.
-    assert re.search("(1 pair|2 pairs) kept; starting again goes on with what is missing", job.end().words())
+    assert re.search("(1 pair|2 pairs) kept; run it again to continue with what's missing", job.end().words())
     drawn = {graph["3"]["inputs"]["seed"] for graph in comfy.queued[:2]}
     comfy.queued.clear()
     comfy.start()
@@ -301,14 +301,14 @@ def test_a_job_that_is_forgotten_is_queued_again_and_not_for_ever(
         ({"half_bad": True}, "refuses: node 9 (SaveImage): Required input is missing images"),
         ({"fails": "CUDA out of\nmemory"}, "without an image: node 3 (KSampler): CUDA out of memory"),
         ({"no_images": True}, "node 9 gave no image"),
-        ({"damaged": 9}, "ComfyUI drew ComfyUI_00000_.png, which can't be used: The image can't be decoded"),
+        ({"damaged": 9}, "ComfyUI made ComfyUI_00000_.png, which can't be used: The image can't be decoded"),
         ({"fails": "o\x1b[2Jut " * 10**5}, "KSampler): o[2Jut o[2Jut"),
-        ({"same_image": True}, "Two seeds gave the same image, so 3.seed is not"),
+        ({"same_image": True}, "Two seeds gave the same image, so 3.seed isn't"),
         ({"answers": 500}, "refuses: 500"),
-        ({"answers": 302}, "sends on to another address"),
+        ({"answers": 302}, "redirects to another address"),
         ({"answers": 503}, "answers 503"),
-        ({"answers": 200, "answer_body": b"<html>"}, "does not answer as a ComfyUI does"),
-        ({"answers": 200, "answer_body": b"[" * 100_000}, "does not answer as a ComfyUI does"),
+        ({"answers": 200, "answer_body": b"<html>"}, "doesn't answer like a ComfyUI"),
+        ({"answers": 200, "answer_body": b"[" * 100_000}, "doesn't answer like a ComfyUI"),
     ],
 )
 def test_what_comfyui_says_is_said(
@@ -318,7 +318,7 @@ def test_what_comfyui_says_is_said(
         setattr(comfy, name, value)
     said = drawing(comfy_wait_s=0.3).start().end().words()
     assert words in said
-    assert "kept; starting again goes on" in said
+    assert "kept; run it again to continue" in said
     assert len(said) < 1000
 
 
@@ -361,7 +361,7 @@ def test_a_plan_says_what_was_found_and_draws_nothing(
         ('{"nodes": [], "links": []}', [], "Workflow > Export (API)"),
         ("{", [], "can't be read as JSON"),
         ("[]", [], "holds 0 nodes"),
-        ('{"1": 5}', [], "is no node with class_type"),
+        ('{"1": 5}', [], "isn't a node with class_type"),
         (None, ["--prompt-slot", "99.text"], "has no 99.text"),
         (None, ["--seed-slot", "6.text"], "6.text holds"),
         (None, ["--image-node", "99"], "has no node 99"),

@@ -90,10 +90,10 @@ def test_images_of_several_models_count_for_none(comfy: ComfyServer, checkpoint:
 @pytest.mark.parametrize(
     ("drawn_with", "source", "words"),
     [
-        ("other.safetensors", "", "draws with other, and the chosen model is Dream"),
+        ("other.safetensors", "", "uses other, and the chosen model is Dream"),
         ("demo.safetensors", "demo", "and the chosen model is"),
         ("dream.safetensors", "/nowhere/dream.safetensors", "can't be read"),
-        ("", "", "does not tell which model"),
+        ("", "", "doesn't say which model"),
     ],
 )
 def test_what_counts_for_none_is_said(

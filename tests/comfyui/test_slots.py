@@ -153,7 +153,7 @@ def test_the_slots_are_found_by_the_links(graph: Graph, expected: dict[str, list
     assert workflow.graph == read_graph(json.dumps(graph).encode()), "filling changes a copy"
     if expected["size"]:
         sized = workflow.sized(96)
-        assert (sized.told.width_px, sized.told.height_px) == (96, 96)
+        assert (sized.made_with.width_px, sized.made_with.height_px) == (96, 96)
         assert sized.sha256 != workflow.sha256
 
 
@@ -162,12 +162,12 @@ def test_the_slots_are_found_by_the_links(graph: Graph, expected: dict[str, list
     [
         (
             graphs.concatenated(),
-            "put together of several texts. Point at one: 31.string_b “on sand”, 30.value “a glass",
+            "consists of several texts. Point at one: 31.string_b “on sand”, 30.value “a glass",
         ),
-        (graphs.combined(), "put together of several texts"),
+        (graphs.combined(), "consists of several texts"),
         (graphs.two_savers(), "in several places. Point at one node: 1 (SaveImage), 9 (SaveImage)"),
-        (graphs.looped(), "Where the prompt stands in this workflow is not clear. Point at it"),
-        ({"8": node("VAEDecode", samples=["3", 0], vae=["4", 2])}, "saves or shows no image"),
+        (graphs.looped(), "It isn't clear where the prompt is in this workflow. Point at it"),
+        ({"8": node("VAEDecode", samples=["3", 0], vae=["4", 2])}, "doesn't save or show an image"),
         ({"9": node("SaveImage", images=["8", 0]), "8": node("X", text="a lake")}, "Its texts: 8.text “a lake”"),
     ],
 )
@@ -209,9 +209,9 @@ def test_a_finger_that_points_beside_is_told(pointed: dict[str, Any], words: str
 def test_a_negative_prompt_needs_a_place_only_when_there_is_one() -> None:
     workflow = found(graphs.flux())
     workflow.require(negative=False)
-    with pytest.raises(ComfyUIError, match="Where the negative prompt stands"):
+    with pytest.raises(ComfyUIError, match="It isn't clear where the negative prompt is"):
         workflow.require(negative=True)
-    with pytest.raises(ComfyUIError, match="Where the size stands"):
+    with pytest.raises(ComfyUIError, match="It isn't clear where the size is"):
         found(graphs.refined()).sized(512)
 
 
@@ -221,7 +221,7 @@ def test_an_image_that_comfyui_saved_is_a_workflow_too() -> None:
     Image.new("RGB", (8, 8)).save(buffer, "PNG", pnginfo=text)
     assert slots(find_slots(read_graph(buffer.getvalue()))) == USUAL
     Image.new("RGB", (8, 8)).save(buffer := io.BytesIO(), "PNG")
-    with pytest.raises(ComfyUIError, match="holds no workflow"):
+    with pytest.raises(ComfyUIError, match="holds no ComfyUI workflow"):
         read_graph(buffer.getvalue())
     sent = {"prompt": simple(), "client_id": "x"}  # as a program sends it
     assert slots(find_slots(read_graph(json.dumps(sent).encode()))) == USUAL
@@ -233,7 +233,7 @@ def test_the_pass_that_begins_the_image_tells_how_it_is_drawn_and_all_passes_whi
     graph["40"]["inputs"]["model"] = ["50", 0]
     workflow = found(graph)
     assert workflow.sampler == "3"
-    assert (workflow.told.steps, workflow.told.width_px, workflow.told.loras) == (20, 1024, ())
+    assert (workflow.made_with.steps, workflow.made_with.width_px, workflow.made_with.loras) == (20, 1024, ())
     assert [(lora.name, lora.strength) for lora in workflow.loras] == [("sharp", 0.5)]
     pointed = found(sampling(graph, positive=["7", 0]), prompt=("6.text",))
     assert pointed.sampler == "40", "only this one aims at the text that a person pointed at"
@@ -366,9 +366,9 @@ def test_a_node_of_thousands_of_equal_values_is_read_in_seconds() -> None:
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        (json.loads("[" * 900 + "]" * 900), "Node 6 (CLIPTextEncode) holds lists in lists"),
-        ("a \ud800 lake", "holds half a character"),
-        (float("nan"), "Node 6 (CLIPTextEncode) holds a number that is none"),
+        (json.loads("[" * 900 + "]" * 900), "Node 6 (CLIPTextEncode) nests lists"),
+        ("a \ud800 lake", "contains a broken character"),
+        (float("nan"), "Node 6 (CLIPTextEncode) holds NaN or infinity"),
     ],
 )
 def test_a_node_that_can_not_be_sent_is_refused(value: Any, words: str) -> None:

@@ -1,4 +1,4 @@
-"""How an image was made, as its file tells: one reader a tool, one line here. No torch, and nothing is ever raised.
+"""How an image was made, according to its file: one reader per tool, one line here. No torch, and readers never raise.
 
 A file may hold texts of several tools; the readers are asked in order, from the plainest statement to a whole graph.
 """
@@ -20,14 +20,14 @@ READERS: dict[str, Callable[[Mapping[str, str]], MadeWith | None]] = {
     "A1111/Forge": a1111.read,
     "ComfyUI": comfyui.read,
 }
-"""By tool, in the order in which they are asked."""
+"""The readers by tool, in the order in which they are asked."""
 
 
 def read_made_with(image: Path | bytes, *, name: str = "") -> MadeWith | None:
-    """What a PNG, JPEG or WebP file says about its making; None when it says nothing that is understood.
+    """What a PNG, JPEG or WebP file says about how it was made; None when no reader understands it.
 
-    `name` is the file's, by which ComfyUI's graphs with several savers are told apart; a path brings its own. Raises
-    `ImageMissing` and `ImageUnreadable` for a path that can't be read, and nothing for whatever the file holds.
+    `name` is the file's, which says which saver of a ComfyUI graph wrote it; a path has its own. Raises `ImageMissing`
+    and `ImageUnreadable` for a path that can't be read, but never for the contents.
     """
     content = read_image_file(image) if isinstance(image, Path) else image
     name = name or (image.name if isinstance(image, Path) else "")

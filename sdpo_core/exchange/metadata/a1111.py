@@ -4,7 +4,7 @@
     Negative prompt: blurry
     Steps: 20, Sampler: Euler a, Schedule type: Karras, CFG scale: 7, Seed: 1, Size: 512x768, Model hash: …, Model: …
 
-Both prompts may go over several lines. A value with a comma, colon or line break in it is a JSON string.
+Both prompts may span several lines. A value with a comma, colon or line break in it is a JSON string.
 """
 
 import json
@@ -19,12 +19,12 @@ _NEGATIVE = "Negative prompt:"
 _STARTS = re.compile(r"^\s*Steps:\s*\d", re.MULTILINE)
 _SETTING = re.compile(r'(\w[\w \-/]{0,60}):\s*("(?:\\.|[^\\"])*"|[^,\n]*)(?:,|\n|$)')
 _SIZE = re.compile(r"(\d+)\s*[x×]\s*(\d+)")
-_FEWEST = 3  # settings in a last line without Steps, by which A1111 itself knows it
+_FEWEST = 3  # settings that make a last line without Steps one of settings, as in A1111 itself
 _LONGEST = 2**18  # characters
 
 
 def read(texts: Mapping[str, str]) -> MadeWith | None:
-    """What the text says; None where none is."""
+    """What the text says; None if there is none."""
     source = texts.get("parameters") or texts.get("UserComment") or ""
     lines, settings = _split(source[:_LONGEST])
     anything_goes = "parameters" in texts and not source.lstrip().startswith("{")
@@ -55,7 +55,7 @@ def read(texts: Mapping[str, str]) -> MadeWith | None:
 
 
 def _split(source: str) -> tuple[str, dict[str, str]]:
-    """The prompts, and the settings after them. Extensions put lines of their own behind the settings."""
+    """The prompts, and the settings after them. Extensions add their own lines after the settings."""
     source = source.replace("\r\n", "\n").replace("\r", "\n")
     starts = list(_STARTS.finditer(source))
     if starts:
@@ -82,7 +82,7 @@ def _unquoted(value: str) -> str:
 
 
 def _loras(prompt: str, settings: Mapping[str, str]) -> tuple[NamedLora, ...]:
-    """Those of the prompt's tags, and those of which only the settings know."""
+    """The LoRAs in the prompt's tags, and those only in the settings."""
     hashes, weights = (_named(settings.get(key, "")) for key in ("Lora hashes", "Lora weights"))
     tags = {values.file_name(tag.name): tag.strength for tag in lora_tags(prompt)}
     names = dict.fromkeys([*tags, *weights, *hashes])

@@ -1,7 +1,7 @@
 """ComfyUI: the graph that made the image, as PNG texts `prompt` and `workflow`, or in EXIF tags of WebP files.
 
-A graph is no list of settings. From the node that saved the image we go up to the sampler that began it, and from there
-along the links (`graph`): to the text of each conditioning, to the model and its LoRAs, to seed, steps and size.
+A graph isn't a list of settings. From the node that saved the image we go up to the sampler that started it, and from
+there along the links (`graph`): to the text of each conditioning, to the model and its LoRAs, to seed, steps and size.
 """
 
 from collections.abc import Mapping
@@ -14,15 +14,15 @@ from sdpo_core.exchange.metadata.graph_walk import Walk
 from sdpo_core.exchange.metadata.lenient_json import read_object
 from sdpo_core.workspace.records import MadeWith
 
-_MOST_SAVERS = 10  # that are looked at for a prompt without a sampler
+_MOST_SAVERS = 10  # that are searched for a prompt without a sampler
 
 
 def read(texts: Mapping[str, str]) -> MadeWith | None:
-    """What the graph says about the image; None where there is no graph. `file name` among `texts` names the saver."""
+    """What the graph says about the image; None if there is no graph. `file name` among `texts` names the saver."""
     saved_as = texts.get("file name", "")
     best: MadeWith | None = None
-    beside = read_object(texts.get("UserComment"))  # where some packs put both, with the forms as objects
-    forms = [read_object(texts.get(name)) or values.mapping(beside.get(name)) for name in ("prompt", "workflow")]
+    comment = read_object(texts.get("UserComment"))  # where some packs put both, with the forms as objects
+    forms = [read_object(texts.get(name)) or values.mapping(comment.get(name)) for name in ("prompt", "workflow")]
     for nodes in (of_prompt(forms[0]), of_workflow(forms[1])):
         found = _made_with(nodes, saved_as) if nodes else None
         if found and (found.prompt or best is None):
@@ -33,17 +33,20 @@ def read(texts: Mapping[str, str]) -> MadeWith | None:
 
 
 def _made_with(nodes: dict[str, Node], saved_as: str) -> MadeWith:
-    ends, seen = _ends(nodes, saved_as), set[str]()  # by all ends: where one found no sampler, another finds none
+    ends, seen = (
+        _ends(nodes, saved_as),
+        set[str](),
+    )  # shared by all ends: nodes that led one of them to no sampler are skipped
     last = next((sampler for end in ends if (sampler := nearest_sampler(nodes, end, seen))), None)
     if last is not None:
-        return told_by(nodes, began(nodes, last), last)
+        return made_by(nodes, began(nodes, last), last)
     savers = [end for end in ends if nodes[end].link("images", "image")] or (ends if len(ends) == 1 else [])
     prompt = next((found for end in savers[:_MOST_SAVERS] if (found := lone_text(nodes, end))), "")
     return MadeWith(tool="ComfyUI", prompt=prompt)
 
 
-def told_by(nodes: dict[str, Node], sampler: Node, last: Node) -> MadeWith:
-    """What is aimed at and drawn by a sampler of a graph, of which `last` is the sampler nearest to the image."""
+def made_by(nodes: dict[str, Node], sampler: Node, last: Node) -> MadeWith:
+    """What a sampler of a graph makes, where `last` is the sampler nearest to the image."""
     walk = Walk(nodes)
     guider, steps = walk.guider(sampler), walk.node(sampler.link("sigmas"))
     size = walk.size(last)
@@ -64,7 +67,7 @@ def told_by(nodes: dict[str, Node], sampler: Node, last: Node) -> MadeWith:
 
 
 def _ends(nodes: Mapping[str, Node], saved_as: str) -> list[str]:
-    """The nodes to begin with: those whose file it may be, then other savers, then whatever nobody uses."""
+    """The nodes to start from: those that may have saved the file, then other savers, then unused outputs."""
     used = {link.node for node in nodes.values() for _, link in node.links()}
     unused = [number for number in nodes if number not in used] or list(nodes)
 

@@ -1,6 +1,6 @@
-"""A ComfyUI graph as its editor saves it (`workflow`), as the same nodes that the API form has.
+"""A ComfyUI graph as its editor saves it (`workflow`), converted to the same nodes as the API form.
 
-It lists widgets by position, and only newer versions name them; there, what can be told by its kind is named.
+It lists widgets by position, and only newer versions name them; for older ones, values are named by their kind.
 """
 
 from collections.abc import Mapping
@@ -12,11 +12,11 @@ from sdpo_core.exchange.metadata.graph import Link, Node, as_link
 _MOST_NODES = 20_000
 _MUTED, _BYPASSED = 2, 4
 _SMALLEST = 64  # px of an image's side
-_AFTER_SEED = ("fixed", "increment", "decrement", "randomize")  # the editor's widget behind a seed
+_AFTER_SEED = ("fixed", "increment", "decrement", "randomize")  # the editor's widget after a seed
 
 
 def of_workflow(found: Mapping[str, Any]) -> dict[str, Node]:
-    """The nodes of the editor's form, by id; without the muted ones, and of bypassed ones only what they pass on."""
+    """The nodes of the editor's form, by id; without muted ones, and with bypassed ones only passing on their input."""
     links: dict[Any, Link] = {}
     for link in values.items(found.get("links")):
         parts = values.items(link)  # id, from node, from slot, to node, to slot, type
@@ -48,14 +48,14 @@ def _inputs(node: Mapping[str, Any], links: Mapping[Any, Link]) -> dict[str, Any
 
 
 def _named(widgets: list[str], set_to: list[Any]) -> dict[str, Any]:
-    """Values by their widgets' names; without names, by what they look like."""
+    """Values by their widgets' names; if there are none, by what the values look like."""
     plain = [value for i, value in enumerate(set_to) if not (i and _goes_with_seed(value, set_to[i - 1]))]
     if widgets and len(widgets) >= len(plain):
         return dict(zip(widgets, plain, strict=False))
     if len(set_to) == 1 and isinstance(set_to[0], str):
         return {"text": set_to[0]}
     for i in range(1, len(set_to)):
-        if _goes_with_seed(set_to[i], set_to[i - 1], older=True):  # a sampler's: the rest comes in the same order
+        if _goes_with_seed(set_to[i], set_to[i - 1], older=True):  # a sampler's: the rest has the same order
             rest = set_to[i + 1 :]
             numbers = [value for value in rest if isinstance(value, int | float)]
             words = [value for value in rest if isinstance(value, str)]

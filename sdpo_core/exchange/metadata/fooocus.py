@@ -1,8 +1,8 @@
 """Fooocus's own scheme: a JSON object in PNG `parameters`, or as plain text in an EXIF UserComment.
 
 Its other scheme is A1111's text, which `a1111` reads. Older versions and forks name the same fields in capitals and
-with spaces. Taken is the prompt as it was typed: the resolved one holds styles, and an expansion that differs for every
-seed.
+with spaces. The prompt is read as it was typed: the resolved one contains styles, and an expansion that differs for
+every seed.
 """
 
 import re
@@ -21,7 +21,7 @@ _LORA_FIELD = re.compile(r"lora(_combined)?_\d+")
 
 
 def read(texts: Mapping[str, str]) -> MadeWith | None:
-    """What the parameters say; None where none are."""
+    """What the parameters say; None if there are none."""
     whole = next((found for place in _PLACES if (found := read_object(texts.get(place)))), {})
     found = {key.lower().replace(" ", "_"): value for key, value in whole.items()}
     if not isinstance(found.get("prompt"), str):

@@ -1,4 +1,4 @@
-"""What else a ComfyUI graph tells of an image than its texts, seed and model: size, steps and other numbers, LoRAs."""
+"""What a ComfyUI graph says about an image besides texts, seed and model: size, steps and other numbers, LoRAs."""
 
 import re
 from collections.abc import Iterator
@@ -14,19 +14,19 @@ _LONGEST_WAY = 100  # nodes
 
 
 class Walk(graph.Walk):
-    """Walks over one graph, also for what only the library asks."""
+    """Walks over one graph, including what only the library needs."""
 
     def first_count(self, key: str, *nodes: Node | None) -> int | None:
-        """The first node's number of this name that is one."""
+        """The first whole number with this name among the nodes."""
         return next((n for value in _all(key, nodes) if (n := values.count(self.whole_behind(value)))), None)
 
     def first_number(self, keys: tuple[str, ...], *nodes: Node | None) -> float | None:
-        """The first node's number of one of these names that is one."""
+        """The first number with one of these names among the nodes."""
         plain = (self._literal(value) for key in keys for value in _all(key, nodes))
         return next((n for value in plain if (n := values.number(value)) is not None), None)
 
     def first_name(self, key: str, *nodes: Node | None) -> str:
-        """The first node's text of this name that is one."""
+        """The first text with this name among the nodes."""
         return next((n for value in _all(key, nodes) if (n := values.name(self._literal(value)))), "")
 
     def _literal(self, value: Any) -> Any:
@@ -38,7 +38,7 @@ class Walk(graph.Walk):
         return plain[0] if len(plain) == 1 else None
 
     def size(self, sampler: Node) -> tuple[int, int] | None:
-        """Width and height in pixels of the nearest node that has both, on the way that the latents came."""
+        """Width and height in pixels of the nearest node upstream of the latents that has both."""
         node: Node | None = sampler
         for _ in range(_LONGEST_WAY):
             if node is None:
@@ -50,7 +50,7 @@ class Walk(graph.Walk):
         return None
 
     def models(self, sampler: Node) -> tuple[str, ...]:
-        """The names of all models that a sampler draws with, which may be merged on the way."""
+        """The names of all models that a sampler uses, which may be merged on the way."""
         return tuple(dict.fromkeys(filter(None, map(graph.model_name, self.way_to_model(sampler)))))
 
     def loras(self, sampler: Node) -> tuple[NamedLora, ...]:

@@ -1,4 +1,4 @@
-"""InvokeAI 3 to 5: PNG `invokeai_metadata`, a JSON object. From version 4 on models have other fields."""
+"""InvokeAI 3 to 5: PNG `invokeai_metadata`, a JSON object. Since version 4, models have other fields."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from sdpo_core.workspace.records import MadeWith, NamedLora
 
 
 def read(texts: Mapping[str, str]) -> MadeWith | None:
-    """What the metadata says; None where none is."""
+    """What the metadata says; None if there is none."""
     found = read_object(texts.get("invokeai_metadata"))
     if not found:
         return None

@@ -1,7 +1,7 @@
-"""JSON as other programs leave it in files: with NaN, commas too many, cut short, or made to do harm.
+"""JSON as other programs leave it in files: with NaN, with extra commas, cut short, or malicious.
 
-Deviations from the standard that are read: NaN and Infinity (as null), control characters in strings, a comma before a
-closing bracket, and a text that ends in the middle, of which the values before the end are kept.
+It accepts these deviations from the standard: NaN and Infinity (as null), control characters in strings, a comma before
+a closing bracket, and a text that ends in the middle, whose values before the end are kept.
 """
 
 import json
@@ -10,20 +10,20 @@ from typing import Any
 
 from sdpo_core.exchange.metadata.values import mapping
 
-_DEEPEST = 100  # levels of brackets; what is deeper is left out
-_LONGEST_MENDED = 2**20  # characters
+_DEEPEST = 100  # levels of brackets; anything deeper is left out
+_LONGEST_REPAIRED = 2**20  # characters
 _LONGEST_WHOLE = 20  # digits; Python refuses to read very long ones, and no seed has more
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*(?P<end>"|\\?\Z)|[{}\[\],]', re.DOTALL)
 _CLOSES = {"{": "}", "[": "]"}
 
 
 def read_object(source: str | None) -> dict[str, Any]:
-    """The JSON object in `source`, as much of it as can be read; empty when there is none."""
+    """The JSON object in `source`, as far as it can be read; empty when there is none."""
     source = (source or "").strip("\ufeff \t\r\n")
     if not source.startswith("{"):
         return {}
     found = _parsed(source)
-    return mapping(_parsed(_mended(source)) if found is None else found)
+    return mapping(_parsed(_repaired(source)) if found is None else found)
 
 
 def _parsed(source: str) -> Any:
@@ -37,12 +37,12 @@ def _whole(digits: str) -> int | None:
     return int(digits) if len(digits) <= _LONGEST_WHOLE else None
 
 
-def _mended(source: str) -> str:
-    """`source` up to its last whole value, without commas before brackets, and with what is open closed."""
+def _repaired(source: str) -> str:
+    """`source` up to its last complete value, without commas before brackets, and with all brackets closed."""
     kept: list[str] = []
     open_brackets: list[str] = []
-    comma, done = "", 0  # a comma waits until a value follows; what is before `done` was looked at
-    for token in _TOKEN.finditer(source, 0, _LONGEST_MENDED):
+    comma, done = "", 0  # a comma waits until a value follows; everything before `done` has been read
+    for token in _TOKEN.finditer(source, 0, _LONGEST_REPAIRED):
         mark = token[0]
         if mark[0] == '"':
             if token["end"] != '"':

@@ -1,6 +1,6 @@
 """NovelAI: PNG texts `Description`, `Software`, `Source` and `Comment`, a JSON object; hidden in alpha too (`stealth`).
 
-From version 4 on a prompt has parts for characters; they are joined with ` | `, NovelAI's own notation for them.
+Since version 4 a prompt has parts for characters; they are joined with ` | `, NovelAI's own notation for them.
 """
 
 import re
@@ -16,7 +16,7 @@ _SOURCE = re.compile(r"(.*\S)\s+([0-9A-Fa-f]{8})")
 
 
 def read(texts: Mapping[str, str]) -> MadeWith | None:
-    """What the texts say; None where they are not NovelAI's."""
+    """What the texts say; None if they aren't NovelAI's."""
     found = read_object(texts.get("Comment"))
     if texts.get("Software") != "NovelAI" and not any(sign in found for sign in _SIGNS):
         return None

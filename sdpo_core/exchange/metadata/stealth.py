@@ -20,7 +20,7 @@ _MOST_PACKED = 2 * 2**20  # bytes
 
 
 def read_hidden(alpha: Image.Image) -> dict[str, str]:
-    """The texts by keyword, a single one as `parameters`; none where nothing is hidden. `alpha` is one channel."""
+    """The texts by keyword, a single one as `parameters`; empty if nothing is hidden. `alpha` is one channel."""
     head = _bytes(alpha, _HEAD)
     kind, bits = head[: len(_PACKED)], int.from_bytes(head[len(_PACKED) :], "big")
     size = _HEAD + bits // 8

@@ -14,7 +14,7 @@ _PLACES = ("parameters", "UserComment", "Model")
 
 
 def read(texts: Mapping[str, str]) -> MadeWith | None:
-    """What the parameters say; None where none are."""
+    """What the parameters say; None if there are none."""
     for place in _PLACES:
         whole = read_object(texts.get(place))
         found = values.mapping(whole.get("sui_image_params"))

@@ -1,4 +1,4 @@
-"""Values out of texts that nobody vouches for: each is what it should be, or missing. None raises."""
+"""Values from untrusted texts: each is what it should be, or missing. Nothing raises."""
 
 import math
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ def count(value: Any) -> int | None:
 
 
 def number(value: Any) -> float | None:
-    """A finite number, also one that is written as text."""
+    """A finite number, even if it is written as text."""
     if (
         isinstance(value, bool)
         or not isinstance(value, int | float | str)
@@ -50,7 +50,7 @@ def items(value: Any) -> list[Any]:
 
 
 def lora(named: Any, strength: Any = 1.0, sha256: Any = "") -> NamedLora | None:
-    """A LoRA that has a name."""
+    """A LoRA, if it has a name."""
     known, acting = file_name(named), number(strength)
     if not known or known == "None":
         return None
@@ -58,11 +58,11 @@ def lora(named: Any, strength: Any = 1.0, sha256: Any = "") -> NamedLora | None:
 
 
 def loras(*found: NamedLora | None) -> tuple[NamedLora, ...]:
-    """Those that there are, each name once, at most 100."""
+    """The LoRAs that aren't None, each name once, at most 100."""
     by_name = {one.name: one for one in reversed(found) if one}
     return tuple(by_name[one] for one in dict.fromkeys(one.name for one in found if one))[:_MOST_LORAS]
 
 
 def first(source: Mapping[str, Any], *names: str) -> Any:
-    """The value of the first of `names` that is there and not null."""
+    """The value of the first of `names` that exists and isn't null."""
     return next((source[key] for key in names if source.get(key) is not None), None)
