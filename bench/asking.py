@@ -1,9 +1,9 @@
 """Does a taste model learn more from questions that it chooses? Its accuracy by votes and way of asking, no training.
 
-A pool of prompts with eight images each is drawn once by the base and described. A simulated person is then asked about
-prompt after prompt: about two of its images by chance, or about the pair among several that says most
-(`sdpo_core.taste.questions`), with the model fitted anew every ten votes. What it knows is counted on pairs of other
-prompts that nobody was asked about, and compared with what it says of itself.
+The base model generates a pool of prompts with eight images each once, and describes them. A simulated person is then
+asked about prompt after prompt: about two random images, or about the most informative pair among several
+(`sdpo_core.taste.questions`), with the model refitted every ten votes. Its accuracy is measured on pairs of other
+prompts that nobody was asked about, and compared with its own estimate.
 
     python -m bench.asking [--tastes warm …] [--seeds 10 11 …] [--hours H]
     python -m bench.asking --render
@@ -33,7 +33,7 @@ from sdpo_core.taste.questions import BY_CHANCE, choose_question
 RESULTS = BENCH / "results" / "asking.json"
 QUICK_RESULTS = CACHE / "asking-quick.json"
 OPEN_TASTES, OPEN_SEEDS = ("warm", "busy", "sun", "warm-mistaken"), tuple(range(10, 19))
-CANDIDATES = (2, 4, 8)  # images of a prompt that are drawn for a question; of 2 there is one pair, so chance asks
+CANDIDATES = (2, 4, 8)  # images of a prompt to choose a question from; 2 make only one pair, so that is by chance
 COUNTS = (12, 20, 40, 60, 120)
 DECIDED_AT = (20, 40, 60)  # numbers of votes by which the default is chosen
 QUICK_COUNTS, QUICK_PROMPTS = (12, 14), 14
@@ -42,7 +42,7 @@ _REFIT_EVERY = 10  # votes
 
 @dataclass(frozen=True)
 class Asking(Case):
-    """One person and a way of asking; `votes` is the most, and what was known with fewer is in the same cell."""
+    """One person and a way of asking; `votes` is the most, and the results with fewer are in the same cell."""
 
     candidates: int = 2
 
@@ -57,9 +57,9 @@ class Asking(Case):
 def known_after(
     pool: Pool, test: Pool, person: SimulatedUser, *, candidates: int, counts: Sequence[int], seed: int
 ) -> list[dict[str, Any]]:
-    """Ask `person` until the last of `counts`; what the taste model knew of `test` after each of them.
+    """Ask `person` until the last of `counts`; what the taste model knew about `test` after each of them.
 
-    `seed` decides the order of the prompts and which of their images are drawn. Raises ValueError when the pool has
+    `seed` decides the order of the prompts and which of their images are used. Raises ValueError when the pool has
     fewer prompts than there are votes, or fewer images of each than `candidates`.
     """
     prompts, each, _ = pool.vectors.shape
@@ -89,7 +89,7 @@ def known_after(
 
 
 class _Votes:
-    """Votes so far, as the taste model takes them."""
+    """The votes so far, in the taste model's format."""
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
@@ -108,7 +108,7 @@ class _Votes:
 
     def fit(self) -> TasteModel:
         size, count = self._layout.size, len(self._left)
-        told = Comparisons(
+        comparisons = Comparisons(
             self._layout,
             np.array(self._left, np.float32).reshape(count, size),
             np.array(self._right, np.float32).reshape(count, size),
@@ -117,17 +117,17 @@ class _Votes:
             np.ones(count),
             np.array(self._by_chance, np.bool_),
         )
-        return fit_taste(told, "0" * 64).model
+        return fit_taste(comparisons, "0" * 64).model
 
 
 def _truth(test: Pool, oracle: Oracle) -> np.ndarray:
-    """By how much the person likes the first of each pair better, (N,)."""
+    """How much more the person likes the first of each pair, (N,)."""
     scores = np.array([oracle.score(image) for image in test.images]).reshape(-1, 2)
     return scores[:, 0] - scores[:, 1]
 
 
 def _known(model: TasteModel, test: Pool, truth: np.ndarray) -> dict[str, Any]:
-    """What a model predicts of the test pairs, a digit each, and what it says of itself.
+    """What a model predicts for the test pairs, one digit each, and its estimate of itself.
 
     `right`: 2 for right, 1 for no opinion, 0 for wrong. `sure`: 1 for the half that it is surer of.
     """
@@ -148,7 +148,7 @@ def _digits(numbers: np.ndarray) -> str:
 
 
 def accuracy(cells: Sequence[Cell], votes: int) -> tuple[Estimate, Estimate]:
-    """Share of the test pairs that was predicted after so many votes, and of the surer half: over people and pairs."""
+    """Share of the test pairs predicted correctly after so many votes, and of the surer half: over people and pairs."""
     right, sure = _right(cells, votes), _numbers(cells, votes, "sure")
     drawn = Weights.draw(*right.shape)
     return (
@@ -158,7 +158,7 @@ def accuracy(cells: Sequence[Cell], votes: int) -> tuple[Estimate, Estimate]:
 
 
 def gained(ours: Sequence[Cell], theirs: Sequence[Cell], votes: int) -> Estimate | None:
-    """Our accuracy minus theirs, over the people that both asked; None where there are none."""
+    """Our accuracy minus theirs, over the people that both asked; None if there are none."""
     both = in_common(ours, theirs)
     if not both:
         return None
@@ -207,10 +207,10 @@ def _section(ways: dict[tuple[Any, ...], list[Cell]], counts: Sequence[int]) -> 
             known = [_at(cell, votes) for cell in cells]
             on = sum(one["knows_taste"] for one in known)
             says = [one["says"][0] for one in known if one["says"]]
-            told = f"{np.mean(says):.0%}" if says else "–"
+            said = f"{np.mean(says):.0%}" if says else "–"
             yield (
                 f"| {votes} | {_way(candidates)} | {len(cells)} | {_share(everything)} | {_share(surer)} "
-                f"| {on} of {len(cells)} | {told} |"
+                f"| {on} of {len(cells)} | {said} |"
             )
 
 
@@ -228,20 +228,20 @@ def conclusion(ways: dict[tuple[Any, ...], list[Cell]]) -> str:
     found: dict[int, list[Estimate]] = {}
     for (candidates,), cells in ways.items():
         gains = [gained(cells, ways.get((2,), []), n) for n in DECIDED_AT if _has(cells, n)]
-        told = [gain for gain in gains if gain is not None]
-        if candidates > 2 and told:
-            found[candidates] = told
+        known = [gain for gain in gains if gain is not None]
+        if candidates > 2 and known:
+            found[candidates] = known
     if not found:
         return f"Conclusion: none yet; people asked by chance and by choice, up to {DECIDED_AT[0]} votes, are needed."
     best = max(found, key=lambda candidates: np.mean([gain.value for gain in found[candidates]]))
     gains = found[best]
     numbers = ", ".join(map(str, DECIDED_AT[: len(gains)]))
-    told = f"{_way(best)}, {', '.join(map(_points, gains))} points at {numbers} votes"
+    result = f"{_way(best)}, {', '.join(map(_points, gains))} points at {numbers} votes"
     if all(gain.low > 0 for gain in gains):
-        return f"Conclusion: choosing pays at every number of votes: {told}."
+        return f"Conclusion: choosing pays at every number of votes: {result}."
     if all(gain.low <= 0 for gain in gains):
-        return f"Conclusion: choosing can't be told from chance: {told}."
-    return f"Conclusion: choosing pays at some numbers of votes only: {told}."
+        return f"Conclusion: choosing can't be told from chance: {result}."
+    return f"Conclusion: choosing pays at some numbers of votes only: {result}."
 
 
 def _has(cells: Sequence[Cell], votes: int) -> bool:
@@ -266,7 +266,7 @@ def _points(found: Estimate | None) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the cells that are asked for and not there yet, then write the table."""
+    """Run the requested cells that are missing, then write the table."""
     parser = command("What a taste model learns, by votes and way of asking.", tastes=OPEN_TASTES, seeds=OPEN_SEEDS)
     options = parser.parse_args(arguments)
     counts = QUICK_COUNTS if options.quick else COUNTS
@@ -291,7 +291,7 @@ def run(
     results: Results,
     session: Session,
 ) -> None:
-    """Run what is missing; the pool, and the pairs of the test, are drawn before the first cell."""
+    """Run what is missing; the pool and the test pairs are generated before the first cell."""
     pools: list[Pool] = []
 
     def one(case: Asking) -> Cell:

@@ -1,4 +1,4 @@
-"""What public LoRA-DPO scripts for diffusion models do in a training step, written plainly, to compare with.
+"""What public LoRA-DPO scripts for diffusion models do in a training step, written plainly, for comparison.
 
 Winners and losers go through every network in one batch; the reference is the policy with its adapter off; one loss
 (Wallace et al. 2023, arXiv 2311.12908, eq. 14) has one backward pass. Nothing here is shared with `sdpo_core.training`.
@@ -26,7 +26,7 @@ class Inputs(NamedTuple):
 
 @contextlib.contextmanager
 def plain_peft(model: DiffusionModel) -> Iterator[None]:
-    """Within it adapted layers compute as peft has them, without what `sdpo_core.models.lora` makes of them."""
+    """Within it adapted layers compute as in plain peft, without the changes of `sdpo_core.models.lora`."""
     layers = [module for module in model.network.modules() if isinstance(module, LoraLayer)]
     before = [(layer.lora_variant, layer.cast_input_dtype_enabled) for layer in layers]
     for layer in layers:
@@ -39,11 +39,11 @@ def plain_peft(model: DiffusionModel) -> Iterator[None]:
 
 
 def encode(model: DiffusionModel, images: Sides, prompts: Sequence[str]) -> Inputs:
-    """Images (B, 3, H, W) per side and their prompts through VAE and text encoder: in such scripts in every step."""
+    """Images (B, 3, H, W) per side and their prompts through VAE and text encoder: such scripts do it in every step."""
     pixels = torch.cat(images)  # (2B, 3, H, W)
     size = (pixels.shape[2], pixels.shape[3])
-    told = model.encode_prompts(prompts)
-    twice = Conditioning.cat([told, told])
+    encoded = model.encode_prompts(prompts)
+    twice = Conditioning.cat([encoded, encoded])
     return Inputs(model.encode_images(pixels), model.frame(twice, [Frame(size, (0, 0), size)] * len(pixels)))
 
 

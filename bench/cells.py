@@ -1,7 +1,7 @@
 """Cells of a bench: what names one, the file that keeps them, and the loop that runs those that are missing.
 
-A bench is a list of cases and a function that runs one. Each finished cell is saved at once, a cell that is there is
-not run again, and `--hours` ends a session between two cells, so any bench may be stopped and started again.
+A bench is a list of cases and a function that runs one. Each finished cell is saved immediately, an existing cell isn't
+run again, and `--hours` ends a session between two cells, so any bench may be stopped and restarted.
 """
 
 import argparse
@@ -23,9 +23,9 @@ from sdpo_core.atomic import write_bytes
 from sdpo_core.errors import ConfigError, RunError
 
 METHOD = 1
-"""Part of every cell's key. Raise it when a cell run now can't be compared with those that are there: the votes, the
+"""Part of every cell's key. Raise it when a cell run now can't be compared with the existing ones: the votes, the
 questions, the sampling, a measure or what `train` does by default has changed. Leave it when code was only moved, made
-quicker or told differently. `--again` runs single cells anew."""
+faster or reworded. `--again` runs single cells again."""
 
 BENCH = Path(__file__).resolve().parent
 CACHE = BENCH / ".cache"
@@ -35,21 +35,21 @@ _FORMAT = 2
 _S_PER_HOUR = 3600.0
 
 Cell = dict[str, Any]
-"""`case` (its key), and what came of it."""
+"""`case` (its key), and its results."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One simulated person, how much they vote, how `train` is called, and how the result is looked at.
+    """One simulated person, how much they vote, how `train` is called, and how the result is measured.
 
-    A bench that varies something else derives a class whose fields say it: they become part of the key.
+    A bench that varies something else derives a class with fields for it: they become part of the key.
     """
 
     taste: str
     seed: int
     votes: int = VOTES
-    guidance: float = GUIDANCE  # at which base and adapter are compared; pairs are always drawn at the model's own
-    flags: tuple[str, ...] = ()  # of `train`; none: default settings
+    guidance: float = GUIDANCE  # at which base and adapter are compared; pairs always use the model's own
+    flags: tuple[str, ...] = ()  # of `train`; empty: default settings
 
     def key(self, model: str) -> dict[str, Any]:
         """What names the cell of this case in a results file; `model` is the base's SHA-256."""
@@ -77,26 +77,28 @@ class Results:
     path: Path
 
     def cells(self) -> list[Cell]:
-        """All of them, oldest first; none where there is no file, or one of the benches before this method."""
+        """All of them, oldest first; empty if there is no file, or one from before this format."""
         if not self.path.is_file():
             return []
         try:
             content = json.loads(self.path.read_text(encoding="utf-8"))
         except ValueError as error:
-            raise RunError(f"{self.path} is not JSON ({error}). Restore it, or move it away to begin anew.") from error
+            raise RunError(
+                f"{self.path} isn't JSON ({error}). Restore it, or move it elsewhere to start again."
+            ) from error
         return content["cells"] if content.get("format") == _FORMAT else []
 
     def find(self, key: dict[str, Any]) -> Cell | None:
-        """The cell of this key."""
+        """The cell with this key."""
         return next((cell for cell in self.cells() if cell["case"] == key), None)
 
     def current(self) -> list[Cell]:
-        """Those of the model and method of the newest: what one table may hold."""
+        """Those with the same model and method as the newest: what one table may hold."""
         cells = self.cells()
         return [cell for cell in cells if _comparable(cell, cells[-1])]
 
     def keep(self, cell: Cell) -> None:
-        """Add a cell, in the place of an earlier one of its key."""
+        """Add a cell, replacing an earlier one with the same key."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(self.path.with_name(f".{self.path.name}.lock")):
             cells = [old for old in self.cells() if old["case"] != cell["case"]] + [cell]
@@ -108,7 +110,7 @@ def _comparable(one: Cell, other: Cell) -> bool:
 
 
 def _written(cells: Sequence[Cell]) -> str:
-    """JSON with a line for each field of a cell, so that a difference between two versions can be read."""
+    """JSON with one line per field of a cell, so that diffs are readable."""
 
     def line(name: str, value: Any) -> str:
         return f"  {json.dumps(name)}: {json.dumps(value, ensure_ascii=False, allow_nan=False)}"
@@ -119,21 +121,21 @@ def _written(cells: Sequence[Cell]) -> str:
 
 @dataclass(frozen=True)
 class Session:
-    """How one call of a bench goes."""
+    """How to run a bench."""
 
-    hours: float | None = None  # no cell is begun after that; None: all are run
-    again: bool = False  # also cells that are there
+    hours: float | None = None  # no cell is started after that; None: run all
+    again: bool = False  # also existing cells
     began: float = field(default_factory=time.monotonic)
 
     def is_over(self) -> bool:
-        """Whether no further cell may begin."""
+        """Whether no further cell may start."""
         return self.hours is not None and time.monotonic() - self.began >= self.hours * _S_PER_HOUR
 
 
 def run_missing(
     cases: Iterable[_Case], results: Results, model: str, run: Callable[[_Case], Cell], session: Session
 ) -> list[_Case]:
-    """Run and keep every case that has no cell yet; returns those that were left because the time was up."""
+    """Run and keep every case without a cell; returns those left over when the time was up."""
     left: list[_Case] = []
     for case in cases:
         key = case.key(model)
@@ -145,27 +147,27 @@ def run_missing(
         print(f"{case.title()}…", flush=True)
         results.keep({"case": key, **run(case), "machine": describe_machine()})
     if left:
-        print(f"The time is up; {len(left)} cells are left. The same command goes on with {left[0].title()}.")
+        print(f"The time is up; {len(left)} cells are left. The same command continues with {left[0].title()}.")
     return left
 
 
 def add_arguments(parser: argparse.ArgumentParser, *, tastes: Sequence[str], seeds: Sequence[int]) -> None:
     """The arguments that the benches share, with these defaults (with --reserved, the reserved ones are added)."""
     parser.add_argument("--tastes", nargs="+", choices=sorted(TASTES), metavar="TASTE", help=", ".join(TASTES))
-    parser.add_argument("--seeds", nargs="+", type=int, metavar="N", help="each has pairs and votes of its own")
+    parser.add_argument("--seeds", nargs="+", type=int, metavar="N", help="each has its own pairs and votes")
     parser.add_argument("--votes", nargs="+", type=int, default=[VOTES], metavar="N", help="votes before training")
     parser.add_argument(
         "--guidance", nargs="+", type=float, default=[GUIDANCE], metavar="S", help="at which base and adapter compete"
     )
-    parser.add_argument("--hours", type=float, metavar="H", help="begin no further cell after H hours")
-    parser.add_argument("--again", action="store_true", help="run cells anew that are there")
-    parser.add_argument("--render", action="store_true", help="only write the tables anew from the results")
+    parser.add_argument("--hours", type=float, metavar="H", help="start no further cell after H hours")
+    parser.add_argument("--again", action="store_true", help="run existing cells again")
+    parser.add_argument("--render", action="store_true", help="only rewrite the tables from the results")
     parser.add_argument("--reserved", action="store_true", help="allow the reserved tastes and seed, and add them")
     parser.set_defaults(open_tastes=tuple(tastes), open_seeds=tuple(seeds))
 
 
 def make_quick(options: argparse.Namespace, votes: Sequence[int] = (QUICK_VOTES,)) -> None:
-    """Ask for tiny cells: so few votes, and of what was not named one taste and one seed."""
+    """Ask for tiny cells: few votes, and one taste and one seed unless named."""
     options.votes = list(votes)
     options.tastes = options.tastes or [options.open_tastes[0]]
     options.seeds = options.seeds or [options.open_seeds[0]]
@@ -174,7 +176,7 @@ def make_quick(options: argparse.Namespace, votes: Sequence[int] = (QUICK_VOTES,
 def chosen(options: argparse.Namespace, flags: Sequence[str] = ()) -> list[Case]:
     """The cases that a person asked for, those that share an adapter one after another.
 
-    Raises `ConfigError` for a reserved taste or seed without --reserved, and for running one anew.
+    Raises `ConfigError` for a reserved taste or seed without --reserved, and for running one again.
     """
     extra = options.reserved
     reserved_tastes = [name for name, taste in TASTES.items() if taste.reserved]
@@ -192,7 +194,7 @@ def chosen(options: argparse.Namespace, flags: Sequence[str] = ()) -> list[Case]
 
 
 def refuse_reserved(tastes: Sequence[str], seeds: Sequence[int], *, allowed: bool, again: bool = False) -> None:
-    """Raise `ConfigError` for reserved tastes and seeds, unless they are allowed, and for those that are run again."""
+    """Raise `ConfigError` for reserved tastes and seeds that aren't allowed, or that would be run again."""
     named = [f"taste {name}" for name in tastes if TASTES[name].reserved]
     named += [f"seed {seed}" for seed in seeds if seed == RESERVED_SEED]
     if not named:
@@ -200,15 +202,15 @@ def refuse_reserved(tastes: Sequence[str], seeds: Sequence[int], *, allowed: boo
     if not allowed:
         raise ConfigError(
             f"Reserved: {', '.join(named)}. Reserved cells are run once, after the defaults are frozen: they show how "
-            "the defaults do on people they were not chosen for, which is over as soon as somebody has looked and "
-            "gone on choosing. If the defaults are frozen, give --reserved."
+            "the defaults do on people they weren't chosen for, which stops working as soon as somebody sees the "
+            "results and keeps choosing. If the defaults are frozen, add --reserved."
         )
     if again:
         raise ConfigError(f"Reserved: {', '.join(named)}. Reserved cells are run once, so not with --again.")
 
 
 def in_groups(cells: Iterable[Cell], *names: str) -> dict[tuple[Any, ...], list[Cell]]:
-    """Cells by what their cases have under `names`, groups in the order of their first cell, each ordered by seed."""
+    """Cells grouped by their cases' values of `names`, in the order of each group's first cell, sorted by seed."""
     groups: dict[tuple[Any, ...], list[Cell]] = {}
     for cell in cells:
         place = tuple(_hashable(cell["case"][name]) for name in names)
@@ -217,7 +219,7 @@ def in_groups(cells: Iterable[Cell], *names: str) -> dict[tuple[Any, ...], list[
 
 
 def in_common(ours: Sequence[Cell], theirs: Sequence[Cell]) -> list[tuple[Cell, Cell]]:
-    """Our cell and theirs of each taste and seed that both have; either side has one of each."""
+    """Our cell and theirs for each taste and seed that both have; each side has one of each."""
     known = {(one["case"]["taste"], one["case"]["seed"]): one for one in theirs}
     return [(one, known[person]) for one in ours if (person := (one["case"]["taste"], one["case"]["seed"])) in known]
 
@@ -227,7 +229,7 @@ def _hashable(value: Any) -> Any:
 
 
 def machines(cells: Sequence[Cell]) -> list[dict[str, Any]]:
-    """The machines that cells were run on, those with most cells first; the date is the last of each."""
+    """The machines that cells were run on, those with most cells first; the date is each one's latest."""
     by_machine = Counter(json.dumps({**cell["machine"], "date": ""}, sort_keys=True) for cell in cells)
     last = {json.dumps({**cell["machine"], "date": ""}, sort_keys=True): cell["machine"] for cell in cells}
     return [last[name] for name, _ in by_machine.most_common()]

@@ -1,7 +1,7 @@
-"""A checkout of this repository, of any commit: what it is called, and its code, used from outside.
+"""A checkout of this repository at any commit: its name, and its code, used from outside.
 
-Its modules are never imported: they may be called anything. What a commit promises is the command line and the files
-that it leaves.
+Its modules are never imported: they may have any names. What a commit promises is the command line and the files
+that it writes.
 """
 
 import os
@@ -10,17 +10,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-_LAST_WORDS = 2000  # characters of an error that are told
+_LAST_WORDS = 2000  # characters of an error that are shown
 _OURS = ("SDPO_", "PYTHONPATH", "PYTHONSAFEPATH", "SD_WEBUI_PATH", "FORGE_PATH", "STABILITY_MATRIX")
-"""Variables that would lead a checkout to what is not its own: another's code, models or caches."""
+"""Variables that would lead a checkout to something that isn't its own: another's code, models or caches."""
 
 
 class CheckoutFailed(Exception):
-    """The code of a checkout did not do what it was asked to."""
+    """A checkout's code failed at what it was asked to do."""
 
 
 class Checkout:
-    """Code that is run in processes of its own, with a cache of its own under `scratch`."""
+    """Code that runs in its own processes, with its own cache under `scratch`."""
 
     def __init__(self, folder: Path, scratch: Path) -> None:
         self.folder = folder
@@ -29,11 +29,14 @@ class Checkout:
         self._environment = {**kept, **one_thread, "SDPO_CACHE": str(scratch / "cache"), "HF_HUB_OFFLINE": "1"}
 
     def sdpo(self, verb: str, *arguments: str | Path) -> str:
-        """Run a verb of the command line; returns what it printed. Raises `CheckoutFailed` with its last words."""
+        """Run a verb of the command line; returns its output. Raises `CheckoutFailed` with the end of its errors."""
         return self.python("-m", "sdpo_core", verb, *arguments)
 
     def python(self, *arguments: str | Path, **variables: str) -> str:
-        """Run Python in the checkout's folder, with further environment `variables`; raises `CheckoutFailed`."""
+        """Run Python in the checkout's folder, with further environment `variables`.
+
+        Raises `CheckoutFailed` when it fails.
+        """
         command = [sys.executable, *map(str, arguments)]
         environment = {**self._environment, **variables}
         done = subprocess.run(
@@ -64,7 +67,7 @@ def git(folder: Path, *arguments: str) -> str | None:
 
 
 def name_of(folder: Path, *parts: str) -> str:
-    """The commit of a checkout, and whether `parts` of it (all, without any) were changed since; else `no commit`."""
+    """A checkout's commit, and whether `parts` of it (by default all) have changed since; else `no commit`."""
     head = git(folder, "rev-parse", "--short=8", "HEAD")
     if head is None:
         return "no commit"

@@ -1,4 +1,4 @@
-"""What the command lines of the benches share: asking for cells, and running those that are missing."""
+"""What the benches' command lines share: asking for cells, and running the missing ones."""
 
 import argparse
 from collections.abc import Callable, Sequence
@@ -23,7 +23,7 @@ _Case = TypeVar("_Case", bound=Case)
 
 
 def command(about: str, *, tastes: Sequence[str], seeds: Sequence[int]) -> argparse.ArgumentParser:
-    """A parser with what all benches take, and `--quick`."""
+    """A parser with the arguments of all benches, and `--quick`."""
     parser = argparse.ArgumentParser(description=about)
     add_arguments(parser, tastes=tastes, seeds=seeds)
     parser.add_argument("--quick", action="store_true", help="tiny cells, to see that everything works")
@@ -37,9 +37,9 @@ def asked(
     *,
     quick_votes: Sequence[int] = (QUICK_VOTES,),
 ) -> list[Case]:
-    """The cases that `options` ask for. What can't be asked ends the command with a sentence, reserved people too."""
+    """The cases that `options` ask for. Invalid ones end the command with a message, reserved people included."""
     if options.reserved:
-        parser.error("Nothing is chosen on what is reserved: --reserved is for bench.outcome.")
+        parser.error("Reserved cells aren't for choosing settings: --reserved is only for bench.outcome.")
     if options.quick:
         make_quick(options, quick_votes)
     try:

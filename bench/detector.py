@@ -1,6 +1,6 @@
-"""A small network that sees whether a landscape has a sun or a moon, trained on drawn scenes and cached.
+"""A small network that detects whether a landscape has a sun or a moon, trained on drawn scenes and cached.
 
-A hand-made disc detector is too weak for a taste about objects; a test holds this network to its accuracy.
+A hand-made disc detector is too weak for a taste about objects; a test checks this network's accuracy.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ import demo.scenes
 from demo.scenes import draw, sample_scene
 from sdpo_core.atomic import replacing
 
-SIZE_PX = 64  # the side that the network looks at, whatever the image's own
+SIZE_PX = 64  # the side of the network's input, whatever the image's own
 SCENES = 4_000
 STEPS = 300
 BATCH = 64
@@ -41,12 +41,12 @@ class SunDetector(nn.Module):
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images (B, 3, 64, 64) in [-1, 1] -> logits (B,); above 0 means a sun or moon is there."""
+        """Images (B, 3, 64, 64) in [-1, 1] -> logits (B,); above 0 means there is a sun or moon."""
         return self.layers(images).amax(dim=(1, 2, 3))
 
 
 def shrink(image: Image.Image) -> np.ndarray:
-    """The image as the network looks at it, (64, 64, 3) uint8: each pixel the mean of those it covers."""
+    """The image as the network's input, (64, 64, 3) uint8: each pixel the mean of those it covers."""
     return np.asarray(image.convert("RGB").resize((SIZE_PX, SIZE_PX), Image.Resampling.BOX))
 
 
@@ -64,7 +64,7 @@ def draw_examples(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def train_detector(*, scenes: int = SCENES, steps: int = STEPS, seed: int = 0) -> SunDetector:
-    """Train from nothing, on one thread; the same arguments give the same detector on one machine."""
+    """Train from scratch, on one thread; the same arguments give the same detector on one machine."""
     pixels, present = draw_examples(scenes, seed)
     images, labels = to_tensor(pixels), torch.from_numpy(present).float()
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
@@ -84,7 +84,7 @@ def train_detector(*, scenes: int = SCENES, steps: int = STEPS, seed: int = 0) -
 
 
 def sun_detector(cache: Path = CACHE) -> SunDetector:
-    """The detector from the cache, or a newly trained one. A change of this file or of the scenes trains anew."""
+    """The detector from the cache, or a newly trained one. A change of this file or of the scenes retrains it."""
     path = cache / f"sun-detector-{_recipe_hash()}.safetensors"
     if not path.is_file():
         detector = train_detector()

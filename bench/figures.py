@@ -1,4 +1,4 @@
-"""Charts as SVG: lines with bands over one or more panels, and a legend, readable on a light and on a dark page."""
+"""Charts as SVG: lines with bands in one or more panels, and a legend, readable on light and dark pages."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -17,22 +17,22 @@ _LEGEND_COLUMNS = 2
 
 @dataclass(frozen=True)
 class Line:
-    """One curve; lines of one title have one colour in all panels."""
+    """One curve; lines with the same title have the same colour in all panels."""
 
     title: str
     points: Sequence[Point]  # (x, y), x growing
     band: Sequence[Point] = ()  # (low, high) at each point
-    mark: Point | None = None  # a point that is pointed out
+    mark: Point | None = None  # a point to highlight
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One system of axes."""
+    """One pair of axes."""
 
     title: str
     lines: Sequence[Line]
     x_ticks: Sequence[float]  # the axis reaches at least from the first to the last
-    y_ticks: Sequence[float]  # dashed rules; the axis also reaches as far as lines and bands do
+    y_ticks: Sequence[float]  # dashed rules; the axis also covers all lines and bands
     x_label: str
     y_label: str
     x_form: str = "g"
@@ -41,7 +41,7 @@ class Panel:
 
 
 def chart(panels: Sequence[Panel], notes: Sequence[str] = ()) -> str:
-    """The panels side by side, and below them a legend of every title; `notes` end the legend."""
+    """The panels side by side, and below them a legend of every title, with `notes` at the end."""
     titles = list(dict.fromkeys(line.title for panel in panels for line in panel.lines))
     entries = [*((title, i % len(_LIGHT)) for i, title in enumerate(titles)), *((note, None) for note in notes)]
     rows = math.ceil(len(entries) / _LEGEND_COLUMNS)
@@ -66,7 +66,7 @@ def chart(panels: Sequence[Panel], notes: Sequence[str] = ()) -> str:
 
 
 def ticks(low: float, high: float, most: int = 6) -> list[float]:
-    """Round numbers from at most `low` to at least `high`, up to `most` + 1 of them, 0 among them if it is inside."""
+    """Round numbers from at most `low` to at least `high`, up to `most` + 1 of them, including 0 if it is inside."""
     span = max(high - low, 1e-9)
     rough = span / (most - 1)
     power = 10.0 ** math.floor(math.log10(rough))
@@ -91,13 +91,13 @@ def _panel(panel: Panel, left: float, wide: float, titles: Sequence[str]) -> Ite
     yield f'<text class="soft" x="{left:.1f}" y="34">{escape(panel.y_label)}</text>'
     for value in panel.y_ticks:
         yield f'<line class="rule" x1="{left:.1f}" y1="{y(value):.1f}" x2="{right:.1f}" y2="{y(value):.1f}"/>'
-        told = format(value, panel.y_form)
-        yield f'<text class="soft" x="{left - 8:.1f}" y="{y(value) + 4:.1f}" text-anchor="end">{told}</text>'
+        label = format(value, panel.y_form)
+        yield f'<text class="soft" x="{left - 8:.1f}" y="{y(value) + 4:.1f}" text-anchor="end">{label}</text>'
     for value, name in panel.rule_names:
         yield f'<text class="soft" x="{right:.1f}" y="{y(value) - 5:.1f}" text-anchor="end">{escape(name)}</text>'
     for value in panel.x_ticks:
-        told = format(value, panel.x_form)
-        yield f'<text class="soft" x="{x(value):.1f}" y="{bottom + 18}" text-anchor="middle">{told}</text>'
+        label = format(value, panel.x_form)
+        yield f'<text class="soft" x="{x(value):.1f}" y="{bottom + 18}" text-anchor="middle">{label}</text>'
     yield f'<text class="soft" x="{right:.1f}" y="{bottom + 36}" text-anchor="end">{escape(panel.x_label)}</text>'
     for line in panel.lines:
         if line.band:
@@ -127,7 +127,7 @@ def _scale(first: float, last: float, begin: float, end: float) -> Callable[[flo
 
 
 def _style() -> str:
-    """Colours by class, others where the page is dark."""
+    """Colours by class, different ones on a dark page."""
 
     def rules(colours: Sequence[str], page: str, ink: str, soft: str, rule: str) -> str:
         own = "".join(f".c{i}{{color:{colour}}}" for i, colour in enumerate(colours))

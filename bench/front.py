@@ -1,10 +1,10 @@
 """What an adapter gains at a winner error, over all its strengths; and what a method gains, at its best rate.
 
-An adapter was looked at with several strengths. Between two of them its shift goes linearly with the strength and its
-error with the strength's square, as measured ones do within noise (`sdpo_core.taste.calibration`). Its gain at an error
-e is the largest shift at any strength whose error is at most e: so a run's strength is set after training, at the same
-error for all. A method's gain is the mean over seeds, at the rate where that is largest. Intervals are percentiles of a
-bootstrap that draws seeds, prompts and fresh pairs, and chooses the rate anew each time.
+An adapter was measured at several strengths. Between two of them its shift is taken as linear in the strength and its
+error as quadratic, as measured ones are within noise (`sdpo_core.taste.calibration`). Its gain at an error e is the
+largest shift at any strength whose error is at most e: so a run's strength is set after training, at the same error for
+all. A method's gain is the mean over seeds, at the rate where that is largest. Intervals are percentiles of a bootstrap
+that draws seeds, prompts and fresh pairs, and chooses the rate again each time.
 """
 
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ from bench.cells import Cell, in_groups
 from bench.measures import Estimate, Readings, Weights, interval, shift_by_prompt
 
 ERRORS = np.linspace(0.0, 0.03, 31)
-"""Winner errors at which gains are asked for, (E,)."""
+"""Winner errors at which gains are computed, (E,)."""
 
-_PARTS = 16  # of the way from one strength to the next
+_PARTS = 16  # steps from one strength to the next
 _PAIRS_SEED = 1  # of the draws of fresh pairs; prompts and seeds are drawn by `Weights`
 _DIGITS = 5
 
@@ -35,7 +35,7 @@ class Scan:
 
     @classmethod
     def of(cls, strengths: Sequence[float], seen: Sequence[Readings]) -> Self:
-        """From what was seen at each strength."""
+        """From the readings at each strength."""
         change, rise = [shift_by_prompt(one) for one in seen], [one.error_rise for one in seen]
         return cls(np.array(strengths), np.stack(change), seen[0].reference_error, np.stack(rise))
 
@@ -81,10 +81,10 @@ def _largest_within(shifts: np.ndarray, errors: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Front:
-    """A method on one taste: gains by the bootstrap's draws, everything once first."""
+    """A method on one taste: gains by the bootstrap's draws, the first of which is the data itself."""
 
     gains: np.ndarray  # (R, E)
-    rate: str  # the best at `MOST_ERROR`, of everything
+    rate: str  # the best at `MOST_ERROR` on all the data
     seeds: tuple[int, ...]
 
     def at(self, error: float) -> Estimate:
@@ -97,21 +97,21 @@ class Front:
 
 
 def column(error: float) -> int:
-    """Where `error` stands in `ERRORS`."""
+    """The index of `error` in `ERRORS`."""
     return int(np.abs(ERRORS - error).argmin())
 
 
 def whole_seeds(cells: Sequence[Cell]) -> tuple[int, ...]:
-    """Seeds at which every rate of a method on one taste was run."""
+    """Seeds for which every rate of a method on one taste was run."""
     by_rate = [{cell["case"]["seed"] for cell in group} for group in in_groups(cells, "rate").values()]
     return tuple(sorted(set.intersection(*by_rate))) if by_rate else ()
 
 
 def front(cells: Sequence[Cell], seeds: Sequence[int], *, judged_at: float) -> Front:
-    """The front of the cells of one method and taste, over `seeds`, which every rate has to have.
+    """The front of the cells of one method and taste, over `seeds`, which every rate needs.
 
-    The rate is chosen by the gain at a winner error of `judged_at`. Fronts over as many seeds share their draws, so
-    they may be subtracted from each other.
+    The rate is chosen by the gain at a winner error of `judged_at`. Fronts over the same number of seeds share their
+    draws, so they may be subtracted from each other.
     """
     by_rate = {
         rate: [Scan.parse(cell["scan"]) for cell in group if cell["case"]["seed"] in seeds]
@@ -136,7 +136,7 @@ def differences(ours: Front, theirs: Front) -> list[Estimate]:
 
 
 def _pairs(resamples: int, count: int) -> np.ndarray:
-    """How often each fresh pair was drawn, everything once first: (R, N)."""
+    """How often the bootstrap drew each fresh pair, first each of them once: (R, N)."""
     rng = np.random.default_rng(_PAIRS_SEED)
     return np.vstack([np.ones(count), rng.multinomial(count, np.full(count, 1 / count), resamples - 1)])
 

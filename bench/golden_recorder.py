@@ -1,7 +1,7 @@
-"""A plugin for pytest that writes down what the golden test computes, wherever that test imports it from.
+"""A pytest plugin that records what the golden test computes, wherever that test imports it from.
 
-The test compares with `torch.testing.assert_close`, so that is where the values pass. Copied away and loaded by
-`bench.golden`; it must not import anything of this repository.
+The test compares with `torch.testing.assert_close`, so that is where the values are intercepted. It is copied elsewhere
+and loaded by `bench.golden`; it must not import anything from this repository.
 """
 
 import hashlib
@@ -40,7 +40,7 @@ torch.testing.assert_close = _compare_and_note  # before any test is imported
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """Remember which case computes: by its parameters, because tests get renamed."""
+    """Remember which case is running: by its parameters, because tests get renamed."""
     given = getattr(item, "callspec", None)
     _case[0] = given.id if given else item.name
     return (yield)

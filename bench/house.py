@@ -1,9 +1,9 @@
-"""How the house is built, in numbers: rooms, arrows between them, and habits that a reader has to live with.
+"""How the code is built, in numbers: rooms, arrows between them, and habits that a reader has to live with.
 
     python -m bench.house [FOLDER] [--write FILE] [--list MEASURE]
 
-FOLDER is a checkout of any commit. With --write its numbers become a column of FILE (JSON, and a table beside it), in
-the place of an earlier one of that commit, so that before and after stand side by side.
+FOLDER is a checkout of any commit. With --write its numbers become a column of FILE (JSON, and a table next to it),
+replacing an earlier one for that commit, so that before and after can be compared.
 """
 
 import argparse
@@ -61,14 +61,14 @@ MEASURES = {
     "commits with a body": "commits whose message has a body",
     "javascript": "lines of JavaScript, others' aside",
 }
-"""What is counted, and in which words."""
+"""What is counted, and how the table describes it."""
 
 Found = dict[str, list[str] | int | None]
-"""For each measure the places that count, or only their number; None where it can't be counted."""
+"""For each measure the places that count, or only their number; None if it can't be counted."""
 
 
 def look(folder: Path) -> Found:
-    """Count everything in a checkout; raises `CheckoutFailed`."""
+    """Count everything in a checkout; raises `CheckoutFailed` when it can't be read."""
     packages = [package for package in PACKAGES if (folder / package / "__init__.py").is_file()]
     if not packages:
         raise CheckoutFailed(f"{folder} has neither of the packages {', '.join(PACKAGES)}.")
@@ -147,17 +147,17 @@ def table(columns: Sequence[Mapping[str, Any]]) -> str:
 
 
 def read_columns(path: Path) -> list[dict[str, Any]]:
-    """The columns in a file, none where there is no file."""
+    """The columns in a file; empty if there is no file."""
     if not path.is_file():
         return []
     content = json.loads(path.read_text(encoding="utf-8"))
     if content.get("format") != _FORMAT:
-        raise CheckoutFailed(f"{path} is of format {content.get('format')}; expected {_FORMAT}. Write it anew.")
+        raise CheckoutFailed(f"{path} has format {content.get('format')}; expected {_FORMAT}. Create it again.")
     return content["columns"]
 
 
 def with_column(columns: Sequence[dict[str, Any]], column: dict[str, Any]) -> list[dict[str, Any]]:
-    """`columns` and one more, which takes the place of an earlier one of its commit."""
+    """`columns` and one more, which replaces an earlier one for its commit."""
     known = [old["commit"] for old in columns]
     if column["commit"] in known:
         return [column if old["commit"] == column["commit"] else old for old in columns]

@@ -1,4 +1,4 @@
-"""What stands in the code of a checkout, counted by its syntax; classes are found by name, wherever they lie."""
+"""What is in the code of a checkout, counted by syntax; classes are found by name, wherever they are."""
 
 import ast
 from collections import defaultdict
@@ -10,7 +10,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 FAMILIES = frozenset({"sd15", "sd2", "sd20", "sd21", "sdxl"})
 _HOMES_OF_FAMILIES = frozenset({"families", "presets"})
-"""Files and folders of these names may name a family, beside the families' own files."""
+"""Files and folders with these names may name a family, in addition to the families' own files."""
 _NO_OBJECT = frozenset({"type", "Type", "Callable"})  # type[TrainConfig] is a class, and a function takes it later
 
 
@@ -39,7 +39,7 @@ def read_sources(folder: Path, packages: Sequence[str]) -> list[Source]:
 def takers_of_settings(sources: Sequence[Source]) -> tuple[list[str], list[str]]:
     """Functions with a parameter of a class that derives from `Settings`, and those of them that take a whole job's.
 
-    A class that another such class has as a field is a group of settings, and no job's.
+    A class that another such class has as a field is a group of settings rather than a job's.
     """
     classes = {
         node.name: node for source in sources for node in ast.walk(source.tree) if isinstance(node, ast.ClassDef)
@@ -66,7 +66,7 @@ def takers_of_settings(sources: Sequence[Source]) -> tuple[list[str], list[str]]
 
 
 def modules_of(places: Sequence[str]) -> list[str]:
-    """The files of places, each once."""
+    """The files that places are in, each once."""
     return list(dict.fromkeys(place.rpartition(":")[0] for place in places))
 
 
@@ -75,7 +75,7 @@ def _bases(node: ast.ClassDef) -> set[str]:
 
 
 def _names(annotation: ast.expr | None) -> Iterator[str]:
-    """Classes whose objects an annotation lets in."""
+    """Classes whose objects an annotation accepts."""
     if annotation is None:
         return
     if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
@@ -92,14 +92,14 @@ def _parsed(text: str) -> ast.expr | None:
     try:
         return ast.parse(text, mode="eval").body
     except SyntaxError:
-        return None  # a word of a Literal
+        return None  # a value of a Literal
 
 
 # ----------------------------------------------------------------------------------------------------------- constants
 
 
 def files_with_a_family(sources: Sequence[Source]) -> list[str]:
-    """Files that name a family of models, other than those whose business that is."""
+    """Files that name a family of models, other than those that are about it."""
 
     def is_home(path: Path) -> bool:
         return bool({path.stem, *path.parts[:-1]} & (FAMILIES | _HOMES_OF_FAMILIES))
@@ -109,14 +109,14 @@ def files_with_a_family(sources: Sequence[Source]) -> list[str]:
 
 
 def files_with_the_text(sources: Sequence[Source], text: str) -> list[str]:
-    """Files where `text` is a whole string, docstrings aside."""
+    """Files where `text` is a complete string, docstrings aside."""
     return [source.path.as_posix() for source in sources if text in _texts(source.tree)]
 
 
 def _texts(tree: ast.Module) -> Iterator[str]:
-    told = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}  # docstrings, of attributes too
+    docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}  # docstrings, of attributes too
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in told:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
             yield node.value
 
 
@@ -124,7 +124,7 @@ def _texts(tree: ast.Module) -> Iterator[str]:
 
 
 class Methods(NamedTuple):
-    """The methods of a class, those of our own classes that it inherits from included."""
+    """The methods of a class, including those inherited from our own classes."""
 
     every: list[str]
     passing: list[str]  # only call a method of an attribute with the same arguments
@@ -134,7 +134,7 @@ class Methods(NamedTuple):
 
 
 def methods(sources: Sequence[Source], name: str) -> Methods | None:
-    """Those of the class `name`; None where there is no such class."""
+    """Those of the class `name`; None if there is no such class."""
     classes = {
         node.name: (source, node)
         for source in sources
@@ -152,7 +152,7 @@ def methods(sources: Sequence[Source], name: str) -> Methods | None:
                 place = _place(source, method)
                 found.every.append(place)
                 if _is_property(method):
-                    continue  # gives a part to whoever then calls it
+                    continue  # returns a part, which the caller then calls
                 if _passes(method):
                     found.passing.append(place)
                 elif _relays(method):
@@ -176,7 +176,7 @@ def _passes(method: Function) -> bool:
 
 
 def _relays(method: Function) -> bool:
-    """The same with any function, to which it also gives something of its own or a connection that it opened."""
+    """The same with any function that also gets something of its own or a connection that it opened."""
     body, opened = _body(method), set[str]()
     if len(body) == 1 and isinstance(body[0], ast.With) and len(body[0].items) == 1:
         name = body[0].items[0].optional_vars
@@ -185,9 +185,9 @@ def _relays(method: Function) -> bool:
     call = _only_call(body)
     if call is None:
         return False
-    told = [*call.args, *(keyword.value for keyword in call.keywords)]
-    names = {value.id for value in told if isinstance(value, ast.Name)}
-    others = [value for value in told if not isinstance(value, ast.Name)]
+    passed = [*call.args, *(keyword.value for keyword in call.keywords)]
+    names = {value.id for value in passed if isinstance(value, ast.Name)}
+    others = [value for value in passed if not isinstance(value, ast.Name)]
     own = [value for value in others if _is_own(value)]
     clocks = [value for value in others if _is_clock(value)]
     if not own and not names & opened:
@@ -196,7 +196,7 @@ def _relays(method: Function) -> bool:
 
 
 def _is_clock(value: ast.expr) -> bool:
-    """`_now()`, or any other function of the module that is asked without arguments."""
+    """`_now()`, or any other function of the module that is called without arguments."""
     return isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and not (value.args or value.keywords)
 
 
@@ -207,7 +207,7 @@ def _only_call(body: Sequence[ast.stmt]) -> ast.Call | None:
 
 
 def _given(call: ast.Call) -> set[str] | None:
-    """The names that a call hands on as they are; None where it hands on anything else."""
+    """The names that a call passes on unchanged; None if it passes on anything else."""
     found: set[str] = set()
     for value in (*call.args, *(keyword.value for keyword in call.keywords)):
         inner = value.value if isinstance(value, ast.Starred) else value
@@ -234,7 +234,7 @@ def _own_names(method: Function) -> set[str]:
 def raising(sources: Sequence[Source]) -> tuple[list[str], list[str]]:
     """Public functions and methods of public classes that raise something, and those that don't say so.
 
-    A docstring says so by the word, or by the name of every exception.
+    A docstring says so with the word itself, or by naming every exception.
     """
     every, silent = list[str](), list[str]()
     for source in sources:
@@ -256,7 +256,7 @@ def _public(tree: ast.Module) -> Iterator[Function]:
 
 
 def _raised(node: ast.AST) -> Iterator[str]:
-    """Names of what a function raises itself, not what a function inside it does; bare ones aside."""
+    """Names of what a function raises itself, not functions inside it; bare raises aside."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, Function | ast.Lambda | ast.ClassDef):
             continue
@@ -269,7 +269,7 @@ def _raised(node: ast.AST) -> Iterator[str]:
 
 
 def defining(sources: Sequence[Source], name: str) -> list[str]:
-    """Modules that define the class `name`, and packages whose `__init__` passes it on."""
+    """Modules that define the class `name`, and packages whose `__init__` exports it."""
     return [
         source.module
         for source in sources
@@ -283,7 +283,7 @@ def _imported(tree: ast.Module) -> set[str]:
 
 
 def repeated_names(sources: Sequence[Source]) -> list[str]:
-    """File names that several modules have, with where they lie."""
+    """File names that several modules share, with their folders."""
     places: dict[str, list[str]] = defaultdict(list)
     for source in sources:
         if not source.path.stem.startswith("__"):
@@ -296,10 +296,10 @@ def _functions(tree: ast.AST) -> Iterator[Function]:
 
 
 def _parameters(function: Function) -> list[ast.arg]:
-    told = function.args
+    signature = function.args
     return [
-        *(*told.posonlyargs, *told.args, *told.kwonlyargs),
-        *(one for one in (told.vararg, told.kwarg) if one is not None),
+        *(*signature.posonlyargs, *signature.args, *signature.kwonlyargs),
+        *(one for one in (signature.vararg, signature.kwarg) if one is not None),
     ]
 
 

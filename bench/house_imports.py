@@ -1,4 +1,4 @@
-"""Who imports whom in a checkout, read by grimp without running any of it, and what shape that has."""
+"""Who imports whom in a checkout, read by grimp without running any of it, and the shape of that graph."""
 
 import json
 import subprocess
@@ -10,9 +10,9 @@ from pathlib import Path
 from bench.checkout import CheckoutFailed
 
 Graph = dict[str, set[str]]
-"""What each imports, by name; every name that occurs is a key."""
+"""What each module imports, by name; every name that occurs is a key."""
 
-# In a process of its own, and isolated: the packages have the names of ours, which must not be found instead.
+# In a separate, isolated process: the packages have the same names as ours, which must not be found instead.
 _READ = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
@@ -23,7 +23,10 @@ print(json.dumps({name: sorted(graph.find_modules_directly_imported_by(name)) fo
 
 
 def read_graph(folder: Path, packages: Sequence[str]) -> Graph:
-    """The imports between the modules of `packages`, those for type checkers aside; raises `CheckoutFailed`."""
+    """The imports between the modules of `packages`, those for type checkers aside.
+
+    Raises `CheckoutFailed` when grimp can't read them.
+    """
     command = [sys.executable, "-I", "-c", _READ, str(folder.resolve()), *packages]
     done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
     if done.returncode:
@@ -32,7 +35,7 @@ def read_graph(folder: Path, packages: Sequence[str]) -> Graph:
 
 
 def inside(graph: Mapping[str, Iterable[str]], package: str) -> Graph:
-    """The part of a graph that lies in one package, its root module aside."""
+    """The part of a graph inside one package, its root module aside."""
 
     def is_inside(name: str) -> bool:
         return name.startswith(f"{package}.")
@@ -47,7 +50,7 @@ def room_of(module: str) -> str:
 
 
 def rooms(graph: Mapping[str, Iterable[str]]) -> Graph:
-    """The graph of the rooms: who has at least one import of whom."""
+    """The graph of the rooms: which has at least one import from which."""
     found: Graph = {room_of(module): set() for module in graph}
     for module, imported in graph.items():
         found[room_of(module)] |= {room_of(other) for other in imported} - {room_of(module)}
@@ -60,12 +63,12 @@ def arrows(graph: Graph) -> list[str]:
 
 
 def cycles(graph: Graph) -> list[list[str]]:
-    """Groups of two and more that import each other, directly or not."""
+    """Groups of two or more that import each other, directly or indirectly."""
     return [sorted(group) for group in _groups(graph) if len(group) > 1]
 
 
 def longest_chain(graph: Graph) -> list[str]:
-    """The longest way down along imports, from the top; what imports each other is one place in it."""
+    """The longest path down along imports, from the top; modules that import each other count as one."""
     groups = _groups(graph)
     place = {name: number for number, group in enumerate(groups) for name in group}
     below = [{place[other] for name in group for other in graph[name]} - {n} for n, group in enumerate(groups)]

@@ -1,7 +1,7 @@
-"""Digests of what the code does, which moving it about must not change.
+"""Digests of what the code does, which moving it around must not change.
 
-Two small trainings (the demo model, and a tiny random SDXL model), what they leave, the golden test's values, and an
-import of images of other tools, all by the command line of the checkout in FOLDER. Names of modules don't matter.
+Two small trainings (the demo model, and a tiny random SDXL model), what they write, the golden test's values, and an
+import of other tools' images, all through the command line of the checkout in FOLDER. Names of modules don't matter.
 
     python -m bench.identical [FOLDER] [--write FILE] [--against FILE]
 
@@ -32,12 +32,12 @@ INPUTS = "what goes in"
 NOT_COMPARED = {
     "modelspec.date": "says when the file was written",
     "sdpo.run": "is made of the date and of chance",
-    "sdpo.settings": "may be told in other words, in groups for instance; what the settings do is in all other rows",
+    "sdpo.settings": "may be written differently, in groups for instance; what the settings do is in all other rows",
     "sdpo.versions.sdpo_core": "is our own version, which a release raises",
 }
-"""Entries of an adapter's header, those below them too, that may differ, and why."""
+"""Entries of an adapter's header, including those below them, that may differ, and why."""
 MEASURED = ("seconds", "rss_mib")
-"""Ends of names in `metrics.jsonl`: time and memory, which no two runs have alike."""
+"""Ends of names in `metrics.jsonl`: time and memory, which differ between any two runs."""
 
 _HERE = ("--device", "cpu", "--precision", "fp32", "--threads", "1", "--sampling-steps", "4")
 _SHORT = (
@@ -46,7 +46,7 @@ _SHORT = (
     *("--pairs-per-step", "4", "--rank", "2", "--memory", "joint", "--checkpointing", "none"),
 )
 _PROMPTS = ("a lake at dawn", "a desert", "the sea", "hills", "a forest at night")
-_LISTED = 12  # differing parts of a row that are told
+_LISTED = 12  # differing parts of a row that are shown
 _FORMAT = 1
 
 Rows = dict[str, Parts]
@@ -54,7 +54,7 @@ Rows = dict[str, Parts]
 
 @dataclass(frozen=True)
 class Training:
-    """A way from prompts to an adapter."""
+    """One way to get from prompts to an adapter."""
 
     name: str
     flags: tuple[str, ...]
@@ -62,7 +62,7 @@ class Training:
 
 TRAININGS = (
     Training("demo", ("--pairs-per-micro-step", "4")),  # the defaults
-    # Where the defaults do nothing in so few steps: a safeguard that acts at once, dropped captions, wide targets.
+    # Where the defaults do nothing in so few steps: a safeguard that acts immediately, dropped captions, wide targets.
     Training(
         "sdxl",
         (
@@ -74,9 +74,9 @@ TRAININGS = (
 
 
 def rows_of(folder: Path) -> Rows:
-    """Everything that the code in `folder` is asked to do, row by row; raises `CheckoutFailed`."""
+    """Everything that the code in `folder` does, row by row; raises `CheckoutFailed` when something fails."""
     if not (folder / "sdpo_core").is_dir():
-        raise CheckoutFailed(f"{folder} has no folder sdpo_core, so it is no checkout of this repository.")
+        raise CheckoutFailed(f"{folder} has no folder sdpo_core, so it isn't a checkout of this repository.")
     with tempfile.TemporaryDirectory(prefix="sdpo-identical-") as temporary:
         scratch = Path(temporary)
         checkout = Checkout(folder.resolve(), scratch)
@@ -94,7 +94,7 @@ def rows_of(folder: Path) -> Rows:
 
 
 def _trained(checkout: Checkout, training: Training, model: str, workspace: Path) -> Rows:
-    """Draw, vote, train and export; what is found afterwards."""
+    """Generate, vote, train and export; what is there afterwards."""
     where = ("--workspace", workspace)
     drawing = ("--model", model, *_HERE)
     checkout.sdpo("generate", *where, *drawing, "--seed", "11", "--prompts", *_PROMPTS)
@@ -119,7 +119,7 @@ def _trained(checkout: Checkout, training: Training, model: str, workspace: Path
 
 
 def _run(runs: Path) -> Rows:
-    """What the one training run among `runs` left: its last checkpoint, its numbers and its pictures."""
+    """What the one training run among `runs` wrote: its last checkpoint, its numbers and its pictures."""
     trained = [path.parent for path in runs.glob("*/adapter.safetensors")]
     if len(trained) != 1:
         raise CheckoutFailed(f"{runs} has {len(trained)} runs with an adapter.safetensors; expected one.")
@@ -166,7 +166,7 @@ def table(rows: Rows) -> str:
 
 
 def differences(before: Rows, now: Rows) -> list[str]:
-    """What is not the same, in words, a line each; empty when nothing differs."""
+    """What differs, one line each; empty when nothing does."""
     return [line for name in dict.fromkeys((*before, *now)) for line in _row_differences(name, before, now)]
 
 
@@ -181,13 +181,13 @@ def _row_differences(name: str, before: Rows, now: Rows) -> Iterator[str]:
     note = "; so the rest says nothing about the code" if name == INPUTS else ""
     yield f"{name}: {len(places)} of {len({**old, **new})} parts differ{note}"
     for place in places[:_LISTED]:
-        yield f"    {place}: {old.get(place, 'not there')} → {new.get(place, 'not there')}"
+        yield f"    {place}: {old.get(place, 'missing')} → {new.get(place, 'missing')}"
     if len(places) > _LISTED:
         yield f"    and {len(places) - _LISTED} more"
 
 
 def other_surroundings(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What is another machine or version, because of which sums may differ in their last bits; dates aside."""
+    """Differences in machine or versions, which may change the last bits of sums; dates aside."""
     return [
         f"{name}: {before.get(name)} → {now[name]}"
         for name in now
@@ -196,13 +196,13 @@ def other_surroundings(before: Mapping[str, Any], now: Mapping[str, Any]) -> lis
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """What was saved; raises `CheckoutFailed` in words, before minutes are spent."""
+    """What was saved; raises `CheckoutFailed` if it can't be used, before minutes are spent."""
     try:
         saved = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CheckoutFailed(f"{path} can't be read ({error}). Write it with --write.") from error
     if saved.get("format") != _FORMAT:
-        raise CheckoutFailed(f"{path} is of format {saved.get('format')}; expected {_FORMAT}. Write it anew.")
+        raise CheckoutFailed(f"{path} has format {saved.get('format')}; expected {_FORMAT}. Create it again.")
     return saved
 
 
@@ -212,7 +212,7 @@ def _compare(saved: Mapping[str, Any], now: Mapping[str, Any]) -> int:
     if not found:
         print(f"\nIdentical: {now['code']} does what {saved['code']} did, in {len(now['rows'])} rows.")
         return 0
-    print(f"\nDifferent: {now['code']} does not do what {saved['code']} did.")
+    print(f"\nDifferent: {now['code']} doesn't do what {saved['code']} did.")
     print("\n".join(found))
     elsewhere = other_surroundings(saved["machine"], now["machine"])
     if elsewhere:

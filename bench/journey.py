@@ -1,6 +1,6 @@
-"""The way of a simulated person through the real command line, and the look at what came of it.
+"""A simulated person's way through the real command line, and the measurement of the result.
 
-Drawn pairs and the base's answers cost most, belong to nobody, and are kept in `.cache/` by what decides them.
+Generated pairs and the base's answers cost most, belong to nobody, and are kept in `.cache/` by what decides them.
 """
 
 import json
@@ -45,19 +45,19 @@ SAMPLING = Sampling(model="demo")
 JUDGE_WEIGHTS = repository_root() / "assets" / "demo" / "judge.safetensors"
 SHEET_COLUMNS = 12
 QUICK_PROMPTS, QUICK_DRAWS = 4, 2
-_TOGETHER = 8  # images sampled at once, the same for base and adapter
+_TOGETHER = 8  # images sampled at a time, the same for base and adapter
 
 
 class Trained(NamedTuple):
-    """What a person's votes were made into."""
+    """What training made of a person's votes."""
 
     adapter: Path
     facts: dict[str, Any]
-    run: RunFolder  # there until the bench begins another workspace
+    run: RunFolder  # exists until the bench starts another workspace
 
 
 class Measured(NamedTuple):
-    """What was seen of an adapter, and its answers."""
+    """An adapter's measures, and its answers."""
 
     readings: Readings
     images: list[Image.Image]
@@ -66,7 +66,7 @@ class Measured(NamedTuple):
 class Workbench:
     """What the cells of a bench share: the model, the questions, the fresh pairs, and what is kept of them.
 
-    Used as a context manager; the workspace of the last training goes with it.
+    Used as a context manager; leaving it deletes the workspace of the last training.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Workbench:
 
     @cached_property
     def model_sha256(self) -> str:
-        """Hash of the base model; nothing is loaded for it."""
+        """Hash of the base model, without loading it."""
         return inspect_model(self.sampling.model, self.sampling.prediction_type).sha256
 
     @cached_property
@@ -105,11 +105,11 @@ class Workbench:
         return load_model(how.model, device=how.device, precision=how.precision, threads=how.threads)
 
     def run(self, case: Case) -> Cell:
-        """A whole cell: draw, vote, train, and look at what the adapter draws."""
+        """A whole cell: generate, vote, train, and measure what the adapter makes."""
         return self.cell(case, self.trained(case))
 
     def cell(self, case: Case, trained: Trained, *, strength: float = 1.0) -> Cell:
-        """What is kept of the adapter that came of a case: its measures, and a sheet in the cache."""
+        """What is kept of a case's adapter: its measures, and a sheet in the cache."""
         seen = self.measured(TASTES[case.taste], case.seed, trained.adapter, case.guidance, strength=strength)
         self.save_sheet(case, seen.images)
         measures = {name: list(found) for name, found in measure([seen.readings]).items()}
@@ -117,7 +117,7 @@ class Workbench:
 
     def trained(self, case: Case) -> Trained:
         """The adapter that `train` makes of the votes. Kept until another one is trained."""
-        asked = replace(case, guidance=GUIDANCE)  # one adapter, at whatever guidance it is looked at
+        asked = replace(case, guidance=GUIDANCE)  # one adapter, at whatever guidance it is measured
         if self._last and self._last[0] == asked:
             return self._last[1]
         workspace = self.workspace(self.drawn(training_pairs(case.seed, case.votes)))
@@ -128,7 +128,7 @@ class Workbench:
         return trained
 
     def workspace(self, source: Path) -> Path:
-        """A copy of the workspace `source` to work in. There is one at a time: the copy before is gone."""
+        """A copy of the workspace `source` to work in. There is one at a time: the earlier copy is deleted."""
         workspace = Path(self._folder.name) / "workspace"
         self._last = None
         shutil.rmtree(workspace, ignore_errors=True)
@@ -150,7 +150,7 @@ class Workbench:
     ) -> list[tuple[np.ndarray, np.ndarray]]:
         """The base's errors on the fresh pairs' winners, and what the adapter adds at each strength, (N,) each.
 
-        It takes far fewer forward passes than drawing the answers, so it can say at which strengths that is worth it.
+        It takes far fewer forward passes than generating the answers, so it can say at which strengths that pays off.
         """
         loaded = attach_adapter(self.model, adapter, strength=1.0, branch="both")
         try:
@@ -164,7 +164,7 @@ class Workbench:
         return found
 
     def measured(self, taste: Taste, seed: int, adapter: Path, guidance: float, *, strength: float = 1.0) -> Measured:
-        """Look at an adapter file, used as a plain LoRA at `strength`, as somebody with this taste."""
+        """Measure an adapter file, used as a plain LoRA at `strength`, as somebody with this taste."""
         base = self._look(taste, self.base_images(guidance))
         loaded = attach_adapter(self.model, adapter, strength=strength, branch="both")
         try:
@@ -177,7 +177,7 @@ class Workbench:
         return Measured(readings(base, self._look(taste, images), *errors), images)
 
     def base_images(self, guidance: float) -> list[Image.Image]:
-        """The base model's answers to the questions, from the cache or drawn now."""
+        """The base model's answers to the questions, from the cache or generated now."""
         return self.base_answers(self.questions, guidance)
 
     def base_answers(self, questions: Questions, guidance: float | None) -> list[Image.Image]:
@@ -193,7 +193,7 @@ class Workbench:
         return [Image.fromarray(pixels) for pixels in np.load(path)]
 
     def drawn(self, plan: PairPlan) -> Path:
-        """A workspace with the pairs of `plan`, from the cache or drawn now. Not to be written to."""
+        """A workspace with the pairs of `plan`, from the cache or generated now. Not to be written to."""
         key = digest([self.model_sha256, METHOD, asdict(plan), self.sampling.model_dump(mode="json")])
         path = self.cache / f"pairs-{key}"
         if not path.is_dir():
@@ -202,12 +202,12 @@ class Workbench:
                 unfinished = Path(folder) / "workspace"
                 seed = ("--seed", str(plan.first_seed))
                 run_verb("generate", unfinished, *self.model_flags(), "--prompts", *plan.prompts, *seed)
-                if not path.is_dir():  # another process may have drawn them meanwhile
+                if not path.is_dir():  # another process may have generated them meanwhile
                     unfinished.rename(path)
         return path
 
     def save_sheet(self, case: Case, adapted: Sequence[Image.Image]) -> None:
-        """Base above, adapter below, a column for each of the first prompts, at its first seed."""
+        """Base above, adapter below, with a column for each of the first prompts, at its first seed."""
         prompts, seeds = self.questions.shape
         columns = range(0, min(prompts, SHEET_COLUMNS) * seeds, seeds)
         rows = [
@@ -218,15 +218,15 @@ class Workbench:
             Image.fromarray(np.concatenate(rows)).save(temporary)
 
     def model_flags(self) -> list[str]:
-        """Flags of a verb that draws or trains: what is not the command line's own default."""
-        told = self.sampling.model_dump(exclude_defaults=True).items()
-        return [word for name, value in told for word in (f"--{name.replace('_', '-')}", str(value))]
+        """Flags of a verb that generates or trains, where they differ from the command line's own defaults."""
+        changed = self.sampling.model_dump(exclude_defaults=True).items()
+        return [word for name, value in changed for word in (f"--{name.replace('_', '-')}", str(value))]
 
     def _look(self, taste: Taste, images: Sequence[Image.Image]) -> Look:
         return look_at(images, self.questions, taste.oracle, self._judge)
 
     def _fresh_banks(self, taste: Taste, seed: int, loaded: LoadedAdapter) -> list[Bank]:
-        person = taste.name, seed if taste.flip else 0  # who never slips votes alike at every seed
+        person = taste.name, seed if taste.flip else 0  # without mistakes, votes are the same at every seed
         if person not in self._banks:
             pairs = voted_pairs(self.drawn(self.fresh), self.model, taste.person(seed))
             self._banks[person] = make_banks(self.model, loaded.lora, pairs, self._draws_per_pair)
@@ -245,12 +245,12 @@ def tuning_bench(*, quick: bool, prompts: int | None = None) -> Workbench:
 
 
 def sheet_path(key: dict[str, Any], cache: Path) -> Path:
-    """Where the contact sheet of a cell with this key lies once it was run."""
+    """Where the contact sheet of a cell with this key is once it has been run."""
     return cache / "sheets" / f"{key['taste']}-{key['seed']}-{digest(key)}.png"
 
 
 def run_verb(verb: str, workspace: Path, *arguments: str) -> RunFolder:
-    """Run a job by the command line, as a person would; raises RunError with its last words when it fails."""
+    """Run a job on the command line, as a person would; raises `RunError` with the end of its errors if it fails."""
     command = [sys.executable, "-m", "sdpo_core", verb, "--json", "--workspace", str(workspace), *arguments]
     done = subprocess.run(command, cwd=repository_root(), capture_output=True, text=True, check=False)
     lines = done.stdout.splitlines()
@@ -262,7 +262,7 @@ def run_verb(verb: str, workspace: Path, *arguments: str) -> RunFolder:
 def answer(
     model: DiffusionModel, questions: Sequence[Question], how: Sampling, loaded: LoadedAdapter | None
 ) -> list[Image.Image]:
-    """One image a question, with an adapter on the model or with the base alone."""
+    """One image per question, with an adapter on the model or with the base alone."""
     images: list[Image.Image] = []
     for start in range(0, len(questions), _TOGETHER):
         batch = questions[start : start + _TOGETHER]
@@ -281,17 +281,17 @@ def training_facts(run: RunFolder) -> dict[str, Any]:
     strength = facts.get("strength", 1.0)
     health = run.health_at(facts["step"], strength)
     assert health is not None  # the run has just ended
-    told = ("winner_error", "winner_error_se", "held_out", "healthy", "budget")
+    kept = ("winner_error", "winner_error_se", "held_out", "healthy", "budget")
     return {
         "steps": run.status().step,
         "chosen_step": facts["step"],
         "strength": strength,
         "trained_pairs": facts["pairs"],
-        **{name: health[name] for name in told},
+        **{name: health[name] for name in kept},
     }
 
 
 def children_cpu_s() -> float:
-    """CPU seconds of finished child processes so far: what a shared machine can't blur. Windows counts none."""
+    """CPU seconds of finished child processes so far, which a shared machine can't blur. Always 0 on Windows."""
     used = os.times()
     return used.children_user + used.children_system

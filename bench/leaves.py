@@ -1,6 +1,6 @@
-"""What code leaves, taken apart into named parts that are compared one by one: tensors, JSON, pictures, rows.
+"""What code writes, split into named parts that are compared one by one: tensors, JSON, pictures, rows.
 
-A part is a name and a text: a short value as it is, anything longer as its SHA-256.
+A part is a name and a text: a short value itself, anything longer as its SHA-256.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from PIL import Image
 
 Parts = dict[str, str]
 
-_LONGEST_VALUE = 200  # characters; longer ones are told by their hash
+_LONGEST_VALUE = 200  # characters; longer ones are replaced by their hash
 
 
 def sha256(data: bytes) -> str:
@@ -26,8 +26,8 @@ def tensors(path: Path) -> Parts:
     """Every tensor of a safetensors file: the hash of its type, shape and bytes."""
     header, data = _safetensors(path)
     return {
-        name: sha256(f"{told['dtype']} {told['shape']} ".encode() + data[slice(*told["data_offsets"])])
-        for name, told in header.items()
+        name: sha256(f"{entry['dtype']} {entry['shape']} ".encode() + data[slice(*entry["data_offsets"])])
+        for name, entry in header.items()
         if name != "__metadata__"
     }
 
@@ -44,7 +44,7 @@ def _safetensors(path: Path) -> tuple[dict[str, Any], bytes]:
 
 
 def leaves(value: Any, name: str = "", *, keep: Callable[[str], bool] = lambda _: True) -> Parts:
-    """The numbers and texts in a value from JSON, by the way to them (`health.bands.0.from`), where `keep` says so."""
+    """The numbers and texts in a value from JSON, by their path (`health.bands.0.from`), where `keep` says so."""
     return {place: _short(leaf) for place, leaf in _walk(value, name) if keep(place)}
 
 
@@ -78,7 +78,7 @@ def candidates(database: Path) -> Parts:
 
 
 def pairs(database: Path) -> Parts:
-    """The pairs of a workspace, by what they show, with the votes that stand on them."""
+    """The pairs of a workspace, by what they show, with the votes that count for them."""
     query = (
         "SELECT one.image_sha256 AS left, other.image_sha256 AS right, purpose, choice FROM pairs"
         " JOIN candidates AS one ON one.id = left_id JOIN candidates AS other ON other.id = right_id"
@@ -88,18 +88,18 @@ def pairs(database: Path) -> Parts:
 
 
 def features(database: Path) -> Parts:
-    """What the taste model sees of the images."""
+    """The taste model's features of the images."""
     return _rows(database, "SELECT * FROM features", lambda row: str(row["image_sha256"])[:8])
 
 
 def _rows(database: Path, query: str, name: Callable[[sqlite3.Row], str]) -> Parts:
-    """The rows that a query gives, without ids, dates and what is not set, sorted by their names."""
+    """The rows of a query, without ids, dates and unset values, sorted by their names."""
     found: dict[str, dict[str, Any]] = {}
     connection = sqlite3.connect(database)
     try:
         connection.row_factory = sqlite3.Row
         for row in connection.execute(query):
-            columns = [key for key in row.keys() if not _is_personal(key) and row[key] is not None]  # noqa: SIM118 - a row is no mapping
+            columns = [key for key in row.keys() if not _is_personal(key) and row[key] is not None]  # noqa: SIM118 - a row isn't a mapping
             found[name(row)] = {key: _read_if_object(row[key]) for key in columns}
     finally:
         connection.close()
@@ -107,12 +107,12 @@ def _rows(database: Path, query: str, name: Callable[[sqlite3.Row], str]) -> Par
 
 
 def _is_personal(column: str) -> bool:
-    """Whether a column says when or as which row, which no two workspaces have alike."""
+    """Whether a column holds a date or an id, which differ between any two workspaces."""
     return column in ("id", "uuid") or column.endswith(("_id", "_at"))
 
 
 def _read_if_object(value: Any) -> Any:
-    """An object from its JSON; anything else as it is, a prompt that begins with a brace too."""
+    """An object from its JSON; anything else unchanged, even a prompt that starts with a brace."""
     if not isinstance(value, str) or not value.startswith("{"):
         return value
     try:

@@ -11,7 +11,7 @@ import torch
 
 
 def describe_machine() -> dict[str, Any]:
-    """Processor, cores, graphics card, versions and date."""
+    """Processor, cores, GPU, versions and date."""
     return {
         "cpu": _cpu_name(),
         "cores": os.cpu_count(),
@@ -35,7 +35,7 @@ def sentence(machine: dict[str, Any]) -> str:
 
 
 def _cpu_name() -> str:
-    """The processor's own name on Linux; elsewhere what Python knows."""
+    """The processor's own name on Linux; elsewhere what Python calls it."""
     info = Path("/proc/cpuinfo")
     if info.is_file():
         for line in info.read_text(encoding="utf-8").splitlines():
@@ -46,5 +46,5 @@ def _cpu_name() -> str:
 
 
 def _usable_cores() -> int:
-    """Cores this process may use; fewer than there are in containers."""
+    """Cores this process may use; in containers fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

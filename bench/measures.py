@@ -1,4 +1,4 @@
-"""What a person would notice of an adapter, as numbers with 95 % intervals.
+"""What a person would notice about an adapter, as numbers with 95 % intervals.
 
 Base and adapter answer the same questions: P prompts at K seeds each. `Readings` is everything that is kept of one such
 comparison, small enough for a results file; `measure` takes one of them, or several (cells of other bench seeds)
@@ -6,7 +6,7 @@ together.
 
 | measure | what it says |
 |---|---|
-| `win_rate` | how often the adapter's image beats the base's of the same prompt and seed: is the direction right |
+| `win_rate` | how often the adapter's image beats the base's for the same prompt and seed: is the direction right |
 | `shift` | mean change of the person's score in standard deviations of the base's scores: how far it went |
 | `cross_seed` | how often a random image of the adapter beats a random one of the base: would anybody see it |
 | `diversity` | how different images of one prompt are in a classifier's features, relative to the base |
@@ -14,9 +14,9 @@ together.
 | `following` | share of the prompts' claims that the images show, adapter minus base |
 | `winner_error` | relative rise of the denoising error on fresh winners: how much damage |
 
-Tastes are asked without their slips: who votes against the own taste now and then still has it. Intervals are
+Tastes are asked without their mistakes: a person who sometimes votes against their taste still has it. Intervals are
 percentiles of a bootstrap that draws prompts with all their seeds (images of one prompt are alike) and, where several
-bench seeds are put together, bench seeds too; base and adapter always stay together.
+bench seeds are combined, bench seeds too; base and adapter always stay together.
 """
 
 from collections.abc import Callable, Sequence
@@ -50,7 +50,7 @@ class Estimate(NamedTuple):
 
 @dataclass(frozen=True)
 class Readings:
-    """What was seen of base and adapter on P prompts with K seeds each, and on N fresh pairs."""
+    """What was measured of base and adapter on P prompts with K seeds each, and on N fresh pairs."""
 
     before: np.ndarray  # (P, K) the person's scores of the base's images
     after: np.ndarray  # (P, K) of the adapter's
@@ -59,7 +59,7 @@ class Readings:
     pixel_spread_before: np.ndarray  # (P,) mean standard deviation of a pixel
     pixel_spread_after: np.ndarray  # (P,)
     claimed: np.ndarray  # (P,) claims of the prompt, over all seeds
-    followed_before: np.ndarray  # (P,) of them, those that the images show
+    followed_before: np.ndarray  # (P,) how many of them the images show
     followed_after: np.ndarray  # (P,)
     reference_error: np.ndarray  # (N,) the base's denoising error on each fresh pair's winner, summed over its draws
     error_rise: np.ndarray  # (N,) what the adapter adds to it
@@ -75,7 +75,7 @@ class Readings:
 
 
 class Look(NamedTuple):
-    """What is seen of one model's answers."""
+    """What is measured of one model's answers."""
 
     scores: np.ndarray  # (P, K)
     spread: np.ndarray  # (P,)
@@ -85,19 +85,21 @@ class Look(NamedTuple):
 
 
 def look_at(images: Sequence[Image.Image], questions: Questions, oracle: Oracle, judge: Judge) -> Look:
-    """Look at the answers to `questions`, in their order. Raises ValueError when there are not P·K of them."""
+    """Look at the answers to `questions`, in their order. Raises ValueError unless there are P·K of them."""
     prompts, seeds = questions.shape
     if len(images) != prompts * seeds:
         raise ValueError(f"expected an image for each of {prompts} x {seeds} questions, got {len(images)}")
     pixels = torch.from_numpy(np.stack([np.asarray(image.convert("RGB")) for image in images]))
     by_prompt = pixels.unflatten(0, (prompts, seeds))  # (P, K, H, W, 3) uint8
-    told = [following(judge, [prompt] * seeds, by_prompt[i]).values() for i, prompt in enumerate(questions.prompts)]
+    by_attribute = [
+        following(judge, [prompt] * seeds, by_prompt[i]).values() for i, prompt in enumerate(questions.prompts)
+    ]
     return Look(
         scores=np.array([oracle.score(image) for image in images]).reshape(prompts, seeds),
         spread=feature_spread(torch.stack([features(judge, same) for same in by_prompt])),
         pixel_spread=pixel_spread(by_prompt),
-        claimed=np.array([sum(row.claimed for row in rows) for rows in told], dtype=float),
-        followed=np.array([sum(row.followed for row in rows) for rows in told], dtype=float),
+        claimed=np.array([sum(row.claimed for row in rows) for rows in by_attribute], dtype=float),
+        followed=np.array([sum(row.followed for row in rows) for rows in by_attribute], dtype=float),
     )
 
 
@@ -139,14 +141,14 @@ def readings(base: Look, adapter: Look, reference_error: np.ndarray, error_rise:
 
 
 def measure(cells: Sequence[Readings]) -> dict[str, Estimate]:
-    """All measures of one cell, or of S cells put together: of one taste, on the same questions.
+    """All measures of one cell, or of S cells combined: of one taste, on the same questions.
 
     The winner error of one cell is given ± 2 standard errors, clustered by pair; that of several by the bootstrap, over
-    fresh pairs and cells. Raises ValueError where the base's scores are all the same.
+    fresh pairs and cells. Raises ValueError if the base's scores are all the same.
     """
     before, after = _stack(cells, "before"), _stack(cells, "after")  # (S, P, K)
     if not np.ptp(before, axis=(1, 2)).all():
-        raise ValueError("the base's images all have the same score, so nothing can be told in its standard deviations")
+        raise ValueError("the base's images all have the same score, so there is no standard deviation to measure in")
     win = ((after > before) + 0.5 * (after == before)).mean(axis=2)  # (S, P)
     change, better = (after - before).mean(axis=2), preferred(after, before)
     names = ("spread_before", "spread_after", "pixel_spread_before", "pixel_spread_after")
@@ -184,7 +186,7 @@ class Weights:
 
     @classmethod
     def draw(cls, cells: int, prompts: int) -> Self:
-        """First everything once, then `RESAMPLES` draws with replacement; the same for the same counts."""
+        """First the data itself, then `RESAMPLES` draws with replacement; the same for the same counts."""
         rng = np.random.default_rng(_SEED)
         drawn = (np.vstack([np.ones(n), rng.multinomial(n, np.full(n, 1 / n), RESAMPLES)]) for n in (cells, prompts))
         return cls(*drawn)
@@ -199,7 +201,7 @@ class Weights:
         return np.stack(sums, axis=1) / values.shape[1] ** 2
 
     def deviations(self, values: np.ndarray) -> np.ndarray:
-        """Standard deviations (n − 1) of (S, P, K) values: (R, S); NaN where all that were drawn are the same."""
+        """Standard deviations (n − 1) of (S, P, K) values: (R, S); NaN where all drawn values are the same."""
         n = values[0].size
         centred = values - values.mean(axis=(1, 2), keepdims=True)  # the difference below then loses no digits
         variance = self.by_cell(np.square(centred).mean(axis=2)) - np.square(self.by_cell(centred.mean(axis=2)))
@@ -211,25 +213,25 @@ class Weights:
         return np.einsum("rs,rs->r", self.cells, values) / self.cells.shape[1]
 
     def ratio(self, above: np.ndarray, below: np.ndarray) -> np.ndarray:
-        """Of the means of two (S, P): (R,); NaN where both are 0 on all that were drawn."""
+        """Ratio of the means of two (S, P): (R,); NaN where both are 0 in everything drawn."""
         with np.errstate(invalid="ignore"):
             return self.mean(self.by_cell(above)) / self.mean(self.by_cell(below))
 
 
 def estimate(statistic: Callable[[Weights], np.ndarray], weights: Weights) -> Estimate:
-    """The statistic of everything, and the percentiles of its resamples."""
+    """The statistic of the data, and the percentiles of its resamples."""
     return interval(statistic(weights))
 
 
 def interval(values: np.ndarray) -> Estimate:
-    """The first of (R,) values, that of everything, and the percentiles of the others, its resamples."""
+    """The first of (R,) values, from the data itself, and the percentiles of the others, its resamples."""
     return Estimate(float(values[0]), *map(float, np.nanquantile(values[1:], _TAILS)))
 
 
 def contrast(ours: Sequence[Readings], theirs: Sequence[Readings]) -> Estimate:
-    """By how many σ our adapters shift the scores further than theirs: cell by cell of one taste and bench seed each.
+    """By how many σ our adapters shift the scores further than theirs, cell by cell, of one taste and bench seed each.
 
-    The bootstrap draws cells and prompts, and takes both sides of a cell together. Raises ValueError for other counts.
+    The bootstrap draws cells and prompts, both sides of a cell together. Raises ValueError unless both have as many.
     """
     if len(ours) != len(theirs):
         raise ValueError(f"expected as many cells on both sides, got {len(ours)} and {len(theirs)}")

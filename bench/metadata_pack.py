@@ -1,4 +1,4 @@
-"""Images as other tools leave them, a picture of its own each: what an import of them has to go on reading alike."""
+"""Images as other tools write them, each with its own picture: an import must keep reading them in the same way."""
 
 import json
 from collections.abc import Iterator
@@ -104,7 +104,7 @@ _GRAPHS: dict[str, graphs.Graph] = {
     "continued": graphs.continued(),
     "model-before": graphs.with_model_before(),
     "boxed": graphs.boxed(),
-    "final": graphs.two_savers(),  # of two savers, the one that writes files of this name
+    "final": graphs.two_savers(),  # of two savers, the one that writes files with this name
 }
 
 
@@ -148,11 +148,11 @@ def _files() -> Iterator[tuple[str, bytes]]:
 
 
 def _novel(comment: dict[str, Any]) -> list[bytes]:
-    told = {
+    texts = {
         "Title": "NovelAI generated image",
         "Description": comment["prompt"],
         "Software": "NovelAI",
         "Source": "Stable Diffusion XL C1E1DE52",
         "Comment": json.dumps(comment),
     }
-    return [text(key, value) for key, value in told.items()]
+    return [text(key, value) for key, value in texts.items()]

@@ -1,13 +1,13 @@
-"""Does training on votes make images that the voter likes better? A simulated person votes, and looks at the result.
+"""Does training on votes make images that the voter likes better? A simulated person votes, and rates the result.
 
 One cell is one taste, one seed and a number of votes: pairs from the demo model, all voted on, training with default
 settings, and base against adapter on questions that nothing was trained or tuned on. Everything goes through the
-command line, as a person's run does; the exported file is used as any other tool would, a plain LoRA at strength 1.
+command line, like a person's run; the exported file is used as any other tool would use it, a plain LoRA at strength 1.
 
     python -m bench.outcome [--tastes warm …] [--seeds 0 1] [--votes 60 20] [--guidance 3 1] [--hours H] [--reserved]
     python -m bench.outcome --render [--sheets]
 
-A cell that is in the results file is not run again, so an interrupted bench goes on (`cells.py`).
+A cell that is in the results file isn't run again, so an interrupted bench can continue (`cells.py`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -91,7 +91,7 @@ def _title(taste: str) -> str:
 
 
 def write_sheets(cells: Sequence[Cell], cache: Path, folder: Path) -> list[Path]:
-    """A picture of each taste, base above and adapter below, of its cell with most votes and the lowest seed.
+    """A picture of each taste, base above and adapter below, from its cell with most votes and the lowest seed.
 
     The images are those that the cells left in the cache; a taste whose cells were run elsewhere is left out.
     """
@@ -102,7 +102,7 @@ def write_sheets(cells: Sequence[Cell], cache: Path, folder: Path) -> list[Path]
         )
         found = next((path for cell in ordered if (path := sheet_path(cell["case"], cache)).is_file()), None)
         if found is None:
-            print(f"No images of {taste} lie in {cache}. Run one of its cells anew (--again) to have its sheet.")
+            print(f"There are no images of {taste} in {cache}. Run one of its cells again (--again) to get its sheet.")
             continue
         picture = BytesIO()
         with Image.open(found) as sheet:
@@ -113,14 +113,14 @@ def write_sheets(cells: Sequence[Cell], cache: Path, folder: Path) -> list[Path]
 
 
 def write(results: Results) -> None:
-    """The table, from the results; nothing where there are none."""
+    """Write the table from the results, if there are any."""
     if cells := write_table(results, table):
         older = len(results.cells()) - len(cells)
         print(f"{len(cells)} cells in the table" + (f"; {older} of other models or methods are not." if older else "."))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the cells that are asked for and not there yet, then write the table."""
+    """Run the requested cells that are missing, then write the table."""
     about = "Does training on votes make images that the voter likes better?"
     parser = command(about, tastes=OPEN_TASTES, seeds=OPEN_SEEDS)
     parser.add_argument(

@@ -2,10 +2,10 @@
 
 A cell is one trained adapter: a method, a rate, a taste and a seed, all trained on the same votes. Its winner error is
 measured at many strengths, and its answers to the tuning questions at those where the error is of interest; `front.py`
-makes a curve of each method. A run that stopped itself is looked at where it stopped, as calibration would.
+makes a curve for each method. A run that stopped itself is measured where it stopped, as calibration would.
 
     python -m bench.pareto [--methods none lora …] [--rates 1e-3 …] [--seeds 10 11 12] [--hours H]
-    python -m bench.pareto --label lora none        the same methods with labelled pairs beside the votes
+    python -m bench.pareto --label lora none        the same methods with labelled pairs added to the votes
     python -m bench.pareto --render
 """
 
@@ -50,8 +50,8 @@ RATES = ("1e-3", "2e-3", "4e-3")
 COMMON = ("--rate", "fixed", "--final-strength", "trained", "--preview-prompts", "0")
 STRENGTHS = tuple(float(2 ** (i / 2)) for i in range(-5, 5))  # .18 … 4
 PROMPTS = 20  # of the tuning questions: half of them, as every adapter answers several times
-TOLD = (0.005, 0.01, 0.02)  # winner errors that the table names
-_MOST_LOOKED_AT = 4  # strengths whose answers are drawn
+SHOWN = (0.005, 0.01, 0.02)  # winner errors in the table
+_MOST_ANSWERED = 4  # strengths whose answers are generated
 _TOO_FAR = float(ERRORS[-1])
 
 
@@ -65,7 +65,7 @@ class Trial(Case):
 
 
 def trials(people: Sequence[Case], methods: Sequence[str], rates: Sequence[str], *, labelled: bool) -> list[Trial]:
-    """Every method and rate for each of the cases, those of one seed together."""
+    """Every method and rate for each of the cases, grouped by seed."""
     label = () if labelled else ("--label-pairs", "0")
     return [
         Trial(
@@ -81,17 +81,17 @@ def trials(people: Sequence[Case], methods: Sequence[str], rates: Sequence[str],
 
 
 def worth_drawing(errors: Sequence[float]) -> list[int]:
-    """Which of several strengths, given their winner errors from the lowest strength on, are looked at.
+    """Which of several strengths are measured, given their winner errors from the lowest strength up.
 
-    The strongest ones up to the first that is too far for any front, and that one, so that what lies before it is
-    between two that were looked at.
+    The strongest ones up to and including the first that is too far for any front, so that everything before it is
+    between two measured ones.
     """
     beyond = next((i for i, error in enumerate(errors) if error > _TOO_FAR), len(errors) - 1)
-    return list(range(max(0, beyond + 1 - _MOST_LOOKED_AT), beyond + 1))
+    return list(range(max(0, beyond + 1 - _MOST_ANSWERED), beyond + 1))
 
 
 def run_trial(bench: Workbench, case: Trial) -> Cell:
-    """Train, measure the error at every strength, and look at the answers at some."""
+    """Train, measure the error at every strength, and the answers at some."""
     taste, trained = TASTES[case.taste], bench.trained(case)
     files = trained.run.checkpoint_adapters()
     adapter = files[max(files)]
@@ -122,7 +122,7 @@ def title_of(method: str, labelled: bool) -> str:
 
 
 def groups(cells: Sequence[Cell]) -> dict[str, dict[str, list[Cell]]]:
-    """Cells that may be compared, by what they are of in words, and by method's title, in the order of `METHODS`."""
+    """Cells that may be compared, by a description of what they share and by the method's title, as in `METHODS`."""
     found: dict[str, dict[str, list[Cell]]] = {}
     for (taste, votes, guidance), group in in_groups(cells, "taste", "votes", "guidance").items():
         by_method = in_groups(group, "method", "labelled")
@@ -133,7 +133,7 @@ def groups(cells: Sequence[Cell]) -> dict[str, dict[str, list[Cell]]]:
 
 
 def fronts(methods: dict[str, list[Cell]]) -> dict[str, Front]:
-    """The front of each method of one taste, over the seeds at which all its rates were run; without any, none."""
+    """The front of each method on one taste, over the seeds for which all its rates were run; left out if none."""
     whole = {title: (cells, whole_seeds(cells)) for title, cells in methods.items()}
     return {title: front(cells, seeds, judged_at=MOST_ERROR) for title, (cells, seeds) in whole.items() if seeds}
 
@@ -161,7 +161,7 @@ def table(cells: Sequence[Cell]) -> str:
         f"strengths; {prompts} prompts of the tuning questions, {pairs} fresh pairs. A gain is the largest",
         "shift (σ of the base's scores) at a winner error of at most so much, with the strength set for each",
         "adapter, the mean over seeds at the method's best rate. In brackets 95 % intervals over seeds, prompts and",
-        "pairs, the rate chosen anew each time; three seeds are few to draw from, so they are rather too narrow.",
+        "pairs, the rate chosen again each time; three seeds are few to draw from, so they are rather too narrow.",
     ]
     for title, methods in groups(cells).items():
         lines += ["", f"## {title}", "", *_gains(methods), "", *_against_plain(methods)]
@@ -176,22 +176,22 @@ def table(cells: Sequence[Cell]) -> str:
 
 
 def _gains(methods: dict[str, list[Cell]]) -> Iterator[str]:
-    told = " | ".join(f"gain at {error:.1%}" for error in TOLD)
-    yield f"| method | seeds | best rate | {told} | cross-seed | diversity | following |"
-    yield "|" + "---|" * (6 + len(TOLD))
+    gains = " | ".join(f"gain at {error:.1%}" for error in SHOWN)
+    yield f"| method | seeds | best rate | {gains} | cross-seed | diversity | following |"
+    yield "|" + "---|" * (6 + len(SHOWN))
     found = fronts(methods)
     for title, cells in methods.items():
         if title not in found:
-            yield f"| {title} | not all rates were run at any seed |" + " |" * (4 + len(TOLD))
+            yield f"| {title} | not all rates were run at any seed |" + " |" * (4 + len(SHOWN))
             continue
         own = found[title]
-        gains = " | ".join(in_sigma(own.at(error)) for error in TOLD)
-        beside = _beside([c for c in cells if c["case"]["rate"] == own.rate and c["case"]["seed"] in own.seeds])
-        yield f"| {title} | {', '.join(map(str, own.seeds))} | {own.rate} | {gains} | {beside} |"
+        gains = " | ".join(in_sigma(own.at(error)) for error in SHOWN)
+        look = _at_best([c for c in cells if c["case"]["rate"] == own.rate and c["case"]["seed"] in own.seeds])
+        yield f"| {title} | {', '.join(map(str, own.seeds))} | {own.rate} | {gains} | {look} |"
 
 
-def _beside(cells: Sequence[Cell]) -> str:
-    """Cross-seed preference, diversity and following, of each adapter at the strength with most shift in the budget."""
+def _at_best(cells: Sequence[Cell]) -> str:
+    """Cross-seed preference, diversity and following of each adapter at its strength with most shift in the budget."""
     looks = [best for cell in cells if (best := _best_look(cell))]
     if not looks:
         return "– | – | –"
@@ -211,17 +211,17 @@ def _against_plain(methods: dict[str, list[Cell]]) -> Iterator[str]:
     if not found:
         yield "There is nothing to compare with plain DPO yet."
         return
-    yield f"| gain minus plain DPO's at equal winner error | {' | '.join(f'{error:.1%}' for error in TOLD)} |"
-    yield "|" + "---|" * (1 + len(TOLD))
+    yield f"| gain minus plain DPO's at equal winner error | {' | '.join(f'{error:.1%}' for error in SHOWN)} |"
+    yield "|" + "---|" * (1 + len(SHOWN))
     for title, gaps in found.items():
-        yield f"| {title} | {' | '.join(in_sigma(gaps[column(error)]) for error in TOLD)} |"
+        yield f"| {title} | {' | '.join(in_sigma(gaps[column(error)]) for error in SHOWN)} |"
     if METHODS[DEFAULT] in found:
         yield ""
         yield verdict(found[METHODS[DEFAULT]][column(MOST_ERROR)])
 
 
 def verdict(gap: Estimate) -> str:
-    """What the default's difference to plain DPO says, as a sentence."""
+    """What the default's difference from plain DPO means, as a sentence."""
     if gap.low > 0:
         said = "more than"
     elif gap.high < 0:
@@ -251,7 +251,7 @@ def _in_order(cells: Sequence[Cell]) -> list[Cell]:
 
 
 def figure(cells: Sequence[Cell]) -> str:
-    """Gain over winner error as SVG: a panel a taste, a line with its band for each method."""
+    """Gain over winner error as SVG: a panel for each taste, a line with its band for each method."""
     panels: list[Panel] = []
     for name, methods in groups(cells).items():
         lines = [_line(title, found) for title, found in fronts(methods).items()]
@@ -279,10 +279,10 @@ def _line(title: str, found: Front) -> Line:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the cells that are asked for and not there yet, then write table and figure."""
+    """Run the requested cells that are missing, then write table and figure."""
     parser = command("What taste costs in winner error, by safeguard.", tastes=OPEN_TASTES, seeds=OPEN_SEEDS)
-    parser.add_argument("--methods", nargs="+", choices=METHODS, help="methods to train; all without this")
-    parser.add_argument("--rates", nargs="+", choices=RATES, help="peak learning rates; all without this")
+    parser.add_argument("--methods", nargs="+", choices=METHODS, help="methods to train; default: all")
+    parser.add_argument("--rates", nargs="+", choices=RATES, help="peak learning rates; default: all")
     parser.add_argument("--label", nargs="+", choices=METHODS, help="these methods with labelled pairs, no others")
     options = parser.parse_args(arguments)
     if options.quick:

@@ -1,4 +1,4 @@
-"""Images of the base in stock, as pictures and as its taste model sees them: drawn and described once."""
+"""A stock of the base model's images, as pictures and as its taste model sees them: generated and described once."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -13,7 +13,7 @@ from sdpo_core.atomic import replacing
 from sdpo_core.taste.features import describe, layout_of
 from sdpo_core.taste.layout import FEATURES, Layout, Vector
 
-_SLICE = 20  # prompts that are drawn, described and kept at once
+_SLICE = 20  # prompts that are generated, described and kept at a time
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Pool:
 
 
 def read_pool(bench: Workbench, questions: Questions) -> Pool:
-    """The base's answers to `questions`, described; from the cache or drawn now, some prompts at a time."""
+    """The base's answers to `questions`, described; from the cache or generated now, some prompts at a time."""
     images: list[Image.Image] = []
     vectors: list[np.ndarray] = []
     layout = Layout(1, 0)
@@ -41,7 +41,7 @@ def read_pool(bench: Workbench, questions: Questions) -> Pool:
         found, layout = _described(bench, part, drawn)
         images += drawn
         vectors.append(found)
-        print(f"{start + len(part.prompts)} of {len(questions.prompts)} prompts drawn and described.", flush=True)
+        print(f"{start + len(part.prompts)} of {len(questions.prompts)} prompts generated and described.", flush=True)
     each = questions.shape[1]
     by_prompt = np.concatenate(vectors).reshape(len(questions.prompts), each, -1)
     return Pool(questions.prompts, tuple(images), by_prompt, layout)

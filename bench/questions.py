@@ -1,10 +1,10 @@
 """Prompts and seeds of the benches: what is trained on, what settings are chosen on, and what is judged on.
 
 A salted hash of a prompt decides what it may be used for, so all kinds are drawn alike and can't overlap: one half is
-for judging; the other is shared by the pairs that people vote on before training, and by what is asked besides
-(the questions on which settings are chosen, and the fresh pairs on which the winner error is measured). Seeds lie in
-ranges of their own. `python -m bench.questions` wrote the committed judge file, which is never used for tuning and not
-to be rewritten: whoever chooses defaults anew after looking at its answers needs another salt and another file.
+for judging; the other is shared by the pairs that people vote on before training, and by everything else that is asked
+(the questions on which settings are chosen, and the fresh pairs on which the winner error is measured). Each has its
+own range of seeds. `python -m bench.questions` wrote the committed judge file, which is never used for tuning and must
+not be rewritten: choosing defaults again after seeing its answers needs another salt and another file.
 """
 
 import hashlib
@@ -26,8 +26,8 @@ PROMPTS, SEEDS_PER_PROMPT = 40, 4
 FRESH_PAIRS = 80
 POOL_PROMPTS, POOL_IMAGES, TEST_PAIRS = 120, 8, 240
 RESERVED_SEED = 2
-"""The bench seed that is not looked at while defaults are chosen (`cells.refuse_reserved`)."""
-MENTION = 0.3  # how often a prompt tells an attribute; the rest is left to the model, and so to taste
+"""The bench seed that is kept unseen while defaults are chosen (`cells.refuse_reserved`)."""
+MENTION = 0.3  # how often a prompt mentions an attribute; the rest is left to the model, and so to taste
 
 _SALT = "2026-11-30"  # the first, no salt, was used up by the defaults of 2026-11-21
 _PARTS: tuple[Part, ...] = ("judging", "judging", "training", "asking")
@@ -51,13 +51,13 @@ class Question:
 
 @dataclass(frozen=True)
 class Questions:
-    """P prompts, each asked at K seeds of its own, so that images of one prompt can be compared with each other."""
+    """P prompts, each asked at its own K seeds, so that images of one prompt can be compared with each other."""
 
     prompts: tuple[str, ...]  # P, all different
     seeds: tuple[tuple[int, ...], ...]  # (P, K), all different
 
     def __post_init__(self) -> None:
-        """Raise ValueError unless every prompt has the same number of seeds, two at least."""
+        """Raise ValueError unless every prompt has the same number of seeds, at least two."""
         counts = {len(seeds) for seeds in self.seeds}
         if len(self.prompts) != len(self.seeds) or len(counts) != 1 or min(counts) < 2:
             raise ValueError(f"expected as many seeds for each of {len(self.prompts)} prompts, 2 or more, got {counts}")
@@ -73,27 +73,27 @@ class Questions:
         return [Question(prompt, seed) for prompt, seeds in asked for seed in seeds]
 
     def first(self, prompts: int) -> "Questions":
-        """The same of the first so many prompts."""
+        """Only the first `prompts` prompts."""
         return self.part(0, prompts)
 
     def part(self, start: int, stop: int) -> "Questions":
-        """The same of the prompts from `start` to before `stop`."""
+        """Only the prompts from `start` up to, but without, `stop`."""
         return Questions(self.prompts[start:stop], self.seeds[start:stop])
 
 
 @dataclass(frozen=True)
 class PairPlan:
-    """Pairs to be drawn for votes: one a prompt, the left image of pair i at seed `first_seed` + 2i."""
+    """Pairs to generate for votes: one per prompt, the left image of pair i at seed `first_seed` + 2i."""
 
     prompts: tuple[str, ...]
     first_seed: int
 
     def first(self, pairs: int) -> "PairPlan":
-        """The same of the first so many pairs."""
+        """Only the first `pairs` pairs."""
         return self.part(0, pairs)
 
     def part(self, start: int, stop: int) -> "PairPlan":
-        """The same of the pairs from `start` to before `stop`."""
+        """Only the pairs from `start` up to, but without, `stop`."""
         return PairPlan(self.prompts[start:stop], self.first_seed + 2 * start)
 
 
@@ -103,12 +103,12 @@ def judge_questions() -> Questions:
 
 
 def tuning_questions() -> Questions:
-    """The questions on which settings are chosen: of the same size and kind, with prompts that are nobody else's."""
+    """The questions on which settings are chosen: of the same size and kind, with prompts that nothing else uses."""
     return _ask(_draw(np.random.default_rng(1), PROMPTS, "asking"), _FIRST_TUNING_SEED)
 
 
 def training_prompts(bench_seed: int, count: int) -> list[str]:
-    """`count` different prompts to train on; fewer are the leading part of more."""
+    """`count` different prompts to train on; a smaller count gives the first part of a larger one."""
     return _draw(np.random.default_rng([bench_seed, 1]), count, "training")
 
 
@@ -124,19 +124,19 @@ def training_pairs(bench_seed: int, count: int) -> PairPlan:
 
 
 def fresh_pairs(use: Use) -> PairPlan:
-    """Pairs that no run trains on, for the winner error. Those of tuning are others than those of the outcome."""
+    """Pairs that no run trains on, for the winner error. Tuning and the outcome bench have different ones."""
     first = _FIRST_FRESH_SEED[use]
     return PairPlan(tuple(_draw(np.random.default_rng([first, 2]), FRESH_PAIRS, "asking")), first)
 
 
 def asking_pool() -> Questions:
-    """Prompts at many seeds each, for people who are asked about some of the images (`bench.asking`)."""
+    """Prompts at many seeds each, for people who are asked about some of their images (`bench.asking`)."""
     prompts = _draw(np.random.default_rng([_FIRST_POOL_SEED, 3]), POOL_PROMPTS, "training")
     return _ask(prompts, _FIRST_POOL_SEED, POOL_IMAGES)
 
 
 def asking_test() -> Questions:
-    """Pairs that nobody is asked about, of other prompts: on them `bench.asking` counts what a taste model knows."""
+    """Pairs of other prompts that nobody is asked about: `bench.asking` measures a taste model's accuracy on them."""
     prompts = _draw(np.random.default_rng([_FIRST_TEST_SEED, 3]), TEST_PAIRS, "asking")
     return _ask(prompts, _FIRST_TEST_SEED, 2)
 

@@ -1,4 +1,4 @@
-"""Models of true shape with random weights, from the settings in assets/configs: for speed and memory alone."""
+"""Models with real shapes and random weights, from the settings in assets/configs: only for speed and memory."""
 
 from pathlib import Path
 from typing import Any
@@ -15,21 +15,21 @@ from sdpo_core.models.single_file import SingleFileParts, empty_part
 
 
 class RandomParts(SingleFileParts):
-    """Parts whose weights are drawn instead of read; tokenizer and settings are those of a single file."""
+    """Parts whose weights are random instead of read; tokenizer and settings are those of a single file."""
 
     def __init__(self, info: ModelInfo, device: torch.device) -> None:
         super().__init__(info)
         self._generator = torch.Generator(device).manual_seed(0)
 
     def module(self, part: Module, dtype: torch.dtype) -> Any:
-        """Build `part` on the device, which draws fast."""
+        """Build `part` on the device, where random numbers are fast."""
         module = empty_part(part, self.settings_path(part))
         state = {name: self._draw(name, tensor.shape, dtype) for name, tensor in module.state_dict().items()}
         module.load_state_dict(state, assign=True)
         return module.requires_grad_(False).eval()
 
     def _draw(self, name: str, shape: torch.Size, dtype: torch.dtype) -> Tensor:
-        """Matrices and kernels that keep a signal's size, norms that do nothing."""
+        """Matrices and kernels that keep a signal's size, and norms that do nothing."""
         device = self._generator.device
         if len(shape) < 2:
             return torch.full(shape, float(name.endswith("weight")), dtype=dtype, device=device)

@@ -1,9 +1,9 @@
-"""Is it better to vote, train, draw with the adapter and vote again? Rounds against one, at equal total votes.
+"""Is it better to vote, train, generate with the adapter and vote again? Rounds against one, at equal total votes.
 
-One round is what everybody begins with: pairs of the base, votes, an adapter. Several share the votes: each further
-round draws its pairs with the adapter before, and either starts anew on all votes so far, with the base as its
-reference, or goes on with that adapter, which is then the reference, on the pairs made with it. The last adapter is
-looked at against the base, on the questions of `bench.tuning`.
+One round is what everybody starts with: pairs of the base, votes, an adapter. Several rounds share the votes: each
+further round generates its pairs with the adapter before, and either starts again from the base on all votes so far,
+with the base as its reference, or continues from that adapter, which is then the reference, on the pairs made with it.
+The last adapter is compared with the base, on the questions of `bench.tuning`.
 
     python -m bench.rounds [--tastes warm busy] [--seeds 10 11] [--votes 60] [--hours H]
     python -m bench.rounds --render
@@ -27,10 +27,10 @@ QUICK_RESULTS = CACHE / "rounds-quick.json"
 OPEN_TASTES, OPEN_SEEDS = ("warm", "busy"), (10, 11)
 ARMS = {
     (1, "base"): "one round",
-    (2, "base"): "two rounds, the second anew from the base on all votes",
-    (2, "previous"): "two rounds, the second goes on with the first",
-    (3, "base"): "three rounds, each anew from the base on all votes",
-    (3, "previous"): "three rounds, each goes on with the one before",
+    (2, "base"): "two rounds, the second from the base again on all votes",
+    (2, "previous"): "two rounds, the second continues the first",
+    (3, "base"): "three rounds, each from the base again on all votes",
+    (3, "previous"): "three rounds, each continues the one before",
 }
 ONE = (1, "base")
 _LATER = {"base": ("--pairs-from", "all"), "previous": ("--continue-from", "latest")}
@@ -48,7 +48,7 @@ class Rounds(Case):
         return f"{super().title()}, {ARMS[self.rounds, self.reference]}"
 
     def shares(self) -> list[int]:
-        """Votes in each round; the first ones have one more where they can't be equal."""
+        """Votes in each round; the first ones have one more if they can't be equal."""
         least, more = divmod(self.votes, self.rounds)
         return [least + (i < more) for i in range(self.rounds)]
 
@@ -59,13 +59,13 @@ def all_rounds(cases: Sequence[Case]) -> list[Rounds]:
 
 
 def run_rounds(bench: Workbench, case: Rounds) -> Cell:
-    """Draw, vote and train, round after round, and look at the last adapter."""
+    """Generate, vote and train, round after round, and measure the last adapter."""
     *earlier, last = train_rounds(bench, case)
     return {**bench.cell(case, last), "earlier": [one.facts for one in earlier]}
 
 
 def train_rounds(bench: Workbench, case: Rounds) -> list[Trained]:
-    """The adapters of all rounds; a round's pairs have the prompts and seeds that they have in one round."""
+    """The adapters of all rounds; a round's pairs have the prompts and seeds that they would have in one round."""
     plan, person, shares = training_pairs(case.seed, case.votes), TASTES[case.taste].person(case.seed), case.shares()
     workspace = bench.workspace(bench.drawn(plan.first(shares[0])))
     trained: list[Trained] = []
@@ -96,8 +96,8 @@ def table(cells: Sequence[Cell]) -> str:
         *LEGEND,
     ]
     for (votes, guidance, flags), group in in_groups(cells, "votes", "guidance", "flags").items():
-        told = f", `{' '.join(flags)}`" if flags else ""
-        lines += ["", f"## {votes} votes, guidance {guidance:g}{told}", "", *_section(group)]
+        shown = f", `{' '.join(flags)}`" if flags else ""
+        lines += ["", f"## {votes} votes, guidance {guidance:g}{shown}", "", *_section(group)]
     return "\n".join([*lines, "", f"Machine: {'; '.join(map(sentence, machines(cells)))}."]) + "\n"
 
 
@@ -122,7 +122,7 @@ def _section(cells: Sequence[Cell]) -> Iterator[str]:
 
 
 def _with_before(rounds: Sequence[Cell]) -> Iterator[tuple[Cell, int]]:
-    """Each round's facts, with the votes that were there before it."""
+    """Each round's facts, with the number of votes before it."""
     before = 0
     for one in rounds:
         yield one, before
@@ -142,7 +142,7 @@ def _against_one(by_arm: dict[tuple[int, str], list[Cell]]) -> Iterator[str]:
 
 
 def conclusion(by_arm: dict[tuple[int, str], list[Cell]]) -> str:
-    """What follows for the advice after the first adapter, as a sentence."""
+    """What this means for the advice after the first adapter, as a sentence."""
     gaps: dict[str, Estimate] = {}
     for arm, name in ARMS.items():
         gap = difference(by_arm.get(arm, []), by_arm.get(ONE, [])) if arm != ONE else None
@@ -151,19 +151,19 @@ def conclusion(by_arm: dict[tuple[int, str], list[Cell]]) -> str:
     if not gaps:
         return "Conclusion: none yet; a person with one round and with several is needed."
     best = max(gaps, key=lambda name: gaps[name].value)
-    told = f"{best}, {in_sigma(gaps[best])} beyond one round with as many votes"
+    result = f"{best}, {in_sigma(gaps[best])} beyond one round with as many votes"
     if gaps[best].low > 0:
-        return f"Conclusion: drawing with the adapter and voting again is worth it: {told}."
+        return f"Conclusion: generating with the adapter and voting again is worth it: {result}."
     if gaps[best].high < 0:
-        return f"Conclusion: votes do more in one round; the best of the others is {told}."
-    return f"Conclusion: no way of several rounds can be told from one; the best is {told}."
+        return f"Conclusion: votes do more in one round; the best of the others is {result}."
+    return f"Conclusion: several rounds can't be told from one in any way; the best is {result}."
 
 
 # --------------------------------------------------------------------------------------------------------------- main
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the cells that are asked for and not there yet, then write the table."""
+    """Run the requested cells that are missing, then write the table."""
     parser = command("Rounds against one, at equal total votes.", tastes=OPEN_TASTES, seeds=OPEN_SEEDS)
     options = parser.parse_args(arguments)
     results = Results(QUICK_RESULTS if options.quick else RESULTS)

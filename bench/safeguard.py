@@ -1,7 +1,7 @@
 """What a safeguard does when the learning rate is too high: the same pairs, votes and rate, with one and without.
 
 A simulated person votes on 60 pairs of the demo model; then every safeguard trains on the same votes, through the
-command line. Drawn is the held-out winner error at each check.
+command line. The figure shows the held-out winner error at each check.
 
     python -m bench.safeguard [--quick]
 """
@@ -90,7 +90,7 @@ def table(results: dict[str, Any]) -> str:
 
 
 def figure(results: dict[str, Any]) -> str:
-    """Winner error over steps as SVG: one line a safeguard, the budget dashed."""
+    """Winner error over steps as SVG: one line per safeguard, the budget dashed."""
     runs = results["runs"]
     budget = runs["lora"]["budget"]
     lines = [_line(SAFEGUARDS[name], runs[name]) for name in SAFEGUARDS]
@@ -125,10 +125,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Train with every safeguard on the same votes, and write table and figure."""
     parser = argparse.ArgumentParser(description="What a safeguard does when the learning rate is too high.")
     parser.add_argument("--quick", action="store_true", help="few pairs and steps, to see that everything works")
-    parser.add_argument("--render", action="store_true", help="only write table and figure anew from the results")
+    parser.add_argument("--render", action="store_true", help="only rewrite table and figure from the results")
     options = parser.parse_args(arguments)
     if options.render and not RESULTS.is_file():
-        return print(f"{RESULTS} is not there, so there is no table to write. Run the bench without --render first.")
+        return print(f"{RESULTS} doesn't exist, so there is no table to write. Run the bench without --render first.")
     if options.render:
         return write(json.loads(RESULTS.read_text(encoding="utf-8")), RESULTS, FIGURE)
     pairs = 12 if options.quick else VOTES

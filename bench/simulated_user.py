@@ -1,9 +1,9 @@
 """A person who knows exactly what they like: a number computed from an image's pixels decides every vote.
 
-Simulated people can be asked a thousand times, so that a taste can be planted in the votes and looked for in the
+Simulated people can be asked a thousand times, so that a taste can be planted in the votes and searched for in the
 adapter's images. Their tastes differ in kind: a colour of the whole image (warm, bright), a texture of one part (busy),
-an object (sun), two things at once (cosy), less of something (muted), and votes that are sometimes mistaken
-(warm-mistaken). Scores don't depend on how many pixels an image has.
+an object (sun), a combination of two things (cosy), less of something (muted), and votes that are sometimes mistaken
+(warm-mistaken). Scores don't depend on the number of pixels.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from bench.detector import shrink, sun_detector, to_tensor
 from sdpo_core.workspace.records import Choice, Purpose
 from sdpo_core.workspace.store import Store
 
-LOWER_PART = 36 / 64  # share of the height that `busy` looks at: below the horizon
+LOWER_PART = 36 / 64  # share of the height that counts for `busy`: below the horizon
 _LUMINANCE = np.array([0.299, 0.587, 0.114])  # Rec. 601
 _SIDE_UNITS = 64  # `busy` counts lengths in 1/64 of the image's width
 # Standard deviations of the two scores over 1,000 drawn scenes (`demo.scenes`), so that no base model decides what
@@ -35,7 +35,7 @@ class Oracle:
     """A taste: the image with the larger score is liked better."""
 
     name: str
-    likes: str  # in words
+    likes: str  # as text
     score: Callable[[Image.Image], float]
 
 
@@ -70,7 +70,7 @@ def sun(image: Image.Image) -> float:
 
 
 def cosy(image: Image.Image) -> float:
-    """Warm and busy at once: the sum of both scores, each in standard deviations over drawn scenes."""
+    """Both warm and busy: the sum of the two scores, each in standard deviations over drawn scenes."""
     return warm(image) / _WARM_SD + busy(image) / _BUSY_SD
 
 
@@ -100,10 +100,10 @@ ORACLES: dict[str, Oracle] = {
 
 @dataclass(frozen=True)
 class SimulatedUser:
-    """Votes by an oracle. The same two images always get the same vote, whichever is left and whenever they come."""
+    """Votes by an oracle. The same two images always get the same vote, whichever is left and whenever they appear."""
 
     oracle: Oracle
-    flip: float = 0.0  # share of votes given against the own taste
+    flip: float = 0.0  # share of votes against their own taste
     tie_margin: float = 0.0  # scores that differ by at most this much are a tie, in units of the oracle
     seed: int = 0
 
@@ -127,7 +127,7 @@ class SimulatedUser:
         return made
 
     def _slips(self, left: Image.Image, right: Image.Image) -> bool:
-        """Whether this vote goes against the taste: drawn from the images' content, not from the order of asking."""
+        """Whether this vote goes against the taste: decided by the images' content, not by the order of asking."""
         seen = sorted(hashlib.sha256(image.tobytes()).hexdigest() for image in (left, right))
         drawn = hashlib.sha256(f"{self.seed} {' '.join(seen)}".encode()).digest()
         return int.from_bytes(drawn[:8], "big") < self.flip * 2**64
@@ -139,8 +139,8 @@ class Taste:
 
     name: str
     oracle: Oracle
-    flip: float = 0.0  # share of votes given against the own taste
-    reserved: bool = False  # never looked at while defaults are chosen (`cells.refuse_reserved`)
+    flip: float = 0.0  # share of votes against their own taste
+    reserved: bool = False  # kept unseen while defaults are chosen (`cells.refuse_reserved`)
 
     def person(self, seed: int) -> SimulatedUser:
         """Somebody with this taste; `seed` decides which of their votes are mistaken."""

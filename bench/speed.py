@@ -1,11 +1,11 @@
-"""How fast is a training step, and how much memory does it take, against what public LoRA-DPO scripts do?
+"""How fast is a training step, and how much memory does it take, compared with public LoRA-DPO scripts?
 
     python -m bench.speed [--cases demo sd15 sdxl] [--rows …] [--rounds 7] [--steps 3] [--render]
 
-`demo` is the demo model on one thread of the CPU. `sd15` and `sdxl` have true shapes and random weights (nothing is
-downloaded), in bf16 on a CUDA card, and are measured where there is one. All rows of a case take turns, round by
-round, so that whatever else a machine does falls on all of them; the baseline is always among them, and what is known
-of a case is replaced as a whole. Images are random and in memory already: reading files is no part of a step here.
+`demo` is the demo model on one CPU thread. `sd15` and `sdxl` have real shapes and random weights (nothing is
+downloaded), in bf16 on a CUDA GPU, and are measured where there is one. All rows of a case take turns, round by round,
+so that whatever else a machine does affects all of them; the baseline is always among them, and a case's results are
+replaced as a whole. Images are random and already in memory: reading files isn't part of a step here.
 """
 
 import argparse
@@ -34,7 +34,7 @@ from sdpo_core.training.processes import is_out_of_memory
 from sdpo_core.training.train import DRIFT_EVERY_STEPS
 
 RESULTS = Path(__file__).resolve().parent / "results" / "speed.json"
-_MATRIX = 8192  # side of the matrices whose product is the card's measured rate
+_MATRIX = 8192  # side of the matrices whose product measures the GPU's rate
 _PRODUCTS = 20
 
 
@@ -67,11 +67,11 @@ CASES: dict[str, Case] = {
 
 
 def open_case(case: Case) -> Workbench:
-    """The model of a case with its pairs; raises ModelError where it needs a CUDA card and there is none."""
+    """The model of a case with its pairs; raises `ModelError` if it needs a CUDA GPU and there is none."""
     if case.family is None:
         return Workbench(load_model("demo", device="cpu", precision="fp32", threads=1), case.size)
     if not torch.cuda.is_available():
-        raise ModelError(f"{case.title} needs a CUDA card, and none was found. Leave it out of --cases.")
+        raise ModelError(f"{case.title} needs a CUDA GPU, and none was found. Leave it out of --cases.")
     device = torch.device("cuda")
     model = random_model(case.family, device=device, dtype=torch.bfloat16, size_px=case.size.size_px)
     return Workbench(model, case.size)
@@ -126,7 +126,7 @@ def time_way(bench: Workbench, way: Way, steps: int) -> tuple[float, int]:
 
 
 def live_bytes(bench: Workbench, way: Way) -> int:
-    """The most bytes of tensors that lived at once in one step, beside those that were there before it."""
+    """The most bytes of tensors alive at the same time in one step, without those that existed before it."""
     made = bench.steps(way)
     next(made)
     gc.collect()
@@ -137,7 +137,7 @@ def live_bytes(bench: Workbench, way: Way) -> int:
 
 
 def drift_bytes(bench: Workbench) -> int:
-    """The peak of a look at the drift, counted as a row's is."""
+    """The peak of a look at the drift, counted like a row's."""
     device = bench.model.device
     bench.model.release_encoders()
     free_memory(device)
@@ -149,7 +149,7 @@ def drift_bytes(bench: Workbench) -> int:
 
 
 def matrix_rate() -> float:
-    """TFLOP/s of the card at products of square bf16 matrices, the best of a few tries."""
+    """TFLOP/s of the GPU for products of square bf16 matrices, the best of a few tries."""
     device = torch.device("cuda")
     a, b, product = (torch.randn(_MATRIX, _MATRIX, device=device, dtype=torch.bfloat16) for _ in range(3))
     best = 0.0
@@ -162,7 +162,7 @@ def matrix_rate() -> float:
 
 
 def _now(device: torch.device) -> float:
-    """Seconds on a clock: on a CPU what this process used of it, which other programs don't lengthen much."""
+    """Seconds on a clock: on a CPU this process's own time, which other programs barely affect."""
     if device.type != "cuda":
         return time.process_time()
     torch.cuda.synchronize(device)
@@ -174,7 +174,7 @@ def _now(device: torch.device) -> float:
 
 @dataclass(frozen=True)
 class Target:
-    """Something that the issue asks for; `value` of a measured case is None where a row of it is missing."""
+    """A target; `value` of a measured case is None if one of its rows is missing."""
 
     case: str
     what: str
@@ -206,7 +206,7 @@ class Target:
                 return found["tflop"] / statistics.median(row["seconds"]) / found["matrix_rate"]
 
     def shown(self, value: float) -> str:
-        """A value as a person reads it."""
+        """A value for a person."""
         match self.kind:
             case "speed":
                 return f"{value:.2f} ×"
@@ -244,12 +244,12 @@ TARGETS = _targets()
 
 
 def speed(row: dict[str, Any], other: dict[str, Any]) -> float:
-    """How many times as fast as `other`: the median over rounds, as what slows a round slows both."""
+    """How many times as fast as `other`: the median over rounds, because anything that slows a round slows both."""
     return statistics.median(b / a for a, b in zip(row["seconds"], other["seconds"], strict=True))
 
 
 def command(case: str) -> str:
-    """What measures a case."""
+    """The command that measures a case."""
     return f"python -m bench.speed --cases {case}"
 
 
@@ -260,7 +260,7 @@ def table(known: dict[str, dict[str, Any]]) -> str:
         "",
         "Made by `python -m bench.speed`. Seconds per pair-step: median over rounds in which all rows took turns, and",
         "their range; on a CPU, of one thread's own time. Speed: against the baseline in the same round, the median.",
-        "Peak: on a CPU the tensors that live at once in a step beside what was there before it (weights, the",
+        "Peak: on a CPU the tensors alive at the same time in a step, without earlier ones (weights, the",
         "optimiser's moments); on CUDA `torch.cuda.max_memory_allocated`, weights included. GB are 10⁹ bytes.",
         "",
         "## Targets",
@@ -290,8 +290,8 @@ def _case_lines(name: str, found: dict[str, Any] | None) -> list[str]:
         return [*lines, f"Not measured here. `{command(name)}` fills it in on a machine with a CUDA card."]
     rate = found.get("matrix_rate")
     lines += [
-        f"{found['size']['pairs']} pairs a step, {found['size']['micro']} at once, LoRA rank {found['size']['rank']}; "
-        f"{found['rounds']} rounds of {found['steps']} steps.",
+        f"{found['size']['pairs']} pairs per step, {found['size']['micro']} at a time, "
+        f"LoRA rank {found['size']['rank']}; {found['rounds']} rounds of {found['steps']} steps.",
         "",
         "| row | what | s per pair-step | range | speed | peak | of the baseline's | TFLOP/s |",
         "|---|---|---|---|---|---|---|---|",
@@ -343,14 +343,14 @@ def _drift_sentence(found: dict[str, Any]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure the cases that are asked for, then write the table."""
+    """Measure the requested cases, then write the table."""
     parser = argparse.ArgumentParser(description="How fast is a training step, and how much memory does it take?")
     here = list(CASES) if torch.cuda.is_available() else ["demo"]
     parser.add_argument("--cases", nargs="+", choices=list(CASES), default=here, help="default: what can be measured")
     parser.add_argument("--rows", nargs="+", choices=list(WAYS), default=list(WAYS), help="with the baseline: all")
     parser.add_argument("--rounds", type=int, default=7, help="how often every row has its turn")
     parser.add_argument("--steps", type=int, default=3, help=f"steps in a turn, at most {MOST_STEPS}")
-    parser.add_argument("--render", action="store_true", help="only write the table anew")
+    parser.add_argument("--render", action="store_true", help="only rewrite the table")
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args(arguments)
     if not 1 <= options.steps <= MOST_STEPS or options.rounds < 1:

@@ -1,7 +1,7 @@
-"""How quick the studio is for a person who votes: start, click to the next pair, memory over a thousand votes.
+"""How fast the studio is for a person who votes: start, click to the next pair, memory over a thousand votes.
 
-A really started studio on 10,000 stored pairs of different images by its model, of which 9,000 have their vote; a real
-browser votes on 300 pairs of 1024 px and then on 700 small ones.
+A real studio on 10,000 stored pairs of different images by its model, of which 9,000 have a vote; a real browser votes
+on 300 pairs of 1024 px and then on 700 small ones.
 
     python -m bench.studio [--quick] [--render]
 """
@@ -33,7 +33,7 @@ from tests.app.helpers import recipe
 from tests.browsers import find_browser
 
 RESULTS = Path(__file__).resolve().parent / "results" / "studio.json"
-_WARM_UP = 100  # small votes before memory is looked at for the first time
+_WARM_UP = 100  # small votes before memory is measured for the first time
 PACE_MS = 120  # between a pair on the screen and the next click: faster than any person
 # target: what, limit, unit
 TARGETS = {
@@ -60,7 +60,7 @@ _VOTE = """async ([votes, pace]) => {
 
 @dataclass(frozen=True)
 class Size:
-    """How many pairs there are, how many are large and open, how many small and open."""
+    """How many pairs there are in total, how many large open ones, and how many small open ones."""
 
     stored: int
     large: int
@@ -96,12 +96,12 @@ def _add_pair(store: Store, number: int, sides: list[Image.Image], base_sha256: 
 
 
 def _small(number: int) -> Image.Image:
-    """An image of one colour, another for each number."""
+    """An image of one colour, a different one for each number."""
     return Image.new("RGB", (64, 64), (number % 256, number // 256, 128))
 
 
 def _large(rng: np.random.Generator, side_px: int) -> Image.Image:
-    """An image as large on disk as a photograph: soft shapes under a little grain."""
+    """An image that takes as much disk space as a photograph: soft shapes under a little grain."""
     soft = Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)).resize(
         (side_px, side_px), Image.Resampling.BICUBIC
     )
@@ -110,7 +110,7 @@ def _large(rng: np.random.Generator, side_px: int) -> Image.Image:
 
 
 def measure(workspace: Path, size: Size) -> dict[str, Any]:
-    """Start the studio on the workspace and vote until nothing waits."""
+    """Start the studio on the workspace and vote until nothing is left."""
     with sync_playwright() as playwright, running(RunningStudio(workspace)) as studio:
         browser = playwright.chromium.launch(executable_path=find_browser(), args=list(BROWSER_FLAGS))
         with watched_page(browser, studio.url, viewport={"width": 1280, "height": 900}) as page:
@@ -150,7 +150,7 @@ def _open_board(page: Page, studio: RunningStudio) -> float:
 
 
 def _gradio_import_s() -> float:
-    """Seconds that a bare Python takes to import Gradio, which tells how quick this machine is."""
+    """Seconds that a bare Python takes to import Gradio, which shows how fast this machine is."""
     began = time.monotonic()
     subprocess.run([sys.executable, "-c", "import gradio"], check=True)
     return time.monotonic() - began
@@ -188,7 +188,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Fill a workspace, vote on it in a browser, and write the table."""
     parser = argparse.ArgumentParser(description="How quick the studio is for a person who votes.")
     parser.add_argument("--quick", action="store_true", help="few pairs, to see that everything works; prints only")
-    parser.add_argument("--render", action="store_true", help="only write the table anew from the results")
+    parser.add_argument("--render", action="store_true", help="only rewrite the table from the results")
     options = parser.parse_args(arguments)
     if options.render:
         results = json.loads(RESULTS.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Measures as Markdown: the columns, what they mean, and the sentences below a table, the same for every bench."""
+"""Measures as Markdown: the columns, what they mean, and the sentences below a table, shared by all benches."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -26,9 +26,9 @@ def write_table(
     table: Callable[[Sequence[Cell]], str],
     drawn: tuple[Path, Callable[[Sequence[Cell]], str]] | None = None,
 ) -> list[Cell]:
-    """Write the table of the results beside them, and where `drawn` says so a figure of them.
+    """Write the results' table next to them, and a figure if `drawn` names its file.
 
-    Returns the cells in it, none where there is nothing to write.
+    Returns the cells in it; empty if there is nothing to write.
     """
     cells = results.current()
     if not cells:
@@ -42,7 +42,7 @@ def write_table(
 
 
 def head(*before: str, after: Sequence[str] = ()) -> tuple[str, str]:
-    """The first two lines of a table with the measures in its middle."""
+    """The first two lines of a table with the measures in the middle."""
     names = (*before, *_COLUMNS, *after)
     return f"| {' | '.join(names)} |", "|" + "---|" * len(names)
 
@@ -72,14 +72,14 @@ def measures_of(cell: Cell) -> dict[str, Estimate]:
 
 
 def pooled(cells: Sequence[Cell]) -> dict[str, Estimate]:
-    """The measures of cells that differ in their seed alone, taken together."""
+    """The combined measures of cells that differ only in their seed."""
     return measure([Readings.parse(cell["readings"]) for cell in cells])
 
 
 def difference(ours: Sequence[Cell], theirs: Sequence[Cell]) -> Estimate | None:
-    """Our shift minus theirs, over the tastes and seeds that both have; None where they have none in common.
+    """Our shift minus theirs, over the tastes and seeds that both have; None if they have none in common.
 
-    Either side has one cell of each taste and seed.
+    Each side has one cell per taste and seed.
     """
     both = in_common(ours, theirs)
     if not both:
@@ -96,7 +96,7 @@ def in_sigma(estimate: Estimate | None) -> str:
 
 
 def too_costly(measures: dict[str, Estimate]) -> list[str]:
-    """Which limits an adapter breaks, in words; empty when all is well."""
+    """Which limits an adapter breaks, as text; empty when all is well."""
     error, diversity, following = (measures[name] for name in ("winner_error", "diversity", "following"))
     broken = {
         f"winner error {error.value:.1%}, up to {error.high:.1%}": error.value > MOST_ERROR or error.high > MOST_HIGH,

@@ -1,14 +1,14 @@
-"""What another setting would do, asked on questions that are not the judge's: defaults are chosen here, and only here.
+"""What another setting would do, asked on questions that aren't the judge's: defaults are chosen here, and only here.
 
-A cell is one taste, one seed and one set of flags for `train`, measured as `bench.outcome` does it, but on prompts,
-seeds and fresh pairs that the outcome bench never sees, and by default on people of other seeds.
+A cell is one taste, one seed and one set of flags for `train`, measured as in `bench.outcome`, but on prompts, seeds
+and fresh pairs that the outcome bench never sees, and by default on people with other seeds.
 
     python -m bench.tuning [--tastes warm busy] [--seeds 10 11] [--hours H] [-- --learning-rate 1e-3]
     python -m bench.tuning --at-error 0.015 [-- --steps 276]
 
-Each image's own noise, for instance, against fresh noise: once `-- --noise own`, and once without flags. With
-`--at-error` the adapter is not used at the strength that the run chose, but at the largest one at which the fresh pairs
-have this winner error: so settings are compared by what they gain at the same cost.
+To compare each image's own noise with fresh noise, for instance: once with `-- --noise own`, and once without flags.
+With `--at-error` the adapter isn't used at the strength that the run chose, but at the largest one at which the fresh
+pairs have this winner error: so settings are compared by what they gain at the same cost.
 """
 
 import sys
@@ -28,12 +28,12 @@ RESULTS = BENCH / "results" / "tuning.json"
 QUICK_RESULTS = CACHE / "tuning-quick.json"
 OPEN_TASTES, OPEN_SEEDS = ("warm", "busy"), (10, 11)
 STRENGTHS = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8)
-"""At which the winner error is measured for `--at-error`; between two it is taken to go with the strength's square."""
+"""Where the winner error is measured for `--at-error`; between two it is taken as quadratic in the strength."""
 
 
 @dataclass(frozen=True)
 class AtError(Case):
-    """A case whose adapter is looked at where it costs a certain winner error."""
+    """A case whose adapter is measured where it costs a certain winner error."""
 
     at_error: float = 0.0
 
@@ -45,7 +45,7 @@ class AtError(Case):
 def strength_at(errors: Sequence[float], wanted: float) -> float:
     """The largest of `STRENGTHS`, or between two of them, up to which the error stays within `wanted`.
 
-    `errors` are those at `STRENGTHS`. Below the weakest it goes with the strength's square from 0.
+    `errors` are those at `STRENGTHS`. Below the weakest, the error is quadratic in the strength, from 0.
     """
     weaker, error = 0.0, 0.0
     for strength, here in zip(STRENGTHS, errors, strict=True):
@@ -86,23 +86,23 @@ def table(cells: Sequence[Cell]) -> str:
     ordered: list[Cell] = []
     groups: dict[tuple[tuple[str, ...], str, str], list[Cell]] = {}
     for cell in cells:
-        groups.setdefault((tuple(cell["case"]["flags"]), _told(cell), cell["case"]["taste"]), []).append(cell)
-    for (_, told, taste), group in sorted(groups.items()):
+        groups.setdefault((tuple(cell["case"]["flags"]), _group(cell), cell["case"]["taste"]), []).append(cell)
+    for (_, title, taste), group in sorted(groups.items()):
         group.sort(key=lambda cell: cell["case"]["seed"])
         numbers = ", ".join(str(cell["case"]["seed"]) for cell in group)
-        lines.append(row(told, f"**{taste}**", numbers, measures=pooled(group)))
+        lines.append(row(title, f"**{taste}**", numbers, measures=pooled(group)))
         ordered += group
     lines += ["", *head("flags", "taste", "seed", after=("steps (kept)", "strength"))]
     for cell in ordered:
         case, facts = cell["case"], cell["training"]
         after = (f"{facts['steps']} ({facts['chosen_step']})", f"{facts.get('strength', 1):.2f}")
-        lines.append(row(_told(cell), case["taste"], str(case["seed"]), measures=measures_of(cell), after=after))
+        lines.append(row(_group(cell), case["taste"], str(case["seed"]), measures=measures_of(cell), after=after))
     where = "; ".join(map(sentence, machines(cells)))
     return "\n".join([*lines, "", f"Machine: {where}."]) + "\n"
 
 
-def _told(cell: Cell) -> str:
-    """What sets a cell's group apart."""
+def _group(cell: Cell) -> str:
+    """The title of a cell's group."""
     case = cell["case"]
     at = f", at {case['at_error']:.1%}" if "at_error" in case else ""
     return f"`{' '.join(case['flags']) or 'defaults'}`, {case['votes']} votes, guidance {case['guidance']:g}{at}"
@@ -115,7 +115,7 @@ def _cases(options: Namespace, cases: Sequence[Case]) -> list[Case]:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run the cells that are asked for and not there yet, then write the table."""
+    """Run the requested cells that are missing, then write the table."""
     split = arguments.index("--") if "--" in arguments else len(arguments)
     about = "What another setting would do. Flags for `train` follow after --."
     parser = command(about, tastes=OPEN_TASTES, seeds=OPEN_SEEDS)

@@ -1,8 +1,8 @@
 """How many votes does it take? The shift over the number of votes, with and without what makes more of them.
 
-Four arms: votes alone, with the pairs that a run labels by its taste model, with questions that the taste model chose,
-and with both. Who chooses questions has to know the votes so far, so those people are asked in lots: pairs are drawn,
-voted on, and the next ones drawn by `generate --pairing telling`. The adapter is looked at on the questions of
+Four arms: votes alone, with pairs that a run labels with its taste model, with questions that the taste model chose,
+and with both. Choosing questions needs the votes so far, so those people are asked in lots: pairs are generated and
+voted on, then the next ones are made by `generate --pairing telling`. The adapter is measured on the questions of
 `bench.tuning`.
 
     python -m bench.votes [--tastes warm busy] [--seeds 10 11] [--votes 10 20 40 60 120] [--candidates 4] [--hours H]
@@ -36,7 +36,7 @@ QUICK_RESULTS = CACHE / "votes-quick.json"
 OPEN_TASTES, OPEN_SEEDS = ("warm", "busy"), (10, 11)
 COUNTS = (10, 20, 40, 60, 120)
 CANDIDATES = 4  # images of a prompt among which a question is chosen
-LOT = 10  # votes between two looks of the taste model at them
+LOT = 10  # votes after which the taste model is fitted again
 ARMS = {
     (2, False): "votes alone",
     (2, True): "with labelled pairs",
@@ -73,7 +73,7 @@ def arms(people: Sequence[Case], candidates: int) -> list[Asked]:
 
 
 def run_asked(bench: Workbench, case: Asked) -> Cell:
-    """Ask, train, and look at the adapter."""
+    """Ask, train, and measure the adapter."""
     return bench.cell(case, train_asked(bench, case))
 
 
@@ -87,7 +87,7 @@ def train_asked(bench: Workbench, case: Asked) -> Trained:
 def asked_in_lots(bench: Workbench, case: Asked, votes: int) -> Path:
     """A workspace with the first `votes` votes on chosen questions, from the cache or asked now. Not to be written to.
 
-    Each lot goes on from the workspace of the one before, so more votes begin with the same ones.
+    Each lot continues the workspace of the one before, so more votes start with the same ones.
     """
     who = [case.taste, case.seed, case.candidates, LOT, votes]
     key = digest([bench.model_sha256, METHOD, "asked", *who, bench.sampling.model_dump(mode="json")])
@@ -140,7 +140,7 @@ def table(cells: Sequence[Cell]) -> str:
         "",
         f"Made by `python -m bench.votes`, on {prompts} prompts at {seeds} seeds each that the outcome bench never",
         f"asks; in brackets 95 % intervals. Questions are chosen among {CANDIDATES} images of a prompt, by a taste",
-        f"model that is fitted anew every {LOT} votes.",
+        f"model that is refitted every {LOT} votes.",
         "",
         *LEGEND,
     ]
@@ -168,7 +168,7 @@ def _worth(found: dict[str, dict[int, list[Cell]]]) -> Iterator[str]:
 
 
 def _same_people(alone: dict[int, list[Cell]], cells: Sequence[Cell]) -> dict[int, float]:
-    """The mean shift of votes alone by their number, of the tastes and seeds in `cells`, where all of them were run."""
+    """The mean shift of votes alone, by their number, over the tastes and seeds in `cells` where all were run."""
     people = {_person(cell) for cell in cells}
     same = {votes: [cell for cell in group if _person(cell) in people] for votes, group in alone.items()}
     return {votes: _mean_shift(group) for votes, group in same.items() if len(group) == len(people)}
@@ -183,7 +183,7 @@ def _mean_shift(cells: Sequence[Cell]) -> float:
 
 
 def equivalent(shift: float, alone: dict[int, float]) -> str:
-    """How many votes alone move images by `shift`, in words, given what some numbers of them do; linear in between."""
+    """How many votes alone move images by `shift`, as text, given what some numbers of them do; linear in between."""
     counts = sorted(alone)
     if not counts:
         return "–"
@@ -206,7 +206,7 @@ def _cells(found: dict[str, dict[int, list[Cell]]]) -> Iterator[str]:
 
 
 def figure(cells: Sequence[Cell]) -> str:
-    """Shift over votes as SVG: a panel a taste, a line with its band for each arm."""
+    """Shift over votes as SVG: a panel for each taste, a line with its band for each arm."""
     panels: list[Panel] = []
     for (taste, guidance), group in in_groups(cells, "taste", "guidance").items():
         lines = [_line(name, counts) for name, counts in by_arm(group).items()]
@@ -234,13 +234,13 @@ def _line(title: str, counts: dict[int, list[Cell]]) -> Line:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the cells that are asked for and not there yet, then write table and figure."""
+    """Run the requested cells that are missing, then write table and figure."""
     parser = command("How many votes does it take?", tastes=OPEN_TASTES, seeds=OPEN_SEEDS)
     parser.set_defaults(votes=list(COUNTS))
     parser.add_argument("--candidates", type=int, default=CANDIDATES, metavar="K", help="images to choose a pair from")
     options = parser.parse_args(arguments)
     if options.candidates <= 2:
-        parser.error("There is a pair to choose only among 3 images of a prompt or more (--candidates).")
+        parser.error("Choosing a pair needs at least 3 images of a prompt (--candidates).")
     results = Results(QUICK_RESULTS if options.quick else RESULTS)
     fill(results, arms(asked(parser, options, quick_votes=QUICK_COUNTS), options.candidates), options, run_asked)
     write_table(results, table, (results.path.with_suffix(".svg") if options.quick else FIGURE, figure))

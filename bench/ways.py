@@ -26,7 +26,7 @@ from sdpo_core.training.train import DRIFT_EVERY_STEPS, Progress, train
 from sdpo_core.workspace.records import Candidate
 
 MOST_STEPS = DRIFT_EVERY_STEPS - 1
-"""Steps that a way can make at once: the loop measures the drift before the next one, and no baseline does that."""
+"""Steps that a way can make in a row: the loop measures the drift before the next one, and no baseline does that."""
 
 
 @dataclass(frozen=True)
@@ -70,12 +70,12 @@ class Size:
 
     size_px: int
     pairs: int  # per optimiser step; also how many there are
-    micro: int  # pairs computed at once
+    micro: int  # pairs computed at a time
     rank: int
 
 
 class Workbench:
-    """A model, random pairs and an adapter that acts; every way starts from the same state."""
+    """A model, random pairs and an adapter that has an effect; every way starts from the same state."""
 
     def __init__(self, model: DiffusionModel, size: Size) -> None:
         self.model, self.size = model, size
@@ -94,7 +94,7 @@ class Workbench:
         self.drift_bank = Bank.make(model, self.lora, self.pairs, draws_per_pair=-(-DRIFT_DRAWS // size.pairs), seed=0)
 
     def config(self, way: Way) -> TrainConfig:
-        """A way's settings: the safeguard always acts; no prompt is dropped, which would spare `split` some work."""
+        """A way's settings: the safeguard always acts; no prompt is dropped, which would save `split` some work."""
         return TrainConfig.parse(
             {
                 "memory": "joint",
@@ -111,9 +111,9 @@ class Workbench:
         )
 
     def steps(self, way: Way) -> Generator[None]:
-        """Make one optimiser step after the other, at most `MOST_STEPS`, after one that is not counted.
+        """Make one optimiser step after another, at most `MOST_STEPS`, after one that isn't counted.
 
-        That one warms up what is made at first use, and fills the noise bank.
+        That one creates what is made on first use, and fills the noise bank.
         """
         self.lora.load_state_dict(self._start)
         config = self.config(way)
@@ -171,8 +171,8 @@ class Workbench:
         winners, losers = (
             torch.cat([self.model.encode_images(part) for part in side.split(self.size.micro)]) for side in self.images
         )
-        told = self.model.encode_prompts(["", *self.prompts]).to(torch.device("cpu"))
-        rows = tuple(told.map(lambda tensor, i=i: tensor[i : i + 1]) for i in range(1 + len(examples)))
+        prompts = self.model.encode_prompts(["", *self.prompts]).to(torch.device("cpu"))
+        rows = tuple(prompts.map(lambda tensor, i=i: tensor[i : i + 1]) for i in range(1 + len(examples)))
         frames = [Frame((side_px, side_px), (0, 0), (side_px, side_px))] * len(examples)
         ids = self.model.frame(rows[0], frames).time_ids
         return EncodedPairs(
@@ -197,7 +197,7 @@ class Workbench:
 class LiveBytes(TorchDispatchMode):
     """Counts, on any device, the bytes of the tensors that operations make, as long as they live.
 
-    What was there before, as weights, counts nothing. What an operation needs inside itself is not seen.
+    Earlier tensors, such as weights, don't count. An operation's internal memory isn't seen.
     """
 
     def __init__(self) -> None:
@@ -206,7 +206,7 @@ class LiveBytes(TorchDispatchMode):
         self._known: set[int] = set()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Run an operation; see what goes in (it was there before, or is known) and what comes out."""
+        """Run an operation; note its inputs (which existed before, or are known) and its outputs."""
         for tensor in tree_leaves((args, kwargs)):
             self._see(tensor, new=False)
         result = func(*args, **(kwargs or {}))

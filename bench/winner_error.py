@@ -1,7 +1,7 @@
-"""The winner error of an adapter file on fresh pairs: the gate of training, asked where no run has looked.
+"""The winner error of an adapter file on fresh pairs: the gate of training, measured where no run has looked.
 
 The gate of a run sees some ten pairs and chooses by them; this is the same number (`sdpo_core.training.health`) on many
-pairs that were drawn and voted on for nothing else.
+pairs that were generated and voted on only for this.
 """
 
 import shutil
@@ -24,7 +24,7 @@ _SEED = 20_261_130  # of timesteps and noise; the same for every adapter
 
 
 def voted_pairs(drawn: Path, model: DiffusionModel, person: SimulatedUser) -> EncodedPairs:
-    """The pairs of the workspace `drawn`, which stays as it is, voted on by `person` and encoded."""
+    """The pairs of the workspace `drawn`, which isn't changed, voted on by `person` and encoded."""
     with tempfile.TemporaryDirectory(prefix="sdpo-fresh-") as folder:
         workspace = Path(shutil.copytree(drawn, Path(folder) / "workspace"))
         with Store(workspace) as store:

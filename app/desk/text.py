@@ -13,7 +13,7 @@ def studio_running(workspace: str, url: str) -> str:
 
 
 def cant_lock(workspace: str, why: str) -> str:
-    """Nothing would keep two studios from writing into the workspace at once."""
+    """Nothing would stop two studios from writing into the workspace at the same time."""
     return (
         f"{workspace} can't be locked against a second studio ({why}). Some network drives don't support locks; choose "
         "a --workspace on a disk of this computer."

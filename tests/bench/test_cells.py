@@ -123,7 +123,7 @@ def test_results_of_the_benches_before_are_passed_over(results: Results) -> None
 def test_a_damaged_file_is_told_and_not_overwritten(results: Results) -> None:
     results.path.parent.mkdir()
     results.path.write_text('{"format": 2, "cells": [')
-    with pytest.raises(RunError, match=r"bench\.json is not JSON .* Restore it"):
+    with pytest.raises(RunError, match=r"bench\.json isn't JSON .* Restore it"):
         run_missing([WARM], results, "m", Runner(), Session())
     assert results.path.read_text() == '{"format": 2, "cells": ['
 

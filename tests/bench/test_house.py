@@ -319,7 +319,7 @@ def test_the_numbers_are_written_beside_those_that_are_there(tmp_path: Path) -> 
     assert now == {"commit": "no commit", "date": "–", "numbers": EXPECTED}
     assert file.with_suffix(".md").read_text("utf-8").endswith(f"{table([before, now])}\n")
     file.write_text('{"format": 9}', encoding="utf-8")
-    with pytest.raises(CheckoutFailed, match="of format 9"):
+    with pytest.raises(CheckoutFailed, match="has format 9"):
         read_columns(file)
 
 

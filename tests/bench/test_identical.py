@@ -137,8 +137,8 @@ def test_differences_name_row_and_part() -> None:
         "    f: 1 → 2",
         "changed: 3 of 4 parts differ",
         "    y: 2 → 5",
-        "    z: 3 → not there",
-        "    w: not there → 3",
+        "    z: 3 → missing",
+        "    w: missing → 3",
         "old: only before",
         "new: only now",
     ]
@@ -172,7 +172,7 @@ def test_the_exit_code_says_whether_anything_differs(
     assert "    case 0: 0.5 → 0.25\n" in capsys.readouterr().out
     saved.write_text('{"format": 0}', encoding="utf-8")
     assert main([str(tmp_path), "--against", str(saved)]) == 2
-    assert "of format 0; expected 1" in capsys.readouterr().err
+    assert "has format 0; expected 1" in capsys.readouterr().err
     assert main([str(tmp_path), "--against", str(tmp_path / "none.json")]) == 2
 
     def fail(folder: Path) -> Rows:

@@ -83,4 +83,4 @@ def test_sheets_are_of_the_cell_with_most_votes_and_the_lowest_seed(
     with Image.open(written[0]) as sheet:
         assert sheet.size == (64, 16)
         assert np.asarray(sheet)[..., 0].mean() == pytest.approx(160, abs=4)
-    assert "No images of busy" in capsys.readouterr().out
+    assert "There are no images of busy" in capsys.readouterr().out

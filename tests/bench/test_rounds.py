@@ -56,11 +56,13 @@ def test_the_conclusion_claims_no_more_than_the_intervals() -> None:
     def said(cells: list[Cell]) -> str:
         return conclusion(in_groups(cells, "rounds", "reference"))
 
-    assert said(people(0.3, 0.5)).startswith("Conclusion: drawing with the adapter and voting again is worth it: two")
+    assert said(people(0.3, 0.5)).startswith(
+        "Conclusion: generating with the adapter and voting again is worth it: two"
+    )
     assert "+0.20 σ (+0.20 – +0.20) beyond one round" in said(people(0.3, 0.5))
     assert said(people(0.5, 0.3)).startswith("Conclusion: votes do more in one round")
     mixed = [*people(0.3, 0.4)[:4], made(Rounds("warm", 0, rounds=2), 0.9), made(Rounds("busy", 1, rounds=2), 0.1)]
-    assert said(mixed).startswith("Conclusion: no way of several rounds can be told from one")
+    assert said(mixed).startswith("Conclusion: several rounds can't be told from one")
     assert "none yet" in said(people(0.3, 0.5)[:4])
 
 

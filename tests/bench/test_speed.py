@@ -268,5 +268,5 @@ def test_render_writes_the_table_again(tmp_path: Path, found: dict[str, Any]) ->
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA card")
 def test_a_case_that_needs_a_card_says_so() -> None:
-    with pytest.raises(ModelError, match="needs a CUDA card"):
+    with pytest.raises(ModelError, match="needs a CUDA GPU"):
         speed.open_case(speed.CASES["sdxl"])
