@@ -1,1 +1,1 @@
-"""Draws little landscapes and trains the demo model on them, from nothing."""
+"""Draws little landscapes and trains the demo model on them from scratch."""

@@ -40,7 +40,7 @@ TRAININGS: tuple[tuple[str, Callable[[Job, Workers], None]], ...] = (
 
 
 def train(job: Job) -> None:
-    """Every stage whose result is not in the work folder yet."""
+    """Runs every stage whose result isn't in the work folder yet."""
     draw_data(job.work / "data", job.recipe.scenes + job.recipe.held_out, job.recipe.seed, job.processes)
     for result, stage in TRAININGS:
         if not (job.work / result).exists():
@@ -50,7 +50,7 @@ def train(job: Job) -> None:
 
 
 def describe(job: Job) -> None:
-    """Measures the exported pipeline and writes metrics.json, the sample grid and the card beside it."""
+    """Measures the exported pipeline and writes metrics.json, the sample grid and the card next to it."""
     pipeline = load(job.out).to(job.device)
     facts = {"recipe": job.recipe.name, "device": job.device, "processes": job.processes, "scenes": job.recipe.scenes}
     for part in ("vae", "denoiser", "decoder", "judge"):
@@ -70,7 +70,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, help="keeps data and training state here, and continues from them")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", choices=("cpu", "cuda"))
     parser.add_argument("--further", action="store_true", help="trains the denoiser of the pipeline in --out further")
-    parser.add_argument("--quick", action="store_true", help="a recipe of seconds that shows nothing but that it runs")
+    parser.add_argument("--quick", action="store_true", help="a recipe that takes seconds and only shows that it runs")
     options = parser.parse_args()
     recipe = RECIPES["quick" if options.quick else options.device]
     with TemporaryDirectory() as temporary:

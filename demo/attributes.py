@@ -1,4 +1,4 @@
-"""A small classifier that names what a picture shows, and with it the measure of prompt following."""
+"""A small classifier that names what a picture shows, and the measure of prompt following based on it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ ATTRIBUTES: dict[str, tuple[str | bool, ...]] = {
 }
 WIDTHS = (16, 32, 48, 64)
 UNDEFINED = -100  # what cross_entropy leaves out
-SEEN_PX = 64  # pictures are brought to this side first: what they show is still plain, and seeing takes a quarter
+SEEN_PX = 64  # pictures are scaled to this side first: they are still clear, and it takes a quarter of the time
 
 
 def labels_of(scene: Scene) -> list[int]:
@@ -51,7 +51,7 @@ class Judge(nn.Module):
         return self.head(self.look(images)).split(self.sizes, dim=1)
 
     def look(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) in [-1, 1] -> (B, 1024) features, of which `head` makes the logits."""
+        """(B, 3, H, W) in [-1, 1] -> (B, 1024) features, from which `head` makes the logits."""
         return self.features(F.adaptive_avg_pool2d(images, SEEN_PX))
 
     @torch.no_grad()
@@ -91,7 +91,7 @@ class JudgeObjective(nn.Module):
 
 
 def soften(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Images blurred by chance and made noisy, as generated ones are. (B, 3, H, W)."""
+    """Images blurred at random and made noisy, like generated ones. (B, 3, H, W)."""
     blurred = F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
     share = torch.rand((len(images), 1, 1, 1), generator=generator)
     noise = 0.05 * torch.randn(images.shape, generator=generator)
@@ -105,12 +105,12 @@ class Following:
     claimed: int
     followed: int
     by_chance: float
-    """Share of the same claims that pictures of other prompts happen to fulfil."""
+    """Share of the same claims that other prompts' pictures happen to fulfil."""
 
 
 def fulfils(seen: dict[str, str | bool], name: str, claim: str | bool) -> bool:
     """Whether what is seen in a picture agrees with one claim of a prompt."""
-    if name == "trees" and claim is True:  # "trees": of whatever number
+    if name == "trees" and claim is True:  # "trees": any number
         return seen["trees"] != "none"
     return seen[name] == claim
 

@@ -13,9 +13,9 @@ tags: [landscapes, tiny, demo]
 # Little landscapes
 
 A latent diffusion model small enough to ship with a program and to train without a GPU: {size} flat-design landscapes
-from a prompt. It was trained from nothing on procedurally drawn scenes by `python -m demo`; no picture, text or weight
-of anyone else went into it. It exists so that preference training can be tried at once, offline and on any machine. It
-knows nothing but these landscapes, and its adapters fit no other model.
+from a prompt. It was trained from scratch on procedurally drawn scenes by `python -m demo`; nobody else's pictures,
+texts or weights went into it. It exists so that preference training can be tried immediately, offline and on any
+machine. It knows only these landscapes, and its adapters fit no other model.
 
 ![Samples](samples.png)
 
@@ -29,7 +29,7 @@ GRAMMAR = """
 
 The land is one of *mountains, hills, a desert, dunes, the sea, an ocean, a lake, a forest*; the rest may be *the sun,
 the moon, no sun, no moon, clouds, stars, (few | many) (pine | round) trees, (few | many) cacti, a house, a boat*. What
-the prompt does not say is left to chance. Unknown words are read letter by letter and mean nothing.
+the prompt doesn't say is left to chance. Unknown words are read letter by letter and mean nothing.
 
 ## Use
 
@@ -41,7 +41,7 @@ pipe.scheduler = DDIMScheduler.from_pretrained("assets/demo/scheduler")
 pipe("a lake at night with a boat and the moon", num_inference_steps=20, guidance_scale=3.0).images[0]
 ```
 
-The second line matters: the pipeline's constructor switches `clip_sample` off, and this model was made with it on.
+The second line matters: the pipeline's constructor switches `clip_sample` off, but this model was trained with it on.
 """
 
 
@@ -112,9 +112,9 @@ One picture on one CPU thread ({facts["machine"]}): {seconds}. Made with {versio
 
 ## Limits
 
-Small things come out soft, since the autoencoder's sharpness is the bound, and combinations that were never drawn (a
-boat in a desert) may be ignored. Training again gives a model alike, not the same bits: arithmetic differs between
-machines, and a run may have been continued in several sessions.
+Small things look soft, because the autoencoder limits the sharpness, and combinations that were never drawn (a boat in
+a desert) may be ignored. Training again gives a similar model, not the same bits: arithmetic differs between machines,
+and a run may have been continued in several sessions.
 
 All numbers here come from `metrics.json`, which the training command writes.
 """

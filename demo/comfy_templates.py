@@ -17,7 +17,7 @@ _NODE_PX = (315, 130)
 
 
 class Sheet:
-    """A workflow that is being drawn, node by node."""
+    """A workflow that is being laid out, node by node."""
 
     def __init__(self) -> None:
         self._nodes: list[dict[str, Any]] = []

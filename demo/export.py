@@ -19,7 +19,7 @@ def export(
     text_encoder: CLIPTextModel,
     tokenizer: CLIPTokenizer,
 ) -> None:
-    """Writes float16 safetensors. The models are converted in place, so hand over copies."""
+    """Writes float16 safetensors. The models are converted in place, so pass copies."""
     pipeline = StableDiffusionPipeline(
         vae=vae.half(),
         text_encoder=text_encoder.half(),
@@ -44,7 +44,7 @@ def export(
 
 
 def _load_in_float32(config_file: Path) -> None:
-    """transformers loads a model in the type its config names, diffusers in float32: here they are to agree."""
+    """transformers loads a model in the type that its config names, diffusers in float32: this makes them agree."""
     config = json.loads(config_file.read_text(encoding="utf-8"))
     config["dtype"] = "float32"
     config_file.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
@@ -66,5 +66,5 @@ def load(folder: Path) -> StableDiffusionPipeline:
 
 
 def _unclipped(scheduler: DDIMScheduler) -> DDIMScheduler:
-    """What the pipeline's constructor accepts: it warns of `clip_sample` and switches it off."""
+    """What the pipeline's constructor accepts: it warns about `clip_sample` and switches it off."""
     return cast("DDIMScheduler", DDIMScheduler.from_config(scheduler.config, clip_sample=False))

@@ -1,4 +1,4 @@
-"""What the exported pipeline is worth: prompt following, sharpness, speed and size, as one JSON file."""
+"""How good the exported pipeline is: prompt following, sharpness, speed and size, as one JSON file."""
 
 import json
 import platform

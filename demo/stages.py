@@ -1,4 +1,4 @@
-"""The stages of a recipe. Each leaves a file in the work folder and is skipped where that file is found."""
+"""The stages of a recipe. Each writes a file in the work folder and is skipped if that file exists."""
 
 import json
 import os
@@ -38,8 +38,8 @@ from demo.vae import (
 
 LOG_EVERY_STEPS = 50
 HELD_OUT_DRAWS = 8
-CROP_PX = 64  # the autoencoder learns on crops: it looks at details only, and they are quicker
-_EARLIER = "earlier.json"  # what the parts of a pipeline that is trained further took before
+CROP_PX = 64  # the autoencoder learns on crops: it only sees details, and crops are faster
+_EARLIER = "earlier.json"  # how long the parts of a pipeline that is trained further took before
 CAPTION_DROPOUT = 0.1  # teaches the empty prompt, which guidance needs
 
 Inputs = tuple[Tensor, ...]
@@ -47,7 +47,7 @@ Inputs = tuple[Tensor, ...]
 
 @dataclass(frozen=True)
 class Job:
-    """A recipe on its way: what to do, where and on what."""
+    """A recipe in progress: what to do, where and on what."""
 
     recipe: Recipe
     work: Path
@@ -115,7 +115,7 @@ def train_decoder(job: Job, workers: Workers) -> None:
         picked = torch.randint(job.recipe.encoded, (batch,), generator=generator)
         return latents[picked].to(device), as_images(pixels[picked]).to(device)
 
-    seed = job.recipe.seed + 6 + _so_far(job, "decoder")["images"]  # further training sees other pictures
+    seed = job.recipe.seed + 6 + _so_far(job, "decoder")["images"]  # further training sees different pictures
     trainer = Trainer(DecoderObjective(vae), draw, job.recipe.decoder, workers, seed, device)
     _run(trainer, job, "decoder")
     if workers.rank != 0:
@@ -137,7 +137,7 @@ def encode(job: Job, workers: Workers) -> None:
 
 
 def gather(job: Job) -> None:
-    """Latents that have unit variance already -> latents.safetensors."""
+    """Latents that already have unit variance -> latents.safetensors."""
     save_file({"latents": _encoded(job)}, job.work / "latents.safetensors")
 
 
@@ -149,10 +149,10 @@ def normalise(job: Job) -> None:
 
 
 def take_over(job: Job) -> None:
-    """An exported pipeline in place of the stages that it ends: denoiser and decoder go on, on its own latents.
+    """An exported pipeline instead of the stages that it completes: denoiser and decoder continue, on its own latents.
 
-    So a model that is trained in several sittings needs nothing kept but what was exported. Its encoder and its judge,
-    where it has one already, stay as they are; optimisers begin anew, which the warm-up is for.
+    So a model that is trained in several sessions only needs the exported files. Its encoder, and its judge if it has
+    one, stay as they are; optimisers start again, which the warm-up is for.
     """
     pipeline = load(job.out)
     facts = json.loads((job.out / "metrics.json").read_text(encoding="utf-8"))
@@ -172,12 +172,12 @@ def train_unet(job: Job, workers: Workers) -> None:
     torch.manual_seed(job.recipe.seed + 2)
     tokenizer = build_tokenizer()
     latents = load_file(job.work / "latents.safetensors")["latents"]  # (N, 4, 24, 24), the held-out ones last
-    told = _drawn(job).captions
-    told = told[: job.recipe.encoded] + told[-held_out:]
-    texts = [text for scene in told for text in scene]
+    captions = _drawn(job).captions
+    captions = captions[: job.recipe.encoded] + captions[-held_out:]
+    texts = [text for scene in captions for text in scene]
     ids = tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt").input_ids
-    ids = ids.view(len(told), CAPTIONS_PER_SCENE, -1)  # (N, 4, 24)
-    untold = tokenizer("", padding="max_length", return_tensors="pt").input_ids[0]
+    ids = ids.view(len(captions), CAPTIONS_PER_SCENE, -1)  # (N, 4, 24)
+    empty = tokenizer("", padding="max_length", return_tensors="pt").input_ids[0]
     model = DenoisingObjective(build_unet(), build_text_encoder(tokenizer))
     earlier = _so_far(job, "denoiser")
     if earlier["images"]:
@@ -187,19 +187,19 @@ def train_unet(job: Job, workers: Workers) -> None:
     def draw(generator: torch.Generator, batch: int, first: int = 0, stop: int = job.recipe.encoded) -> Inputs:
         picked = torch.randint(first, stop, (batch,), generator=generator)
         tokens = ids[picked, torch.randint(CAPTIONS_PER_SCENE, (batch,), generator=generator)]
-        tokens[torch.rand(batch, generator=generator) < CAPTION_DROPOUT] = untold
+        tokens[torch.rand(batch, generator=generator) < CAPTION_DROPOUT] = empty
         noise = torch.randn(latents[picked].shape, generator=generator)
         inputs = (latents[picked], tokens, noise, spread_timesteps(batch, generator))
         return tuple(tensor.to(device) for tensor in inputs)
 
-    seed = job.recipe.seed + 3 + earlier["images"]  # further training sees other noise
+    seed = job.recipe.seed + 3 + earlier["images"]  # further training sees different noise
     trainer = Trainer(model, draw, job.recipe.unet, workers, seed, device)
 
     def held_out_loss() -> float:
         """On held-out pictures, always with the same noise and timesteps."""
         generator = torch.Generator().manual_seed(0)
         with torch.no_grad():
-            inputs = (draw(generator, 64, job.recipe.encoded, len(told)) for _ in range(HELD_OUT_DRAWS))
+            inputs = (draw(generator, 64, job.recipe.encoded, len(captions)) for _ in range(HELD_OUT_DRAWS))
             parts = [model.errors(*drawn).mean() for drawn in inputs]
         return float(torch.stack(parts).mean())
 
@@ -260,7 +260,7 @@ def _export(job: Job, model: DenoisingObjective, vae: str) -> None:
 
 
 def _note(job: Job, name: str, trainer: Trainer, **results: float) -> None:
-    """Leaves what a training took, over all sittings, and reached in <name>.json: the stage is done."""
+    """Writes what a training took, over all sessions, and reached to <name>.json: the stage is done."""
     before = _so_far(job, name)
     took = {"images": trainer.phase.images, "seconds": round(trainer.elapsed_s)}
     write_json(job.work / f"{name}.json", {what: n + before[what] for what, n in took.items()} | results)
@@ -274,7 +274,7 @@ def _so_far(job: Job, name: str) -> dict[str, int]:
 
 
 def _encoded(job: Job) -> Tensor:
-    """What all processes encoded."""
+    """The latents that all processes encoded."""
     shares = [load_file(job.work / f"latents-{rank}.safetensors")["latents"] for rank in range(job.processes)]
     return torch.cat(shares)
 

@@ -1,4 +1,4 @@
-"""One training loop for everything here: data-parallel, resumable, with averaged weights. It yields its numbers."""
+"""One training loop for everything here: data-parallel, resumable, with averaged weights. It yields its progress."""
 
 import json
 import math
@@ -56,7 +56,7 @@ class Trainer:
 
     def __post_init__(self) -> None:
         self.step, self.elapsed_s = 0, 0.0
-        self.objective.to(memory_format=torch.channels_last)  # quicker on CPUs, and what GPUs like too
+        self.objective.to(memory_format=torch.channels_last)  # faster on CPUs, and good for GPUs too
         self.parameters = [p for p in self.objective.parameters() if p.requires_grad]
         self.averages = [p.detach().clone() for p in self.parameters]
         self.optimizer = torch.optim.AdamW(self.parameters, betas=BETAS, weight_decay=self.phase.weight_decay)

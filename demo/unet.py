@@ -66,15 +66,15 @@ def build_scheduler() -> DDIMScheduler:
         clip_sample=True,
         clip_sample_range=2.5,
         timestep_spacing="trailing",
-        steps_offset=1,  # unused by trailing spacing; the pipeline warns of anything else
+        steps_offset=1,  # unused by trailing spacing; the pipeline warns about anything else
     )
 
 
 class DenoisingObjective(nn.Module):
-    """The mean squared error of the predicted noise, with the nearly clean timesteps played down.
+    """The mean squared error of the predicted noise, with less weight on the nearly clean timesteps.
 
     The weight min(SNR, 5) / SNR is that of Hang et al. 2023, "Efficient Diffusion Training via Min-SNR Weighting
-    Strategy", section 3.4: without it the least telling timesteps have the largest gradients.
+    Strategy", section 3.4: without it the least informative timesteps have the largest gradients.
     """
 
     alphas: Tensor
@@ -102,7 +102,7 @@ class DenoisingObjective(nn.Module):
 def spread_timesteps(batch: int, generator: torch.Generator) -> Tensor:
     """Timesteps, one from each of `batch` equal shares, so that no batch is all noise or all detail. (B,).
 
-    The noisier ones come somewhat more often: the larger an image, the more noise its plan shows through, and the
+    The noisier ones occur somewhat more often: the larger an image, the more noise its layout survives, and the
     noisier the timesteps that decide it (Hoogeboom et al. 2023, "simple diffusion", section 3.1).
     """
     shares = (torch.arange(batch) + torch.rand(batch, generator=generator)) / batch

@@ -46,7 +46,7 @@ class VaeObjective(nn.Module):
 
 
 class DecoderObjective(nn.Module):
-    """Sharpens the decoder on fixed latents: whatever was trained on those latents stays valid."""
+    """Sharpens the decoder on fixed latents: anything trained on those latents stays valid."""
 
     def __init__(self, vae: AutoencoderKL) -> None:
         super().__init__()

@@ -16,7 +16,6 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("app", "sdpo_core", "comfy_nodes", "bench", "demo", "tests", "docs", "assets/presets")
 
 NOT_YET = (
-    "demo",
     "sdpo_core/settings",
     "tests",
     "docs/decisions.md",

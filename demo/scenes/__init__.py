@@ -1,4 +1,4 @@
-"""Procedural flat-design landscapes: what is in a scene, how it is told, how it is painted."""
+"""Procedural flat-design landscapes: what is in a scene, how it is described, how it is painted."""
 
 from demo.scenes.captions import captions, claims, sample_prompt
 from demo.scenes.painting import SIZE_PX, draw

@@ -1,7 +1,7 @@
-"""How a scene is told: `[adjective] land [time] [with this, that and more]`, truthfully and with gaps.
+"""How a scene is described: `[adjective] land [time] [with this, that and more]`, truthfully and with gaps.
 
-Each attribute is told with a given probability, so "mountains" leaves time, season, sun and trees open
-and the model learns to vary what the prompt does not fix.
+Each attribute is mentioned with a given probability, so "mountains" leaves time, season, sun and trees open,
+and the model learns to vary what the prompt doesn't fix.
 """
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 from demo.scenes.scene import TIMES, Scene, sample_scene
 
 CAPTION_MENTION = 0.5
-ABSENCE_TOLD = 0.25  # an absent sun is told as "no sun" in this share of its mentions
+ABSENCE_MENTIONED = 0.25  # an absent sun is mentioned as "no sun" in this share of its mentions
 COUNT_TOLD = 0.6
 KIND_TOLD = 0.5
 
@@ -28,7 +28,7 @@ _SEASON_ADJECTIVES = {"green": ("green",), "autumn": ("autumn",), "snowy": ("sno
 def captions(
     scene: Scene, rng: np.random.Generator, count: int = 4, mention: float = CAPTION_MENTION
 ) -> tuple[str, ...]:
-    """`count` truthful captions of one scene, each telling every attribute with probability `mention`."""
+    """`count` truthful captions of one scene, each mentioning every attribute with probability `mention`."""
     return tuple(_caption(scene, rng, mention) for _ in range(count))
 
 
@@ -38,9 +38,9 @@ def sample_prompt(rng: np.random.Generator, mention: float = 0.3) -> str:
 
 
 def claims(prompt: str) -> dict[str, str | bool]:
-    """What a prompt of the grammar claims: attribute name of `Scene` -> value; untold attributes are absent.
+    """What a prompt of the grammar claims: attribute name of `Scene` -> value, for the attributes it mentions.
 
-    Trees of whatever number are claimed as True.
+    Trees without a number are claimed as True.
     """
     words = set(prompt.replace(",", "").split())
     found: dict[str, str | bool] = dict.fromkeys(words & {"clouds", "stars", "house", "boat"}, True)
@@ -62,14 +62,14 @@ def claims(prompt: str) -> dict[str, str | bool]:
 
 
 def _caption(scene: Scene, rng: np.random.Generator, mention: float) -> str:
-    def told(probability: float = mention) -> bool:
+    def mentioned(probability: float = mention) -> bool:
         return bool(rng.random() < probability)
 
-    text = _land_phrase(scene, rng, with_season=told())
-    if told():
+    text = _land_phrase(scene, rng, with_season=mentioned())
+    if mentioned():
         text += " " + _TIME_PHRASES[scene.time]
-    extras = [extra for extra in _extras(scene, rng) if told()]
-    if told() and (scene.orb or told(ABSENCE_TOLD)):
+    extras = [extra for extra in _extras(scene, rng) if mentioned()]
+    if mentioned() and (scene.orb or mentioned(ABSENCE_MENTIONED)):
         extras.append(("the " if scene.orb else "no ") + ("moon" if scene.time == "night" else "sun"))
     if not extras:
         return text
@@ -92,7 +92,7 @@ def _land_phrase(scene: Scene, rng: np.random.Generator, with_season: bool) -> s
 
 
 def _extras(scene: Scene, rng: np.random.Generator) -> list[str]:
-    """Every object of the scene but the sun or moon, as a noun phrase."""
+    """Every object of the scene except the sun or moon, as a noun phrase."""
     extras = [name for name, there in (("clouds", scene.clouds), ("stars", scene.stars)) if there]
     extras += [f"a {name}" for name, there in (("house", scene.house), ("boat", scene.boat)) if there]
     if scene.trees != "none":

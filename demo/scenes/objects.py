@@ -1,4 +1,4 @@
-"""The things that stand in a landscape. Positions and lengths are units of the canvas."""
+"""The objects of a landscape. Positions and lengths are units of the canvas."""
 
 import numpy as np
 
@@ -23,7 +23,7 @@ def mountain(
     snow: Colour | None,
     lit_left: bool,
 ) -> None:
-    """A peak of a lit and a shaded face along a crooked edge, with a snow cap if `snow` is its colour."""
+    """A peak with a lit and a shaded face along a crooked edge, and a snow cap if `snow` gives a colour."""
     left, right, apex = (x - width / 2, foot), (x + width / 2, foot), (x, foot - height)
     bends = rng.uniform(-0.07, 0.12, 3)
     edge = [apex, *((x + width * float(b), foot - height * h) for b, h in zip(bends, (0.7, 0.36, 0.0), strict=True))]
@@ -68,7 +68,7 @@ def tree(
 
 
 def cactus(canvas: Canvas, rng: np.random.Generator, x: float, foot: float, height: float, skin: Colour) -> None:
-    """A column with two bent arms, the one higher than the other."""
+    """A column with two bent arms, one higher than the other."""
     half = 0.11 * height
     dark = mix(skin, BLACK, 0.22)
 

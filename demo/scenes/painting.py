@@ -43,7 +43,7 @@ def _sky(scene: Scene) -> np.ndarray:
 
 
 def _heaven(canvas: Canvas, scene: Scene, rng: np.random.Generator) -> None:
-    """Stars, then the sun or moon, then clouds beside it."""
+    """Stars, then the sun or moon, then clouds around it."""
     orb_x, orb_y, radius = scene.orb_xyr
     if scene.stars:
         for _ in range(int(rng.integers(16, 28))):

@@ -1,4 +1,4 @@
-"""What a scene is: its told attributes, its free attributes, and how both are drawn by lot."""
+"""What a scene is: the attributes that captions mention, the free ones, and how both are chosen at random."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeVar, get_args
@@ -34,12 +34,12 @@ ROCKS = 5
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One landscape. The first block is what captions may tell; the second is never told."""
+    """One landscape. Captions may mention the first block, but never the second."""
 
     land: Land
     time: Time
     season: Season
-    """Deserts know no season: always "green" there, and never told."""
+    """Deserts have no season: always "green" there, and never mentioned."""
     orb: bool
     """The moon at night, the sun otherwise."""
     clouds: bool
