@@ -76,7 +76,7 @@ def download_browser() -> str:
 
 
 def run_pytest(arguments: list[str]) -> int:
-    """Run the tests with a browser, if one can be had; without one the tests that need it are skipped and counted."""
+    """Run the tests with a browser, if there is one; otherwise the tests that need it are skipped and counted."""
     os.environ["SDPO_BROWSER"] = find_browser() or download_browser()
     print(f"Browser: {os.environ['SDPO_BROWSER'] or 'none'}", flush=True)
     return run(["-m", "pytest", *arguments])

@@ -1,6 +1,6 @@
 """A hub on this machine: the few routes of the Hugging Face hub that are needed to fetch a model, over real HTTP.
 
-The real huggingface_hub talks to it. Files lie in plain folders; those of `LARGE` bytes and more count as LFS files.
+The real huggingface_hub talks to it. Files are in plain folders; those of `LARGE` bytes and more count as LFS files.
 """
 
 import hashlib

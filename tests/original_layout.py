@@ -79,7 +79,7 @@ BLOCKS["sd20"] = BLOCKS["sd15"]
 
 
 def essentials(family: FamilyName) -> State:
-    """Of a checkpoint, the tensors that tell what it is, with the shapes that they have there."""
+    """The tensors that show what a checkpoint is, with their shapes in it."""
     block, shape = _ATTENTION[family]
     tensors = {
         UNET + "input_blocks.0.0.weight": torch.zeros(320, 4, 3, 3),
@@ -134,7 +134,7 @@ def write_checkpoint(
     metadata: dict[str, str] | None = None,
     more: State | None = None,
 ) -> Path:
-    """Write the parts as one file, with `more` tensors beside them."""
+    """Write the parts as one file, with `more` tensors in addition."""
     save_file({**original_tensors(family, parts), **(more or {})}, path, metadata)
     return path
 

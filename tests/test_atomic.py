@@ -1,4 +1,4 @@
-"""Atomic writes: a reader never meets half a file, and a full disk is told in words."""
+"""Atomic writes: a reader never meets half a file, and a full disk is reported."""
 
 import errno
 import os
@@ -39,7 +39,7 @@ def test_a_failed_folder_leaves_the_old_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EDQUOT])
-def test_a_disk_that_refuses_is_told_in_words(tmp_path: Path, number: int) -> None:
+def test_a_disk_that_refuses_is_reported(tmp_path: Path, number: int) -> None:
     path = tmp_path / "a.bin"
     path.write_bytes(b"old")
     with pytest.raises(DiskError, match=r"a\.bin .* then try again; everything saved before is intact"):
@@ -54,7 +54,7 @@ def test_other_trouble_keeps_its_name(tmp_path: Path) -> None:
 
 
 @posix_only
-def test_a_file_over_the_limit_of_its_disk_is_told_in_words(tmp_path: Path) -> None:
+def test_a_file_over_the_limit_of_its_disk_is_reported(tmp_path: Path) -> None:
     """A real refusal by the system, in the middle of a write."""
     script = (
         "import resource, sys; from pathlib import Path; from sdpo_core.atomic import write_bytes\n"
@@ -69,12 +69,12 @@ def test_a_file_over_the_limit_of_its_disk_is_told_in_words(tmp_path: Path) -> N
 
 
 @posix_only
-def test_a_name_that_is_too_long_is_told_in_words(tmp_path: Path) -> None:
+def test_a_name_that_is_too_long_is_reported(tmp_path: Path) -> None:
     with pytest.raises(DiskError, match="name too long"):
         atomic.write_bytes(tmp_path / ("x" * 300), b"")
 
 
-def test_a_folder_below_a_file_is_told_in_words(tmp_path: Path) -> None:
+def test_a_folder_below_a_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(DiskError, match="can't be created"):

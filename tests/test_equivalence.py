@@ -75,7 +75,7 @@ def start(arguments: list[Any], processes: int = 1, program: Sequence[str] = ("s
 
 @pytest.fixture(scope="module")
 def straight(tiny: Path, workspace: Path) -> dict[str, dict[str, Tensor]]:
-    """Checkpoints of one process with all pairs at once, by safeguard."""
+    """Checkpoints of one process with all pairs together, by safeguard."""
     return {name: learned(tiny, workspace, *flags) for name, flags in SAFEGUARDS.items()}
 
 
@@ -113,7 +113,7 @@ def test_the_way_does_not_matter(
 
 
 @pytest.mark.parametrize("rank", [pytest.param(0, marks=pytest.mark.slow), 1])
-def test_one_process_runs_out_of_memory_and_all_go_on_in_a_cheaper_way(
+def test_one_process_runs_out_of_memory_and_all_continue_in_a_cheaper_way(
     tiny: Path, workspace: Path, straight: dict[str, dict[str, Tensor]], rank: int
 ) -> None:
     """In the third step, after two with a checkpoint each. The numbers are those of a run with memory enough."""

@@ -75,7 +75,7 @@ def test_every_requirement_says_why_it_is_there_and_is_bounded(name: str) -> Non
         assert operators == {"=="} or {">=", "<"} <= operators, f"{name}: {line!r} has no bounds"
 
 
-def test_the_torch_version_stands_in_one_place() -> None:
+def test_the_torch_version_is_in_one_place() -> None:
     pinned = [line for line in requirement_lines("requirements.txt") if line.startswith("torch==")]
     assert len(pinned) == 1
     number = pinned[0].split()[0].removeprefix("torch==")
@@ -120,7 +120,7 @@ def test_files_and_functions_stay_small_enough_to_read(path: Path) -> None:
 
 
 def test_public_functions_that_raise_say_so() -> None:
-    """What a caller may have to catch stands in the docstring, not in the body."""
+    """The docstring says what a caller may have to catch."""
     silent = raising(read_sources(ROOT, PACKAGES))[1]
     exempt = tuple(f"sdpo_core/{folder}/" for folder in RAISE_SILENTLY)
     assert [place for place in silent if not place.startswith(exempt)] == []

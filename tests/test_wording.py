@@ -20,7 +20,7 @@ def test_there_is_no_minus_zero(share: float, told: str) -> None:
     assert signed_percent(share) == told
 
 
-def test_what_rounds_to_nothing_is_told_in_words() -> None:
+def test_what_rounds_to_nothing_is_described() -> None:
     assert change(-0.0001, 0.0) == change(0.0) == NOT_CHANGED
     assert change(-0.0001, 0.002) == "0.0 % ± 0.2 %"
     assert change(-0.0042, 0.0) == "−0.4 % ± 0.0 %"

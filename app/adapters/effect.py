@@ -57,5 +57,5 @@ def _curve(calibration: Calibration) -> Curve | None:
     ]
     told = [text.curve_point(one.strength, one.shift, one.error) for one in calibration.points if one.shift is not None]
     budget = calibration.limits.budget
-    words = text.curve_in_words(told, budget, calibration.strength)
+    words = text.describe_curve(told, budget, calibration.strength)
     return {"points": points, "budget": budget, "gate": text.gate(budget), "words": words} if points else None

@@ -115,7 +115,7 @@ class Adapters:
             case "put_back":
                 if Trash(self._desk.workspace).find(wish.entry).kind != THROWN_KIND:
                     raise StoreError(text.NOT_AN_ADAPTER)
-                entry = housekeeping.put_back(self._desk.workspace, wish.entry)
+                entry = housekeeping.restore_entry(self._desk.workspace, wish.entry)
                 names = [str(row["name"]) for row in entry.rows.get("adapters", [])]
                 return {"sentence": text.back(", ".join(names))}
             case "place":
@@ -228,7 +228,7 @@ def _files(address: str, *, judged: bool) -> Files:
 def _verdict(verdict: Verdict | None) -> JudgedShare | None:
     if verdict is None:
         return None
-    plot = judge_text.plot_in_words(verdict.win_rate, verdict.low, verdict.high)
+    plot = judge_text.describe_plot(verdict.win_rate, verdict.low, verdict.high)
     return {
         "win_rate": verdict.win_rate,
         "low": verdict.low,

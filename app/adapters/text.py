@@ -137,7 +137,7 @@ def curve_point(strength: float, shift: float, error: float) -> str:
     return f"at {strength:.2f}, a gain of {_sigma(shift)} for a winner error of {signed_percent(error)}"
 
 
-def curve_in_words(points: list[str], budget: float, strength: float | None) -> str:
+def describe_curve(points: list[str], budget: float, strength: float | None) -> str:
     """Alternative text for the curve."""
     chosen = "No strength stays within it." if strength is None else f"Calibrated at {strength:.2f}."
     return f"Predicted gain against drift: {'; '.join(points)}. The {gate(budget)} is the limit. {chosen}"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from app.desk.desk import Desk
 from sdpo_core.errors import SdpoError
-from sdpo_core.exchange.inbox import InboxReport, is_waiting, take_in
+from sdpo_core.exchange.inbox import InboxReport, import_inbox, is_waiting
 from sdpo_core.workspace.store import Store
 
 _EVERY_S = 2.0
@@ -17,7 +17,7 @@ def look(desk: Desk) -> InboxReport:
     if not is_waiting(workspace):
         return InboxReport()
     with Store(workspace) as store:  # not the studio's own: a person may go over to another project meanwhile
-        return take_in(store)
+        return import_inbox(store)
 
 
 def watch(desk: Desk, say: Callable[[str], None], stop: threading.Event) -> None:

@@ -83,7 +83,7 @@ class Jobs:
         if run.status().state != "queued":  # it spoke up between the two looks
             return run.status()
         last = next((line for line in reversed(run.log_tail().splitlines()) if line.strip()), text.LOG_EMPTY)
-        failed = Status(state="failed", verb=status.verb, message=text.died_at_once(last))
+        failed = Status(state="failed", verb=status.verb, message=text.died_immediately(last))
         run.write_status(failed)
         return failed
 
@@ -134,7 +134,7 @@ class Jobs:
             broken_off = self._broken_off(config)
             if broken_off is None:
                 return self._start("generate", config)
-            self._go_on(broken_off, "generate", text.GOING_ON)
+            self._continue(broken_off, "generate", text.GOING_ON)
             return broken_off
 
     def _broken_off(self, config: GenerateConfig) -> RunFolder | None:
@@ -174,9 +174,9 @@ class Jobs:
             state = self.status(run).state
             if state not in ("stopped", "failed"):
                 raise RunError(text.not_resumable(state))
-            self._go_on(run, "train", text.RESUMING)
+            self._continue(run, "train", text.RESUMING)
 
-    def _go_on(self, run: RunFolder, verb: Verb, message: str) -> None:
+    def _continue(self, run: RunFolder, verb: Verb, message: str) -> None:
         self._make_room()
         run.answer("stop")
         (run.path / "process.json").unlink(missing_ok=True)  # it names the earlier process, which is gone

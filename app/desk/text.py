@@ -44,7 +44,7 @@ JOB_STRINGS = {f"job.{verb}": name for verb, name in JOB_NAMES.items()}
 """The same as scripts are given them."""
 
 
-def died_at_once(last_line: str) -> str:
+def died_immediately(last_line: str) -> str:
     """A child process ended without any output."""
     return f"The job failed to start. {last_line}"
 

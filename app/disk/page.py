@@ -18,7 +18,7 @@ def build(house: Housekeeping) -> Page:
             "preview": house.preview,
             "preview_restore": house.preview_restore,
             "clear": house.clear,
-            "put_back": house.put_back,
+            "put_back": house.restore_entry,
             "restore": house.restore,
         },
     )

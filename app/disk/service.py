@@ -84,9 +84,9 @@ class Housekeeping:
         """Take away what `preview` spoke of."""
         return answered_to(NameMessage, message, self._clear)
 
-    def put_back(self, message: Sent[NameMessage]) -> Reply[Said]:
+    def restore_entry(self, message: Sent[NameMessage]) -> Reply[Said]:
         """Undo a clearing."""
-        return answered_to(NameMessage, message, self._put_back)
+        return answered_to(NameMessage, message, self._restore_entry)
 
     def restore(self, message: Sent[NameMessage]) -> Reply[Said]:
         """Go back to a copy of the votes."""
@@ -99,10 +99,10 @@ class Housekeeping:
         entry = housekeeping.clear(self._desk.workspace, kind)
         return {"sentence": text.cleared(kind, size_bytes), "entry": entry.id if entry else ""}
 
-    def _put_back(self, wish: NameMessage) -> Said:
+    def _restore_entry(self, wish: NameMessage) -> Said:
         self._require_calm()
-        entry = housekeeping.put_back(self._desk.workspace, wish.name)
-        return {"sentence": text.put_back(entry.kind, _adapters(entry))}
+        entry = housekeeping.restore_entry(self._desk.workspace, wish.name)
+        return {"sentence": text.restore_entry(entry.kind, _adapters(entry))}
 
     def _restore(self, wish: NameMessage) -> Said:
         self._require_calm()

@@ -101,7 +101,7 @@ def cleared(kind: str, size_bytes: int) -> str:
     return f"Moved {size(size_bytes)} to the trash. Empty the trash to free the space."
 
 
-def put_back(kind: str, adapters: list[str]) -> str:
+def restore_entry(kind: str, adapters: list[str]) -> str:
     """Something was restored from the trash."""
     return f"Restored: {thrown(kind, adapters)}."
 

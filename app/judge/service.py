@@ -87,7 +87,7 @@ class Judging:
         verdict = self._verdicts.of(run)
         if verdict is None:
             raise RunError(text.NOT_DONE)
-        self._desk.store.train_on_judgement(run.id, trains=wish.trains)
+        self._desk.store.train_on_blind_test(run.id, trains=wish.trains)
         return self._trains(run, verdict)
 
     # ------------------------------------------------------------------------------------------------------ helpers
@@ -154,5 +154,5 @@ def _interval(share: Share) -> Interval:
         "low": share.low,
         "high": share.high,
         "interval": text.interval(share.low, share.high),
-        "plot": text.plot_in_words(share.win_rate, share.low, share.high),
+        "plot": text.describe_plot(share.win_rate, share.low, share.high),
     }

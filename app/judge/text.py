@@ -106,7 +106,7 @@ def interval(low: float, high: float) -> str:
     return f"95 % interval {percent(low)} to {percent(high)}"
 
 
-def plot_in_words(win_rate: float, low: float, high: float) -> str:
+def describe_plot(win_rate: float, low: float, high: float) -> str:
     """Alternative text for the interval plot."""
     return f"You preferred the adapter in {percent(win_rate)} of the comparisons; {interval(low, high)}."
 

@@ -111,10 +111,10 @@ class Overview:
             "eta": duration(status.eta_s) if status.eta_s is not None and not idle else "",
             "message": status.message,
             "running": status.state not in FINISHED and not idle,
-            "waiting": idle and self._goes_on(run),  # generates again as soon as somebody votes
+            "waiting": idle and self._continues(run),  # generates again as soon as somebody votes
         }
 
-    def _goes_on(self, run: RunFolder) -> bool:
+    def _continues(self, run: RunFolder) -> bool:
         try:
             return bool(run.config().get("keep_ahead"))
         except RunError:  # a broken folder, which the next look passes over

@@ -85,7 +85,7 @@ def build(context: Context, training: Training, progress: RunProgress) -> TrainP
             return queued(queue, bar)
         return {**view(started.id), bar: now()}
 
-    def go_on(values: Values) -> Updates:
+    def resume_run(values: Values) -> Updates:
         training.resume(str(values[run]))
         return {**view(values[run]), bar: now()}
 
@@ -98,7 +98,7 @@ def build(context: Context, training: Training, progress: RunProgress) -> TrainP
 
     start.click(told(train), settings.fields, [*shown, queue, bar], **BUSY)
     measure.click(told(_measuring(context, training, settings)), settings.fields, [bar], **BUSY)
-    resume.click(told(go_on), {run}, [*shown, bar], **BUSY)
+    resume.click(told(resume_run), {run}, [*shown, bar], **BUSY)
     stop.click(told(_stopping(context)), set(), [bar], **BUSY)
     save.click(told(_asking(context, training, "save-now", text.SAVE_ASKED)), set(), [bar], **BUSY)
     sample.click(told(_asking(context, training, "sample-now", text.SAMPLE_ASKED)), set(), [bar], **BUSY)

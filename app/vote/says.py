@@ -132,7 +132,7 @@ def _reason(material: Material, model: str, unseen: int) -> str:
         return ""
     if not material.decided and not len(material.votes):
         return text.other_model(model, votes)
-    return text.not_looked_at(model, unseen, votes)
+    return text.not_described(model, unseen, votes)
 
 
 def _reply(told: Told, lead: str = "", note: str = "") -> Findings:

@@ -167,7 +167,7 @@ def other_model(model: str, votes: int) -> str:
     return f"Your {counted} on images of another model, which {model} hasn't analysed yet. {_GENERATE}"
 
 
-def not_looked_at(model: str, unseen: int, votes: int) -> str:
+def not_described(model: str, unseen: int, votes: int) -> str:
     """Too few votes can be used, because the model hasn't analysed their images."""
     return (
         f"{unseen} of your {number(votes, 'vote', 'votes')} are on images that {model} hasn't analysed yet. {_GENERATE}"

@@ -64,7 +64,7 @@ def call(options: dict[str, Any], out: Output) -> int:
     info = read_adapter_info(paths[0])
     if action == "info":
         facts = _facts(info)
-        out.result(facts, _in_words(facts))
+        out.result(facts, _described(facts))
         return DONE
     return _prove(info, options["base"], out)
 
@@ -119,7 +119,7 @@ def _cells(row: dict[str, Any]) -> list[str]:
     ]
 
 
-def _in_words(facts: dict[str, Any]) -> str:
+def _described(facts: dict[str, Any]) -> str:
     sdpo: dict[str, Any] = facts["sdpo"] or {}
     error = facts["winner_error"]
     targets = ", ".join(f"{number} {kind}" for kind, number in facts["targets"].items())

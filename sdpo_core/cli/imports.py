@@ -10,7 +10,7 @@ from sdpo_core.errors import ConfigError
 from sdpo_core.exchange.images import ImagesReport, import_images
 from sdpo_core.exchange.importers import ABOUT_IMAGES, IMAGES, LAYOUTS, detect, layout_named, open_folder
 from sdpo_core.exchange.importers.found import Folder, Trouble
-from sdpo_core.exchange.inbox import take_in
+from sdpo_core.exchange.inbox import import_inbox
 from sdpo_core.exchange.metadata import READERS
 from sdpo_core.exchange.pairs import import_pairs
 from sdpo_core.workspace.store import Store
@@ -78,7 +78,7 @@ def call(options: dict[str, Any], out: Output) -> int:
 
 def _inbox(workspace: Path, out: Output) -> int:
     with Store(workspace) as store:
-        report = take_in(store)
+        report = import_inbox(store)
     value = {
         "sendings": report.sendings,
         "pairs_added": report.added.pairs,

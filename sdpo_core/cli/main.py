@@ -269,7 +269,7 @@ def _run_job(verb: Verb, run: RunFolder, workspace: Path, out: Output, *, speaks
             raise
         except BaseException as error:  # noqa: BLE001 - the boundary: a viewer must learn of any end
             traceback.print_exc()
-            _fail(run, verb, _in_words(error))
+            _fail(run, verb, _explained(error))
             return out.error(RunError(run.status().message), run=str(run.path))
     status = run.status()
     if speaks:
@@ -332,7 +332,7 @@ def _entry(verb: Verb, *, draws_elsewhere: bool) -> Callable[..., None]:
             return run_train
 
 
-def _in_words(error: BaseException) -> str:
+def _explained(error: BaseException) -> str:
     # OutOfMemoryError is torch's, which this module does not load.
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return (

@@ -59,7 +59,7 @@ def call(options: dict[str, Any], out: Output) -> int:
     run = find_run(workspace, options["run"])
     if action == "show":
         row = {**_row(run, _adapters(workspace)), **_details(run, options["log"])}
-        out.result(row, _in_words(row))
+        out.result(row, _described(row))
     else:
         sentence = _ask(run, action)
         out.result({"run": run.id, "asked": action, "sentence": sentence}, sentence)
@@ -174,7 +174,7 @@ def _details(run: RunFolder, log_lines: int) -> dict[str, Any]:
     }
 
 
-def _in_words(row: Mapping[str, Any]) -> str:
+def _described(row: Mapping[str, Any]) -> str:
     heading = dict(zip(_COLUMNS, _cells(row), strict=True))
     facts = {**heading, "folder": row["path"], "message": row["message"]}
     lines = [f"{name + ':':14} {value}" for name, value in facts.items() if value]

@@ -24,7 +24,7 @@ from sdpo_core.comfyui.slots import Pointed, find_slots
 from sdpo_core.comfyui.workflow import MOST_BYTES, Graph, Workflow, read_graph
 from sdpo_core.errors import ComfyUIError, ImageUnreadable, SdpoError
 from sdpo_core.exchange.metadata import values
-from sdpo_core.generation.ahead import SEED_COUNT, Wanted, asked_seed, pairs_in_words
+from sdpo_core.generation.ahead import SEED_COUNT, Wanted, asked_seed, pair_count
 from sdpo_core.images.files import decode_image
 from sdpo_core.prompts.weights import prompt_note
 from sdpo_core.prompts.wildcards import Wordings
@@ -59,12 +59,12 @@ def run_comfy(config: GenerateConfig, run: RunFolder, workspace: Path, reporter:
             job.begin(client)
             job.keep_ahead() if config.keep_ahead else job.make()
         except Stopped:
-            reporter.say(job.step, f"Stopped; {pairs_in_words(job.made)} kept.", state="stopped", force=True)
+            reporter.say(job.step, f"Stopped; {pair_count(job.made)} kept.", state="stopped", force=True)
             run.answer("stop")
         except ComfyUIError as error:
             raise ComfyUIError(f"{error} {job.kept()}") from error
         else:
-            words = f"Made {pairs_in_words(job.made)}. {job.note()}".strip()
+            words = f"Made {pair_count(job.made)}. {job.note()}".strip()
             reporter.say(job.step, words, state="done", force=True)
         finally:
             queue.close()
@@ -154,7 +154,7 @@ class _Job:
 
     def kept(self) -> str:
         """What is kept after a failure."""
-        return f"{pairs_in_words(self.made)} kept; run it again to continue with what's missing."
+        return f"{pair_count(self.made)} kept; run it again to continue with what's missing."
 
     def _make_one(self, prompt: str, index: int) -> None:
         """The images and pairs of the `index`-th prompt."""

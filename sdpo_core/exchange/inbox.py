@@ -67,7 +67,7 @@ def is_waiting(workspace: Path) -> bool:
     return bool(_files(workspace / INBOX))
 
 
-def take_in(store: Store) -> InboxReport:
+def import_inbox(store: Store) -> InboxReport:
     """Bring everything that waits into `store`.
 
     Of a sending with a chosen image that one wins over each other; without one, neighbours become pairs to vote on. A

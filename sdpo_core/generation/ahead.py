@@ -65,7 +65,7 @@ def asked_seed(config: GenerateConfig) -> int:
     return secrets.randbelow(SEED_COUNT) if config.seed is None else config.seed
 
 
-def pairs_in_words(made: list[int]) -> str:
+def pair_count(made: list[int]) -> str:
     """How many pairs there are."""
     return "1 pair" if len(made) == 1 else f"{len(made)} pairs"
 

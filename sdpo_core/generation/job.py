@@ -11,7 +11,7 @@ from typing import Any
 from sdpo_core.adapters.attach import LoadedAdapter, attach_adapter, find_adapter_file
 from sdpo_core.checkpoints.hashing import sha256_file
 from sdpo_core.errors import AdapterError, ConfigError, ModelError, SdpoError
-from sdpo_core.generation.ahead import POLL_S, SEED_COUNT, Wanted, asked_seed, pairs_in_words, training_waits
+from sdpo_core.generation.ahead import POLL_S, SEED_COUNT, Wanted, asked_seed, pair_count, training_waits
 from sdpo_core.generation.sample import Stopped, build_recipe, ensure_candidates
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.registry import load_configured
@@ -47,10 +47,10 @@ def run_generate(config: GenerateConfig, run: RunFolder, workspace: Path, report
             if config.keep_warm_s and stays:
                 job.serve(config, started)
         except Stopped:
-            reporter.say(job.step, f"Stopped; {pairs_in_words(job.made)} kept.", state="stopped", force=True)
+            reporter.say(job.step, f"Stopped; {pair_count(job.made)} kept.", state="stopped", force=True)
             run.answer("stop")
         else:
-            reporter.say(job.step, f"Made {pairs_in_words(job.made)}. {job.note}".strip(), state="done", force=True)
+            reporter.say(job.step, f"Made {pair_count(job.made)}. {job.note}".strip(), state="done", force=True)
 
 
 @dataclass

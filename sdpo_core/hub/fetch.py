@@ -11,7 +11,7 @@ from pathlib import Path
 from sdpo_core.atomic import disk_errors, write_bytes
 from sdpo_core.checkpoints.hashing import remember_sha256
 from sdpo_core.errors import DiskError, DownloadError
-from sdpo_core.hub.plan import DownloadPlan, RemoteFile, plan_download, size_in_words, unfinished
+from sdpo_core.hub.plan import DownloadPlan, RemoteFile, plan_download, readable_size, unfinished
 from sdpo_core.hub.remote import host, stream, told
 from sdpo_core.runs.folder import Reporter, RunFolder
 from sdpo_core.settings.transfer import DownloadConfig
@@ -65,21 +65,21 @@ def run_download(config: DownloadConfig, run: RunFolder, _workspace: Path, repor
     if not plan.fits:
         raise DiskError(f"{config.model} does not fit: {plan.sentence}")
     reporter.total = max(1, math.ceil(plan.total / _MB))
-    total, done = size_in_words(plan.total), plan.present
+    total, done = readable_size(plan.total), plan.present
 
     def progress(count: int) -> None:
         nonlocal done
         done = count
         if reporter.stop_requested():
             raise _Stopped
-        reporter.say(count // _MB, f"{size_in_words(count)} of {total} of {config.model}")
+        reporter.say(count // _MB, f"{readable_size(count)} of {total} of {config.model}")
 
     reporter.say(plan.present // _MB, plan.sentence, force=True)
     try:
         download(plan, progress)
     except _Stopped:
         message = (
-            f"Stopped at {size_in_words(done)} of {total}. The files are kept; the next download continues from there."
+            f"Stopped at {readable_size(done)} of {total}. The files are kept; the next download continues from there."
         )
         reporter.say(done // _MB, message, state="stopped", force=True)
         run.answer("stop")

@@ -65,16 +65,16 @@ class DownloadPlan:
     def sentence(self) -> str:
         """The plan for a person."""
         if not self.missing:
-            return f"All {size_in_words(self.total)} of {self.hub_id} are on this machine, in {self.folder}."
-        here = f" (another {size_in_words(self.present)} already here)" if self.present else ""
+            return f"All {readable_size(self.total)} of {self.hub_id} are on this machine, in {self.folder}."
+        here = f" (another {readable_size(self.present)} already here)" if self.present else ""
         fits = "" if self.fits else ": not enough. Free some space, or move the cache (HF_HUB_CACHE)"
         return (
-            f"{size_in_words(self.missing)} from {self.host} into {self.folder.parent}{here}, "
-            f"{size_in_words(self.free)} free{fits}."
+            f"{readable_size(self.missing)} from {self.host} into {self.folder.parent}{here}, "
+            f"{readable_size(self.free)} free{fits}."
         )
 
 
-def size_in_words(count: int) -> str:
+def readable_size(count: int) -> str:
     """Bytes for a person: `4.3 GB`, `12 MB`."""
     if count >= 1000 * _MB:
         return f"{count / (1000 * _MB):.1f} GB"

@@ -17,7 +17,7 @@ from sdpo_core.taste.fit import FEWEST_VOTES, Fitted
 from sdpo_core.taste.layout import FEATURES, Vector
 from sdpo_core.taste.model import TasteModel
 from sdpo_core.taste.questions import rank_pairs
-from sdpo_core.taste.words import Agreement, by_prompt, extremes, in_words, unsure
+from sdpo_core.taste.words import Agreement, by_prompt, describe, extremes, unsure
 from sdpo_core.workspace.asking import Sides
 from sdpo_core.workspace.pairs import blind_tests, made_by
 from sdpo_core.workspace.records import Candidate, VotedPair
@@ -105,7 +105,7 @@ def tell(material: Material, fitted: Fitted, images: int, questions: int) -> Tol
     """What the fit says: so many images liked most and least, and so many pairs it is unsure of, or fewer."""
     model, votes = fitted.model, material.votes
     few = len(votes) < FEWEST_VOTES
-    sentences = [model.facts.sentence] if few else in_words(votes, model)
+    sentences = [model.facts.sentence] if few else describe(votes, model)
     if not model.knows_taste:
         return Told(tuple(sentences), (), (), (), ())
     vectors = _stacked(material, material.images)

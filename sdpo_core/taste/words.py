@@ -86,7 +86,7 @@ def findings(votes: Comparisons, most: int = 4) -> list[Finding]:
     return [_finding(column, float(surest[column])) for column in told]
 
 
-def in_words(votes: Comparisons, model: TasteModel) -> list[str]:
+def describe(votes: Comparisons, model: TasteModel) -> list[str]:
     """What the votes say, a few sentences for a page."""
     found = findings(votes)
     told = [

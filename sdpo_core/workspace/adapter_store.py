@@ -57,5 +57,5 @@ class AdapterStore:
         adapters.record_fit(self._database, sha256, base_sha256, fit)
 
     def trash_adapter(self, adapter_id: int) -> Thrown:
-        """Move an adapter to the trash; `housekeeping.put_back` brings it back."""
+        """Move an adapter to the trash; `housekeeping.restore_entry` brings it back."""
         return adapters.take_out(self._database, self.workspace, adapter_id)

@@ -99,7 +99,7 @@ def rename(database: Database, adapter_id: int, wanted: str) -> AdapterRecord:
 
 
 def take_out(database: Database, workspace: Path, adapter_id: int) -> Thrown:
-    """Move an adapter with the picture next to it to the trash, from where `housekeeping.put_back` brings it back."""
+    """Move an adapter with the picture next to it to the trash; `housekeeping.restore_entry` brings it back."""
     record, trash = by_id(database, adapter_id), Trash(workspace)
     file = workspace / record.path
     files = [path for path in (file, file.with_suffix(".png")) if path.is_file()]

@@ -88,7 +88,7 @@ def database_errors(path: Path) -> Iterator[None]:
             raise
         raise StoreError("The database is already closed. Restart the studio.") from error
     except sqlite3.DatabaseError as error:
-        words = _in_words(path, error)
+        words = _explained(path, error)
         if words is None:
             raise
         raise words from error
@@ -111,7 +111,7 @@ def damaged(path: Path, detail: str) -> StoreError:
     )
 
 
-def _in_words(path: Path, error: sqlite3.DatabaseError) -> SdpoError | None:
+def _explained(path: Path, error: sqlite3.DatabaseError) -> SdpoError | None:
     number: int | None = getattr(error, "sqlite_errorcode", None)
     if number is None:  # Python's own finding, not SQLite's: a text that isn't UTF-8
         return damaged(path, str(error))

@@ -125,7 +125,7 @@ def throw_grid(workspace: Path, run: RunFolder) -> Thrown:
     return _move_runs(workspace, "grids", found)
 
 
-def put_back(workspace: Path, entry_id: str) -> Thrown:
+def restore_entry(workspace: Path, entry_id: str) -> Thrown:
     """Undo a clearing, or bring an adapter back. Raises `StoreError` for an unknown entry, `AdapterError` when another
     adapter has its place; may be repeated when it was cut off."""
     trash = Trash(workspace)

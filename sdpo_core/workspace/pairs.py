@@ -78,7 +78,7 @@ def training_pairs(
     """The pairs with a standing vote, sorted: decided ones made by this base without adapters can train.
 
     Where an adapter is continued (`adapter_sha256`), they are those made with it, alone and at strength 1.
-    Comparisons of blind tests on this base train where the person asked for it (`Store.train_on_judgement`).
+    Comparisons of blind tests on this base train where the person asked for it (`Store.train_on_blind_test`).
 
     With `pairs_from` "all", decided ones can train whatever made their images. Every image of a pair that could train
     is read once, and again only when its file has changed; without `read_images` it need only be there, so that a

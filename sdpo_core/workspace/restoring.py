@@ -73,7 +73,7 @@ def restore(workspace: Path, name: str) -> Backup:
             migrate(ready, folder / ".restoring")
             with contextlib.closing(Database(workspace / "studio.db")) as live:
                 write_backup(live, folder / f"before-restore-{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}.db")
-                _keep_what_is_no_history(ready, live)
+                _keep_all_but_history(ready, live)
                 _copy_over(ready, live)
     finally:
         for left in (draft, *(draft.with_name(f"{draft.name}{end}") for end in ("-wal", "-shm"))):
@@ -96,7 +96,7 @@ def _require_sound(database: Database) -> None:
         raise damaged(database.path, finding)
 
 
-def _keep_what_is_no_history(ready: Database, live: Database) -> None:
+def _keep_all_but_history(ready: Database, live: Database) -> None:
     """Give the copy today's features, generated images and labels: they describe files that no restore takes away.
 
     A database that is too damaged to give them is restored without.

@@ -365,7 +365,7 @@ class Store(TasteStore):
 
     # ---------------------------------------------------------------------------------- blind votes that may train
 
-    def train_on_judgement(self, run_id: str, *, trains: bool) -> int:
+    def train_on_blind_test(self, run_id: str, *, trains: bool) -> int:
         """Let the votes on a blind test's comparisons train from now on, or no longer; returns how many there are."""
         with self._database.writing() as connection:
             return judged.let_train(connection, run_id, _now() if trains else None)

@@ -232,7 +232,7 @@ _KEY = "lora_unet_mid_block_attentions_0_proj_in"
     ],
 )
 @pytest.mark.parametrize("read", [load_adapter, prove_adapter])
-def test_shapes_that_are_none_are_named(
+def test_impossible_shapes_are_named(
     tiny: DiffusionModel, tmp_path: Path, half: str, value: Tensor, read: Callable[[Path, DiffusionModel], Any]
 ) -> None:
     good = {f"{_KEY}.lora_down.weight": torch.ones(4, 64), f"{_KEY}.lora_up.weight": torch.ones(64, 4)}

@@ -76,6 +76,6 @@ def test_broken_facts_are_refused(tmp_path: Path, facts: str, words: str) -> Non
         read_adapter_info(path)
 
 
-def test_checkpoint_is_no_adapter(pristine: Path) -> None:
+def test_a_checkpoint_is_not_an_adapter(pristine: Path) -> None:
     with pytest.raises(AdapterError, match="holds no LoRA layers"):
         read_adapter_info(pristine / "vae" / "diffusion_pytorch_model.safetensors")

@@ -185,7 +185,7 @@ def test_size_embeddings_are_passed_over_by_diffusers(tmp_path: Path) -> None:
 # ---------------------------------------------------------------------------------------------------------- the family
 
 
-def test_the_family_is_told_by_the_file_or_by_its_layers(tmp_path: Path) -> None:
+def test_the_family_is_declared_by_the_file_or_found_by_its_layers(tmp_path: Path) -> None:
     told = write(
         tmp_path / "a.safetensors", "sdxl", attention("sdxl"), metadata={"ss_base_model_version": "sdxl_base_v1-0"}
     )
@@ -224,7 +224,7 @@ def test_no_layers_at_all(tmp_path: Path) -> None:
         prove(tmp_path / "a.safetensors", "sd15")
 
 
-def test_what_is_odd_is_told(tmp_path: Path) -> None:
+def test_oddities_are_reported(tmp_path: Path) -> None:
     names = ["x.lora_down.weight", "lora_unet_conv_in.dora_scale", "y.lora_up.weight", "z.hada_w1_a", "odd"]
     contents = read_contents(names, family_targets("sd15"))
     assert contents.halves == ("x", "y.lora_up.weight")

@@ -71,7 +71,7 @@ def test_the_header_keeps_our_facts_and_no_alpha(exported: tuple[str, Path]) -> 
 
 
 @pytest.mark.parametrize("name", ["", "to_q_nowhere", "text_model_encoder", "down_blocks__0"])
-def test_what_is_no_module_has_no_name(name: str) -> None:
+def test_only_modules_have_a_name(name: str) -> None:
     assert module_path(name) is None
 
 

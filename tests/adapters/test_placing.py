@@ -86,7 +86,7 @@ def test_the_tools_own_folder_or_the_one_for_loras(folders: LoraFolders, tools: 
     ],
 )
 @pytest.mark.skipif(os.name == "nt", reason="paths of another kind")
-def test_what_is_no_folder_is_refused(folders: LoraFolders, written: str, why: str) -> None:
+def test_anything_but_a_folder_is_refused(folders: LoraFolders, written: str, why: str) -> None:
     with pytest.raises(ConfigError, match=why):
         folders.choose("comfyui", written)
 
@@ -106,7 +106,7 @@ def test_files_and_the_studios_own_folders_are_refused(folders: LoraFolders, too
         folders.forget("photoshop")
 
 
-def test_a_folder_that_the_system_locks_is_told(
+def test_a_folder_that_the_system_locks_is_reported(
     folders: LoraFolders, tools: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "access", lambda *_: False)
@@ -132,16 +132,16 @@ def test_an_adapter_is_put_there_with_its_picture(
     assert target.samefile(source) == (how == "link")
     assert sorted(path.name for path in loras.iterdir()) == ["mine.png", "mine.safetensors"]
     assert folders.is_placed("comfyui", record)
-    assert folders.place("comfyui", record, source, "copy").file == target, "again is no harm"
+    assert folders.place("comfyui", record, source, "copy").file == target, "doing it again is harmless"
     store.trash_adapter(record.id)
-    assert target.is_file(), "what the studio throws away stays there"
+    assert target.is_file(), "what the studio deletes stays there"
     target.write_bytes(b"another")
     assert not folders.is_placed("comfyui", record)
     target.unlink()
     assert not folders.is_placed("comfyui", record)
 
 
-def test_a1111_is_told_the_strength_and_the_note(store: Store, folders: LoraFolders, tools: Path) -> None:
+def test_a1111_gets_the_strength_and_the_note(store: Store, folders: LoraFolders, tools: Path) -> None:
     record = add_adapter(store, "warm", 3)
     store.note_on_adapter(record.id, "for evenings")
     record = store.recommend(record.id, 0.75)
@@ -172,7 +172,7 @@ def test_a_damaged_file_goes_nowhere(store: Store, folders: LoraFolders, record:
     assert list(loras.iterdir()) == []
 
 
-def test_a_folder_that_is_gone_and_a_disk_without_links_are_told(
+def test_a_missing_folder_and_a_disk_without_links_are_reported(
     store: Store, folders: LoraFolders, record: AdapterRecord, tools: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = file_of(store, record)
@@ -266,7 +266,7 @@ def test_a_chosen_folder_is_known_whatever_it_is_called(store: Store, folders: L
     record, mine = add_adapter(store), tools / "my loras"
     mine.mkdir()
     export_adapter("mine", mine, store.workspace, None)
-    assert not (store.workspace / "lora-folders.json").exists(), "of a place that is no tool's nothing is kept"
+    assert not (store.workspace / "lora-folders.json").exists(), "a place outside the tools isn't remembered"
     folders.choose("comfyui", str(mine))
     export_adapter("latest", mine, store.workspace, None)
     assert folders.is_placed("comfyui", record)

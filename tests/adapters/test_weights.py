@@ -70,7 +70,7 @@ def random_weights(family: FamilyName, targets: list[Target], rank: int = 3, see
 def write(
     path: Path, weights: Weights, layout: Layout, ends: str, alpha: float | None, family: FamilyName = "sd15"
 ) -> None:
-    """A file as another tool writes it: the scale stands in alpha, not in the weights."""
+    """A file as another tool writes it: the scale is in alpha, not in the weights."""
     originals = original_names(family_targets(family))
     tensors: dict[str, Tensor] = {}
     for target, (down, up) in weights.modules.items():
@@ -204,7 +204,7 @@ def test_what_diffusers_converts_to_kohya_is_read(tmp_path: Path) -> None:
         ("unet.conv_in.alpha", "doesn't read"),
     ],
 )
-def test_what_is_no_plain_lora_is_refused(tmp_path: Path, name: str, words: str) -> None:
+def test_anything_but_a_plain_lora_is_refused(tmp_path: Path, name: str, words: str) -> None:
     path = tmp_path / "a.safetensors"
     write(path, random_weights("sd15", some("sd15")[:2]), "kohya", "kohya", None)
     save_file({**load_file(path), name: torch.ones(2, 2)}, path)

@@ -33,7 +33,7 @@ BROWSER_FLAGS = (
 )
 PATIENCE_MS = 60_000
 JOB_PATIENCE_MS = 240_000  # a job loads torch first
-# What a browser says when the studio is away for a moment; the page itself then says so in words.
+# What a browser says when the studio is away for a moment; the page itself then says so.
 AWAY = (
     *("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_CONNECTION_CLOSED", "ERR_FAILED", "ERR_EMPTY_RESPONSE"),
     *("ERR_CONTENT_LENGTH_MISMATCH", "ERR_INCOMPLETE_CHUNKED_ENCODING", "Failed to fetch"),  # killed in mid-answer
@@ -41,7 +41,7 @@ AWAY = (
 )
 
 
-expect.set_options(timeout=PATIENCE_MS)  # a busy machine is no failure
+expect.set_options(timeout=PATIENCE_MS)  # a busy machine isn't a failure
 
 
 def free_port() -> int:
@@ -58,7 +58,7 @@ class RunningStudio:
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[str] | None = None
     started_in_s: float = 0.0
-    environment: dict[str, str] = field(default_factory=dict[str, str])  # beside our own
+    environment: dict[str, str] = field(default_factory=dict[str, str])  # in addition to our own
     more: tuple[str, ...] = ()  # further options
 
     @property

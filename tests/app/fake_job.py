@@ -1,4 +1,4 @@
-"""A job that speaks the run folder's language and does nothing else. What it plays stands in SDPO_FAKE_JOB."""
+"""A job that writes what a run folder needs and does nothing else. SDPO_FAKE_JOB says what it plays."""
 
 import os
 import sys

@@ -57,10 +57,10 @@ def add_pair(
     return store.add_pair(candidates[0].id, candidates[1].id, purpose=purpose, run_id=run_id)
 
 
-def make_judge_run(
+def make_blind_test(
     workspace: Path, comparisons: int, adapter: str = "mine", *, sha256: str = ADAPTER, first: int = 500
 ) -> RunFolder:
-    """A judge run whose pairs are all there; another `first` gives other images."""
+    """A blind test with all its pairs; a different `first` gives different images."""
     run = RunFolder.create(workspace / "runs", "judge", {"comparisons": comparisons, "adapter": adapter})
     run.write_status(run.status().model_copy(update={"state": "done"}))
     with Store(workspace) as store:

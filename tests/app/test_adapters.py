@@ -18,7 +18,7 @@ from app.ui import text as ui_text
 from sdpo_core.errors import AdapterError, StoreError
 from sdpo_core.workspace.records import Fit
 from sdpo_core.workspace.trash import Trash
-from tests.app.helpers import BASE, make_judge_run
+from tests.app.helpers import BASE, make_blind_test
 from tests.app.shelves import add_adapter, judge_all
 
 
@@ -36,10 +36,10 @@ def act(shelf: Adapters, **message: Any) -> dict[str, Any]:
     return shelf.act(message)
 
 
-def test_a_card_tells_what_is_known(studio: Studio, shelf: Adapters) -> None:
+def test_a_card_shows_what_is_known(studio: Studio, shelf: Adapters) -> None:
     first = add_adapter(studio, "warm", 1)
     record = add_adapter(studio, "warmer", 2, continued_from=first.sha256)
-    judge_all(studio, make_judge_run(studio.desk.workspace, 3, sha256=record.sha256), "wwl")
+    judge_all(studio, make_blind_test(studio.desk.workspace, 3, sha256=record.sha256), "wwl")
     card, other = shelf.snapshot()["cards"]
     assert card["name"] == "warmer"
     assert card["chips"][:3] == ["Lakes XL", "round 2", "30 pairs, step 100"]
@@ -111,7 +111,7 @@ def test_name_strength_and_note_are_kept(studio: Studio, shelf: Adapters) -> Non
         ({"id": 99}, "adapter is no longer in the workspace"),
     ],
 )
-def test_what_can_not_be_kept_is_told(studio: Studio, shelf: Adapters, change: dict[str, Any], why: str) -> None:
+def test_what_can_not_be_kept_is_reported(studio: Studio, shelf: Adapters, change: dict[str, Any], why: str) -> None:
     record = add_adapter(studio)
     reply = act(shelf, **{"action": "edit", "id": record.id, "name": "mine", **change})
     assert not reply["ok"]
@@ -203,7 +203,7 @@ def test_files_come_under_their_names(studio: Studio, client: TestClient) -> Non
     assert client.get("/sdpo/adapter/..%2f..%2fstudio.db").status_code == 404
 
 
-def test_a_preview_is_the_picture_beside_the_file(studio: Studio, shelf: Adapters) -> None:
+def test_a_preview_is_the_picture_next_to_the_file(studio: Studio, shelf: Adapters) -> None:
     record = add_adapter(studio)
     with pytest.raises(StoreError, match="preview doesn't exist"):
         shelf.preview(record.id)

@@ -13,7 +13,7 @@ from gradio_client.exceptions import AppError
 from app.api import ENDPOINTS
 from sdpo_core.workspace.store import Store
 from tests.app.browsing import RunningStudio
-from tests.app.helpers import add_pair, make_judge_run
+from tests.app.helpers import add_pair, make_blind_test
 
 pytestmark = pytest.mark.browser  # not for a browser, but for the studio that these tests share
 
@@ -49,7 +49,7 @@ def test_the_documented_example_runs(served: RunningStudio, capsys: pytest.Captu
 def test_a_vote_counts_once_and_can_be_taken_back(served: RunningStudio, client: Client) -> None:
     with Store(served.workspace) as store:
         pair = add_pair(store, 700, "a lake for a program").id
-        run = make_judge_run(served.workspace, 2).id
+        run = make_blind_test(served.workspace, 2).id
         blind = store.open_pairs(purpose="judge", run_id=run)[0].id
     before = client.predict(api_name="/status")["counts"]
     for _ in range(2):  # a retry

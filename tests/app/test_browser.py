@@ -160,7 +160,7 @@ def test_a_burst_of_keys_loses_nothing(served: RunningStudio, page: Page) -> Non
     assert choices(served) == before + meant
 
 
-def test_the_next_pair_paints_at_once(served: RunningStudio, page: Page) -> None:
+def test_the_next_pair_paints_immediately(served: RunningStudio, page: Page) -> None:
     """From key to both new images on the screen; the limit is generous, because test machines are busy."""
     add_pairs(served, 11)
     open_tab(page, served, "vote")
@@ -294,7 +294,7 @@ def test_votes_survive_a_killed_studio(served: RunningStudio, browser: Browser) 
         wait_board(page, "d.pending === '0'")
         assert choices(served) == [*before, "right", "tie", "right"]
         run.write_status(failed.model_copy(update={"message": "The disk is full."}))
-        page.click("#tab-train-button")  # a page that was open before the restart goes on too
+        page.click("#tab-train-button")  # a page that was open before the restart keeps working too
         expect(page.locator("#train-outcome")).to_contain_text("The disk is full.")
         shutil.rmtree(run.path)
     with watched_page(browser, served.url) as page:

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, expect
 from app.text import TABS
 from sdpo_core.workspace.store import Store
 from tests.app.browsing import RunningStudio, add_pairs, barriers, open_tab, running, watched_page
-from tests.app.helpers import make_judge_run
+from tests.app.helpers import make_blind_test
 
 pytestmark = pytest.mark.browser
 
@@ -26,7 +26,7 @@ def lived_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStudio
     with Store(studio.workspace) as store:
         for pair, choice in zip(pairs, ("left", "right", "tie", "both-bad"), strict=False):
             store.vote(f"vote {pair}", pair, choice)
-    make_judge_run(studio.workspace, 3)
+    make_blind_test(studio.workspace, 3)
     with running(studio):
         yield studio
 

@@ -21,7 +21,7 @@ from tests.app.browsing import (
     wait_job,
     watched_page,
 )
-from tests.app.helpers import add_pair, make_judge_run
+from tests.app.helpers import add_pair, make_blind_test
 
 pytestmark = pytest.mark.browser
 
@@ -57,8 +57,8 @@ def test_training_outlives_a_killed_studio(studio: RunningStudio, browser: Brows
     assert (studio.workspace / "adapters" / "outlived.safetensors").is_file()
 
 
-def test_judging_goes_on_after_a_killed_studio(studio: RunningStudio, browser: Browser) -> None:
-    run = make_judge_run(studio.workspace, 4)
+def test_judging_continues_after_a_killed_studio(studio: RunningStudio, browser: Browser) -> None:
+    run = make_blind_test(studio.workspace, 4)
     with watched_page(browser, studio.url, away=True, viewport=SCREEN) as page:
         open_tab(page, studio, "judge")
         wait_board(page, "d.pair !== '' && d.done === '0'", "judge")
@@ -78,7 +78,7 @@ def test_judging_goes_on_after_a_killed_studio(studio: RunningStudio, browser: B
 
 
 def test_two_tabs_vote_and_lose_nothing(studio: RunningStudio, browser: Browser) -> None:
-    """Both show the same first pair: its later vote stands, and neither tab is told of a failure."""
+    """Both show the same first pair: its later vote counts, and neither tab reports a failure."""
     add_pairs(studio, 6)
     with (
         watched_page(browser, studio.url, viewport=SCREEN) as one,

@@ -82,7 +82,7 @@ def test_space_peeks_and_c_flickers(votable: RunningStudio, page: Page) -> None:
     assert looking(page) == ""
     assert choices(votable) == before
     page.keyboard.press("c")
-    page.keyboard.press("ArrowLeft")  # choosing goes on from there
+    page.keyboard.press("ArrowLeft")  # choosing continues from there
     wait_board(page, "d.pending === '0' && d.looking === ''")
     assert len(choices(votable)) == len(before) + 1
 
@@ -212,7 +212,7 @@ def test_a_pair_that_comes_back_looks_like_any_other(votable: RunningStudio, bro
         expect(page.locator(f"{BOARD} .board-pace")).to_contain_text("votes per minute")
 
 
-def test_the_finish_line_is_told_once_and_stands_in_nobodys_way(votable: RunningStudio, page: Page) -> None:
+def test_the_finish_line_is_announced_once_and_does_not_get_in_the_way(votable: RunningStudio, page: Page) -> None:
     with Store(votable.workspace) as store:
         decided = store.counts().decided
         line = next(votes for votes in (30, 60, 120, 240) if votes > decided)
@@ -223,7 +223,7 @@ def test_the_finish_line_is_told_once_and_stands_in_nobodys_way(votable: Running
     expect(page.locator(f"{BOARD} .board-line")).to_have_text(f"1 more to {line}")
     finish = page.locator(f"{BOARD} .board-finish")
     expect(finish).to_be_hidden()
-    page.keyboard.press("ArrowDown")  # a tie is no step towards it
+    page.keyboard.press("ArrowDown")  # a tie isn't a step towards it
     expect(finish).to_be_hidden()
     page.keyboard.press("ArrowLeft")
     expect(finish).to_contain_text(f"{line} usable votes")

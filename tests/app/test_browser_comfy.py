@@ -14,7 +14,7 @@ from tests.comfyui.test_job import small
 pytestmark = pytest.mark.browser
 
 
-def test_a_pair_is_drawn_with_a_workflow_that_was_pasted(browser: Browser, tmp_path: Path) -> None:
+def test_a_pair_is_generated_with_a_pasted_workflow(browser: Browser, tmp_path: Path) -> None:
     with (
         running(RunningStudio(tmp_path / "workspace")) as studio,
         running_comfy() as comfy,

@@ -23,7 +23,7 @@ def test_a_module_that_comes_late_paints_the_newest_value(served: RunningStudio,
         expect(note.locator("p")).not_to_be_empty()
 
 
-def test_a_module_that_does_not_come_is_told_and_leaves_the_others_alone(
+def test_a_module_that_fails_to_load_is_reported_and_leaves_the_others_alone(
     served: RunningStudio, browser: Browser
 ) -> None:
     with watched_page(browser, served.url, away=True) as page:

@@ -77,11 +77,11 @@ def test_an_unreadable_model_is_a_sentence_and_loses_nothing(served: RunningStud
     expect(page.locator("#model-note [data-kind=good]")).to_be_visible()
 
 
-def test_a_failed_training_is_told_with_its_log(served: RunningStudio, page: Page) -> None:
+def test_a_failed_training_is_shown_with_its_log(served: RunningStudio, page: Page) -> None:
     """The child dies of a real cause: the folder of its checkpoints is a file."""
     run = RunFolder.create(served.workspace / "runs", "train", {"model": "demo", "drift_budget": 0.02})
     run.log_path.write_text("CUDA out of memory\n", encoding="utf-8")
-    failed = {"state": "failed", "message": "The GPU's memory is full. Train with fewer pairs at once."}
+    failed = {"state": "failed", "message": "The GPU's memory is full. Train with fewer pairs at a time."}
     run.write_status(run.status().model_copy(update=failed))
     open_tab(page, served, "train")
     expect(page.locator("#train-outcome [data-kind=bad]")).to_contain_text("memory is full")

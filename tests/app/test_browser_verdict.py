@@ -27,7 +27,7 @@ from tests.app.browsing import (
     wait_board,
     watched_page,
 )
-from tests.app.helpers import make_judge_run
+from tests.app.helpers import make_blind_test
 from tests.app.shelves import add_adapter, judge_all, make_grid
 from tests.models.test_lora import shake
 
@@ -40,7 +40,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStudio]:
     shelf = RunningStudio(tmp_path_factory.mktemp("shelf") / "workspace")
     studio = Studio(shelf.workspace)
     record = add_adapter(studio, "lakes")
-    judge_all(studio, make_judge_run(studio.desk.workspace, 2, "lakes", sha256=record.sha256, first=800), "wl")
+    judge_all(studio, make_blind_test(studio.desk.workspace, 2, "lakes", sha256=record.sha256, first=800), "wl")
     make_grid(studio, record, (0, 0), (0, 1), (1, 2))
     add_demo_adapter(studio)
     studio.close()
@@ -64,10 +64,10 @@ def add_demo_adapter(studio: Studio) -> None:
     studio.desk.store.add_adapter(name="warm", path=path, sha256=sha256_file(path), base_sha256=base, run_id="gone")
 
 
-def test_judging_goes_on_after_a_reload_and_ends_in_a_verdict(shelf: RunningStudio, page: Page) -> None:
+def test_judging_continues_after_a_reload_and_ends_in_a_verdict(shelf: RunningStudio, page: Page) -> None:
     with Store(shelf.workspace) as store:
         sha256 = store.find_adapter("lakes").sha256
-    run = make_judge_run(shelf.workspace, 4, "lakes", sha256=sha256)
+    run = make_blind_test(shelf.workspace, 4, "lakes", sha256=sha256)
     open_tab(page, shelf, "judge")
     wait_board(page, "d.pair !== '' && d.done === '0'", "judge")
     for done in (1, 2):
@@ -121,7 +121,7 @@ def test_a_grid_is_drawn_and_its_best_image_is_recommended(shelf: RunningStudio,
     expect(card.locator(".card-fit")).to_contain_text(re.compile(r"(\d+) of \1 modules match"))
 
 
-def test_an_adapter_is_renamed_thrown_away_and_brought_back(shelf: RunningStudio, page: Page) -> None:
+def test_an_adapter_is_renamed_deleted_and_restored(shelf: RunningStudio, page: Page) -> None:
     open_tab(page, shelf, "adapters")
     page.get_by_role("button", name=f"{adapters_text.WIDGET['edit']}: warm").click()
     form = page.locator(".card-form")
@@ -151,7 +151,7 @@ def test_an_adapter_goes_to_comfyui_and_out_as_a_file(shelf: RunningStudio, page
     tool.get_by_role("button", name="Choose").click()
     tool.locator("input").fill("/no/such/place")
     tool.locator("input").press("Enter")
-    expect(tool.get_by_role("alert")).to_contain_text("/no/such/place doesn't exist")  # beside the field
+    expect(tool.get_by_role("alert")).to_contain_text("/no/such/place doesn't exist")  # next to the field
     page.locator("[data-tool=a1111]").get_by_role("button", name="Choose").click()
     page.locator("[data-tool=comfyui]").get_by_role("button", name="Choose").click()
     expect(tool.locator("input")).to_have_value("/no/such/place")  # and what was typed is still there

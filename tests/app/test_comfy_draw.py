@@ -41,7 +41,7 @@ def test_a_workflow_is_kept_and_shown(studio: Studio, tmp_path: Path) -> None:
     assert (settings["comfy"], settings["seed_slot"]) == ("http://127.0.0.1:1", ["3.seed", "3.seed"])
     assert Path(settings["workflow"]).is_relative_to(tmp_path)
     (tmp_path / SETTINGS).write_text('{"on": true, "workflow": "../../etc/passwd"}')
-    assert studio.comfy.settings() is None, "a damaged choice is none"
+    assert studio.comfy.settings() is None, "a damaged choice doesn't count"
 
 
 def test_what_comfyui_says_is_asked_for_on_a_button(studio: Studio) -> None:
@@ -59,7 +59,7 @@ def test_what_comfyui_says_is_asked_for_on_a_button(studio: Studio) -> None:
 
 
 @pytest.mark.parametrize("url", ["", "http://[::1", "ftp://x"])
-def test_an_address_that_is_none_is_told_at_once(studio: Studio, url: str) -> None:
+def test_an_invalid_address_is_reported_immediately(studio: Studio, url: str) -> None:
     studio.comfy.take(sent(small()))
     words = f"“{url}” isn't the address of a ComfyUI"
     assert words in studio.comfy.choose(wish(url=url))["problems"][0]
@@ -87,7 +87,7 @@ def test_what_is_not_clear_is_pointed_at(studio: Studio) -> None:
         ({"name": "x", "content": "no base64"}, "was incomplete"),
     ],
 )
-def test_a_file_that_is_no_workflow_is_told_and_the_earlier_one_stays(
+def test_anything_but_a_workflow_is_reported_and_the_earlier_one_stays(
     studio: Studio, message: dict[str, Any], words: str
 ) -> None:
     studio.comfy.take(sent(simple()))

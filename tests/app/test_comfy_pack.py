@@ -13,7 +13,7 @@ from sdpo_core.comfyui import install as comfyui
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A ComfyUI that is found, and a pack beside it that may be written to."""
+    """A ComfyUI that is found, and a separate pack that may be written to."""
     place = tmp_path / "ComfyUI"
     (place / "custom_nodes").mkdir(parents=True)
     for name in ("main.py", "nodes.py", "folder_paths.py"):

@@ -92,7 +92,7 @@ def test_earlier_adapters_say_nothing_new(studio: Studio, shelf: Adapters) -> No
 def test_what_was_not_measured_of_this_file_is_not_told(
     studio: Studio, shelf: Adapters, record: AdapterRecord, harm: str
 ) -> None:
-    """The run folder was cleared away, its file can't be read, or it went on and published another adapter."""
+    """The run folder was deleted, its file can't be read, or it continued and published another adapter."""
     run = calibrate(studio, record, POINTS, 1.4)
     if harm == "another":
         run.adapter_path.write_bytes(b"a later one")
@@ -115,7 +115,7 @@ def test_what_was_not_measured_of_this_file_is_not_told(
         (0.99, "nearly all"),
     ],
 )
-def test_shares_are_told_as_people_count(preference: float, words: str) -> None:
+def test_shares_are_written_as_people_count(preference: float, words: str) -> None:
     told = adapters_text.predicted(0.7, preference)
     assert words in told
     assert told.startswith("Predicted")

@@ -100,7 +100,7 @@ def test_a_folder_is_added_looked_through_and_forgotten(finder: ModelFinder, che
         ("x", "unexpected"),
     ],
 )
-def test_a_folder_that_is_none_is_refused_in_words(finder: ModelFinder, message: Any, words: str) -> None:
+def test_anything_but_a_folder_is_refused_with_a_message(finder: ModelFinder, message: Any, words: str) -> None:
     reply = finder.add_folder(message)
     assert not reply["ok"]
     assert words in reply["error"]
@@ -120,7 +120,7 @@ def test_a_broken_list_of_folders_is_empty(finder: ModelFinder, tmp_path: Path) 
         assert finder.state({"version": -1})["folders"] == []
 
 
-def test_a_search_is_stopped_at_once_and_keeps_what_it_found(choice: Models, tmp_path: Path) -> None:
+def test_a_search_stops_immediately_and_keeps_what_it_found(choice: Models, tmp_path: Path) -> None:
     endless = (
         "import json, time\nprint(json.dumps({'kind': 'seen', 'names': 7, 'folder': 'x'}), flush=True)\ntime.sleep(99)"
     )
@@ -167,7 +167,7 @@ def test_what_can_not_be_used_is_refused_before_it_is_read(choice: Models, check
     assert choice.reader.source() == ""
 
 
-def test_a_drive_that_goes_away_in_the_middle_is_told_and_tried_again_when_asked(
+def test_a_drive_that_disappears_midway_is_reported_and_retried_on_request(
     tmp_path: Path, checkpoints: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(models, "QUICK_BYTES", 1000)

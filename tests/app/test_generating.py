@@ -123,13 +123,13 @@ def test_prompts_are_read_from_a_file(tmp_path: Path, data: bytes, prompts: list
         (b"{a|b", "never closed"),
     ],
 )
-def test_a_file_that_holds_no_prompts_is_refused_in_words(tmp_path: Path, data: bytes, words: str) -> None:
+def test_a_file_without_prompts_is_refused_with_a_message(tmp_path: Path, data: bytes, words: str) -> None:
     (tmp_path / "prompts.txt").write_bytes(data)
     with pytest.raises(ConfigError, match=words):
         prompts_of_file(tmp_path / "prompts.txt")
 
 
-def test_a_file_that_did_not_arrive_is_told(tmp_path: Path) -> None:
+def test_a_file_that_did_not_arrive_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="upload failed"):
         prompts_of_file(tmp_path / "gone.txt")
 

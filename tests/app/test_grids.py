@@ -1,4 +1,4 @@
-"""Grids as the page Judge sees them: started, watched while they grow, and chosen from. Without a browser."""
+"""Grids as the Judge page sees them: started, watched while they grow, and chosen from. Without a browser."""
 
 from typing import Any
 
@@ -76,7 +76,9 @@ def test_empty_fields_take_the_defaults(studio: Studio, grids: Grids, record: Ad
         ({"seed": -1}, "seed"),
     ],
 )
-def test_impossible_wishes_are_told(grids: Grids, record: AdapterRecord, change: dict[str, Any], why: str) -> None:
+def test_impossible_requests_are_reported(
+    grids: Grids, record: AdapterRecord, change: dict[str, Any], why: str
+) -> None:
     with pytest.raises(ConfigError, match=why):
         grids.start("mine", {**FORM, **change})
 
@@ -134,7 +136,7 @@ def test_a_grid_goes_to_the_trash_and_comes_back(studio: Studio, grids: Grids, r
     house = studio.housekeeping
     (entry,) = house.snapshot()["trash"]
     assert entry["name"] == "Grids"
-    assert house.put_back({"name": entry["id"]})["ok"]
+    assert house.restore_entry({"name": entry["id"]})["ok"]
     assert grids.find(run.id) == run
     told = house.preview({"name": "grids"})
     assert told["sentence"].startswith("1 grid, ")
@@ -150,7 +152,7 @@ def test_a_grid_that_failed_says_why(studio: Studio, grids: Grids) -> None:
         assert not grids.shown({"run": hostile})["ok"]
 
 
-def test_the_image_nearest_to_a_strength_is_shown_beside_the_base(
+def test_the_image_nearest_to_a_strength_is_shown_next_to_the_base(
     studio: Studio, grids: Grids, record: AdapterRecord
 ) -> None:
     assert grids.near(None, 1.0) is grids.near("nobody", 1.0) is None

@@ -90,8 +90,8 @@ def test_images_come_by_content_and_stay_cached(client: TestClient, studio: Stud
     assert hashlib.sha256(answer.content).hexdigest() == pair.left.image_sha256
 
 
-def test_an_images_answer_does_not_tell_when_it_was_drawn(client: TestClient, studio: Studio) -> None:
-    """In a blind pair the base model's image is drawn first."""
+def test_an_images_response_does_not_reveal_when_it_was_generated(client: TestClient, studio: Studio) -> None:
+    """In a blind pair the base model's image is generated first."""
     pair = add_pair(studio.desk.store, 1, purpose="judge", run_id="any")
     answers = [client.get(f"/sdpo/image/{image.image_sha256}") for image in (pair.left, pair.right)]
     left, right = ({**answer.headers, "content-length": ""} for answer in answers)

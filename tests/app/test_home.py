@@ -1,4 +1,4 @@
-"""The page Home without a browser: its numbers, wishes about projects, zips over HTTP."""
+"""The Home page without a browser: its numbers, requests about projects, zips over HTTP."""
 
 import io
 import json
@@ -68,7 +68,7 @@ def test_the_loop_tells_where_the_person_stands(studio: Studio, home: Home) -> N
     wait_for(lambda: stages(home)["runs"]["hint"] == "latest: stopped")
 
 
-def test_a_model_that_is_gone_is_told(studio: Studio, home: Home) -> None:
+def test_a_missing_model_is_reported(studio: Studio, home: Home) -> None:
     (studio.desk.workspace / "studio.json").write_text(json.dumps({"model": "/nowhere"}), encoding="utf-8")
     assert stages(home)["model"] == {
         **stages(home)["model"],
@@ -100,7 +100,7 @@ def test_wishes_about_projects(studio: Studio, home: Home, actions: ProjectActio
     "message",
     [None, [], {}, {"action": "delete"}, {"action": "open", "id": "../.."}, {"action": "make", "name": "x" * 2000}, 7],
 )
-def test_nonsense_is_refused_in_words(actions: ProjectActions, message: Any) -> None:
+def test_nonsense_is_refused_with_a_message(actions: ProjectActions, message: Any) -> None:
     reply = actions.act(message)
     assert not reply["ok"]
     assert reply["error"]
@@ -130,7 +130,7 @@ def test_a_zip_goes_out_and_comes_in_over_http(studio: Studio, actions: ProjectA
     assert not list((studio.desk.projects.root / "projects").glob(".importing*"))
 
 
-def test_an_upload_that_is_no_project_leaves_nothing(studio: Studio, client: TestClient) -> None:
+def test_an_upload_other_than_a_project_leaves_nothing(studio: Studio, client: TestClient) -> None:
     reply = client.post("/sdpo/project", content=b"SQLite format 3\x00" + bytes(5000)).json()
     assert not reply["ok"]
     assert "database" in reply["error"]
@@ -168,7 +168,7 @@ def test_a_foreign_page_can_send_no_zip(studio: Studio, client: TestClient) -> N
 
 
 @pytest.mark.skipif(os.name == "nt", reason="an open database holds its folder")
-def test_a_workspace_whose_drive_is_taken_out_is_told_and_made_nowhere_else(
+def test_a_workspace_whose_drive_was_removed_is_reported_and_made_nowhere_else(
     studio: Studio, home: Home, tmp_path: Path
 ) -> None:
     workspace = studio.desk.workspace

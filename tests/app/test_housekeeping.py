@@ -1,4 +1,4 @@
-"""The page Disk without a browser: what it says beforehand, what it does, how it refuses."""
+"""The Disk page without a browser: what it says beforehand, what it does, how it refuses."""
 
 import json
 import uuid
@@ -55,7 +55,7 @@ def test_clearing_is_shown_done_and_undone(studio: Studio, house: Housekeeping) 
     assert house.preview({"name": "unvoted"})["button"] == ""
     (entry,) = house.snapshot()["trash"]
     assert entry["id"] == done["entry"]
-    assert house.put_back({"name": entry["id"]})["ok"]
+    assert house.restore_entry({"name": entry["id"]})["ok"]
     assert studio.desk.store.counts().open_pairs == 3
     assert house.snapshot()["trash"] == []
 
@@ -65,7 +65,7 @@ def test_a_deleted_adapter_is_called_by_its_name(studio: Studio, house: Housekee
     studio.desk.store.trash_adapter(record.id)
     (entry,) = house.snapshot()["trash"]
     assert (entry["name"], entry["facts"][:6]) == ("Adapter warm evenings", "1 file")
-    assert house.put_back({"name": entry["id"]})["sentence"] == "Restored: Adapter warm evenings."
+    assert house.restore_entry({"name": entry["id"]})["sentence"] == "Restored: Adapter warm evenings."
     assert [one.name for one in studio.desk.store.adapters()] == ["warm evenings"]
 
 
@@ -82,7 +82,7 @@ def test_votes_go_back_to_a_copy(studio: Studio, house: Housekeeping) -> None:
 
 
 def test_a_vote_counts_once_wherever_votes_are_counted(studio: Studio, house: Housekeeping) -> None:
-    """The bar said 44 where this page said 64: what was changed, taken back or cast blind is no further vote."""
+    """The bar said 44 where this page said 64: a changed, withdrawn or blind vote doesn't count again."""
     store = studio.desk.store
     first, second, _ = store.open_pairs(purpose="train")
     store.vote("one", first.id, "left")
@@ -105,7 +105,7 @@ def test_nothing_goes_while_a_job_works(studio: Studio, house: Housekeeping) -> 
     studio.desk.store.vote("a vote of mine", pair.id, "left")
     run = studio.training.start({})
     wait_for(lambda: studio.desk.jobs.status(run).state == "running")
-    for act, name in ((house.clear, "unvoted"), (house.put_back, "x"), (house.restore, "day-2026-01-01.db")):
+    for act, name in ((house.clear, "unvoted"), (house.restore_entry, "x"), (house.restore, "day-2026-01-01.db")):
         assert act({"name": name}) == {"ok": False, "error": disk_text.BUSY}
     studio.desk.stop(run.id)
     wait_for(lambda: studio.desk.jobs.current() is None)
@@ -113,8 +113,8 @@ def test_nothing_goes_while_a_job_works(studio: Studio, house: Housekeeping) -> 
 
 
 @pytest.mark.parametrize("message", [None, {}, [], {"name": 7}, {"name": "x" * 200}, {"name": "../.."}, {"name": ""}])
-def test_nonsense_is_refused_in_words(house: Housekeeping, message: Any) -> None:
-    for act in (house.preview, house.clear, house.put_back, house.restore):
+def test_nonsense_is_refused_with_a_message(house: Housekeeping, message: Any) -> None:
+    for act in (house.preview, house.clear, house.restore_entry, house.restore):
         reply = act(message)
         assert not reply["ok"]
         assert reply["error"]
@@ -132,5 +132,5 @@ def test_an_open_studio_keeps_its_copy_of_the_day(studio: Studio, house: Houseke
     ("size_bytes", "words"),
     [(0, "nothing"), (1, "1 KiB"), (2048, "2 KiB"), (5 << 20, "5 MiB"), (3 << 29, "1.5 GiB")],
 )
-def test_sizes_are_told_as_people_read_them(size_bytes: int, words: str) -> None:
+def test_sizes_are_written_as_people_read_them(size_bytes: int, words: str) -> None:
     assert size(size_bytes) == words

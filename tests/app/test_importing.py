@@ -60,7 +60,7 @@ def below(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
-def test_sent_images_are_taken_in_and_the_person_is_asked_for_the_prompt_that_is_missing(
+def test_sent_images_are_imported_and_the_person_is_asked_for_a_missing_prompt(
     imports: Imports, client: TestClient, tmp_path: Path
 ) -> None:
     draft = imports.begin()["id"]
@@ -86,7 +86,7 @@ def test_sent_images_are_taken_in_and_the_person_is_asked_for_the_prompt_that_is
         prompts = sorted(candidate.prompt for candidate in store.candidates())
         assert prompts == ["a hill", "a lake", "a lake", "a sea"]
         assert store.counts().open_pairs == 1
-    assert below(tmp_path / "workspace" / "imports") == [], "what was taken in is not kept twice"
+    assert below(tmp_path / "workspace" / "imports") == [], "imported files aren't kept twice"
 
 
 def test_a_folder_of_the_persons_own_is_only_read(imports: Imports, tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_a_strangers_name_is_only_ever_a_plain_path_inside(
     assert below(tmp_path) == [str(written.relative_to(tmp_path))], "nothing was written anywhere else"
 
 
-def test_different_names_stay_different_and_a_text_stays_beside_its_image() -> None:
+def test_different_names_stay_different_and_a_text_stays_next_to_its_image() -> None:
     assert plain_name("a?.png") != plain_name("a*.png")
     assert plain_name("a?.png").stem == plain_name("a?.txt").stem
 
@@ -142,7 +142,7 @@ def test_there_is_no_place_but_a_draft(client: TestClient, imports: Imports, dra
     assert not imports.start({"id": draft})["ok"]
 
 
-def test_limits_of_size_kind_and_number_are_told(
+def test_limits_of_size_kind_and_number_are_reported(
     imports: Imports, client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importing, "MOST_IMAGE_BYTES", 1000)
@@ -157,7 +157,7 @@ def test_limits_of_size_kind_and_number_are_told(
     assert below(tmp_path / "workspace" / "imports") == [f"{draft}/b.png", f"{draft}/c.png"]
 
 
-def test_a_full_disk_is_told_and_nothing_half_stays(
+def test_a_full_disk_is_reported_and_nothing_half_written_stays(
     imports: Imports, client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importing, "_RESERVE_BYTES", 2**60)
@@ -187,7 +187,7 @@ def test_anything_may_be_sent_and_gets_a_sentence(imports: Imports, act: str, me
     assert words in reply["error"]
 
 
-def test_a_folder_of_nothing_fails_in_words(imports: Imports, tmp_path: Path) -> None:
+def test_an_empty_folder_fails_with_a_message(imports: Imports, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     imports.start_folder({"path": str(tmp_path / "empty")})
     told = finished(imports)
@@ -217,7 +217,7 @@ def test_an_import_waits_for_the_job_that_runs(tmp_path: Path, jobs: Jobs) -> No
     assert [one.verb for one in queue.waiting()] == ["import"]
 
 
-def test_a_damaged_report_is_no_report(imports: Imports, tmp_path: Path) -> None:
+def test_a_damaged_report_does_not_count(imports: Imports, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "a.png").write_bytes(png(parameters("a lake")))
     run = imports.start_folder({"path": str(tmp_path / "mine")})["run"]

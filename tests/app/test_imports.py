@@ -27,6 +27,6 @@ studio.close()
     assert done.stdout.strip() == ""
 
 
-def test_importing_the_app_writes_nothing_beside_the_source() -> None:
-    """Gradio writes a .pyi file beside every subclass of a component; we make none."""
+def test_importing_the_app_writes_nothing_next_to_the_source() -> None:
+    """Gradio writes a .pyi file next to every subclass of a component; we make none."""
     assert not list((ROOT / "app").rglob("*.pyi"))

@@ -17,7 +17,7 @@ def send(workspace: Path, name: str = "a") -> None:
     (folder / f"{name}.jsonl").write_text(json.dumps(line), encoding="utf-8")
 
 
-def test_the_open_project_takes_in_its_own_inbox(tmp_path: Path) -> None:
+def test_the_open_project_imports_its_own_inbox(tmp_path: Path) -> None:
     studio = Studio(tmp_path)
     try:
         other = studio.desk.projects.make("Other")
@@ -33,7 +33,7 @@ def test_the_open_project_takes_in_its_own_inbox(tmp_path: Path) -> None:
         studio.close()
 
 
-def test_the_watch_says_what_came_and_ends_when_asked(tmp_path: Path) -> None:
+def test_the_watch_reports_what_arrived_and_ends_when_asked(tmp_path: Path) -> None:
     studio, stop, said = Studio(tmp_path), threading.Event(), list[str]()
 
     def say(told: str) -> None:

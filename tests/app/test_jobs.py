@@ -59,7 +59,7 @@ def test_only_one_heavy_job_at_a_time(jobs: Jobs) -> None:
     assert [folder.id for folder in jobs_module.list_runs(jobs.root)] == [run.id]
 
 
-def refusals_of_clicks_at_once(clicks: int, act: Callable[[], object]) -> list[str]:
+def refusals_of_simultaneous_clicks(clicks: int, act: Callable[[], object]) -> list[str]:
     """What `act` refuses when it is called `clicks` times in the same moment."""
     refused: list[str] = []
     together = threading.Barrier(clicks)
@@ -80,7 +80,7 @@ def refusals_of_clicks_at_once(clicks: int, act: Callable[[], object]) -> list[s
 
 
 def test_many_clicks_start_one_job(jobs: Jobs) -> None:
-    assert len(refusals_of_clicks_at_once(8, lambda: jobs.start("train", TrainConfig()))) == 7
+    assert len(refusals_of_simultaneous_clicks(8, lambda: jobs.start("train", TrainConfig()))) == 7
     assert len(jobs_module.list_runs(jobs.root)) == 1
 
 
@@ -118,25 +118,27 @@ def test_a_warm_job_takes_the_next_request(jobs: Jobs, monkeypatch: pytest.Monke
     assert jobs.status(run).state == "stopped"
 
 
-def test_drawing_twice_at_once_is_refused_in_words(jobs: Jobs) -> None:
+def test_generating_twice_at_the_same_time_is_refused_with_a_message(jobs: Jobs) -> None:
     run = jobs.generate(PROMPTS)
     wait_state(jobs, run, "running")
     with pytest.raises(RunError, match="already being generated"):
         jobs.generate(PROMPTS)
 
 
-def test_drawing_asked_for_in_two_tabs_at_once_goes_on(jobs: Jobs) -> None:
-    assert refusals_of_clicks_at_once(2, lambda: jobs.generate(PROMPTS)) == [desk_text.ALREADY_DRAWING]
+def test_generating_requested_in_two_tabs_at_the_same_time_continues(jobs: Jobs) -> None:
+    assert refusals_of_simultaneous_clicks(2, lambda: jobs.generate(PROMPTS)) == [desk_text.ALREADY_DRAWING]
     (run,) = jobs_module.list_runs(jobs.root)
     wait_state(jobs, run, "running")
 
 
-def test_a_child_that_dies_at_once_is_told_with_its_last_line(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_child_that_dies_immediately_is_reported_with_its_last_line(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
     play(monkeypatch, "die")
     run = jobs.start("train", TrainConfig())
     wait_state(jobs, run, "failed")
-    assert jobs.status(run).message == desk_text.died_at_once("no such library: torch")
-    assert run.status().state == "failed"  # it stands in the folder: the next studio sees it too
+    assert jobs.status(run).message == desk_text.died_immediately("no such library: torch")
+    assert run.status().state == "failed"  # it is in the folder: the next studio sees it too
     assert jobs.current() is None
 
 
@@ -185,7 +187,7 @@ def test_run_ids_from_outside_are_looked_up_never_joined(jobs: Jobs, tmp_path: P
             jobs.open(hostile, "train")
 
 
-def test_a_broken_folder_is_no_job(jobs: Jobs) -> None:
+def test_a_broken_folder_does_not_count_as_a_job(jobs: Jobs) -> None:
     folder = jobs.root / "20260101-000000-train-dead"
     folder.mkdir(parents=True)
     (folder / "status.json").write_text("{", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What the page Judge tells of a blind test, and when; and that its votes train only on request."""
+"""What the Judge page reveals about a blind test, and when; and that its votes train only on request."""
 
 import dataclasses
 import json
@@ -14,7 +14,7 @@ from app.ui import text as ui_text
 from sdpo_core.errors import AdapterError, ConfigError, StoreError
 from sdpo_core.runs.folder import RunFolder
 from sdpo_core.workspace.pairs import training_pairs
-from tests.app.helpers import BASE, make_judge_run, wait_for
+from tests.app.helpers import BASE, make_blind_test, wait_for
 from tests.app.shelves import add_adapter, judge_all, write_adapter
 
 
@@ -23,8 +23,8 @@ def judging(studio: Studio) -> Judging:
     return studio.judging
 
 
-def test_nothing_is_told_before_the_last_vote(studio: Studio, judging: Judging) -> None:
-    run = make_judge_run(studio.desk.workspace, 3)
+def test_nothing_is_revealed_before_the_last_vote(studio: Studio, judging: Judging) -> None:
+    run = make_blind_test(studio.desk.workspace, 3)
     assert judging.shown(run) is None
     reply = judging.let_train({"run": run.id, "trains": True})
     assert reply == {"ok": False, "error": judge_text.NOT_DONE}
@@ -36,7 +36,7 @@ def test_nothing_is_told_before_the_last_vote(studio: Studio, judging: Judging) 
 
 def test_a_verdict_tells_numbers_prompts_and_sides(studio: Studio, judging: Judging) -> None:
     record = add_adapter(studio)
-    run = make_judge_run(studio.desk.workspace, 3, sha256=record.sha256)
+    run = make_blind_test(studio.desk.workspace, 3, sha256=record.sha256)
     judge_all(studio, run, "wtl")
     told: Any = judging.shown(run)
     assert told == json.loads(json.dumps(told))
@@ -60,8 +60,8 @@ def test_a_verdict_tells_numbers_prompts_and_sides(studio: Studio, judging: Judg
 def test_rounds_follow_the_adapters_that_were_continued(studio: Studio, judging: Judging) -> None:
     first = add_adapter(studio, "warm", 1)
     second = add_adapter(studio, "warmer", 2, continued_from=first.sha256)
-    early = make_judge_run(studio.desk.workspace, 2, "warm", sha256=first.sha256)
-    late = make_judge_run(studio.desk.workspace, 2, "warmer", sha256=second.sha256, first=600)
+    early = make_blind_test(studio.desk.workspace, 2, "warm", sha256=first.sha256)
+    late = make_blind_test(studio.desk.workspace, 2, "warmer", sha256=second.sha256, first=600)
     judge_all(studio, early, "wl")
     judge_all(studio, late, "ww")
     told: Any = judging.shown(late)
@@ -93,7 +93,7 @@ def test_headers_are_read_again_when_the_file_changes(studio: Studio) -> None:
 
 def test_a_verdict_stays_with_its_file_when_the_name_changes(studio: Studio, judging: Judging) -> None:
     record = add_adapter(studio)
-    run = make_judge_run(studio.desk.workspace, 1, sha256=record.sha256)
+    run = make_blind_test(studio.desk.workspace, 1, sha256=record.sha256)
     judge_all(studio, run, "w")
     studio.desk.store.rename_adapter(record.id, "evenings")
     assert studio.verdicts.by_adapter().keys() == {record.sha256}
@@ -103,7 +103,7 @@ def test_a_verdict_stays_with_its_file_when_the_name_changes(studio: Studio, jud
 
 
 def test_votes_train_when_they_are_let_and_no_longer_when_it_is_taken_back(studio: Studio, judging: Judging) -> None:
-    run = make_judge_run(studio.desk.workspace, 2)
+    run = make_blind_test(studio.desk.workspace, 2)
     judge_all(studio, run, "wl")
     assert training_pairs(studio.desk.store, BASE).usable == ()
     reply = judging.let_train({"run": run.id, "trains": True})
@@ -120,12 +120,12 @@ def test_what_no_page_sends_is_refused(judging: Judging, message: Any) -> None:
     assert judging.let_train(message) == {"ok": False, "error": ui_text.UNEXPECTED_MESSAGE}
 
 
-def test_another_run_is_no_blind_test(judging: Judging) -> None:
+def test_another_run_is_not_a_blind_test(judging: Judging) -> None:
     assert not judging.let_train({"run": "../../etc", "trains": True})["ok"]
     assert judging.find("../..") is None
 
 
-def test_a_judgement_takes_the_recommended_strength_unless_told(studio: Studio) -> None:
+def test_a_blind_test_uses_the_recommended_strength_unless_one_is_given(studio: Studio) -> None:
     record = add_adapter(studio, model="demo")
     for recommended, typed, expected in ((None, "", 1.0), (0.75, "", 0.75), (0.75, "0.5", 0.5)):
         studio.desk.store.recommend(record.id, recommended)
@@ -167,15 +167,15 @@ def test_the_title_says_how_a_blind_test_is_drawn(studio: Studio, judging: Judgi
 
 def test_a_blind_test_is_called_after_its_adapter_before_the_verdict_too(studio: Studio, judging: Judging) -> None:
     record = add_adapter(studio, "warm evenings")
-    run = make_judge_run(studio.desk.workspace, 2, "latest", sha256=record.sha256)  # as the command line calls it
+    run = make_blind_test(studio.desk.workspace, 2, "latest", sha256=record.sha256)  # as the command line calls it
     assert judging.title(run) == "Blind test of warm evenings"
 
 
-def test_a_damaged_judgement_hides_no_other(studio: Studio, judging: Judging) -> None:
+def test_a_damaged_blind_test_hides_no_other(studio: Studio, judging: Judging) -> None:
     record = add_adapter(studio)
-    good = make_judge_run(studio.desk.workspace, 1, sha256=record.sha256)
+    good = make_blind_test(studio.desk.workspace, 1, sha256=record.sha256)
     judge_all(studio, good, "w")
-    bad = make_judge_run(studio.desk.workspace, 1, first=700)
+    bad = make_blind_test(studio.desk.workspace, 1, first=700)
     two = [c.id for c in studio.desk.store.candidates() if c.recipe and not c.recipe.adapters][:2]
     with pytest.raises(StoreError):  # two images of the base model
         pair = studio.desk.store.add_pair(*two, purpose="judge", run_id=bad.id)

@@ -109,7 +109,7 @@ def test_only_one_address_of_this_machine_is_opened(address: str) -> None:
         _bound(address, 0, ["192.168.7.7"])
 
 
-def test_an_address_of_another_machine_is_told() -> None:
+def test_an_address_of_another_machine_is_reported() -> None:
     with pytest.raises(LanError, match=re.escape("Can't listen on 203.0.113.5")):
         _bound("203.0.113.5", 0, [])
 

@@ -47,7 +47,7 @@ lock = StudioLock.acquire(Path(sys.argv[1]), "http://127.0.0.1:7862/")
 """
 
 
-def test_a_killed_studio_leaves_a_workspace_that_opens_while_its_job_goes_on(tmp_path: Path) -> None:
+def test_a_killed_studio_leaves_a_workspace_that_opens_while_its_job_continues(tmp_path: Path) -> None:
     command = [sys.executable, "-c", STUDIO, str(tmp_path), URL, *FAKE_JOB]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as studio:
         assert studio.stdout is not None
@@ -71,7 +71,7 @@ def test_a_killed_studio_leaves_a_workspace_that_opens_while_its_job_goes_on(tmp
 
 
 def test_of_two_studios_one_takes_over_what_a_killed_one_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both look whether the owner lives, both see that it does not, and the second goes on when the first is done."""
+    """Both check whether the owner is alive, both see that it isn't, and the second waits for the first."""
     (tmp_path / "studio.lock").write_text(json.dumps({"pid": 2**22 + 5, "created": 1.0, "url": URL}), encoding="utf-8")
     both, alive, seen = threading.Barrier(2), lock._alive, set[int]()
 
@@ -112,7 +112,7 @@ def test_a_released_workspace_says_nothing_and_opens_again(tmp_path: Path) -> No
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows locks through another call")
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
-def test_a_drive_that_knows_no_locks_is_refused_in_words(
+def test_a_drive_without_locks_is_refused_with_a_message(
     tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     import fcntl

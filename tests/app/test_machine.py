@@ -1,4 +1,4 @@
-"""The graphics cards: without a driver for real, with one beside nvidia-smi, else the values from a stand-in."""
+"""The GPUs: without a driver for real, with one compared with nvidia-smi, else the values from a stand-in."""
 
 import ctypes
 import shutil

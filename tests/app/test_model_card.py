@@ -6,7 +6,7 @@ from app.adapters import text as adapters_text
 from app.adapters.service import Adapters
 from app.studio import Studio
 from sdpo_core.atomic import write_json
-from tests.app.helpers import make_judge_run
+from tests.app.helpers import make_blind_test
 from tests.app.shelves import add_adapter, judge_all
 
 SETTINGS = {"loss": "diffusion-dpo", "mu": 0.5}
@@ -23,7 +23,7 @@ def test_a_judged_adapter_tells_its_verdict_with_the_interval(studio: Studio, sh
     check = {"winner_error": 0.004, "winner_error_se": 0.002, "budget": 0.02, "held_out": True}
     write_json(run.checkpoint_path(100) / "state.json", {"step": 100, "health": check})
     studio.desk.store.recommend(record.id, 0.75)
-    judge_all(studio, make_judge_run(studio.desk.workspace, 4, sha256=record.sha256), "wwtl")
+    judge_all(studio, make_blind_test(studio.desk.workspace, 4, sha256=record.sha256), "wwtl")
     name, card = shelf.model_card(record.id, prompts=False)
     assert name == "warm.md"
     assert card.startswith("---\ntags: [lora")

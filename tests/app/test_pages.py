@@ -23,11 +23,11 @@ from app.train import text as train_text
 from app.ui.words import moment
 from sdpo_core.errors import ModelNotHere, PredictionUnknown, RunError
 from sdpo_core.hub.fetch import download
-from sdpo_core.hub.plan import plan_download, size_in_words
+from sdpo_core.hub.plan import plan_download, readable_size
 from sdpo_core.runs.folder import RunFolder
 from sdpo_core.settings.train import TrainConfig
 from tests.app.built import built
-from tests.app.helpers import add_pair, make_judge_run, wait_for
+from tests.app.helpers import add_pair, make_blind_test, wait_for
 from tests.app.shelves import add_adapter, judge_all, make_grid
 from tests.hub_server import HubServer, serving
 from tests.original_layout import essentials
@@ -53,7 +53,7 @@ class BuiltPage:
         return [one.fn({it: cast(Any, it).value for it in one.inputs}, request) for one in fns if one.inputs and one.fn]
 
     def refreshed_by_tab(self, name: str) -> set[str | None]:
-        """What opening a page refreshes; nothing for what is none."""
+        """What opening a page refreshes; nothing if it isn't one."""
         if name not in TABS:
             return set()
         return {one.elem_id for one, update in self.fire(f"tab-{name}", "select").items() if update != gr.skip()}
@@ -86,7 +86,7 @@ def page(studio: Studio) -> BuiltPage:
     return BuiltPage(studio)
 
 
-def test_stop_ends_the_running_training_while_an_earlier_one_is_looked_at(page: BuiltPage, studio: Studio) -> None:
+def test_stop_ends_the_running_training_while_an_earlier_one_is_shown(page: BuiltPage, studio: Studio) -> None:
     earlier = RunFolder.create(studio.desk.jobs.root, "train", {"model": "demo"})
     earlier.write_status(earlier.status().model_copy(update={"state": "done"}))
     pair = add_pair(studio.desk.store, 1, base_sha256=studio.desk.models.chosen().sha256)
@@ -137,7 +137,7 @@ def test_the_page_that_is_asked_for_is_refreshed_first_and_each_other_one_by_its
 
 
 def test_no_widget_needs_what_an_event_that_skips_it_would_empty(page: BuiltPage) -> None:
-    """See `_script` in app/ui/widget.py, and that Gradio still does what is told there."""
+    """See `_script` in app/ui/widget.py, and that Gradio still does what it says there."""
     widgets = [one for one in page.blocks() if isinstance(one, gr.HTML)]
     assert len(widgets) > 20
     assert not [one.elem_id for one in widgets if one.props]
@@ -170,9 +170,9 @@ def test_what_is_judged_and_drawn_stays_chosen(page: BuiltPage, studio: Studio) 
         add_adapter(studio, name, number + 1, model="demo")
     shown = page.fire("tab-judge", "select", judge_adapter="warm", grid_adapter="warm", grid_checkpoints=["50", "75"])
     assert shown[page.component("judge-adapter")].value == shown[page.component("grid-adapter")].value == "warm"
-    assert shown[page.component("grid-checkpoints")].value == ["50"], "75 is none of its checkpoints"
+    assert shown[page.component("grid-checkpoints")].value == ["50"], "75 isn't one of its checkpoints"
     assert not shown[page.component("judge-run")].visible
-    made = [make_judge_run(studio.desk.workspace, 1, "warm", first=number) for number in (500, 600)]
+    made = [make_blind_test(studio.desk.workspace, 1, "warm", first=number) for number in (500, 600)]
     first, second = sorted(made, key=lambda run: run.id)
     judge_all(studio, first, "w")
     shown = page.fire("judge-run", "input", judge_run=first.id)
@@ -214,7 +214,7 @@ def _same_prompt(studio: Studio, candidate_id: int) -> int:
     return studio.desk.store.add_candidate(Image.new("RGB", (64, 64), (1, 2, 3)), made).id
 
 
-def test_the_note_stays_with_what_stands_in_the_model_field(page: BuiltPage) -> None:
+def test_the_note_stays_with_the_text_in_the_model_field(page: BuiltPage) -> None:
     note = page.component("model-note")
     assert "/nowhere" in page.fire("model", "blur", model="/nowhere")[note]
     assert note not in page.fire("tab-generate", "select", model="/nowhere")
@@ -233,7 +233,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
 def test_a_model_of_the_hub_is_offered_downloaded_and_chosen(page: BuiltPage, studio: Studio, hub: HubServer) -> None:
     note, button, name = page.component("model-note"), page.component("model-download"), "someone/lakes"
     offered = page.fire("model", "blur", model=f" {name} ")
-    size = size_in_words(plan_download(name).total).replace(" ", "\u00a0")
+    size = readable_size(plan_download(name).total).replace(" ", "\u00a0")
     assert f"Downloading it takes {size} from 127.0.0.1" in offered[note]
     assert offered[button].visible
     assert studio.desk.models.source() == "demo"
@@ -260,7 +260,7 @@ def test_a_model_of_the_hub_is_offered_downloaded_and_chosen(page: BuiltPage, st
     assert studio.desk.models.source() == name
 
 
-def test_a_name_that_the_hub_does_not_know_is_told(page: BuiltPage, hub: HubServer) -> None:
+def test_a_name_that_the_hub_does_not_know_is_reported(page: BuiltPage, hub: HubServer) -> None:
     shown = page.fire("model", "blur", model="someone/laks")
     assert "someone/laks isn't on this machine. " in shown[page.component("model-note")]
     assert not shown[page.component("model-download")].visible
@@ -299,7 +299,7 @@ def test_prompts_that_get_no_pair_are_mentioned() -> None:
     assert "(60)" in generate_text.started_generate(24, 60)
 
 
-def test_every_setting_of_a_training_stands_on_its_page(page: BuiltPage) -> None:
+def test_every_setting_of_a_training_is_on_its_page(page: BuiltPage) -> None:
     """Those of the model and the machine's threads stand elsewhere."""
     for name in TrainConfig.model_fields.keys() - {"model", "prediction_type", "threads"}:
         assert page.component(f"train-{name}")

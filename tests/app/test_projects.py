@@ -15,7 +15,7 @@ from sdpo_core.projects.contents import Model
 from sdpo_core.projects.folders import FIRST
 from sdpo_core.workspace.records import Pair
 from sdpo_core.workspace.store import Store
-from tests.app.helpers import BASE, add_pair, answer, make_judge_run, wait_for
+from tests.app.helpers import BASE, add_pair, answer, make_blind_test, wait_for
 
 
 def message(pair: Pair, run: str = "") -> dict[str, Any]:
@@ -57,7 +57,7 @@ def test_a_vote_that_waited_in_a_browser_reaches_its_own_project(studio: Studio)
     for number in range(3):
         add_pair(studio.desk.store, number)
     pair = studio.desk.store.open_pairs(purpose="train")[1]
-    run = make_judge_run(studio.desk.workspace, 2)
+    run = make_blind_test(studio.desk.workspace, 2)
     judged = studio.desk.store.open_pairs(purpose="judge", run_id=run.id)[0]
     second = studio.desk.projects.make("Second")
     studio.desk.open_project(second.id)

@@ -8,7 +8,7 @@ import pytest
 
 from app.studio import Studio
 from sdpo_core.workspace.records import Pair
-from tests.app.helpers import add_pair, answer, make_judge_run
+from tests.app.helpers import add_pair, answer, make_blind_test
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_sets_rank_undo(studio: Studio, pairs: list[Pair]) -> None:
 
 
 def test_images_of_a_blind_test_are_not_ranked(studio: Studio, tmp_path: Path) -> None:
-    run = make_judge_run(tmp_path, 2)
+    run = make_blind_test(tmp_path, 2)
     judged = studio.desk.store.open_pairs(purpose="judge", run_id=run.id)
     sides = [side for pair in judged for side in (pair.left, pair.right)][:3]
     assert studio.rankings.sets({})["sets"] == []

@@ -43,7 +43,7 @@ def warm(warm_taste: Path, tmp_path: Path) -> Iterator[Studio]:
 
 
 def card(studio: Studio) -> dict[str, Any]:
-    """The card once the votes were looked at."""
+    """The card once the votes were evaluated."""
     told = studio.says.look()
 
     def looked() -> bool:
@@ -71,7 +71,7 @@ def message(pair: Pair, choice: str = "left") -> dict[str, Any]:
 # --- what it tells ---------------------------------------------------------------------------------------------------
 
 
-def test_it_tells_in_words_and_images(warm: Studio) -> None:
+def test_it_says_so_with_text_and_images(warm: Studio) -> None:
     first = warm.says.look()
     assert first == {"ok": True, "looking": True}, "nobody waits for the fit"
     shown = card(warm)
@@ -89,7 +89,7 @@ def test_it_tells_in_words_and_images(warm: Studio) -> None:
 def test_the_same_votes_are_fitted_once(warm: Studio) -> None:
     card(warm)
     (before,) = warm.says._fits.values()
-    add_pairs(warm.desk.store, warm.desk.models.chosen().sha256, range(90, 92), choose=None)  # something to rank anew
+    add_pairs(warm.desk.store, warm.desk.models.chosen().sha256, range(90, 92), choose=None)  # something new to rank
     assert warm.says.look()["looking"]
     shown = card(warm)
     assert [*warm.says._fits.values()] == [before]
@@ -128,11 +128,11 @@ def test_too_few_votes(studio: Studio) -> None:
     assert only_words(studio).endswith(vote_text.left_out("", 0, 2))
 
 
-def test_images_that_were_not_looked_at(studio: Studio) -> None:
+def test_images_without_features(studio: Studio) -> None:
     model = studio.desk.models.chosen()
     add_pairs(studio.desk.store, model.sha256, range(5))
     add_pairs(studio.desk.store, model.sha256, range(5, 14), seen=False)
-    assert only_words(studio) == vote_text.not_looked_at(model.name, 9, 14)
+    assert only_words(studio) == vote_text.not_described(model.name, 9, 14)
 
 
 def test_votes_on_another_model(studio: Studio) -> None:
@@ -169,7 +169,7 @@ def test_the_board_shows_the_unsure_pairs_first(warm: Studio) -> None:
     deck = warm.votes.deck({"n": 8})["pairs"]
     assert [sides(pair) for pair in deck[:6]] == asked
     assert len({pair["id"] for pair in deck}) == 8
-    assert set(deck[0]) == {"id", "prompt", "images"}, "nothing tells why a pair comes"
+    assert set(deck[0]) == {"id", "prompt", "images"}, "nothing reveals why a pair was chosen"
     assert {warm.desk.store.pair(pair["id"]).chosen_by for pair in deck[:6]} == {"taste"}
     assert warm.desk.store.pair(deck[7]["id"]).chosen_by == "chance"
     for pair in deck[:2]:

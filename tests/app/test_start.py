@@ -70,7 +70,9 @@ def test_a_living_studio_of_an_earlier_version_is_respected(tmp_path: Path) -> N
         StudioLock.acquire(tmp_path, URL)
 
 
-def test_a_workspace_that_is_a_file_is_refused_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_workspace_that_is_a_file_is_refused_with_a_message(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "file"
     path.write_text("x", encoding="utf-8")
     assert main(["--workspace", str(path), "--no-browser", "--port", str(_free_port())]) in (1, 2)

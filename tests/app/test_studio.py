@@ -19,7 +19,7 @@ from sdpo_core.errors import AdapterError, ConfigError, DataError, ModelError, R
 from sdpo_core.runs.folder import METRICS_DAMAGED, RunFolder
 from sdpo_core.settings.generate import GenerateConfig
 from sdpo_core.settings.train import TrainConfig
-from tests.app.helpers import add_pair, make_judge_run, wait_for
+from tests.app.helpers import add_pair, make_blind_test, wait_for
 
 FORM: dict[str, Any] = {"prompts": "a lake\n\n  a forest  \n", "pairs": 3, "model": "demo"}
 
@@ -115,7 +115,7 @@ def test_a_broken_settings_file_means_the_demo(studio: Studio) -> None:
 
 
 def test_images_of_blind_tests_are_not_shown(studio: Studio, tmp_path: Path) -> None:
-    make_judge_run(tmp_path, 2)
+    make_blind_test(tmp_path, 2)
     pair = add_pair(studio.desk.store, 1)
     shown = {image["sha256"] for image in studio.drawing.newest_images()}
     assert shown == {pair.left.image_sha256, pair.right.image_sha256}
@@ -214,7 +214,7 @@ def test_the_plan_tells_memory_and_time_as_a_dry_step_measured_them(studio: Stud
 
 
 @pytest.mark.parametrize("content", ["[1", "{}", '{"seconds_per_step": "x", "peak_gib": 1, "total_gib": 1}', "[]"])
-def test_a_damaged_measurement_is_none(studio: Studio, demo_sha256: str, content: str) -> None:
+def test_a_damaged_measurement_does_not_count(studio: Studio, demo_sha256: str, content: str) -> None:
     vote(studio, range(5), demo_sha256)
     (measured(studio, "measure").path / "preflight.json").write_text(content, encoding="utf-8")
     assert not studio.training.plan({}).measured
@@ -227,7 +227,7 @@ def test_measuring_is_a_job(studio: Studio, demo_sha256: str) -> None:
     run = studio.training.measure({"rank": 16})
     assert run.config()["rank"] == 16
     finish(studio, run)
-    assert studio.training.runs() == [], "it is no training"
+    assert studio.training.runs() == [], "it isn't a training"
 
 
 def test_train_starts_a_run_with_the_forms_settings(studio: Studio, demo_sha256: str) -> None:
@@ -242,7 +242,7 @@ def test_train_starts_a_run_with_the_forms_settings(studio: Studio, demo_sha256:
     finish(studio, run)
 
 
-def test_impossible_settings_are_refused_in_words(studio: Studio, demo_sha256: str) -> None:
+def test_impossible_settings_are_refused_with_a_message(studio: Studio, demo_sha256: str) -> None:
     vote(studio, range(5), demo_sha256)
     with pytest.raises(ConfigError, match="mu"):
         studio.training.start({"mu": 3.0})
@@ -262,7 +262,7 @@ def test_a_broken_run_folder_is_left_out(studio: Studio) -> None:
     assert studio.training.plan({}).eta_s is None
 
 
-def test_a_broken_judgement_is_left_out(studio: Studio) -> None:
+def test_a_broken_blind_test_is_left_out(studio: Studio) -> None:
     """Its settings are JSON, but tell neither the adapter nor how many comparisons were planned."""
     add_adapter(studio)
     for settings in ({"model": "demo"}, {"adapter": "mine", "comparisons": "many"}):
@@ -300,14 +300,14 @@ def test_metrics_come_incrementally_and_restart_after_a_resume(studio: Studio) -
     assert len(resumed["loss"]) == 10
 
 
-def test_memory_is_that_of_the_graphics_card_where_there_is_one(studio: Studio) -> None:
+def test_memory_is_that_of_the_gpu_if_there_is_one(studio: Studio) -> None:
     run = RunFolder.create(studio.desk.jobs.root, "train", TrainConfig(drift_budget=0.02).model_dump(mode="json"))
     for step, taken in enumerate(({"rss_mib": 2048.0, "cuda_mib": 6144.0}, {"rss_mib": 1536.0}, {}), start=1):
         run.append_metrics({"step": step, "kind": "step", "loss": 0.7, **taken})
     assert studio.progress.metrics({"run": run.id})["memory"] == [(1, 6.0), (2, 1.5)]
 
 
-def test_damaged_numbers_are_told_in_words_and_hinder_no_plan(studio: Studio) -> None:
+def test_damaged_numbers_are_reported_and_prevent_no_plan(studio: Studio) -> None:
     """What a power cut leaves where a line was being written."""
     run = RunFolder.create(studio.desk.jobs.root, "train", {"model": "demo"})
     run.write_status(run.status().model_copy(update={"state": "done"}))
@@ -316,7 +316,7 @@ def test_damaged_numbers_are_told_in_words_and_hinder_no_plan(studio: Studio) ->
     assert studio.training.plan({}).eta_s is None
 
 
-def test_a_run_whose_settings_are_damaged_is_told_in_words(studio: Studio) -> None:
+def test_a_run_with_damaged_settings_is_reported(studio: Studio) -> None:
     run = RunFolder.create(studio.desk.jobs.root, "train", {"model": "demo"})
     (run.path / "config.json").write_text("{", encoding="utf-8")
     reply = studio.progress.metrics({"run": run.id})
@@ -324,7 +324,7 @@ def test_a_run_whose_settings_are_damaged_is_told_in_words(studio: Studio) -> No
     assert "config.json" in reply["error"]
 
 
-def test_health_is_told_in_plain_words() -> None:
+def test_health_is_described_in_plain_english() -> None:
     assert health(0.004, 0.02)["level"] == "healthy"
     assert "+0.4 %" in health(0.004, 0.02)["sentence"]
     assert "2.0 %" in health(0.004, 0.02)["sentence"]
@@ -386,7 +386,7 @@ def test_judge_starts_and_its_verdict_lands_on_the_adapter(studio: Studio, tmp_p
     assert started
     assert started.config()["comparisons"] == 3
     finish(studio, started)
-    run = make_judge_run(tmp_path, 2)
+    run = make_blind_test(tmp_path, 2)
     assert studio.verdicts.of(run) is None
     for pair in studio.desk.store.open_pairs(purpose="judge", run_id=run.id):
         choice = "left" if pair.left.recipe and pair.left.recipe.adapters else "right"
@@ -423,7 +423,7 @@ def test_the_next_step_follows_the_path(studio: Studio, demo_sha256: str) -> Non
     add_adapter(studio)
     assert tab() == "judge"
     vote(studio, range(3), demo_sha256, "tie")
-    judged = make_judge_run(studio.desk.workspace, 1)
+    judged = make_blind_test(studio.desk.workspace, 1)
     (pair,) = studio.desk.store.open_pairs(purpose="judge", run_id=judged.id)
     studio.desk.store.vote(str(uuid.uuid4()), pair.id, "left")
     assert tab() == "adapters"

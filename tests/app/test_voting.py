@@ -15,7 +15,7 @@ from sdpo_core.paths import repository_root
 from sdpo_core.runs.folder import RunFolder
 from sdpo_core.workspace.pairs import training_pairs
 from sdpo_core.workspace.records import Pair
-from tests.app.helpers import BASE, add_pair, make_judge_run
+from tests.app.helpers import BASE, add_pair, make_blind_test
 
 
 def message(pair: Pair, choice: str = "left", run: str = "") -> dict[str, Any]:
@@ -87,14 +87,14 @@ def test_a_vote_for_another_workspaces_pair_is_dropped(studio: Studio) -> None:
 
 
 def test_a_judge_pair_takes_no_training_vote(studio: Studio, tmp_path: Path) -> None:
-    run = make_judge_run(tmp_path, 1)
+    run = make_blind_test(tmp_path, 1)
     (pair,) = studio.desk.store.open_pairs(purpose="judge", run_id=run.id)
     assert not studio.votes.vote(message(pair))["ok"]
     assert not studio.judge_votes.vote(message(add_pair(studio.desk.store, 1), run=run.id))["ok"]
 
 
 def test_a_full_disk_keeps_the_vote_in_the_browser(studio: Studio) -> None:
-    """SQLite's own limit stands in for a full disk: the board is told to keep the vote and try again."""
+    """SQLite's own limit replaces a full disk: the board has to keep the vote and try again."""
     pair = add_pair(studio.desk.store, 1)
     with studio.desk.store._database.reading() as connection:
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
@@ -119,7 +119,7 @@ def test_a_closed_store_keeps_the_vote_in_the_browser(studio: Studio) -> None:
 
 
 def test_judging_is_closed_by_its_last_vote(studio: Studio, tmp_path: Path) -> None:
-    run = make_judge_run(tmp_path, 3)
+    run = make_blind_test(tmp_path, 3)
     deck = studio.judge_votes.deck({"run": run.id})
     assert (deck["done"], deck["open"], deck["total"], deck["complete"]) == (0, 3, 3, False)
     pairs = studio.desk.store.open_pairs(purpose="judge", run_id=run.id)
@@ -132,8 +132,8 @@ def test_judging_is_closed_by_its_last_vote(studio: Studio, tmp_path: Path) -> N
     assert studio.judge_votes.deck({"run": run.id})["complete"]
 
 
-def test_a_closed_judgement_can_not_be_changed_through_another_board(studio: Studio, tmp_path: Path) -> None:
-    closed = make_judge_run(tmp_path, 1)
+def test_a_closed_blind_test_can_not_be_changed_through_another_board(studio: Studio, tmp_path: Path) -> None:
+    closed = make_blind_test(tmp_path, 1)
     (pair,) = studio.desk.store.open_pairs(purpose="judge", run_id=closed.id)
     vote = message(pair, "left", closed.id)
     assert studio.judge_votes.vote(vote)["complete"]
@@ -228,7 +228,7 @@ def test_what_more_votes_bring_is_what_was_measured(votes: int, name: str) -> No
 
 
 def test_judging_asks_nothing_again(studio: Studio, tmp_path: Path) -> None:
-    run = make_judge_run(tmp_path, 40)
+    run = make_blind_test(tmp_path, 40)
     for pair in studio.desk.store.open_pairs(purpose="judge", run_id=run.id, limit=30):
         assert studio.judge_votes.vote(message(pair, "left", run.id))["ok"]
     deck = studio.judge_votes.deck({"run": run.id, "n": 20})
@@ -236,7 +236,7 @@ def test_judging_asks_nothing_again(studio: Studio, tmp_path: Path) -> None:
     assert "consistency" not in deck
 
 
-def test_all_votes_come_back_to_be_looked_at(studio: Studio) -> None:
+def test_all_votes_come_back_for_review(studio: Studio) -> None:
     pairs = [add_pair(studio.desk.store, number, f"a lake {number}") for number in range(3)]
     for pair in pairs:
         assert studio.votes.vote(message(pair, "left"))["ok"]
@@ -260,11 +260,11 @@ def test_nonsense_filters_are_refused(studio: Studio, hostile: Any) -> None:
 
 
 def test_judging_offers_no_skip_and_no_both_bad(studio: Studio, tmp_path: Path) -> None:
-    run = make_judge_run(tmp_path, 1)
+    run = make_blind_test(tmp_path, 1)
     (pair,) = studio.desk.store.open_pairs(purpose="judge", run_id=run.id)
     for choice in ("skip", "both-bad"):
         assert not studio.judge_votes.vote(message(pair, choice, run.id))["ok"]
 
 
-def test_an_unknown_judgement_is_refused(studio: Studio) -> None:
+def test_an_unknown_blind_test_is_refused(studio: Studio) -> None:
     assert not studio.judge_votes.deck({"run": "../.."})["ok"]

@@ -123,7 +123,7 @@ def test_drawing_gives_way_to_a_click_and_is_waited_for_by_the_queue(queue: RunQ
     assert run is not None
 
 
-def test_settings_that_nobody_takes_any_more_fail_in_words_and_stop_nothing(
+def test_settings_that_no_longer_exist_fail_with_a_message_and_stop_nothing(
     queue: RunQueue, jobs: Jobs, tmp_path: Path
 ) -> None:
     row = {"id": "a" * 12, "verb": "train", "title": "old", "config": {"rang": 3}}
@@ -157,7 +157,7 @@ def test_a_second_click_starts_nothing_twice(queue: RunQueue, jobs: Jobs, monkey
     end_current(jobs)
 
 
-def test_a_full_queue_is_told(queue: RunQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_queue_is_reported(queue: RunQueue, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.desk.queue._MOST_WAITING", 2)
     fill(queue, 2)
     with pytest.raises(RunError, match="queue is full"):
@@ -202,5 +202,5 @@ def test_judging_a_grid_and_a_download_wait_as_training_does(studio: Studio) -> 
         studio.desk.jobs.stop(run)
     wait_for(lambda: studio.desk.jobs.current() is None)
     assert studio.desk.queue.waiting() == []
-    assert studio.judging.start("warm", 5) is not None, "nothing runs, so it begins at once"
+    assert studio.judging.start("warm", 5) is not None, "nothing runs, so it starts immediately"
     end_current(studio.desk.jobs)

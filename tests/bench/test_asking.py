@@ -74,7 +74,7 @@ def test_the_same_person_is_asked_the_same_and_another_seed_something_else() -> 
     assert asked[0] == asked[1] != asked[2]
 
 
-def test_a_pool_that_is_too_small_is_told() -> None:
+def test_a_pool_that_is_too_small_is_reported() -> None:
     pool = made_pool(12, 4, seed=0)
     for candidates, votes in ((2, 13), (5, 12)):
         with pytest.raises(ValueError, match="need more than 12 prompts of 4"):

@@ -38,7 +38,7 @@ def options(*arguments: str) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def test_finished_cells_are_skipped_and_each_is_saved_at_once(results: Results) -> None:
+def test_finished_cells_are_skipped_and_each_is_saved_immediately(results: Results) -> None:
     class Interrupted(Exception):
         pass
 
@@ -120,7 +120,7 @@ def test_results_of_the_benches_before_are_passed_over(results: Results) -> None
     assert len(results.cells()) == 1
 
 
-def test_a_damaged_file_is_told_and_not_overwritten(results: Results) -> None:
+def test_a_damaged_file_is_reported_and_not_overwritten(results: Results) -> None:
     results.path.parent.mkdir()
     results.path.write_text('{"format": 2, "cells": [')
     with pytest.raises(RunError, match=r"bench\.json isn't JSON .* Restore it"):

@@ -176,7 +176,7 @@ def test_the_longest_chain_takes_a_cycle_as_one_place(
 # ---------------------------------------------------------------------------------------------------------------- code
 
 
-def test_functions_that_take_settings_are_told_by_their_annotations() -> None:
+def test_functions_that_take_settings_are_found_by_their_annotations() -> None:
     every, whole = takers_of_settings(
         parsed("""
 class Settings: ...
@@ -197,7 +197,7 @@ class F:
     assert named(whole) == ["a", "b", "c", "g"]
 
 
-def test_a_method_that_only_passes_through_is_told_from_one_that_does_something() -> None:
+def test_a_method_that_only_passes_through_is_distinguished_from_one_that_does_something() -> None:
     found = methods(
         parsed('''
 class Base:
@@ -291,7 +291,7 @@ def test_commits_with_and_without_a_body(tmp_path: Path) -> None:
     (folder / "app" / "main.py").write_text("")
     assert name_of(folder, "sdpo_core") == head
     assert name_of(folder, "app") == name_of(folder) == f"{head} with changes"
-    assert git(folder / "app", "log") is None, "a folder of a checkout is none itself"
+    assert git(folder / "app", "log") is None, "a folder of a checkout isn't one itself"
 
 
 def column(commit: str, **numbers: int | None) -> dict[str, Any]:
@@ -309,7 +309,7 @@ def test_columns_stand_side_by_side_and_a_commit_has_one() -> None:
     assert [(one["commit"], one["numbers"]["Store"]) for one in replaced] == [("a", 3), ("b", 1234)]
 
 
-def test_the_numbers_are_written_beside_those_that_are_there(tmp_path: Path) -> None:
+def test_the_numbers_are_written_next_to_earlier_ones(tmp_path: Path) -> None:
     folder, file = build(tmp_path / "house", TREE), tmp_path / "results" / "house.json"
     file.parent.mkdir()
     file.write_text(json.dumps({"format": 1, "columns": [column("before")]}), encoding="utf-8")
@@ -323,7 +323,7 @@ def test_the_numbers_are_written_beside_those_that_are_there(tmp_path: Path) -> 
         read_columns(file)
 
 
-def test_the_places_behind_a_number_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_places_behind_a_number_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(build(tmp_path, TREE)), "--list", "raising silently"]) == 0
     assert capsys.readouterr().out == "sdpo_core/store.py:8 add\n"
 

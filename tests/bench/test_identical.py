@@ -40,7 +40,7 @@ def test_each_tensor_has_a_hash_of_type_shape_and_bytes(tmp_path: Path) -> None:
     assert metadata(tmp_path / "first") == {"note": "first", "facts": {"step": 3}}
 
 
-def test_json_is_told_by_the_way_to_each_value() -> None:
+def test_json_is_named_by_the_path_to_each_value() -> None:
     value = {"a": [1, {"b": None}], "c": {}, "d": "x" * 300, "seconds": 2.5, "e": 0.1}
     found = leaves(value, "state", keep=lambda place: not place.endswith("seconds"))
     assert found.pop("state.d").startswith("text ")
@@ -60,7 +60,7 @@ def test_a_picture_is_its_pixels_and_not_its_file(tmp_path: Path) -> None:
 
 
 def workspace(path: Path, first_id: int, day: str, negative: str = "fog", choice: str = "left") -> Path:
-    """A database as a workspace has it, as far as it is looked at; two images and one vote."""
+    """A database like a workspace's, as far as it is read; two images and one vote."""
     connection = sqlite3.connect(path)
     connection.executescript(
         "CREATE TABLE prompts (id, text, created_at);"
@@ -83,7 +83,7 @@ def workspace(path: Path, first_id: int, day: str, negative: str = "fog", choice
     return path
 
 
-def test_rows_of_a_workspace_are_told_without_ids_and_dates(tmp_path: Path) -> None:
+def test_rows_of_a_workspace_are_listed_without_ids_and_dates(tmp_path: Path) -> None:
     one, other = workspace(tmp_path / "one.db", 1, "monday"), workspace(tmp_path / "other.db", 8, "tuesday")
     told = candidates(one)
     assert told == {
@@ -151,7 +151,7 @@ def test_a_digest_depends_on_names_and_values_and_not_on_order() -> None:
     assert len({digest(parts) for parts in ({"a": "1"}, {"a": "2"}, {"b": "1"}, {})}) == 4
 
 
-def test_another_machine_is_told_and_another_day_is_not() -> None:
+def test_another_machine_is_reported_but_another_day_is_not() -> None:
     here = {"cpu": "one", "torch": "2", "date": "monday", "cores_usable": 2}
     assert other_surroundings({**here, "date": "tuesday", "cores_usable": 1}, here) == []
     assert other_surroundings({"cpu": "another"}, here) == ["cpu: another → one", "torch: None → 2"]
@@ -183,7 +183,7 @@ def test_the_exit_code_says_whether_anything_differs(
     assert "train failed" in capsys.readouterr().err
 
 
-def test_a_folder_that_is_no_checkout_is_refused(tmp_path: Path) -> None:
+def test_a_folder_other_than_a_checkout_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckoutFailed, match="has no folder sdpo_core"):
         identical.rows_of(tmp_path)
 
@@ -219,7 +219,7 @@ def test_{name}(case, value):
 """
 
 
-def test_the_golden_test_tells_what_it_computes_wherever_it_lies(tmp_path: Path) -> None:
+def test_what_the_golden_test_computes_is_recorded_wherever_it_is(tmp_path: Path) -> None:
     found: list[dict[str, str]] = []
     for place, name, value in (("objective", "ours", "1.0"), ("maths/deep", "renamed", "1.0000001")):
         folder, scratch = tmp_path / place, tmp_path / place / "scratch"
@@ -242,7 +242,7 @@ def test_the_golden_test_tells_what_it_computes_wherever_it_lies(tmp_path: Path)
         (None, "expected one"),
     ],
 )
-def test_a_golden_test_that_fails_or_compares_nothing_is_no_proof(
+def test_a_golden_test_that_fails_or_compares_nothing_proves_nothing(
     source: str | None, message: str, tmp_path: Path
 ) -> None:
     (tmp_path / "tests").mkdir()

@@ -1,4 +1,4 @@
-"""A whole cell on a tiny real model: drawn, voted on, trained and looked at through the real command line."""
+"""A whole cell on a tiny real model: generated, voted on, trained and measured through the real command line."""
 
 import json
 from dataclasses import replace
@@ -38,7 +38,7 @@ def test_a_whole_cell_is_run_once_and_its_costly_parts_are_kept(bench: Workbench
     assert sorted(path.name.split("-")[0] for path in stocked) == ["base", "base", "pairs", "pairs", "sheets"]
 
     first, second = results.cells()
-    assert first["training"] == second["training"]  # one training, looked at twice
+    assert first["training"] == second["training"]  # one training, measured twice
     assert sum(first["training"]["votes"].values()) == 3
     assert first["training"]["steps"] == 2
     seen = Readings.parse(first["readings"])
@@ -98,6 +98,6 @@ def test_own_noise_trains_another_adapter_of_the_same_pairs(bench: Workbench) ->
     assert found["fresh"][1] == found["own"][1] == 3
 
 
-def test_a_failing_job_is_told_with_its_last_words(tmp_path: Path) -> None:
+def test_a_failing_job_is_reported_with_the_end_of_its_errors(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="Unknown setting"):
         run_verb("train", tmp_path, "--no-such-setting", "1")

@@ -1,4 +1,4 @@
-"""The safeguards' fronts: what is trained, what is looked at, table and figure; (slow) a whole cell."""
+"""The safeguards' fronts: what is trained, what is measured, table and figure; (slow) a whole cell."""
 
 from pathlib import Path
 from xml.etree import ElementTree
@@ -81,7 +81,7 @@ def test_every_method_and_rate_is_trained_alike_but_for_its_safeguard() -> None:
         ([0.0, 0.001, 0.001, 0.002, 0.002, 0.003], [2, 3, 4, 5]),
     ],
 )
-def test_the_strengths_up_to_the_first_too_far_are_looked_at(errors: list[float], expected: list[int]) -> None:
+def test_the_strengths_up_to_the_first_too_far_are_measured(errors: list[float], expected: list[int]) -> None:
     assert worth_drawing(errors) == expected
 
 
@@ -103,7 +103,7 @@ def test_the_table_tells_gains_differences_and_every_adapter() -> None:
     assert rows[0] == "| warm | plain DPO | 2e-3 | 10 | 150 | ×0.5 +0.25 @ +0.2%, ×1 +0.50 @ +1.0%, ×2 +1.00 @ +4.0% |"
 
 
-def test_a_method_without_all_its_rates_at_a_seed_is_told_so() -> None:
+def test_a_method_without_all_its_rates_at_a_seed_is_reported() -> None:
     cells = [made("lora", 0.6), made("lora", 0.6, rate="4e-3", seed=11)]
     text = pareto.table(cells)
     assert "not all rates were run at any seed" in text
@@ -154,7 +154,7 @@ def test_rendering_needs_no_model(
 
 
 @pytest.mark.slow
-def test_a_whole_cell_is_looked_at_with_several_strengths(bench: Workbench) -> None:
+def test_a_whole_cell_is_measured_at_several_strengths(bench: Workbench) -> None:
     flags = ("--safeguard", "none", "--learning-rate", "1e-2", *COMMON, "--label-pairs", "0", "--steps", "2")
     case = Trial("warm", 0, votes=3, flags=(*flags, "--rank", "2"), method="none", rate="1e-2")
     found = run_trial(bench, case)

@@ -141,7 +141,7 @@ def test_votes_every_open_pair_in_the_real_store(tmp_path: Path) -> None:
         )
 
     with records.Store(tmp_path) as store:
-        for i in range(70):  # more than are asked for at once
+        for i in range(70):  # more than are fetched at a time
             shades = (plain(i + 1, 0, 0), plain(0, 0, i + 1))
             ids = [store.add_candidate(shade, recipe(2 * i + j)).id for j, shade in enumerate(shades)]
             store.add_pair(*ids)

@@ -226,7 +226,7 @@ def test_targets_by_hand() -> None:
 
 
 def test_speed_compares_within_rounds() -> None:
-    """A round that is slow for both is no slower a row."""
+    """A round that is slow for both doesn't make a row slower."""
     row, other = {"seconds": [1.0, 10.0, 1.0]}, {"seconds": [2.0, 20.0, 1.0]}
     assert speed.speed(row, other) == 2.0
     assert not math.isclose(speed.speed(row, {"seconds": [1.0, 1.0, 1.0]}), 2.0)

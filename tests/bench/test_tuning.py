@@ -10,7 +10,7 @@ from bench.questions import RESERVED_SEED
 from tests.bench.bench_cells import made_cell
 
 
-def test_trials_are_told_apart_by_their_flags() -> None:
+def test_trials_are_distinguished_by_their_flags() -> None:
     faster = ("--learning-rate", "1e-2")
     cells = [
         made_cell(Case("busy", 11, flags=faster), change=0.4),

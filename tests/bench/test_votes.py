@@ -94,7 +94,7 @@ def test_rendering_needs_no_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.slow
-def test_lots_go_on_from_each_other(bench: Workbench) -> None:
+def test_lots_continue_each_other(bench: Workbench) -> None:
     case = Asked("warm", 0, votes=12, candidates=3)
     twelve = asked_in_lots(bench, case, 12)
     stocked = sorted(bench.cache.glob("asked-*"))

@@ -1,4 +1,4 @@
-"""Headers written by the safetensors library are read as it reads them; anything else is refused in words."""
+"""Headers written by the safetensors library are read as it reads them; anything else is refused with a message."""
 
 import json
 import random

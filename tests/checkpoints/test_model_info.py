@@ -1,4 +1,4 @@
-"""What is told about models, and how everything that is none is refused."""
+"""What is known about models, and how everything else is refused."""
 
 import json
 import os
@@ -53,7 +53,7 @@ def test_wide_model_works_in_comfyui(model: Path) -> None:
     assert inspect_model(str(model)).comfyui
 
 
-def test_stable_diffusion_2_is_told_by_its_text(model: Path) -> None:
+def test_stable_diffusion_2_is_recognised_by_its_text_width(model: Path) -> None:
     edit(model / "unet/config.json", block_out_channels=[320, 640], cross_attention_dim=1024)
     edit(model / "text_encoder/config.json", hidden_size=1024)
     info = inspect_model(str(model))
@@ -250,7 +250,7 @@ def test_missing_tokenizer_is_named(model: Path) -> None:
         inspect_model(str(model))
 
 
-def test_files_and_names_that_are_no_model(tmp_path: Path) -> None:
+def test_files_and_names_other_than_models(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"")
     (tmp_path / "model.ckpt").write_bytes(b"")
     with pytest.raises(ModelError, match="isn't a safetensors file"):
@@ -262,7 +262,7 @@ def test_files_and_names_that_are_no_model(tmp_path: Path) -> None:
             inspect_model(source)
 
 
-def test_home_of_nobody_is_no_model() -> None:
+def test_the_home_of_an_unknown_user_is_refused() -> None:
     with pytest.raises(ModelError, match="There is no model at ~no-such-user/x"):
         inspect_model("~no-such-user/x")
 

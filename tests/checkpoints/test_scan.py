@@ -45,7 +45,7 @@ def found_in(folder: Path) -> dict[str, Found]:
     return {found.name: found for found in scan.scan([Place(folder, YOURS)]) if isinstance(found, Found)}
 
 
-def test_a_look_tells_what_inspecting_tells_but_reads_no_weights(tmp_path: Path, model: Path) -> None:
+def test_a_look_finds_what_inspecting_finds_but_reads_no_weights(tmp_path: Path, model: Path) -> None:
     for family in ("sd15", "sdxl"):
         path = tmp_path / f"{family}.safetensors"
         save_file(essentials(family), path)
@@ -99,7 +99,7 @@ def test_everything_that_can_not_be_used_says_why(tmp_path: Path, model: Path) -
     assert found.keys() == {"good.safetensors", "lakes", *reasons}
     for name, words in reasons.items():
         assert words in found[name].why
-    assert not any("unet" in name for name in found), "the parts of a model in a folder are no models"
+    assert not any("unet" in name for name in found), "the parts of a model in a folder aren't models"
 
 
 def test_loops_of_links_end_and_a_folder_is_entered_once(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_loops_of_links_end_and_a_folder_is_entered_once(tmp_path: Path) -> None
     assert [Path(one.name).name for one in everything if isinstance(one, Found)] == ["a.safetensors"]
 
 
-def test_a_huge_folder_is_told_of_on_the_way_and_given_up_in_words(
+def test_a_huge_folder_reports_progress_and_is_given_up_with_a_message(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scan, "MOST_ENTRIES", 300)
@@ -277,6 +277,6 @@ def test_finding_models_loads_no_model_library() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, cwd=repository_root())
 
 
-def test_a_look_at_nothing_is_refused_in_words(tmp_path: Path) -> None:
+def test_a_look_at_nothing_is_refused_with_a_message(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="There is no model at"):
         look_at_model(str(tmp_path / "gone"))

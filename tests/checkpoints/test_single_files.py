@@ -1,4 +1,4 @@
-"""What is told about single-file checkpoints from their headers, at their true sizes, and what is refused."""
+"""What headers say about single-file checkpoints, at their real sizes, and what is refused."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -34,7 +34,7 @@ def read(path: Path) -> CheckpointInfo:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_families_are_told_apart(tmp_path: Path, family: FamilyName) -> None:
+def test_families_are_distinguished(tmp_path: Path, family: FamilyName) -> None:
     info = read(write(tmp_path, essentials(family)))
     assert info == CheckpointInfo(family, None if family == "sd20" else "epsilon", False)
 

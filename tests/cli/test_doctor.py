@@ -54,7 +54,7 @@ def test_damaged_images_and_databases_are_findings(workspace: Path) -> None:
     assert "is damaged" in " ".join(troubles(workspace))
 
 
-def test_a_workspace_that_is_none(tmp_path: Path) -> None:
+def test_anything_but_a_workspace(tmp_path: Path) -> None:
     assert troubles(tmp_path / "none") == []
     assert not (tmp_path / "none").exists()
     (tmp_path / "file").touch()
@@ -65,7 +65,7 @@ def test_a_workspace_that_is_none(tmp_path: Path) -> None:
     ("torch", "reason"),
     [(None, "ModuleNotFoundError"), (ModuleType("torch"), "AttributeError")],  # not there; an __init__.py cut short
 )
-def test_a_broken_torch_is_a_finding_and_the_others_are_told(
+def test_a_broken_torch_is_a_finding_and_the_others_are_reported(
     workspace: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

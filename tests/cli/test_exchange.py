@@ -88,7 +88,7 @@ def test_images_of_other_tools_come_in_and_wait_for_votes(tmp_path: Path, capsys
         (["export", "--pairs", "."], 1, "already exists and isn't empty"),
     ],
 )
-def test_mistakes_in_exchanging_pairs_are_told(
+def test_mistakes_in_exchanging_pairs_are_reported(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

@@ -78,7 +78,7 @@ def test_judging_is_blind_and_ends_in_a_verdict(trained: RunFolder, workspace: P
     assert result("judge", *where, "--no-longer-train", run) == {"run": run, "pairs": 3, "trains": False}
 
 
-def test_judgements_that_are_not_done_do_not_train(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unfinished_blind_tests_do_not_train(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = RunFolder.create(workspace / "runs", "judge", {"comparisons": 2})
     assert main(["judge", "--workspace", str(workspace), "--let-train", run.id]) == 1
     assert "has no verdict yet" in capsys.readouterr().err
@@ -180,7 +180,7 @@ def test_what_is_known_to_fit_is_exported_into_a_tools_folder_without_its_model(
         (["runs", "--limit", "-3"], 2, "--limit must be at least 1; got -3."),
     ],
 )
-def test_mistakes_are_told_in_a_sentence(
+def test_mistakes_are_reported_in_a_sentence(
     trained: RunFolder,
     workspace: Path,
     capsys: pytest.CaptureFixture[str],
@@ -257,7 +257,7 @@ def test_runs_are_listed_with_what_became_of_them(trained: RunFolder, workspace:
     assert "  step 6: " in shown
 
 
-def test_a_finished_run_takes_no_requests_and_a_misspelt_one_is_told_the_nearest(
+def test_a_finished_run_takes_no_requests_and_a_misspelt_one_suggests_the_nearest(
     trained: RunFolder, workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["runs", "show", f"{trained.id[:-1]}x", "--workspace", str(workspace)]) == 1
@@ -349,7 +349,7 @@ def test_doctor_finds_the_workspace_in_order(workspace: Path) -> None:
     assert "votes" in out
 
 
-def test_a_console_without_greek_and_a_reader_that_leaves_are_no_failures(workspace: Path) -> None:
+def test_a_console_without_greek_and_a_reader_that_leaves_do_not_fail(workspace: Path) -> None:
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     done = subprocess.run(command("train", "--help"), capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr
@@ -362,8 +362,8 @@ def test_a_console_without_greek_and_a_reader_that_leaves_are_no_failures(worksp
     assert (child.returncode, said) == (0, "")
 
 
-def test_the_settings_that_held_lie_in_the_run_folder(tiny: Path, tmp_path: Path) -> None:
-    """No votes, so the run fails; what it would have run with stands there all the same."""
+def test_the_settings_in_force_are_in_the_run_folder(tiny: Path, tmp_path: Path) -> None:
+    """No votes, so the run fails; what it would have run with is there all the same."""
     (tmp_path / "mine.toml").write_text("steps = 50\npreview_prompts = 1\n", encoding="utf-8")
     chosen = ["--preset", "quick", "--config", str(tmp_path / "mine.toml"), "--preview-prompts", "3"]
     assert main(["train", "--workspace", str(tmp_path), "--model", str(tiny), *chosen]) == 1
@@ -381,7 +381,7 @@ def test_a_failed_job_is_told_to_a_program_with_its_run(
     assert told == {"error": run.status().message, "kind": "DataError", "exit_code": 1, "run": str(run.path)}
 
 
-def test_words_and_flags_may_stand_in_any_order(trained: RunFolder, workspace: Path) -> None:
+def test_words_and_flags_may_have_any_order(trained: RunFolder, workspace: Path) -> None:
     for arguments in (["show", "--json", trained.id], ["--json", "show", trained.id], ["show", trained.id, "--json"]):
         told = json.loads(sdpo("runs", *arguments[:1], "--workspace", workspace, *arguments[1:]))
         assert told["run"] == trained.id

@@ -41,7 +41,7 @@ class Interrupted(Exception):
 
 @dataclass
 class Clip:
-    """A CLIP object: its patches lie in its patcher."""
+    """A CLIP object: its patcher holds its patches."""
 
     patches: dict[str, list[Any]] = field(default_factory=dict)
 
@@ -99,7 +99,7 @@ def _create_hook_lora(lora: dict[str, torch.Tensor], strength_model: float, stre
 
 
 def _set_hooks_for_conditioning(conditioning: Any, hooks: Hooks) -> Any:
-    """A copy in which the hooks act beside those that were there."""
+    """A copy in which the hooks act in addition to earlier ones."""
     return [
         [text, {**facts, "hooks": Hooks([*facts.get("hooks", Hooks()).patches, *hooks.patches])}]
         for text, facts in conditioning

@@ -50,7 +50,7 @@ def test_the_same_strength_everywhere_hangs_nothing_on_the_conditioning(comfy: F
         assert guided is negative
 
 
-def test_hooks_that_were_there_go_on_acting(comfy: FakeComfy, up: torch.Tensor) -> None:
+def test_earlier_hooks_keep_acting(comfy: FakeComfy, up: torch.Tensor) -> None:
     negative = conditioning()
     negative[0][1]["hooks"] = Hooks([(2.0, {f"lora_unet_{name}.lora_up.weight": up for name in MODULES})])
     patched, guided, _ = comfy.guided.execute(Model(), "taste", 1.0, negative, 0.0)

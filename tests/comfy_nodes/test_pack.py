@@ -89,14 +89,14 @@ def test_without_metadata_the_model_is_patched_and_nobody_is_locked_out(comfy: F
 
 
 @pytest.mark.parametrize(("fits", "warning"), [(0, "it has no effect"), (3, "Only part of it fits")])
-def test_a_partial_fit_is_told(comfy: FakeComfy, write_adapter: Write, fits: int, warning: str) -> None:
+def test_a_partial_fit_is_reported(comfy: FakeComfy, write_adapter: Write, fits: int, warning: str) -> None:
     write_adapter("taste", SDPO)
     _, _, info = comfy.node.execute(Model(weights=tuple(MODULES[:fits])), "taste", 1.0)
     assert f"{fits} of 4 modules patched" in info
     assert warning in info
 
 
-def test_demo_adapters_are_refused_in_words(comfy: FakeComfy, write_adapter: Write) -> None:
+def test_demo_adapters_are_refused_with_a_message(comfy: FakeComfy, write_adapter: Write) -> None:
     write_adapter("demo-taste", SDPO, width=128)
     said = comfy.node.validate_inputs(adapter="demo-taste")
     assert isinstance(said, str)
@@ -110,7 +110,7 @@ def test_narrow_files_of_other_tools_are_not_refused(comfy: FakeComfy, write_ada
     assert comfy.node.validate_inputs(adapter="foreign") is True
 
 
-def test_validation_tells_what_is_wrong(comfy: FakeComfy, write_adapter: Write, workspace: Path) -> None:
+def test_validation_says_what_is_wrong(comfy: FakeComfy, write_adapter: Write, workspace: Path) -> None:
     validate = comfy.node.validate_inputs
     assert validate(adapter=None) is True
     assert "No adapters in" in validate(adapter="latest")
@@ -138,7 +138,7 @@ def test_fingerprint_follows_the_file(comfy: FakeComfy, write_adapter: Write) ->
     assert fingerprint(adapter=None) == ""
 
 
-def test_workspace_is_told_by_environment_then_settings_then_the_repository(tmp_path: Path) -> None:
+def test_the_workspace_comes_from_environment_then_settings_then_the_repository(tmp_path: Path) -> None:
     pack = tmp_path / "repository" / "comfy_nodes"
     pack.mkdir(parents=True)
     with pytest.raises(PackProblem, match="isn't set"):
@@ -190,7 +190,7 @@ def test_workspace_in_a_home_that_is_not_known_is_unknown(
         b'{"a": {"data_offsets": [0, "x"]}}',
     ],
 )
-def test_damaged_headers_are_told_apart_from_good_ones(tmp_path: Path, header: bytes) -> None:
+def test_damaged_headers_are_distinguished_from_good_ones(tmp_path: Path, header: bytes) -> None:
     path = tmp_path / "a.safetensors"
     path.write_bytes(len(header).to_bytes(8, "little") + header)
     with pytest.raises(PackProblem, match="damaged"):
@@ -293,7 +293,7 @@ def test_the_open_project_is_followed(comfy: FakeComfy, workspace: Path) -> None
     assert here() == workspace
     for told in ('{"id": "other-1234"}', '{"id": "first"}', '{"id": "../.."}', "[]", "{", '{"id": 3}'):
         note.write_text(told, encoding="utf-8")
-        assert here() == workspace  # the folder is no project yet
+        assert here() == workspace  # the folder isn't a project yet
     (other / "project.json").write_text("{}", encoding="utf-8")
     note.write_text('{"id": "other-1234"}', encoding="utf-8")
     assert here() == other

@@ -22,7 +22,7 @@ from demo.comfy_templates import WORKFLOWS
 from sdpo_core.adapters.load_proof import prove
 from sdpo_core.cli.main import main
 from sdpo_core.comfyui.client import Client, compare
-from sdpo_core.exchange.inbox import take_in
+from sdpo_core.exchange.inbox import import_inbox
 from sdpo_core.workspace.store import Store
 from tests.comfy_nodes.comfy_checkpoint import MODULES, write_adapter, write_checkpoint
 
@@ -250,7 +250,7 @@ def test_the_example_workflows_run(comfy: Comfy, name: str) -> None:
     assert told["status"]["status_str"] == "success", told["status"]
     if name == "choose-preferred":
         with Store(comfy.workspace) as store:
-            assert take_in(store).added.votes == 3
+            assert import_inbox(store).added.votes == 3
 
 
 def test_a_converted_file_acts_in_the_stock_loader(comfy: Comfy) -> None:
@@ -270,7 +270,7 @@ def test_a_converted_file_acts_in_the_stock_loader(comfy: Comfy) -> None:
         target.unlink()
 
 
-def test_a_wrong_name_is_refused_in_words_before_the_run(comfy: Comfy) -> None:
+def test_a_wrong_name_is_refused_with_a_message_before_the_run(comfy: Comfy) -> None:
     graph = drawing(1)
     graph["10"] = {
         "class_type": "SdpoLoadPreferenceAdapter",
@@ -288,14 +288,14 @@ def test_a_batch_is_sent_and_the_store_reads_it(comfy: Comfy) -> None:
     told = comfy.ended(comfy.queue(graph))
     assert told["status"]["status_str"] == "success", told["status"]
     with Store(comfy.workspace) as store:
-        assert take_in(store).added.pairs == 1
+        assert import_inbox(store).added.pairs == 1
         (pair,) = store.open_pairs(purpose="train")
     assert (pair.left.prompt, pair.left.negative) == ("a glass bottle", "fog")
     assert pair.left.made_with
     assert (pair.left.made_with.seed, pair.left.made_with.model) == (5, "tiny")
 
 
-def test_a_choice_over_http_goes_on_and_becomes_votes(comfy: Comfy) -> None:
+def test_a_choice_over_http_is_passed_on_and_becomes_votes(comfy: Comfy) -> None:
     graph = drawing(3, seed=6)
     graph["9"] = {"class_type": "SdpoChoosePreferred", "inputs": {"images": ["8", 0], "timeout_s": 120}}
     graph["12"] = {"class_type": "SaveImage", "inputs": {"images": ["9", 0], "filename_prefix": "chosen"}}
@@ -309,7 +309,7 @@ def test_a_choice_over_http_goes_on_and_becomes_votes(comfy: Comfy) -> None:
     assert len(told["outputs"]["12"]["images"]) == 1
     assert picture[:4] == b"\x89PNG"
     with Store(comfy.workspace) as store:
-        assert take_in(store).added.votes == 2
+        assert import_inbox(store).added.votes == 2
 
 
 def test_cancel_while_waiting_leaves_nothing_behind(comfy: Comfy) -> None:

@@ -41,7 +41,7 @@ def words(comfy: Comfy, tmp_path: Path) -> Any:
     return make
 
 
-def test_a_pair_is_drawn_and_counts_for_the_model(
+def test_a_pair_is_generated_and_counts_for_the_model(
     comfy: Comfy, words: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     checkpoint = next(comfy.workspace.parent.glob("models/checkpoints/*.safetensors"))
@@ -63,7 +63,7 @@ def test_a_pair_is_drawn_and_counts_for_the_model(
 
 
 def test_a_name_and_a_header_decide_for_which_model_they_count(comfy: Comfy, words: Any, tmp_path: Path) -> None:
-    """The random checkpoint is no model that the studio could train; a folder of its name stands for it."""
+    """The studio can't train the random checkpoint; a folder with its name takes its place."""
     model = build_tiny_pipeline(tmp_path / "tiny")
     assert main(words(saving(), "--seed", "30", "--model", str(model))) == 0
     with Store(tmp_path / "w") as store:
@@ -109,7 +109,7 @@ def test_progress_is_heard_and_a_job_is_taken_out(comfy: Comfy) -> None:
     still = other.place(foreign)
     assert queue.place(ours) is None
     assert still
-    assert still.running, "somebody else's job goes on"
+    assert still.running, "somebody else's job continues"
     other.cancel(foreign)
     for _ in range(300):
         if other.place(foreign) is None:
@@ -149,7 +149,7 @@ def test_a_stop_interrupts_what_runs(comfy: Comfy, tmp_path: Path) -> None:
         ({"3": {"latent_image": ["4", 1]}}, "node 3 (KSampler)"),
     ],
 )
-def test_a_bad_graph_is_told_in_comfyuis_words(
+def test_a_bad_graph_is_reported_with_comfyuis_message(
     words: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path, changed: dict[str, Any], said: str
 ) -> None:
     graph = saving()
@@ -160,7 +160,7 @@ def test_a_bad_graph_is_told_in_comfyuis_words(
     assert list_runs(tmp_path / "w" / "runs")[0].status().state == "failed"
 
 
-def test_a_missing_node_and_an_error_on_the_way_are_told(words: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_node_and_an_error_on_the_way_are_reported(words: Any, capsys: pytest.CaptureFixture[str]) -> None:
     graph = saving()
     graph["8"]["class_type"] = "VAEDecodeOfTheFuture"
     assert main(words(graph)) == 1
@@ -171,4 +171,4 @@ def test_a_missing_node_and_an_error_on_the_way_are_told(words: Any, capsys: pyt
     graph["3"]["inputs"]["latent_image"] = ["21", 0]
     assert main(words(graph)) == 1
     assert "ended the job without an image: node 21 (VAEEncode): " in capsys.readouterr().err
-    assert main(words(saving())) == 0, "ComfyUI goes on"
+    assert main(words(saving())) == 0, "ComfyUI keeps working"

@@ -27,14 +27,14 @@ def test_the_files_are_what_the_script_draws(name: str) -> None:
         assert nodes[target]["inputs"][port]["link"] == number
 
 
-def test_nothing_else_lies_in_the_folder() -> None:
+def test_nothing_else_is_in_the_folder() -> None:
     assert {path.name for path in FOLDER.iterdir()} == {
         f"{name}.{kind}" for name in WORKFLOWS for kind in ("json", "jpg")
     }
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
-def test_our_nodes_stand_there_with_the_widgets_of_their_schema(comfy: FakeComfy, name: str) -> None:
+def test_our_nodes_have_the_widgets_of_their_schema(comfy: FakeComfy, name: str) -> None:
     schemas: dict[str, Any] = {
         schema.node_id: schema for schema in (one.define_schema() for one in (comfy.node, comfy.send, comfy.choose))
     }

@@ -20,7 +20,7 @@ from comfy_nodes.pictures import encode
 from comfy_nodes.problem import PackProblem
 from comfy_nodes.questions import Question, Questions
 from comfy_nodes.workspace import studio_address
-from sdpo_core.exchange.inbox import take_in
+from sdpo_core.exchange.inbox import import_inbox
 from sdpo_core.exchange.metadata import comfyui
 from sdpo_core.workspace.store import Store
 from tests.comfy_nodes.conftest import FakeComfy, Interrupted, Request, run
@@ -101,7 +101,7 @@ def test_a_graph_of_subgraphs_is_followed_by_its_ids() -> None:
         {"9": {"inputs": {"images": ["gone", 0]}}},
     ],
 )
-def test_graphs_that_are_none_tell_nothing(graph: Any) -> None:
+def test_anything_but_a_graph_gives_nothing(graph: Any) -> None:
     assert find(graph, "9") == Found()
     assert find(graph, None) == Found()
 
@@ -133,7 +133,7 @@ def test_what_is_sent_waits_in_the_inbox_and_the_store_reads_it(comfy: FakeComfy
     }
     assert not [path for path in (workspace / "inbox").iterdir() if path.name.startswith(".")]
     with Store(workspace) as store:
-        assert take_in(store).added.pairs == 2
+        assert import_inbox(store).added.pairs == 2
         pairs = store.open_pairs(purpose="train")
         assert {pair.left.prompt for pair in pairs} == {"a glass bottle"}
         with Image.open(store.image_path(pairs[0].left)) as image:
@@ -153,7 +153,7 @@ def test_a_given_negative_prompt_alone_wins_too(comfy: FakeComfy, workspace: Pat
     assert (sent(workspace)["prompt"], sent(workspace)["negative"]) == ("a glass bottle", "fog")
 
 
-def test_what_can_not_be_sent_is_told(comfy: FakeComfy, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_can_not_be_sent_is_reported(comfy: FakeComfy, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="needs two images"):
         comfy.send.execute(batch(1))
     with pytest.raises(ValueError, match="prompt of these images is unknown"):
@@ -203,7 +203,7 @@ async def choosing(comfy: FakeComfy, choice: int | None, **inputs: Any) -> Any:
     return await task
 
 
-def test_the_chosen_image_goes_on_and_the_vote_to_the_store(comfy: FakeComfy, workspace: Path) -> None:
+def test_the_chosen_image_is_passed_on_and_the_vote_goes_to_the_store(comfy: FakeComfy, workspace: Path) -> None:
     running(comfy, "SdpoChoosePreferred")
     image, index = run(choosing(comfy, 2))
     assert index == 2
@@ -212,7 +212,7 @@ def test_the_chosen_image_goes_on_and_the_vote_to_the_store(comfy: FakeComfy, wo
     assert comfy.told[0][1]["node"] == "9"
     assert comfy.drawn == [("Image 3 of 3 chosen; the vote was sent to the studio.", "9")]
     with Store(workspace) as store:
-        added = take_in(store).added
+        added = import_inbox(store).added
     assert (added.pairs, added.votes) == (2, 2)
 
 
@@ -252,13 +252,13 @@ def test_cancel_ends_the_waiting(comfy: FakeComfy) -> None:
     assert comfy.call("GET", "/sdpo/questions") == (200, [])
 
 
-def test_one_image_is_no_question(comfy: FakeComfy) -> None:
+def test_one_image_is_not_a_question(comfy: FakeComfy) -> None:
     image, index = run(comfy.choose.execute(batch(1)))
     assert (index, len(image)) == (0, 1)
     assert comfy.told == []
 
 
-def test_several_wait_at_once_each_with_its_own_answer(comfy: FakeComfy) -> None:
+def test_several_wait_at_the_same_time_each_with_its_own_answer(comfy: FakeComfy) -> None:
     async def both() -> Any:
         tasks = [asyncio.create_task(comfy.choose.execute(batch(3), prompt="x")) for _ in range(2)]
         await asyncio.sleep(0.05)
@@ -272,7 +272,7 @@ def test_several_wait_at_once_each_with_its_own_answer(comfy: FakeComfy) -> None
     assert run(both()) == [0, 1]
 
 
-def test_routes_give_pictures_and_refuse_what_is_none(comfy: FakeComfy) -> None:
+def test_routes_give_pictures_and_refuse_anything_else(comfy: FakeComfy) -> None:
     question = Question("9", encode(batch()), 60)
     comfy.pack.QUESTIONS.open(question)
     picture = "/sdpo/picture/{token}/{number}"
@@ -300,7 +300,7 @@ def test_the_first_answer_counts() -> None:
 # -------------------------------------------------------------------------------------------------------- the studio
 
 
-def test_the_address_of_a_running_studio_is_told(comfy: FakeComfy, workspace: Path) -> None:
+def test_the_address_of_a_running_studio_is_shown(comfy: FakeComfy, workspace: Path) -> None:
     assert comfy.call("GET", "/sdpo/studio") == (200, {"url": "", "message": ""})
     for content, url in (
         ('{"url": "http://127.0.0.1:7860/"}', "http://127.0.0.1:7860/"),

@@ -56,7 +56,7 @@ class ComfyServer:
     no_images: bool = False
     cleared: int = 0  # images that are gone when they are asked for
     cut: int = 0  # images whose answer breaks off in the middle
-    damaged: int = 0  # images that are none
+    damaged: int = 0  # files that aren't images
     lost: bool = False  # takes a job, and answers no more
     forget: int = 0  # jobs that vanish instead of being drawn
     free: int = 0  # jobs that need not wait for `go`

@@ -81,7 +81,7 @@ def test_the_folder_may_be_named_in_several_ways(tmp_path: Path, pack: Path, ins
     assert installed(clone)
 
 
-def test_what_is_no_comfyui_is_said(tmp_path: Path) -> None:
+def test_anything_but_a_comfyui_is_refused(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "gone"):
         with pytest.raises(ComfyUIError, match="isn't a ComfyUI: expected a folder with custom_nodes"):
             install(folder, tmp_path)
@@ -96,7 +96,7 @@ def test_a_link_and_a_second_time_nothing(tmp_path: Path, pack: Path) -> None:
     done = install(clone, pack.parent / "workspace")
     assert done.changed
     assert done.folder.resolve() == pack
-    assert not (pack / SETTINGS).exists()  # a linked pack finds the workspace beside itself
+    assert not (pack / SETTINGS).exists()  # a linked pack finds the workspace next to itself
     assert not install(clone, pack.parent / "workspace").changed
     assert remove(clone).changed
     assert not os.path.lexists(done.folder)

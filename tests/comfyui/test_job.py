@@ -221,7 +221,7 @@ def test_a_comfyui_that_is_restarted_in_the_middle_costs_nothing(
     assert job.pairs() == 2
 
 
-def test_one_that_stays_away_leaves_what_came_and_the_run_goes_on_with_the_rest(
+def test_one_that_stays_away_leaves_finished_images_and_the_run_continues_with_the_rest(
     comfy: ComfyServer, drawing: Callable[..., Drawing], capsys: pytest.CaptureFixture[str]
 ) -> None:
     job = drawing(seed=None, comfy_wait_s=0.5, prompts=("a lake", "a hill", "a sea"))
@@ -322,7 +322,7 @@ def test_what_comfyui_says_is_said(
     assert len(said) < 1000
 
 
-def test_a_cancel_in_comfyui_ends_the_job_and_keeps_what_came(
+def test_a_cancel_in_comfyui_ends_the_job_and_keeps_finished_images(
     comfy: ComfyServer, drawing: Callable[..., Drawing]
 ) -> None:
     comfy.go.clear()

@@ -55,7 +55,7 @@ def test_a_job_whose_answer_was_lost_is_taken_out_by_a_stop(comfy: ComfyServer, 
 
 
 def mixed(side: str) -> Graph:
-    """A workflow with a text that the reader does not see, beside one that it does."""
+    """A workflow with a text that the reader doesn't see, and one that it does."""
     graph = simple()
     graph["5"]["inputs"].update(width=64, height=64)
     graph["30"] = node("Mixer", cond_a=graph["3"]["inputs"][side], words="words of the workflow")

@@ -1,4 +1,4 @@
-"""Where prompt, seed and size stand in workflows of many shapes; each answer is checked by filling and reading."""
+"""Where prompt, seed and size are in workflows of many shapes; each answer is checked by filling and reading."""
 
 import io
 import json
@@ -201,7 +201,7 @@ def test_a_person_points_at_what_is_not_clear() -> None:
         ({"image": "77"}, "has no node 77"),
     ],
 )
-def test_a_finger_that_points_beside_is_told(pointed: dict[str, Any], words: str) -> None:
+def test_pointing_at_something_missing_is_reported(pointed: dict[str, Any], words: str) -> None:
     with pytest.raises(ComfyUIError, match=words):
         found(simple(), **pointed)
 
@@ -227,7 +227,7 @@ def test_an_image_that_comfyui_saved_is_a_workflow_too() -> None:
     assert slots(find_slots(read_graph(json.dumps(sent).encode()))) == USUAL
 
 
-def test_the_pass_that_begins_the_image_tells_how_it_is_drawn_and_all_passes_which_loras() -> None:
+def test_the_first_pass_gives_the_settings_and_all_passes_give_the_loras() -> None:
     graph = graphs.refined()
     graph["50"] = node("LoraLoaderModelOnly", lora_name="sharp.safetensors", strength_model=0.5, model=["4", 0])
     graph["40"]["inputs"]["model"] = ["50", 0]
@@ -239,7 +239,7 @@ def test_the_pass_that_begins_the_image_tells_how_it_is_drawn_and_all_passes_whi
     assert pointed.sampler == "40", "only this one aims at the text that a person pointed at"
 
 
-def test_a_text_that_only_a_run_knows_is_no_slot_until_a_person_points_at_it() -> None:
+def test_a_text_that_only_a_run_knows_is_not_a_slot_until_a_person_points_at_it() -> None:
     graph = {**simple(), "30": node("AskModel", prompt="a fox", model="llama3", seed=5)}
     graph["6"]["inputs"]["text"] = ["30", 0]
     with pytest.raises(ComfyUIError, match=r"Point at it. Its texts: 7.text “watermark”, 30.prompt “a fox”"):
@@ -349,7 +349,7 @@ def test_a_graph_of_thousands_of_equal_values_is_read_in_seconds() -> None:
 
 
 @pytest.mark.parametrize("written", ["6", "6.txet"])
-def test_a_node_without_its_input_is_told_what_it_has(written: str) -> None:
+def test_a_node_without_the_input_lists_what_it_has(written: str) -> None:
     graph = {"61": node("X", other=1), **simple(), "6.": node("Y", more=1)}
     with pytest.raises(ComfyUIError, match=re.escape(f"has no {written}. Expected") + ".* Node 6 has: text, clip"):
         find_slots(graph, Pointed(prompt=(written,)))

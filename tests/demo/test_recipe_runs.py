@@ -39,7 +39,7 @@ def test_the_quick_recipe_gives_a_pipeline_that_samples(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_pipeline_is_trained_further(tmp_path: Path) -> None:
-    """From what was exported alone: encoder and judge stay as they are, denoiser and decoder go on."""
+    """From the exported files alone: encoder and judge stay as they are, denoiser and decoder continue."""
     out = tmp_path / "out"
     run_demo(out)
     before = {name: (out / name).read_bytes() for name in ("judge.safetensors", "metrics.json", VAE, UNET)}

@@ -60,7 +60,7 @@ def test_a_full_caption_tells_everything_and_an_empty_one_only_the_land() -> Non
         assert claims(bare).keys() == {"land"}
 
 
-def test_captions_never_tell_what_is_free() -> None:
+def test_captions_never_mention_free_attributes() -> None:
     """Scenes that differ in free attributes only have the same captions."""
     (scene,) = scenes(1)
     other = replace(scene, sky=3 - scene.sky, layout_seed=scene.layout_seed + 1)

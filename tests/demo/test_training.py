@@ -61,7 +61,7 @@ def test_the_rate_rises_holds_and_ends_near_zero() -> None:
     assert rates[-1] < 0.1 * PHASE.lr
 
 
-def test_averaged_weights_are_lent_and_given_back() -> None:
+def test_averaged_weights_are_lent_and_returned() -> None:
     subject = trainer(replace(PHASE, images=400, lr=0.1))
     for _ in subject.run():
         pass

@@ -187,7 +187,7 @@ def refined() -> Graph:
 
 
 def continued() -> Graph:
-    """A base model and a refiner, which goes on with the base's noise."""
+    """A base model and a refiner, which continues with the base's noise."""
     graph = simple()
     graph["3"]["class_type"], graph["3"]["inputs"]["add_noise"] = "KSamplerAdvanced", "enable"
     graph["3"]["inputs"]["noise_seed"] = graph["3"]["inputs"].pop("seed")

@@ -43,8 +43,8 @@ def test_it_needs_the_standard_library_alone() -> None:
 # ---------------------------------------------------------------------------------------------------- which sampler
 
 
-def mended() -> Graph:
-    """A second pass and one that mends faces, each with texts, a model and a LoRA of its own."""
+def detailed() -> Graph:
+    """A second pass and a face detailer, each with its own texts, model and LoRA."""
     graph = graphs.refined()
     for number, text in {"50": "hands", "51": "bad hands", "52": "a face", "53": "a mask"}.items():
         graph[number] = node("CLIPTextEncode", text=text, clip=["4", 1])
@@ -69,7 +69,7 @@ def prompt_of(reader: Any, text: Any, **nodes: dict[str, Any]) -> str | None:
 
 
 def test_what_counts_is_the_sampler_that_began_from_the_empty_latent(reader: Any) -> None:
-    assert found(reader, mended()) == reader.Found("a glass bottle", "watermark", SEED, "v1-5-pruned-emaonly")
+    assert found(reader, detailed()) == reader.Found("a glass bottle", "watermark", SEED, "v1-5-pruned-emaonly")
 
 
 def test_an_image_that_was_loaded_is_begun_by_the_sampler_that_it_enters(reader: Any) -> None:
@@ -102,9 +102,7 @@ def test_a_node_that_makes_an_image_all_by_itself_tells_its_prompt(reader: Any) 
     assert found(reader, graph) == reader.Found(prompt="a fox")
     graph["1"]["inputs"]["image"] = ["7", 0]
     graph["7"] = node("LoadImage", image="sketch.png")
-    assert found(reader, graph) == reader.Found(), (
-        "a text that tells how to change an image does not tell what is on it"
-    )
+    assert found(reader, graph) == reader.Found(), "a text about how to change an image doesn't say what is in it"
 
 
 # ------------------------------------------------------------------------------------- texts that only a run knows
@@ -124,12 +122,12 @@ AT_RUN_TIME = {
     "a node that is not there": node("Reroute", **{"": ["gone", 0]}),
     "two texts and no joining": node("Two", text="a fox", string="a hare"),
     "a circle": node("Reroute", **{"": ["30", 0]}),
-    "parts that are no texts": node("Join", text_a=5, text_b=None),
+    "parts that aren't texts": node("Join", text_a=5, text_b=None),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", AT_RUN_TIME)
-def test_a_text_that_only_a_run_knows_is_no_prompt(reader: Any, kind: str) -> None:
+def test_a_text_that_only_a_run_knows_is_not_a_prompt(reader: Any, kind: str) -> None:
     more = {"60": node("LoadImage", image="a.png"), "61": node("Dice", sides=2), "62": node("Text", text="a fox")}
     assert prompt_of(reader, ["30", 0], **{"30": AT_RUN_TIME[kind]}, **more) is None
     joined = node("Join", string_a="a lake", string_b=["30", 0])
@@ -138,7 +136,7 @@ def test_a_text_that_only_a_run_knows_is_no_prompt(reader: Any, kind: str) -> No
     assert prompt_of(reader, ["31", 0], **{"30": AT_RUN_TIME[kind], "31": shown}, **more) is None
 
 
-def test_nor_is_what_stands_beside_such_a_text(reader: Any) -> None:
+def test_nor_is_what_comes_with_such_a_text(reader: Any) -> None:
     graph = {**simple(), "30": AT_RUN_TIME["a caption"], "60": node("LoadImage", image="a.png")}
     graph["6"] = node("CLIPTextEncodeSDXL", text_g="a glass bottle", text_l=["30", 0], clip=["4", 1])
     assert found(reader, graph).prompt is None
@@ -178,7 +176,7 @@ def test_ten_parts_are_joined_in_their_order(reader: Any) -> None:
     assert prompt_of(reader, ["30", 0], **{"30": node("Join", separator=" ", **parts)}) == "1 2 3 4 5 6 7 8 9 10 11"
 
 
-def test_a_text_that_is_too_long_is_no_prompt_and_none_is_cut(reader: Any) -> None:
+def test_a_text_that_is_too_long_is_not_a_prompt_and_none_is_cut(reader: Any) -> None:
     assert prompt_of(reader, "a" * 2**16) == "a" * 2**16
     assert prompt_of(reader, "a" * (2**16 + 1)) is None
     half = node("Text", text="a" * 2**15)
@@ -186,7 +184,7 @@ def test_a_text_that_is_too_long_is_no_prompt_and_none_is_cut(reader: Any) -> No
     assert prompt_of(reader, ["31", 0], **{"30": half, "31": joined}) is None
 
 
-def test_a_way_that_is_too_long_is_no_prompt(reader: Any) -> None:
+def test_a_path_that_is_too_long_gives_no_prompt(reader: Any) -> None:
     chain = {str(100 + i): node("Reroute", **{"": [str(101 + i), 0]}) for i in range(99)}
     assert prompt_of(reader, ["150", 0], **chain, **{"199": node("Text", text="a fox")}) == "a fox"
     chain = {str(100 + i): node("Reroute", **{"": [str(101 + i), 0]}) for i in range(150)}
@@ -194,7 +192,7 @@ def test_a_way_that_is_too_long_is_no_prompt(reader: Any) -> None:
 
 
 @pytest.mark.parametrize("ways", [1, 2])
-def test_what_was_found_before_the_budget_was_used_up_is_no_prompt(reader: Any, ways: int) -> None:
+def test_what_was_found_before_the_budget_was_used_up_does_not_count(reader: Any, ways: int) -> None:
     """One way that is too long, or two at each node, which are too many."""
     graph = simple()
     for i in range(150):
@@ -224,7 +222,7 @@ def sides(reader: Any, graph: Graph) -> tuple[str | None, str | None]:
     return told.prompt, told.negative
 
 
-def test_sides_are_told_apart_where_the_model_comes_first(reader: Any) -> None:
+def test_sides_are_distinguished_where_the_model_comes_first(reader: Any) -> None:
     graph = graphs.with_model_before()
     assert sides(reader, graph) == ("a glass bottle", "watermark")
     graph["21"] = node("ControlNetApplyAdvanced", positive=["20", 1], negative=["20", 2], control_net=["x", 0])
@@ -269,7 +267,7 @@ def test_a_seed_is_what_comfyui_takes_for_one(reader: Any, value: Any, seed: int
     assert found(reader, {**sampling(simple(), seed=value), "30": node("Seed", seed=5)}).seed == seed
 
 
-def test_no_other_number_stands_in_for_a_seed_that_only_a_run_knows(reader: Any) -> None:
+def test_no_other_number_replaces_a_seed_that_only_a_run_knows(reader: Any) -> None:
     assert found(reader, sampling(simple(), seed=-1, noise_seed=5)).seed is None
 
 
@@ -300,7 +298,7 @@ def test_only_a_name_is_a_kind(reader: Any, kind: Any) -> None:
 
 
 @pytest.mark.parametrize("broken", [None, [], {}, {"inputs": []}, "node"])
-def test_a_node_without_inputs_is_no_node(reader: Any, broken: Any) -> None:
+def test_a_node_without_inputs_does_not_count(reader: Any, broken: Any) -> None:
     graph: dict[Any, Any] = {**simple(), "20": broken}
     assert reader.of_prompt(graph).keys() == simple().keys()
     assert found(reader, sampling(graph, positive=["20", 0])).prompt is None

@@ -78,7 +78,7 @@ def test_images_of_several_tools_become_candidates_and_pairs_of_one_prompt(store
     assert store.counts().votes == 1
 
 
-def test_the_same_import_again_adds_nothing_and_a_grown_folder_goes_on(store: Store, tmp_path: Path) -> None:
+def test_the_same_import_again_adds_nothing_and_a_grown_folder_continues(store: Store, tmp_path: Path) -> None:
     root = write(tmp_path / "mine", a_png=drawn(1), b_png=drawn(2))
     assert take(store, root).added == AddedImages(candidates=2, pairs=1)
     before = store.counts()
@@ -112,7 +112,7 @@ def copies(image: Image.Image) -> dict[str, Image.Image]:
     }
 
 
-def test_near_duplicates_are_told_and_never_paired(store: Store, tmp_path: Path) -> None:
+def test_near_duplicates_are_reported_and_never_paired(store: Store, tmp_path: Path) -> None:
     root = tmp_path / "mine"
     original = scene(1, (192, 128))
     said = text("parameters", infotext("a lake", 1))
@@ -139,7 +139,7 @@ def test_looks_tell_copies_from_other_pictures() -> None:
     assert not nearly_same(plain[0], plain[1])
     assert not nearly_same(plain[0], plain[2])
     noisy = Image.effect_noise((64, 64), 4).convert("RGB")
-    assert nearly_same(look_of(noisy), look_of(Image.new("RGB", (64, 64), (128, 128, 128)))), "noise is no structure"
+    assert nearly_same(look_of(noisy), look_of(Image.new("RGB", (64, 64), (128, 128, 128)))), "noise isn't structure"
 
 
 def test_looks_tell_line_drawings_apart() -> None:
@@ -191,7 +191,7 @@ def test_what_is_left_out_is_counted_and_named(store: Store, tmp_path: Path) -> 
     assert "1 of 8 images imported (A1111/Forge 1); 0 new pairs of 1 prompt" in report.sentence()
 
 
-def test_a_text_beside_or_one_prompt_for_all_gives_the_prompt(store: Store, tmp_path: Path) -> None:
+def test_a_text_file_or_one_prompt_for_all_gives_the_prompt(store: Store, tmp_path: Path) -> None:
     root = write(
         tmp_path / "mine",
         a_png=png(image=scene(1)),
@@ -227,7 +227,7 @@ def test_no_link_leads_out_of_the_folder(store: Store, tmp_path: Path) -> None:
     assert "near-duplicate of b.png" in told["f.png"]
 
 
-def test_a_folder_without_rights_is_told(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_without_permission_is_reported(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = write(tmp_path / "mine", a_png=drawn(1))
     (root / "closed").mkdir()
     look_into = os.scandir
@@ -266,7 +266,7 @@ def test_an_animation_gives_its_first_frame(store: Store, tmp_path: Path) -> Non
     assert take(store, root, prompt="a lake").added.candidates == 2
 
 
-def test_an_interrupted_import_goes_on(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_import_continues(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = tmp_path / "mine"
     for seed in range(8):
         write(root, **{f"{seed}_png": drawn(seed)})

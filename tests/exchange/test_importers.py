@@ -230,7 +230,7 @@ def test_a_folder_of_no_layout_and_a_misspelt_layout(tmp_path: Path) -> None:
 
 
 def test_one_image_under_two_prompts_is_two_candidates(store: Store, tmp_path: Path) -> None:
-    """Black images stand in for filtered ones in public sets, under any prompt."""
+    """Black images replace filtered ones in public sets, under any prompt."""
     jsonl(tmp_path)
     row = json.loads((tmp_path / "metadata.jsonl").read_text(encoding="utf-8").splitlines()[0])
     again = {**row, "prompt": "another"}
@@ -287,7 +287,7 @@ def test_an_export_overwrites_nothing_and_names_what_is_gone(store: Store, tmp_p
         export_pairs(store, tmp_path / "out")
 
 
-def test_a_recipe_that_speaks_of_another_image_is_refused(store: Store, tmp_path: Path) -> None:
+def test_a_recipe_about_another_image_is_refused(store: Store, tmp_path: Path) -> None:
     vote_on(store, add_pair(store, 0))
     export_pairs(store, tmp_path / "out")
     file = tmp_path / "out/metadata.jsonl"
@@ -367,7 +367,7 @@ def test_parquet_as_pick_a_pic_and_trl_write_it(store: Store, tmp_path: Path) ->
     assert all(winner_is_red(store, voted) for voted in decided)
 
 
-def test_an_interrupted_parquet_file_goes_on_where_it_was(
+def test_an_interrupted_parquet_file_continues_where_it_was(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = [
@@ -388,7 +388,7 @@ def test_an_interrupted_parquet_file_goes_on_where_it_was(
     assert "3 already done before the import was interrupted" in report.sentence()
     assert json.loads(kept.read_text("utf-8")) == {}
 
-    again = bring_in(store, tmp_path)  # at its end there is no place any more: all is looked at
+    again = bring_in(store, tmp_path)  # at its end no place is left: everything is read
     assert (again.found, again.passed, again.added.votes) == (6, 0, 0)
     kept.write_text("[broken", "utf-8")
     assert bring_in(store, tmp_path).found == 6

@@ -9,7 +9,7 @@ from PIL import Image
 from sdpo_core.cli.main import main
 from sdpo_core.errors import DiskError
 from sdpo_core.exchange import inbox
-from sdpo_core.exchange.inbox import InboxReport, is_waiting, take_in
+from sdpo_core.exchange.inbox import InboxReport, import_inbox, is_waiting
 from sdpo_core.workspace.store import Store
 
 
@@ -41,7 +41,7 @@ def left_in(store: Store) -> list[str]:
 def test_a_chosen_image_wins_over_each_other(store: Store) -> None:
     send(store, 1, 2, 3, chosen=1, negative="fog", seed=2**63, model="dream")
     assert is_waiting(store.workspace)
-    report = take_in(store)
+    report = import_inbox(store)
     assert (report.sendings, report.added.pairs, report.added.votes) == (1, 2, 2)
     assert not is_waiting(store.workspace)
     assert left_in(store) == []
@@ -57,27 +57,27 @@ def test_a_chosen_image_wins_over_each_other(store: Store) -> None:
 def test_without_a_choice_neighbours_wait_for_a_vote(store: Store) -> None:
     send(store, 1, 2, 3)
     send(store, 4, 5, name="b")
-    assert take_in(store).added.pairs == 3
+    assert import_inbox(store).added.pairs == 3
     assert len(store.open_pairs(purpose="train")) == 3
     assert store.voted_pairs(purpose="train") == []
 
 
 def test_the_same_again_adds_nothing_and_a_vote_of_ones_own_stands(store: Store) -> None:
     send(store, 1, 2)
-    take_in(store)
+    import_inbox(store)
     (pair,) = store.open_pairs(purpose="train")
     store.vote("by-hand-1", pair.id, "tie")
     send(store, 1, 2, chosen=0)
-    assert take_in(store).added.votes == 0
+    assert import_inbox(store).added.votes == 0
     (voted,) = store.voted_pairs(purpose="train")
     assert voted.vote.choice == "tie"
 
 
 def test_a_pair_that_waited_takes_the_choice_that_comes_later(store: Store) -> None:
     send(store, 1, 2)
-    take_in(store)
+    import_inbox(store)
     send(store, 1, 2, chosen=0)
-    assert take_in(store).added.votes == 1
+    assert import_inbox(store).added.votes == 1
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_a_bad_line_is_set_aside_and_the_others_come_in(store: Store, tmp_path: 
     (folder / "link.png").symlink_to(secret)
     (folder / "text.png").write_text("no image", encoding="utf-8")
     path.write_bytes(line + b"\n" + path.read_bytes())
-    report = take_in(store)
+    report = import_inbox(store)
     assert report.sendings == 1
     assert len(report.troubles) == 1
     assert words in report.troubles[0].reason
@@ -129,13 +129,13 @@ def test_links_and_half_written_files_are_left_alone(store: Store, tmp_path: Pat
     path.symlink_to(outside)
     (path.parent / ".b.jsonl").write_text("{", encoding="utf-8")
     assert not is_waiting(store.workspace)
-    assert not take_in(store)
+    assert not import_inbox(store)
 
 
 def test_a_file_that_is_too_long_is_set_aside_whole(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inbox, "_MOST_BYTES", 20)
     send(store, 1, 2)
-    assert "larger than" in take_in(store).troubles[0].reason
+    assert "larger than" in import_inbox(store).troubles[0].reason
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="this user may write anywhere")
@@ -144,11 +144,11 @@ def test_a_disk_that_refuses_leaves_the_sending_where_it_is(store: Store) -> Non
     (store.workspace / "images").chmod(0o500)
     try:
         with pytest.raises(DiskError):
-            take_in(store)
+            import_inbox(store)
     finally:
         (store.workspace / "images").chmod(0o700)
     assert path.is_file()
-    assert take_in(store).added.pairs == 1
+    assert import_inbox(store).added.pairs == 1
 
 
 def test_a_crash_before_clearing_away_changes_nothing_the_second_time(
@@ -158,14 +158,14 @@ def test_a_crash_before_clearing_away_changes_nothing_the_second_time(
     with monkeypatch.context() as patched:
         patched.setattr(Path, "unlink", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            take_in(store)
+            import_inbox(store)
     assert path.is_file()
-    report = take_in(store)
+    report = import_inbox(store)
     assert (report.added.pairs, report.added.votes) == (0, 0)
     assert left_in(store) == []
 
 
-def test_the_outcome_in_words() -> None:
+def test_the_outcome_as_text() -> None:
     assert not InboxReport()
     assert InboxReport(sendings=1).sentence() == "Received 1 batch from ComfyUI: 0 new pairs, 0 votes."
 

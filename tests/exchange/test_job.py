@@ -40,7 +40,7 @@ def go(folder: Path, echo: Callable[[Status], None] | None = None, **settings: A
     return run, json.loads((run.path / REPORT).read_text(encoding="utf-8"))
 
 
-def test_images_come_in_with_a_report_in_words(folder: Path) -> None:
+def test_images_are_imported_with_a_readable_report(folder: Path) -> None:
     for number in range(3):
         (folder / f"{number}.png").write_bytes(png(parameters("a lake"), image=scene(number)))
     (folder / "bare.png").write_bytes(png(image=scene(9)))
@@ -54,7 +54,7 @@ def test_images_come_in_with_a_report_in_words(folder: Path) -> None:
     assert (run.status().step, run.status().total) == (5, 5)
 
 
-def test_a_prompt_given_afterwards_takes_in_the_rest_alone(folder: Path) -> None:
+def test_a_prompt_given_afterwards_imports_only_the_rest(folder: Path) -> None:
     (folder / "a.png").write_bytes(png(parameters("a lake"), image=scene(1)))
     (folder / "b.png").write_bytes(png(image=scene(2)))
     go(folder)
@@ -64,7 +64,7 @@ def test_a_prompt_given_afterwards_takes_in_the_rest_alone(folder: Path) -> None
         assert sorted(candidate.prompt for candidate in store.candidates()) == ["a lake", "a sea"]
 
 
-def test_a_stop_keeps_what_was_taken_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stop_keeps_what_was_imported(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sdpo_core.runs.folder.REPORT_INTERVAL_S", 0.0)
     for number in range(9):
         (folder / f"{number}.png").write_bytes(png(parameters("a lake"), image=scene(number)))
@@ -82,7 +82,7 @@ def test_a_stop_keeps_what_was_taken_in(folder: Path, monkeypatch: pytest.Monkey
     assert go(folder)[1]["images_added"] == 5
 
 
-def test_a_folder_of_nothing_is_refused_in_words(folder: Path) -> None:
+def test_an_empty_folder_is_refused_with_a_message(folder: Path) -> None:
     with pytest.raises(StoreError, match="matches no known layout"):
         go(folder)
     with pytest.raises(StoreError, match="isn't a folder"):
@@ -118,7 +118,7 @@ def sixteen_bit(mode: str) -> bytes:
     return start + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
-def test_odd_but_good_images_are_taken_in_as_they_look(folder: Path) -> None:
+def test_odd_but_good_images_are_imported_as_they_look(folder: Path) -> None:
     frames = [scene(1), scene(2)]
     files = {
         "cmyk.jpg": saved(scene(3).convert("CMYK"), "JPEG", quality=95),

@@ -60,7 +60,7 @@ def of_chunk(kind: bytes, value: bytes) -> bytes:
         ),
     ],
 )
-def test_what_stands_beside_a_bomb_is_read_and_the_image_too(made: Callable[[], bytes]) -> None:
+def test_what_is_next_to_a_bomb_is_read_and_the_image_too(made: Callable[[], bytes]) -> None:
     content = made()
     with soon():
         found = read_made_with(content)
@@ -191,7 +191,7 @@ def test_texts_get_no_half_characters_and_no_nul() -> None:
     assert found.prompt == "a? cat 😀"
 
 
-def test_a_hidden_text_that_lies_about_its_length_is_none() -> None:
+def test_a_hidden_text_with_a_false_length_does_not_count() -> None:
     image = scene(1, (64, 64)).convert("RGBA")
     for size in (0, 8, 2**31, 2**32 - 1):
         image.putalpha(255)
@@ -205,7 +205,7 @@ def test_a_hidden_text_that_lies_about_its_length_is_none() -> None:
         assert found is None or not found.prompt
 
 
-def test_a_file_cut_anywhere_gives_what_came_before() -> None:
+def test_a_file_cut_anywhere_gives_everything_before_the_cut() -> None:
     for content in (
         png(text("Software", "x"), text("parameters", A1111)),
         jpeg(tiff(exif=[unicode_comment(A1111)])),

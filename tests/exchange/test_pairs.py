@@ -58,7 +58,7 @@ def test_a_ranking_becomes_every_pair_and_equal_ranks_are_ties(store: Store, tmp
         paint(tmp_path / f"test/{number}", number, WINNER)
     names = [f"{number}.png" for number in range(4)]
     row = {"prompt": "a lake", "image_path": names, "rank": [1, 2, 2, 4]}
-    (tmp_path / "test.json").write_text(json.dumps([row]), encoding="utf-8")  # its images lie in test/
+    (tmp_path / "test.json").write_text(json.dumps([row]), encoding="utf-8")  # its images are in test/
     assert bring_in(store, tmp_path).added == Added(pairs=6, votes=6)
     assert store.counts().ties == 1
 
@@ -77,7 +77,9 @@ def test_a_ranking_becomes_every_pair_and_equal_ranks_are_ties(store: Store, tmp
         (5, "isn't a JSON object"),
     ],
 )
-def test_a_bad_entry_is_told_and_the_others_come_in(store: Store, tmp_path: Path, entry: Any, reason: str) -> None:
+def test_a_bad_entry_is_reported_and_the_others_are_imported(
+    store: Store, tmp_path: Path, entry: Any, reason: str
+) -> None:
     root = tmp_path / "theirs"
     good = entries(root)["HPDv2 train"]
     paint(tmp_path / "secret", 77, WINNER)
@@ -93,7 +95,7 @@ def test_a_bad_entry_is_told_and_the_others_come_in(store: Store, tmp_path: Path
 def test_a_file_that_breaks_off_gives_what_stood_before(store: Store, tmp_path: Path, end: str) -> None:
     good = json.dumps(entries(tmp_path)["HPDv2 train"])
     (tmp_path / "train.json").write_bytes(f"[{good}{end}".encode(errors="surrogateescape"))
-    if "\udcff" in end:  # the whole file is no text, so it is none of ours
+    if "\udcff" in end:  # the whole file isn't text, so it isn't one of ours
         assert detect(open_folder(tmp_path)) == "images"
         return
     report = bring_in(store, tmp_path)
@@ -103,7 +105,7 @@ def test_a_file_that_breaks_off_gives_what_stood_before(store: Store, tmp_path: 
     assert "isn't valid JSON from there" in told
 
 
-def test_a_list_longer_than_what_is_read_at_once_comes_in_whole(store: Store, tmp_path: Path) -> None:
+def test_a_list_longer_than_one_read_is_imported_completely(store: Store, tmp_path: Path) -> None:
     good = entries(tmp_path)["HPDv2 train"]
     rows = [{**good, "prompt": f"prompt {number % 3}", "padding": "x" * 9_999} for number in range(50)]
     (tmp_path / "train.json").write_text(json.dumps(rows), encoding="utf-8")
@@ -111,7 +113,7 @@ def test_a_list_longer_than_what_is_read_at_once_comes_in_whole(store: Store, tm
     assert (report.found, report.usable, report.added.votes) == (50, 50, 3)
 
 
-def test_a_huge_line_is_told_and_passed_over(store: Store, tmp_path: Path) -> None:
+def test_a_huge_line_is_reported_and_skipped(store: Store, tmp_path: Path) -> None:
     red, blue = two_images(tmp_path, 0)
     good = json.dumps({"image_0": red, "image_1": blue, "prompt": "a lake", "prefer_0": 1, "prefer_1": 0})
     (tmp_path / "metadata.jsonl").write_text(f'{{"x": "{"x" * 3 * 2**20}"}}\n{good}\n', encoding="utf-8")
@@ -169,7 +171,7 @@ def fill(store: Store) -> None:
 
 
 @pytest.mark.parametrize(("layout", "keeps"), [("onetrainer", True), ("kohya", False)])
-def test_layouts_of_other_trainers_come_back_and_what_they_cannot_say_is_told(
+def test_layouts_of_other_trainers_come_back_and_what_they_cannot_hold_is_reported(
     store: Store, tmp_path: Path, layout: str, keeps: bool
 ) -> None:
     fill(store)
@@ -241,10 +243,10 @@ def test_a_datasets_folder_without_pyarrow_says_what_to_install(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_row_group_that_would_fill_the_memory_is_told(
+def test_a_row_group_that_would_fill_the_memory_is_reported(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The limit is lowered, as a file of 4 GiB is none for a test."""
+    """The limit is lowered, because 4 GiB is too much for a test."""
     fill(store)
     export_pairs(store, tmp_path / "out", layout="trl")
     monkeypatch.setattr("sdpo_core.exchange.importers.parquet._MAX_GROUP_BYTES", 100)

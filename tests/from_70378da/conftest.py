@@ -1,4 +1,4 @@
-"""What commit 70378da left behind, and its model, unpacked anew for every test that asks."""
+"""What commit 70378da left behind, and its model, unpacked again for every test that asks."""
 
 import json
 import shutil

@@ -126,7 +126,7 @@ def _fill() -> dict[str, Any]:
 
 
 def _draw_and_vote() -> None:
-    """Drawn pairs, plain ones, and some from ComfyUI; votes of every kind, through the boards of the pages."""
+    """Generated pairs, plain ones, and some from ComfyUI; votes of every kind, through the boards of the pages."""
     sdpo("generate", "--model", "model", "--seed", "5", "--sampling-steps", "2", "--prompts", *PROMPTS)
     base = inspect_model("model").sha256
     with Store(WORKSPACE) as store:
@@ -203,7 +203,7 @@ def verdict(run: RunFolder) -> dict[str, Any]:
 
 
 def _second_round() -> RunFolder:
-    """An adapter that goes on, on pairs drawn with it; stopped half-way, so its run can be resumed too."""
+    """An adapter that continues another, on pairs generated with it; stopped halfway, so its run can be resumed."""
     sdpo(
         "generate",
         "--model",
@@ -258,7 +258,7 @@ def _export() -> None:
 
 
 def _resumed(half: RunFolder, killed: RunFolder) -> dict[str, Any]:
-    """Where 70378da itself gets to when it goes on with the stopped and with the killed run: to the same numbers."""
+    """Where 70378da itself gets to when it resumes the stopped and the killed run: to the same numbers."""
     shutil.copytree(WORKSPACE, "again/workspace")
     ends: list[dict[str, Any]] = []
     for run in (half, killed):

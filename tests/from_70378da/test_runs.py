@@ -1,4 +1,4 @@
-"""Runs that 70378da began: they go on with the settings that they were begun with, to the numbers that it reaches."""
+"""Runs that 70378da started: they continue with the settings that they started with, to the numbers that it reaches."""
 
 import json
 import math
@@ -94,7 +94,7 @@ def test_settings_files_hold_what_they_say_and_leave_the_rest_to_today(folder: P
     assert short.hold_unconditional == TrainConfig.model_fields["hold_unconditional"].default
 
 
-def test_states_are_told_right(runs: dict[str, RunFolder]) -> None:
+def test_states_are_reported_correctly(runs: dict[str, RunFolder]) -> None:
     assert runs["first"].status().state == "done"
     assert runs["half"].status().state == "stopped"
     assert runs["second"].status().state == "stopped"

@@ -14,7 +14,7 @@ from app.generate.messages import DEFAULT_URL
 from app.studio import Studio
 from sdpo_core.adapters.info import read_adapter_info
 from sdpo_core.checkpoints.model_info import inspect_model
-from sdpo_core.exchange.inbox import take_in
+from sdpo_core.exchange.inbox import import_inbox
 from sdpo_core.judging.grid_plan import cell_path, pick, read_plan
 from sdpo_core.judging.verdict import verdict
 from sdpo_core.projects.folders import Projects
@@ -50,7 +50,7 @@ def contents(folder: Path) -> Iterator[tuple[str, bytes]]:
                 yield from ((name, packed.read(name)) for name in packed.namelist())
 
 
-def test_the_recording_tells_nothing_of_the_machine_it_was_made_on(unpacked: Path) -> None:
+def test_the_recording_reveals_nothing_about_the_machine_it_was_made_on(unpacked: Path) -> None:
     assert {name: place[0] for name, data in contents(unpacked) if (place := _PLACE.search(data))} == {}
 
 
@@ -71,8 +71,8 @@ def test_the_database_opens_with_every_vote(store: Store, expected: dict[str, An
     assert re.findall(r"\d+", pairs) == re.findall(r"\d+", expected["pairs"])  # the words may be others by now
 
 
-def test_every_drawn_image_keeps_its_key(store: Store, expected: dict[str, Any]) -> None:
-    """A recipe's hash is an image's identity: another one would draw it, and ask for it, anew."""
+def test_every_generated_image_keeps_its_key(store: Store, expected: dict[str, Any]) -> None:
+    """A recipe's hash is an image's identity: a different one would make it, and ask about it, again."""
     drawn = [candidate for candidate in store.candidates(1000) if candidate.recipe]
     assert sorted(candidate.key for candidate in drawn) == expected["keys"]
     for candidate in drawn:
@@ -87,8 +87,8 @@ def test_drawing_the_same_again_finds_the_images(workspace: Path, store: Store) 
     assert store.counts().candidates == before
 
 
-def test_voting_goes_on(studio: Studio) -> None:
-    assert take_in(studio.desk.store).added.pairs == 1
+def test_voting_continues(studio: Studio) -> None:
+    assert import_inbox(studio.desk.store).added.pairs == 1
     decided = studio.desk.store.counts().decided
     pair = studio.desk.store.open_pairs(purpose="train", limit=1)[0]
     message = {"pair": pair.id, "images": [pair.left.image_sha256, pair.right.image_sha256], "choice": "left"}
@@ -120,8 +120,8 @@ def test_the_grid_is_there_and_a_cell_of_it_can_be_chosen(store: Store, runs: di
     assert (record.name, record.strength) == ("first-step-3", 1.0)
 
 
-def test_what_comfyui_sent_is_taken_in(workspace: Path, store: Store) -> None:
-    report = take_in(store)
+def test_what_comfyui_sent_is_imported(workspace: Path, store: Store) -> None:
+    report = import_inbox(store)
     assert (report.sendings, report.added.pairs, report.troubles) == (1, 1, [])
     assert not [*(workspace / "inbox").glob("*.jsonl")]
 

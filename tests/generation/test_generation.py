@@ -226,7 +226,7 @@ def test_a_batch_has_one_recipe_but_for_prompt_and_seed(tiny: DiffusionModel) ->
         sample(tiny, recipes(tiny, adapters=(AdapterUse(sha256=SHA),)))
 
 
-def test_numbers_that_are_none_make_no_image(tiny: DiffusionModel) -> None:
+def test_nan_and_infinity_make_no_image(tiny: DiffusionModel) -> None:
     with torch.no_grad():
         next(tiny.network.parameters()).fill_(float("nan"))
     with pytest.raises(ModelError, match="NaN"):
@@ -350,7 +350,7 @@ def test_unknown_adapters_are_refused(studio: Callable[..., Studio], tmp_path: P
         studio(prompts=("a",), adapter=str(tmp_path / "gone.safetensors")).go()
 
 
-def test_an_adapter_stands_in_the_recipe(studio: Callable[..., Studio], tiny: DiffusionModel, tmp_path: Path) -> None:
+def test_an_adapter_is_in_the_recipe(studio: Callable[..., Studio], tiny: DiffusionModel, tmp_path: Path) -> None:
     lora = Lora.create(tiny, rank=4, alpha=4.0, targets="attention", seed=0)
     path = tmp_path / "taste.safetensors"
     sha256 = save_adapter(path, lora, info=tiny.info, sdpo={}, title="taste")
@@ -399,7 +399,7 @@ def test_an_adapter_brings_its_clip_skip_unless_the_person_says(
     assert used == {"a <lora:deep>": 2, "a": 1, "b": 2, "c": 1}
 
 
-def test_notation_without_effect_is_told(studio: Callable[..., Studio]) -> None:
+def test_notation_without_effect_is_reported(studio: Callable[..., Studio]) -> None:
     message = studio(prompts=("a __place__ {b|c}", "d AND e")).go().message
     assert "1 × wildcards (__name__ or {a|b}), 1 × combined prompts (AND)" in message
 

@@ -20,7 +20,7 @@ from sdpo_core.checkpoints.model_info import inspect_model
 from sdpo_core.cli.main import main
 from sdpo_core.errors import ConfigError, DiskError, DownloadError, ModelError, ModelNotHere, SdpoError
 from sdpo_core.hub.fetch import download
-from sdpo_core.hub.plan import plan_download, size_in_words
+from sdpo_core.hub.plan import plan_download, readable_size
 from sdpo_core.runs.folder import list_runs
 from tests.hub_server import COMMIT, HubServer, serving
 from tests.original_layout import essentials
@@ -76,7 +76,7 @@ def fetch(source: str) -> list[int]:
         *((no, None) for no in ("", "a/x.safetensors", "a/b/c\\d.safetensors", "C:\\a\\b.safetensors", "~/a/b")),
     ],
 )
-def test_hub_ids_are_told_from_other_names(source: str, meant: HubId | None) -> None:
+def test_hub_ids_are_distinguished_from_other_names(source: str, meant: HubId | None) -> None:
     assert parse_hub_id(source) == meant
     assert meant is None or str(meant) == source
 
@@ -98,7 +98,7 @@ def test_a_plan_takes_what_is_needed_and_no_more(hub: HubServer, tmp_path: Path)
     assert not [path for path in paths if path.endswith((".bin", ".md"))]
     assert plan.total == sum((hub.root / LAKES / path).stat().st_size for path in paths)
     assert (plan.present, plan.missing, plan.fits) == (0, plan.total, True)
-    assert f"{size_in_words(plan.total)} from 127.0.0.1" in plan.sentence
+    assert f"{readable_size(plan.total)} from 127.0.0.1" in plan.sentence
     assert f"into {tmp_path / 'cache'}," in plan.sentence
     assert plan.sentence.endswith("GB free.")
     assert not (tmp_path / "cache").exists()
@@ -138,8 +138,8 @@ def test_what_the_cache_holds_in_full_precision_is_not_fetched_in_half(hub: HubS
     assert plan.sentence.startswith("All ")
 
 
-def test_sizes_are_told_for_a_person() -> None:
-    assert [size_in_words(count) for count in (40_000, 12_345_678, 4_265_146_304)] == ["0.0 MB", "12 MB", "4.3 GB"]
+def test_sizes_are_readable() -> None:
+    assert [readable_size(count) for count in (40_000, 12_345_678, 4_265_146_304)] == ["0.0 MB", "12 MB", "4.3 GB"]
 
 
 # --- fetching --------------------------------------------------------------------------------------------------------
@@ -183,7 +183,7 @@ def test_huggingface_hub_itself_finds_what_was_fetched(hub: HubServer) -> None:
     assert [sorted(revision.refs) for revision in repository.revisions] == [["main"]]
 
 
-def test_a_stop_keeps_what_has_come_and_the_next_download_goes_on(hub: HubServer) -> None:
+def test_a_stop_keeps_what_arrived_and_the_next_download_continues(hub: HubServer) -> None:
     plan = plan_download(LAKES)
 
     class Enough(Exception):
@@ -217,13 +217,13 @@ def test_breaks_of_the_connection_are_gone_over(hub: HubServer) -> None:
     assert inspect_model(LAKES)
 
 
-def test_a_server_that_knows_no_ranges_is_no_trouble(hub: HubServer) -> None:
+def test_a_server_without_ranges_works(hub: HubServer) -> None:
     hub.ranges, hub.break_after, hub.breaks = False, 30_000, 2
     fetch(LAKES)
     assert inspect_model(LAKES)
 
 
-def test_what_came_damaged_is_thrown_away(hub: HubServer) -> None:
+def test_damaged_downloads_are_deleted(hub: HubServer) -> None:
     hub.damage = True
     with pytest.raises(DownloadError, match="is damaged"):
         fetch(LAKES)
@@ -268,7 +268,7 @@ def test_a_repository_with_one_checkpoint_is_that_file(hub: HubServer) -> None:
     size = path.stat().st_size
     plan = plan_download("someone/file")
     assert [(file.path, file.size) for file in plan.files] == [("lakes.safetensors", size)]
-    assert hub.sent["someone/file/lakes.safetensors"] < size / 10  # only its header was looked at
+    assert hub.sent["someone/file/lakes.safetensors"] < size / 10  # only its header was read
     fetch("someone/file")
     info = inspect_model("someone/file")
     assert (info.family, info.name) == ("sd15", "lakes")
@@ -333,7 +333,7 @@ def test_a_gated_model_says_what_to_do(hub: HubServer, monkeypatch: pytest.Monke
 
 
 def test_a_login_stays_with_the_hub(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Weights lie on other servers, to which the hub sends on; they get no token."""
+    """Weights are on other servers, to which the Hub redirects; they get no token."""
     monkeypatch.setenv("HF_TOKEN", "hf_mine")
     with serving(hub.root) as store:
         hub.store = store.url
@@ -355,13 +355,13 @@ def test_a_name_that_nobody_knows_and_one_that_can_not_be(hub: HubServer) -> Non
 
 
 @pytest.mark.parametrize(("status", "words"), [(503, "returned 503.*try again later"), (429, "too many requests")])
-def test_a_hub_in_trouble_is_told(hub: HubServer, status: int, words: str) -> None:
+def test_a_hub_in_trouble_is_reported(hub: HubServer, status: int, words: str) -> None:
     hub.status = status
     with pytest.raises(DownloadError, match=words):
         plan_download(LAKES)
 
 
-def test_no_network_is_told(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_network_is_reported(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
@@ -373,7 +373,7 @@ def test_no_network_is_told(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> 
         plan_download(LAKES)
 
 
-def test_a_login_page_in_between_is_told(hub: HubServer) -> None:
+def test_a_login_page_in_between_is_reported(hub: HubServer) -> None:
     shutil.copytree(hub.root / LAKES, hub.root / "someone/else")
     (hub.root / "someone/else/model_index.json").write_text("<html>Welcome to the hotel!</html>")
     with pytest.raises(SdpoError, match="isn't JSON"):
@@ -391,7 +391,7 @@ def test_a_full_disk_loses_nothing(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no limit on the size of files")
-def test_a_disk_that_fills_up_on_the_way_is_told(hub: HubServer) -> None:
+def test_a_disk_that_fills_up_on_the_way_is_reported(hub: HubServer) -> None:
     import resource
 
     plan, before = plan_download(LAKES), resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -1,4 +1,4 @@
-"""What files hold beside their pixels: read within bounds, and never handed to a decoder that would read it all."""
+"""What files hold besides their pixels: read within bounds, and never passed to a decoder that would read it all."""
 
 import io
 import struct

@@ -1,4 +1,4 @@
-"""Bytes that nobody vouches for: decoded, or refused in words."""
+"""Untrusted bytes: decoded, or refused with a message."""
 
 import io
 import struct
@@ -111,7 +111,7 @@ def test_missing_and_unreadable_files_are_named(tmp_path: Path) -> None:
         decode_image(tmp_path)
 
 
-def test_image_damaged_on_disk_is_told_by_name(store: Store) -> None:
+def test_an_image_damaged_on_disk_is_reported_by_name(store: Store) -> None:
     path = store.image_path(add(store, 0))
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(ImageUnreadable, match=path.name):

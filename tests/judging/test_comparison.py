@@ -42,7 +42,7 @@ def judge(folder: Path, adapter: Path, tmp_path: Path) -> Callable[..., tuple[Ru
 def test_latest_is_judged_by_its_name(
     judge: Callable[..., tuple[RunFolder, Store]], adapter: Path, tmp_path: Path
 ) -> None:
-    """Otherwise the next training would change what a finished judgement was about."""
+    """Otherwise the next training would change what a finished blind test was about."""
     (tmp_path / "adapters").mkdir()
     copy = tmp_path / "adapters" / "mine.safetensors"
     copy.write_bytes(adapter.read_bytes())
@@ -126,7 +126,7 @@ def test_built_in_prompts_that_were_voted_on_are_left_out(
     assert [pair.left.prompt for pair in store.open_pairs(purpose="judge", run_id=run.id)] == built_in[1:4]
 
 
-def test_prompts_of_judgements_that_train_are_left_out(
+def test_prompts_of_blind_tests_that_train_are_left_out(
     judge: Callable[..., tuple[RunFolder, Store]], folder: Path, tmp_path: Path
 ) -> None:
     run, store = judge(comparisons=2)
@@ -135,7 +135,7 @@ def test_prompts_of_judgements_that_train_are_left_out(
         store.vote(f"vote-{pair.id}", pair.id, "left")
     again, _ = judge(comparisons=1)
     assert [pair.left.prompt for pair in store.open_pairs(purpose="judge", run_id=again.id)] == [first]
-    store.train_on_judgement(run.id, trains=True)
+    store.train_on_blind_test(run.id, trains=True)
     later, _ = judge(comparisons=1)
     assert [pair.left.prompt for pair in store.open_pairs(purpose="judge", run_id=later.id)] == [third]
     with pytest.raises(DataError, match="voted on for training"):

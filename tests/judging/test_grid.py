@@ -168,7 +168,7 @@ def test_what_can_not_be_picked_is_refused(draw: Draw, workspace: Path) -> None:
             pick(store, run, 0, 1)
 
 
-def test_a_damaged_plan_is_told(tmp_path: Path) -> None:
+def test_a_damaged_plan_is_reported(tmp_path: Path) -> None:
     run = RunFolder.create(tmp_path / "runs", "grid", {})
     assert read_plan(run) is None
     (run.path / "grid.json").write_text("{}", encoding="utf-8")

@@ -49,7 +49,7 @@ def test_interval_of_nothing_is_refused(successes: float, n: int) -> None:
 
 
 class Judging:
-    """A judge run whose pairs are made and voted on by hand."""
+    """A blind test whose pairs are made and voted on by hand."""
 
     def __init__(self, folder: Path, comparisons: int) -> None:
         self.store = Store(folder)
@@ -126,7 +126,7 @@ def test_verdict_comes_after_the_last_vote(judging) -> None:
     assert found.sentence == "You preferred the adapter in 16 of 20, likely between 58 % and 92 %."
 
 
-def test_a_verdict_says_how_its_images_were_drawn(judging) -> None:
+def test_a_verdict_says_how_its_images_were_generated(judging) -> None:
     one = judging(1)
     one.negative, one.use = "fog", AdapterUse(sha256="a" * 64, strength=0.7, unconditional=-0.5)
     one.compare("win")
@@ -135,7 +135,7 @@ def test_a_verdict_says_how_its_images_were_drawn(judging) -> None:
     assert (found.negative, found.strength, found.unconditional_share) == ("fog", 0.7, -0.5)
 
 
-def test_ties_count_half_and_are_told(judging) -> None:
+def test_ties_count_half_and_are_reported(judging) -> None:
     one = judging(20)
     one.compare("win", 13)
     one.compare("tie", 2)
@@ -158,7 +158,7 @@ def test_single_tie_reads_well(judging) -> None:
     assert found.sentence.startswith("You preferred the adapter in 2.5 of 3 (1 tie counts half), likely")
 
 
-def test_skip_is_no_judgement(judging) -> None:
+def test_skip_is_not_an_answer(judging) -> None:
     one = judging(3)
     one.compare("win", 2)
     one.compare("skip")
@@ -204,10 +204,10 @@ def test_the_verdict_tells_every_prompt_and_what_was_judged(judging) -> None:
     ]
     for told in found.outcomes:
         base, ours = (np.asarray(Image.open(one.store.image_path_by_sha(sha))) for sha in (told.base, told.adapter))
-        assert (base[0, 0, 1], ours[0, 0, 1]) == (0, 255), "the sides are told apart"
+        assert (base[0, 0, 1], ours[0, 0, 1]) == (0, 255), "the sides are distinguished"
 
 
-def test_what_is_no_comparison_is_refused(judging, tmp_path: Path) -> None:
+def test_anything_but_a_comparison_is_refused(judging, tmp_path: Path) -> None:
     one = judging(1)
     pair = one.store.add_pair(one.candidate(adapter=False).id, two_bases(one).id, purpose="judge", run_id=one.run.id)
     one.store.vote("vote", pair.id, "left")

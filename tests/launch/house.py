@@ -107,7 +107,7 @@ class House:
         return {**kept, **ours, **extra}
 
     def start(self, *arguments: str, python: str = sys.executable, **extra: str) -> "subprocess.Popen[str]":
-        """Start launch.py from a foreign folder and return at once."""
+        """Start launch.py from another folder and return immediately."""
         return subprocess.Popen(
             [python, str(self.root / "launch.py"), *arguments],
             cwd=self.elsewhere,

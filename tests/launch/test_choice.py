@@ -27,7 +27,7 @@ def nvidia(driver: str, *capabilities: str) -> Gpu:
         (nvidia("580.65.06", "7.5"), "linux", "cu130"),  # RTX 20: the oldest that CUDA 13 knows
         (nvidia("580.65.06", "6.1"), "linux", "cu126"),  # GTX 10: only CUDA 12 has code for it
         (nvidia("580.65.06", "7.0"), "linux", "cu126"),  # V100
-        (nvidia("580.65.06", "6.1", "8.6"), "linux", "cu126"),  # an old card beside a newer one: both work
+        (nvidia("580.65.06", "6.1", "8.6"), "linux", "cu126"),  # an old GPU and a newer one: both work
         (nvidia("580.65.06", "6.1", "12.0"), "linux", "cu130"),  # ... but RTX 50 has no other choice
         (nvidia("575.51.03", "8.6"), "linux", "cu126"),
         (nvidia("535.183.01", "9.0"), "linux", "cu126"),  # H100 with the long-lived driver
@@ -126,7 +126,7 @@ def test_an_index_that_accepts_and_never_answers_is_given_up(monkeypatch: pytest
         assert time.monotonic() - started < 2
 
 
-def test_an_index_that_is_not_there_is_given_up_at_once() -> None:
+def test_a_missing_index_is_given_up_immediately() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     started = time.monotonic()
@@ -159,7 +159,7 @@ def test_the_environment_variable_chooses_and_the_flag_wins(monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("arguments", [["--torch", "cu999"], ["--torch"], ["setup", "everything"]])
-def test_a_wrong_word_is_refused_in_words(arguments: list[str]) -> None:
+def test_a_wrong_word_is_refused_with_a_message(arguments: list[str]) -> None:
     with pytest.raises(SetupError, match="takes"):
         read_arguments(arguments)
 

@@ -32,7 +32,7 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> House:
 
 @pytest.fixture
 def house(bare: House, ready: House) -> House:
-    """A house with an environment, but nothing in it yet: making one anew for each test takes seconds."""
+    """A house with an environment, but nothing in it yet: making a new one for each test takes seconds."""
     shutil.copytree(ready.root / ".venv", bare.root / ".venv", symlinks=True)
     (bare.root / ".venv" / "sdpo-stamp.json").unlink()
     return bare
@@ -143,7 +143,7 @@ def test_a_failing_pip_is_explained_and_repaired_by_the_next_start(house: House)
 
 
 @posix_only
-def test_a_set_up_that_was_killed_goes_on_at_the_next_start(bare: House) -> None:
+def test_a_setup_that_was_killed_continues_at_the_next_start(bare: House) -> None:
     bare.require("alpha==1.0\n")
     write_wheel(bare.index, "alpha", "1.0")
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -172,7 +172,7 @@ def test_a_package_that_was_half_copied_is_copied_again(house: House) -> None:
     assert module.read_text() == "whole = True\n"
 
 
-def test_an_environment_whose_python_is_gone_is_made_anew(house: House) -> None:
+def test_an_environment_without_its_python_is_made_again(house: House) -> None:
     assert house.run("setup")[0] == 0
     scripts = house.root / ".venv" / ("Scripts" if os.name == "nt" else "bin")
     for name in ("python", "python3", "python.exe", f"python3.{sys.version_info[1]}"):
@@ -185,7 +185,7 @@ def test_an_environment_whose_python_is_gone_is_made_anew(house: House) -> None:
 
 @posix_only
 @pytest.mark.slow
-def test_an_environment_from_elsewhere_is_made_anew(house: House) -> None:
+def test_an_environment_from_elsewhere_is_made_again(house: House) -> None:
     """A .venv copied from another machine: its python links to something else here."""
     assert house.run("setup")[0] == 0
     python = house.root / ".venv" / "bin" / "python"
@@ -196,7 +196,7 @@ def test_an_environment_from_elsewhere_is_made_anew(house: House) -> None:
     assert "has no working Python" in output
 
 
-def test_two_starts_at_once_set_up_once(bare: House) -> None:
+def test_two_starts_at_the_same_time_set_up_once(bare: House) -> None:
     write_wheel(bare.index, "alpha", "1.0")
     bare.require("alpha==1.0\n")
     children = [bare.start("doctor") for _ in range(3)]
@@ -206,7 +206,7 @@ def test_two_starts_at_once_set_up_once(bare: House) -> None:
     assert sum("waiting for it" in output for output in outputs) == 2
 
 
-def test_a_python_without_ensurepip_is_told_what_to_install(bare: House) -> None:
+def test_a_python_without_ensurepip_says_what_to_install(bare: House) -> None:
     """As Debian and Ubuntu ship it without python3-venv."""
     hidden = bare.elsewhere / "site"
     hidden.mkdir()
@@ -218,7 +218,7 @@ def test_a_python_without_ensurepip_is_told_what_to_install(bare: House) -> None
     assert bare.run("setup")[0] == 0
 
 
-def test_an_unsupported_python_is_told_which_ones_are(bare: House) -> None:
+def test_an_unsupported_python_lists_the_supported_ones(bare: House) -> None:
     pretending = bare.elsewhere / "site"
     pretending.mkdir()
     (pretending / "sitecustomize.py").write_text(

@@ -13,7 +13,7 @@ from sdpo_core.errors import ModelError
 from sdpo_core.models.family import DiffusionModel
 
 Plain = Callable[..., Tensor]
-READS = 22  # tokens of the tiny tokenizer, one a letter, beside start and end
+READS = 22  # tokens of the tiny tokenizer, one per letter, without start and end
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_break_starts_a_new_chunk(tiny: DiffusionModel, plain: Plain) -> None:
     assert_close(found, torch.cat(list(plain("a hill", "at night"))))
 
 
-def test_prompts_of_different_length_stand_in_one_batch(tiny: DiffusionModel, plain: Plain) -> None:
+def test_prompts_of_different_length_fit_in_one_batch(tiny: DiffusionModel, plain: Plain) -> None:
     short, long = "a hill", "a BREAK b BREAK c"
     found = tiny.encode_prompts([short, long, ""]).context
     assert found.shape == (3, 72, 32)
@@ -92,7 +92,7 @@ def test_clip_skip_takes_an_earlier_layer_through_the_final_norm(
         tiny.encode_prompts(["a hill"], 3)
 
 
-def test_a_lora_tag_is_no_word(tiny: DiffusionModel, plain: Plain) -> None:
+def test_a_lora_tag_is_not_a_word(tiny: DiffusionModel, plain: Plain) -> None:
     assert torch.equal(tiny.encode_prompts(["a hill <lora:x:0.5>"]).context, plain("a hill"))
     assert torch.equal(tiny.encode_prompts(["<lora:x:0.5>"]).context, plain(""))
 

@@ -107,7 +107,7 @@ def test_images_are_those_of_the_stock_pipeline(
     assert (wanted[0].clip_skip, wanted[0].width_px) == (2, 32)
 
 
-def test_the_network_is_told_size_and_crop(xl: DiffusionModel) -> None:
+def test_the_network_gets_size_and_crop(xl: DiffusionModel) -> None:
     told = xl.encode_prompts(PROMPTS)
     framed = xl.frame(told, [Frame((64, 48), (3, 0), (32, 32)), WHOLE])
     assert framed.time_ids is not None

@@ -53,7 +53,7 @@ def test_the_official_numbers(case: str, seed: int) -> None:
     found = torch.cat([winner, loser * correction]).flatten()
     expected = torch.tensor(recorded["gradient"], dtype=torch.float64)
     assert_close(found, expected, rtol=1e-6, atol=1e-6 * float(expected.abs().mean()))
-    # The loser's part on its own: in DSPO it is so small beside the winner's that the line above can't see it.
+    # The loser's part on its own: in DSPO it is so small next to the winner's that the line above can't see it.
     half = found.numel() // 2
     assert_close(found[half:], expected[half:], rtol=1e-6, atol=1e-6 * float(expected[half:].abs().mean()))
 

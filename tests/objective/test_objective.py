@@ -218,7 +218,7 @@ def test_sft_ignores_the_loser() -> None:
     assert not found.loser.any()
 
 
-def test_what_cannot_be_is_refused_in_words() -> None:
+def test_the_impossible_is_refused_with_a_message() -> None:
     x = sides(0)
     with pytest.raises(ValueError, match="expected one of diffusion-dpo"):
         preference_loss("dpo", x, x, x, beta=1.0, mu=0.5)

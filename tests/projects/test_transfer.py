@@ -62,7 +62,7 @@ def fill(workspace: Path) -> None:
         )
         store.note_on_adapter(record.id, "for evenings")
         store.recommend(record.id, 0.75)
-        store.train_on_judgement("20261121-100000-judge-ab12", trains=True)
+        store.train_on_blind_test("20261121-100000-judge-ab12", trains=True)
 
 
 def told(workspace: Path) -> dict[str, Any]:
@@ -269,7 +269,7 @@ def test_an_encrypted_member_is_refused(projects: Projects, written: Path) -> No
 @pytest.mark.parametrize(
     "data", [b"", b"no zip at all", b"SQLite format 3\x00" + bytes(100), b"PK\x05\x06" + bytes(18)]
 )
-def test_what_is_no_project_is_refused(projects: Projects, tmp_path: Path, data: bytes) -> None:
+def test_anything_but_a_project_is_refused(projects: Projects, tmp_path: Path, data: bytes) -> None:
     (tmp_path / "mine.zip").write_bytes(data)
     refused(projects, tmp_path / "mine.zip", "isn't a zip|is a database|has no project.jsonl")
 
@@ -299,7 +299,7 @@ def test_a_missing_image_is_refused(projects: Projects, written: Path) -> None:
 
 
 def renamed_image(path: Path, data: bytes) -> Path:
-    """The zip with an image in the place of another, which all its lines speak of."""
+    """The zip with one image replaced by another, which all its lines mention."""
     sha256 = hashlib.sha256(data).hexdigest()
 
     def swap(content: dict[str, bytes]) -> None:
@@ -331,11 +331,11 @@ def huge_png() -> bytes:
         (encode_png(picture().resize((9, 9))), "its record says 8 x 8"),
     ],
 )
-def test_what_is_no_fitting_image_is_refused(projects: Projects, written: Path, data: bytes, why: str) -> None:
+def test_an_image_that_does_not_fit_is_refused(projects: Projects, written: Path, data: bytes, why: str) -> None:
     refused(projects, renamed_image(written, data), why)
 
 
-def test_an_adapter_that_is_none_is_refused(projects: Projects, written: Path) -> None:
+def test_anything_but_an_adapter_is_refused(projects: Projects, written: Path) -> None:
     data = b"\x80\x04pickle"
     sha256 = hashlib.sha256(data).hexdigest()
 
@@ -406,7 +406,7 @@ def test_lines_that_the_store_never_wrote_are_refused(
 
 
 @pytest.mark.parametrize("line", [b"nothing", b"[" * 100_000, b'{"table": "votes"', b"\xff\xfe", b"x" * 2**21])
-def test_lines_that_are_no_json_are_refused(projects: Projects, written: Path, line: bytes) -> None:
+def test_lines_other_than_json_are_refused(projects: Projects, written: Path, line: bytes) -> None:
     def act(content: dict[str, bytes]) -> None:
         content["project.jsonl"] += line
 
@@ -430,7 +430,7 @@ def test_a_base_model_by_path_is_not_taken_over(projects: Projects, written: Pat
     assert model.source is None
 
 
-def test_a_full_disk_is_told_before_anything_is_written(
+def test_a_full_disk_is_reported_before_anything_is_written(
     projects: Projects, written: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(archive, "_RESERVE_BYTES", 2**60)

@@ -81,7 +81,7 @@ def test_what_is_not_supported_is_counted(prompt: str, kinds: dict[str, int]) ->
     assert bool(note) == bool(kinds)
 
 
-def test_tags_that_do_not_act_are_told() -> None:
+def test_tags_without_effect_are_reported() -> None:
     assert prompt_note(["a <lora:b>"], tags_act=True) == ""
     assert prompt_note(["a <lora:b>", "<lora:c:2>"], tags_act=False).startswith("<lora:…> tags have no effect here (2")
 

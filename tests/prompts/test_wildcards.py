@@ -64,7 +64,7 @@ def test_other_prompts_in_between_change_nothing() -> None:
         ("{" * 31 + "}" * 31, "more than 30 levels"),
     ],
 )
-def test_braces_that_do_not_match_are_told(prompt: str, words: str) -> None:
+def test_braces_that_do_not_match_are_reported(prompt: str, words: str) -> None:
     for act in (count_wordings, lambda text: expand_prompts([text], 0)):
         with pytest.raises(ConfigError, match=words):
             act(prompt)
@@ -87,7 +87,7 @@ def test_wordings_are_the_product_of_the_choices(groups: list[list[str]]) -> Non
 
 
 @given(st.text("{}|ab\\ ", max_size=30))
-def test_any_text_has_wordings_or_is_refused_in_words(prompt: str) -> None:
+def test_any_text_has_wordings_or_is_refused_with_a_message(prompt: str) -> None:
     try:
         number = count_wordings(prompt)
     except ConfigError:

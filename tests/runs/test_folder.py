@@ -85,7 +85,7 @@ def test_a_resume_truncates_to_its_checkpoint(run: RunFolder) -> None:
     _, before = run.read_metrics()
     run.truncate_metrics(2)
     run.append_metrics({"step": 3, "again": True})
-    assert run.read_metrics(before)[1] == run.read_metrics()[1], "a viewer who was further reads all of it anew"
+    assert run.read_metrics(before)[1] == run.read_metrics()[1], "a viewer who was further reads all of it again"
     assert len(run.read_metrics(before)[0]) == 3
     assert [json.dumps(row) for row in run.read_metrics()[0]] == [
         '{"step": 1}',
@@ -94,7 +94,7 @@ def test_a_resume_truncates_to_its_checkpoint(run: RunFolder) -> None:
     ]
 
 
-def test_not_a_number_is_no_json(run: RunFolder) -> None:
+def test_not_a_number_is_not_json(run: RunFolder) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         run.append_metrics({"step": 1, "loss": float("nan")})
     assert run.read_metrics()[0] == []
@@ -152,12 +152,12 @@ def test_the_reporter_tells_the_pace_and_the_stop(run: RunFolder) -> None:
     assert run.status().state == "stopped"
 
 
-def test_what_is_no_run_folder_is_refused(tmp_path: Path) -> None:
+def test_anything_but_a_run_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="isn't a run folder"):
         RunFolder.open(tmp_path)
 
 
-def test_a_broken_status_is_told_in_words(run: RunFolder) -> None:
+def test_a_broken_status_is_reported(run: RunFolder) -> None:
     (run.path / "status.json").write_text("{")
     with pytest.raises(RunError, match="isn't readable JSON"):
         run.status()
@@ -166,7 +166,7 @@ def test_a_broken_status_is_told_in_words(run: RunFolder) -> None:
         run.status()
 
 
-def test_damaged_files_are_told_in_words(run: RunFolder) -> None:
+def test_damaged_files_are_reported(run: RunFolder) -> None:
     (run.path / "config.json").write_text("[]", encoding="utf-8")
     with pytest.raises(RunError, match=r"config\.json .* isn't a JSON object"):
         run.config()

@@ -1,4 +1,4 @@
-"""Settings of earlier formats, wherever people have them: a run goes on with what it began with, TOML means today."""
+"""Settings of earlier formats, wherever people have them: a run keeps what it started with, TOML means today."""
 
 import json
 from collections.abc import Iterator
@@ -33,14 +33,14 @@ BEGUN_BEFORE = {
     "noise": "fresh",
     "negative": "",
 }
-"""What a run of the first release goes on with where there is a choice since."""
+"""What a run of the first release continues with where there has been a choice since."""
 
 
 def a_later_step(written: Written) -> None:
     """What a version might do that calls `steps` `optimizer_steps` and lets the gate look at the standard error too."""
     if written.kind is TrainConfig:
         written.rename("steps", "optimizer_steps")
-        written.fill("gate_standard_errors", 0.0)  # a run from before goes on with its gate
+        written.fill("gate_standard_errors", 0.0)  # an earlier run keeps its gate
 
 
 @pytest.fixture
@@ -143,7 +143,7 @@ def test_settings_as_text_carry_their_number() -> None:
         (None, f"{KEY} must be a whole number from 0 to {FORMAT}; got None"),
     ],
 )
-def test_a_number_that_is_none_or_too_new_is_a_sentence(tmp_path: Path, number: Any, sentence: str) -> None:
+def test_a_bad_or_too_new_format_number_gives_a_message(tmp_path: Path, number: Any, sentence: str) -> None:
     run = train_run(tmp_path, {KEY: number})
     with pytest.raises(RunError, match=f"config.json of run {run.id}") as told:
         run.config()

@@ -1,4 +1,4 @@
-"""Settings refuse what can't be, in words."""
+"""Settings refuse the impossible, with a message."""
 
 import re
 

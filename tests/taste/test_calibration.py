@@ -44,7 +44,7 @@ class Adapter:
             diverse,
         )
         self.asked: list[float] = []
-        self.drawn: list[float] = []  # where images were looked at
+        self.drawn: list[float] = []  # where images were evaluated
 
     def drift(self, strength: float) -> Drift:
         self.asked.append(strength)
@@ -85,7 +85,7 @@ def test_an_adapter_without_drift_goes_to_the_end_in_two_looks() -> None:
     assert "Nothing higher was needed or allowed" in found.sentence
 
 
-def test_no_image_is_drawn_at_a_strength_that_drifts_too_far() -> None:
+def test_no_image_is_generated_at_a_strength_that_drifts_too_far() -> None:
     adapter = Adapter(0.03, shift=0.5)
     found = calibrate(adapter, LIMITS)
     outside = [point for point in found.points if point.broken == ("drift",)]

@@ -1,4 +1,4 @@
-"""Features where they are needed: drawn ones at once, others by the next job that has the model."""
+"""Features where they are needed: those of generated images immediately, others by the next job with the model."""
 
 import threading
 import time
@@ -95,7 +95,7 @@ def drawing(config: GenerateConfig, workspace: Path) -> RunFolder:
     return run
 
 
-def test_drawn_images_are_described_also_those_that_were_there(
+def test_generated_images_are_described_including_earlier_ones(
     tiny_folder: Path, tiny: DiffusionModel, tmp_path: Path
 ) -> None:
     drawing(settings(tiny_folder), tmp_path)
@@ -137,7 +137,7 @@ def test_a_warm_job_describes_what_was_imported(tiny_folder: Path, tiny: Diffusi
         assert not {judged.left.image_sha256, judged.right.image_sha256, gone.image_sha256} & kept(store, tiny)
 
 
-def test_a_model_that_cannot_describe_goes_on_drawing(
+def test_a_model_that_cannot_describe_keeps_generating(
     tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:

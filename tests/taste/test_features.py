@@ -90,7 +90,7 @@ def test_network_numbers_are_the_mid_blocks(tiny: DiffusionModel) -> None:
 
 
 def test_neighbours_and_global_randomness_change_nothing_but_the_prompt_does(tiny: DiffusionModel) -> None:
-    images = [noise_image(n) for n in range(11)]  # more than are looked at together
+    images = [noise_image(n) for n in range(11)]  # more than are described together
     together = describe(tiny, images, ["a hill"] * 11)
     torch.manual_seed(5)
     alone = np.concatenate([describe(tiny, [image], ["a hill"]) for image in images])

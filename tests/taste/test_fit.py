@@ -160,7 +160,7 @@ def test_luck_weighs_right_votes_by_how_sure_they_were() -> None:
     assert luck_of(np.array([-1.0, -2.0, -3.0, 40.0])) == pytest.approx(NormalDist().cdf(2 / np.sqrt(2 * 30)))
 
 
-def test_a_share_that_could_be_chance_is_told_with_its_odds() -> None:
+def test_a_share_that_could_be_chance_is_reported_with_its_odds() -> None:
     """Few votes, of which the surest are right."""
     told = [fit_taste(World(seed).votes(18), BASE).model.facts for seed in range(20)]
     surer = [facts for facts in told if facts.knows_taste and (facts.low or 1) <= 0.5]
@@ -288,7 +288,7 @@ def test_only_questions_that_chance_chose_test_it() -> None:
 
 
 @pytest.mark.parametrize("votes", [24, 25, 33, 39])
-def test_an_odd_number_of_votes_that_are_all_predicted_is_no_accident(votes: int) -> None:
+def test_an_odd_number_of_votes_that_are_all_predicted_counts(votes: int) -> None:
     """They count for half of their number each, which is isn't a whole number then."""
     told = World(0).votes(votes)
     steady = dataclasses.replace(told, left=told.left * 0, right=told.right * 0)

@@ -62,7 +62,7 @@ def test_another_base_or_version_is_refused(model: TasteModel, tmp_path: Path) -
         load_taste(path, BASE)
 
 
-def test_files_that_are_none_are_refused(model: TasteModel, tmp_path: Path) -> None:
+def test_files_other_than_taste_models_are_refused(model: TasteModel, tmp_path: Path) -> None:
     path = tmp_path / "taste.safetensors"
     with pytest.raises(DataError):
         load_taste(path, BASE)
@@ -194,7 +194,7 @@ def test_what_is_asked_first_is_what_the_model_doubts_most() -> None:
     assert gained >= 2
 
 
-def test_two_hundred_candidates_are_ranked_at_once() -> None:
+def test_two_hundred_candidates_are_ranked_immediately() -> None:
     """20 ms are promised; here of this process's own CPU time, on a machine that may be busy."""
     layout = Layout(8, 440)
     facts = Facts(

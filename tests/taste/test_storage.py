@@ -1,4 +1,4 @@
-"""Features, drawn images and labels in the workspace: kept, refused, and never taken for what a person did."""
+"""Features, generated images and labels in the workspace: kept, refused, and never mistaken for a person's votes."""
 
 import contextlib
 import json
@@ -16,7 +16,7 @@ from sdpo_core.projects.transfer import export_project, import_project
 from sdpo_core.runs.folder import RunFolder
 from sdpo_core.taste.layout import Vector
 from sdpo_core.workspace import backups, migrations
-from sdpo_core.workspace.disk import clear, preview, put_back
+from sdpo_core.workspace.disk import clear, preview, restore_entry
 from sdpo_core.workspace.features import Eye
 from sdpo_core.workspace.labelled import Drawn, LabelledPair, drawn_name
 from sdpo_core.workspace.restoring import backups as copies
@@ -107,7 +107,7 @@ def test_an_eye_that_disagrees_is_refused(store: Store) -> None:
     store.features.put(Eye(BASE, 2, 4, 0, size=2), {sha("a"): vector(1, 2)})
 
 
-def test_what_waits_to_be_described_begins_with_votes_and_leaves_judgements_out(store: Store) -> None:
+def test_what_waits_to_be_described_starts_with_votes_and_leaves_blind_tests_out(store: Store) -> None:
     open_pair, voted = add_pair(store, 1), add_pair(store, 2)
     vote_on(store, voted)
     judged = add_pair(store, 3, purpose="judge", run_id="20261121-100000-judge-ab12")
@@ -163,7 +163,7 @@ def test_labels_that_cannot_be_are_refused(store: Store, run: RunFolder, drawn: 
         store.labelled.add_drawn(run.id, recipe(7), "x")
 
 
-def test_they_are_no_votes_and_never_asked_about(store: Store, run: RunFolder, drawn: list[Drawn]) -> None:
+def test_they_are_not_votes_and_never_asked_about(store: Store, run: RunFolder, drawn: list[Drawn]) -> None:
     counts = store.counts()
     assert (counts.candidates, counts.pairs, counts.votes, counts.prompts) == (0, 0, 0, 0)
     assert store.open_pairs(purpose="train") == []
@@ -189,7 +189,7 @@ def test_a_run_that_was_removed_takes_them_along(store: Store, run: RunFolder, d
         assert rows_of(again, "features") == 0
 
 
-def test_cleared_and_put_back(store: Store, run: RunFolder, drawn: list[Drawn]) -> None:
+def test_cleared_and_restored(store: Store, run: RunFolder, drawn: list[Drawn]) -> None:
     running = RunFolder.create(store.workspace / "runs", "train", {})
     (running.path / "drawn").mkdir()  # queued: it may need them
     before = [
@@ -204,7 +204,7 @@ def test_cleared_and_put_back(store: Store, run: RunFolder, drawn: list[Drawn]) 
     assert store.labelled.drawn(run.id) == []
     assert rows_of(store, "features") == 0
     store.labelled.add_drawn(running.id, recipe(5), sha("5"))  # may get the id of what is gone
-    put_back(store.workspace, entry.id)
+    restore_entry(store.workspace, entry.id)
     assert (run.path / drawn[0].file).read_bytes() == b"an image"
     assert [one.key for one in store.labelled.drawn(run.id)] == [one.key for one in drawn]
     after = [
@@ -291,7 +291,7 @@ def older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_workspace_of_the_version_before_goes_on(older: Path) -> None:
+def test_a_workspace_of_the_version_before_keeps_working(older: Path) -> None:
     with Store(older) as store:
         (voted,) = store.voted_pairs(purpose="train")
         assert (voted.vote.choice, voted.pair.chosen_by) == ("right", "chance")

@@ -55,7 +55,7 @@ def warm(store: Store, one: Candidate) -> float:
     return warmth(Image.open(store.image_path(one)).convert("RGB"))
 
 
-def test_images_and_prompts_are_told(store: Store) -> None:
+def test_images_and_prompts_are_shown(store: Store) -> None:
     add_pairs(store, BASE, range(50, 52), prompts=60)  # prompts of their own, with a vote each
     found = told(store)
     assert "clearly warmer" in found.sentences[0]
@@ -131,7 +131,7 @@ def test_images_of_other_models_and_gone_ones_stay_out(store: Store) -> None:
     assert material.waiting == ()
 
 
-def test_where_the_model_made_nothing_what_it_looked_at_counts(empty: Store) -> None:
+def test_where_the_model_made_nothing_what_it_described_counts(empty: Store) -> None:
     pairs = add_pairs(empty, OTHER, range(3), seen=False)
     assert len(read_material(empty, BASE).votes) == 0
     describe(empty, BASE, [side for pair in pairs for side in (pair.left, pair.right)])
@@ -151,7 +151,7 @@ def test_a_key_names_the_votes_and_nothing_else(store: Store) -> None:
     assert read_material(store, BASE).key == before
 
 
-def test_what_is_asked_for_doubt_is_no_test(store: Store) -> None:
+def test_what_is_asked_because_of_doubt_is_not_a_test(store: Store) -> None:
     """An open pair that chance drew and the model chose to ask about: its answer teaches, and does not test."""
     by_chance, by_doubt = add_pairs(store, BASE, range(50, 52), choose=None)
     assert store.questions.ask([(by_doubt.right.id, by_doubt.left.id)]) == [store.pair(by_doubt.id)]
@@ -165,7 +165,7 @@ def test_what_is_asked_for_doubt_is_no_test(store: Store) -> None:
 
 
 def test_ranking_takes_milliseconds_once_fitted(store: Store) -> None:
-    """Bound by the promise of 20 ms, in the quickest of some tries: a busy machine is no failure."""
+    """Bound by the promise of 20 ms, in the quickest of some tries: a busy machine isn't a failure."""
     add_pairs(store, BASE, range(50, 70), choose=None)
     material = read_material(store, BASE)
     fitted = fit_taste(material.votes, BASE)

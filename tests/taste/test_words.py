@@ -1,4 +1,4 @@
-"""What votes say, in words: what is there is named, what is not is not made up."""
+"""What votes say, as text: what is there is named, and nothing is made up."""
 
 import numpy as np
 from PIL import Image
@@ -7,7 +7,7 @@ from sdpo_core.taste.comparisons import Comparisons
 from sdpo_core.taste.fit import fit_taste
 from sdpo_core.taste.layout import Layout, Vector
 from sdpo_core.taste.pixels import measure
-from sdpo_core.taste.words import by_prompt, extremes, findings, in_words, unsure
+from sdpo_core.taste.words import by_prompt, describe, extremes, findings, unsure
 from tests.taste.worlds import BASE, SMALL, World
 
 LAYOUT = Layout(1, 0)
@@ -42,12 +42,12 @@ def low_detail(image: Image.Image) -> float:
     return float(np.abs(np.diff(np.asarray(image, float)[32:].mean(-1), axis=1)).mean())
 
 
-def test_a_liking_for_warmth_is_told_as_warmth() -> None:
+def test_a_liking_for_warmth_is_described_as_warmth() -> None:
     votes = votes_by(warmth, 0)
     found = findings(votes)
     assert found[0].words() == "warmer"
     assert found[0].surety == "clearly"
-    told = in_words(votes, fit_taste(votes, BASE).model)
+    told = describe(votes, fit_taste(votes, BASE).model)
     assert "clearly warmer" in told[0]
     assert told[-1].startswith("It predicts")
     cool = votes_by(lambda image: -warmth(image), 1)
@@ -60,7 +60,7 @@ def test_a_part_of_the_image_is_named() -> None:
     assert words[0] == "more detailed in the lower third"
 
 
-def test_the_same_thing_is_told_once() -> None:
+def test_the_same_thing_is_said_once() -> None:
     words = [one.words() for one in findings(votes_by(warmth, 3), most=10)]
     assert len(words) <= 4
     assert sum("warmer" in word or "bluer" in word for word in words) <= 2
@@ -70,7 +70,7 @@ def test_nothing_is_made_up() -> None:
     wrong = sum(len(findings(World(seed, part=None).votes(60))) > 0 for seed in range(40))
     assert wrong <= 5
     votes = World(1, part=None).votes(30)
-    told = in_words(votes, fit_taste(votes, BASE).model)
+    told = describe(votes, fit_taste(votes, BASE).model)
     assert "no pattern" in told[0]
     assert "may be chance" in told[1]
     few = World(0).votes(5)
@@ -85,7 +85,7 @@ def test_a_taste_without_a_name_is_said_to_have_none() -> None:
     votes.left[:, SMALL.slices["pixels"]] = votes.right[:, SMALL.slices["pixels"]] = 0
     model = fit_taste(votes, BASE).model
     if model.knows_taste:
-        assert "isn't easy to describe" in in_words(votes, model)[0]
+        assert "isn't easy to describe" in describe(votes, model)[0]
     assert findings(votes) == []
 
 

@@ -77,7 +77,7 @@ def test_no_image_is_enlarged_by_more_than_half_a_step(left: Size, right: Size, 
         assert scale <= 1 or any(to <= step_px or (scale - 1) * to / scale <= step_px / 2 + 1e-6 for to in size)
 
 
-def test_the_sizes_in_words() -> None:
+def test_the_sizes_as_text() -> None:
     assert sizes_sentence([(64, 48), (64, 64), (64, 64)]) == "2 at 64 × 64 px, 1 at 64 × 48 px"
     many = [(8 * n, 8) for n in range(1, 10)]
     assert sizes_sentence([*many, (8, 8)]).startswith("2 at 8 × 8 px, 1 at 16 × 8 px, ")

@@ -177,7 +177,7 @@ def test_images_that_are_gone_are_named(workspace: Path, tiny_folder: Path) -> N
         go(workspace, tiny_folder, run)
 
 
-def test_how_many_pairs_are_drawn_by_themselves() -> None:
+def test_how_many_pairs_are_generated_unasked() -> None:
     config = TrainConfig(steps=138, sampling_steps=20)
     assert pairs_to_draw(config, 20) == 40, "two for each vote"
     assert pairs_to_draw(config, 400) == 138 * 8 * 8 // 80, "and no more than the training costs"

@@ -1,4 +1,4 @@
-"""The base model is another one by now: no run is resumed on it, and what an earlier demo model made is told so."""
+"""The base model has been replaced: no run is resumed on it, and what an earlier demo model made is named as such."""
 
 import shutil
 import uuid
@@ -44,16 +44,16 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
             store.vote(str(uuid.UUID(int=number)), pair.id, "left")
     run = begin(folder)
     run.signal("stop")
-    go_on(run, folder)
+    resume(run, folder)
     assert run.status().state == "stopped"
     return folder
 
 
 @pytest.fixture(scope="module")
 def trained(stopped: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same, in which the run went on to its end."""
+    """The same, with the run resumed to its end."""
     folder = copied(stopped, tmp_path_factory.mktemp("trained"))
-    go_on(only_run(folder), folder)
+    resume(only_run(folder), folder)
     return folder
 
 
@@ -85,7 +85,7 @@ def begin(folder: Path, **settings: Any) -> RunFolder:
     return RunFolder.create(folder / "workspace" / "runs", "train", config.model_dump(mode="json"))
 
 
-def go_on(run: RunFolder, folder: Path) -> None:
+def resume(run: RunFolder, folder: Path) -> None:
     run_train(TrainConfig.parse(run.config()), run, folder / "workspace", Reporter(run, "train", 0))
 
 
@@ -111,7 +111,7 @@ def test_a_run_is_not_resumed_on_another_model(folder: Path, provenance: str) ->
         (run.path / "provenance.json").unlink()
     before = {path: path.read_bytes() for path in run.path.rglob("*.json") if path.name != "status.json"}
     with pytest.raises(RunError, match=r"has been changed since run .* started, so it can't be resumed") as told:
-        go_on(run, folder)
+        resume(run, folder)
     assert "restore the earlier model and resume, or start a new run." in str(told.value)
     assert {path: path.read_bytes() for path in before} == before
     assert not run.adapter_path.exists()
@@ -123,10 +123,10 @@ def test_the_base_is_known_from_the_first_moment(folder: Path) -> None:
     assert load_data(run) is None
     replace_model(folder)
     with pytest.raises(RunError, match="can't be resumed"):
-        go_on(run, folder)
+        resume(run, folder)
 
 
-def test_pairs_of_any_model_do_not_tell_which_one_a_run_began_on(folder: Path) -> None:
+def test_pairs_of_any_model_do_not_show_which_one_a_run_began_on(folder: Path) -> None:
     run = only_run(folder)
     (run.path / "provenance.json").unlink()
     run.write_config({**run.config(), "pairs_from": "all"})
@@ -140,7 +140,7 @@ def test_a_damaged_provenance_is_a_sentence(folder: Path) -> None:
     run = only_run(folder)
     (run.path / "provenance.json").write_text("{}", encoding="utf-8")
     with pytest.raises(RunError, match="which names its base model, can't be read"):
-        go_on(run, folder)
+        resume(run, folder)
 
 
 def test_a_run_on_an_earlier_demo_model_says_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,11 +148,11 @@ def test_a_run_on_an_earlier_demo_model_says_so(folder: Path, monkeypatch: pytes
     replace_model(folder)
     monkeypatch.setattr("sdpo_core.checkpoints.model_info._demo_folder", lambda: folder / "model")
     with pytest.raises(RunError, match="The demo model has been replaced since run") as told:
-        go_on(run, folder)
+        resume(run, folder)
     assert str(told.value).endswith("To train on this one, start a new run.")
 
 
-def test_pairs_of_an_earlier_demo_model_are_told_apart(earlier: Path) -> None:
+def test_pairs_of_an_earlier_demo_model_are_distinguished(earlier: Path) -> None:
     with Store(earlier / "workspace") as store:
         base = inspect_model(str(earlier / "model")).sha256
         found = training_pairs(store, base)
@@ -173,7 +173,7 @@ def test_the_studio_says_what_to_do_with_votes_of_an_earlier_demo_model(earlier:
         studio.close()
 
 
-def test_an_adapter_of_an_earlier_demo_model_is_told_as_such(earlier: Path, tmp_path: Path) -> None:
+def test_an_adapter_of_an_earlier_demo_model_is_named_as_such(earlier: Path, tmp_path: Path) -> None:
     path = earlier / "workspace" / "adapters" / "mine.safetensors"
     today = load_model(str(earlier / "model"), device="cpu")
     sentence = "It was trained on the demo model of an earlier version, so its effect may differ here."

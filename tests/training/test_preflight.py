@@ -66,7 +66,7 @@ def test_every_way_needs_less_and_gives_the_same_gradient(
 
 
 class Scarce:
-    """A model whose memory runs out when more than `images` go through it with gradients at once."""
+    """A model whose memory runs out when more than `images` go through it with gradients at the same time."""
 
     def __init__(self, model: DiffusionModel, monkeypatch: pytest.MonkeyPatch, images: float) -> None:
         self.images = images
@@ -153,7 +153,7 @@ def test_the_next_cheaper_way() -> None:
         seen.append(way)
         config = config.model_copy(update=way)
     assert tuple(seen) == WAYS
-    chosen = CONFIG.model_copy(update={"memory": "joint", "checkpointing": "all"})  # by hand; it is none of them
+    chosen = CONFIG.model_copy(update={"memory": "joint", "checkpointing": "all"})  # by hand; it isn't one of them
     assert cheaper_way(chosen) == next(way for way in WAYS if way["memory"] == "split")
     assert cheaper_way(CONFIG.model_copy(update=WAYS[-1])) is None
 
@@ -179,10 +179,10 @@ def test_8_bits_without_the_package_is_a_sentence(lora: Lora, monkeypatch: pytes
         make_optimizer(lora, TrainConfig(optimizer="adamw-8bit"))
 
 
-def test_a_run_goes_on_after_memory_ran_out(
+def test_a_run_continues_after_memory_ran_out(
     tiny_folder: Path, voted_workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In the middle of a run, once; the second time it ends in words, and the checkpoint is there."""
+    """In the middle of a run, once; the second time it ends with a message, and the checkpoint exists."""
     from sdpo_core.runs.folder import Reporter, RunFolder
     from sdpo_core.training import job
     from sdpo_core.training.job import run_train

@@ -61,7 +61,7 @@ def test_previews_have_the_negative_prompt_that_the_pairs_were_made_with(start: 
     assert "fog" not in str(read_header(unset.adapter_path))
 
 
-def test_a_run_that_began_before_it_could_be_set_goes_on_without(start: Start) -> None:
+def test_a_run_that_began_before_it_could_be_set_continues_without(start: Start) -> None:
     resumed = start(begun_before=True)
     assert resumed.config()["negative"] is None
     assert first_preview(resumed) == first_preview(start(negative=""))

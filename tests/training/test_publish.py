@@ -88,7 +88,7 @@ def test_the_file_and_the_next_round_have_the_calibrated_strength(tiny_folder: P
 
     going = housekeeping.preview(voted_workspace, "checkpoints").files
     assert run.checkpoint_path(2) in going
-    assert kept not in going, "round two goes on from there"
+    assert kept not in going, "round two continues from there"
 
 
 def test_as_trained_nothing_is_multiplied(tiny_folder: Path, voted_workspace: Path) -> None:

@@ -1,4 +1,4 @@
-"""Round two: an adapter goes on from where it stood, against a frozen copy of itself, on pairs that it made."""
+"""Round two: an adapter continues from where it was, against a frozen copy of itself, on pairs that it made."""
 
 import hashlib
 import json

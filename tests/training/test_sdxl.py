@@ -111,7 +111,7 @@ def test_the_split_into_micro_batches_does_not_matter(xl: DiffusionModel, pairs:
         assert_close(a, b, rtol=1e-4, atol=1e-6 * float(whole.winner.norm()))
 
 
-def test_every_pair_is_told_its_own_bucket(xl: DiffusionModel, store: Store, voted: list[VotedPair]) -> None:
+def test_every_pair_gets_its_own_bucket(xl: DiffusionModel, store: Store, voted: list[VotedPair]) -> None:
     """1.41:1 leaves 32 x 23 of 32 x 32, so the first pair has 32 x 24; 29 x 35, the second's, is rounded."""
     sizes = pair_sizes(voted, TrainConfig(), xl.info.native_size_px, xl.multiple_px)
     found = encode_pairs(xl, store, voted, sizes)

@@ -145,7 +145,7 @@ def test_a_noise_bank_spares_the_reference_and_changes_nothing(
 
 
 def test_a_noise_bank_goes_round_its_draws(pairs: EncodedPairs) -> None:
-    """Every pair meets each of its draws once before any comes back, and each lies in a part of the schedule."""
+    """Every pair meets each of its draws once before any comes back, and each is in its own part of the schedule."""
     draws, n = 4, len(pairs)
     met: dict[int, list[tuple[int, int, float]]] = {}
     for step in range(2 * draws):
@@ -165,7 +165,7 @@ def test_a_noise_bank_goes_round_its_draws(pairs: EncodedPairs) -> None:
 
 
 def test_without_a_prompt_nothing_is_preferred(model: DiffusionModel, trained_lora: Lora, pairs: EncodedPairs) -> None:
-    """Both sides of such a draw are told what they are told of all others; only the winner's is held back."""
+    """Both sides of such a draw get the same inputs as in all others; only the winner's gradient is held back."""
     config = TrainConfig(beta=20.0, safeguard="none", hold_unconditional=4.0)
     batch = pairs.batch(0, pairs=4, seed=0, caption_dropout=0.999)
     assert bool(batch.unconditional.all())

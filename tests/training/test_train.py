@@ -91,7 +91,7 @@ def test_a_resumed_run_equals_a_straight_one_bit_for_bit(
 ) -> None:
     """Also across a step at which the drift is measured (10), and with AdamW's moments."""
     if "optimizer" in settings:
-        pytest.importorskip("bitsandbytes", reason="bitsandbytes is no requirement of the studio")
+        pytest.importorskip("bitsandbytes", reason="the studio doesn't require bitsandbytes")
     model = load_model(str(tiny_folder), device="cpu", precision=precision)
     config = CONFIG.model_copy(update=settings)
 
@@ -180,7 +180,7 @@ def test_a_loss_that_is_not_a_number_names_its_pair(model: DiffusionModel, lora:
         assert_close(tensor, before[-1][name], rtol=0, atol=0)
 
 
-def test_a_damaged_checkpoint_is_told_in_words(
+def test_a_damaged_checkpoint_is_reported(
     model: DiffusionModel, lora: Lora, pairs: EncodedPairs, tmp_path: Path
 ) -> None:
     _, optimizer, progress = run(model, lora, pairs, until=2)
@@ -307,7 +307,7 @@ def test_the_length_follows_the_pairs(pairs: int, steps: int) -> None:
     assert steps_for_pairs(pairs) == steps
 
 
-def test_a_step_too_large_for_half_precision_is_left_out_and_told(
+def test_a_step_too_large_for_half_precision_is_left_out_and_reported(
     tiny_folder: Path, pairs: EncodedPairs, tmp_path: Path
 ) -> None:
     """The loss scale overflows now and then: that is how it finds its size. Nothing moves, and the row is JSON."""

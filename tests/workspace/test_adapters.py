@@ -4,7 +4,7 @@ import pytest
 
 from sdpo_core.errors import AdapterError, StoreError
 from sdpo_core.workspace.backups import write_backup
-from sdpo_core.workspace.disk import put_back
+from sdpo_core.workspace.disk import restore_entry
 from sdpo_core.workspace.records import AdapterRecord, Fit
 from sdpo_core.workspace.restoring import restore
 from sdpo_core.workspace.store import Store
@@ -20,7 +20,7 @@ def add(store: Store, name: str, *, preview: bool = True) -> AdapterRecord:
     return store.add_adapter(name=name, path=path, sha256=name[0] * 64, base_sha256=BASE, run_id="run")
 
 
-def test_a_new_name_leaves_the_file_where_it_lies(store: Store) -> None:
+def test_a_new_name_leaves_the_file_where_it_is(store: Store) -> None:
     """A backup of the database names files by their paths, and has to find them."""
     before = add(store, "warm")
     after = store.rename_adapter(before.id, "  Warm evenings / 2 ")
@@ -85,7 +85,7 @@ def test_away_and_back(store: Store) -> None:
     entry = store.trash_adapter(record.id)
     assert store.adapters() == []
     assert list((store.workspace / "adapters").iterdir()) == []
-    put_back(store.workspace, entry.id)
+    restore_entry(store.workspace, entry.id)
     (back,) = store.adapters()
     assert back.model_copy(update={"id": record.id}) == record
     assert (store.workspace / back.path).read_bytes() == b"weights of warm"
@@ -96,7 +96,7 @@ def test_away_and_back(store: Store) -> None:
 def test_a_name_that_was_taken_meanwhile_is_numbered(store: Store) -> None:
     entry = store.trash_adapter(add(store, "warm").id)
     store.rename_adapter(add(store, "cool").id, "WARM")
-    put_back(store.workspace, entry.id)
+    restore_entry(store.workspace, entry.id)
     assert sorted(record.name for record in store.adapters()) == ["WARM", "warm-2"]
 
 
@@ -104,20 +104,20 @@ def test_a_file_that_has_its_place_meanwhile_is_not_overwritten(store: Store) ->
     entry = store.trash_adapter(add(store, "warm").id)
     other = add(store, "warm")
     with pytest.raises(AdapterError, match="then restore this one"):
-        put_back(store.workspace, entry.id)
+        restore_entry(store.workspace, entry.id)
     store.trash_adapter(other.id)
-    put_back(store.workspace, entry.id)
+    restore_entry(store.workspace, entry.id)
     assert [record.name for record in store.adapters()] == ["warm"]
 
 
-def test_a_backup_of_before_finds_a_file_that_was_renamed_or_thrown_away(store: Store) -> None:
+def test_an_earlier_backup_finds_a_file_that_was_renamed_or_deleted(store: Store) -> None:
     warm, cool = add(store, "warm"), add(store, "cool")
     write_backup(store._database, store.workspace / "backups" / "day-2026-11-20.db")
     store.rename_adapter(warm.id, "evenings")
     entry = store.trash_adapter(cool.id)
     restore(store.workspace, "day-2026-11-20.db")
     assert store.adapter_file("warm").read_bytes() == b"weights of warm"
-    put_back(store.workspace, entry.id)
+    restore_entry(store.workspace, entry.id)
     assert sorted(record.name for record in store.adapters()) == ["cool", "warm"]
     assert store.adapter_file("cool").read_bytes() == b"weights of cool"
 
@@ -126,10 +126,10 @@ def test_putting_back_that_was_cut_off_is_finished_by_repeating_it(store: Store)
     entry = store.trash_adapter(add(store, "warm").id)
     trash = Trash(store.workspace)
     note = (trash.root / entry.id / "entry.json").read_bytes()
-    put_back(store.workspace, entry.id)
+    restore_entry(store.workspace, entry.id)
     (trash.root / entry.id).mkdir(parents=True)
     (trash.root / entry.id / "entry.json").write_bytes(note)
-    put_back(store.workspace, entry.id)
+    restore_entry(store.workspace, entry.id)
     assert [record.name for record in store.adapters()] == ["warm"]
     with pytest.raises(StoreError, match="no longer in the trash"):
-        put_back(store.workspace, entry.id)
+        restore_entry(store.workspace, entry.id)

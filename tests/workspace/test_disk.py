@@ -12,7 +12,7 @@ from sdpo_core.errors import RunError, StoreError, StoreTooNew
 from sdpo_core.runs.folder import RunFolder, Verb, this_process
 from sdpo_core.workspace import disk as housekeeping
 from sdpo_core.workspace.backups import daily_path, keep_daily_copy
-from sdpo_core.workspace.disk import clear, measure, preview, put_back, require_kind, throw_grid
+from sdpo_core.workspace.disk import clear, measure, preview, require_kind, restore_entry, throw_grid
 from sdpo_core.workspace.restoring import backups, restore
 from sdpo_core.workspace.store import Store
 from sdpo_core.workspace.trash import Trash, size_of
@@ -92,7 +92,7 @@ def test_what_was_cleared_comes_back(store: Store, workspace: Path) -> None:
     new = add_pair(store, 50, "made meanwhile")  # may get the ids of what is gone
     vote_on(store, new)
     again = add_pair(store, 1, "a lake 1")  # the same recipe again
-    put_back(workspace, entry.id)
+    restore_entry(workspace, entry.id)
     assert images(workspace) == before[0] | {new.left.image_sha256, new.right.image_sha256}
     assert {c.key for c in store.candidates()} == set(before[1]) | {new.left.key, new.right.key}
     assert len(store.open_pairs(purpose="train")) == before[2]
@@ -132,7 +132,7 @@ def test_a_shared_image_stays_for_the_vote_on_it(store: Store, workspace: Path) 
     assert store.has_image(pair.left)
 
 
-def test_a_vote_after_the_clearing_is_refused_in_words(store: Store, workspace: Path) -> None:
+def test_a_vote_after_the_clearing_is_refused_with_a_message(store: Store, workspace: Path) -> None:
     pair = add_pair(store, 1)
     clear(workspace, "unvoted")
     with pytest.raises(StoreError, match="No pair"):
@@ -151,7 +151,7 @@ def test_strays_go_when_they_are_settled(store: Store, workspace: Path) -> None:
     entry = clear(workspace, "strays")
     assert entry is not None
     assert images(workspace) == {pair.left.image_sha256, pair.right.image_sha256}
-    put_back(workspace, entry.id)
+    restore_entry(workspace, entry.id)
     assert stray.is_file()
 
 
@@ -174,7 +174,7 @@ def test_checkpoints_that_something_needs_stay(store: Store, workspace: Path) ->
     assert done.checkpoints() == [steps[1]]
     assert stopped.checkpoints() == resumable
     assert size_of([Trash(workspace).root]) > 2000
-    put_back(workspace, entry.id)
+    restore_entry(workspace, entry.id)
     assert done.checkpoints() == steps
 
 
@@ -191,7 +191,7 @@ def test_finished_grids_go_with_their_folders_and_come_back(store: Store, worksp
     assert not done.path.exists()
     assert drawing.path.exists()
     assert judged.path.exists()
-    put_back(workspace, entry.id)
+    restore_entry(workspace, entry.id)
     assert (done.path / "grid" / "00-00.png").read_bytes() == b"an image"
     with pytest.raises(RunError, match="still being generated"):
         throw_grid(workspace, drawing)
@@ -228,22 +228,22 @@ def test_the_parts_are_the_whole(store: Store, workspace: Path) -> None:
 # -------------------------------------------------------------------------------------------------------------- trash
 
 
-def test_a_clearing_that_was_cut_off_is_put_back(store: Store, workspace: Path) -> None:
+def test_a_clearing_that_was_cut_off_is_restored(store: Store, workspace: Path) -> None:
     for number in range(3):
         add_pair(store, number)
     before = images(workspace)
     found = preview(workspace, "unvoted")
     trash = Trash(workspace)
     entry = trash.begin("unvoted", found.files, found.rows)  # killed here: rows and files are as they were
-    assert put_back(workspace, entry).files
+    assert restore_entry(workspace, entry).files
     assert images(workspace) == before
     assert store.counts().open_pairs == 3
     done = clear(workspace, "unvoted")
     assert done is not None
     some = workspace / done.files[0]
     some.parent.mkdir(parents=True, exist_ok=True)
-    (trash.root / done.id / "files" / done.files[0]).rename(some)  # killed while it was put back
-    put_back(workspace, done.id)
+    (trash.root / done.id / "files" / done.files[0]).rename(some)  # killed while it was being restored
+    restore_entry(workspace, done.id)
     assert images(workspace) == before
     assert sound(store)
 
@@ -251,7 +251,7 @@ def test_a_clearing_that_was_cut_off_is_put_back(store: Store, workspace: Path) 
 @pytest.mark.parametrize("hostile", ["..", "../..", "", "20261121-100000-unvoted-zzzz", "/etc"])
 def test_an_unknown_entry_is_refused(store: Store, workspace: Path, hostile: str) -> None:
     (workspace / "trash" / "mine").mkdir(parents=True)
-    for act in (Trash(workspace).find, Trash(workspace).forget, lambda one: put_back(workspace, one)):
+    for act in (Trash(workspace).find, Trash(workspace).forget, lambda one: restore_entry(workspace, one)):
         with pytest.raises(StoreError, match="no longer in the trash"):
             act(hostile)
     with pytest.raises(StoreError, match="Unknown kind"):
@@ -259,7 +259,7 @@ def test_an_unknown_entry_is_refused(store: Store, workspace: Path, hostile: str
     assert store.counts().pairs == 0
 
 
-def test_a_note_that_leads_out_is_none(store: Store, workspace: Path) -> None:
+def test_a_note_that_leads_out_does_not_count(store: Store, workspace: Path) -> None:
     trash = Trash(workspace)
     entry = trash.begin("unvoted", [])
     note = trash.root / entry / "entry.json"
@@ -286,11 +286,11 @@ def test_a_backup_is_restored_while_the_store_is_open_and_now_is_kept(store: Sto
     assert before.voted.votes == 2
     restore(workspace, before.name)
     assert [v.pair.id for v in store.voted_pairs(purpose="train")] == [first.id, second.id]
-    vote_on(store, first, "tie")  # and the store goes on
+    vote_on(store, first, "tie")  # and the store keeps working
     assert not [path for path in (workspace / "backups").iterdir() if path.name.startswith(".")]
 
 
-def test_a_backup_of_a_newer_version_is_refused_in_words(store: Store, workspace: Path) -> None:
+def test_a_backup_of_a_newer_version_is_refused_with_a_message(store: Store, workspace: Path) -> None:
     vote_on(store, add_pair(store, 1))
     keep_daily_copy(workspace)
     path = daily_path(workspace / "backups")

@@ -85,7 +85,7 @@ def test_second_process_votes_at_the_same_time(tmp_path: Path) -> None:
         assert {v.pair.id for v in store.voted_pairs(purpose="train")} == {theirs.id, ours.id}
 
 
-def test_two_processes_may_create_the_store_at_once(tmp_path: Path) -> None:
+def test_two_processes_may_create_the_store_at_the_same_time(tmp_path: Path) -> None:
     children = [start(_OPEN, str(tmp_path / "new")) for _ in range(3)]
     for child in children:
         assert child.stdin
@@ -96,7 +96,7 @@ def test_two_processes_may_create_the_store_at_once(tmp_path: Path) -> None:
     assert [child.returncode for child in children] == [0, 0, 0]
 
 
-def test_full_database_disk_is_told_and_earlier_votes_stay(tmp_path: Path) -> None:
+def test_a_full_database_disk_is_reported_and_earlier_votes_stay(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         pair = add_pair(store, 0)
         vote_on(store, pair)
@@ -117,7 +117,7 @@ def test_full_database_disk_is_told_and_earlier_votes_stay(tmp_path: Path) -> No
         assert store.vote(f"n-{saved - 1}", pair.id, "tie").choice == "tie"  # the retry after space was freed
 
 
-def test_full_image_disk_is_told_and_leaves_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_image_disk_is_reported_and_leaves_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Store(tmp_path) as store:
         first = add(store, 0)
 
@@ -134,7 +134,7 @@ def test_full_image_disk_is_told_and_leaves_no_row(tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.parametrize("content", [b"this is no database, just text " * 200, b"SQLite format 3\0" + b"\7" * 8192])
-def test_damaged_database_is_told_with_the_way_back(tmp_path: Path, content: bytes) -> None:
+def test_a_damaged_database_is_reported_with_the_way_back(tmp_path: Path, content: bytes) -> None:
     with Store(tmp_path) as store:
         vote_on(store, add_pair(store, 0))
     for name in ("studio.db-wal", "studio.db-shm"):
@@ -144,7 +144,7 @@ def test_damaged_database_is_told_with_the_way_back(tmp_path: Path, content: byt
         Store(tmp_path)
 
 
-def test_text_that_is_no_text_is_told_as_damage(tmp_path: Path) -> None:
+def test_invalid_text_is_reported_as_damage(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         pair = add_pair(store, 0)
         with store._database.writing() as connection:
@@ -326,13 +326,13 @@ def test_full_disk_does_not_lock_out_for_want_of_a_copy(
     assert "No backup was made today" in caplog.text
 
 
-def test_workspace_that_is_a_file_is_told(tmp_path: Path) -> None:
+def test_a_workspace_that_is_a_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "workspace").write_text("a file")
     with pytest.raises(StoreError, match="is a file"):
         Store(tmp_path / "workspace")
 
 
-def test_held_database_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_held_database_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sdpo_core.workspace.database.BUSY_TIMEOUT_S", 0.1)
     with Store(tmp_path) as store:
         pair = add_pair(store, 0)

@@ -1,4 +1,4 @@
-"""Places that are no safe home for a database."""
+"""Places that aren't safe for a database."""
 
 from pathlib import Path
 from typing import NamedTuple

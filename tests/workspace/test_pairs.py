@@ -108,7 +108,7 @@ def many(number: int, prompts: int) -> list[VotedPair]:
 
 
 def chain(number: int, length: int, first_seed: int, prompt: str = "a lake") -> list[VotedPair]:
-    """Pairs from `number` on, each sharing an image with the next."""
+    """Pairs starting at `number`, each sharing an image with the next."""
     return [imagined(number + n, first_seed + n, first_seed + n + 1, prompt) for n in range(length)]
 
 

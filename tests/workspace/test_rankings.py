@@ -67,7 +67,7 @@ def test_a_ranking_is_taken_back_as_a_whole_and_leaves_other_votes(store: Store)
     ("chosen", "best", "worst"),
     [((0, 1), 0, 1), ((0, 1, 1), 0, 1), ((0, 1, 2), 0, 0), ((0, 1, 2), 3, 0), ((0, 1, 2), 0, 3), ((0, 1, 4), 0, 1)],
 )
-def test_what_is_no_ranking_is_refused(store: Store, chosen: tuple[int, ...], best: int, worst: int) -> None:
+def test_anything_but_a_ranking_is_refused(store: Store, chosen: tuple[int, ...], best: int, worst: int) -> None:
     """Two images, one twice, best and worst the same, one that was not shown, an image of another prompt."""
     ids = [one.id for one in [*waiting(store, 2), *waiting(store, 1, "a hill")]]
     with pytest.raises(StoreError):
@@ -104,7 +104,7 @@ def test_swiss_rounds_end_and_nobody_meets_twice(count: int) -> None:
         assert frozenset((one, other)) not in played
         played[frozenset((one, other))] = {max(one, other): 1.0, min(one, other): 0.0}
         later = next_round(players, played)
-        if len(due) > 1:  # the round goes on as it was dealt
+        if len(due) > 1:  # the round continues as it was dealt
             assert set(due) - {(one, other)} <= set(later) or count % 2
     games = [sum(player in key for key in played) for player in players]
     rounds = math.ceil(math.log2(count))

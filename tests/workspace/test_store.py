@@ -28,7 +28,7 @@ def test_candidate_comes_back_as_it_went_in(store: Store) -> None:
     assert store.find_candidate("0" * 64) is None
 
 
-def test_same_recipe_is_one_candidate_and_a_deleted_image_is_put_back(store: Store) -> None:
+def test_the_same_recipe_is_one_candidate_and_a_deleted_image_is_restored(store: Store) -> None:
     first = add(store, 1)
     assert add(store, 1) == first
     store.image_path(first).unlink()
@@ -39,7 +39,7 @@ def test_same_recipe_is_one_candidate_and_a_deleted_image_is_put_back(store: Sto
     assert store.counts().candidates == 1
 
 
-def test_damaged_image_is_written_anew(store: Store) -> None:
+def test_a_damaged_image_is_written_again(store: Store) -> None:
     first = add(store, 1)
     assert store.has_intact_image(first)
     cut_short(store.image_path(first))
@@ -187,7 +187,7 @@ def test_uuid_names_one_thing_only(store: Store) -> None:
     assert store.counts().votes == 1
 
 
-def test_votes_are_refused_in_words(store: Store) -> None:
+def test_votes_are_refused_with_a_message(store: Store) -> None:
     pair = add_pair(store, 0)
     with pytest.raises(StoreError, match="No pair 77"):
         store.vote("one", 77, "left")
@@ -291,7 +291,7 @@ def test_adapters_get_names_of_their_own(store: Store, tmp_path: Path) -> None:
         store.add_adapter(name="x", path=tmp_path / "x.safetensors", sha256="s", base_sha256="b", run_id="4")
 
 
-def test_many_threads_vote_at_once(store: Store) -> None:
+def test_many_threads_vote_at_the_same_time(store: Store) -> None:
     pairs = [add_pair(store, seed) for seed in range(40)]
     errors: list[Exception] = []
 

@@ -42,7 +42,7 @@ def test_only_a_side_can_be_much_better(store: Store, pair: Pair, choice: str) -
     assert store.counts().votes == 0
 
 
-def test_an_answer_to_a_pair_asked_again_stands_beside_the_vote(store: Store, pair: Pair) -> None:
+def test_an_answer_to_a_pair_asked_again_is_kept_with_the_vote(store: Store, pair: Pair) -> None:
     store.vote("first", pair.id, "left")
     again = store.vote("again", pair.id, "right", swapped=True, repeat_of="first")
     assert again == store.vote("again", pair.id, "right", swapped=True, repeat_of="first")  # a retry
