@@ -132,7 +132,7 @@ def interpreter() -> list[object]:
 
 
 def installed(name: str) -> str:
-    """The version of a package in .venv, such as ``2.9.1+cpu``; empty when it is not there."""
+    """The version of a package in .venv, such as ``2.9.1+cpu``; empty when it isn't installed."""
     found = next(VENV.glob(f"{PACKAGES}/{name}-*.dist-info"), None)
     return found.name[len(name) + 1 : -len(".dist-info")] if found else ""
 

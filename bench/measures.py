@@ -85,7 +85,7 @@ class Look(NamedTuple):
 
 
 def look_at(images: Sequence[Image.Image], questions: Questions, oracle: Oracle, judge: Judge) -> Look:
-    """Look at the answers to `questions`, in their order. Raises ValueError unless there are P·K of them."""
+    """Look at the answers to `questions`, in the same order. Raises ValueError unless there are P·K of them."""
     prompts, seeds = questions.shape
     if len(images) != prompts * seeds:
         raise ValueError(f"expected an image for each of {prompts} x {seeds} questions, got {len(images)}")

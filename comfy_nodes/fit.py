@@ -60,11 +60,11 @@ def _is_too_narrow(header: Header) -> bool:
 
 def wrong_family(header: Header, class_names: Iterable[str]) -> str | None:
     """Why the adapter can't belong to the model, as a sentence; None when it does, or when either is unknown."""
-    wanted, came = adapter_family(header), model_family(class_names)
-    if not wanted or not came or wanted == came:
+    wanted, found = adapter_family(header), model_family(class_names)
+    if not wanted or not found or wanted == found:
         return None
     return (
-        f"This adapter was trained for {_title(wanted)}, but the model is {_title(came)}. "
+        f"This adapter was trained for {_title(wanted)}, but the model is {_title(found)}. "
         "Connect a model of the same family."
     )
 

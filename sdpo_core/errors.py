@@ -7,7 +7,7 @@
     │   ├── ImageMissing      a recorded image is gone from disk
     │   └── ImageUnreadable   bytes that are not an image we can decode
     ├── ModelError        a model folder or file can't be loaded
-    │   ├── ModelNotHere      a model of the hub that is not on this machine, or not whole
+    │   ├── ModelNotHere      a model of the Hub that isn't on this machine, or incomplete
     │   └── PredictionUnknown a file does not say what its network predicts, so a person is asked
     ├── DownloadError     a model can't be fetched from the hub
     ├── AdapterError      an adapter file can't be read, or does not fit the model
@@ -50,7 +50,7 @@ class ModelError(SdpoError):
 
 
 class ModelNotHere(ModelError):
-    """A model of the hub is not on this machine, or not whole; it can be downloaded."""
+    """A model of the Hub isn't on this machine, or is incomplete; it can be downloaded."""
 
 
 class PredictionUnknown(ModelError):

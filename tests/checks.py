@@ -83,7 +83,7 @@ def run_pytest(arguments: list[str]) -> int:
 
 
 def stages(which: str = "") -> list[Stage]:
-    """All checks in their order; `which` narrows the tests."""
+    """All checks in order; `which` narrows the tests."""
     return [
         Stage("ruff check", lambda: run(["-m", "ruff", "check", "."])),
         Stage("ruff format", lambda: run(["-m", "ruff", "format", "--check", "."])),

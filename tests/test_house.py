@@ -170,7 +170,7 @@ def test_links_between_our_pages_lead_somewhere(page: str) -> None:
     pages = sorted((ROOT / page).glob("*.md")) if (ROOT / page).is_dir() else [ROOT / page]
     for source in pages:
         for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", source.read_text(encoding="utf-8")):
-            assert (source.parent / target).exists(), f"{source.name} links to {target}, which is not there"
+            assert (source.parent / target).exists(), f"{source.name} links to {target}, which doesn't exist"
 
 
 def test_the_readme_names_every_room_and_stays_short() -> None:

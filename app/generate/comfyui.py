@@ -65,7 +65,7 @@ class ComfyDraw:
     # ------------------------------------------------------------------------------------------------------ the page
 
     def state(self, _: Any = None) -> Reply[ComfyState]:
-        """What was chosen, and what is found in the workflow. Nobody is asked."""
+        """What was chosen, and what is found in the workflow. No request is sent."""
         return answered(self._known)
 
     def choose(self, message: Sent[ComfyWish]) -> Reply[ComfyState]:
@@ -77,7 +77,7 @@ class ComfyDraw:
         return answered_to(ComfyWish, message, self._looked)
 
     def take(self, message: Sent[WorkflowMessage]) -> Reply[ComfyState]:
-        """Take a workflow in; the earlier one stays until this one is understood."""
+        """Import a workflow; the earlier one stays until this one is understood."""
         return answered_to(WorkflowMessage, message, self._taken)
 
     def _known(self) -> ComfyState:
@@ -140,7 +140,7 @@ class ComfyDraw:
         return {"comfy": choice.url.strip(), "workflow": str(self._file(choice.workflow)), **slots, **node}
 
     def _choice(self) -> Choice:
-        """What was chosen; a file that is damaged, or of another version, is as good as none."""
+        """What was chosen; a file that is damaged, or of another version, doesn't count."""
         try:
             return Choice.model_validate_json((self._root / SETTINGS).read_text(encoding="utf-8"))
         except (OSError, ValueError, ValidationError):

@@ -79,7 +79,7 @@ def prompt_plan(written: Any, pairs: Any, *, ahead: bool) -> str:
 
 
 def starter_prompts(name: str) -> list[str]:
-    """The prompts of a set in assets/prompts; raises `DataError` when it is not there."""
+    """The prompts of a set in assets/prompts; raises `DataError` when there is no such set."""
     if name not in text.STARTERS:
         raise DataError(text.UNKNOWN_SET)
     try:

@@ -89,7 +89,7 @@ class ModelChoice:
         return {self.field: source, **self._shown(source)}
 
     def was_read(self, values: Values) -> Updates:
-        """Reading a model came to its end, good or bad."""
+        """Reading a model has ended, successfully or not."""
         source = written_source(str(values[self.field]))
         trouble = self.models.reader.trouble(source)
         return {self.note: note_value(trouble, "bad")} if trouble else self.check(values)
@@ -126,7 +126,7 @@ class ModelChoice:
         }
 
     def _offer(self, source: str, why: str, *, ask_hub: bool) -> tuple[str, bool]:
-        """The sentence about a model of the hub that is not here, and whether it can be downloaded now."""
+        """The sentence about a model of the Hub that isn't on this machine, and whether it can be downloaded now."""
         if self.downloads.waits(source):
             return note_value(text.DOWNLOAD_WAITS), False
         if self.downloads.running() == source:

@@ -197,7 +197,7 @@ class ModelFinder:
     def _folders(self) -> list[str]:
         try:
             return _Kept.model_validate_json(self._file.read_bytes()).folders[:_MOST_FOLDERS]
-        except (OSError, ValidationError):  # what can't be read is as good as none
+        except (OSError, ValidationError):  # what can't be read doesn't count
             return []
 
     def _keep(self, folders: list[str]) -> None:

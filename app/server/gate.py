@@ -66,7 +66,7 @@ class Gate:
         self._closing.set()
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the studio answer; once the gate closes, tell it that nobody listens, and end what it began to say."""
+        """Let the studio answer; once the gate closes, report a disconnect to it, and end what it began to say."""
         begun, asked, unfinished = asyncio.Event(), False, False
 
         async def close() -> Message:

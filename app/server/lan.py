@@ -51,7 +51,7 @@ class Door:
 
     @property
     def link(self) -> str:
-        """The address that logs in by itself; what stands behind # stays in the browser."""
+        """The address that logs in by itself; what follows # stays in the browser."""
         return f"{self.url}#{self.password}"
 
 

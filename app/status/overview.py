@@ -117,7 +117,7 @@ class Overview:
     def _continues(self, run: RunFolder) -> bool:
         try:
             return bool(run.config().get("keep_ahead"))
-        except RunError:  # a broken folder, which the next look passes over
+        except RunError:  # a broken folder, which the next check skips
             return False
 
     def _next_step(self, counts: Counts, current: tuple[RunFolder, Status] | None) -> NextStep | None:

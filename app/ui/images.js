@@ -1,4 +1,4 @@
-// Images of the store, and what stands where one is gone.
+// Images of the store, and what is shown where one is missing.
 
 import { make } from "./elements.js";
 import { at } from "./page.js";

@@ -19,7 +19,7 @@ const UNSAVED_AFTER_MS = 1000;
  * @template {Answer} Told
  * @typedef {object} Around
  * @property {(op: Op) => Promise<Told | undefined>} deliver
- * @property {() => void} state   hears of every change
+ * @property {() => void} state   called on every change
  * @property {(sentence: string) => void} said
  * @property {(op: Op, told: Told) => void} saved
  * @property {() => void} idle   nothing is left to send

@@ -1,4 +1,4 @@
-// The choice between the ways to vote. Each board looks whether it is meant; what is chosen is remembered.
+// The choice between the ways to vote. Each board checks whether it is meant; the choice is remembered.
 
 /** @import { Host } from "../ui/widget.js" */
 /** @import { VoteModesText } from "./strings.js" */

@@ -224,11 +224,11 @@ class _PeftScale:
         """alpha / rank, or alpha / √rank for rsLoRA."""
         if module.target is None or module.layout not in ("diffusers", "PEFT"):
             return 1.0
-        told = self.settings.get(module.target.part.name) or self.settings.get("") or {}
-        alpha = _matching(told.get("alpha_pattern"), module.target.path, told.get("lora_alpha"))
+        given = self.settings.get(module.target.part.name) or self.settings.get("") or {}
+        alpha = _matching(given.get("alpha_pattern"), module.target.path, given.get("lora_alpha"))
         if not isinstance(alpha, int | float) or isinstance(alpha, bool):
             return 1.0
-        return float(alpha) / (math.sqrt(rank) if told.get("use_rslora") is True else rank)
+        return float(alpha) / (math.sqrt(rank) if given.get("use_rslora") is True else rank)
 
 
 def _matching(pattern: Any, path: str, otherwise: Any) -> Any:
@@ -239,10 +239,10 @@ def _matching(pattern: Any, path: str, otherwise: Any) -> Any:
 
 def _peft_scale(path: Path, metadata: Mapping[str, str], parts: Collection[str]) -> _PeftScale:
     """From `lora_adapter_metadata` in the header (diffusers), else from `adapter_config.json` next to it (PEFT)."""
-    told = _object(metadata.get("lora_adapter_metadata", ""))
-    if told:
+    given = _object(metadata.get("lora_adapter_metadata", ""))
+    if given:
         settings: dict[str, dict[str, Any]] = {part: {} for part in parts}
-        for key, value in told.items():
+        for key, value in given.items():
             part = next((part for part in parts if key.startswith(f"{part}.")), None)
             if part:
                 settings[part][key.removeprefix(f"{part}.")] = value

@@ -70,15 +70,15 @@ def read_whole(look: ModelLook, on_bytes: Callable[[int], None]) -> ModelInfo:
 
 def _look_at_file(source: str, path: Path) -> ModelLook:
     tensors, metadata = read_header(path, ModelError)
-    told = identify_checkpoint(path, tensors, metadata, family_sizes)
-    family = FAMILIES[told.family]
+    checkpoint = identify_checkpoint(path, tensors, metadata, family_sizes)
+    family = FAMILIES[checkpoint.family]
     network = family.prefixes[family.network.name]
     sha256, size = known_sha256(path), path.stat().st_size
     return ModelLook(
         source=source,
         path=path,
         name=path.stem,
-        family=told.family,
+        family=checkpoint.family,
         size_bytes=size,
         precision=_precision({name: info for name, info in tensors.items() if name.startswith(network)}),
         unread_bytes=0 if sha256 else size,

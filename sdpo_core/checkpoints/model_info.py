@@ -118,8 +118,8 @@ def family_sizes(family: FamilyName) -> Sizes:
 def _transformer_blocks(unet: dict[str, Any]) -> int:
     """How many a UNet with these settings has: on the way down, in the middle, and on the way up."""
     layers, down, up = unet["layers_per_block"], unet["down_block_types"], unet["up_block_types"]
-    told = unet.get("transformer_layers_per_block", 1)
-    depths: list[int] = told if isinstance(told, list) else [told] * len(down)
+    blocks = unet.get("transformer_layers_per_block", 1)
+    depths: list[int] = blocks if isinstance(blocks, list) else [blocks] * len(down)
     ways = ((layers, down, depths), (layers + 1, up, depths[::-1]))
     outer = sum(
         count * depth

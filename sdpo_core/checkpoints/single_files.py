@@ -194,5 +194,5 @@ def _prediction_type(family: Family, tensors: Mapping[str, TensorInfo], metadata
     """What the file says; if it says nothing, what its family does."""
     if "v_pred" in tensors:
         return "v_prediction"
-    told = _PREDICTION_OF_MODELSPEC.get(str(metadata.get("modelspec.prediction_type", "")))
-    return told or family.predicts
+    declared = _PREDICTION_OF_MODELSPEC.get(str(metadata.get("modelspec.prediction_type", "")))
+    return declared or family.predicts

@@ -162,16 +162,16 @@ class _Job:
         note = prompt_note([prompt, self.config.negative], tags_act=False)
         self.notes += [note] if note and note not in self.notes else []
         neighbour: Candidate | None = None
-        came = 0
+        received = 0
         for number in range(index * count, (index + 1) * count):
             images = self._images(prompt, (self.seed + number) % SEED_COUNT)
-            self.surplus += max(0, came + len(images) - count)
-            for candidate in images[: count - came]:
+            self.surplus += max(0, received + len(images) - count)
+            for candidate in images[: count - received]:
                 if neighbour:
                     self._pair(neighbour, candidate)
                 neighbour = candidate
-            came += len(images)
-            if came >= count:
+            received += len(images)
+            if received >= count:
                 return
 
     def _pair(self, one: Candidate, other: Candidate) -> None:

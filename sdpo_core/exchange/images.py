@@ -70,7 +70,7 @@ def import_images(
 ) -> ImagesReport:
     """Take `images` into `store`; `prompt` is that of images that have none.
 
-    `name` says how a file is named to a person, and `on_image` hears how many were read.
+    `name` says how a file is named to a person, and `on_image` gets the number read so far.
 
     Each image needs a prompt: from its metadata, a text file next to it, or `prompt`. Of near-duplicates with the same
     prompt and negative prompt only the first comes in, so none is ever asked against another. Neighbours of one prompt
@@ -177,8 +177,8 @@ def _made_with(path: Path, content: bytes) -> MadeWith | None:
         beside = path.with_suffix(suffix)
         if beside.is_file() and not beside.is_symlink():  # a link could lead to any text on this machine
             text = _text_of(beside)
-            told = a1111.read({"parameters": text}) if text else None
-            return told.model_copy(update={"tool": _BESIDE}) if told and told.steps is None else told or found
+            parsed = a1111.read({"parameters": text}) if text else None
+            return parsed.model_copy(update={"tool": _BESIDE}) if parsed and parsed.steps is None else parsed or found
     return found
 
 

@@ -44,11 +44,13 @@ class _Sending(BaseModel):
 
 @dataclass
 class InboxReport:
-    """What came out of the inbox."""
+    """What was imported from the inbox."""
 
     sendings: int = 0  # lines that were imported
     added: Added = field(default_factory=Added)
-    troubles: list[Trouble] = field(default_factory=list[Trouble])  # lines that were refused, and images passed over
+    troubles: list[Trouble] = field(
+        default_factory=list[Trouble]
+    )  # lines that were refused, and images that were skipped
 
     def __bool__(self) -> bool:
         return bool(self.sendings or self.troubles)
@@ -57,9 +59,9 @@ class InboxReport:
         """The outcome as a message."""
         new = f"{_counted(self.added.pairs, 'new pair')}, {_counted(self.added.votes, 'vote')}"
         batches = "1 batch" if self.sendings == 1 else f"{self.sendings} batches"
-        told = f"Received {batches} from ComfyUI: {new}."
+        sentence = f"Received {batches} from ComfyUI: {new}."
         reasons = "; ".join(f"{trouble.name} {trouble.reason}" for trouble in self.troubles)
-        return f"{told} Not used: {reasons}." if reasons else told
+        return f"{sentence} Not used: {reasons}." if reasons else sentence
 
 
 def is_waiting(workspace: Path) -> bool:
@@ -109,7 +111,7 @@ def _take_file(store: Store, folder: Folder, path: Path, report: InboxReport) ->
         else:
             report.sendings += 1
             used.update(images)
-    if not path.exists():  # another process took it in and cleared it away meanwhile; what it refused, it told
+    if not path.exists():  # another process imported and deleted it meanwhile, and reported what it refused
         return
     if bad:
         _set_aside(folder, path, bad, used)
@@ -171,8 +173,8 @@ def _saved(store: Store, path: Path) -> ImportedImage:
     except DiskError:
         raise
     except StoreError as error:
-        told = str(error)
-        raise StoreError(told if path.name in told else f"{path.name}: {told}") from error
+        message = str(error)
+        raise StoreError(message if path.name in message else f"{path.name}: {message}") from error
 
 
 def _set_aside(folder: Folder, path: Path, bad: list[tuple[bytes, str]], used: set[Path]) -> None:

@@ -46,7 +46,7 @@ class ImportReport:
 def import_pairs(
     store: Store, pairs: Iterable[FoundPair | Trouble], on_pair: Callable[[int], None] = lambda _: None
 ) -> ImportReport:
-    """Bring `pairs` into `store`; `on_pair` hears how many were read. The same pairs again add nothing.
+    """Bring `pairs` into `store`; `on_pair` gets the number read so far. The same pairs again add nothing.
 
     What was brought in before an interruption stays; the same import continues from there. Raises `DiskError`.
     """
@@ -104,8 +104,8 @@ def _save(store: Store, pair: FoundPair, image: FoundImage) -> ImportedImage:
     try:
         decoded = decode_image(image.content)
     except StoreError as error:
-        told = str(error)
-        raise StoreError(told if image.name in told else f"{image.name}: {told}") from error
+        message = str(error)
+        raise StoreError(message if image.name in message else f"{image.name}: {message}") from error
     recipe = image.recipe
     if recipe and (recipe.prompt != pair.prompt or decoded.size != (recipe.width_px, recipe.height_px)):
         raise StoreError(f"{image.name} has a recipe with a different prompt or size; remove the recipe")

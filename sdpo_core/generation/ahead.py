@@ -10,7 +10,7 @@ from sdpo_core.settings.generate import GenerateConfig
 from sdpo_core.workspace.store import Store
 
 POLL_S = 0.1
-"""How often a job that waits looks whether it should stop."""
+"""How often a waiting job checks whether it should stop."""
 
 _LOOK_S = 0.5  # how often the pairs that wait are counted
 SEED_COUNT = 2**32

@@ -28,7 +28,7 @@ class _Stopped(Exception):
 
 
 def download(plan: DownloadPlan, progress: Callable[[int], None]) -> None:
-    """Fetch what `plan` lacks; `progress(bytes)` hears of all that is here, often, and may raise to stop.
+    """Fetch what `plan` lacks; `progress(bytes)` often gets the total so far, and may raise to stop.
 
     What was downloaded is kept if it stops for any reason, and the next download continues from there. Every file is
     checked against the hash given by the Hub. Raises `DownloadError` or `DiskError`.
@@ -43,13 +43,13 @@ def download(plan: DownloadPlan, progress: Callable[[int], None]) -> None:
         with told(plan.hub_id), WeakFileLock(lock, timeout=1):
             here = plan.present
 
-            def came(count: int) -> None:
+            def on_bytes(count: int) -> None:
                 nonlocal here
                 here += count
                 progress(here)
 
             for file in plan.files:
-                _fetch(plan, file, came)
+                _fetch(plan, file, on_bytes)
             write_bytes(plan.folder / "refs" / "main", plan.commit.encode())
     except TimeoutError as error:
         raise DownloadError(f"{plan.hub_id} is already being downloaded. Wait for it, or stop it first.") from error
@@ -88,8 +88,8 @@ def run_download(config: DownloadConfig, run: RunFolder, _workspace: Path, repor
         reporter.say(reporter.total, message, state="done", force=True)
 
 
-def _fetch(plan: DownloadPlan, file: RemoteFile, came: Callable[[int], None]) -> None:
-    """Put a file into the cache, where it is not there yet."""
+def _fetch(plan: DownloadPlan, file: RemoteFile, on_bytes: Callable[[int], None]) -> None:
+    """Put a file into the cache, unless it is already there."""
     place = plan.folder / "snapshots" / plan.commit / file.path
     if place.is_file():
         return
@@ -97,7 +97,7 @@ def _fetch(plan: DownloadPlan, file: RemoteFile, came: Callable[[int], None]) ->
     came_now = not blob.is_file()
     with disk_errors(blob):
         if came_now:
-            _fill(plan, file, unfinished(blob), came)
+            _fill(plan, file, unfinished(blob), on_bytes)
             unfinished(blob).replace(blob)
         place.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -108,7 +108,7 @@ def _fetch(plan: DownloadPlan, file: RemoteFile, came: Callable[[int], None]) ->
             remember_sha256(place, file.blob)  # it was computed on the way; reading gigabytes again takes a while
 
 
-def _fill(plan: DownloadPlan, file: RemoteFile, path: Path, came: Callable[[int], None]) -> None:
+def _fill(plan: DownloadPlan, file: RemoteFile, path: Path, on_bytes: Callable[[int], None]) -> None:
     """Append to `path` what it lacks of `file`, over breaks of the connection, and check the whole."""
     from huggingface_hub.utils import httpx
 
@@ -125,12 +125,12 @@ def _fill(plan: DownloadPlan, file: RemoteFile, path: Path, came: Callable[[int]
                     for chunk in chunks:
                         target.write(chunk)
                         digest.update(chunk)
-                        came(len(chunk))
+                        on_bytes(len(chunk))
             except httpx.TransportError:
                 attempts = _ATTEMPTS if target.tell() > start else attempts - 1
                 if not attempts:
                     raise
-                came(0)  # somebody may have asked to stop
+                on_bytes(0)  # somebody may have asked to stop
                 time.sleep(_PAUSE_S)
         target.flush()
         os.fsync(target.fileno())

@@ -224,5 +224,5 @@ def _bytes_here(folder: Path, commit: str, file: RemoteFile) -> int:
 
 
 def unfinished(blob: Path) -> Path:
-    """Where the part of a file lies that has come so far."""
+    """Where the part of a file that has been downloaded so far is."""
     return blob.with_name(f"{blob.name}.sdpo-unfinished")

@@ -1,6 +1,6 @@
 """The metadata in PNG, JPEG and WebP files, read without decoding one. Nothing raises.
 
-Bounded in time and memory whatever a file claims: see the numbers below. A chunk that is larger is passed over.
+Bounded in time and memory whatever a file claims: see the numbers below. A larger chunk is skipped.
 """
 
 import itertools

@@ -62,7 +62,7 @@ def decode_image(data: bytes | Path) -> Image.Image:
     turn, content = _TURNS.get(turned(content)), bare(content)  # Pillow would read EXIF and texts of any size
     try:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
-            image.verify()  # a PNG's checksums, which loading passes over; afterwards the file has to be opened again
+            image.verify()  # a PNG's checksums, which loading ignores; afterwards the file has to be opened again
         with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise ImageUnreadable(

@@ -27,7 +27,7 @@ def run_grid(config: GridConfig, run: RunFolder, workspace: Path, reporter: Repo
     """Generate every cell of the grid; each can be seen as soon as it is there.
 
     A stop keeps the finished images and ends in state stopped. Raises `AdapterError` when an adapter does not fit the
-    model, or a checkpoint is not there.
+    model, or a checkpoint doesn't exist.
     """
     zero = 0.0 in config.strengths
     images = max(1, len(config.checkpoints)) * (len(config.strengths) - zero) + zero

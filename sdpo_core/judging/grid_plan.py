@@ -63,12 +63,12 @@ def read_plan(run: RunFolder) -> GridPlan | None:
 
 
 def cell_path(run: RunFolder, row: int, column: int) -> Path:
-    """Where the image of a cell lies, or will lie."""
+    """Where the image of a cell is, or will be."""
     return run.path / "grid" / f"{row:02d}-{column:02d}.png"
 
 
 def rows_of(store: Store, adapter: str, checkpoints: Sequence[int]) -> list[tuple[int | None, Path]]:
-    """Step and file of every row of a grid; raises `AdapterError` when a checkpoint, or the adapter, is not there."""
+    """Step and file of every row of a grid; raises `AdapterError` when a checkpoint, or the adapter, doesn't exist."""
     if not checkpoints:
         return [(None, store.adapter_file(adapter))]
     record = store.find_adapter(adapter)

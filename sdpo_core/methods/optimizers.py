@@ -1,4 +1,4 @@
-"""The optimisers, one row each. What makes one lies where torch may be imported, and is imported when it is called."""
+"""The optimisers, one row each. The code that makes one is where torch may be imported, and is imported when called."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -88,7 +88,7 @@ class Archive:
     def image(self, sha256: str) -> bytes:
         """An image, with the hash that it is named by. Whether it is one, `check_png` says.
 
-        Raises `ProjectError` when it is not there, can't be read, or has another hash.
+        Raises `ProjectError` when it doesn't exist, can't be read, or has another hash.
         """
         name = f"images/{sha256}.png"
         with self._reading(name) as member:

@@ -1,6 +1,6 @@
 """The projects under one root. A project is a workspace: its base model, prompts, votes and adapters are in one folder.
 
-    <root>/                          the first project; what it holds lies here, as in any workspace
+    <root>/                          the first project; its contents are here, as in any workspace
     <root>/project.json              {"name": …, "made_at": …, "archived": …}; one in every project
     <root>/projects/<id>/            every further project, a whole workspace
     <root>/projects/current.json     {"id": …}: the one that the studio opens

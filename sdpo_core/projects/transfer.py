@@ -33,7 +33,7 @@ from sdpo_core.workspace.store import Store
 _CHUNK_BYTES = 2**20
 
 Progress = Callable[[int, int], None]
-"""Hears how many files were done, of how many."""
+"""Called with the number of files done, and of all files."""
 
 
 def _unheard(done: int, total: int) -> None:

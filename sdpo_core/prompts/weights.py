@@ -48,7 +48,7 @@ class LoraTag(NamedTuple):
 class ParsedPrompt(NamedTuple):
     """A prompt's meaning."""
 
-    parts: tuple[tuple[Fragment, ...], ...]  # what stands between BREAKs; none for the empty prompt
+    parts: tuple[tuple[Fragment, ...], ...]  # the sections between BREAKs; none for the empty prompt
     loras: tuple[LoraTag, ...]
     unsupported: Counter[str]  # how often each notation occurs that is read as plain words
 

@@ -3,7 +3,7 @@
     runs/<id>/config.json    status.json    metrics.jsonl    log.txt    previews/    checkpoints/    control/
 
 `status.json` and `config.json` are written atomically; `metrics.jsonl` and `log.txt` append, and a last line without
-its newline is not there yet. A viewer talks to the job by dropping files into `control/` (`stop`, `save-now`,
+its newline is missing. A viewer talks to the job by dropping files into `control/` (`stop`, `save-now`,
 `sample-now`, `request-*.json`); the job answers next to them. No torch here: the studio reads what training writes.
 """
 
@@ -79,7 +79,7 @@ class RunFolder:
     def create(cls, root: Path, verb: Verb, config: dict[str, Any]) -> Self:
         """Make a new folder `<date>-<verb>-<part of the second>` under `root` in state queued.
 
-        Raises `RunError` when a file is in the place of `root` or above it, `DiskError` when the disk refuses.
+        Raises `RunError` when `root` or a folder above it is a file, `DiskError` when the disk refuses.
         """
         now = datetime.now(UTC)
         name = f"{now:%Y%m%d-%H%M%S}-{verb}-{now.microsecond * 2**16 // 10**6:04x}"

@@ -129,7 +129,7 @@ def calibrate(measure: Measure, limits: Limits, *, first: float = 1.0, most_poin
     """The largest strength up to `limits.strongest` that was measured inside all limits, from at most `most_points`.
 
     Begins at strength `first`, then looks where the laws of drift and effect expect the limit, always between the
-    largest strength inside and the smallest outside: one that lies above a strength outside is never chosen, however
+    largest strength inside and the smallest outside: one above a strength outside is never chosen, however
     lucky its own measurement. Whatever `measure` raises passes through.
     """
     points: list[Point] = []

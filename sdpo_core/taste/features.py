@@ -1,4 +1,4 @@
-"""Images of a model as vectors, from what is at hand without a download: pixels, the VAE, the network itself.
+"""Images of a model as vectors, from what is available without a download: pixels, the VAE, the network itself.
 
 `layout` says what each number is. Costs about one forward pass an image: the network stops after its mid block.
 """

@@ -237,7 +237,7 @@ class EncodedPairs:
 
 
 class _Draw(NamedTuple):
-    within: float  # in [0, 1): where in its stratum the timestep lies
+    within: float  # in [0, 1): where in its stratum the timestep is
     uniform: float  # in [0, 1): decides caption dropout
     noise: Tensor  # (C, h, w)
 

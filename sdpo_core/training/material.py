@@ -19,7 +19,7 @@ from sdpo_core.workspace.store import Store
 def freeze(config: TrainConfig, run: RunFolder, store: Store, info: ModelInfo, reporter: Reporter) -> None:
     """Write down what the run trains on and the settings that follow from it, once.
 
-    Raises `DataError` where there are no votes to train on, `RunError` for a run that was begun on another model.
+    Raises `DataError` where there are no votes to train on, `RunError` for a run that was started on another model.
     """
     data = load_data(run)
     keep_base(run, info, data)

@@ -96,7 +96,7 @@ def _fit(run: RunFolder, store: Store, model: DiffusionModel, data: RunData, rep
 
 
 def _prompts(store: Store, data: RunData) -> list[str]:
-    """The distinct prompts of the training votes, in their order, without those that a blind test has asked about."""
+    """The distinct prompts of the training votes, in order, without those that a blind test has asked about."""
     judged = blind_tests(store).prompts
     return [prompt for prompt in dict.fromkeys(voted.pair.left.prompt for voted in data.train) if prompt not in judged]
 

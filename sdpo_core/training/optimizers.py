@@ -16,7 +16,7 @@ _WEIGHT_DECAY = 1e-2
 
 
 def make_optimizer(lora: Lora, config: TrainConfig) -> torch.optim.Optimizer:
-    """The chosen optimiser on the adapter's parameters; raises ConfigError when a package that it needs is not here."""
+    """The chosen optimiser on the adapter's parameters; raises `ConfigError` when its package is missing."""
     chosen = OPTIMIZERS[config.optimizer]
     try:
         return chosen.make(lora.parameters, config.learning_rate)

@@ -66,7 +66,7 @@ def load_data(run: RunFolder) -> RunData | None:
 
 
 def require_data(run: RunFolder) -> RunData:
-    """The pairs that the run was started with; raises RunError when they are not there."""
+    """The pairs that the run was started with; raises `RunError` when they are missing."""
     data = load_data(run)
     if data is None:
         raise RunError(f"Run {run.id} has no {_DATA} yet. Do all processes see the same workspace folder?")
@@ -74,9 +74,9 @@ def require_data(run: RunFolder) -> RunData:
 
 
 def keep_base(run: RunFolder, info: ModelInfo, data: RunData | None) -> None:
-    """Write down which base model a run begins on, or compare it with the one that the run was begun on.
+    """Write down which base model a run begins on, or compare it with the one that the run was started on.
 
-    `data` are the votes of a run that was begun earlier. Raises `RunError` when it was begun on another model.
+    `data` are the votes of a run that was started earlier. Raises `RunError` when it was started on another model.
     """
     begun_on = _base_of(run, data)
     if begun_on is None:
@@ -91,7 +91,7 @@ def keep_base(run: RunFolder, info: ModelInfo, data: RunData | None) -> None:
 
 
 def _base_of(run: RunFolder, data: RunData | None) -> str | None:
-    """Hash of the model that a run was begun on; None when it has not begun, or may train on any model's images."""
+    """Hash of the model that a run was started on; None when it hasn't started, or may train on any model's images."""
     try:
         content: Any = json.loads((run.path / _PROVENANCE).read_text(encoding="utf-8"))
         return str(content["base"]["sha256"])

@@ -112,7 +112,7 @@ def take_out(database: Database, workspace: Path, adapter_id: int) -> Thrown:
 
 
 def require_free(workspace: Path, entry: Thrown) -> None:
-    """Raise `AdapterError` when another adapter's file is in the place of one to be restored."""
+    """Raise `AdapterError` when another adapter's file has the name of one to be restored."""
     for row in entry.rows.get("adapters", []):
         place = workspace / str(row["path"])
         thrown = workspace / "trash" / entry.id / "files" / str(row["path"])

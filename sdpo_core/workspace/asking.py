@@ -41,7 +41,7 @@ class QuestionTable:
         return {(low, high) for low, high in found}
 
     def ask(self, questions: Sequence[Sides]) -> list[Pair]:
-        """The open training pairs of these candidates, in their order, made if need be; all are recorded or none.
+        """The open training pairs of these candidates, in order, made if need be; all are recorded or none.
 
         They count as chosen by the taste model from now on, whoever made them: that they are answered at all is because
         it is unsure of them, so the answers are harder than others and no test of it. Two candidates that were voted on

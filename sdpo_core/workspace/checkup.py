@@ -33,7 +33,7 @@ class Counts:
     prompts: int
     candidates: int
     pairs: int
-    open_pairs: int  # waiting for a vote, with both images at hand
+    open_pairs: int  # waiting for a vote, with both images available
     votes: int  # standing: decided + ties + both_bad + skipped
     decided: int  # left or right
     ties: int

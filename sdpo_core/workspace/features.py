@@ -88,7 +88,7 @@ class FeatureTable:
         return {sha256: np.frombuffer(vector, _ON_DISK).astype(np.float32) for sha256, vector in found}
 
     def lacking(self, base_sha256: str, version: int, images: Sequence[str]) -> list[str]:
-        """Those of `images` that have no vector, each once, in their order."""
+        """Those of `images` that have no vector, each once, in order."""
         with self._database.reading() as connection:
             kept = connection.execute(
                 "SELECT image_sha256 FROM features WHERE base_sha256 = ? AND version = ?"

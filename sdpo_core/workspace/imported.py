@@ -40,7 +40,7 @@ class ImportedPair:
 class AddedImages:
     """What an import of images changed."""
 
-    candidates: int = 0  # that were not there
+    candidates: int = 0  # that were missing
     pairs: int = 0  # that wait for a vote now
 
     def __add__(self, other: "AddedImages") -> "AddedImages":
@@ -51,7 +51,7 @@ class AddedImages:
 class Added:
     """What an import changed."""
 
-    pairs: int = 0  # that were not there
+    pairs: int = 0  # that were missing
     votes: int = 0
 
     def __add__(self, other: "Added") -> "Added":

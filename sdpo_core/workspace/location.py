@@ -58,7 +58,7 @@ def _network_filesystem(place: Path) -> str | None:
 
 
 def make_folders(*folders: Path) -> None:
-    """Make folders that are not there yet; raises `StoreError` where a file is in the way, `DiskError` for the disk."""
+    """Make folders that don't exist yet; raises `StoreError` where a file is in the way, `DiskError` for the disk."""
     for folder in folders:
         try:
             with disk_errors(folder):

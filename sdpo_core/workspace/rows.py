@@ -131,7 +131,7 @@ def find_candidate(connection: sqlite3.Connection, candidate_id: int) -> Candida
 def drawn_by(
     connection: sqlite3.Connection, workflow_sha256: str, prompt: str, negative: str, seed: int
 ) -> list[Candidate]:
-    """The images of one run of a ComfyUI workflow, in their order."""
+    """The images of one run of a ComfyUI workflow, in order."""
     query = (
         f"{SELECT_CANDIDATE} WHERE candidate_prompt.text = ? AND candidate.negative = ?"
         " AND json_extract(recipe, '$.workflow.sha256') = ? AND json_extract(recipe, '$.seed') = ?"

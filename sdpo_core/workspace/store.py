@@ -120,7 +120,7 @@ class Store(TasteStore):
         return rows.read_candidate(row) if row else None
 
     def drawn_by(self, workflow_sha256: str, prompt: str, negative: str, seed: int) -> list[Candidate]:
-        """The images that a workflow drew in one run with these texts and this seed, in their order."""
+        """The images that a workflow made in one run with these texts and this seed, in order."""
         with self._database.reading() as connection:
             return rows.drawn_by(connection, workflow_sha256, prompt, negative, seed)
 
@@ -218,7 +218,7 @@ class Store(TasteStore):
     ) -> list[Pair]:
         """Up to `limit` pairs without a standing vote, oldest first, of one run or (None) of all.
 
-        Pairs in `exclude` (those already in a browser) and pairs with an image gone from disk are passed over.
+        Pairs in `exclude` (those already in a browser) and pairs with an image missing from disk are skipped.
         """
         with self._database.reading() as connection:
             cursor = connection.execute(
@@ -328,7 +328,7 @@ class Store(TasteStore):
     def swiss_pairs(self, *, limit: int = 12, exclude: Collection[int] = ()) -> tuple[list[Pair], int]:
         """Up to `limit` pairs that the Swiss rounds ask for next, and about how many votes are needed altogether.
 
-        Pairs that were not there are made. `exclude` and pairs with an image gone from disk are passed over.
+        Missing pairs are made. `exclude` and pairs with an image missing from disk are skipped.
         """
         found: list[Pair] = []
         with self._database.writing() as connection:

@@ -67,7 +67,7 @@ class Trash:
         return name
 
     def move_in(self, entry_id: str) -> Thrown:
-        """Move the noted files; one that is gone already is passed over."""
+        """Move the noted files; one that is already gone is skipped."""
         entry = self.find(entry_id)
         self._move(entry, self._workspace, self._files(entry.id))
         return self.find(entry_id)

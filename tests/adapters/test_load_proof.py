@@ -177,7 +177,7 @@ def test_a_text_encoder_without_its_prefix_is_lost_in_comfyui(tmp_path: Path) ->
     assert "need `text_model.`" in prove(path, "sd15").sentence()
 
 
-def test_size_embeddings_are_passed_over_by_diffusers(tmp_path: Path) -> None:
+def test_size_embeddings_are_skipped_by_diffusers(tmp_path: Path) -> None:
     targets = [*attention("sdxl")[:4], *(t for t in family_targets("sdxl") if t.path.startswith("add_embedding"))]
     assert counts(write(tmp_path / "a.safetensors", "sdxl", targets), "sdxl") == [(6, 6), (6, 6), (4, 6)]
 

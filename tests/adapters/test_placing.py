@@ -202,7 +202,7 @@ def test_a_copy_that_is_not_what_was_written_is_removed(
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"folders": 5, "placed": [{"tool": 1}, 7]}', '{"folders": {"x": "/"}}'])
-def test_damaged_settings_are_as_good_as_none(folders: LoraFolders, tmp_path: Path, tools: Path, content: str) -> None:
+def test_damaged_settings_do_not_count(folders: LoraFolders, tmp_path: Path, tools: Path, content: str) -> None:
     (tmp_path / "lora-folders.json").write_text(content)
     assert folders.folder("comfyui") is None
     assert folders.choose("comfyui", str(tools)) == tools.resolve()
@@ -225,7 +225,7 @@ def test_without_a_record_of_the_fit_the_model_is_loaded(store: Store, folders: 
     assert placed.file.is_file()
 
 
-def test_a_recorded_fit_that_is_not_whole_is_refused(store: Store, folders: LoraFolders, tools: Path) -> None:
+def test_an_incomplete_recorded_fit_is_refused(store: Store, folders: LoraFolders, tools: Path) -> None:
     record = add_adapter(store, fit=Fit(modules=2, matched=1))
     loras = folders.choose("comfyui", str(tools / "ComfyUI"))
     with pytest.raises(AdapterError, match="mine wasn't copied: only 1 of 2 modules match its base model"):

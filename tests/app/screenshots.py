@@ -78,7 +78,9 @@ def take(browser: Browser, studio: RunningStudio, page_name: str, look: str, fol
 def main(arguments: Sequence[str] | None = None) -> None:
     """Fill a workspace unless one is given that is full, start the studio on it and take the pictures."""
     parser = argparse.ArgumentParser(description="Pictures of every page of the studio.")
-    parser.add_argument("--workspace", type=Path, help="shown as it is, or made when it is not there (a temporary one)")
+    parser.add_argument(
+        "--workspace", type=Path, help="shown as it is, or created if it doesn't exist (a temporary one)"
+    )
     parser.add_argument("--to", type=Path, default=repository_root() / "docs" / "screenshots")
     parser.add_argument("--only", nargs="+", choices=list(TABS), default=list(TABS), metavar="PAGE")
     options = parser.parse_args(arguments)

@@ -38,7 +38,7 @@ def write_adapter(path: Path, number: int = 1, **facts: Any) -> Path:
 def add_adapter(
     studio: Studio, name: str = "mine", number: int = 1, *, model: str = "/models/lakes.safetensors", **facts: Any
 ) -> AdapterRecord:
-    """A recorded adapter, the last of two checkpoints of a training run on a model that is not here."""
+    """A recorded adapter, the last of two checkpoints of a training run on a model that isn't on this machine."""
     run = RunFolder.create(studio.desk.workspace / "runs", "train", {"model": model})
     run.write_status(run.status().model_copy(update={"state": "done"}))
     for step, one in ((50, number + 100), (100, number)):

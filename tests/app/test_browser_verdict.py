@@ -36,7 +36,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStudio]:
-    """A studio with a judged adapter for a model that is not here, a grid of it, and one for the demo model."""
+    """A studio with a judged adapter for a missing model, a grid of it, and one for the demo model."""
     shelf = RunningStudio(tmp_path_factory.mktemp("shelf") / "workspace")
     studio = Studio(shelf.workspace)
     record = add_adapter(studio, "lakes")

@@ -142,7 +142,7 @@ def test_a_child_that_dies_immediately_is_reported_with_its_last_line(
     assert jobs.current() is None
 
 
-def test_a_program_that_is_not_there_fails_in_the_folder(jobs: Jobs) -> None:
+def test_a_missing_program_fails_in_the_folder(jobs: Jobs) -> None:
     jobs._command = (sys.executable, "-m", "no_such_module_of_ours")
     run = jobs.start("train", TrainConfig())
     wait_state(jobs, run, "failed")

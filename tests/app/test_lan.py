@@ -131,7 +131,7 @@ def test_addresses_are_local_ones_or_the_one_that_was_named(monkeypatch: pytest.
 
 
 def status_of(url: str, path: str = "/", **headers: str) -> int:
-    """What a plain program is answered; 0 when nobody answers."""
+    """The status that a plain program gets; 0 without an answer."""
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=20)
     try:
         connection.request("GET", path, headers=headers)

@@ -44,7 +44,7 @@ def test_the_cards_are_those_that_nvidia_smi_names() -> None:
 
 
 class Driver:
-    """In the place of NVIDIA's library, with its C functions: they fill in what they are handed and return a number."""
+    """Replaces NVIDIA's library, with its C functions: they fill in what they are passed and return a number."""
 
     def __init__(self) -> None:
         self.init = 0
@@ -112,7 +112,7 @@ def driver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Driver]:
     monkeypatch.setattr(pynvml, "nvmlLib", driver)
     monkeypatch.setattr(pynvml, "_nvmlGetFunctionPointer_cache", {})
     yield driver
-    assert driver.open == 0  # what was begun is ended
+    assert driver.open == 0  # what was started is ended
 
 
 def test_the_driver_is_understood(driver: Driver) -> None:

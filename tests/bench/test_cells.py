@@ -111,7 +111,7 @@ def test_cells_of_another_method_or_model_stay_in_the_file_but_not_in_the_table(
     assert [cell["case"]["model"] for cell in results.current()] == ["a new model"]
 
 
-def test_results_of_the_benches_before_are_passed_over(results: Results) -> None:
+def test_results_of_earlier_benches_are_ignored(results: Results) -> None:
     assert results.cells() == results.current() == []
     for old in ({"size": {"pairs": 60}, "cells": {"warm-0": {"oracle": "warm"}}}, {"questions": 60, "trials": []}):
         write_json(results.path, old)

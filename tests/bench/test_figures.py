@@ -1,4 +1,4 @@
-"""Charts: what stands where, in SVG that any reader of XML takes."""
+"""Charts: what is where, in SVG that any XML reader accepts."""
 
 from xml.etree import ElementTree
 

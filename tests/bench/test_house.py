@@ -1,4 +1,4 @@
-"""The house is measured alike wherever its parts lie: counted by hand on small trees, then on this one."""
+"""The house is measured in the same way wherever its parts are: counted by hand on small trees, then on this one."""
 
 import ast
 import json

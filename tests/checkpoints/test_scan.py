@@ -146,7 +146,7 @@ print(*(one.why for one in scan([Place(Path(sys.argv[1]), "")]) if isinstance(on
 
 
 @pytest.mark.skipif(os.name == "nt", reason="folders of Windows have no such permission")
-def test_a_folder_without_rights_is_named() -> None:
+def test_a_folder_without_permission_is_named() -> None:
     with tempfile.TemporaryDirectory() as outer:  # not under tmp_path, which another user can't reach
         Path(outer).chmod(0o755)
         closed = Path(outer) / "closed"
@@ -155,7 +155,7 @@ def test_a_folder_without_rights_is_named() -> None:
     assert f"{closed} can't be opened (Permission denied)" in said.stdout
 
 
-def test_a_place_that_is_gone_is_passed_over(tmp_path: Path) -> None:
+def test_a_missing_place_is_skipped(tmp_path: Path) -> None:
     assert model_places([tmp_path / "gone"]) == []
     (trouble,) = list(scan.scan([Place(tmp_path / "gone", YOURS)]))
     assert isinstance(trouble, Unseen)

@@ -331,7 +331,7 @@ def test_cancel_while_waiting_leaves_nothing_behind(comfy: Comfy) -> None:
     assert comfy.get("/sdpo/questions") == []
 
 
-def test_nobody_answers_a_headless_run(comfy: Comfy) -> None:
+def test_a_headless_run_gets_no_answer(comfy: Comfy) -> None:
     graph = drawing(2, seed=8)
     graph["9"] = {"class_type": "SdpoChoosePreferred", "inputs": {"images": ["8", 0], "timeout_s": 1}}
     graph["12"] = {"class_type": "SaveImage", "inputs": {"images": ["9", 0], "filename_prefix": "first"}}

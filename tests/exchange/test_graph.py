@@ -72,7 +72,7 @@ def test_what_counts_is_the_sampler_that_began_from_the_empty_latent(reader: Any
     assert found(reader, detailed()) == reader.Found("a glass bottle", "watermark", SEED, "v1-5-pruned-emaonly")
 
 
-def test_an_image_that_was_loaded_is_begun_by_the_sampler_that_it_enters(reader: Any) -> None:
+def test_a_loaded_image_is_started_by_the_sampler_that_it_enters(reader: Any) -> None:
     graph = simple()
     graph["5"] = node("VAEEncode", pixels=["60", 0], vae=["4", 2])
     graph["60"] = node("LoadImage", image="sketch.png")
@@ -119,7 +119,7 @@ AT_RUN_TIME = {
     "a choice of two": node("TextSwitch", input=1, text1="a fox", text2="a hare"),
     "a switch by a link": node("Switch", select=["61", 0], input1=["62", 0], input2=["62", 0]),
     "a joining that replaces": node("StringFunction", action="replace", text_a="a fox", text_b="fox", text_c="hare"),
-    "a node that is not there": node("Reroute", **{"": ["gone", 0]}),
+    "a node that doesn't exist": node("Reroute", **{"": ["gone", 0]}),
     "two texts and no joining": node("Two", text="a fox", string="a hare"),
     "a circle": node("Reroute", **{"": ["30", 0]}),
     "parts that aren't texts": node("Join", text_a=5, text_b=None),
@@ -171,7 +171,7 @@ def test_a_text_that_is_held_passed_on_or_joined_is_the_prompt(reader: Any, kind
     assert prompt_of(reader, ["30", 0], **{"30": HELD[kind]}, **more) == "a fox"
 
 
-def test_ten_parts_are_joined_in_their_order(reader: Any) -> None:
+def test_ten_parts_are_joined_in_order(reader: Any) -> None:
     parts = {f"text_{number}": str(number) for number in range(1, 12)}
     assert prompt_of(reader, ["30", 0], **{"30": node("Join", separator=" ", **parts)}) == "1 2 3 4 5 6 7 8 9 10 11"
 

@@ -118,7 +118,7 @@ def joins(length: int) -> dict[str, Any]:
 
 
 def sinks(number: int) -> dict[str, Any]:
-    """Everything is an end to begin at, and below each lies the whole chain."""
+    """Everything is an end to start from, and below each is the whole chain."""
     ends = {str(10**6 + i): node("Save", images=["0", 0]) for i in range(number)}
     return {**ends, **{str(i): node("Pass", image=[str(i + 1), 0]) for i in range(number)}}
 
@@ -179,7 +179,7 @@ def test_broken_json_gives_what_is_whole(source: str | None, says: dict[str, Any
     assert read_object(source) == says
 
 
-def test_json_that_is_too_deep_gives_what_stands_before() -> None:
+def test_json_that_is_too_deep_gives_everything_before_that() -> None:
     found = read_object('{"prompt": "a cat", "deep": ' + "[" * 200_000)
     assert found["prompt"] == "a cat"
 

@@ -105,7 +105,7 @@ def test_the_same_grid_again_is_the_same(draw: Draw) -> None:
     assert cell_path(one, 0, 0).read_bytes() == cell_path(other, 0, 0).read_bytes()
 
 
-def test_a_checkpoint_that_is_not_there_is_refused(draw: Draw) -> None:
+def test_a_missing_checkpoint_is_refused(draw: Draw) -> None:
     with pytest.raises(AdapterError, match=r"mine has no checkpoint of step 75\. Available: 50, 100"):
         draw(checkpoints=(50, 75))
 

@@ -127,7 +127,7 @@ class House:
         return child.returncode, output
 
     def read(self, name: str) -> dict[str, object]:
-        """A JSON file from inside .venv; empty when it is not there."""
+        """A JSON file from inside .venv; empty when it doesn't exist."""
         path = self.root / ".venv" / name
         return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 

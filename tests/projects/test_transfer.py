@@ -274,7 +274,7 @@ def test_anything_but_a_project_is_refused(projects: Projects, tmp_path: Path, d
     refused(projects, tmp_path / "mine.zip", "isn't a zip|is a database|has no project.jsonl")
 
 
-def test_a_file_that_is_not_there(projects: Projects, tmp_path: Path) -> None:
+def test_a_missing_file(projects: Projects, tmp_path: Path) -> None:
     refused(projects, tmp_path / "mine.zip", "can't be read")
 
 

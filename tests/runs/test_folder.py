@@ -185,7 +185,7 @@ def test_damaged_votes_of_a_run_are_a_sentence(tmp_path: Path, content: bytes) -
         load_data(run)
 
 
-def test_runs_of_one_second_are_listed_in_their_order(tmp_path: Path) -> None:
+def test_runs_of_one_second_are_listed_in_order(tmp_path: Path) -> None:
     """Whatever their verbs are called."""
     made = [RunFolder.create(tmp_path, verb, {}) for verb in ("train", "import", "judge", "import", "grid")]
     assert [run.id for run in list_runs(tmp_path)] == [run.id for run in reversed(made)]

@@ -71,7 +71,7 @@ def test_a_run_says_its_format_and_its_settings_do_not(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [{}, {KEY: FORMAT}])
-def test_a_run_from_before_gets_what_it_was_begun_with(tmp_path: Path, later: None, number: dict[str, int]) -> None:
+def test_an_earlier_run_gets_what_it_was_started_with(tmp_path: Path, later: None, number: dict[str, int]) -> None:
     run = train_run(tmp_path, {**number, "steps": 7, "rank": 2})
     expected = {**({} if number else BEGUN_BEFORE), "optimizer_steps": 7, "rank": 2, "gate_standard_errors": 0.0}
     assert run.config() == expected

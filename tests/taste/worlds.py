@@ -18,7 +18,7 @@ class World:
 
     seed: int
     layout: Layout = SMALL
-    part: Part | None = "pixels"  # where the taste lies; None: votes by chance
+    part: Part | None = "pixels"  # what the taste is about; None: votes by chance
     causes: int = 6
     noise: float = 0.25  # of a vote, against the spread of the differences in taste
 

@@ -26,7 +26,7 @@ def test_the_frame_by_hand(original: tuple[int, int], size: tuple[int, int], fra
 
 
 def test_the_frame_says_where_the_image_was_cut() -> None:
-    """A row that is alone white lies, after the fit, where the frame's crop puts it."""
+    """The only white row is, after the fit, where the frame's crop puts it."""
     image = Image.new("L", (64, 256))
     image.paste(255, (0, 100, 64, 102))
     rows = torch.tensor(list(fit(image, (32, 64)).resize((1, 64)).tobytes()))

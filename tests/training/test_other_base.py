@@ -34,7 +34,7 @@ QUICK: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a workspace, in which a run was stopped before its first step, and the model it was begun on."""
+    """A folder with a workspace, in which a run was stopped before its first step, and the model it was started on."""
     folder = tmp_path_factory.mktemp("other-base")
     model = build_tiny_pipeline(folder / "model")
     base = inspect_model(str(model)).sha256
@@ -99,7 +99,7 @@ def replace_model(folder: Path) -> None:
     build_tiny_pipeline(folder / "model", seed=1)
 
 
-def test_a_run_is_resumed_on_the_model_that_it_was_begun_on(trained: Path) -> None:
+def test_a_run_is_resumed_on_the_model_that_it_was_started_on(trained: Path) -> None:
     assert only_run(trained).status().state == "done"
 
 

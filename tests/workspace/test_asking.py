@@ -15,7 +15,7 @@ def test_a_pair_that_is_open_is_asked_about_whichever_run_made_it(store: Store) 
     assert store.counts().pairs == 1
 
 
-def test_a_pair_that_was_not_there_is_made_once(store: Store) -> None:
+def test_a_missing_pair_is_made_once(store: Store) -> None:
     first, second = add_pair(store, 1), add_pair(store, 2)
     question = (first.left.id, second.right.id)
     (made,) = store.questions.ask([question])

@@ -57,7 +57,7 @@ def test_filters(store: Store, voted: dict[str, int], wanted: VoteFilter, expect
 def test_pages_follow_each_other(store: Store, voted: dict[str, int]) -> None:
     assert names(store, VoteFilter(), limit=2) == ["bad", "tie"]
     assert names(store, VoteFilter(), limit=2, before="tie") == ["much", "first"]
-    store.vote("tie after all", voted["tie"], "left")  # changed between two pages: no vote is passed over
+    store.vote("tie after all", voted["tie"], "left")  # changed between two pages: no vote is skipped
     assert names(store, VoteFilter(), limit=2, before="tie") == ["much", "first"]
     assert names(store, VoteFilter()) == ["tie after all", "bad", "much", "first"]
 

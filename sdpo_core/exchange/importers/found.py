@@ -78,7 +78,7 @@ class Folder:
     def all_images(self) -> Iterator[Path | Trouble]:
         """The images here and in the folders inside, in the order of their names; no link leads out.
 
-        Hidden files and folders are passed over. A folder that can't be looked into is a trouble.
+        Hidden files and folders are skipped. A folder that can't be opened is a trouble.
         """
         root, troubles = self.root.resolve(), list[Trouble]()
 

@@ -2,7 +2,7 @@
 
     {"image_0": "images/a.png", "image_1": "images/b.png", "prompt": "a lake", "prefer_0": true, "prefer_1": false}
 
-Our export adds `sdpo`: {choice, negative, recipe_0, recipe_1, made_with_0, made_with_1}, which other readers pass over.
+Our export adds `sdpo`: {choice, negative, recipe_0, recipe_1, made_with_0, made_with_1}, which other readers ignore.
 For TRL the names are prompt, chosen, rejected. A line is checked value by value, because each problem has a message.
 """
 

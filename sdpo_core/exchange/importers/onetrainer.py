@@ -1,7 +1,7 @@
 """OneTrainer's DPO data (its pull request 1403): chosen/pair_0001.png, rejected/pair_0001.png and captions.
 
 What the manifest.json of our own export says beyond the captions is taken along, as long as it still holds.
-An entry of it that another tool wrote, or that was changed, is passed over alone; a model of the file would refuse all.
+Of its entries, one that another tool wrote, or that was changed, is skipped; a model of the file would refuse all.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""What our own exports say beyond what a layout asks for, in an object `sdpo`; other readers pass over it.
+"""What our own exports say beyond what a layout asks for, in an object `sdpo`; other readers ignore it.
 
 {choice, voted_at, response_ms, strength, negative, recipe_0, recipe_1, made_with_0, made_with_1}: docs/formats.md.
 """
@@ -20,7 +20,7 @@ _Record = TypeVar("_Record", bound=BaseModel)
 
 
 def own_choice(own: dict[str, Any]) -> ImportedChoice | None:
-    """The choice, told by image 0 and 1 instead of by left and right; None when there is none."""
+    """The choice by image 0 and 1 instead of left and right; None when there is none."""
     match own.get("choice"):
         case "left":
             return "first"
