@@ -37,11 +37,24 @@ from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.registry import load_model
 from sdpo_core.paths import repository_root
 from sdpo_core.runs.folder import RunFolder
-from sdpo_core.settings.sampling import Sampling
+from sdpo_core.settings.base import Settings, flat
+from sdpo_core.settings.sampling import Runtime, Sampling
 from sdpo_core.training.health import Bank
 from sdpo_core.workspace.store import Store
 
-SAMPLING = Sampling(model="demo")
+
+class How(Settings):
+    """With which model, and how images are sampled from it."""
+
+    runtime: Runtime = Runtime()
+    sampling: Sampling = Sampling()
+
+    def key(self) -> dict[str, Any]:
+        """What names it in the cache."""
+        return flat(How, self.model_dump(mode="json"))
+
+
+HOW = How()
 JUDGE_WEIGHTS = repository_root() / "assets" / "demo" / "judge.safetensors"
 SHEET_COLUMNS = 12
 QUICK_PROMPTS, QUICK_DRAWS = 4, 2
@@ -75,10 +88,10 @@ class Workbench:
         fresh: PairPlan,
         *,
         draws_per_pair: int = DRAWS_PER_PAIR,
-        sampling: Sampling = SAMPLING,
+        how: How = HOW,
         cache: Path = CACHE,
     ) -> None:
-        self.questions, self.fresh, self.sampling, self.cache = questions, fresh, sampling, cache
+        self.questions, self.fresh, self.how, self.cache = questions, fresh, how, cache
         self._draws_per_pair = draws_per_pair
         self._judge = Judge.load(JUDGE_WEIGHTS)
         self._banks: dict[tuple[str, int], list[Bank]] = {}
@@ -96,12 +109,12 @@ class Workbench:
     @cached_property
     def model_sha256(self) -> str:
         """Hash of the base model, without loading it."""
-        return inspect_model(self.sampling.model, self.sampling.prediction_type).sha256
+        return inspect_model(self.how.runtime.model, self.how.runtime.prediction_type).sha256
 
     @cached_property
     def model(self) -> DiffusionModel:
         """The base model, loaded when it is first needed."""
-        how = self.sampling
+        how = self.how.runtime
         return load_model(how.model, device=how.device, precision=how.precision, threads=how.threads)
 
     def run(self, case: Case) -> Cell:
@@ -168,7 +181,7 @@ class Workbench:
         base = self._look(taste, self.base_images(guidance))
         loaded = attach_adapter(self.model, adapter, strength=strength, branch="both")
         try:
-            images = answer(self.model, self.questions.one_by_one(), self._at(guidance), loaded)
+            images = answer(self.model, self.questions.one_by_one(), self._at(guidance).sampling, loaded)
             banks = self._fresh_banks(taste, seed, loaded)
             with loaded.lora.at_strength(strength):
                 errors = pair_errors(self.model, banks)
@@ -183,10 +196,10 @@ class Workbench:
     def base_answers(self, questions: Questions, guidance: float | None) -> list[Image.Image]:
         """The base model's answers to other questions; a guidance of None is the model's own."""
         how = self._at(guidance)
-        key = digest([self.model_sha256, METHOD, asdict(questions), how.model_dump(mode="json")])
+        key = digest([self.model_sha256, METHOD, asdict(questions), how.key()])
         path = self.cache / f"base-{key}.npy"
         if not path.is_file():
-            images = answer(self.model, questions.one_by_one(), how, None)
+            images = answer(self.model, questions.one_by_one(), how.sampling, None)
             with replacing(path) as temporary:
                 np.save(temporary, np.stack([np.asarray(image) for image in images]))
             return images
@@ -194,7 +207,7 @@ class Workbench:
 
     def drawn(self, plan: PairPlan) -> Path:
         """A workspace with the pairs of `plan`, from the cache or generated now. Not to be written to."""
-        key = digest([self.model_sha256, METHOD, asdict(plan), self.sampling.model_dump(mode="json")])
+        key = digest([self.model_sha256, METHOD, asdict(plan), self.how.key()])
         path = self.cache / f"pairs-{key}"
         if not path.is_dir():
             self.cache.mkdir(parents=True, exist_ok=True)
@@ -219,7 +232,7 @@ class Workbench:
 
     def model_flags(self) -> list[str]:
         """Flags of a verb that generates or trains, where they differ from the command line's own defaults."""
-        changed = self.sampling.model_dump(exclude_defaults=True).items()
+        changed = flat(How, self.how.model_dump(exclude_defaults=True)).items()
         return [word for name, value in changed for word in (f"--{name.replace('_', '-')}", str(value))]
 
     def _look(self, taste: Taste, images: Sequence[Image.Image]) -> Look:
@@ -232,8 +245,8 @@ class Workbench:
             self._banks[person] = make_banks(self.model, loaded.lora, pairs, self._draws_per_pair)
         return self._banks[person]
 
-    def _at(self, guidance: float | None) -> Sampling:
-        return self.sampling.model_copy(update={"guidance": guidance})
+    def _at(self, guidance: float | None) -> How:
+        return self.how.changed(guidance=guidance)
 
 
 def tuning_bench(*, quick: bool, prompts: int | None = None) -> Workbench:

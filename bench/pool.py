@@ -49,7 +49,7 @@ def read_pool(bench: Workbench, questions: Questions) -> Pool:
 
 def _described(bench: Workbench, part: Questions, images: Sequence[Image.Image]) -> tuple[np.ndarray, Layout]:
     """Vectors of the answers to `part`, (N, D), from the cache or computed now."""
-    how = bench.sampling.model_dump(mode="json")
+    how = bench.how.key()
     path = bench.cache / f"seen-{digest([bench.model_sha256, METHOD, FEATURES, asdict(part), how])}.npz"
     if not path.is_file():
         layout = layout_of(bench.model)

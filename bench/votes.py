@@ -90,7 +90,7 @@ def asked_in_lots(bench: Workbench, case: Asked, votes: int) -> Path:
     Each lot continues the workspace of the one before, so more votes start with the same ones.
     """
     who = [case.taste, case.seed, case.candidates, LOT, votes]
-    key = digest([bench.model_sha256, METHOD, "asked", *who, bench.sampling.model_dump(mode="json")])
+    key = digest([bench.model_sha256, METHOD, "asked", *who, bench.how.key()])
     path = bench.cache / f"asked-{key}"
     if path.is_dir():
         return path

@@ -58,7 +58,7 @@ WAYS: dict[str, Way] = {
         Way(
             "noise-bank-dropout",
             "the same with the default share of dropped prompts",
-            {"noise_bank": 1, "caption_dropout": TrainConfig().caption_dropout},
+            {"noise_bank": 1, "caption_dropout": TrainConfig().objective.caption_dropout},
         ),
     )
 }
@@ -117,9 +117,10 @@ class Workbench:
         """
         self.lora.load_state_dict(self._start)
         config = self.config(way)
-        checkpoint_activations(self.model, config.checkpointing)  # pyright: ignore[reportArgumentType] - never "auto"
+        way_to_keep = config.computing.checkpointing
+        checkpoint_activations(self.model, way_to_keep)  # pyright: ignore[reportArgumentType] - never "auto"
         self.model.release_encoders()
-        optimizer = make_optimizer(self.lora, config)
+        optimizer = make_optimizer(self.lora, config.computing.optimizer, config.schedule.learning_rate)
         try:
             if way.baseline:
                 with baseline.plain_peft(self.model):
@@ -132,10 +133,11 @@ class Workbench:
 
     def _ours(self, way: Way, config: TrainConfig, optimizer: torch.optim.Optimizer) -> Generator[None]:
         known = None
-        if config.noise_bank:
-            known = NoiseBank(self.size.pairs, config.noise_bank, device=self.model.device, dtype=torch.float32)
+        if config.computing.noise_bank:
+            draws, device = config.computing.noise_bank, self.model.device
+            known = NoiseBank(self.size.pairs, draws, device=device, dtype=torch.float32)
         common = (self.model, self.lora, optimizer, self.pairs, self.drift_bank)
-        every_prompt = config.model_copy(update={"caption_dropout": 0.0})  # so that the noise bank meets every pair
+        every_prompt = config.changed(caption_dropout=0.0)  # so that the noise bank meets every pair
         next(train(*common, every_prompt, Progress(step=1), noise_bank=known))
         rows = train(*common, config, Progress(step=1), noise_bank=known)
         for _ in range(MOST_STEPS):
@@ -148,13 +150,13 @@ class Workbench:
         parts = [slice(i, i + self.size.micro) for i in range(0, self.size.pairs, self.size.micro)]
         kept = [self._baseline_inputs(part) for part in parts] if way.cached else None
         self.model.release_encoders()
-        assert config.beta != "auto"
+        assert config.objective.beta != "auto"
         for step in range(1 + MOST_STEPS):
             for i, part in enumerate(parts):
                 inputs = kept[i] if kept else self._baseline_inputs(part)
                 noise = torch.randn_like(inputs.latents[: len(inputs.latents) // 2])
                 timesteps = torch.randint(len(self.model.noise_process), (len(noise),), device=self.model.device)
-                loss = baseline.dpo_loss(self.model, self.lora, inputs, noise, timesteps, config.beta)
+                loss = baseline.dpo_loss(self.model, self.lora, inputs, noise, timesteps, config.objective.beta)
                 (loss / len(parts)).backward()
             torch.nn.utils.clip_grad_norm_(self.lora.parameters, 1.0)
             optimizer.step()

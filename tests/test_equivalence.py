@@ -122,7 +122,7 @@ def test_one_process_runs_out_of_memory_and_all_continue_in_a_cheaper_way(
     found = learned(tiny, workspace, *SAFEGUARDS["lora"], *flags, processes=2, program=program)
     same(found, straight["lora"])
     newest = list_runs(workspace / "runs", "train")[0]
-    assert newest.config()["memory"] == "split"
+    assert newest.settings()["memory"] == "split"
     assert json.loads((newest.path / "preflight.json").read_text("utf-8"))["memory"] == "joint"
     assert len(newest.checkpoints()) == STEPS
 

@@ -18,6 +18,7 @@ from sdpo_core.families.table import FAMILIES
 from sdpo_core.methods.losses import LOSSES, table_of_losses
 from sdpo_core.methods.named import named
 from sdpo_core.methods.optimizers import OPTIMIZERS
+from sdpo_core.settings.base import leaves
 from sdpo_core.settings.train import TrainConfig
 from tests.original_layout import essentials
 from tests.test_house import ROOT, loaded_by
@@ -55,6 +56,12 @@ FAMILY = replace(
     model="sdpo_core.families.known.tiny:load",
 )
 '''
+COOLDOWN = """
+    cooldown_steps: Annotated[int, Shown("Cool-down", Topic.SCHEDULE, Section.ADAPTER, order=7, unit="steps")] = Field(
+        default=5, ge=0
+    )
+    \"\"\"Steps at the end that learn nothing.\"\"\"
+"""
 FILES = {
     "sdpo_core/objective/hinge.py": HINGE,
     "sdpo_core/training/sgd.py": SGD,
@@ -70,13 +77,14 @@ LINES = {  # a line of each table, and what goes before it
         "        Optimizer(",
     ),
     "sdpo_core/families/table.py": ('    "tiny",', ")\n"),
+    "sdpo_core/settings/course.py": (COOLDOWN.strip("\n"), "    checkpoint_every_steps: "),
 }
 SCRIPT = """
 import argparse, contextlib, io, json, sys, types
 from pathlib import Path
 import gradio, torch
 from app.desk import text
-from app.ui.config_form import ConfigForm
+from app.train.settings_form import TrainSettings
 from sdpo_core.adapters.info import read_adapter_info
 from sdpo_core.checkpoints.model_info import inspect_model
 from sdpo_core.cli import adapter_files
@@ -89,7 +97,9 @@ from sdpo_core.families.table import FAMILIES
 from sdpo_core.methods.losses import table_of_losses
 from sdpo_core.models.registry import load_model
 from sdpo_core.objective import Sides, preference_loss
-from sdpo_core.settings.presets import train_config
+from sdpo_core.runs.folder import RunFolder
+from sdpo_core.settings.base import leaves
+from sdpo_core.settings.presets import read_settings_text, settings_text, train_config
 from sdpo_core.settings.train import TrainConfig
 from sdpo_core.training.optimizers import make_optimizer
 
@@ -102,27 +112,41 @@ def refusal(**values):
 with contextlib.redirect_stdout(io.StringIO()) as help_text, contextlib.suppress(SystemExit):
     main(["train", "--help"])
 with gradio.Blocks():
-    form = ConfigForm(TrainConfig, ("loss", "optimizer"), prefix="train")
+    page = TrainSettings(None)
 pair = Sides(torch.zeros(1, 4, 2, 2), torch.zeros(1, 4, 2, 2))
-weight = torch.nn.Parameter(torch.ones(1))
-config = TrainConfig(loss="hinge", optimizer="sgd")
-checkpoint, adapter = sys.argv[1:]
+lora = types.SimpleNamespace(parameters=[torch.nn.Parameter(torch.ones(1))])
+config = TrainConfig.of(loss="hinge", optimizer="sgd")
+run = RunFolder.create(Path("runs"), "train", TrainConfig.of(cooldown_steps=9).model_dump(mode="json"))
+older = RunFolder.create(Path("older"), "train", {})
+(older.path / "config.json").write_text(sys.argv[3])
+checkpoint, adapter = sys.argv[1:3]
 info = inspect_model(checkpoint)
 parser = argparse.ArgumentParser()
 adapter_files.add_arguments(parser)
 print(json.dumps({
     "help": help_text.getvalue(),
-    "fields": {field.elem_id: [value for _, value in field.choices] for field in form.inputs},
+    "fields": {
+        field.elem_id: [value for _, value in field.choices] for field in page.fields if hasattr(field, "choices")
+    },
+    "cooldown": next([one.label, one.info, one.value] for one in page.fields if one.elem_id == "train-cooldown_steps"),
+    "written": json.loads((run.path / "config.json").read_text()),
+    "again": TrainConfig.parse(run.config()) == TrainConfig.of(cooldown_steps=9),
+    "toml": settings_text({"cooldown_steps": 9}, TrainConfig),
+    "from_toml": read_settings_text("cooldown_steps = 9", TrainConfig),
+    "missing": [name for name in leaves(TrainConfig) if name not in RunFolder(older.path).settings()],
     "docs": table_of_losses(),
     "loss": float(preference_loss("hinge", pair, pair, pair, beta=1.0, mu=0.5)),
-    "optimizer": type(make_optimizer(types.SimpleNamespace(parameters=[weight]), config)).__name__,
-    "family": [info.family, info.default_guidance, train_config({}, info).rank],
+    "optimizer": type(make_optimizer(lora, config.computing.optimizer, 1e-3)).__name__,
+    "family": [info.family, info.default_guidance, train_config({}, info).lora.rank],
     "network": type(load_model(checkpoint, device="cpu").network).__name__,
     "label": text.FAMILIES["tiny"],
     "choices": parser.format_help(),
     "adapter": read_adapter_info(Path(adapter)).family,
     "pack": json.loads(pack_facts())["tiny"],
-    "refused": [refusal(loss="hinge", anchor=1.0), refusal(loss="hing")],
+    "refused": [
+        *(refusal(loss="hinge", anchor=1.0), refusal(loss="hing")),
+        *(refusal(cooldown_steps=-1), refusal(cooldwn_steps=1)),
+    ],
 }))
 """
 
@@ -158,7 +182,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         {"ss_base_model_version": "tiny_v1"},
     )
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, "lakes.safetensors", "taste.safetensors"],
+        [sys.executable, "-c", SCRIPT, "lakes.safetensors", "taste.safetensors", json.dumps(TrainConfig().flat())],
         cwd=folder,
         env={**os.environ, "SDPO_CACHE": str(folder / "cache")},
         capture_output=True,
@@ -183,6 +207,19 @@ def test_an_optimiser_that_was_added_is_offered_and_made(told: dict[str, Any]) -
     assert told["fields"]["train-optimizer"] == ["sgd", *OPTIMIZERS]
     assert "`sgd`, plain descent" in " ".join(told["help"].split())
     assert told["optimizer"] == "SGD"
+
+
+def test_a_setting_that_was_added_is_a_flag_a_field_and_in_every_file(told: dict[str, Any]) -> None:
+    assert "--cooldown-steps N" in told["help"]
+    assert "Steps at the end that learn nothing. (5)" in " ".join(told["help"].split())
+    assert told["cooldown"] == ["Cool-down (steps)", "Steps at the end that learn nothing.", 5]
+    assert told["written"]["schedule"]["cooldown_steps"] == 9
+    assert told["again"]
+    assert told["toml"].endswith("[schedule]\ncooldown_steps = 9\n")
+    assert told["from_toml"] == {"cooldown_steps": 9}
+    assert "cooldown_steps: Input should be greater than or equal to 0" in told["refused"][2]
+    assert "Did you mean cooldown_steps (in [schedule])?" in told["refused"][3]
+    assert told["missing"] == ["cooldown_steps"], "so the test of older runs asks for a step"
 
 
 def test_a_family_that_was_added_is_recognised_offered_and_loaded(told: dict[str, Any]) -> None:
@@ -215,7 +252,7 @@ def test_the_page_on_the_maths_lists_the_losses() -> None:
 @pytest.mark.parametrize("row", [*LOSSES.values(), *OPTIMIZERS.values()], ids=lambda row: row.name)
 def test_every_row_names_a_function_and_a_setting(row: Any) -> None:
     assert callable(named(row.function))
-    assert set(getattr(row, "options", ())) <= set(TrainConfig.model_fields)
+    assert set(getattr(row, "options", ())) <= set(leaves(TrainConfig))
     assert row.label
     assert row.label[-1] != "."
 

@@ -38,7 +38,7 @@ class KnownAdapters:
     def base_of(self, record: AdapterRecord) -> str:
         """The model that an adapter was trained on, or the best guess."""
         try:
-            return str(self._jobs.open(record.run_id, "train").config()["model"])
+            return str(self._jobs.open(record.run_id, "train").settings()["model"])
         except (RunError, KeyError):  # the run folder was cleared away; the chosen model is the best guess
             return self._models.source()
 

@@ -22,7 +22,7 @@ from sdpo_core.atomic import disk_errors, write_json
 from sdpo_core.errors import ConfigError, DiskError, RunError
 from sdpo_core.paths import repository_root
 from sdpo_core.runs.folder import FINISHED, RunFolder, Status, Verb, list_runs
-from sdpo_core.settings.base import Settings
+from sdpo_core.settings.base import Settings, flat
 from sdpo_core.settings.generate import GenerateConfig
 
 STOP_WAIT_S = 30.0
@@ -127,7 +127,8 @@ class Jobs:
         with self._lock:
             current = self.current()
             if current and self.is_idle(*current):
-                if _fits(current[0], config) and self._request(*current, config):
+                content = flat(GenerateConfig, config.model_dump(mode="json"))
+                if _fits(current[0], config) and self._request(*current, content):
                     return current[0]
             elif current and current[1].verb == "generate":
                 raise RunError(text.ALREADY_DRAWING)
@@ -140,7 +141,7 @@ class Jobs:
     def _broken_off(self, config: GenerateConfig) -> RunFolder | None:
         """The newest generating run, if its ComfyUI failed and the same is requested: only the rest is missing."""
         run = next(iter(list_runs(self.root, "generate")), None)
-        if run is None or config.comfy is None:
+        if run is None or config.comfyui.comfy is None:
             return None
         with contextlib.suppress(RunError, ConfigError):  # a broken folder; a new one is made
             if self.status(run).state == "failed" and GenerateConfig.parse(run.config()) == config:
@@ -155,9 +156,9 @@ class Jobs:
         self._spawn(run, verb)
         return run
 
-    def _request(self, run: RunFolder, before: Status, config: GenerateConfig) -> bool:
+    def _request(self, run: RunFolder, before: Status, content: dict[str, Any]) -> bool:
         """Ask a warm job for more; False when it ended at that very moment without taking the request."""
-        name = run.request(config.model_dump(mode="json"))
+        name = run.request(content)
         deadline = time.monotonic() + _REQUEST_WAIT_S
         while time.monotonic() < deadline:
             status = self.status(run)
@@ -261,9 +262,10 @@ class Jobs:
 
 def _fits(run: RunFolder, config: GenerateConfig) -> bool:
     held = GenerateConfig.parse(run.config())
-    if held.comfy or config.comfy:  # a ComfyUI generates; nothing stays warm for it
+    if held.comfyui.comfy or config.comfyui.comfy:  # a ComfyUI generates; nothing stays warm for it
         return False
-    return all(getattr(held, name) == getattr(config, name) for name in _WARM_FIELDS)
+    values, wanted = held.flat(), config.flat()
+    return all(values[name] == wanted[name] for name in _WARM_FIELDS)
 
 
 def _find(pid: int, started: float) -> psutil.Process | None:

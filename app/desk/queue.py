@@ -24,7 +24,7 @@ from app.ui.replies import Reply, Sent, answered, answered_to
 from sdpo_core.atomic import write_json
 from sdpo_core.errors import ConfigError, RunError, SdpoError
 from sdpo_core.runs.folder import RunFolder, Status
-from sdpo_core.settings.base import Settings
+from sdpo_core.settings.base import Settings, flat
 from sdpo_core.settings.jobs import JOBS
 from sdpo_core.settings.migrations import numbered, upgraded
 
@@ -46,8 +46,9 @@ class Waiting(BaseModel):
     title: str
 
     def settings(self) -> dict[str, Any]:
-        """Its settings in today's fields; raises `ConfigError` when a newer version queued it."""
-        return upgraded(self.config, JOBS[self.verb], resolved=True, source=f"“{self.title}”")
+        """Its settings in today's fields, flat; raises `ConfigError` when a newer version queued it."""
+        kind = JOBS[self.verb]
+        return flat(kind, upgraded(self.config, kind, resolved=True, source=f"“{self.title}”"))
 
     def problem(self) -> str:
         """Why this version can't start it; empty when it can."""
@@ -194,7 +195,7 @@ class RunQueue:
     def _just_started(self, one: Waiting) -> bool:
         """Whether this very run began a moment ago: a second click, or one in a second tab."""
         current = self._jobs.current()
-        if current is None or current[0].config() != one.settings():
+        if current is None or current[0].settings() != one.settings():
             return False
         age_s = time.time() - (current[0].path / "config.json").stat().st_mtime
         return age_s < _SECOND_CLICK_S

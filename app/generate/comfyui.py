@@ -123,12 +123,12 @@ class ComfyDraw:
             settings = self._settings_of(choice)
             client = Client(choice.url, _ANSWER_S)
             config = GenerateConfig.parse({"prompts": ("x",), "model": self._models.source(), **settings})
-            workflow = workflow_of(config)
+            workflow = workflow_of(config.comfyui, config.sampling.size_px)
         except SdpoError as error:
             return {**told, "problems": [str(error)]}
         notes, problems = list[str](), list(workflow.problems)
         if ask:
-            there = look(client, workflow, config)
+            there = look(client, workflow, config.runtime.model, config.pairs.negative)
             notes, problems = list(there.notes), [*problems, *there.problems]
         return {**told, "found": _rows(workflow), "notes": notes, "problems": problems}
 

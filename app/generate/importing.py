@@ -133,7 +133,7 @@ class Imports:
     def _with_prompt(self, wish: PromptMessage) -> Started:
         if not wish.prompt.strip():
             raise StoreError(text.EMPTY_PROMPT)
-        folder = Path(str(self._jobs.open(wish.run, "import").config().get("folder")))
+        folder = Path(str(self._jobs.open(wish.run, "import").settings().get("folder")))
         if not folder.is_dir():
             raise StoreError(text.FOLDER_GONE)
         return self._go(folder, wish.prompt.strip())
@@ -157,7 +157,7 @@ class Imports:
         running = status.state not in FINISHED
         report = {} if running else _report(run)
         asks = int(report.get("without_prompt") or 0)
-        folder = Path(str(run.config().get("folder")))
+        folder = Path(str(run.settings().get("folder")))
         if status.state == "done" and not asks:
             self._discard(folder)
         return {

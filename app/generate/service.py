@@ -45,8 +45,8 @@ class Drawing:
         info = self._desk.models.choose(str(form.get("model", "")))
         settings = {name: value for name, value in form.items() if name != "model"}
         config = generate_config(settings, info, threads_for(info))
-        if config.comfy:
-            require_usable(config)
+        if config.comfyui.comfy:
+            require_usable(config.comfyui, config.sampling.size_px, config.pairs.negative)
         return self._desk.jobs.generate(config)
 
     def newest_images(self, limit: int = 60) -> list[NewestImage]:

@@ -7,13 +7,14 @@ from app.desk.desk import Desk
 from app.desk.models import chosen_in
 from app.home import text
 from app.home.messages import ProjectDone, ProjectMessage
-from app.ui import text as ui_text
 from app.ui.replies import Reply, Sent, answered, answered_to
 from sdpo_core.checkpoints.earlier_demos import is_earlier_demo
 from sdpo_core.errors import SdpoError
 from sdpo_core.projects.contents import Model
 from sdpo_core.projects.folders import Project
 from sdpo_core.projects.transfer import Imported
+from sdpo_core.settings.base import leaves
+from sdpo_core.settings.train import TrainConfig
 
 
 class ProjectActions:
@@ -71,5 +72,5 @@ class ProjectActions:
                     self._desk.projects.choose_model(made.project, made.model.source)
                     return text.MODEL_KNOWN.format(name=made.model.name)
         if is_earlier_demo(made.model.sha256):
-            return text.MODEL_EARLIER_DEMO.format(field=ui_text.FIELD_LABELS["pairs_from"])
+            return text.MODEL_EARLIER_DEMO.format(field=leaves(TrainConfig)["pairs_from"].shown.label)
         return text.MODEL_UNKNOWN.format(name=made.model.name)

@@ -10,12 +10,12 @@ from app.desk.adapters import KnownAdapters
 from app.judge import text
 from app.judge.grids import Grids
 from app.judge.strength_preview import preview_value, strength_preview
-from app.ui import text as ui_text
 from app.ui.page import QUIET, Updates, Values, told
-from sdpo_core.settings.generate import GenerateConfig
+from sdpo_core.settings.base import leaves
+from sdpo_core.settings.generate import GenerateConfig, NewPairs
 
 _LIMITS: dict[str, Any] = {"minimum": -2.0, "maximum": 2.0, "step": 0.01}  # those of the settings `strength`
-_USUAL: float = GenerateConfig.model_fields["strength"].default
+_STRENGTH, _WHERE = (leaves(GenerateConfig)[name].shown.label for name in ("strength", "unconditional_strength"))
 
 
 class StrengthSlider:
@@ -29,8 +29,8 @@ class StrengthSlider:
         self._grids = grids
         self.field = gr.Slider(
             **_LIMITS,
-            value=_USUAL,
-            label=ui_text.FIELD_LABELS["strength"],
+            value=NewPairs().strength,
+            label=_STRENGTH,
             info=info,
             elem_id=f"{prefix}-strength",
             interactive=True,
@@ -49,7 +49,7 @@ class StrengthSlider:
         now = f"{recommended} {adapter}"
         if given[self._followed] == now:
             return {self._followed: now, **self.look(given[self.field], adapter)}
-        strength = _USUAL if recommended is None else recommended
+        strength = NewPairs().strength if recommended is None else recommended
         return {self.field: strength, self._followed: now, **self.look(strength, adapter)}
 
     def look(self, strength: object, adapter: object) -> dict[Block, Any]:
@@ -62,7 +62,7 @@ def where_choice(prefix: str) -> gr.Dropdown:
     return gr.Dropdown(
         [(words, value) for value, words in text.WHERE.items()],
         value=next(iter(text.WHERE)),
-        label=ui_text.FIELD_LABELS["unconditional_strength"],
+        label=_WHERE,
         info=text.WHERE_INFO,
         elem_id=f"{prefix}-where",
         interactive=True,

@@ -9,12 +9,12 @@ from app.judge import text
 from app.judge.adapter_fields import where_choice
 from app.judge.grids import Grids
 from app.judge.strength_grid import strength_grid
-from app.ui import text as ui_text
 from app.ui.page import BUSY, Page, Updates, Values, choice, now, told
-from sdpo_core.settings.judge import GridConfig
+from sdpo_core.settings.base import leaves
+from sdpo_core.settings.judge import Cells, GridConfig
 
-_STRENGTHS = ", ".join(f"{strength:g}" for strength in GridConfig.model_fields["strengths"].default)
-_SEED: int = GridConfig.model_fields["seed"].default
+_STRENGTHS = ", ".join(f"{strength:g}" for strength in Cells().strengths)
+_LABELS = {name: leaf.shown.label for name, leaf in leaves(GridConfig).items()}
 
 
 def build_grid(context: Context, grids: Grids, queue: gr.HTML) -> Page:
@@ -26,12 +26,12 @@ def build_grid(context: Context, grids: Grids, queue: gr.HTML) -> Page:
             adapter = choice(text.ADAPTER_LABEL, "grid-adapter", info=text.ADAPTER_INFO)
             strengths = _field("strengths", _STRENGTHS, text.STRENGTHS_INFO)
             checkpoints = choice(
-                ui_text.FIELD_LABELS["checkpoints"], "grid-checkpoints", info=text.CHECKPOINTS_INFO, multiselect=True
+                _LABELS["checkpoints"], "grid-checkpoints", info=text.CHECKPOINTS_INFO, multiselect=True
             )
             where = where_choice("grid")
             prompt = _field("prompt", "", text.PROMPT_INFO)
             negative = _field("negative", "", text.NEGATIVE_INFO)
-            seed = gr.Number(_SEED, label=ui_text.FIELD_LABELS["seed"], info=text.SEED_INFO, elem_id="grid-seed")
+            seed = gr.Number(Cells().seed, label=_LABELS["seed"], info=text.SEED_INFO, elem_id="grid-seed")
         start = gr.Button(text.GRID_BUTTON, elem_id="grid-start", elem_classes="wide-button")
     chosen = choice(text.GRID_RUN_LABEL, "grid-run", visible=False)
     grid = strength_grid(grids)
@@ -86,5 +86,5 @@ def _among(steps: list[str], chosen: object) -> list[str]:
 
 
 def _field(name: str, value: str, info: str) -> gr.Textbox:
-    label = ui_text.FIELD_LABELS[name]
+    label = _LABELS[name]
     return gr.Textbox(value, label=label, info=info, max_lines=1, max_length=10_000, elem_id=f"grid-{name}")

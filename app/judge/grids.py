@@ -29,7 +29,7 @@ class Grids:
 
     def runs(self) -> list[RunFolder]:
         """All grids, newest first."""
-        return [run for run in self._desk.readable_runs("grid") if {"adapter", "prompt"} <= run.config().keys()]
+        return [run for run in self._desk.readable_runs("grid") if {"adapter", "prompt"} <= run.settings().keys()]
 
     def find(self, run_id: Any) -> RunFolder | None:
         """The grid of this id, which may be anything; else the newest one, else None."""
@@ -83,7 +83,7 @@ class Grids:
         record = next((one for one in self._desk.store.adapters() if one.name == adapter_name), None)
         if record is None:
             return None
-        runs = [run for run in self.runs() if run.config()["adapter"] == record.name]
+        runs = [run for run in self.runs() if run.settings()["adapter"] == record.name]
         for run in runs:
             if found := _nearest(run, record, strength if isinstance(strength, int | float) else 1.0):
                 return found
@@ -193,5 +193,5 @@ def _numbers(written: str) -> list[float]:
 
 
 def _listed(run: RunFolder) -> str:
-    config = run.config()
+    config = run.settings()
     return text.grid_listed(str(config["adapter"]), str(config["prompt"]), moment(run.began_at))

@@ -20,9 +20,10 @@ from app.ui.page import BUSY, Page, Updates, Values, choice, now, told
 from app.vote.boards import pair_board
 from app.vote.votes import VotingService
 from sdpo_core.errors import SdpoError
-from sdpo_core.settings.judge import JudgeConfig
+from sdpo_core.settings.base import leaves
+from sdpo_core.settings.judge import BlindTest, JudgeConfig
 
-_COMPARISONS: int = JudgeConfig.model_fields["comparisons"].default
+_SETTINGS = leaves(JudgeConfig)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,13 +113,13 @@ def build(context: Context, judging: Judging, votes: VotingService, grids: Grids
 
 
 def _comparisons() -> gr.Number:
-    label = ui_text.FIELD_LABELS["comparisons"]
-    return gr.Number(_COMPARISONS, label=label, info=text.COMPARISONS_INFO, elem_id="judge-comparisons")
+    label, usual = _SETTINGS["comparisons"].shown.label, BlindTest().comparisons
+    return gr.Number(usual, label=label, info=text.COMPARISONS_INFO, elem_id="judge-comparisons")
 
 
 def _negative() -> gr.Textbox:
     return gr.Textbox(
-        label=ui_text.FIELD_LABELS["negative"],
+        label=_SETTINGS["negative"].shown.label,
         info=text.NEGATIVE_INFO,
         placeholder=ui_text.UNSET,
         max_lines=1,

@@ -55,7 +55,7 @@ class Judging:
 
     def title(self, run: RunFolder) -> str:
         """What a blind test is about."""
-        config = run.config()
+        config = run.settings()
         unconditional = config.get("unconditional_strength")
         if unconditional is None:
             unconditional = 0.0 if config.get("adapter_branch") == "conditional" else 1.0
@@ -107,7 +107,7 @@ class Judging:
             for record in self._desk.store.adapters():
                 if record.sha256 == judged:
                     return record.name
-        return str(run.config().get("adapter"))
+        return str(run.settings().get("adapter"))
 
     def _judged(self, run: RunFolder) -> str:
         """The adapter file that a comparison was generated with: the command line may have called it `latest`."""

@@ -18,7 +18,7 @@ class Verdicts:
     def runs(self) -> list[RunFolder]:
         """All blind tests, newest first."""
         readable = self._desk.readable_runs("judge")
-        return [run for run in readable if {"adapter", "comparisons"} <= run.config().keys()]
+        return [run for run in readable if {"adapter", "comparisons"} <= run.settings().keys()]
 
     def of(self, run: RunFolder) -> Verdict | None:
         """The verdict of a blind test; None until its last vote. Then it is closed, so it is remembered.

@@ -59,7 +59,7 @@ class ModelChoice:
         if self.models.reader.source() == source:
             return {**filled, **self._shown(source)}
         run, status = self.downloads.newest() or (None, None)
-        if run is None or status is None or run.config().get("model") != source:
+        if run is None or status is None or run.settings().get("model") != source:
             return filled
         return {**filled, **self._shown(source, ask_hub=status.state in ("stopped", "failed"))}
 

@@ -32,4 +32,4 @@ class Downloads:
         """The model that is being downloaded now; empty when there is none."""
         newest = self.newest()
         runs = newest is not None and newest[1].state not in FINISHED
-        return str(newest[0].config().get("model")) if newest and runs else ""
+        return str(newest[0].settings().get("model")) if newest and runs else ""

@@ -116,7 +116,7 @@ class Overview:
 
     def _continues(self, run: RunFolder) -> bool:
         try:
-            return bool(run.config().get("keep_ahead"))
+            return bool(run.settings().get("keep_ahead"))
         except RunError:  # a broken folder, which the next check skips
             return False
 

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sdpo_core.errors import RunError
 from sdpo_core.runs.folder import RunFolder, list_runs
+from sdpo_core.settings.course import Schedule
+from sdpo_core.settings.learning import Labelling
 from sdpo_core.settings.train import TrainConfig
 from sdpo_core.taste.fit import FEWEST_VOTES
 from sdpo_core.taste.labels import LABELS, pairs_to_draw
@@ -40,22 +42,23 @@ class Estimate(BaseModel):
 
 def estimate(root: Path, config: TrainConfig) -> Estimate | None:
     """The newest measurement with settings of the same shape; None when there is none."""
+    wanted = config.flat()
     runs = sorted([*list_runs(root, "train"), *list_runs(root, "measure")], key=lambda run: run.id, reverse=True)
     for run in runs[:_LOOKED_AT]:
         try:
-            known, measured = run.config(), Estimate.model_validate_json((run.path / PREFLIGHT).read_bytes())
-            if _same_shape(known, config):
+            known, measured = run.settings(), Estimate.model_validate_json((run.path / PREFLIGHT).read_bytes())
+            if _same_shape(known, wanted):
                 return measured
         except (OSError, ValidationError, RunError):  # not measured, or damaged; an earlier one may tell
             continue
     return None
 
 
-def _same_shape(known: dict[str, Any], config: TrainConfig) -> bool:
+def _same_shape(known: dict[str, Any], wanted: dict[str, Any]) -> bool:
     # A run writes down the way that it chose; one that left the choice open may have chosen another.
-    ways = all(getattr(config, name) in ("auto", known.get(name)) for name in ("memory", "checkpointing"))
-    same = all(known.get(name) == getattr(config, name) for name in _SHAPE)
-    return ways and same and bool(known.get("continue_from")) == bool(config.continue_from)
+    ways = all(wanted[name] in ("auto", known.get(name)) for name in ("memory", "checkpointing"))
+    same = all(known.get(name) == wanted[name] for name in _SHAPE)
+    return ways and same and bool(known.get("continue_from")) == bool(wanted["continue_from"])
 
 
 def seconds_per_step(runs: list[RunFolder], source: str) -> float | None:
@@ -64,7 +67,7 @@ def seconds_per_step(runs: list[RunFolder], source: str) -> float | None:
     What the run drew to learn more from its votes is left out: the next one may generate more or less.
     """
     for run in runs:
-        if run.status().state == "done" and run.config().get("model") == source:
+        if run.status().state == "done" and run.settings().get("model") == source:
             with contextlib.suppress(RunError):  # damaged numbers; an earlier run may give the speed
                 rows, _ = run.read_metrics()
                 seconds = [float(row["seconds"]) for row in rows if row["kind"] == "step"]
@@ -81,12 +84,14 @@ class Drawing:
     seconds: float | None  # None: no image of this model says how long one takes
 
 
-def drawing(store: Store, config: TrainConfig, base_sha256: str, votes: int) -> Drawing:
+def drawing(
+    store: Store, labels: Labelling, schedule: Schedule, sampling_steps: int, base_sha256: str, votes: int
+) -> Drawing:
     """The further pairs that a run with so many training votes would generate, at the pace of the newest images."""
-    pairs = pairs_to_draw(config, votes) if votes >= FEWEST_VOTES else 0
-    if config.label_pairs == "auto" and config.label_minutes is not None:
-        return Drawing(pairs, 60 * config.label_minutes)
-    pace = _seconds_per_pair(store, base_sha256, config.sampling_steps) if pairs else None
+    pairs = pairs_to_draw(labels, schedule, sampling_steps, votes) if votes >= FEWEST_VOTES else 0
+    if labels.label_pairs == "auto" and labels.label_minutes is not None:
+        return Drawing(pairs, 60 * labels.label_minutes)
+    pace = _seconds_per_pair(store, base_sha256, sampling_steps) if pairs else None
     return Drawing(pairs, pace and pace * pairs)
 
 

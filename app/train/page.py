@@ -151,7 +151,7 @@ def _listed(desk: Desk, runs: list[RunFolder]) -> list[tuple[str, str]]:
     return [
         (
             text.run_listed(
-                adapters.get(run.id) or run.config().get("adapter_name"),
+                adapters.get(run.id) or run.settings().get("adapter_name"),
                 moment(run.began_at),
                 desk.jobs.status(run).state,
             ),

@@ -89,12 +89,12 @@ def health(error: float, budget: float, spread: float | None = None, *, gate: st
 
 
 def _gate(run: RunFolder) -> str:
-    return str(run.config().get("gate", "upper"))
+    return str(run.settings().get("gate", "upper"))
 
 
 def _budget(run: RunFolder) -> float:
     """The run's drift budget; where the exact rule always acts (budget 0), health is still judged against 2 %."""
-    return float(run.config().get("drift_budget") or 0) or 0.02
+    return float(run.settings().get("drift_budget") or 0) or 0.02
 
 
 def _curve(rows: list[dict[str, Any]], name: str) -> list[Point]:

@@ -8,15 +8,17 @@ from app.desk.desk import WANTED_VOTES, Desk
 from app.desk.machine import threads_for
 from app.train import text
 from app.train.estimate import drawing, estimate, seconds_per_step
-from app.ui import text as ui_text
 from app.ui.forms import filled
 from sdpo_core.checkpoints.hashing import sha256_remembered
 from sdpo_core.checkpoints.model_info import ModelInfo
 from sdpo_core.errors import DataError, RunError
 from sdpo_core.runs.folder import RunFolder
+from sdpo_core.settings.base import flat, leaves
 from sdpo_core.settings.presets import train_config
 from sdpo_core.settings.train import TrainConfig, steps_for_pairs
 from sdpo_core.workspace.pairs import TrainingPairs, split_held_out, training_pairs
+
+_NOT_SHARED = ("model", "prediction_type", "threads")
 
 
 @dataclass(frozen=True)
@@ -48,21 +50,23 @@ class Training:
         """
         info = self._desk.models.chosen()
         config = self._train_config(form, info)
-        start = sha256_remembered(self._desk.store.adapter_file(config.continue_from)) if config.continue_from else None
-        pairs = training_pairs(self._desk.store, info.sha256, config.pairs_from, start, read_images=False)
-        split = split_held_out(pairs.usable, config.held_out_fraction, config.seed)
-        steps = config.steps or steps_for_pairs(len(split.train))
+        earlier = config.lora.continue_from
+        start = sha256_remembered(self._desk.store.adapter_file(earlier)) if earlier else None
+        pairs = training_pairs(self._desk.store, info.sha256, config.data.pairs_from, start, read_images=False)
+        split = split_held_out(pairs.usable, config.health.held_out_fraction, config.schedule.seed)
+        steps = config.schedule.steps or steps_for_pairs(len(split.train))
         found = estimate(self._desk.jobs.root, config)
         pace = seconds_per_step(self.runs(), info.source) or (found.seconds_per_step if found else None)
-        more = drawing(self._desk.store, config.model_copy(update={"steps": steps}), info.sha256, len(split.train))
+        schedule, sampling_steps = config.changed(steps=steps).schedule, config.sampling.sampling_steps
+        more = drawing(self._desk.store, config.labels, schedule, sampling_steps, info.sha256, len(split.train))
         eta_s = None if pace is None else pace * steps + (more.seconds or 0.0)
         if pairs.usable:
             memory = (found.peak_gib, found.total_gib) if found else None
             sentence = text.plan(pairs.sentence(), steps, pace and pace * steps, memory)
             if more.pairs:
                 sentence = f"{sentence} {text.further_pairs(more.pairs, more.seconds)}"
-            if config.continue_from:
-                sentence = f"{text.GOES_ON.format(name=config.continue_from)} {sentence}"
+            if earlier:
+                sentence = f"{text.GOES_ON.format(name=earlier)} {sentence}"
             if len(pairs.usable) < WANTED_VOTES:
                 sentence = f"{sentence} {text.FEW_VOTES.format(wanted=WANTED_VOTES)}"
         else:
@@ -75,7 +79,7 @@ class Training:
             return text.NO_VOTES_YET
         advice = text.NONE_USABLE
         if pairs.earlier_demo:
-            advice = text.EARLIER_DEMO_PAIRS.format(field=ui_text.FIELD_LABELS["pairs_from"])
+            advice = text.EARLIER_DEMO_PAIRS.format(field=leaves(TrainConfig)["pairs_from"].shown.label)
         return f"{pairs.sentence()} {advice}"
 
     def measure(self, form: Mapping[str, Any]) -> RunFolder:
@@ -85,9 +89,10 @@ class Training:
         return self._desk.jobs.start("measure", self._train_config(form, self._desk.models.chosen()))
 
     def settings(self, form: Mapping[str, Any]) -> dict[str, Any]:
-        """All settings that `train` would use, apart from what belongs to this machine and the model's name."""
+        """All settings that `train` would use, flat, but for what belongs to this machine and the model's name."""
         config = self._train_config(form, self._desk.models.chosen())
-        return config.model_dump(mode="json", exclude={"model", "prediction_type", "threads"})
+        settings = flat(TrainConfig, config.model_dump(mode="json"))
+        return {name: value for name, value in settings.items() if name not in _NOT_SHARED}
 
     def start(self, form: Mapping[str, Any]) -> RunFolder:
         """Train an adapter from the votes. The form holds fields of `TrainConfig`; empty ones take their default."""
@@ -103,7 +108,7 @@ class Training:
         if not plan.possible:
             raise DataError(plan.sentence)
         config = self._train_config(form, info)
-        return config, text.queue_title(config.adapter_name, info.name, len(plan.pairs.usable), plan.steps)
+        return config, text.queue_title(config.lora.adapter_name, info.name, len(plan.pairs.usable), plan.steps)
 
     def resume(self, run_id: str) -> None:
         """Resume a stopped or failed training run."""

@@ -1,6 +1,6 @@
 """The settings of a training as a form: the usual ones, all others by group, presets, and the whole as text."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
@@ -8,16 +8,16 @@ from gradio.blocks import Block
 
 from app.train import text
 from app.train.service import Training
-from app.ui import text as ui_text
 from app.ui.config_form import ConfigForm
 from app.ui.page import BUSY, QUIET, Updates, Values, choice, told
 from app.ui.widget import widget
 from sdpo_core.families import demo
+from sdpo_core.settings.base import leaves
 from sdpo_core.settings.presets import preset_names, read_preset, read_settings_text, settings_text
+from sdpo_core.settings.shown import Section
 from sdpo_core.settings.train import TrainConfig
 
 _LONGEST_TOML = 20_000
-_USUAL = ("adapter_name", "steps", "loss", "safeguard", "mu", "drift_budget", "learning_rate", "rank", "seed")
 
 
 class TrainSettings:
@@ -34,13 +34,14 @@ class TrainSettings:
             )
             taken = gr.State(text.NO_PRESET)  # the preset that the fields were filled from last
             info = text.ROUND_TWO_INFO
-            self.start = choice(ui_text.FIELD_LABELS["continue_from"], "train-continue_from", info=info)
-        self._forms = [_form(_USUAL)]
+            self.start = choice(leaves(TrainConfig)["continue_from"].shown.label, "train-continue_from", info=info)
+        self._forms = [_form(Section.USUAL)]
         with gr.Accordion(text.ALL_SETTINGS, open=False, elem_id="train-all"):
             gr.Markdown(text.ALL_SETTINGS_NOTE)
-            for title, names in text.GROUPS.items():
-                gr.Markdown(f"### {title}")
-                self._forms.append(_form(names))
+            for section in Section:
+                if section is not Section.USUAL:
+                    gr.Markdown(f"### {section.value}")
+                    self._forms.append(_form(section))
             toml = gr.Textbox(
                 label=text.TOML_LABEL,
                 info=text.TOML_INFO,
@@ -70,7 +71,7 @@ class TrainSettings:
             return {taken: name} | self.fill({} if name == text.NO_PRESET else read_preset(name).values)
 
         def write_down(values: Values) -> Updates:
-            return {toml: settings_text(training.settings(self.values(values)))}
+            return {toml: settings_text(training.settings(self.values(values)), TrainConfig)}
 
         def read_back(values: Values) -> Updates:
             found = read_settings_text(values[toml] or "", TrainConfig)
@@ -108,6 +109,8 @@ class TrainSettings:
         return {**filled, self.start: gr.Dropdown(value=settings.get("continue_from"))}
 
 
-def _form(names: Sequence[str]) -> ConfigForm:
+def _form(section: Section) -> ConfigForm:
+    shown = {name: leaf.shown for name, leaf in leaves(TrainConfig).items() if leaf.shown.section is section}
+    names = sorted(shown, key=lambda name: shown[name].order)
     with gr.Row(elem_classes="form-grid"):
         return ConfigForm(TrainConfig, names, prefix="train", empty=[*demo.TRAINING])

@@ -10,27 +10,6 @@ ROUND_TWO_INFO = "Empty: a new adapter. Continuing one learns from the pairs gen
 GOES_ON = "Continues from {name}."
 ALL_SETTINGS = "All settings"
 ALL_SETTINGS_NOTE = "Empty fields use the model's defaults. If a combination doesn't work, you're told why."
-GROUPS: dict[str, tuple[str, ...]] = {
-    "Objective": ("beta", "anchor", "smoothing", "alpha", "tau"),
-    "Safeguard": ("scope", "loser_weight", "hold_unconditional", "caption_dropout"),
-    "Adapter and optimiser": ("lora_alpha", "targets", "optimizer", "rate", "displacement", "warmup_steps"),
-    "Pairs": ("pairs_from", "pairs_per_step", "noise", "held_out_fraction", "size_px", "clip_skip"),
-    "Learn more from your votes": ("label_pairs", "label_minutes", "label_share", "label_threshold", "label_weight"),
-    "Speed and memory": ("device", "precision", "memory", "checkpointing", "pairs_per_micro_step", "noise_bank"),
-    "Checkpoints, health and previews": (
-        "checkpoint_every_steps",
-        "gate",
-        "final_strength",
-        "bank_draws_per_pair",
-        "preview_prompts",
-        "negative",
-        "sampler",
-        "sampling_steps",
-        "guidance",
-    ),
-}
-"""The less common settings, grouped by topic."""
-
 TOML_LABEL = "Settings as text (TOML)"
 TOML_INFO = "To save or share. The command line reads the same file with --config."
 TOML_FILE = {

@@ -1,4 +1,4 @@
-"""A form made from a settings class: fields, choices, defaults and explanations all come from the class."""
+"""A form made from a settings class: fields, choices, defaults, labels and explanations all come from the class."""
 
 import types
 import typing
@@ -7,10 +7,9 @@ from typing import Any
 
 import gradio as gr
 from gradio.blocks import Block
-from pydantic.fields import FieldInfo
 
 from app.ui import text
-from sdpo_core.settings.base import Settings
+from sdpo_core.settings.base import Leaf, Settings, leaves
 
 Field = gr.Dropdown | gr.Number | gr.Textbox
 
@@ -23,7 +22,7 @@ class ConfigForm:
 
     def __init__(self, config: type[Settings], names: Sequence[str], *, prefix: str, empty: Sequence[str] = ()) -> None:
         self._components = {
-            name: _field(name, config.model_fields[name], f"{prefix}-{name}", empty=name in empty) for name in names
+            name: _field(leaves(config)[name], f"{prefix}-{name}", empty=name in empty) for name in names
         }
         self._first = {name: component.value for name, component in self._components.items()}
 
@@ -46,8 +45,8 @@ class ConfigForm:
         return {name: given[component] for name, component in self._components.items()}
 
 
-def _field(name: str, field: FieldInfo, elem_id: str, *, empty: bool) -> Field:
-    label = text.FIELD_LABELS[name]
+def _field(leaf: Leaf, elem_id: str, *, empty: bool) -> Field:
+    field, label = leaf.field, leaf.shown.label
     info = " ".join((field.description or "").split())
     kind, optional = _unwrap(field.annotation)
     unset = optional or empty

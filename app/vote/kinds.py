@@ -137,7 +137,7 @@ class Judgement:
         """The next open pairs of the blind test."""
         run = self._run(asked)
         pairs = self._store.open_pairs(purpose="judge", run_id=run.id, limit=asked.n, exclude=set(asked.have))
-        done, total = len(self._store.voted_pairs(purpose="judge", run_id=run.id)), int(run.config()["comparisons"])
+        done, total = len(self._store.voted_pairs(purpose="judge", run_id=run.id)), int(run.settings()["comparisons"])
         return pairs, {"done": done, "open": total - done, "total": total, "complete": self._is_complete(asked)}
 
     def again(self, asked: DeckRequest, new: int) -> list[ShownPair]:  # noqa: ARG002 - their number is fixed

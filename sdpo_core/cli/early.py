@@ -21,15 +21,17 @@ def refuse_early(settings: Settings, workspace: Path) -> None:
         case DownloadConfig():
             required_hub_id(settings.model)
         case GenerateConfig():
-            for prompt in settings.prompts:
+            for prompt in settings.pairs.prompts:
                 count_wordings(prompt)
-            if settings.comfy is not None:
-                require_usable(settings)
-            adapter = settings.adapter
-        case JudgeConfig() | GridConfig():
-            adapter = settings.adapter
+            if settings.comfyui.comfy is not None:
+                require_usable(settings.comfyui, settings.sampling.size_px, settings.pairs.negative)
+            adapter = settings.pairs.adapter
+        case JudgeConfig():
+            adapter = settings.blind_test.adapter
+        case GridConfig():
+            adapter = settings.cells.adapter
         case TrainConfig():
-            adapter = settings.continue_from
+            adapter = settings.lora.continue_from
         case _:
             pass
     if adapter is None:
@@ -37,4 +39,4 @@ def refuse_early(settings: Settings, workspace: Path) -> None:
     with Store(workspace) as store:
         store.adapter_file(adapter)
         if isinstance(settings, GridConfig):
-            rows_of(store, settings.adapter, settings.checkpoints)
+            rows_of(store, settings.cells.adapter, settings.cells.checkpoints)

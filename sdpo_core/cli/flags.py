@@ -1,4 +1,4 @@
-"""A job's settings as flags: one for each field, in groups, with the field's docstring as its help."""
+"""A job's settings as flags: one for each, grouped by what it is about, with its docstring as its help."""
 
 import argparse
 import types
@@ -10,72 +10,13 @@ from typing import Any, TypeVar
 from pydantic.fields import FieldInfo
 
 from sdpo_core.families.table import FAMILIES
-from sdpo_core.settings.base import Settings
+from sdpo_core.settings.base import Settings, leaves
 from sdpo_core.settings.presets import preset_names, read_preset, resolve
+from sdpo_core.settings.shown import Topic
 from sdpo_core.settings.train import TrainConfig
 
 _Settings = TypeVar("_Settings", bound=Settings)
 _DEST = "setting_"
-
-GROUPS: dict[str, tuple[str, ...]] = {
-    "data: which pairs, and which images": (
-        "model",
-        "prediction_type",
-        "adapter",
-        "prompts",
-        "prompt",
-        "negative",
-        *("candidates_per_prompt", "pairing"),
-        "keep_ahead",
-        "pairs_from",
-    ),
-    "ComfyUI: generate with your own workflow": (
-        *("comfy", "workflow", "prompt_slot", "negative_slot", "seed_slot", "image_node", "comfy_wait_s"),
-    ),
-    "comparison": ("comparisons", "strength", "strengths", "checkpoints", "adapter_branch", "unconditional_strength"),
-    "objective: what is learned from a pair": (
-        *("loss", "beta", "alpha", "tau", "smoothing", "anchor", "noise", "caption_dropout", "hold_unconditional"),
-    ),
-    "safeguard: how the loser is kept from harming the winner": (
-        *("safeguard", "mu", "scope", "loser_weight", "drift_budget"),
-    ),
-    "labels: learn more from the same votes": (
-        *("label_pairs", "label_minutes", "label_share", "label_threshold", "label_weight"),
-    ),
-    "LoRA: what is trained": ("rank", "lora_alpha", "targets", "continue_from", "adapter_name"),
-    "schedule": (
-        "steps",
-        "pairs_per_step",
-        "learning_rate",
-        "rate",
-        "displacement",
-        "warmup_steps",
-        "checkpoint_every_steps",
-        "seed",
-    ),
-    "health: what is measured during training": (
-        "gate",
-        "final_strength",
-        "held_out_fraction",
-        "bank_draws_per_pair",
-        "preview_prompts",
-    ),
-    "memory and device": (
-        *(
-            "device",
-            "precision",
-            "threads",
-            "memory",
-            "checkpointing",
-            "optimizer",
-            "pairs_per_micro_step",
-            "noise_bank",
-            "keep_warm_s",
-        ),
-    ),
-    "images: how they are sampled": ("sampler", "sampling_steps", "guidance", "size_px", "clip_skip"),
-}
-"""Settings of all jobs by what they are about; `--help` shows them so. A new field is named here too."""
 
 _FROM_FILES = "A flag overrides --config, which overrides a preset, which overrides the defaults."
 
@@ -88,12 +29,12 @@ def add_settings(parser: argparse.ArgumentParser, settings: type[Settings]) -> N
     files.add_argument("--config", type=Path, metavar="FILE", help="a TOML file of settings, named as below")
     if trains:
         files.add_argument("--preset", metavar="NAME", help="one of the presets above")
-    for title, names in GROUPS.items():
-        here = [name for name in names if name in settings.model_fields]
+    for topic in Topic:
+        here = {name: leaf.field for name, leaf in leaves(settings).items() if leaf.shown.topic == topic}
         if here:
-            group = parser.add_argument_group(title)
-            for name in here:
-                _add_flag(group, name, settings.model_fields[name])
+            group = parser.add_argument_group(topic.value)
+            for name, field in here.items():
+                _add_flag(group, name, field)
 
 
 def settings_from(options: Mapping[str, Any], settings: type[_Settings]) -> _Settings:

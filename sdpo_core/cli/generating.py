@@ -31,12 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def tell_plan(config: GenerateConfig, out: Output) -> int:
     """Say what a workflow would be given, and what its ComfyUI says to it; raises `ConfigError` without --comfy."""
-    if config.comfy is None:
+    if config.comfyui.comfy is None:
         raise ConfigError("--plan needs --comfy: it shows what was found in a ComfyUI workflow.")
-    workflow = workflow_of(config)
-    there = look(Client(config.comfy), workflow, config)
+    workflow = workflow_of(config.comfyui, config.sampling.size_px)
+    there = look(Client(config.comfyui.comfy), workflow, config.runtime.model, config.pairs.negative)
     found, problems = workflow.found(), [*workflow.problems, *there.problems]
-    images = len(config.prompts) * config.candidates_per_prompt
+    images = len(config.pairs.prompts) * config.pairs.candidates_per_prompt
     told = {"found": [line._asdict() for line in found], **asdict(there), "problems": problems, "images": images}
     lines = [f"{line.what:16} {line.where:24} {line.value}".rstrip() for line in found]
     words = [*lines, "", *there.notes, *problems, f"{images} images would be generated." if not problems else ""]

@@ -211,8 +211,8 @@ def _job(verb: Verb, options: dict[str, Any], out: Output) -> int:
 def _device(options: dict[str, Any]) -> str:
     """The device that a training is set to, wherever that stands."""
     if options["run"]:
-        return str(RunFolder.open(options["run"].resolve()).config().get("device", "auto"))
-    return settings_from(options, TrainConfig).device
+        return str(RunFolder.open(options["run"].resolve()).settings().get("device", "auto"))
+    return settings_from(options, TrainConfig).runtime.device
 
 
 @contextlib.contextmanager
@@ -242,7 +242,7 @@ def _refuse_running(run: RunFolder, verb: Verb) -> None:
         raise RunError(f"Run {run.id} is a {status.verb} run; start it with `{status.verb}`.")
     if status.state in ("running", "stopping"):
         raise RunError(f"Run {run.id} is already running (process {status.pid}). Wait for it, or stop it first.")
-    goes_on = verb == "train" or run.config().get("comfy")  # with what a ComfyUI has not generated yet
+    goes_on = verb == "train" or run.settings().get("comfy")  # with what a ComfyUI has not generated yet
     if status.state == "done" or (not goes_on and status.state in FINISHED):
         raise RunError(f"Run {run.id} is already {status.state}. Start a new run.")
 
@@ -257,7 +257,7 @@ def _run_job(verb: Verb, run: RunFolder, workspace: Path, out: Output, *, speaks
         reporter.say(0, "Starting…", force=True)
         try:
             config = JOBS[verb].parse(run.config())
-            elsewhere = isinstance(config, GenerateConfig) and config.comfy is not None
+            elsewhere = isinstance(config, GenerateConfig) and config.comfyui.comfy is not None
             with gc_paused():
                 job = _entry(verb, draws_elsewhere=elsewhere)
             job(config, run, workspace, reporter)

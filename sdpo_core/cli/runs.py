@@ -167,7 +167,7 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
 
 def _details(run: RunFolder, log_lines: int) -> dict[str, Any]:
     return {
-        "settings": run.config(),
+        "settings": run.settings(),
         "checks": _checks(run),
         "checkpoints": [path.name for path in run.checkpoints()],
         "log": run.log_tail(log_lines) if log_lines else "",

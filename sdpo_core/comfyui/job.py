@@ -29,6 +29,7 @@ from sdpo_core.images.files import decode_image
 from sdpo_core.prompts.weights import prompt_note
 from sdpo_core.prompts.wildcards import Wordings
 from sdpo_core.runs.folder import Reporter, RunFolder, Stopped
+from sdpo_core.settings.comfyui import ComfyUI
 from sdpo_core.settings.generate import GenerateConfig
 from sdpo_core.workspace.records import AdapterUse, Candidate, MadeWith, Recipe, WorkflowUse
 from sdpo_core.workspace.store import Store
@@ -47,17 +48,17 @@ def run_comfy(config: GenerateConfig, run: RunFolder, workspace: Path, reporter:
 
     Raises `ComfyUIError` when the workflow can't be used, or ComfyUI fails; images finished until then are kept.
     """
-    assert config.comfy is not None
-    client = Client(config.comfy)
+    assert config.comfyui.comfy is not None
+    client = Client(config.comfyui.comfy)
     reporter.say(0, f"Asking the ComfyUI at {client.url}…", force=True)
-    workflow = workflow_of(config, run)
-    workflow.require(negative=bool(config.negative))
+    workflow = workflow_of(config.comfyui, config.sampling.size_px, run)
+    workflow.require(negative=bool(config.pairs.negative))
     queue = Queue(client)
     with Store(workspace) as store:
-        job = _Job(config, run, store, reporter, queue, workflow, _seed(config, run))
+        job = _Job(config, run, store, reporter, queue, workflow, _seed(config.pairs.seed, run))
         try:
             job.begin(client)
-            job.keep_ahead() if config.keep_ahead else job.make()
+            job.keep_ahead() if config.ahead.keep_ahead else job.make()
         except Stopped:
             reporter.say(job.step, f"Stopped; {pair_count(job.made)} kept.", state="stopped", force=True)
             run.answer("stop")
@@ -70,13 +71,13 @@ def run_comfy(config: GenerateConfig, run: RunFolder, workspace: Path, reporter:
             queue.close()
 
 
-def workflow_of(config: GenerateConfig, run: RunFolder | None = None) -> Workflow:
-    """The workflow that `config` names, with its slots and size; `run` keeps a copy, and continues with that.
+def workflow_of(comfyui: ComfyUI, size_px: int | None, run: RunFolder | None = None) -> Workflow:
+    """The workflow that the settings name, with its slots and size; `run` keeps a copy, and continues with that.
 
     Raises `ComfyUIError` when it can't be read, or lacks what was pointed at or a size that could be set.
     """
     kept = run.path / _WORKFLOW if run else None
-    path = kept if kept and kept.is_file() else Path(config.workflow or "")
+    path = kept if kept and kept.is_file() else Path(comfyui.workflow or "")
     try:
         with path.open("rb") as file:
             graph = read_graph(file.read(MOST_BYTES + 1))
@@ -85,14 +86,14 @@ def workflow_of(config: GenerateConfig, run: RunFolder | None = None) -> Workflo
         raise ComfyUIError(f"The workflow {path} can't be read ({why}). Check the name.") from error
     if kept and path != kept:
         write_json(kept, graph)
-    pointed = Pointed(config.prompt_slot, config.negative_slot, config.seed_slot, config.image_node)
-    return find_slots(graph, pointed).sized(config.size_px)
+    pointed = Pointed(comfyui.prompt_slot, comfyui.negative_slot, comfyui.seed_slot, comfyui.image_node)
+    return find_slots(graph, pointed).sized(size_px)
 
 
-def require_usable(config: GenerateConfig) -> None:
+def require_usable(comfyui: ComfyUI, size_px: int | None, negative: str) -> None:
     """Raise `ComfyUIError` for an invalid address or a workflow that can't be used; no request is sent."""
-    Client(config.comfy or "")
-    workflow_of(config).require(negative=bool(config.negative))
+    Client(comfyui.comfy or "")
+    workflow_of(comfyui, size_px).require(negative=bool(negative))
 
 
 @dataclass
@@ -120,29 +121,31 @@ class _Job:
 
     def begin(self, client: Client) -> None:
         """Check that the workflow can run there, and for which model its images count."""
-        wait_s = min(_START_WAIT_S, self.config.comfy_wait_s)
+        wait_s = min(_START_WAIT_S, self.config.comfyui.comfy_wait_s)
         self._patiently(lambda: require_nodes(client, self.workflow), wait_s)
-        self.base = self._patiently(lambda: counts_for(client, self.workflow, self.config.model))
+        self.base = self._patiently(lambda: counts_for(client, self.workflow, self.config.runtime.model))
         self.adapters = self._patiently(lambda: adapters_of(client, self.workflow, self.store))
 
     def make(self) -> None:
         """All pairs that were asked for."""
         wordings = Wordings(self.seed)
-        worded = [wordings.next(prompt) for prompt in self.config.prompts]
-        self.reporter.total = len(worded) * self.config.candidates_per_prompt * self._steps
+        worded = [wordings.next(prompt) for prompt in self.config.pairs.prompts]
+        steps = self.config.pairs.candidates_per_prompt * self._steps
+        self.reporter.total = len(worded) * steps
         for index, prompt in enumerate(worded):
             self._make_one(prompt, index)
-            self.step = (index + 1) * self.config.candidates_per_prompt * self._steps  # also when runs gave several
+            self.step = (index + 1) * steps  # also when runs gave several
 
     def keep_ahead(self) -> None:
         """Pair after pair while fewer than `keep_ahead` wait for a vote."""
         wordings = Wordings(self.seed)
-        wanted = Wanted(self.config, self.run, self.store, self.reporter, time.time())
-        for index, listed in enumerate(itertools.cycle(self.config.prompts)):
+        wanted = Wanted(self.config.ahead, self.run, self.store, self.reporter, time.time())
+        for index, listed in enumerate(itertools.cycle(self.config.pairs.prompts)):
             if wanted.wait(self.step, " ".join(self.notes)) is not None:
                 return
-            self.reporter.total = self.step + max(1, wanted.missing) * self.config.candidates_per_prompt * self._steps
-            end = self.step + self.config.candidates_per_prompt * self._steps
+            steps = self.config.pairs.candidates_per_prompt * self._steps
+            self.reporter.total = self.step + max(1, wanted.missing) * steps
+            end = self.step + steps
             self._make_one(wordings.next(listed), index)
             self.step = end
 
@@ -158,8 +161,8 @@ class _Job:
 
     def _make_one(self, prompt: str, index: int) -> None:
         """The images and pairs of the `index`-th prompt."""
-        count = self.config.candidates_per_prompt
-        note = prompt_note([prompt, self.config.negative], tags_act=False)
+        count = self.config.pairs.candidates_per_prompt
+        note = prompt_note([prompt, self.config.pairs.negative], tags_act=False)
         self.notes += [note] if note and note not in self.notes else []
         neighbour: Candidate | None = None
         received = 0
@@ -185,12 +188,11 @@ class _Job:
 
     def _images(self, prompt: str, seed: int) -> list[Candidate]:
         """The images of one run of the workflow, from the store if they were made before."""
-        graph = self.workflow.filled(prompt, self.config.negative, seed)
+        graph = self.workflow.filled(prompt, self.config.pairs.negative, seed)
         made_with = self.workflow.read(graph)
-        found, own = self.workflow.read_texts, self.config.negative
-        text = (
-            made_with.prompt if found[0] and prompt.strip() in made_with.prompt else prompt
-        )  # with what the workflow adds
+        found, own = self.workflow.read_texts, self.config.pairs.negative
+        # With what the workflow adds.
+        text = made_with.prompt if found[0] and prompt.strip() in made_with.prompt else prompt
         negative = made_with.negative if not own or (found[1] and own.strip() in made_with.negative) else own
         known = self._known(text, negative, seed)
         if known:
@@ -310,7 +312,7 @@ class _Job:
 
     def _patiently(self, ask: Callable[[], _T], wait_s: float | None = None) -> _T:
         """The result of `ask`; while nothing answers it tries again, for `wait_s` or as long as the settings say."""
-        wait_s = self.config.comfy_wait_s if wait_s is None else wait_s
+        wait_s = self.config.comfyui.comfy_wait_s if wait_s is None else wait_s
         until: float | None = None
         while True:
             try:
@@ -344,28 +346,31 @@ class Look:
     problems: tuple[str, ...]
 
 
-def look(client: Client, workflow: Workflow, config: GenerateConfig) -> Look:
-    """Check whether it is running, has the nodes, is busy, and for which model the images count. Never raises."""
+def look(client: Client, workflow: Workflow, model: str, negative: str) -> Look:
+    """Check whether it is running, has the nodes, is busy, and for which model the images count. Never raises.
+
+    `model` and `negative` are as in the settings.
+    """
     try:
         require_nodes(client, workflow)
-        base = counts_for(client, workflow, config.model)
+        base = counts_for(client, workflow, model)
         waiting = Queue(client).length()
     except ComfyUIError as error:
         return Look("", (), (str(error),))
     busy = [f"ComfyUI is busy: {_jobs(waiting)} before ours."] if waiting else []
-    own_negative = (workflow.negative_problem,) if config.negative and workflow.negative_problem else ()
+    own_negative = (workflow.negative_problem,) if negative and workflow.negative_problem else ()
     return Look(base.sha256, (base.sentence, *busy), own_negative)
 
 
-def _seed(config: GenerateConfig, run: RunFolder) -> int:
+def _seed(asked: int | None, run: RunFolder) -> int:
     """The seed that all others follow from; a random one is kept, so that the run can continue."""
-    if config.seed is not None:
-        return config.seed
+    if asked is not None:
+        return asked
     path = run.path / _SEED
     try:
         return int(json.loads(path.read_text(encoding="utf-8"))["seed"])
     except FileNotFoundError:
-        seed = asked_seed(config)
+        seed = asked_seed(asked)
         write_json(path, {"seed": seed})
         return seed
     except (ValueError, KeyError, TypeError) as error:

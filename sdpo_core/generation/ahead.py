@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from sdpo_core.errors import RunError
 from sdpo_core.runs.folder import Reporter, RunFolder, Stopped, list_runs
-from sdpo_core.settings.generate import GenerateConfig
+from sdpo_core.settings.generate import Ahead
 from sdpo_core.workspace.store import Store
 
 POLL_S = 0.1
@@ -19,12 +19,10 @@ SEED_COUNT = 2**32
 class Wanted:
     """Says when another pair is wanted, while fewer than `keep_ahead` wait for a vote."""
 
-    def __init__(
-        self, config: GenerateConfig, run: RunFolder, store: Store, reporter: Reporter, started: float
-    ) -> None:
+    def __init__(self, ahead: Ahead, run: RunFolder, store: Store, reporter: Reporter, started: float) -> None:
         """`started` (seconds since the epoch) is when the job began: a training run queued since then is waited for."""
-        assert config.keep_ahead is not None
-        self._ahead, self._idle_s, self._started = config.keep_ahead, config.keep_warm_s, started
+        assert ahead.keep_ahead is not None
+        self._ahead, self._idle_s, self._started = ahead.keep_ahead, ahead.keep_warm_s, started
         self._run, self._store, self._reporter = run, store, reporter
 
     @property
@@ -60,9 +58,9 @@ def training_waits(run: RunFolder, since: float) -> bool:
     return any(_touched(one) >= since and _unfinished(one) for one in list_runs(run.path.parent, "train"))
 
 
-def asked_seed(config: GenerateConfig) -> int:
+def asked_seed(seed: int | None) -> int:
     """The seed that was asked for, or one by chance."""
-    return secrets.randbelow(SEED_COUNT) if config.seed is None else config.seed
+    return secrets.randbelow(SEED_COUNT) if seed is None else seed
 
 
 def pair_count(made: list[int]) -> str:

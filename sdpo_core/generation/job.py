@@ -18,7 +18,9 @@ from sdpo_core.models.registry import load_configured
 from sdpo_core.prompts.weights import parse_prompt, prompt_note
 from sdpo_core.prompts.wildcards import Wordings
 from sdpo_core.runs.folder import Reporter, RunFolder
-from sdpo_core.settings.generate import GenerateConfig
+from sdpo_core.settings.base import flat
+from sdpo_core.settings.generate import GenerateConfig, NewPairs
+from sdpo_core.settings.sampling import AdapterSampling
 from sdpo_core.taste.chooser import Chooser
 from sdpo_core.taste.described import ensure_features, files_of
 from sdpo_core.taste.layout import FEATURES
@@ -40,12 +42,12 @@ def run_generate(config: GenerateConfig, run: RunFolder, workspace: Path, report
     started = time.time()
     reporter.say(0, "Loading the model…", force=True)
     with Store(workspace) as store:
-        model = load_configured(config)
-        job = _Job(run, store, reporter, model, Chooser(store, model.info.sha256))
+        model = load_configured(config.runtime)
+        job = _Job(config, started, run, store, reporter, model, Chooser(store, model.info.sha256))
         try:
-            stays = job.keep_ahead(config, started) if config.keep_ahead else job.make(config)
-            if config.keep_warm_s and stays:
-                job.serve(config, started)
+            stays = job.keep_ahead(config) if config.ahead.keep_ahead else job.make(config)
+            if config.ahead.keep_warm_s and stays:
+                job.serve()
         except Stopped:
             reporter.say(job.step, f"Stopped; {pair_count(job.made)} kept.", state="stopped", force=True)
             run.answer("stop")
@@ -57,6 +59,8 @@ def run_generate(config: GenerateConfig, run: RunFolder, workspace: Path, report
 class _Job:
     """The state of one `generate` job."""
 
+    begun: GenerateConfig  # what it was started with; a request may ask for something else
+    started: float  # seconds since the epoch: a training run queued since then is waited for
     run: RunFolder
     store: Store
     reporter: Reporter
@@ -75,43 +79,45 @@ class _Job:
 
         Raises `Stopped` between two sampler steps. Returns True: the job may stay for more.
         """
-        prompts = Wordings(asked_seed(config))
-        worded = [prompts.next(prompt) for prompt in config.prompts]
-        self.reporter.total = self.step + len(worded) * self._steps(config)
-        notes = [prompt_note([*worded, config.negative], tags_act=True)]
+        prompts = Wordings(asked_seed(config.pairs.seed))
+        worded = [prompts.next(prompt) for prompt in config.pairs.prompts]
+        self.reporter.total = self.step + len(worded) * self._steps(config.pairs, config.sampling.sampling_steps)
+        notes = [prompt_note([*worded, config.pairs.negative], tags_act=True)]
         for i, prompt in enumerate(worded):
             self._make_one(config, prompt, i, notes)
         return True
 
-    def keep_ahead(self, config: GenerateConfig, started: float) -> bool:
+    def keep_ahead(self, config: GenerateConfig) -> bool:
         """Generate pair after pair while fewer than `keep_ahead` wait for a vote; returns whether the job may stay.
 
         It ends as `Wanted.wait` says: when it is over (False), or when a request came (True).
         """
-        prompts, notes = Wordings(asked_seed(config)), list[str]()
-        wanted = Wanted(config, self.run, self.store, self.reporter, started)
-        for i, listed in enumerate(itertools.cycle(config.prompts)):
+        prompts, notes = Wordings(asked_seed(config.pairs.seed)), list[str]()
+        wanted = Wanted(config.ahead, self.run, self.store, self.reporter, self.started)
+        for i, listed in enumerate(itertools.cycle(config.pairs.prompts)):
             if (more := wanted.wait(self.step, self.note, self.describe_waiting)) is not None:
                 return more
             prompt = prompts.next(listed)
-            notes[:1] = [prompt_note([prompt, config.negative], tags_act=True)]
-            self.reporter.total = self.step + max(1, wanted.missing) * self._steps(config)
+            notes[:1] = [prompt_note([prompt, config.pairs.negative], tags_act=True)]
+            steps = self._steps(config.pairs, config.sampling.sampling_steps)
+            self.reporter.total = self.step + max(1, wanted.missing) * steps
             self._make_one(config, prompt, i, notes)
         raise AssertionError("the prompts are never at their end")
 
     def _make_one(self, config: GenerateConfig, prompt: str, index: int, notes: list[str]) -> None:
         """The images and pairs of the `index`-th prompt; what a person should know is added to `notes`."""
-        notes.append(self._prepare(config, prompt))
+        pairs, sampling = config.pairs, config.sampling
+        notes.append(self._prepare(pairs, sampling, prompt))
         self.note = " ".join(note for note in dict.fromkeys([*notes, self.blind]) if note)
         drawn: list[Candidate] = []
-        for recipes in self._batches(config, prompt, index):
+        for recipes in self._batches(pairs, sampling, prompt, index):
             batch = self._draw(recipes, f"Generating “{prompt}”. {self.note}".strip())
-            if config.pairing == "neighbours":
+            if pairs.pairing == "neighbours":
                 for one, other in itertools.pairwise([*drawn[-1:], *batch]):
                     self._offer(one, other)
             self._describe(batch)
             drawn += batch
-        if config.pairing == "telling":
+        if pairs.pairing == "telling":
             asked = self.chooser.choose(drawn)
             self._offer(drawn[asked.first], drawn[asked.second], asked.chosen_by)
 
@@ -119,23 +125,20 @@ class _Job:
         """Two images to choose between."""
         self.made.append(self.store.add_pair(one.id, other.id, run_id=self.run.id, chosen_by=chosen_by).id)
 
-    def _count(self, config: GenerateConfig) -> int:
+    def _count(self, pairs: NewPairs) -> int:
         """Images of the next prompt: two where there is nothing yet to choose a pair by."""
-        chooses = config.pairing == "telling" and not self.blind and self.chooser.taste.knows_taste
-        return config.candidates_per_prompt if chooses or config.pairing == "neighbours" else _BATCH
+        chooses = pairs.pairing == "telling" and not self.blind and self.chooser.taste.knows_taste
+        return pairs.candidates_per_prompt if chooses or pairs.pairing == "neighbours" else _BATCH
 
-    def _steps(self, config: GenerateConfig) -> int:
+    def _steps(self, pairs: NewPairs, sampling_steps: int) -> int:
         """Sampler steps that one listed prompt takes."""
-        return math.ceil(self._count(config) / _BATCH) * config.sampling_steps
+        return math.ceil(self._count(pairs) / _BATCH) * sampling_steps
 
-    def serve(self, config: GenerateConfig, started: float) -> None:
-        """Answer requests in `control/` until none came for `keep_warm_s`, or a training run wants the memory.
-
-        `started` (seconds since the epoch) is when this job began: a training run queued since then is waited for.
-        """
-        idle_since = time.monotonic()
+    def serve(self) -> None:
+        """Answer requests in `control/` until none came for `keep_warm_s`, or a training run wants the memory."""
+        idle_since, warm_s = time.monotonic(), self.begun.ahead.keep_warm_s
         self.reporter.say(self.step, "Ready for more.", force=True)
-        while time.monotonic() - idle_since < config.keep_warm_s and not training_waits(self.run, started):
+        while time.monotonic() - idle_since < warm_s and not training_waits(self.run, self.started):
             if self.reporter.stop_requested():
                 raise Stopped
             request = next(self.run.requests(), None)
@@ -143,7 +146,7 @@ class _Job:
                 if not self.describe_waiting():
                     time.sleep(POLL_S)
                 continue
-            if not self._answer(*request, config, started):
+            if not self._answer(*request):
                 return
             self.reporter.say(self.step, "Ready for more.", force=True)
             idle_since = time.monotonic()
@@ -174,14 +177,14 @@ class _Job:
         else:
             self.undescribable |= {one.id for one in candidates if one.image_sha256 not in known}
 
-    def _answer(self, name: str, content: dict[str, Any], config: GenerateConfig, started: float) -> bool:
+    def _answer(self, name: str, content: dict[str, Any]) -> bool:
         """Do what a request asks for; returns whether the job may stay for more."""
         first = len(self.made)
         try:
-            asked = _requested(config, content)
-            if asked.keep_ahead:  # has no end to wait for
+            asked = _requested(self.begun, content)
+            if asked.ahead.keep_ahead:  # has no end to wait for
                 self.run.answer_request(name, {"pairs": []})
-                return self.keep_ahead(asked, started)
+                return self.keep_ahead(asked)
             self.make(asked)
         except Stopped:
             self.run.answer_request(name, {"pairs": self.made[first:]})
@@ -206,20 +209,20 @@ class _Job:
         self.step = end  # also when the images were in the store already
         return drawn
 
-    def _batches(self, config: GenerateConfig, prompt: str, index: int) -> list[list[Recipe]]:
+    def _batches(self, pairs: NewPairs, sampling: AdapterSampling, prompt: str, index: int) -> list[list[Recipe]]:
         """The recipes of the `index`-th prompt's images, in batches of two."""
-        count = self._count(config)
+        count = self._count(pairs)
         sizes = [min(_BATCH, count - start) for start in range(0, count, _BATCH)]
         adapters = (self.adapter.use,) if self.adapter else ()
-        sampling = self.adapter.with_trained_defaults(config) if self.adapter else config
-        seeds = iter(_seeds(config, index * config.candidates_per_prompt, count))
+        sampling = self.adapter.with_trained_defaults(sampling) if self.adapter else sampling
+        seeds = iter(_seeds(pairs.seed, index * pairs.candidates_per_prompt, count))
         return [
             [
                 build_recipe(
                     self.model,
                     sampling,
                     prompt=prompt,
-                    negative=config.negative,
+                    negative=pairs.negative,
                     seed=next(seeds),
                     batch=size,
                     adapters=adapters,
@@ -229,27 +232,27 @@ class _Job:
             for size in sizes
         ]
 
-    def _prepare(self, config: GenerateConfig, prompt: str) -> str:
+    def _prepare(self, pairs: NewPairs, sampling: AdapterSampling, prompt: str) -> str:
         """Have exactly the adapter on the model that the settings name, or else the prompt's one <lora:…> tag.
 
         Returns what the person should know. The settings' adapter has to fit; a tag that was pasted in need not.
         """
         tags = parse_prompt(prompt).loras
-        if config.adapter or len(tags) != 1:
-            path = find_adapter_file(self.store, config.adapter) if config.adapter else None
-            self._attach(path, config.strength, config)
+        if pairs.adapter or len(tags) != 1:
+            path = find_adapter_file(self.store, pairs.adapter) if pairs.adapter else None
+            self._attach(path, pairs.strength, sampling)
             return " ".join(filter(None, (self.adapter.note if self.adapter else "", _ONE_ADAPTER if tags else "")))
         (tag,) = tags
         try:
-            self._attach(find_adapter_file(self.store, tag.name), tag.strength, config)
+            self._attach(find_adapter_file(self.store, tag.name), tag.strength, sampling)
         except AdapterError as error:
-            self._attach(None, 0.0, config)
+            self._attach(None, 0.0, sampling)
             return f"<lora:{tag.name}> has no effect: {error}"
         return self.adapter.note if self.adapter else ""
 
-    def _attach(self, path: Path | None, strength: float, config: GenerateConfig) -> None:
+    def _attach(self, path: Path | None, strength: float, sampling: AdapterSampling) -> None:
         """Have the adapter in `path`, or none, on the model; one that is there already is kept."""
-        branch, unconditional = config.adapter_branch, config.unconditional_strength
+        branch, unconditional = sampling.adapter_branch, sampling.unconditional_strength
         if path and self.adapter and self.adapter.use.sha256 == sha256_file(path):
             use = AdapterUse.at(self.adapter.use.sha256, strength, branch, unconditional)
             self.adapter = replace(self.adapter, use=use)
@@ -265,17 +268,17 @@ class _Job:
 
 def _requested(config: GenerateConfig, content: dict[str, Any]) -> GenerateConfig:
     """The warm job's settings with a request's own; prompts and seed are never inherited."""
-    held = config.model_dump()
+    held, content = config.flat(), flat(GenerateConfig, content)
     for name in _FIXED_WHILE_WARM:
         if content.get(name, held[name]) != held[name]:
             raise ConfigError(f"This job was started with {name} = {held[name]!r}. Stop it to use {content[name]!r}.")
     asked = GenerateConfig.parse({**held, "prompts": (), "seed": None, **content})
-    if not asked.prompts:
+    if not asked.pairs.prompts:
         raise ConfigError("Nothing to generate: the request has no prompts. Give at least one prompt.")
     return asked
 
 
-def _seeds(config: GenerateConfig, first: int, count: int) -> list[int]:
-    if config.seed is None:
+def _seeds(seed: int | None, first: int, count: int) -> list[int]:
+    if seed is None:
         return [secrets.randbelow(SEED_COUNT) for _ in range(count)]
-    return [(config.seed + first + i) % SEED_COUNT for i in range(count)]
+    return [(seed + first + i) % SEED_COUNT for i in range(count)]

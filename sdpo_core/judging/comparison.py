@@ -6,6 +6,7 @@ verdict would only show how well the adapter remembers.
 
 import contextlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
@@ -42,40 +43,42 @@ def run_judge(config: JudgeConfig, run: RunFolder, workspace: Path, reporter: Re
     A stop keeps the finished pairs and ends in state stopped. Raises `AdapterError` when the adapter does not fit the
     model, `DataError` when a prompt was voted on for training.
     """
-    reporter.total = 2 * config.comparisons * config.sampling_steps
+    reporter.total = 2 * config.blind_test.comparisons * config.sampling.sampling_steps
     reporter.say(0, "Loading the model…", force=True)
     with Store(workspace) as store:
-        if config.adapter == "latest":  # by name from here on: the next training must not change what was judged
-            config = config.model_copy(update={"adapter": store.find_adapter("latest").name})
+        if config.blind_test.adapter == "latest":
+            # By name from here on: the next training must not change what was judged.
+            config = config.changed(adapter=store.find_adapter("latest").name)
             run.write_config(config.model_dump(mode="json"))
-        path = find_adapter_file(store, config.adapter)
-        model = load_configured(config)
-        prompts = _fresh_prompts(config, model.info, store, _own_prompts(store, path))
+        path = find_adapter_file(store, config.blind_test.adapter)
+        model = load_configured(config.runtime)
+        prompts = _fresh_prompts(config.blind_test.prompts, model.info, store, _own_prompts(store, path))
         adapter = attach_adapter(
             model,
             path,
-            strength=config.strength,
-            branch=config.adapter_branch,
-            unconditional=config.unconditional_strength,
+            strength=config.blind_test.strength,
+            branch=config.sampling.adapter_branch,
+            unconditional=config.sampling.unconditional_strength,
         )
         store.record_fit(adapter.use.sha256, model.info.sha256, adapter.fit)
-        negative = usual_negative(store, model.info.sha256) if config.negative is None else config.negative
-        config = adapter.with_trained_defaults(config).model_copy(update={"negative": negative})
+        negative = config.blind_test.negative
+        negative = usual_negative(store, model.info.sha256) if negative is None else negative
+        config = config.changed(negative=negative, clip_skip=adapter.with_trained_defaults(config.sampling).clip_skip)
         run.write_config(config.model_dump(mode="json"))
         painter, made = _Painter(config, store, model, adapter, reporter), 0
         note = f"{adapter.note} {prompt_note([*prompts, negative], tags_act=False)}".strip()
         try:
-            for i, prompt in enumerate(islice(cycle(prompts), config.comparisons)):
-                step = 2 * i * config.sampling_steps
-                seed = (config.seed + i) % _SEEDS
-                message = f"Comparison {i + 1} of {config.comparisons}. {note}".strip()
+            for i, prompt in enumerate(islice(cycle(prompts), config.blind_test.comparisons)):
+                step = 2 * i * config.sampling.sampling_steps
+                seed = (config.blind_test.seed + i) % _SEEDS
+                message = f"Comparison {i + 1} of {config.blind_test.comparisons}. {note}".strip()
                 base = painter.draw(prompt, seed, (), step, message)
-                ours = painter.draw(prompt, seed, (adapter.use,), step + config.sampling_steps, message)
+                ours = painter.draw(prompt, seed, (adapter.use,), step + config.sampling.sampling_steps, message)
                 store.add_pair(base.id, ours.id, purpose="judge", run_id=run.id)
                 made += 1
         except Stopped:
-            message = f"Stopped after {made} of {config.comparisons} comparisons."
-            reporter.say(2 * made * config.sampling_steps, message, state="stopped", force=True)
+            message = f"Stopped after {made} of {config.blind_test.comparisons} comparisons."
+            reporter.say(2 * made * config.sampling.sampling_steps, message, state="stopped", force=True)
             run.answer("stop")
         else:
             reporter.say(reporter.total, f"{made} comparisons are ready. {note}".strip(), state="done", force=True)
@@ -96,9 +99,9 @@ class _Painter:
         tick = ticking(self.reporter, step, message)
         recipe = build_recipe(
             self.model,
-            self.config,
+            self.config.sampling,
             prompt=prompt,
-            negative=self.config.negative or "",
+            negative=self.config.blind_test.negative or "",
             seed=seed,
             batch=1,
             adapters=adapters,
@@ -120,18 +123,18 @@ def _own_prompts(store: Store, adapter: Path) -> set[str]:
     return found
 
 
-def _fresh_prompts(config: JudgeConfig, info: ModelInfo, store: Store, own: set[str]) -> list[str]:
+def _fresh_prompts(asked: Sequence[str], info: ModelInfo, store: Store, own: set[str]) -> list[str]:
     """The prompts to judge on; raises `DataError` when one was voted on for training (built-in ones are left out)."""
     voted_on = [*store.voted_pairs(purpose="train"), *store.judged_pairs()]
     trained = {_plain(prompt) for prompt in (*own, *(voted.pair.left.prompt for voted in voted_on))}
-    seen = [prompt for prompt in config.prompts if _plain(prompt) in trained]
+    seen = [prompt for prompt in asked if _plain(prompt) in trained]
     if seen:
         quoted = ", ".join(f"“{prompt}”" for prompt in seen[:_SHOWN])
         raise DataError(
-            f"{len(seen)} of the {len(config.prompts)} blind test prompts were voted on for training, for example "
+            f"{len(seen)} of the {len(asked)} blind test prompts were voted on for training, for example "
             f"{quoted}. A verdict on them would only show how well the adapter remembers them. Choose other prompts."
         )
-    fresh = [prompt for prompt in config.prompts or judge_prompts(info) if _plain(prompt) not in trained]
+    fresh = [prompt for prompt in asked or judge_prompts(info) if _plain(prompt) not in trained]
     if not fresh:
         raise DataError(
             "Every built-in blind test prompt was voted on for training. Add your own prompts for the blind test."

@@ -29,25 +29,26 @@ def run_grid(config: GridConfig, run: RunFolder, workspace: Path, reporter: Repo
     A stop keeps the finished images and ends in state stopped. Raises `AdapterError` when an adapter does not fit the
     model, or a checkpoint doesn't exist.
     """
-    zero = 0.0 in config.strengths
-    images = max(1, len(config.checkpoints)) * (len(config.strengths) - zero) + zero
-    reporter.total = images * config.sampling_steps
+    zero = 0.0 in config.cells.strengths
+    images = max(1, len(config.cells.checkpoints)) * (len(config.cells.strengths) - zero) + zero
+    reporter.total = images * config.sampling.sampling_steps
     reporter.say(0, "Loading the model…", force=True)
     with Store(workspace) as store:
-        if config.adapter == "latest":  # by name from here on: the next training must not change what was generated
-            config = config.model_copy(update={"adapter": store.find_adapter("latest").name})
-        rows = rows_of(store, config.adapter, config.checkpoints)
-        model = load_configured(config)
+        if config.cells.adapter == "latest":
+            # By name from here on: the next training must not change what was generated.
+            config = config.changed(adapter=store.find_adapter("latest").name)
+        rows = rows_of(store, config.cells.adapter, config.cells.checkpoints)
+        model = load_configured(config.runtime)
         plan = GridPlan(
-            adapter=config.adapter,
+            adapter=config.cells.adapter,
             base_sha256=model.info.sha256,
-            prompt=config.prompt.strip() or _starter_prompt(model.info),
-            seed=config.seed,
-            strengths=config.strengths,
+            prompt=config.cells.prompt.strip() or _starter_prompt(model.info),
+            seed=config.cells.seed,
+            strengths=config.cells.strengths,
             rows=tuple(GridRow(step=step, sha256=sha256_file(path)) for step, path in rows),
         )
-        negative = usual_negative(store, model.info.sha256) if config.negative is None else config.negative
-        config = config.model_copy(update={"prompt": plan.prompt, "negative": negative})
+        negative = usual_negative(store, model.info.sha256) if config.cells.negative is None else config.cells.negative
+        config = config.changed(prompt=plan.prompt, negative=negative)
         run.write_config(config.model_dump(mode="json"))
         write_plan(run, plan)
         note = prompt_note([plan.prompt, negative], tags_act=False)
@@ -58,15 +59,15 @@ def run_grid(config: GridConfig, run: RunFolder, workspace: Path, reporter: Repo
                     model,
                     path,
                     strength=1.0,
-                    branch=config.adapter_branch,
-                    unconditional=config.unconditional_strength,
+                    branch=config.sampling.adapter_branch,
+                    unconditional=config.sampling.unconditional_strength,
                 )
                 store.record_fit(adapter.use.sha256, model.info.sha256, adapter.fit)
                 painter.paint_row(row, adapter)
                 adapter.lora.remove()
         except Stopped:
             message = f"Stopped after {painter.drawn} of {images} images."
-            reporter.say(painter.drawn * config.sampling_steps, message, state="stopped", force=True)
+            reporter.say(painter.drawn * config.sampling.sampling_steps, message, state="stopped", force=True)
             run.answer("stop")
         else:
             message = f"The grid is ready: {images} images. {note}".strip()
@@ -97,14 +98,14 @@ class _Painter:
 
     def _paint(self, target: Path, adapter: LoadedAdapter, strength: float) -> None:
         """One image; raises `Stopped` between two sampler steps."""
-        first = self.drawn * self.config.sampling_steps
+        first = self.drawn * self.config.sampling.sampling_steps
         message = f"Image {self.drawn + 1} of {self.images}. {self.note}".strip()
         tick = ticking(self.reporter, first, message)
         recipe = build_recipe(
             self.model,
-            adapter.with_trained_defaults(self.config),
+            adapter.with_trained_defaults(self.config.sampling),
             prompt=self.plan.prompt,
-            negative=self.config.negative or "",
+            negative=self.config.cells.negative or "",
             seed=self.plan.seed,
             batch=1,
             adapters=(adapter.use.model_copy(update={"strength": strength}),) if strength else (),

@@ -86,7 +86,7 @@ def verdict(store: Store, run: RunFolder) -> Verdict | None:
     A run that ended before it made all its pairs is judged by those it made, and the sentence says so. Raises
     `RunError` for a run that isn't a blind test and `StoreError` when a pair is not one image of each side.
     """
-    planned = run.config().get("comparisons")
+    planned = run.settings().get("comparisons")
     if not isinstance(planned, int) or planned < 1:
         raise RunError(f"Run {run.id} isn't a blind test. Choose a blind test.")
     judged = [v for v in store.voted_pairs(purpose="judge", run_id=run.id) if v.vote.choice in _JUDGEMENTS]

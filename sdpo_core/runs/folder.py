@@ -26,7 +26,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sdpo_core.atomic import disk_errors, patiently, write_bytes, write_json
 from sdpo_core.errors import ConfigError, RunError
-from sdpo_core.settings.base import Settings
+from sdpo_core.settings.base import Settings, flat, nested
 from sdpo_core.settings.jobs import JOBS, Verb
 from sdpo_core.settings.migrations import numbered, upgraded
 
@@ -92,7 +92,7 @@ class RunFolder:
             raise RunError(
                 f"{root} can't be created: it or a folder above it is a file. Choose another folder as the workspace."
             ) from error
-        run.write_config(config)
+        write_json(run.path / "config.json", numbered(nested(JOBS[verb], config)))
         run.write_status(Status(state="queued", verb=verb, message="Starting…"))
         return run
 
@@ -126,8 +126,12 @@ class RunFolder:
         """Where a training run puts the adapter it proposes."""
         return self.path / "adapter.safetensors"
 
+    def settings(self) -> dict[str, Any]:
+        """What `config` gives, flat: each setting by its name. Raises `RunError` as that does."""
+        return flat(self._kind(), self.config())
+
     def config(self) -> dict[str, Any]:
-        """The resolved settings, in today's fields whatever version began the run.
+        """The resolved settings, in today's tables and fields whatever version began the run.
 
         Raises `RunError` when they can't be read, or a newer version wrote them.
         """
@@ -138,8 +142,8 @@ class RunFolder:
             raise RunError(str(error)) from error
 
     def write_config(self, config: dict[str, Any]) -> None:
-        """Replace the settings."""
-        write_json(self.path / "config.json", numbered(config))
+        """Replace the settings, given flat or in tables."""
+        write_json(self.path / "config.json", numbered(nested(self._kind(), config)))
 
     def status(self) -> Status:
         """What the job last said, corrected when its process is gone: then the state is failed.

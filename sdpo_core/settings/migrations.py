@@ -1,12 +1,12 @@
 """Settings that an earlier version wrote, in today's fields: numbered steps, and one way through them.
 
-    config.json of a run, a queued run, TOML    {"settings_format": 1, "model": …}
+    config.json of a run, a queued run, TOML    {"settings_format": 4, "runtime": {"model": …}, …}
 
 `settings_format` counts the steps that settings have been through. Settings without it were written by the first
 release, or by hand. How a field is added stands in docs/architecture.md. No torch here.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,19 +28,28 @@ class Written:
     values: dict[str, Any]
     resolved: bool  # a run's own, which name every setting of their day; False: TOML, which names some
 
-    def fill(self, name: str, value: Any) -> None:
+    def fill(self, name: str, value: Any, table: str = "") -> None:
         """Give a run the value of a setting that did not exist when it began: what it computed is what it goes on with.
 
         TOML stays as it is. What a person left out there means today's default.
         """
-        if self.resolved:
-            self.values.setdefault(name, value)
+        if self.resolved and not any(name in level for level in self._levels()):
+            (self.values.setdefault(table, {}) if table else self.values)[name] = value
 
     def rename(self, old: str, new: str) -> None:
-        """Let a setting have another name. A file without a number may hold the new one already; then that counts."""
-        if old in self.values:
-            value = self.values.pop(old)
-            self.values.setdefault(new, value)
+        """Let a setting have another name, in its table or, where a person typed it so, outside.
+
+        A file without a number may hold the new one already; then that counts.
+        """
+        for level in self._levels():
+            if old in level:
+                value = level.pop(old)
+                level.setdefault(new, value)
+
+    def _levels(self) -> Iterator[dict[str, Any]]:
+        """Where settings may be: the top, and every table."""
+        yield self.values
+        yield from (value for value in self.values.values() if isinstance(value, dict))
 
 
 Step = Callable[[Written], None]
@@ -75,7 +84,68 @@ def _pair_neighbours(written: Written) -> None:
         written.fill("pairing", "neighbours")
 
 
-STEPS: tuple[Step, ...] = (_number_the_settings, _go_on_as_begun, _pair_neighbours)
+_TABLES_OF_4: dict[type[Settings], dict[str, tuple[str, ...]]] = {
+    TrainConfig: {
+        "runtime": ("model", "prediction_type", "device", "precision", "threads"),
+        "objective": (
+            *("loss", "beta", "alpha", "tau", "smoothing", "anchor"),
+            *("noise", "caption_dropout", "hold_unconditional"),
+        ),
+        "safeguarding": ("safeguard", "mu", "scope", "loser_weight", "drift_budget"),
+        "labels": ("label_pairs", "label_minutes", "label_share", "label_threshold", "label_weight"),
+        "lora": ("rank", "lora_alpha", "targets", "continue_from", "adapter_name"),
+        "schedule": (
+            *("steps", "pairs_per_step", "learning_rate", "rate", "displacement"),
+            *("warmup_steps", "checkpoint_every_steps", "seed"),
+        ),
+        "health": ("gate", "final_strength", "held_out_fraction", "bank_draws_per_pair", "preview_prompts"),
+        "computing": ("memory", "checkpointing", "optimizer", "pairs_per_micro_step", "noise_bank"),
+        "data": ("negative", "pairs_from"),
+        "sampling": ("sampler", "sampling_steps", "guidance", "size_px", "clip_skip"),
+    },
+    GenerateConfig: {
+        "runtime": ("model", "prediction_type", "device", "precision", "threads"),
+        "pairs": ("adapter", "prompts", "negative", "candidates_per_prompt", "pairing", "strength", "seed"),
+        "ahead": ("keep_ahead", "keep_warm_s"),
+        "comfyui": (
+            *("comfy", "workflow", "prompt_slot", "negative_slot", "seed_slot"),
+            *("image_node", "comfy_wait_s"),
+        ),
+        "sampling": (
+            *("sampler", "sampling_steps", "guidance", "size_px", "clip_skip"),
+            *("adapter_branch", "unconditional_strength"),
+        ),
+    },
+    JudgeConfig: {
+        "runtime": ("model", "prediction_type", "device", "precision", "threads"),
+        "blind_test": ("adapter", "prompts", "negative", "comparisons", "strength", "seed"),
+        "sampling": (
+            *("sampler", "sampling_steps", "guidance", "size_px", "clip_skip"),
+            *("adapter_branch", "unconditional_strength"),
+        ),
+    },
+    GridConfig: {
+        "runtime": ("model", "prediction_type", "device", "precision", "threads"),
+        "cells": ("adapter", "prompt", "negative", "strengths", "checkpoints", "seed"),
+        "sampling": (
+            *("sampler", "sampling_steps", "guidance", "size_px", "clip_skip"),
+            *("adapter_branch", "unconditional_strength"),
+        ),
+    },
+}
+
+
+def _put_into_tables(written: Written) -> None:
+    """From 3 to 4: settings are in tables, one for each subject. What is in one already stays there."""
+    for table, names in _TABLES_OF_4.get(written.kind, {}).items():
+        inside = written.values.get(table, {})
+        if isinstance(inside, dict):  # else it's refused when it's read
+            moved = {name: written.values.pop(name) for name in names if name in written.values and name not in inside}
+            if moved:
+                written.values[table] = {**inside, **moved}
+
+
+STEPS: tuple[Step, ...] = (_number_the_settings, _go_on_as_begun, _pair_neighbours, _put_into_tables)
 """The step at place n turns format n into n + 1. A step that was released is never changed."""
 
 
@@ -91,7 +161,7 @@ def upgraded(written: Mapping[str, Any], kind: type[Settings], *, resolved: bool
     what is left out stays left out. `source` names the file to a person. Raises `ConfigError` when the number isn't
     valid, or a newer version wrote it.
     """
-    values = dict(written)
+    values = {name: {**value} if isinstance(value, dict) else value for name, value in written.items()}
     number = values.pop(KEY, 0)
     if not isinstance(number, int) or isinstance(number, bool) or number < 0:
         raise ConfigError(

@@ -1,8 +1,8 @@
 """Settings from files: the presets that ship in assets/presets/, and a person's own TOML.
 
-A file holds settings of one job by their names, and may hold a `description` in words. What is given nearer to the
-person wins: a flag over their file, the file over a preset, the preset over the defaults. To train, some of these
-depend on the model.
+A file holds settings of one job, in tables or flat as on the command line, and may hold a `description` in words. What
+is given nearer to the person wins: a flag over their file, the file over a preset, the preset over the defaults. To
+train, some of these depend on the model. In here settings are flat, so that a single one can win.
 """
 
 import difflib
@@ -18,7 +18,7 @@ from sdpo_core.errors import ConfigError
 from sdpo_core.families import demo
 from sdpo_core.families.table import FAMILIES
 from sdpo_core.paths import repository_root
-from sdpo_core.settings.base import Settings, unknown_setting
+from sdpo_core.settings.base import Settings, flat, misnamed, nested, tables
 from sdpo_core.settings.migrations import numbered, upgraded
 from sdpo_core.settings.sampling import Runtime
 from sdpo_core.settings.train import TrainConfig
@@ -34,7 +34,12 @@ class Preset:
 
     name: str
     description: str  # one line for a person
-    values: dict[str, Any]  # what it sets; the rest are defaults
+    written: dict[str, Any]  # what it sets, in tables and not yet checked; the rest are defaults
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What it sets, flat."""
+        return flat(TrainConfig, self.written)
 
 
 def preset_names() -> list[str]:
@@ -55,10 +60,10 @@ def read_preset(name: str) -> Preset:
 
 
 def read_settings_file(path: Path, settings: type[Settings]) -> dict[str, Any]:
-    """The settings in a TOML file of any version, not yet checked against each other.
+    """The settings in a TOML file of any version, flat, and not yet checked against each other.
 
     Raises `ConfigError` when the file can't be read, is no TOML, is of a newer version, or names a setting that
-    `settings` doesn't have.
+    `settings` doesn't have or has in another table.
     """
     return _of(settings, path.name, _read(path))
 
@@ -68,40 +73,45 @@ def read_settings_text(text: str, settings: type[Settings]) -> dict[str, Any]:
     return _of(settings, "The text", _parse("The text", text))
 
 
-def settings_text(values: Mapping[str, Any]) -> str:
-    """Settings as TOML, one per line after the number of their format; what is unset (None) is left out."""
+def settings_text(values: Mapping[str, Any], settings: type[Settings]) -> str:
+    """Settings as TOML, in tables after the number of their format; what is unset (None) is left out."""
+    given = numbered(nested(settings, {name: one for name, one in flat(settings, values).items() if one is not None}))
+    top = {name: one for name, one in given.items() if name not in tables(settings)}
+    parts = {name: given[name] for name in tables(settings) if name in given}
+    blocks = [_lines(top), *(f"[{name}]\n{_lines(part)}" for name, part in parts.items())]
+    return "\n".join(blocks)
+
+
+def _lines(values: Mapping[str, Any]) -> str:
     # What JSON writes for a string, a number or a boolean, TOML reads as the same.
-    return "".join(
-        f"{name} = {json.dumps(value, ensure_ascii=False)}\n"
-        for name, value in numbered(values).items()
-        if value is not None
-    )
+    return "".join(f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in values.items())
 
 
 def resolve(
     settings: type[_Settings], flags: Mapping[str, Any], *, file: Path | None = None, preset: str | None = None
 ) -> _Settings:
-    """The settings that hold: `flags` over `file` over `preset` over the defaults.
+    """The settings that hold: `flags`, which are flat, over `file` over `preset` over the defaults.
 
     To train, it looks at the model for that. Raises `ConfigError` or `ModelError` in words.
     """
     values: dict[str, Any] = {}
     if preset is not None:
-        values |= read_preset(preset).values
-        _refuse_unknown(f"preset {preset}", values, settings)
+        named = read_preset(preset)
+        _refuse_misnamed(f"preset {preset}", named.written, settings)
+        values |= named.values
     given = {**(read_settings_file(file, settings) if file else {}), **flags}
     values |= given
     found = settings.parse(_completed(values) if issubclass(settings, TrainConfig) else values)
     if isinstance(found, TrainConfig):
         found.refuse_what_does_nothing(given)
         shape = [name for name in _SHAPE if name in given]
-        if found.continue_from and shape:
+        if found.lora.continue_from and shape:
             raise ConfigError(f"{shape[0]} is that of the adapter that continue_from names; leave it out.")
     return found
 
 
 def train_config(values: Mapping[str, Any], info: ModelInfo) -> TrainConfig:
-    """The settings to train the model `info` with: `values`, and that model's defaults for what they leave out.
+    """The settings to train the model `info` with: `values`, flat, and that model's defaults for what they leave out.
 
     Raises `ConfigError` in words.
     """
@@ -125,17 +135,14 @@ def _defaults(info: ModelInfo) -> dict[str, Any]:
 def _of(settings: type[Settings], source: str, values: dict[str, Any]) -> dict[str, Any]:
     values = upgraded(values, settings, resolved=False, source=source)
     values.pop(_DESCRIPTION, None)
-    _refuse_unknown(source, values, settings)
-    return values
+    _refuse_misnamed(source, values, settings)
+    return flat(settings, values)
 
 
-def _refuse_unknown(source: str, values: Mapping[str, Any], settings: type[Settings]) -> None:
-    unknown = [name for name in values if name not in settings.model_fields]
-    table = next((name for name in unknown if isinstance(values[name], dict)), None)
-    if table:
-        raise ConfigError(f"{source}: settings stand at the top, without a table. Take the line [{table}] out.")
-    if unknown:
-        raise ConfigError(f"{source}: {' '.join(unknown_setting(settings, name) for name in unknown)}")
+def _refuse_misnamed(source: str, values: Mapping[str, Any], settings: type[Settings]) -> None:
+    problems = list(misnamed(settings, values))
+    if problems:
+        raise ConfigError(f"{source}: {' '.join(problems)}")
 
 
 def _read(path: Path) -> dict[str, Any]:

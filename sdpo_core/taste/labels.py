@@ -9,7 +9,8 @@ from typing import Literal
 import numpy as np
 
 from sdpo_core.errors import DataError
-from sdpo_core.settings.train import TrainConfig
+from sdpo_core.settings.course import Schedule
+from sdpo_core.settings.learning import Labelling
 from sdpo_core.taste.layout import Vector
 from sdpo_core.taste.model import TasteModel
 
@@ -37,19 +38,19 @@ class Label:
     weight: float  # how much it counts in training, against a vote's 1
 
 
-def pairs_to_draw(config: TrainConfig, votes: int) -> int:
+def pairs_to_draw(labels: Labelling, schedule: Schedule, sampling_steps: int, votes: int) -> int:
     """How many pairs a run with so many training votes generates to label, if it gets to know the taste.
 
     `auto` takes as many as cost no more than the training itself, counted in forward passes of the network, and at
     most two for each vote.
     """
-    if config.label_pairs != "auto":
-        return config.label_pairs
-    if config.label_minutes is not None:
+    if labels.label_pairs != "auto":
+        return labels.label_pairs
+    if labels.label_minutes is not None:
         return _MOST_BY_TIME
-    assert config.steps is not None
-    training = config.steps * config.pairs_per_step * _FORWARD_PASSES_PER_PAIR_STEP
-    pair = 2 * config.sampling_steps * _PASSES_PER_SAMPLER_STEP
+    assert schedule.steps is not None
+    training = schedule.steps * schedule.pairs_per_step * _FORWARD_PASSES_PER_PAIR_STEP
+    pair = 2 * sampling_steps * _PASSES_PER_SAMPLER_STEP
     return min(_MOST_PER_VOTE * votes, training // pair)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from sdpo_core.errors import ConfigError
-from sdpo_core.settings.train import TrainConfig
+from sdpo_core.settings.learning import Scope
 from sdpo_core.workspace.records import Candidate
 
 Size = tuple[int, int]  # (width, height) in pixels
@@ -54,16 +54,18 @@ def bucket(images: Sequence[Size], native_px: int, step_px: int) -> Size:
     return _nearest(math.sqrt(area * aspect), step_px), _nearest(math.sqrt(area / aspect), step_px)
 
 
-def pair_sizes(pairs: Sequence[TwoImages], config: TrainConfig, native_px: int, multiple_px: int) -> list[Size]:
+def pair_sizes(
+    pairs: Sequence[TwoImages], size_px: int | None, scope: Scope, native_px: int, multiple_px: int
+) -> list[Size]:
     """The size at which each of `pairs` trains: the square of `size_px` where that is set, else the pair's bucket.
 
     Raises ConfigError for several sizes under scope "batch", whose λ is taken from pairs that are computed together.
     """
-    if config.size_px:
-        return [(config.size_px, config.size_px)] * len(pairs)
+    if size_px:
+        return [(size_px, size_px)] * len(pairs)
     step_px = step_for(native_px, multiple_px)
     sizes = [bucket([(image.width_px, image.height_px) for image in pair.sides], native_px, step_px) for pair in pairs]
-    if config.scope == "batch" and len(set(sizes)) > 1:
+    if scope == "batch" and len(set(sizes)) > 1:
         raise ConfigError(
             "scope 'batch' uses one λ for all pairs computed together, so they must all have one size. "
             f"These have {len(set(sizes))} ({sizes_sentence(sizes)}). Set size_px, or use scope 'pair'."

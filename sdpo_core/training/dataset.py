@@ -19,7 +19,7 @@ from sdpo_core.images.files import decode_image
 from sdpo_core.models.family import Conditioning, DiffusionModel, Frame
 from sdpo_core.models.noise import initial_noise, own_seed
 from sdpo_core.objective import Sides
-from sdpo_core.settings.train import Noise
+from sdpo_core.settings.learning import Noise
 from sdpo_core.workspace.records import Candidate, VotedPair
 from sdpo_core.workspace.store import Store
 

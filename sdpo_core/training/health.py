@@ -15,7 +15,8 @@ from torch import Tensor
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.objective import LOSSES, Sides, Terms, margin, mean_square, widen
-from sdpo_core.settings.train import TrainConfig
+from sdpo_core.settings.course import Gate
+from sdpo_core.settings.learning import Objective
 from sdpo_core.training.dataset import EncodedPairs, PairBatch, generator
 from sdpo_core.training.step import noise_sides, own_options
 
@@ -110,8 +111,10 @@ class Bank:
         rise = _side_error(model, self.draws, 0) - self.reference.winner
         return _relative(rise, self.reference.winner), self._standard_error(rise)
 
-    def check(self, model: DiffusionModel, config: TrainConfig, beta: float) -> dict[str, Any]:
-        """All of the bank as a metrics row: relative errors, ±1 SE, per band of t, and the gate (`config.gate`).
+    def check(
+        self, model: DiffusionModel, objective: Objective, beta: float, *, gate: Gate, drift_budget: float
+    ) -> dict[str, Any]:
+        """All of the bank as a metrics row: relative errors, ±1 SE, per band of t, and what the gate says.
 
         `beta` is the β of now. The loss is left out for those that need predictions.
         """
@@ -119,10 +122,10 @@ class Bank:
         rise = Sides(now.winner - reference.winner, now.loser - reference.loser)
         u = margin(now, reference, beta)
         loss: dict[str, float] = {}
-        if not LOSSES[config.loss].needs_predictions:
-            loss["loss"] = float(LOSSES[config.loss](Terms(u, now), **own_options(config)).mean())
+        if not LOSSES[objective.loss].needs_predictions:
+            loss["loss"] = float(LOSSES[objective.loss](Terms(u, now), **own_options(objective)).mean())
         winner_error, deviation = _relative(rise.winner, reference.winner), self._standard_error(rise.winner)
-        judged = winner_error + (2 * deviation if config.gate == "upper" else 0)
+        judged = winner_error + (2 * deviation if gate == "upper" else 0)
         return {
             "winner_error": winner_error,
             "winner_error_se": deviation,
@@ -131,7 +134,7 @@ class Bank:
             "margin": float(u.mean()),
             "accuracy": float((u > 0).float().mean()),
             **loss,
-            "healthy": judged <= (config.drift_budget or DEFAULT_BUDGET),
+            "healthy": judged <= (drift_budget or DEFAULT_BUDGET),
         }
 
     def _bands(self, rise: Tensor) -> list[dict[str, float]]:

@@ -17,6 +17,7 @@ from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.models.registry import load_configured
 from sdpo_core.runs.folder import Reporter, RunFolder, Stopped
+from sdpo_core.settings.learning import NewAdapter
 from sdpo_core.settings.train import TrainConfig
 from sdpo_core.training.checkpoint import (
     deciding,
@@ -29,7 +30,14 @@ from sdpo_core.training.health import DEFAULT_BUDGET, Bank
 from sdpo_core.training.material import encode, freeze
 from sdpo_core.training.multiply import Multiplied, multiply
 from sdpo_core.training.optimizers import make_optimizer
-from sdpo_core.training.preflight import PREFLIGHT, cheaper_way, choose_way, free_memory, used_memory
+from sdpo_core.training.preflight import (
+    PREFLIGHT,
+    cheaper_way,
+    choose_way,
+    free_memory,
+    needs_both_sides,
+    used_memory,
+)
 from sdpo_core.training.processes import AgreedOutOfMemory, Processes, is_out_of_memory
 from sdpo_core.training.publish import Publisher
 from sdpo_core.training.reference import NoiseBank
@@ -61,30 +69,31 @@ def run_train(config: TrainConfig, run: RunFolder, workspace: Path, reporter: Re
     Started by `torchrun` or `accelerate launch`, several processes do this together; the first one writes. Raises
     SdpoError; whatever checkpoints were written by then stay usable.
     """
-    together = Processes.join(config.device)
-    if config.pairs_per_step < together.count:
+    together = Processes.join(config.runtime.device)
+    pairs_per_step = config.schedule.pairs_per_step
+    if pairs_per_step < together.count:
         raise ConfigError(
-            f"{together.count} processes share {config.pairs_per_step} pairs per step, so some would have no work. "
+            f"{together.count} processes share {pairs_per_step} pairs per step, so some would have no work. "
             f"Start fewer, or set pairs_per_step to at least {together.count}."
         )
     reporter.say(0, "Reading the votes…", force=True)
     with Store(workspace) as store:
-        info = inspect_model(config.model, config.prediction_type)
+        info = inspect_model(config.runtime.model, config.runtime.prediction_type)
         if together.first:
             freeze(config, run, store, info, reporter)
         together.wait()  # until the first has written them
         data, config = require_data(run), TrainConfig.parse(run.config())
-        steps = config.steps
+        steps = config.schedule.steps
         assert steps is not None  # written by the first
         reporter.total = steps
         reporter.say(0, f"Loading {info.name}…", force=True)
-        model = load_configured(config, device=str(together.device) if together.device else None)
+        model = load_configured(config.runtime, device=str(together.device) if together.device else None)
         if together.first:
             write_provenance(run, model, data, together.count)
-        lora, start = _make_lora(run, store, model, config, together)
+        lora, start = _make_lora(run, store, model, config.lora, config.schedule.seed, together)
         if start:
-            config = config.model_copy(update={"rank": start.rank, "lora_alpha": start.alpha})
-            reporter.say(0, f"Continuing from {config.continue_from}. {start.note}".strip(), force=True)
+            config = config.changed(rank=start.rank, lora_alpha=start.alpha)
+            reporter.say(0, f"Continuing from {config.lora.continue_from}. {start.note}".strip(), force=True)
         try:
             start_use = (lora, AdapterUse(sha256=start.sha256)) if start else None
             extra = _by_the_first(together, partial(multiply, config, run, store, model, data, reporter, start_use))
@@ -96,9 +105,9 @@ def run_train(config: TrainConfig, run: RunFolder, workspace: Path, reporter: Re
         reporter.say(0, extra.sentence, force=True)
         pairs, bank = encode(config, store, model, lora, data, extra.examples, reporter)
         noise_bank = None
-        if config.noise_bank:
+        if config.computing.noise_bank:
             numbers = torch.promote_types(model.dtype, torch.float32)
-            noise_bank = NoiseBank(len(pairs), config.noise_bank, device=model.device, dtype=numbers)
+            noise_bank = NoiseBank(len(pairs), config.computing.noise_bank, device=model.device, dtype=numbers)
         model.release_encoders()
         reporter.say(0, "Running one test step to see what this run needs…", force=True)
         config, found = choose_way(model, lora, pairs, config, together)
@@ -131,12 +140,13 @@ class _Job:
         problem = self._go_until_out_of_memory(pairs)
         if problem is None:
             return
-        way = cheaper_way(self.config)
+        whole = needs_both_sides(self.config.objective.loss, self.config.safeguarding.scope)
+        way = cheaper_way(self.config.computing, whole=whole)
         if way is None:
             raise RunError(_NO_MEMORY.format(device=self.model.device)) from problem
         del problem  # and the tensors that its traceback holds
         free_memory(self.model.device)
-        self.config = self.config.model_copy(update=way)
+        self.config = self.config.changed(**way)
         if self.together.first:
             self.run.write_config(self.config.model_dump(mode="json"))
         checkpoint_activations(self.model, way["checkpointing"])
@@ -161,7 +171,7 @@ class _Job:
 
     def go(self, pairs: EncodedPairs) -> None:
         """Run the loop to its end, a stop, or two unhealthy checks in a row; then publish the best checkpoint."""
-        optimizer = make_optimizer(self.lora, self.config)
+        optimizer = make_optimizer(self.lora, self.config.computing.optimizer, self.config.schedule.learning_rate)
         with self.together.all_or_none():
             progress = self._resume(optimizer)
         first = self.together.first
@@ -204,7 +214,7 @@ class _Job:
         self.reporter.say(progress.step, self._where(progress))
         total, why_stopped = self.reporter.total, ""
         stop = self.reporter.stop_requested()
-        if stop or progress.step == total or progress.step % self.config.checkpoint_every_steps == 0:
+        if stop or progress.step == total or progress.step % self.config.schedule.checkpoint_every_steps == 0:
             self._checkpoint(optimizer, progress)
             if progress.step < total:
                 why_stopped = "You stopped it." if stop else self._damage(progress)
@@ -228,9 +238,11 @@ class _Job:
         return f"Step {progress.step} of {self.reporter.total}; winner error {change(progress.drift)} on unseen noise."
 
     def _checkpoint(self, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
+        objective, budget = self.config.objective, self.config.safeguarding.drift_budget
+        beta, gate = progress.beta(objective), self.config.health.gate
         health = {
-            **self.bank.check(self.model, self.config, progress.beta(self.config)),
-            "budget": self.config.drift_budget or DEFAULT_BUDGET,
+            **self.bank.check(self.model, objective, beta, gate=gate, drift_budget=budget),
+            "budget": budget or DEFAULT_BUDGET,
             "held_out": bool(self.data.held_out),
         }
         self.run.append_metrics({"step": progress.step, "kind": "health", **health})
@@ -249,7 +261,7 @@ class _Job:
         self.run.answer("save-now")
 
     def _checks(self, progress: Progress) -> list[Path]:
-        return deciding(self.run.checkpoints(), self.config.checkpoint_every_steps, progress.step)
+        return deciding(self.run.checkpoints(), self.config.schedule.checkpoint_every_steps, progress.step)
 
     def _damage(self, progress: Progress) -> str:
         """Why the run should end early: two checks in a row over twice the budget."""
@@ -276,6 +288,7 @@ class _Job:
             "pairs_from",
             "seed",
         )
+        settings = self.config.flat()
         return {
             "objective": "Diffusion-SDPO (safeguarded DPO, arXiv 2511.03317)",
             "run": self.run.id,
@@ -285,25 +298,26 @@ class _Job:
             "winner_error": health["winner_error"],
             **({"continued_from": self.start.sha256} if self.start else {}),
             "settings": {
-                **{name: getattr(self.config, name) for name in chosen},
-                "clip_skip": self.config.clip_skip or self.model.default_clip_skip,
+                **{name: settings[name] for name in chosen},
+                "clip_skip": self.config.sampling.clip_skip or self.model.default_clip_skip,
             },
             "versions": library_versions(),
         }
 
     def _name(self) -> str:
-        return self.config.adapter_name or _unnamed(self.model.info.name, self.run)
+        return self.config.lora.adapter_name or _unnamed(self.model.info.name, self.run)
 
     def _previews(self, step: int) -> None:
         """The same prompts and seeds at every checkpoint; step 0 shows the reference."""
-        prompts = list(dict.fromkeys(pair.pair.left.prompt for pair in self.data.bank))[: self.config.preview_prompts]
+        prompts = list(dict.fromkeys(pair.pair.left.prompt for pair in self.data.bank))
+        prompts = prompts[: self.config.health.preview_prompts]
         use = AdapterUse(sha256=f"{self.run.id}@{step}")
         for i, prompt in enumerate(prompts):
             recipe = build_recipe(
                 self.model,
-                self.config,
+                self.config.sampling,
                 prompt=prompt,
-                negative=self.config.negative or "",
+                negative=self.config.data.negative or "",
                 seed=PREVIEW_SEED + i,
                 batch=1,
                 adapters=(use,) if step or self.start else (),
@@ -326,7 +340,7 @@ class _Job:
             learned=self.learned,
             title=self._name(),
         )
-        kept = publisher.choose(self._checks(progress), progress.beta(self.config))
+        kept = publisher.choose(self._checks(progress), progress.beta(self.config.objective))
         header = {**self._header(kept.step, kept.health), "strength": kept.strength}
         fits = publisher.publish(kept, header)
         note = self.start.note if self.start else ""
@@ -350,14 +364,14 @@ def _by_the_first(together: Processes, work: Callable[[], Multiplied]) -> Multip
 
 
 def _make_lora(
-    run: RunFolder, store: Store, model: DiffusionModel, config: TrainConfig, together: Processes
+    run: RunFolder, store: Store, model: DiffusionModel, adapter: NewAdapter, seed: int, together: Processes
 ) -> tuple[Lora, Start | None]:
     """A fresh adapter, or the one that is continued."""
-    if not config.continue_from:
-        rank, alpha = config.rank, config.lora_alpha
-        return Lora.create(model, rank=rank, alpha=alpha, targets=config.targets, seed=config.seed), None
+    if not adapter.continue_from:
+        rank, alpha = adapter.rank, adapter.lora_alpha
+        return Lora.create(model, rank=rank, alpha=alpha, targets=adapter.targets, seed=seed), None
     if together.first:
-        keep_start(run, store, config.continue_from, model)
+        keep_start(run, store, adapter.continue_from, model)
     together.wait()  # until the first has written it
     start = read_start(run)
     return start.lora(model), start

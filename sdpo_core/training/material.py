@@ -24,13 +24,15 @@ def freeze(config: TrainConfig, run: RunFolder, store: Store, info: ModelInfo, r
     data = load_data(run)
     keep_base(run, info, data)
     if data is None:
-        voted = training_pairs(store, info.sha256, config.pairs_from, continued_sha256(store, config))
+        voted = training_pairs(
+            store, info.sha256, config.data.pairs_from, continued_sha256(store, config.lora.continue_from)
+        )
         reporter.say(0, voted.sentence(), force=True)
-        data = freeze_data(run, voted, config)
-        if config.negative is None:  # a run that began before it could be set continues without one
-            config = config.model_copy(update={"negative": most_common_negative(data.train)})
-    steps, skip = config.steps or steps_for_pairs(len(data.train)), most_common_clip_skip(data.train)
-    config = config.model_copy(update={"steps": steps, "clip_skip": config.clip_skip or skip})
+        data = freeze_data(run, voted, config.health.held_out_fraction, config.schedule.seed)
+        if config.data.negative is None:  # a run that began before it could be set continues without one
+            config = config.changed(negative=most_common_negative(data.train))
+    steps, skip = config.schedule.steps or steps_for_pairs(len(data.train)), most_common_clip_skip(data.train)
+    config = config.changed(steps=steps, clip_skip=config.sampling.clip_skip or skip)
     run.write_config(config.model_dump(mode="json"))
 
 
@@ -45,16 +47,18 @@ def encode(
 ) -> tuple[EncodedPairs, Bank]:
     """What is trained on, votes before labelled pairs, and the bank of held-out votes that health is measured on."""
     train_on = [*data.train, *labelled]
-    sizes = pair_sizes(train_on, config, model.info.native_size_px, model.multiple_px)
-    held_out = [data.held_out[i] for i in bank_pairs(len(data.held_out), config.seed)]  # no others are read
-    held_out_sizes = pair_sizes(held_out, config, model.info.native_size_px, model.multiple_px)
+    size_px, clip_skip, seed = config.sampling.size_px, config.sampling.clip_skip, config.schedule.seed
+    room = (size_px, config.safeguarding.scope, model.info.native_size_px, model.multiple_px)
+    sizes = pair_sizes(train_on, *room)
+    held_out = [data.held_out[i] for i in bank_pairs(len(data.held_out), seed)]  # no others are read
+    held_out_sizes = pair_sizes(held_out, *room)
     told = sizes_sentence([*sizes, *held_out_sizes])
     reporter.say(0, f"Encoding {len(sizes) + len(held_out_sizes)} pairs: {told}…", force=True)
-    pairs = encode_pairs(model, store, train_on, sizes, config.clip_skip, noise=config.noise)
+    pairs = encode_pairs(model, store, train_on, sizes, clip_skip, noise=config.objective.noise)
     if fresh := own_noise_sentence(pairs):
         reporter.say(0, fresh, force=True)
     seen, of = pairs.subset(range(len(data.train))), None  # of few votes none are held out; a label isn't a vote
     if held_out:
-        seen, of = encode_pairs(model, store, held_out, held_out_sizes, config.clip_skip), len(data.held_out)
-    draws = config.bank_draws_per_pair
-    return pairs, Bank.make(model, lora, seen, draws_per_pair=draws, seed=config.seed, of=of)
+        seen, of = encode_pairs(model, store, held_out, held_out_sizes, clip_skip), len(data.held_out)
+    draws = config.health.bank_draws_per_pair
+    return pairs, Bank.make(model, lora, seen, draws_per_pair=draws, seed=seed, of=of)

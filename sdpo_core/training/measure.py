@@ -10,6 +10,7 @@ from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.models.registry import load_configured
 from sdpo_core.runs.folder import Reporter, RunFolder
+from sdpo_core.settings.learning import NewAdapter
 from sdpo_core.settings.train import TrainConfig, steps_for_pairs
 from sdpo_core.training.buckets import pair_sizes
 from sdpo_core.training.dataset import encode_pairs
@@ -31,21 +32,25 @@ def run_measure(config: TrainConfig, run: RunFolder, workspace: Path, reporter: 
     reporter.total = _STAGES
     reporter.say(0, "Loading the model…", force=True)
     with Store(workspace) as store:
-        info = inspect_model(config.model, config.prediction_type)
-        voted = training_pairs(store, info.sha256, config.pairs_from, continued_sha256(store, config))
+        info = inspect_model(config.runtime.model, config.runtime.prediction_type)
+        voted = training_pairs(
+            store, info.sha256, config.data.pairs_from, continued_sha256(store, config.lora.continue_from)
+        )
         if not voted.usable:
             raise DataError(f"{voted.sentence()} Vote on a few pairs first, then measure.")
-        train = split_held_out(voted.usable, config.held_out_fraction, config.seed).train
-        skip = config.clip_skip or most_common_clip_skip(train)
-        config = config.model_copy(update={"steps": config.steps or steps_for_pairs(len(train)), "clip_skip": skip})
-        model = load_configured(config)
-        lora = _lora(run, store, model, config)
-        sizes = pair_sizes(train, config, model.info.native_size_px, model.multiple_px)
+        train = split_held_out(voted.usable, config.health.held_out_fraction, config.schedule.seed).train
+        skip = config.sampling.clip_skip or most_common_clip_skip(train)
+        config = config.changed(steps=config.schedule.steps or steps_for_pairs(len(train)), clip_skip=skip)
+        model = load_configured(config.runtime)
+        lora = _lora(run, store, model, config.lora, config.schedule.seed)
+        size_px, scope = config.sampling.size_px, config.safeguarding.scope
+        sizes = pair_sizes(train, size_px, scope, model.info.native_size_px, model.multiple_px)
         areas = [width * height for width, height in sizes]
-        few = sorted(range(len(train)), key=lambda i: -areas[i])[: config.pairs_per_micro_step or config.pairs_per_step]
+        count = config.computing.pairs_per_micro_step or config.schedule.pairs_per_step
+        few = sorted(range(len(train)), key=lambda i: -areas[i])[:count]
         reporter.say(1, "Encoding the largest pairs…", force=True)
         few_pairs, few_sizes = [train[i] for i in few], [sizes[i] for i in few]
-        pairs = encode_pairs(model, store, few_pairs, few_sizes, skip, noise=config.noise)
+        pairs = encode_pairs(model, store, few_pairs, few_sizes, skip, noise=config.objective.noise)
         model.release_encoders()
         reporter.say(2, "Running one test step…", force=True)
         if reporter.stop_requested():
@@ -59,9 +64,9 @@ def run_measure(config: TrainConfig, run: RunFolder, workspace: Path, reporter: 
     reporter.say(_STAGES, found.sentence(), state="done", force=True)
 
 
-def _lora(run: RunFolder, store: Store, model: DiffusionModel, config: TrainConfig) -> Lora:
+def _lora(run: RunFolder, store: Store, model: DiffusionModel, adapter: NewAdapter, seed: int) -> Lora:
     """A fresh adapter, or the one that would be continued."""
-    if config.continue_from:
-        keep_start(run, store, config.continue_from, model)
+    if adapter.continue_from:
+        keep_start(run, store, adapter.continue_from, model)
         return read_start(run).lora(model)
-    return Lora.create(model, rank=config.rank, alpha=config.lora_alpha, targets=config.targets, seed=config.seed)
+    return Lora.create(model, rank=adapter.rank, alpha=adapter.lora_alpha, targets=adapter.targets, seed=seed)

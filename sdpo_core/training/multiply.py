@@ -24,6 +24,7 @@ from sdpo_core.images.files import encode_png
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.runs.folder import Reporter, RunFolder
+from sdpo_core.settings.learning import Labelling
 from sdpo_core.settings.train import TrainConfig
 from sdpo_core.taste.comparisons import read_votes
 from sdpo_core.taste.described import ImageFile, ensure_features, files_of
@@ -69,14 +70,16 @@ def multiply(
     if (run.path / LABELS).is_file():
         return _read(run, store, model)
     taste = _fit(run, store, model, data, reporter)
-    wanted = pairs_to_draw(config, len(data.train)) if taste.knows_taste else 0
+    wanted = 0
+    if taste.knows_taste:
+        wanted = pairs_to_draw(config.labels, config.schedule, config.sampling.sampling_steps, len(data.train))
     prompts = _prompts(store, data)
     if not prompts:
         wanted = 0
     artist = _Artist(config, run, store, model, reporter, start)
     began = time.monotonic()
     drawn = artist.draw(prompts, wanted)
-    labelled = _label(config, run, store, model, taste, drawn)
+    labelled = _label(config.labels, run, store, model, taste, drawn)
     sentence = _sentence(taste, len(drawn) // 2, len(labelled))
     content = {"sentence": sentence, "drawn_pairs": len(drawn) // 2, "labelled_pairs": len(labelled)}
     content |= {"drawing_s": round(time.monotonic() - began, 1)}  # of this sitting: what a plan of the next run reads
@@ -115,7 +118,7 @@ class _Artist:
     def draw(self, prompts: Sequence[str], wanted: int) -> list[Drawn]:
         """Both images of each pair, one pair after the other; as many whole pairs as were wanted or time allowed."""
         there = {one.key: one for one in self.store.labelled.drawn(self.run.id)}
-        minutes = self.config.label_minutes
+        minutes = self.config.labels.label_minutes
         end = math.inf if minutes is None else time.monotonic() + 60 * minutes
         found: list[Drawn] = []
         self.reporter.total = wanted
@@ -134,15 +137,15 @@ class _Artist:
         """Pair after pair, prompts in turn, at seeds that no blind test has."""
         taken = {image.recipe.seed for image in blind_tests(self.store).images if image.recipe}
         for place, prompt in enumerate(cycle(prompts)):
-            g = generator(self.config.seed, "multiply", place)
+            g = generator(self.config.schedule.seed, "multiply", place)
             drawn = torch.randint(*_SEEDS, (2 + len(taken),), generator=g).tolist()
             free = [seed for seed in dict.fromkeys(drawn) if seed not in taken][:2]
             yield [
                 build_recipe(
                     self.model,
-                    self.config,
+                    self.config.sampling,
                     prompt=prompt,
-                    negative=self.config.negative or "",
+                    negative=self.config.data.negative or "",
                     seed=seed,
                     batch=2,
                     adapters=(self.start[1],) if self.start else (),
@@ -167,7 +170,7 @@ class _Artist:
 
 
 def _label(
-    config: TrainConfig, run: RunFolder, store: Store, model: DiffusionModel, taste: TasteModel, drawn: Sequence[Drawn]
+    how: Labelling, run: RunFolder, store: Store, model: DiffusionModel, taste: TasteModel, drawn: Sequence[Drawn]
 ) -> list[LabelledPair]:
     """Label the surest of the generated pairs and keep that with the run."""
     vectors = _vectors(run, store, model, drawn)
@@ -178,9 +181,9 @@ def _label(
         taste,
         taste.facts.layout.require([vectors[one.image_sha256] for one, _ in both]),
         taste.facts.layout.require([vectors[other.image_sha256] for _, other in both]),
-        share=config.label_share,
-        threshold=config.label_threshold,
-        weight=config.label_weight,
+        share=how.label_share,
+        threshold=how.label_threshold,
+        weight=how.label_weight,
     )
     pairs = [LabelledPair(*both[one.row], one.first_wins, one.probability, one.weight) for one in labels]
     store.labelled.label(run.id, pairs)

@@ -9,17 +9,16 @@ from torch import nn
 from sdpo_core.errors import ConfigError
 from sdpo_core.methods.optimizers import OPTIMIZERS
 from sdpo_core.models.lora import Lora
-from sdpo_core.settings.train import TrainConfig
 
 _BETAS = (0.9, 0.999)
 _WEIGHT_DECAY = 1e-2
 
 
-def make_optimizer(lora: Lora, config: TrainConfig) -> torch.optim.Optimizer:
-    """The chosen optimiser on the adapter's parameters; raises `ConfigError` when its package is missing."""
-    chosen = OPTIMIZERS[config.optimizer]
+def make_optimizer(lora: Lora, name: str, learning_rate: float) -> torch.optim.Optimizer:
+    """The optimiser of this name on the adapter's parameters; raises `ConfigError` when its package is missing."""
+    chosen = OPTIMIZERS[name]
     try:
-        return chosen.make(lora.parameters, config.learning_rate)
+        return chosen.make(lora.parameters, learning_rate)
     except ImportError as error:
         if chosen.package is None:
             raise

@@ -17,6 +17,8 @@ from sdpo_core.errors import ModelError
 from sdpo_core.models.checkpointing import checkpoint_activations
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
+from sdpo_core.settings.course import Computing
+from sdpo_core.settings.learning import Scope
 from sdpo_core.settings.train import TrainConfig
 from sdpo_core.training.dataset import EncodedPairs
 from sdpo_core.training.processes import Processes, is_out_of_memory
@@ -62,14 +64,17 @@ class Preflight:
         return asdict(self)
 
 
-def ways_for(config: TrainConfig) -> list[dict[str, Any]]:
-    """The ways that `config` leaves open: its own where it names them, all that fit the loss where it says `auto`."""
+def ways_for(computing: Computing, *, whole: bool) -> list[dict[str, Any]]:
+    """The ways that the settings leave open: their own where they name them, all that are possible where it's `auto`.
+
+    `whole`: both sides are needed together (`needs_both_sides`).
+    """
     fixed = {
         name: value
-        for name, value in (("memory", config.memory), ("checkpointing", config.checkpointing))
+        for name, value in (("memory", computing.memory), ("checkpointing", computing.checkpointing))
         if value != "auto"
     }
-    return _distinct({**way, **fixed} for way in _ways_of_the_loss(config))
+    return _distinct({**way, **fixed} for way in _possible_ways(whole))
 
 
 def choose_way(
@@ -79,9 +84,10 @@ def choose_way(
 
     Raises ModelError when not even the last one fits.
     """
-    ways = ways_for(config)
+    computing = config.computing
+    ways = ways_for(computing, whole=needs_both_sides(config.objective.loss, config.safeguarding.scope))
     for way in ways:
-        trial = config.model_copy(update=way)
+        trial = config.changed(**way)
         found = _dry_step(model, lora, pairs, trial, together)
         if together.any(found is None):
             continue
@@ -89,8 +95,8 @@ def choose_way(
         return trial, found
     if len(ways) == 1 and WAYS[-1] not in ways:
         raise ModelError(
-            f"{model.device} doesn't have enough memory for a training step with memory '{config.memory}' and "
-            f"checkpointing '{config.checkpointing}'. Set both to auto, which picks a way that fits."
+            f"{model.device} doesn't have enough memory for a training step with memory '{computing.memory}' and "
+            f"checkpointing '{computing.checkpointing}'. Set both to auto, which picks a way that fits."
         )
     raise ModelError(
         f"{model.device} doesn't have enough memory for a training step at this size, even one image at a time. Close "
@@ -98,20 +104,23 @@ def choose_way(
     )
 
 
-def cheaper_way(config: TrainConfig) -> dict[str, Any] | None:
-    """The next way after the one of `config`, where it stands or would stand among them; None when there is none."""
-    ways = _ways_of_the_loss(config)
+def cheaper_way(computing: Computing, *, whole: bool) -> dict[str, Any] | None:
+    """The next way after the chosen one, where it stands or would stand among them; None when there is none."""
 
     def thrift(way: Mapping[str, Any]) -> tuple[bool, int]:
         return way["memory"] == "split", ("none", "selective", "all").index(way["checkpointing"])
 
-    now = thrift({"memory": config.memory, "checkpointing": config.checkpointing})
-    return next((way for way in ways if thrift(way) > now), None)
+    now = thrift({"memory": computing.memory, "checkpointing": computing.checkpointing})
+    return next((way for way in _possible_ways(whole) if thrift(way) > now), None)
 
 
-def _ways_of_the_loss(config: TrainConfig) -> list[dict[str, Any]]:
-    """`WAYS`, without splitting where a loss or scope looks at both sides together."""
-    whole = config.loss == "dspo" or config.scope == "batch"
+def needs_both_sides(loss: str, scope: Scope) -> bool:
+    """Whether a loss or scope looks at both sides together."""
+    return loss == "dspo" or scope == "batch"
+
+
+def _possible_ways(whole: bool) -> list[dict[str, Any]]:
+    """`WAYS`, without splitting where both sides are needed together."""
     return _distinct({**way, "memory": "joint"} if whole else way for way in WAYS)
 
 
@@ -142,17 +151,18 @@ def _dry_step(
     model: DiffusionModel, lora: Lora, pairs: EncodedPairs, config: TrainConfig, together: Processes
 ) -> Preflight | None:
     """Gradients of a step of the largest pairs, discarded; None when memory ran out or would be all but full."""
-    checkpoint_activations(model, config.checkpointing)  # pyright: ignore[reportArgumentType] - never "auto" here
+    objective, schedule, computing = config.objective, config.schedule, config.computing
+    checkpoint_activations(model, computing.checkpointing)  # pyright: ignore[reportArgumentType] - never "auto" here
     largest = pairs.largest()
     batch = largest.batch(
         0,
-        pairs=config.pairs_per_step,
-        seed=config.seed,
-        caption_dropout=config.caption_dropout,
-        noise_bank=config.noise_bank,
-        slots=together.slots(config.pairs_per_step),
+        pairs=schedule.pairs_per_step,
+        seed=schedule.seed,
+        caption_dropout=objective.caption_dropout,
+        noise_bank=computing.noise_bank,
+        slots=together.slots(schedule.pairs_per_step),
     )
-    micro = config.pairs_per_micro_step or config.pairs_per_step
+    micro = computing.pairs_per_micro_step or schedule.pairs_per_step
     parts = batch.split(micro)
     free_memory(model.device)  # what an earlier way left behind, its error's tensors too, is not this one's need
     _start_watching(model.device)
@@ -161,7 +171,7 @@ def _dry_step(
         # The largest micro-step, twice: the first also warms up kernels and caches.
         for _ in range(2):
             began = time.perf_counter()
-            side_gradients(model, lora, parts[:1], config, beta=1.0)
+            side_gradients(model, lora, parts[:1], objective, config.safeguarding, computing, beta=1.0)
             _wait(model.device)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
@@ -172,8 +182,8 @@ def _dry_step(
     peak, total = _peak_and_total(model.device)
     if peak > (1 - _SPARE) * total:
         return None
-    assert config.steps is not None
-    return Preflight(config.memory, config.checkpointing, seconds, config.steps, peak / _GIB, total / _GIB)
+    assert schedule.steps is not None
+    return Preflight(computing.memory, computing.checkpointing, seconds, schedule.steps, peak / _GIB, total / _GIB)
 
 
 def _mean_area(pairs: EncodedPairs) -> float:

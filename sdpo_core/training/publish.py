@@ -67,7 +67,7 @@ class Publisher:
         """The last of `checkpoints` that is worth its strength; leaves the adapter as it is there."""
         healthy = best_checkpoint(checkpoints)
         assert healthy is not None  # the loop's last act is a checkpoint
-        if self.config.final_strength == "trained":
+        if self.config.health.final_strength == "trained":
             self.lora.load_state_dict(read_lora(healthy))
             return Kept(healthy, 1.0, read_numbers(healthy)["health"], None)
         last = checkpoints[-1]
@@ -79,7 +79,7 @@ class Publisher:
 
     def _calibrate(self, checkpoint: Path) -> Calibration:
         self.lora.load_state_dict(read_lora(checkpoint))
-        limits = Limits(budget=self.config.drift_budget or DEFAULT_BUDGET)
+        limits = Limits(budget=self.config.safeguarding.drift_budget or DEFAULT_BUDGET)
         return calibrate(StrengthMeasure(self.model, self.lora, self.bank, self.learned), limits)
 
     def _health(self, checkpoint: Path, strength: float, beta: float) -> dict[str, Any]:
@@ -87,7 +87,13 @@ class Publisher:
         if strength == 1:
             return known
         with self.lora.at_strength(strength):
-            now = self.bank.check(self.model, self.config, beta)
+            now = self.bank.check(
+                self.model,
+                self.config.objective,
+                beta,
+                gate=self.config.health.gate,
+                drift_budget=self.config.safeguarding.drift_budget,
+            )
         return {**now, "budget": known["budget"], "held_out": known["held_out"]}
 
     def publish(self, kept: Kept, header: Mapping[str, Any]) -> str:

@@ -21,7 +21,7 @@ from sdpo_core.errors import AdapterError, RunError
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.runs.folder import RunFolder
-from sdpo_core.settings.train import TrainConfig
+from sdpo_core.settings.learning import NewAdapter
 from sdpo_core.training.checkpoint import read_published
 from sdpo_core.workspace.store import Store
 
@@ -75,9 +75,9 @@ def read_start(run: RunFolder) -> Start:
         ) from error
 
 
-def continued_sha256(store: Store, config: TrainConfig) -> str | None:
-    """SHA-256 of the adapter file that a run with this `config` continues; None when it starts afresh."""
-    return sha256_file(store.adapter_file(config.continue_from)) if config.continue_from else None
+def continued_sha256(store: Store, continue_from: str | None) -> str | None:
+    """SHA-256 of the adapter file that a run with this setting continues; None when it starts afresh."""
+    return sha256_file(store.adapter_file(continue_from)) if continue_from else None
 
 
 def _find(store: Store, path: Path, model: DiffusionModel) -> Start:
@@ -98,8 +98,8 @@ def _find(store: Store, path: Path, model: DiffusionModel) -> Start:
         run = RunFolder(store.workspace / "runs" / record.run_id)
         state = read_published(run.checkpoints(), sha256)
         if state is not None:
-            told = {name: value for name, value in run.config().items() if name == "lora_alpha"}  # nothing else of it
-            return Start(state, TrainConfig.parse(told).lora_alpha, sha256, "")
+            told = {name: value for name, value in run.settings().items() if name == "lora_alpha"}  # nothing else of it
+            return Start(state, NewAdapter.parse(told).lora_alpha, sha256, "")
     return _rounded(path, sha256, model)
 
 

@@ -15,7 +15,6 @@ from sdpo_core.checkpoints.model_info import ModelInfo
 from sdpo_core.errors import DataError, RunError
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.runs.folder import RunFolder
-from sdpo_core.settings.train import TrainConfig
 from sdpo_core.workspace.pairs import TrainingPairs, split_held_out
 from sdpo_core.workspace.records import Candidate, VotedPair
 
@@ -38,12 +37,12 @@ class RunData:
         return self.held_out or self.train
 
 
-def freeze_data(run: RunFolder, selection: TrainingPairs, config: TrainConfig) -> RunData:
+def freeze_data(run: RunFolder, selection: TrainingPairs, held_out_fraction: float, seed: int) -> RunData:
     """Split the usable pairs and write them down; raises DataError when there are none."""
     if not selection.usable:
         aside = selection.other_base + selection.earlier_demo + selection.with_adapter
         raise DataError(f"{selection.sentence()}{' With --pairs-from all those train too.' if aside else ''}")
-    split = split_held_out(selection.usable, config.held_out_fraction, config.seed)
+    split = split_held_out(selection.usable, held_out_fraction, seed)
     data = RunData(split.train, split.held_out)
     content = {
         "train": _PAIRS.dump_python(data.train, mode="json"),
@@ -101,7 +100,7 @@ def _base_of(run: RunFolder, data: RunData | None) -> str | None:
         raise RunError(
             f"{_PROVENANCE} of run {run.id}, which names its base model, can't be read. Start a new run."
         ) from error
-    if data is None or run.config().get("pairs_from") != "own":
+    if data is None or run.settings().get("pairs_from") != "own":
         return None
     made_by = {side.recipe.base_sha256 for voted in data.train for side in _sides(voted) if side.recipe}
     return made_by.pop() if len(made_by) == 1 else None

@@ -34,7 +34,8 @@ from sdpo_core.objective import (
     residual,
     widen,
 )
-from sdpo_core.settings.train import TrainConfig
+from sdpo_core.settings.course import Computing
+from sdpo_core.settings.learning import Objective, Safeguarding
 from sdpo_core.training.dataset import PairBatch
 from sdpo_core.training.reference import NoiseBank, Reference, reference_on
 
@@ -59,9 +60,9 @@ class PairNumbers(NamedTuple):
     past_target: Tensor  # bool
 
 
-def own_options(config: TrainConfig) -> dict[str, Any]:
+def own_options(objective: Objective) -> dict[str, Any]:
     """The settings that belong to the chosen loss alone."""
-    return {name: getattr(config, name) for name in LOSSES[config.loss].options}
+    return {name: getattr(objective, name) for name in LOSSES[objective.loss].options}
 
 
 def noise_sides(model: DiffusionModel, batch: PairBatch) -> tuple[Sides, Sides]:
@@ -77,7 +78,9 @@ def side_gradients(
     model: DiffusionModel,
     lora: Lora,
     micro_batches: Sequence[PairBatch],
-    config: TrainConfig,
+    objective: Objective,
+    safeguarding: Safeguarding,
+    computing: Computing,
     *,
     beta: float,
     pairs: int | None = None,
@@ -90,11 +93,11 @@ def side_gradients(
     multiplies both gradients, to lift them above the least numbers of half precision.
     """
     weight = loss_scale / (pairs or sum(len(batch.pair_ids) for batch in micro_batches))
-    passes = _Passes(model, lora, config, beta, weight, bank)
+    passes = _Passes(model, lora, objective, safeguarding, beta, weight, bank)
     gradients = SideGradients(*(torch.zeros_like(flat(lora.parameters)) for _ in range(2)))
     seen: list[PairNumbers] = []
     for batch in micro_batches:
-        if config.memory == "split":
+        if computing.memory == "split":
             seen.extend(passes.split(gradients, one) for one in batch.split(1))
         else:
             seen.append(passes.joint(gradients, batch))
@@ -107,7 +110,8 @@ class _Passes:
 
     model: DiffusionModel
     lora: Lora
-    config: TrainConfig
+    objective: Objective
+    safeguarding: Safeguarding
     beta: float
     weight: float  # of one pair's loss
     bank: NoiseBank | None
@@ -125,7 +129,7 @@ class _Passes:
             winner, factor = Winner(e.winner, shift, self.beta), self._factor(e)
             loss = self._loss(policy, reference.error, factor, winner)  # (B,)
             objective = loss
-            if self.config.hold_unconditional:
+            if self.objective.hold_unconditional:
                 objective = torch.where(batch.unconditional, self._hold_weight * mean_square(shift), loss)
             cotangents = torch.autograd.grad(
                 (objective * batch.weights).sum() * self.weight, cut, materialize_grads=True
@@ -143,7 +147,7 @@ class _Passes:
         """
         noised, targets = noise_sides(self.model, one)
         reference = reference_on(self.model, self.lora, one, noised, targets, self.bank)
-        hold = bool(self.config.hold_unconditional) and bool(one.unconditional)
+        hold = bool(self.objective.hold_unconditional) and bool(one.unconditional)
         residuals: list[Tensor] = []
         parts: list[Tensor] = []  # weight·∇ℓ, (P,); of the winner's distance to the reference where that is held
         for side in (0, 1):
@@ -179,27 +183,27 @@ class _Passes:
         takes a part of its own effect away, and what is left of the two drifts is noise in the image
         (docs/decisions.md).
         """
-        unit = 1.0 if LOSSES[self.config.loss].fits_winner else self.beta / 2  # of one ℓ in the loss
-        return unit * self.config.hold_unconditional
+        unit = 1.0 if LOSSES[self.objective.loss].fits_winner else self.beta / 2  # of one ℓ in the loss
+        return unit * self.objective.hold_unconditional
 
     def _factor(self, e: Sides) -> Tensor | float:
         """λ on the loser's gradient in output space; the exact safeguard acts on the gradients afterwards."""
-        config = self.config
-        kind = "none" if config.safeguard == "lora" else config.safeguard
-        return output_factor(kind, e, config.mu, config.scope, config.loser_weight)
+        chosen = self.safeguarding
+        kind = "none" if chosen.safeguard == "lora" else chosen.safeguard
+        return output_factor(kind, e, chosen.mu, chosen.scope, chosen.loser_weight)
 
     def _loss(self, policy: Sides, reference: Sides, factor: Tensor | float, winner: Winner | None) -> Tensor:
         """(B,). Under a safeguard a pair past its target adds nothing; the official scope "batch" excepted."""
         return loss_of_errors(
-            self.config.loss,
+            self.objective.loss,
             policy,
             reference,
             beta=self.beta,
             factor=factor,
-            anchor=self.config.anchor,
-            hold_past_target=self.config.safeguard != "none" and self.config.scope == "pair",
+            anchor=self.objective.anchor,
+            hold_past_target=self.safeguarding.safeguard != "none" and self.safeguarding.scope == "pair",
             winner=winner,
-            **own_options(self.config),
+            **own_options(self.objective),
         )
 
     @torch.no_grad()
@@ -208,20 +212,20 @@ class _Passes:
     ) -> PairNumbers:
         policy = Sides(*(side.detach() for side in policy))
         u = margin(policy, reference.error, self.beta)
-        beyond = past_target(self.config.loss, Terms(u, policy, winner), **own_options(self.config))
+        beyond = past_target(self.objective.loss, Terms(u, policy, winner), **own_options(self.objective))
         return PairNumbers(loss.detach(), u, policy, reference.error, torch.ones_like(u) * factor, beyond)
 
 
-def restrain(gradients: SideGradients, drift: float, config: TrainConfig) -> tuple[Tensor, float]:
+def restrain(gradients: SideGradients, drift: float, safeguarding: Safeguarding) -> tuple[Tensor, float]:
     """The update's gradient, (P,), and the factor on the loser's part.
 
     `drift` x is the held-out winner error relative to the reference. With budget δ the safeguard comes in over
     s = clip((x − δ/2)/(δ/4), 0, 1): the loser's factor is (1−s) + s·λ*, and μ rises with s to .9.
     """
-    if config.safeguard != "lora":
+    if safeguarding.safeguard != "lora":
         return gradients.winner - gradients.loser, 1.0  # an output-space λ is already folded into G_l
-    budget = config.drift_budget
-    fade, mu = 1.0, config.mu
+    budget = safeguarding.drift_budget
+    fade, mu = 1.0, safeguarding.mu
     if budget:
         fade = min(max((drift - budget / 2) / (budget / 4), 0.0), 1.0)
         mu += fade * (max(mu, _MU_AT_FULL_FORCE) - mu)

@@ -13,6 +13,8 @@ from sdpo_core.errors import RunError
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.objective import Sides
+from sdpo_core.settings.course import Schedule
+from sdpo_core.settings.learning import Objective
 from sdpo_core.settings.train import TrainConfig, steps_for_pairs
 from sdpo_core.training.dataset import EncodedPairs, PairBatch
 from sdpo_core.training.health import Bank, Movement
@@ -42,10 +44,10 @@ class Progress:
     path: float = 0.0  # sum of the learning rates of all steps so far
     gap: float = 2 * _TYPICAL_MARGIN / _FIRST_BETA  # running mean of |Δ|, the pairs' difference of errors: u = −(β/2)·Δ
 
-    def beta(self, config: TrainConfig) -> float:
+    def beta(self, objective: Objective) -> float:
         """β of the next step. `auto`: such that a typical |u| = (β/2)·|Δ| is 1.4, within 100 and 20 000."""
-        if config.beta != "auto":
-            return config.beta
+        if objective.beta != "auto":
+            return objective.beta
         low, high = _BETA_RANGE
         return min(max(2 * _TYPICAL_MARGIN / max(self.gap, 1e-12), low), high)
 
@@ -55,27 +57,27 @@ class Progress:
         self.gap = _MEMORY_OF_THE_GAP * self.gap + (1 - _MEMORY_OF_THE_GAP) * gap
 
 
-def schedule(step: int, total: int, config: TrainConfig) -> float:
+def share_of_peak(step: int, total: int, warmup_steps: int) -> float:
     """Share of the peak rate at `step` (from 0) of `total`: linear warm-up times linear decay to 0.
 
     The decay averages the last noise.
     """
-    warm = min(1.0, (step + 1) / config.warmup_steps) if config.warmup_steps else 1.0
+    warm = min(1.0, (step + 1) / warmup_steps) if warmup_steps else 1.0
     return warm * (1 - step / total)
 
 
-def next_peak(progress: Progress, total: int, config: TrainConfig) -> float:
+def next_peak(progress: Progress, total: int, schedule: Schedule) -> float:
     """The peak learning rate after `progress.step`.
 
     With `rate = "auto"` it is the one with which the run would end at the displacement D* that `displacement` asks
     for. What AdamW moves grows with the rates that were spent, S = Σ rate, as √D = c·S^q: the last look gives c, and
     so the S at the end and the peak that spends the rest of it. Never more than `_LARGEST_CHANGE`-fold at a time.
     """
-    peak = progress.peak or config.learning_rate
-    if config.rate == "fixed" or progress.displacement <= 0:
+    peak = progress.peak or schedule.learning_rate
+    if schedule.rate == "fixed" or progress.displacement <= 0:
         return peak
-    left = sum(schedule(step, total, config) for step in range(progress.step, total))
-    whole = progress.path * (config.displacement / progress.displacement) ** (0.5 / _GROWTH)
+    left = sum(share_of_peak(step, total, schedule.warmup_steps) for step in range(progress.step, total))
+    whole = progress.path * (schedule.displacement / progress.displacement) ** (0.5 / _GROWTH)
     wanted = (whole - progress.path) / left
     return min(max(wanted, peak / _LARGEST_CHANGE), peak * _LARGEST_CHANGE)
 
@@ -99,48 +101,49 @@ def train(
     runs out in one of several processes, all raise AgreedOutOfMemory.
     """
     together = processes or Processes()
-    total = config.steps or steps_for_pairs(len(pairs))
-    micro = config.pairs_per_micro_step or config.pairs_per_step
+    objective, schedule, computing = config.objective, config.schedule, config.computing
+    parts = (objective, config.safeguarding, computing)
+    total = schedule.steps or steps_for_pairs(len(pairs))
     scaler = _loss_scaler(model, progress)
     for parameter in lora.parameters:
         together.broadcast(parameter.data)
-    progress.peak = progress.peak or config.learning_rate  # a checkpoint from before it was kept has none
+    progress.peak = progress.peak or schedule.learning_rate  # a checkpoint from before it was kept has none
     while progress.step < total:
         began = time.perf_counter()
         if progress.step % DRIFT_EVERY_STEPS == 0:
             with together.all_or_none():
                 moved = bank.movement(model) if together.first else Movement(0.0, 0.0)
             progress.drift, progress.displacement = (together.broadcast_number(number) for number in moved)
-            progress.peak = next_peak(progress, total, config)
+            progress.peak = next_peak(progress, total, schedule)
         batch = pairs.batch(
             progress.step,
-            pairs=config.pairs_per_step,
-            seed=config.seed,
-            caption_dropout=config.caption_dropout,
-            noise_bank=config.noise_bank,
-            slots=together.slots(config.pairs_per_step),
+            pairs=schedule.pairs_per_step,
+            seed=schedule.seed,
+            caption_dropout=objective.caption_dropout,
+            noise_bank=computing.noise_bank,
+            slots=together.slots(schedule.pairs_per_step),
         )
-        beta, loss_scale = progress.beta(config), scaler.get_scale()
+        beta, loss_scale = progress.beta(objective), scaler.get_scale()
         with together.all_or_none():
             gradients, own = side_gradients(
                 model,
                 lora,
-                batch.split(micro),
-                config,
+                batch.split(computing.pairs_per_micro_step or schedule.pairs_per_step),
+                *parts,
                 beta=beta,
-                pairs=config.pairs_per_step,
+                pairs=schedule.pairs_per_step,
                 bank=noise_bank,
                 loss_scale=loss_scale,
             )
         for gradient in gradients:
             together.all_reduce(gradient)
-        seen, batch = _gather(own, batch, config.pairs_per_step, together)
+        seen, batch = _gather(own, batch, schedule.pairs_per_step, together)
         if noise_bank is not None and batch.kept is not None:
             noise_bank.keep(batch.kept, seen.reference, ~batch.unconditional)
-        gradient, factor = restrain(gradients, progress.drift, config)
+        gradient, factor = restrain(gradients, progress.drift, config.safeguarding)
         _refuse_nonfinite(seen, gradient, batch.pair_ids, progress.step, scaler)
         assign(gradient, lora.parameters)
-        rate = progress.peak * schedule(progress.step, total, config)
+        rate = progress.peak * share_of_peak(progress.step, total, schedule.warmup_steps)
         norm = _step(optimizer, scaler, lora, rate)
         progress.scaler = scaler.state_dict()
         progress.see(seen.margin, beta)
@@ -148,7 +151,7 @@ def train(
         progress.step += 1
         numbers = {
             **_summary(seen, gradients, loss_scale),
-            "loser_scale": factor if config.safeguard == "lora" else float(seen.scale.mean()),
+            "loser_scale": factor if config.safeguarding.safeguard == "lora" else float(seen.scale.mean()),
             "drift": progress.drift,
             "displacement": progress.displacement,
             "beta": beta,

@@ -29,7 +29,7 @@ def test_every_place_is_a_setting() -> None:
 def test_the_slider_has_the_limits_of_the_setting(studio: Studio) -> None:
     slider = StrengthSlider("judge", "", studio.grids).field
     for edge in (slider.minimum, slider.maximum):
-        assert GenerateConfig.parse({"prompts": ("a",), "strength": edge}).strength == edge
+        assert GenerateConfig.parse({"prompts": ("a",), "strength": edge}).pairs.strength == edge
         with pytest.raises(ConfigError, match="strength"):
             GenerateConfig.parse({"prompts": ("a",), "strength": 1.01 * edge})
 

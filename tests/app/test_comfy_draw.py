@@ -119,13 +119,13 @@ def test_drawing_starts_a_job_with_the_workflow(studio: Studio) -> None:
     with pytest.raises(ConfigError, match="guidance is the workflow's own"):
         studio.drawing.start_as_chosen({**FORM, "guidance": "5"})
     run = studio.drawing.start_as_chosen({**FORM, "negative": "fog", "seed": "3"})
-    config = run.config()
+    config = run.settings()
     assert (config["comfy"], config["prompts"], config["seed"]) == ("http://127.0.0.1:1", ["a lake"] * 2, 3)
     studio.desk.jobs.stop(run)
     wait_for(lambda: studio.desk.jobs.current() is None)
     studio.comfy.choose(wish(on=False))
     run = studio.drawing.start_as_chosen(FORM)
-    assert run.config()["comfy"] is None
+    assert run.settings()["comfy"] is None
     studio.desk.jobs.stop(run)
     wait_for(lambda: studio.desk.jobs.current() is None)
 

@@ -24,13 +24,14 @@ def asked(studio: Studio) -> Any:
 
 def test_pairs_are_listed_in_turn_and_choices_are_left_to_the_library(asked: Any) -> None:
     config = asked()
-    assert config.prompts == ("a lake", "a {red|blue} sea", "a lake")
-    assert config.keep_ahead is None
+    assert config.pairs.prompts == ("a lake", "a {red|blue} sea", "a lake")
+    assert config.ahead.keep_ahead is None
 
 
 def test_drawing_ahead_lists_each_prompt_once_and_waits_longer(asked: Any) -> None:
     config = asked(ahead=True, pairs=12.0)
-    assert (config.prompts, config.keep_ahead, config.keep_warm_s) == (("a lake", "a {red|blue} sea"), 12, 600.0)
+    assert config.pairs.prompts == ("a lake", "a {red|blue} sea")
+    assert (config.ahead.keep_ahead, config.ahead.keep_warm_s) == (12, 600.0)
     for pairs in (0, 201, 1.5, None):
         with pytest.raises(ConfigError, match="from 1 to 200"):
             asked(ahead=True, pairs=pairs)
@@ -38,17 +39,18 @@ def test_drawing_ahead_lists_each_prompt_once_and_waits_longer(asked: Any) -> No
 
 def test_an_adapter_comes_with_its_strength(asked: Any) -> None:
     config = asked(adapter="warm", strength=0.5)
-    assert (config.adapter, config.strength) == ("warm", 0.5)
-    assert asked(adapter=None, strength=1).adapter is None
+    assert (config.pairs.adapter, config.pairs.strength) == ("warm", 0.5)
+    assert asked(adapter=None, strength=1).pairs.adapter is None
     for where, share in (("", None), ("0", 0.0), ("-0.5", -0.5)):
-        assert asked(adapter="warm", strength=1, unconditional_strength=where).unconditional_strength == share
+        sampling = asked(adapter="warm", strength=1, unconditional_strength=where).sampling
+        assert sampling.unconditional_strength == share
     with pytest.raises(ConfigError, match="strength"):
         asked(adapter="warm", strength=9)
 
 
 @pytest.mark.parametrize("prompt", ["x" * 2000, "a 🦊 in the 雪", "غروب الشمس فوق البحر", "<b>${x}</b>", "a\tb"])
 def test_any_prompt_arrives_as_it_was_written(asked: Any, prompt: str) -> None:
-    assert asked(prompts=prompt, pairs=1).prompts == (prompt,)
+    assert asked(prompts=prompt, pairs=1).pairs.prompts == (prompt,)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +138,7 @@ def test_a_file_that_did_not_arrive_is_reported(tmp_path: Path) -> None:
 
 def test_drawing_ahead_starts_a_job(studio: Studio) -> None:
     run = studio.drawing.start({"prompts": "a lake", "pairs": 5, "ahead": True})
-    assert run.config()["keep_ahead"] == 5
+    assert run.settings()["keep_ahead"] == 5
     studio.desk.jobs.stop(run)
     wait_for(lambda: studio.desk.jobs.current() is None)
 

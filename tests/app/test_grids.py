@@ -32,13 +32,13 @@ def test_a_grid_is_started_as_the_form_says(studio: Studio, grids: Grids, record
     run = grids.start("mine", FORM)
     assert run
     config = GridConfig.parse(run.config())
-    assert (config.strengths, config.checkpoints, config.prompt, config.seed) == (
+    assert (config.cells.strengths, config.cells.checkpoints, config.cells.prompt, config.cells.seed) == (
         (0.0, 0.5, 1.0),
         (50, 100),
         "a lake",
         7,
     )
-    assert (config.model, config.adapter) == ("demo", "mine")
+    assert (config.runtime.model, config.cells.adapter) == ("demo", "mine")
     assert grids.find(None) == grids.find(run.id) == run
     assert grids.choices()[0][0].startswith("mine: “a lake”, ")
     assert grids.shown({"run": run.id})["running"]
@@ -51,7 +51,7 @@ def test_a_grid_is_drawn_with_the_adapter_where_the_form_says(
 ) -> None:
     run = grids.start("mine", {**FORM, "unconditional_strength": "-0.5"})
     assert run
-    assert GridConfig.parse(run.config()).unconditional_strength == -0.5
+    assert GridConfig.parse(run.config()).sampling.unconditional_strength == -0.5
     studio.desk.jobs.stop(run)
     wait_for(lambda: studio.desk.jobs.current() is None)
 
@@ -59,7 +59,7 @@ def test_a_grid_is_drawn_with_the_adapter_where_the_form_says(
 def test_empty_fields_take_the_defaults(studio: Studio, grids: Grids, record: AdapterRecord) -> None:
     run = grids.start("mine", {"strengths": "", "checkpoints": [], "prompt": "", "seed": None})
     assert run
-    assert GridConfig.parse(run.config()).strengths == GridConfig.parse({}).strengths
+    assert GridConfig.parse(run.config()).cells.strengths == GridConfig.parse({}).cells.strengths
     studio.desk.jobs.stop(run)
     wait_for(lambda: studio.desk.jobs.current() is None)
 
@@ -180,6 +180,6 @@ def test_strengths_are_drawn_on_request(studio: Studio, grids: Grids, record: Ad
     assert near
     assert "waits" in near
     assert near["waits"]
-    assert GridConfig.parse(run.config()).strengths == GridConfig.parse({}).strengths
+    assert GridConfig.parse(run.config()).cells.strengths == GridConfig.parse({}).cells.strengths
     studio.desk.jobs.stop(run)
     wait_for(lambda: studio.desk.jobs.current() is None)

@@ -181,7 +181,7 @@ def test_a_workspace_whose_drive_was_removed_is_reported_and_made_nowhere_else(
         (warning,) = studio.overview.warnings()
         assert warning.startswith(f"The folder {workspace} can't be reached")
         with pytest.raises(DiskError, match="Everything works again once it's back"):
-            studio.desk.jobs.start("generate", GenerateConfig(prompts=("a lake",)))
+            studio.desk.jobs.start("generate", GenerateConfig.of(prompts=("a lake",)))
         assert not workspace.exists(), "nothing was written where the drive was"
     finally:
         away.rename(workspace)

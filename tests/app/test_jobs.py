@@ -18,7 +18,7 @@ from sdpo_core.settings.judge import JudgeConfig
 from sdpo_core.settings.train import TrainConfig
 from tests.app.helpers import FAKE_JOB, wait_for
 
-PROMPTS = GenerateConfig(prompts=("a lake",), keep_warm_s=60)
+PROMPTS = GenerateConfig.of(prompts=("a lake",), keep_warm_s=60)
 
 
 def play(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
@@ -110,10 +110,10 @@ def test_a_warm_job_takes_the_next_request(jobs: Jobs, monkeypatch: pytest.Monke
     play(monkeypatch, "warm")
     run = jobs.generate(PROMPTS)
     wait_for(lambda: jobs.is_idle(run, jobs.status(run)))
-    again = jobs.generate(GenerateConfig(prompts=("a forest",), keep_warm_s=60))
+    again = jobs.generate(GenerateConfig.of(prompts=("a forest",), keep_warm_s=60))
     assert again.id == run.id
     wait_for(lambda: jobs.status(run).total == 20)
-    other_model = jobs.generate(GenerateConfig(prompts=("a forest",), keep_warm_s=60, model="elsewhere"))
+    other_model = jobs.generate(GenerateConfig.of(prompts=("a forest",), keep_warm_s=60, model="elsewhere"))
     assert other_model.id != run.id
     assert jobs.status(run).state == "stopped"
 

@@ -131,7 +131,7 @@ def test_a_blind_test_uses_the_recommended_strength_unless_one_is_given(studio: 
         studio.desk.store.recommend(record.id, recommended)
         run = studio.judging.start("mine", 2, typed)
         assert run
-        assert run.config()["strength"] == expected
+        assert run.settings()["strength"] == expected
         studio.desk.jobs.stop(run)
         wait_for(lambda: studio.desk.jobs.current() is None)
     for wrong in ("much", "3", "nan"):
@@ -145,7 +145,7 @@ def test_where_the_adapter_acts_and_the_negative_prompt_go_along(studio: Studio)
     for where, negative in (("", ""), ("0", "fog"), ("-0.5", "")):
         run = studio.judging.start("mine", 2, 0.5, {"unconditional_strength": where, "negative": negative})
         assert run
-        told.append((run.config()["unconditional_strength"], run.config()["negative"]))
+        told.append((run.settings()["unconditional_strength"], run.settings()["negative"]))
         studio.desk.jobs.stop(run)
         wait_for(lambda: studio.desk.jobs.current() is None)
     assert told == [(None, None), (0.0, "fog"), (-0.5, None)]

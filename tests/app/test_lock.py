@@ -34,7 +34,7 @@ from sdpo_core.settings.generate import GenerateConfig
 
 workspace = Path(sys.argv[1])
 lock = StudioLock.acquire(workspace, sys.argv[2])
-run = Jobs(workspace, command=sys.argv[3:]).start("generate", GenerateConfig(prompts=("a lake",)))
+run = Jobs(workspace, command=sys.argv[3:]).start("generate", GenerateConfig.of(prompts=("a lake",)))
 print((run.path / "process.json").read_text().replace("\\n", ""), flush=True)
 time.sleep(600)
 """

@@ -25,6 +25,7 @@ from sdpo_core.errors import ModelNotHere, PredictionUnknown, RunError
 from sdpo_core.hub.fetch import download
 from sdpo_core.hub.plan import plan_download, readable_size
 from sdpo_core.runs.folder import RunFolder
+from sdpo_core.settings.base import leaves
 from sdpo_core.settings.train import TrainConfig
 from tests.app.built import built
 from tests.app.helpers import add_pair, make_blind_test, wait_for
@@ -301,7 +302,7 @@ def test_prompts_that_get_no_pair_are_mentioned() -> None:
 
 def test_every_setting_of_a_training_is_on_its_page(page: BuiltPage) -> None:
     """Those of the model and the machine's threads stand elsewhere."""
-    for name in TrainConfig.model_fields.keys() - {"model", "prediction_type", "threads"}:
+    for name in leaves(TrainConfig).keys() - {"model", "prediction_type", "threads"}:
         assert page.component(f"train-{name}")
 
 
@@ -325,7 +326,7 @@ def test_settings_go_out_as_text_and_come_back(page: BuiltPage, studio: Studio) 
     given = {"train_steps": "40", "train_loss": "ipo", "train_adapter_name": 'a "quoted" näme', "train_tau": 2.0}
     written = page.fire("train-toml-write", "click", **given)[page.component("train-toml")]
     assert "steps = 40\n" in written
-    assert tomllib.loads(written)["adapter_name"] == 'a "quoted" näme'
+    assert tomllib.loads(written)["lora"]["adapter_name"] == 'a "quoted" näme'
     found = page.fire("train-toml-read", "click", train_toml=written)
     again = {str(component.elem_id).removeprefix("train-"): value for component, value in found.items()}
     again["continue_from"] = None

@@ -46,9 +46,9 @@ def finish(studio: Studio, run: RunFolder) -> None:
 def test_generate_spreads_pairs_over_the_prompts(studio: Studio) -> None:
     run = studio.drawing.start(FORM)
     config = GenerateConfig.parse(run.config())
-    assert config.prompts == ("a lake", "a forest", "a lake")
-    assert config.candidates_per_prompt == 2
-    assert config.keep_warm_s > 0
+    assert config.pairs.prompts == ("a lake", "a forest", "a lake")
+    assert config.pairs.candidates_per_prompt == 2
+    assert config.ahead.keep_warm_s > 0
     finish(studio, run)
 
 
@@ -57,14 +57,19 @@ def test_a_form_is_read_as_a_person_means_it(studio: Studio) -> None:
     form = {**FORM, "pairs": 1.0, "seed": " 7 ", "guidance": "", "sampling_steps": 4.0, "size_px": None}
     run = studio.drawing.start(form)
     config = GenerateConfig.parse(run.config())
-    assert (config.seed, config.guidance, config.sampling_steps, config.size_px) == (7, None, 4, None)
+    assert (config.pairs.seed, config.sampling.guidance, config.sampling.sampling_steps, config.sampling.size_px) == (
+        7,
+        None,
+        4,
+        None,
+    )
     finish(studio, run)
 
 
 def test_half_an_emoji_becomes_a_mark_and_no_failure(studio: Studio) -> None:
     run = studio.drawing.start({**FORM, "prompts": "a lake \ud83d", "pairs": 1, "negative": "\ude00 blur"})
     config = GenerateConfig.parse(run.config())
-    assert (config.prompts, config.negative) == (("a lake \ufffd",), "\ufffd blur")
+    assert (config.pairs.prompts, config.pairs.negative) == (("a lake \ufffd",), "\ufffd blur")
     finish(studio, run)
 
 
@@ -190,7 +195,7 @@ def slow_down(studio: Studio, seconds_per_pair: float) -> None:
 
 def measured(studio: Studio, verb: Any, **settings: Any) -> RunFolder:
     """A run whose dry step told something."""
-    config = TrainConfig(**settings).model_dump(mode="json")
+    config = TrainConfig.of(**settings).model_dump(mode="json")
     run = RunFolder.create(studio.desk.jobs.root, verb, {**config, "memory": "split", "checkpointing": "none"})
     content = {"seconds_per_step": 2.0, "peak_gib": 6.123, "total_gib": 11.9, "steps": 3}
     (run.path / "preflight.json").write_text(json.dumps(content), encoding="utf-8")
@@ -225,7 +230,7 @@ def test_measuring_is_a_job(studio: Studio, demo_sha256: str) -> None:
         studio.training.measure({})
     vote(studio, range(5), demo_sha256)
     run = studio.training.measure({"rank": 16})
-    assert run.config()["rank"] == 16
+    assert run.settings()["rank"] == 16
     finish(studio, run)
     assert studio.training.runs() == [], "it isn't a training"
 
@@ -234,8 +239,12 @@ def test_train_starts_a_run_with_the_forms_settings(studio: Studio, demo_sha256:
     vote(studio, range(5), demo_sha256)
     run = studio.training.start({"steps": "9", "mu": 0.25, "learning_rate": "", "adapter_name": "warm evenings"})
     config = TrainConfig.parse(run.config())
-    assert (config.steps, config.mu, config.learning_rate) == (9, 0.25, TrainConfig().learning_rate)
-    assert config.adapter_name == "warm evenings"
+    assert (config.schedule.steps, config.safeguarding.mu, config.schedule.learning_rate) == (
+        9,
+        0.25,
+        TrainConfig().schedule.learning_rate,
+    )
+    assert config.lora.adapter_name == "warm evenings"
     finish(studio, run)
     assert studio.training.resumable(run)
     studio.training.resume(run.id)
@@ -268,7 +277,7 @@ def test_a_broken_blind_test_is_left_out(studio: Studio) -> None:
     for settings in ({"model": "demo"}, {"adapter": "mine", "comparisons": "many"}):
         run = RunFolder.create(studio.desk.jobs.root, "judge", settings)
         run.write_status(run.status().model_copy(update={"state": "done"}))
-    assert [run.config()["adapter"] for run in studio.verdicts.runs()] == ["mine"]
+    assert [run.settings()["adapter"] for run in studio.verdicts.runs()] == ["mine"]
     assert studio.verdicts.by_adapter() == {}
     step = studio.overview.snapshot()["next"]
     assert step
@@ -279,7 +288,7 @@ def test_a_broken_blind_test_is_left_out(studio: Studio) -> None:
 
 
 def test_metrics_come_incrementally_and_restart_after_a_resume(studio: Studio) -> None:
-    run = RunFolder.create(studio.desk.jobs.root, "train", TrainConfig(drift_budget=0.02).model_dump(mode="json"))
+    run = RunFolder.create(studio.desk.jobs.root, "train", TrainConfig.of(drift_budget=0.02).model_dump(mode="json"))
     progress = studio.progress
     for step in range(1, 13):
         drift = 0.0 if step <= 10 else 0.03
@@ -301,7 +310,7 @@ def test_metrics_come_incrementally_and_restart_after_a_resume(studio: Studio) -
 
 
 def test_memory_is_that_of_the_gpu_if_there_is_one(studio: Studio) -> None:
-    run = RunFolder.create(studio.desk.jobs.root, "train", TrainConfig(drift_budget=0.02).model_dump(mode="json"))
+    run = RunFolder.create(studio.desk.jobs.root, "train", TrainConfig.of(drift_budget=0.02).model_dump(mode="json"))
     for step, taken in enumerate(({"rss_mib": 2048.0, "cuda_mib": 6144.0}, {"rss_mib": 1536.0}, {}), start=1):
         run.append_metrics({"step": step, "kind": "step", "loss": 0.7, **taken})
     assert studio.progress.metrics({"run": run.id})["memory"] == [(1, 6.0), (2, 1.5)]
@@ -384,7 +393,7 @@ def test_judge_starts_and_its_verdict_lands_on_the_adapter(studio: Studio, tmp_p
     add_adapter(studio)
     started = studio.judging.start("mine", 3.0)
     assert started
-    assert started.config()["comparisons"] == 3
+    assert started.settings()["comparisons"] == 3
     finish(studio, started)
     run = make_blind_test(tmp_path, 2)
     assert studio.verdicts.of(run) is None

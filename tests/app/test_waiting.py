@@ -26,7 +26,7 @@ def queue(jobs: Jobs) -> RunQueue:
 
 
 def config(seed: int = 0) -> TrainConfig:
-    return TrainConfig(seed=seed)
+    return TrainConfig.of(seed=seed)
 
 
 def fill(queue: RunQueue, count: int) -> list[str]:
@@ -54,7 +54,7 @@ def test_a_second_run_waits_for_the_first_and_starts_in_turn(queue: RunQueue, jo
     end_current(jobs)
     run = queue.start_next()
     assert run is not None
-    assert run.config()["seed"] == 1
+    assert run.settings()["seed"] == 1
     assert titles(queue) == ["2"]
     end_current(jobs)
     assert queue.start_next() is not None
@@ -112,7 +112,7 @@ def test_anything_may_come_from_a_page(queue: RunQueue, message: Any) -> None:
 def test_drawing_gives_way_to_a_click_and_is_waited_for_by_the_queue(queue: RunQueue, jobs: Jobs) -> None:
     fill(queue, 1)
     end_current(jobs)
-    jobs.generate(GenerateConfig(prompts=("a lake",), keep_warm_s=60))
+    jobs.generate(GenerateConfig.of(prompts=("a lake",), keep_warm_s=60))
     assert queue.start_next() is None
     current = jobs.current()
     assert current
@@ -173,7 +173,7 @@ def test_a_second_training_waits(studio: Studio) -> None:
     assert studio.training.start_or_wait({"steps": 8, "adapter_name": "warm"}) is None
     (waiting,) = studio.desk.queue.waiting()
     assert waiting.title == "Training “warm” of demo: 8 steps, currently 5 pairs"
-    assert waiting.config["steps"] == 8
+    assert waiting.settings()["steps"] == 8
 
 
 def test_judging_a_grid_and_a_download_wait_as_training_does(studio: Studio) -> None:
@@ -198,7 +198,7 @@ def test_judging_a_grid_and_a_download_wait_as_training_does(studio: Studio) -> 
         wait_for(lambda: studio.desk.jobs.current() is None)
         run = studio.desk.queue.start_next()
         assert run is not None
-        assert (run.status().verb, run.config()[setting[0]]) == (verb, setting[1])
+        assert (run.status().verb, run.settings()[setting[0]]) == (verb, setting[1])
         studio.desk.jobs.stop(run)
     wait_for(lambda: studio.desk.jobs.current() is None)
     assert studio.desk.queue.waiting() == []

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench.journey import Workbench
+from bench.journey import How, Workbench
 from bench.questions import PairPlan, Questions
-from sdpo_core.settings.sampling import Sampling
 from tests.tiny_model import build_tiny_pipeline
 
 QUESTIONS = Questions(("hills", "the sea"), ((11, 12), (13, 14)))
@@ -14,14 +13,14 @@ FRESH = PairPlan(("a forest", "a lake", "dunes"), 900)
 
 
 @pytest.fixture(scope="module")
-def sampling(tmp_path_factory: pytest.TempPathFactory) -> Sampling:
+def how(tmp_path_factory: pytest.TempPathFactory) -> How:
     folder = build_tiny_pipeline(tmp_path_factory.mktemp("model") / "tiny")
-    return Sampling(model=str(folder), device="cpu", sampling_steps=2)
+    return How.of(model=str(folder), device="cpu", sampling_steps=2)
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory, sampling: Sampling) -> Iterator[Workbench]:
+def bench(tmp_path_factory: pytest.TempPathFactory, how: How) -> Iterator[Workbench]:
     """Draws and trains once for all that ask."""
     cache = tmp_path_factory.mktemp("bench") / "cache"
-    with Workbench(QUESTIONS, FRESH, draws_per_pair=2, sampling=sampling, cache=cache) as bench:
+    with Workbench(QUESTIONS, FRESH, draws_per_pair=2, how=how, cache=cache) as bench:
         yield bench

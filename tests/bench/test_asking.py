@@ -159,7 +159,7 @@ def test_a_pool_is_drawn_once_and_is_what_the_model_draws_and_sees(bench: Workbe
     (found,) = results.cells()
     assert [one["votes"] for one in found["known"]] == [12, 13]
     assert all(len(one["right"]) == 13 for one in found["known"])
-    with Workbench(questions, bench.fresh, sampling=bench.sampling, cache=bench.cache) as another:
+    with Workbench(questions, bench.fresh, how=bench.how, cache=bench.cache) as another:
         again = read_pool(another, questions)
         assert np.array_equal(again.vectors, pool.vectors)
         assert "model" not in vars(another)  # all of it was kept

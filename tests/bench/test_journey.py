@@ -20,6 +20,7 @@ from sdpo_core.errors import RunError
 from sdpo_core.settings.train import TrainConfig
 from tests.bench.conftest import FRESH, QUESTIONS
 from tests.tiny_model import IMAGE_PX
+from tests.training.parts import checked
 
 CASE = Case(
     "warm", 0, votes=3, flags=("--steps", "2", "--rank", "2", "--learning-rate", "1e-2", "--preview-prompts", "0")
@@ -56,7 +57,7 @@ def test_a_whole_cell_is_run_once_and_its_costly_parts_are_kept(bench: Workbench
     change = np.abs(seen.after - seen.before).mean()
     assert np.abs(strong.readings.after - seen.before).mean() > change
 
-    with Workbench(QUESTIONS, FRESH, draws_per_pair=2, sampling=bench.sampling, cache=cache) as another:
+    with Workbench(QUESTIONS, FRESH, draws_per_pair=2, how=bench.how, cache=cache) as another:
         run_missing(asked, results, another.model_sha256, another.run, Session())
         assert "model" not in vars(another)  # nothing to run, nothing loaded
         assert another.drawn(FRESH) in stocked
@@ -73,7 +74,7 @@ def test_the_winner_error_is_that_of_the_run_on_more_pairs_than_a_bank_holds(
     loaded = attach_adapter(model, adapter, strength=1.0, branch="both")
     (bank,) = make_banks(model, loaded.lora, pairs, 4)
     reference, rise = pair_errors(model, [bank])
-    health = bank.check(model, TrainConfig(), 2000.0)
+    health = checked(bank, model, TrainConfig(), 2000.0)
     monkeypatch.setattr(winner_error, "MAX_BANK_PAIRS", 2)
     parts = make_banks(model, loaded.lora, pairs, 4)
     apart, _ = pair_errors(model, parts)
@@ -93,7 +94,7 @@ def test_own_noise_trains_another_adapter_of_the_same_pairs(bench: Workbench) ->
     for noise in ("fresh", "own"):
         trained = bench.trained(replace(CASE, flags=(*CASE.flags, "--noise", noise)))
         found[noise] = sha256_file(trained.adapter), trained.facts["trained_pairs"]
-        assert trained.run.config()["noise"] == noise
+        assert trained.run.settings()["noise"] == noise
     assert found["fresh"][0] != found["own"][0]
     assert found["fresh"][1] == found["own"][1] == 3
 

@@ -18,6 +18,7 @@ from sdpo_core.models.registry import load_model
 from sdpo_core.training.step import flat, side_gradients
 from tests.original_layout import tiny_configs
 from tests.tiny_model import IMAGE_PX, build_tiny_pipeline
+from tests.training.parts import parts
 
 TINY = Size(size_px=IMAGE_PX, pairs=2, micro=2, rank=2)
 MEASURED = ("baseline", "baseline-cached", "joint", "noise-bank")
@@ -48,9 +49,11 @@ def baseline_gradient(bench: Workbench, noise: Tensor, timesteps: Tensor, order:
 def test_the_baseline_is_the_same_work(which: str, name: str, request: pytest.FixtureRequest) -> None:
     """Its gradient is ours without a safeguard, from the images on, at the same noise and timesteps."""
     bench: Workbench = request.getfixturevalue(which)
-    config = bench.config(WAYS[name]).model_copy(update={"safeguard": "none"})
+    config = bench.config(WAYS[name]).changed(safeguard="none")
     batch = bench.pairs.batch(3, pairs=2, seed=0, caption_dropout=0.0)
-    (winner, loser), _ = side_gradients(bench.model, bench.lora, batch.split(bench.size.micro), config, beta=200.0)
+    (winner, loser), _ = side_gradients(
+        bench.model, bench.lora, batch.split(bench.size.micro), *parts(config), beta=200.0
+    )
     theirs = baseline_gradient(bench, batch.noise.winner, batch.timesteps, batch.pair_ids)
     assert float(theirs.norm()) > 0
     assert_close(winner - loser, theirs, rtol=1e-4, atol=1e-5 * float(theirs.norm()))

@@ -33,7 +33,7 @@ def test_the_arms_differ_in_labels_and_in_choosing_alone() -> None:
     assert [(one.candidates, one.labelled) for one in both] == list(votes.ARMS)
     assert [one.flags for one in both[:2]] == [("--label-pairs", "0", "--steps", "9"), ("--steps", "9")]
     assert both[0].flags == both[2].flags
-    assert TrainConfig.parse({"label_pairs": "0"}).label_pairs == 0
+    assert TrainConfig.parse({"label_pairs": "0"}).labels.label_pairs == 0
     assert len({str(one.key("m")) for one in both}) == len({one.title() for one in both}) == 4
     assert arms([Case("warm", 10)], 8)[2].title().endswith("with chosen questions of 8 images")
 

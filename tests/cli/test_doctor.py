@@ -127,7 +127,9 @@ def test_a_broken_preset_is_a_finding(tmp_path: Path, monkeypatch: pytest.Monkey
     (tmp_path / "assets" / "presets" / "mine.toml").write_text("stepz = 1", encoding="utf-8")
     monkeypatch.setattr(presets, "repository_root", lambda: tmp_path)
     (told,) = troubles(tmp_path / "none")
-    assert told.startswith("A preset can't be used: preset mine: Unknown setting stepz. Did you mean steps?")
+    assert told.startswith(
+        "A preset can't be used: preset mine: Unknown setting stepz. Did you mean steps (in [schedule])?"
+    )
 
 
 def test_rows_that_name_nothing_are_a_finding(workspace: Path) -> None:

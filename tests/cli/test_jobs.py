@@ -369,7 +369,7 @@ def test_the_settings_in_force_are_in_the_run_folder(tiny: Path, tmp_path: Path)
     assert main(["train", "--workspace", str(tmp_path), "--model", str(tiny), *chosen]) == 1
     (run,) = list_runs(tmp_path / "runs")
     config = TrainConfig.parse(run.config())
-    assert (config.steps, config.preview_prompts, config.checkpoint_every_steps) == (50, 3, 20)
+    assert (config.schedule.steps, config.health.preview_prompts, config.schedule.checkpoint_every_steps) == (50, 3, 20)
 
 
 def test_a_failed_job_is_told_to_a_program_with_its_run(

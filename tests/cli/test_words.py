@@ -9,6 +9,7 @@ from sdpo_core.cli.main import JOBS, _device, _parser, main
 from sdpo_core.cli.output import DONE, FAILED, STOPPED, WRONG_USAGE
 from sdpo_core.exchange.importers import IMAGES, LAYOUTS
 from sdpo_core.runs.folder import RunFolder, Verb
+from sdpo_core.settings.base import leaves
 from sdpo_core.settings.presets import preset_names
 from tests.cli.helpers import process
 
@@ -61,9 +62,8 @@ def test_the_page_about_the_command_line_names_every_verb_and_exit_code(reposito
 
 @pytest.mark.parametrize("job", [job for job in JOBS if job not in ("download", "import")])  # these take a name
 def test_every_setting_has_a_flag(job: Verb, capsys: pytest.CaptureFixture[str]) -> None:
-    """A new field of a settings class is also named in `commands.flags.GROUPS`."""
     with pytest.raises(SystemExit):
         main([job, "--help"])
     out = capsys.readouterr().out
-    for name in JOBS[job].model_fields:
+    for name in leaves(JOBS[job]):
         assert f"  --{name.replace('_', '-')} " in out

@@ -15,6 +15,7 @@ from app.desk.queue import QUEUE, RunQueue
 from sdpo_core.models.lora import Lora
 from sdpo_core.models.registry import load_model
 from sdpo_core.runs.folder import RunFolder, list_runs
+from sdpo_core.settings.base import leaves, tables
 from sdpo_core.settings.jobs import JOBS
 from sdpo_core.settings.migrations import KEY
 from sdpo_core.settings.presets import read_settings_file, resolve
@@ -27,6 +28,7 @@ from sdpo_core.workspace.store import Store
 from tests.app.helpers import FAKE_JOB, end_processes
 from tests.cli.helpers import sdpo
 from tests.from_70378da.model import tensors_sha256
+from tests.training.parts import checked
 
 KEPT = {
     "hold_unconditional": 4.0, "caption_dropout": 0.2, "learning_rate": 2e-3, "safeguard": "lora", "mu": 0.5,
@@ -56,11 +58,12 @@ def test_every_run_is_read_in_all_of_todays_fields(runs: dict[str, RunFolder], w
     for run in found:
         assert KEY not in json.loads((run.path / "config.json").read_text("utf-8"))
         kind = JOBS[run.status().verb]
-        assert run.config().keys() == kind.model_fields.keys(), "a field is missing: add a step for it"
+        assert run.settings().keys() == leaves(kind).keys(), "a field is missing: add a step for it"
+        assert run.config().keys() == tables(kind).keys()
         kind.parse(run.config())
     for name in ("first", "half", "killed", "second"):
-        config = TrainConfig.parse(runs[name].config())
-        assert {field: getattr(config, field) for field in KEPT} == KEPT
+        config = TrainConfig.parse(runs[name].config()).flat()
+        assert {field: config[field] for field in KEPT} == KEPT
 
 
 def test_a_queued_run_keeps_its_settings(workspace: Path) -> None:
@@ -68,13 +71,17 @@ def test_a_queued_run_keeps_its_settings(workspace: Path) -> None:
     queue = RunQueue(jobs)
     (waiting,) = queue.waiting()
     assert KEY not in waiting.config
-    assert waiting.settings().keys() == TrainConfig.model_fields.keys(), "a field is missing: add a step for it"
+    assert waiting.settings().keys() == leaves(TrainConfig).keys(), "a field is missing: add a step for it"
     run = queue.start_next()
     try:
         assert run is not None
         config = TrainConfig.parse(run.config())
-        assert (config.hold_unconditional, config.caption_dropout, config.learning_rate) == (4.0, 0.2, 2e-3)
-        assert (config.adapter_name, config.steps) == ("waited", 6)
+        assert (
+            config.objective.hold_unconditional,
+            config.objective.caption_dropout,
+            config.schedule.learning_rate,
+        ) == (4.0, 0.2, 2e-3)
+        assert (config.lora.adapter_name, config.schedule.steps) == ("waited", 6)
         assert json.loads((workspace / QUEUE).read_text("utf-8")) == []
     finally:
         end_processes(workspace)
@@ -84,14 +91,14 @@ def test_a_queued_run_keeps_its_settings(workspace: Path) -> None:
 
 def test_settings_files_hold_what_they_say_and_leave_the_rest_to_today(folder: Path) -> None:
     written = read_settings_file(folder / "settings/written-out.toml", TrainConfig)
-    assert written.keys() <= TrainConfig.model_fields.keys()
+    assert written.keys() <= leaves(TrainConfig).keys()
     assert (written["hold_unconditional"], written["caption_dropout"]) == (4.0, 0.2)
     model = {"model": "model", "rank": 1, "lora_alpha": 1.0, "pairs_per_step": 4, "pairs_per_micro_step": 4}
     config = resolve(TrainConfig, {**model, "learning_rate": 2e-3}, file=folder / "settings/written-out.toml")
-    assert (config.hold_unconditional, config.caption_dropout) == (4.0, 0.2)
+    assert (config.objective.hold_unconditional, config.objective.caption_dropout) == (4.0, 0.2)
     short = resolve(TrainConfig, {**model, "learning_rate": 2e-3}, file=folder / "settings/by-hand.toml")
-    assert (short.steps, short.mu) == (90, 0.3)
-    assert short.hold_unconditional == TrainConfig.model_fields["hold_unconditional"].default
+    assert (short.schedule.steps, short.safeguarding.mu) == (90, 0.3)
+    assert short.objective.hold_unconditional == TrainConfig().objective.hold_unconditional
 
 
 def test_states_are_reported_correctly(runs: dict[str, RunFolder]) -> None:
@@ -119,7 +126,7 @@ def test_half_done_runs_end_where_that_commit_ends(
         assert run.status().state == "done"
         away = float((parameters(load_file(state_of(run, 6))) - reached).norm())
         assert away < _CLOSE * way, f"{name}: {away:.3g} from the numbers of 70378da, which lie {way:.3g} further on"
-        assert {field: run.config()[field] for field in KEPT} == KEPT
+        assert {field: run.settings()[field] for field in KEPT} == KEPT
         compare_rows(run, expected["resumed"]["rows"])
     # Where this processor computes the first half to the bit as the recording one did, all bits have to be the same.
     if tensors_sha256(state_of(runs["killed"], STOPPED_AFTER)) == expected["half_state_tensors_sha256"]:
@@ -154,12 +161,12 @@ def test_the_gate_of_a_run_from_before_is_its_estimate_alone(
     lora = Lora.create(model, rank=1, alpha=1.0, targets="attention", seed=0)
     sizes = [(32, 32)] * 3
     with Store(workspace) as store:
-        pairs = encode_pairs(model, store, data.held_out[:3], sizes, config.clip_skip)
+        pairs = encode_pairs(model, store, data.held_out[:3], sizes, config.sampling.clip_skip)
     bank = Bank.make(model, lora, pairs, draws_per_pair=2, seed=0)
     monkeypatch.setattr(Bank, "_standard_error", lambda *_: 1.0)
     for error, healthy in ((0.019, True), (0.021, False)):
         monkeypatch.setattr("sdpo_core.training.health._relative", lambda *_, error=error: error)
-        check = bank.check(model, config, 2000.0)
+        check = checked(bank, model, config, 2000.0)
         assert (check["winner_error"], check["healthy"]) == (error, healthy)
 
 

@@ -213,7 +213,7 @@ def test_branches_that_contradict_each_other_are_refused() -> None:
     given: dict[str, Any] = {"prompts": ("a",), "adapter_branch": "conditional"}
     with pytest.raises(ConfigError, match=r"an unconditional_strength of 0, and it is -0\.5; give one of the two"):
         GenerateConfig.parse({**given, "unconditional_strength": -0.5})
-    assert GenerateConfig.parse({**given, "unconditional_strength": 0}).unconditional_strength == 0
+    assert GenerateConfig.parse({**given, "unconditional_strength": 0}).sampling.unconditional_strength == 0
     for wrong in (-1.1, 1.1):
         with pytest.raises(ConfigError, match="unconditional_strength"):
             GenerateConfig.parse({"prompts": ("a",), "unconditional_strength": wrong})
@@ -254,7 +254,7 @@ class Studio:
 
     def __init__(self, folder: Path, workspace: Path, **settings: Any) -> None:
         self.workspace = workspace
-        self.config = GenerateConfig(model=str(folder), device="cpu", sampling_steps=3, **settings)
+        self.config = GenerateConfig.of(model=str(folder), device="cpu", sampling_steps=3, **settings)
         self.run = RunFolder.create(workspace / "runs", "generate", self.config.model_dump(mode="json"))
         self.seen: list[Status] = []
         self.store = Store(workspace)

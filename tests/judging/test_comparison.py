@@ -50,7 +50,7 @@ def test_latest_is_judged_by_its_name(
         store.add_adapter(name="mine", path=copy, sha256="a" * 64, base_sha256="b" * 64, run_id="r")
     run, store = judge(adapter="latest", comparisons=1)
     store.close()
-    assert run.config()["adapter"] == "mine"
+    assert run.settings()["adapter"] == "mine"
 
 
 def skips(run: RunFolder, store: Store) -> set[int]:
@@ -66,7 +66,7 @@ def test_prompts_are_read_as_the_adapter_was_trained_unless_the_person_says(
     lora = load_adapter(adapter, model)
     save_adapter(path, lora, info=model.info, sdpo={"settings": {"clip_skip": 2}}, title="deep")
     run, store = judge(adapter=str(path), comparisons=1)
-    assert skips(run, store) == {run.config()["clip_skip"]} == {2}
+    assert skips(run, store) == {run.settings()["clip_skip"]} == {2}
     assert skips(*judge(adapter=str(path), comparisons=1, clip_skip=1)) == {1}
     assert skips(*judge(comparisons=1)) == {1}, "a file that does not say leaves the model's own"
 
@@ -101,7 +101,7 @@ def test_built_in_prompts_are_taken_when_none_are_given(judge: Callable[..., tup
 
 
 def vote_on(folder: Path, workspace: Path, *prompts: str, negative: str = "") -> None:
-    config = GenerateConfig(model=str(folder), device="cpu", sampling_steps=2, prompts=prompts, negative=negative)
+    config = GenerateConfig.of(model=str(folder), device="cpu", sampling_steps=2, prompts=prompts, negative=negative)
     run = RunFolder.create(workspace / "runs", "generate", {})
     run_generate(config, run, workspace, Reporter(run, "generate", 0))
     with Store(workspace) as store:
@@ -164,7 +164,7 @@ def test_both_images_have_the_negative_prompt_that_the_person_draws_with(
     def used(run: RunFolder, store: Store) -> set[str]:
         pairs = store.open_pairs(purpose="judge", run_id=run.id)
         found = {side.recipe.negative for pair in pairs for side in (pair.left, pair.right) if side.recipe}
-        assert found == {run.config()["negative"]}
+        assert found == {run.settings()["negative"]}
         return found
 
     assert used(*judge(comparisons=1)) == {""}

@@ -76,7 +76,9 @@ def test_rows_are_checkpoints_and_columns_are_strengths(draw: Draw, workspace: P
     plan = read_plan(run)
     assert plan
     assert (plan.prompt, plan.strengths, [row.step for row in plan.rows]) == ("a lake", (0.0, 0.5, 1.0), [50, 100])
-    assert plan.adapter == run.config()["adapter"] if run.config()["adapter"] != "latest" else plan.adapter == "mine"
+    assert (
+        plan.adapter == run.settings()["adapter"] if run.settings()["adapter"] != "latest" else plan.adapter == "mine"
+    )
     assert cell_path(run, 0, 0).read_bytes() == cell_path(run, 1, 0).read_bytes(), "strength 0 is the base model"
     first, second = ([pixels(run, row, column) for column in range(3)] for row in (0, 1))
     assert (first[2] != second[2]).any(), "checkpoints differ"
@@ -94,7 +96,7 @@ def test_without_checkpoints_the_adapter_itself_and_a_starter_prompt_are_drawn(d
     plan = read_plan(run)
     assert plan
     assert [row.step for row in plan.rows] == [None]
-    assert plan.prompt == run.config()["prompt"] != ""
+    assert plan.prompt == run.settings()["prompt"] != ""
     assert run.status().total == 2
     noted = draw(prompt="a [cat|dog:0.5] lake", strengths=(0.5,))
     assert "Not supported, so used as plain text" in noted.status().message

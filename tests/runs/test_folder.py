@@ -22,7 +22,7 @@ def run(tmp_path: Path) -> RunFolder:
 
 def test_a_new_run_is_queued_and_remembers_its_settings(run: RunFolder) -> None:
     assert run.status() == Status(state="queued", verb="train", message="Starting…")
-    assert RunFolder.open(run.path).config() == {"steps": 3}
+    assert RunFolder.open(run.path).config() == {"schedule": {"steps": 3}}
     assert [found.id for found in list_runs(run.path.parent, "train")] == [run.id]
     assert list_runs(run.path.parent, "judge") == []
 

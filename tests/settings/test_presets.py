@@ -7,6 +7,7 @@ import pytest
 
 from sdpo_core.checkpoints.model_info import inspect_model
 from sdpo_core.errors import ConfigError, ModelError
+from sdpo_core.settings.migrations import STEPS
 from sdpo_core.settings.presets import (
     preset_names,
     read_preset,
@@ -34,7 +35,7 @@ def test_every_preset_loads_and_says_what_it_is(name: str, family: str, models: 
     preset = read_preset(name)
     assert len(preset.description.split()) > 5
     config = resolve(TrainConfig, {"model": models[family]}, preset=name)
-    assert {key: getattr(config, key) for key in preset.values} == preset.values
+    assert {**config.flat(), **preset.values} == config.flat()
 
 
 def test_the_presets_that_are_promised_are_there() -> None:
@@ -51,10 +52,15 @@ def test_balanced_is_what_the_defaults_are(family: str, models: dict[str, str]) 
 def test_defaults_follow_the_models_family_and_what_is_given_wins(models: dict[str, str]) -> None:
     """The start values of the literature: SDXL at half the rate of SD1.5."""
     sd15, sdxl = (resolve(TrainConfig, {"model": models[family]}) for family in ("sd15", "sdxl"))
-    assert (sd15.learning_rate, sdxl.learning_rate) == (1e-4, 5e-5)
-    assert (sdxl.rank, sdxl.lora_alpha, sdxl.pairs_per_step, sdxl.pairs_per_micro_step) == (16, 16.0, 4, 1)
-    assert resolve(TrainConfig, {"model": models["sdxl"], "rank": "4"}).rank == 4
-    assert resolve(TrainConfig, {"model": models["sdxl"]}, preset="faithful-sdxl").learning_rate == 2e-5
+    assert (sd15.schedule.learning_rate, sdxl.schedule.learning_rate) == (1e-4, 5e-5)
+    assert (
+        sdxl.lora.rank,
+        sdxl.lora.lora_alpha,
+        sdxl.schedule.pairs_per_step,
+        sdxl.computing.pairs_per_micro_step,
+    ) == (16, 16.0, 4, 1)
+    assert resolve(TrainConfig, {"model": models["sdxl"], "rank": "4"}).lora.rank == 4
+    assert resolve(TrainConfig, {"model": models["sdxl"]}, preset="faithful-sdxl").schedule.learning_rate == 2e-5
     assert train_config({"steps": 9}, inspect_model(models["sdxl"])) == resolve(
         TrainConfig, {"model": models["sdxl"], "steps": 9}
     )
@@ -63,7 +69,7 @@ def test_defaults_follow_the_models_family_and_what_is_given_wins(models: dict[s
 def test_the_demo_model_has_its_own_defaults_by_whatever_name(repository: Path) -> None:
     assert resolve(TrainConfig, {}) == TrainConfig()
     folder = str(repository / "assets" / "demo")
-    assert resolve(TrainConfig, {"model": folder}) == TrainConfig().model_copy(update={"model": folder})
+    assert resolve(TrainConfig, {"model": folder}) == TrainConfig().changed(model=folder)
 
 
 def test_anything_but_a_model_is_refused_with_its_settings() -> None:
@@ -77,30 +83,48 @@ def test_the_faithful_presets_hold_the_papers_numbers(models: dict[str, str]) ->
     sd15, sdxl = (
         resolve(TrainConfig, {"model": models[family]}, preset=f"faithful-{family}") for family in ("sd15", "sdxl")
     )
-    assert (sd15.beta, sd15.mu, sd15.steps, sd15.caption_dropout, sd15.size_px) == (5000, 0.9, 2000, 0.2, 512)
-    assert (sdxl.beta, sdxl.mu, sdxl.steps, sdxl.caption_dropout, sdxl.size_px) == (5000, 0.6, 2000, 0.2, 1024)
-    assert {(c.loss, c.safeguard, c.scope, c.drift_budget) for c in (sd15, sdxl)} == {
-        ("diffusion-dpo", "output", "batch", 0.0)
-    }
+    assert (
+        sd15.objective.beta,
+        sd15.safeguarding.mu,
+        sd15.schedule.steps,
+        sd15.objective.caption_dropout,
+        sd15.sampling.size_px,
+    ) == (5000, 0.9, 2000, 0.2, 512)
+    assert (
+        sdxl.objective.beta,
+        sdxl.safeguarding.mu,
+        sdxl.schedule.steps,
+        sdxl.objective.caption_dropout,
+        sdxl.sampling.size_px,
+    ) == (5000, 0.6, 2000, 0.2, 1024)
+    assert {
+        (c.objective.loss, c.safeguarding.safeguard, c.safeguarding.scope, c.safeguarding.drift_budget)
+        for c in (sd15, sdxl)
+    } == {("diffusion-dpo", "output", "batch", 0.0)}
 
 
 def test_a_flag_wins_over_the_file_and_the_file_over_the_preset(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text('description = "for me"\nsteps = 50\npreview_prompts = 1\n', encoding="utf-8")
     config = resolve(TrainConfig, {"preview_prompts": "0"}, file=file, preset="quick")
-    assert config.preview_prompts == 0  # the flag
-    assert config.steps == 50  # the file
-    assert config.checkpoint_every_steps == 20  # the preset
-    assert config.rank == TrainConfig().rank  # the default
+    assert config.health.preview_prompts == 0  # the flag
+    assert config.schedule.steps == 50  # the file
+    assert config.schedule.checkpoint_every_steps == 20  # the preset
+    assert config.lora.rank == TrainConfig().lora.rank  # the default
 
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("stepz = 5", "mine.toml: Unknown setting stepz. Did you mean steps?"),
+        ("stepz = 5", "mine.toml: Unknown setting stepz. Did you mean steps (in [schedule])?"),
+        ("[schedule]\nstepz = 5", "mine.toml: Unknown setting stepz. Did you mean steps (in [schedule])?"),
+        ("[lora]\nsteps = 5", "mine.toml: steps belongs in [schedule], not in [lora]."),
+        ("steps = 5\n[schedule]\nsteps = 6", "steps is given twice: at the top and in [schedule]. Keep one of them."),
+        ("lora = 5", "mine.toml: lora is a table: write [lora], and its settings on the lines below."),
+        ("[shedule]\nsteps = 5", "mine.toml: Unknown table [shedule]. Did you mean [schedule]?"),
         ("steps = 0", "steps: Input should be greater than or equal to 1 (got 0)."),
         ("beta = nan", "beta:"),
-        ("[train]\nsteps = 5", "without a table. Take the line [train] out."),
+        ("[train]\nsteps = 5", "mine.toml: Unknown table [train]. Known tables: runtime, objective, "),
         ("steps 5", "mine.toml is not TOML:"),
     ],
 )
@@ -114,7 +138,10 @@ def test_a_wrong_file_is_refused_in_a_sentence(tmp_path: Path, text: str, senten
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
-    [("stepz = 5", "The text: Unknown setting stepz. Did you mean steps?"), ("steps 5", "The text is not TOML:")],
+    [
+        ("stepz = 5", "The text: Unknown setting stepz. Did you mean steps (in [schedule])?"),
+        ("steps 5", "The text is not TOML:"),
+    ],
 )
 def test_a_wrong_text_is_refused_in_a_sentence(text: str, sentence: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(sentence)):
@@ -123,7 +150,17 @@ def test_a_wrong_text_is_refused_in_a_sentence(text: str, sentence: str) -> None
 
 def test_settings_written_as_text_are_read_back() -> None:
     values = {"steps": 7, "learning_rate": 2e-05, "loss": "ipo", "adapter_name": 'ä "b" \\ \n c', "noise_bank": None}
-    assert read_settings_text(settings_text(values), TrainConfig) == {k: v for k, v in values.items() if v is not None}
+    assert read_settings_text(settings_text(values, TrainConfig), TrainConfig) == {
+        k: v for k, v in values.items() if v is not None
+    }
+
+
+@pytest.mark.parametrize("number", ["", "settings_format = 3\n", f"settings_format = {len(STEPS)}\n"])
+@pytest.mark.parametrize(
+    "text", ["rank = 4\nsteps = 7\n", "[lora]\nrank = 4\n[schedule]\nsteps = 7\n", "rank = 4\n[schedule]\nsteps = 7\n"]
+)
+def test_flat_and_in_tables_mean_the_same_in_a_file_of_any_format(number: str, text: str) -> None:
+    assert read_settings_text(number + text, TrainConfig) == {"rank": 4, "steps": 7}
 
 
 def test_a_missing_file_or_one_without_text_is_refused(tmp_path: Path) -> None:

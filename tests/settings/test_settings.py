@@ -6,7 +6,7 @@ import pytest
 
 from sdpo_core.errors import ConfigError
 from sdpo_core.families.table import FAMILIES
-from sdpo_core.settings.base import Settings
+from sdpo_core.settings.base import Settings, leaves
 from sdpo_core.settings.generate import GenerateConfig
 from sdpo_core.settings.judge import JudgeConfig
 from sdpo_core.settings.presets import resolve
@@ -16,7 +16,7 @@ from sdpo_core.settings.train import TrainConfig
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"learnig_rate": 1e-3}, "Unknown setting learnig_rate. Did you mean learning_rate?"),
+        ({"learnig_rate": 1e-3}, "Unknown setting learnig_rate. Did you mean learning_rate (in [schedule])?"),
         ({"frobnicate": 1}, "Unknown setting frobnicate. Known settings:"),
         ({"mu": 1.5}, "mu: Input should be less than 1 (got 1.5)."),
         ({"beta": float("nan")}, "beta: Input should be a finite number, or 'auto' (got nan)."),
@@ -40,23 +40,23 @@ def test_refusals(values: dict[str, object], sentence: str) -> None:
 
 @pytest.mark.parametrize("config", [GenerateConfig, TrainConfig, JudgeConfig])
 def test_every_setting_is_documented(config: type[Settings]) -> None:
-    assert [name for name, field in config.model_fields.items() if not field.description] == []
+    assert [name for name, leaf in leaves(config).items() if not leaf.field.description] == []
 
 
 def test_text_from_the_command_line_becomes_numbers() -> None:
     config = TrainConfig.parse({"steps": "20", "learning_rate": "1e-3"})
-    assert (config.steps, config.learning_rate) == (20, 1e-3)
+    assert (config.schedule.steps, config.schedule.learning_rate) == (20, 1e-3)
 
 
 def test_settings_survive_the_run_folder() -> None:
-    config = TrainConfig(steps=20)
+    config = TrainConfig.of(steps=20)
     assert TrainConfig.parse(config.model_dump(mode="json")) == config
 
 
 def test_the_demo_models_defaults_are_those_that_were_measured_on_it() -> None:
     demo = TrainConfig()
-    assert (demo.rank, demo.lora_alpha, demo.learning_rate) == (8, 8.0, 2e-3)
-    assert (demo.pairs_per_step, demo.pairs_per_micro_step) == (8, None)
+    assert (demo.lora.rank, demo.lora.lora_alpha, demo.schedule.learning_rate) == (8, 8.0, 2e-3)
+    assert (demo.schedule.pairs_per_step, demo.computing.pairs_per_micro_step) == (8, None)
 
 
 def test_what_does_nothing_is_refused_when_it_is_given_and_not_when_it_was() -> None:
@@ -68,11 +68,11 @@ def test_what_does_nothing_is_refused_when_it_is_given_and_not_when_it_was() -> 
     with pytest.raises(ConfigError, match="scope belongs to safeguard 'output', not to 'none'"):
         resolve(TrainConfig, {"safeguard": "none", "scope": "batch"})
     overruled = resolve(TrainConfig, {"safeguard": "none", "learning_rate": 1e-3}, preset="faithful-sd15")
-    assert (overruled.safeguard, overruled.scope) == ("none", "batch")
+    assert (overruled.safeguarding.safeguard, overruled.safeguarding.scope) == ("none", "batch")
 
 
 def test_a_continued_adapters_shape_is_not_set() -> None:
-    assert resolve(TrainConfig, {"continue_from": "mine"}, preset="balanced").continue_from == "mine"
+    assert resolve(TrainConfig, {"continue_from": "mine"}, preset="balanced").lora.continue_from == "mine"
     with pytest.raises(ConfigError, match="rank is that of the adapter that continue_from names; leave it out"):
         resolve(TrainConfig, {"continue_from": "mine", "rank": 4})
 
@@ -85,10 +85,10 @@ def test_one_prompt_is_a_list_too() -> None:
 def test_there_has_to_be_something_to_generate() -> None:
     with pytest.raises(ConfigError, match="prompts is empty"):
         GenerateConfig.parse({})
-    assert GenerateConfig.parse({"keep_warm_s": 1}).prompts == (), "requests bring their own"
+    assert GenerateConfig.parse({"keep_warm_s": 1}).pairs.prompts == (), "requests bring their own"
 
 
 def test_defaults_of_another_model_are_not_guessed() -> None:
     with pytest.raises(ConfigError, match=r"lora_alpha, learning_rate, .* depend on the family of the model"):
         TrainConfig.parse({"model": "some/folder", "rank": 4})
-    assert TrainConfig.parse({**FAMILIES["sdxl"].training, "model": "some/folder"}).learning_rate == 5e-5
+    assert TrainConfig.parse({**FAMILIES["sdxl"].training, "model": "some/folder"}).schedule.learning_rate == 5e-5

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from sdpo_core.errors import ConfigError
-from sdpo_core.settings.train import TrainConfig
 from sdpo_core.training.buckets import Size, bucket, pair_sizes, sizes_sentence, step_for
 from sdpo_core.workspace.store import Store
 from tests.workspace.helpers import recipe
@@ -96,9 +95,8 @@ def test_one_scale_for_a_batch_needs_one_size(tmp_path: Path) -> None:
             ]
             store.vote(str(uuid.UUID(int=seed)), store.add_pair(both[0].id, both[1].id).id, "left")
         voted = store.voted_pairs(purpose="train")
-    assert sorted(pair_sizes(voted, TrainConfig(), 64, 8)) == [(32, 64), (64, 64)]
-    assert pair_sizes(voted, TrainConfig(size_px=96), 64, 8) == [(96, 96)] * 2
-    official = TrainConfig(safeguard="output", scope="batch")
+    assert sorted(pair_sizes(voted, None, "pair", 64, 8)) == [(32, 64), (64, 64)]
+    assert pair_sizes(voted, 96, "pair", 64, 8) == [(96, 96)] * 2
     with pytest.raises(ConfigError, match=r"These have 2 \(1 at .* px, 1 at .* px\)\. Set size_px, or use scope"):
-        pair_sizes(voted, official, 64, 8)
-    assert pair_sizes(voted[:1], official, 64, 8) == pair_sizes(voted[:1], TrainConfig(), 64, 8)
+        pair_sizes(voted, None, "batch", 64, 8)
+    assert pair_sizes(voted[:1], None, "batch", 64, 8) == pair_sizes(voted[:1], None, "pair", 64, 8)

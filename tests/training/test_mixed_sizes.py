@@ -19,8 +19,9 @@ from sdpo_core.training.preflight import choose_way
 from sdpo_core.training.processes import Processes
 from sdpo_core.training.reference import NoiseBank
 from sdpo_core.training.step import side_gradients
+from tests.training.parts import checked, parts
 
-CONFIG = TrainConfig(beta=20.0, rank=4, lora_alpha=4, steps=4, pairs_per_step=6)
+CONFIG = TrainConfig.of(beta=20.0, rank=4, lora_alpha=4, steps=4, pairs_per_step=6)
 ROUNDING = 2e-6  # of 1 − the quotient of two float32 sums: 20 times what two CPUs were seen to differ by
 SHAPES = [(8, 8), (6, 10), (8, 8), (10, 6), (6, 10), (6, 6)]
 
@@ -86,15 +87,15 @@ def test_a_split_keeps_one_size_together_and_the_order_of_the_rows(mixed: Encode
 def test_every_grouping_gives_the_gradient_of_the_pairs_one_by_one(
     model: DiffusionModel, trained_lora: Lora, mixed: EncodedPairs, settings: dict[str, Any]
 ) -> None:
-    config = CONFIG.model_copy(update=settings)
+    config = CONFIG.changed(**settings)
     batch = mixed.batch(0, pairs=6, seed=0, caption_dropout=0.5)
     assert 0 < int(batch.unconditional.sum()) < 6
-    joint = config.model_copy(update={"memory": "joint"})
-    alone = [side_gradients(model, trained_lora, [one], joint, beta=20.0) for one in batch.split(1)]
+    joint = config.changed(memory="joint")
+    alone = [side_gradients(model, trained_lora, [one], *parts(joint), beta=20.0) for one in batch.split(1)]
     expected = [torch.stack([found[side] for found, _ in alone]).mean(0) for side in (0, 1)]
     assert float(expected[0].norm()) > 1e-4
     for at_most in (6, 1):
-        gradients, seen = side_gradients(model, trained_lora, batch.split(at_most), config, beta=20.0)
+        gradients, seen = side_gradients(model, trained_lora, batch.split(at_most), *parts(config), beta=20.0)
         for found, mean in zip(gradients, expected, strict=True):
             assert_close(found, mean, rtol=1e-4, atol=1e-6 * float(expected[0].norm()))
         assert_close(seen.margin, torch.cat([numbers.margin for _, numbers in alone]), rtol=1e-4, atol=1e-4)
@@ -104,14 +105,14 @@ def test_the_reference_is_remembered_by_pair(model: DiffusionModel, trained_lora
     batch = mixed.batch(0, pairs=6, seed=0, caption_dropout=0.0, noise_bank=2)
     assert batch.kept is not None
     bank = NoiseBank(len(mixed), 2, device=model.device, dtype=torch.float32)
-    fresh, seen = side_gradients(model, trained_lora, batch.split(6), CONFIG, beta=20.0, bank=bank)
+    fresh, seen = side_gradients(model, trained_lora, batch.split(6), *parts(CONFIG), beta=20.0, bank=bank)
     bank.keep(batch.kept, seen.reference, ~batch.unconditional)
     assert int(bank.errors.isfinite().all(2).sum()) == 6
     for one in batch.split(1):
         assert one.kept is not None
-        _, alone = side_gradients(model, trained_lora, [one], CONFIG, beta=20.0)
+        _, alone = side_gradients(model, trained_lora, [one], *parts(CONFIG), beta=20.0)
         assert_close(bank.look(one.kept)[0], torch.cat(list(alone.reference)), rtol=1e-4, atol=0)
-    again, _ = side_gradients(model, trained_lora, batch.split(6), CONFIG, beta=20.0, bank=bank)
+    again, _ = side_gradients(model, trained_lora, batch.split(6), *parts(CONFIG), beta=20.0, bank=bank)
     for a, b in zip(fresh, again, strict=True):
         assert_close(b, a, rtol=1e-4, atol=1e-6 * float(fresh.winner.norm()))
 
@@ -138,7 +139,7 @@ def test_the_health_bank_keeps_its_order(model: DiffusionModel, trained_lora: Lo
         off = Sides(errors(0), errors(1))
     for found, expected in zip(bank.reference, off, strict=True):
         assert_close(found, expected, rtol=1e-4, atol=1e-5)
-    row = bank.check(model, CONFIG, 20.0)
+    row = checked(bank, model, CONFIG, 20.0)
     # The two sums that are subtracted are equal but for 1e-4 of them, so their rounding decides the tolerance.
     assert row["winner_error"] == pytest.approx(float(on.winner.sum() / off.winner.sum() - 1), abs=ROUNDING)
     assert row["loser_error"] == pytest.approx(float(on.loser.sum() / off.loser.sum() - 1), abs=ROUNDING)

@@ -177,9 +177,13 @@ def test_images_that_are_gone_are_named(workspace: Path, tiny_folder: Path) -> N
         go(workspace, tiny_folder, run)
 
 
+def to_draw(config: TrainConfig, votes: int) -> int:
+    return pairs_to_draw(config.labels, config.schedule, config.sampling.sampling_steps, votes)
+
+
 def test_how_many_pairs_are_generated_unasked() -> None:
-    config = TrainConfig(steps=138, sampling_steps=20)
-    assert pairs_to_draw(config, 20) == 40, "two for each vote"
-    assert pairs_to_draw(config, 400) == 138 * 8 * 8 // 80, "and no more than the training costs"
-    assert pairs_to_draw(config.model_copy(update={"label_pairs": 7}), 400) == 7
-    assert pairs_to_draw(config.model_copy(update={"label_minutes": 480.0}), 20) == 20_000
+    config = TrainConfig.of(steps=138, sampling_steps=20)
+    assert to_draw(config, 20) == 40, "two for each vote"
+    assert to_draw(config, 400) == 138 * 8 * 8 // 80, "and no more than the training costs"
+    assert to_draw(config.changed(label_pairs=7), 400) == 7
+    assert to_draw(config.changed(label_minutes=480.0), 20) == 20_000

@@ -9,7 +9,6 @@ import pytest
 
 from app.studio import Studio
 from app.train import text as train_text
-from app.ui import text as ui_text
 from sdpo_core.adapters.export import known_base
 from sdpo_core.adapters.file import load_adapter, prove_adapter
 from sdpo_core.checkpoints import earlier_demos
@@ -17,6 +16,7 @@ from sdpo_core.checkpoints.model_info import inspect_model
 from sdpo_core.errors import AdapterError, RunError
 from sdpo_core.models.registry import load_model
 from sdpo_core.runs.folder import Reporter, RunFolder
+from sdpo_core.settings.base import leaves
 from sdpo_core.settings.train import TrainConfig
 from sdpo_core.training.job import run_train
 from sdpo_core.training.rounds import keep_start
@@ -76,7 +76,7 @@ def copied(folder: Path, to: Path) -> Path:
     """A copy, whose run names the model of the copy."""
     shutil.copytree(folder, to / "copy")
     run = only_run(to / "copy")
-    run.write_config({**run.config(), "model": str(to / "copy" / "model")})
+    run.write_config({**run.settings(), "model": str(to / "copy" / "model")})
     return to / "copy"
 
 
@@ -129,7 +129,7 @@ def test_the_base_is_known_from_the_first_moment(folder: Path) -> None:
 def test_pairs_of_any_model_do_not_show_which_one_a_run_began_on(folder: Path) -> None:
     run = only_run(folder)
     (run.path / "provenance.json").unlink()
-    run.write_config({**run.config(), "pairs_from": "all"})
+    run.write_config({**run.settings(), "pairs_from": "all"})
     replace_model(folder)
     info = inspect_model(str(folder / "model"))
     keep_base(run, info, load_data(run))
@@ -166,7 +166,7 @@ def test_the_studio_says_what_to_do_with_votes_of_an_earlier_demo_model(earlier:
     try:
         plan = studio.training.plan({})
         assert not plan.possible
-        field = ui_text.FIELD_LABELS["pairs_from"]
+        field = leaves(TrainConfig)["pairs_from"].shown.label
         assert train_text.EARLIER_DEMO_PAIRS.format(field=field) in plan.sentence
         assert studio.training.plan({"pairs_from": "all"}).possible
     finally:

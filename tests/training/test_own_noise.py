@@ -23,7 +23,6 @@ from sdpo_core.training.checkpoint import load_checkpoint, save_checkpoint
 from sdpo_core.training.dataset import EncodedPairs, PairBatch, own_noise_sentence
 from sdpo_core.training.health import Bank
 from sdpo_core.training.job import run_train
-from sdpo_core.training.optimizers import make_optimizer
 from sdpo_core.training.processes import Processes
 from sdpo_core.training.reference import NoiseBank
 from sdpo_core.training.step import side_gradients
@@ -31,6 +30,7 @@ from sdpo_core.training.train import Progress, train
 from sdpo_core.workspace.records import Candidate, MadeWith, Recipe, WorkflowUse
 from sdpo_core.workspace.store import Store
 from tests.app.helpers import recipe
+from tests.training.parts import optimizer_of, parts
 
 SEEDS = ((11, 12), None, (21, 22), (31, 32), None, (41, 42))
 
@@ -153,10 +153,10 @@ def by_autograd(model: DiffusionModel, lora: Lora, batch: PairBatch, beta: float
 def test_the_gradient_is_that_of_each_image_at_its_own_noise(
     model: DiffusionModel, trained_lora: Lora, own: EncodedPairs, memory: Any
 ) -> None:
-    config = TrainConfig(beta=20.0, safeguard="none", hold_unconditional=0.0, memory=memory, noise="own")
+    config = TrainConfig.of(beta=20.0, safeguard="none", hold_unconditional=0.0, memory=memory, noise="own")
     batch = own.batch(0, pairs=6, seed=0, caption_dropout=0.5)
     assert any(noise.winner is not noise.loser for noise in batch.noises)
-    (winner, loser), _ = side_gradients(model, trained_lora, batch.split(3), config, beta=20.0)
+    (winner, loser), _ = side_gradients(model, trained_lora, batch.split(3), *parts(config), beta=20.0)
     expected = by_autograd(model, trained_lora, batch, 20.0)
     assert expected.norm() > 1e-4
     assert_close(winner - loser, expected, rtol=1e-4, atol=1e-6 * float(expected.norm()))
@@ -166,14 +166,14 @@ def test_a_noise_bank_goes_round_timesteps_and_remembers(
     model: DiffusionModel, trained_lora: Lora, own: EncodedPairs
 ) -> None:
     """The same (pair, draw) comes back with the same t and ε, so what is remembered stays true."""
-    config = TrainConfig(beta=20.0, safeguard="none", noise="own")
+    config = TrainConfig.of(beta=20.0, safeguard="none", noise="own")
     bank = NoiseBank(len(own), 2, device=model.device, dtype=torch.float32)
     met: dict[tuple[int, int], tuple[int, float, float]] = {}
     for step in range(4):
         batch = own.batch(step, pairs=6, seed=1, caption_dropout=0.0, noise_bank=2)
         assert batch.kept is not None
-        fresh, seen = side_gradients(model, trained_lora, [batch], config, beta=20.0)
-        kept, _ = side_gradients(model, trained_lora, [batch], config, beta=20.0, bank=bank)
+        fresh, seen = side_gradients(model, trained_lora, [batch], *parts(config), beta=20.0)
+        kept, _ = side_gradients(model, trained_lora, [batch], *parts(config), beta=20.0, bank=bank)
         bank.keep(batch.kept, seen.reference, ~batch.unconditional)
         assert_close(kept.winner, fresh.winner, rtol=1e-4, atol=1e-6 * float(fresh.winner.norm()))
         for (pair, draw), t, noise in zip(batch.kept.tolist(), batch.timesteps.tolist(), batch.noises, strict=True):
@@ -203,12 +203,15 @@ def test_a_resumed_run_equals_a_straight_one(
         "beta": 200.0,
         "noise": "own",
     }
-    config = TrainConfig(**asked, **settings)
+    config = TrainConfig.of(**asked, **settings)
 
     def go(until: int, start: Path | None = None, end: Path | None = None) -> dict[str, Tensor]:
         lora = Lora.create(model, rank=4, alpha=4, targets="attention", seed=1)
-        optimizer, bank = make_optimizer(lora, config), Bank.make(model, lora, own, draws_per_pair=2, seed=0)
-        kept = NoiseBank(len(own), 2, device=model.device, dtype=torch.float32) if config.noise_bank else None
+        optimizer, bank = (
+            optimizer_of(lora, config),
+            Bank.make(model, lora, own, draws_per_pair=2, seed=0),
+        )
+        kept = NoiseBank(len(own), 2, device=model.device, dtype=torch.float32) if config.computing.noise_bank else None
         progress = load_checkpoint(start, lora, optimizer, kept) if start else Progress()
         for _ in train(model, lora, optimizer, own, bank, config, progress, noise_bank=kept):
             if progress.step == until:
@@ -251,7 +254,7 @@ def test_a_run_with_own_noise(tiny_folder: Path, model: DiffusionModel, tmp_path
 
     run, heard, numbers = go(noise="own", size_px=64)
     assert not any("fresh noise" in message for message in heard)
-    assert run.config()["noise"] == "own"
+    assert run.settings()["noise"] == "own"
     assert margins(numbers) != margins(go(size_px=64)[2])
     _, heard, numbers = go(noise="own", size_px=96)
     assert any(message.startswith("2 of 2 pairs train with fresh noise: ") for message in heard)
@@ -297,7 +300,7 @@ def test_fresh_noise_gives_the_numbers_of_before(
     assert batch.timesteps.tolist() == known["timesteps"]
     assert batch.unconditional.tolist() == known["dropped"]
     assert_close(batch.noise.winner.flatten(1)[:, :2], torch.tensor(known["noise"]), rtol=0, atol=1e-4)
-    config = TrainConfig(beta=20.0, memory=memory, hold_unconditional=4.0)
-    gradients, _ = side_gradients(model, trained_lora, [batch], config, beta=20.0)
+    config = TrainConfig.of(beta=20.0, memory=memory, hold_unconditional=4.0)
+    gradients, _ = side_gradients(model, trained_lora, [batch], *parts(config), beta=20.0)
     assert float(gradients.winner.norm()) == pytest.approx(known["winner"], rel=1e-3)
     assert float(gradients.loser.norm()) == pytest.approx(known["loser"], rel=1e-3)

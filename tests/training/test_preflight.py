@@ -18,11 +18,12 @@ from sdpo_core.settings.train import TrainConfig
 from sdpo_core.training import preflight
 from sdpo_core.training.dataset import EncodedPairs
 from sdpo_core.training.optimizers import make_optimizer
-from sdpo_core.training.preflight import WAYS, cheaper_way, choose_way, ways_for
+from sdpo_core.training.preflight import WAYS, cheaper_way, choose_way, needs_both_sides, ways_for
 from sdpo_core.training.processes import Processes, is_out_of_memory
 from sdpo_core.training.step import side_gradients
+from tests.training.parts import parts
 
-CONFIG = TrainConfig(rank=4, lora_alpha=4, steps=10, pairs_per_step=4, pairs_per_micro_step=2)
+CONFIG = TrainConfig.of(rank=4, lora_alpha=4, steps=10, pairs_per_step=4, pairs_per_micro_step=2)
 ALONE = Processes()
 
 
@@ -45,7 +46,7 @@ def saved_bytes(model: DiffusionModel, lora: Lora, pairs: EncodedPairs, config: 
 
     batch = pairs.batch(0, pairs=2, seed=0, caption_dropout=0.0)
     with torch.autograd.graph.saved_tensors_hooks(Held, lambda kept: kept.tensor):
-        gradients, _ = side_gradients(model, lora, [batch], config, beta=100.0)
+        gradients, _ = side_gradients(model, lora, [batch], *parts(config), beta=100.0)
     return most, torch.cat(list(gradients))
 
 
@@ -55,7 +56,7 @@ def test_every_way_needs_less_and_gives_the_same_gradient(
     found: list[tuple[int, Tensor]] = []
     for way in WAYS:
         checkpoint_activations(model, way["checkpointing"])
-        found.append(saved_bytes(model, trained_lora, pairs, CONFIG.model_copy(update=way)))
+        found.append(saved_bytes(model, trained_lora, pairs, CONFIG.changed(**way)))
     checkpoint_activations(model, "none")
     needs = [most for most, _ in found]
     assert needs == sorted(needs, reverse=True)
@@ -84,12 +85,12 @@ def test_the_dry_step_takes_the_first_way_that_fits(
     model: DiffusionModel, lora: Lora, pairs: EncodedPairs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config, found = choose_way(model, lora, pairs, CONFIG, ALONE)
-    assert (config.memory, config.checkpointing) == ("joint", "none")
+    assert (config.computing.memory, config.computing.checkpointing) == ("joint", "none")
     assert 0 < found.peak_gib < found.total_gib
     assert found.sentence().startswith("10 steps take about ")
     Scarce(model, monkeypatch, 1)
     config, found = choose_way(model, lora, pairs, CONFIG, ALONE)
-    assert (config.memory, config.checkpointing) == ("split", "none")
+    assert (config.computing.memory, config.computing.checkpointing) == ("split", "none")
     assert "(memory split)" in found.sentence()
 
 
@@ -102,7 +103,7 @@ def test_a_way_that_failed_leaves_nothing_that_counts_against_the_next(
     step = preflight.side_gradients
 
     def fails_when_joint(*arguments: Any, **options: Any) -> Any:
-        if arguments[3].memory == "split":
+        if arguments[5].memory == "split":
             return step(*arguments, **options)
         activations = torch.zeros(8)
         left.append(weakref.ref(activations))
@@ -114,7 +115,7 @@ def test_a_way_that_failed_leaves_nothing_that_counts_against_the_next(
     monkeypatch.setattr(preflight, "side_gradients", fails_when_joint)
     monkeypatch.setattr(preflight, "free_memory", free)
     config, _ = choose_way(model, lora, pairs, CONFIG, ALONE)
-    assert (config.memory, config.checkpointing) == ("split", "none")
+    assert (config.computing.memory, config.computing.checkpointing) == ("split", "none")
     assert freed == [True, True], "once before each way's measurement, when nothing of the earlier one is held"
 
 
@@ -124,7 +125,7 @@ def test_when_nothing_fits_it_says_so(
     Scarce(model, monkeypatch, 0)
     with pytest.raises(ModelError, match="enough memory for a training step at this size, even one image at a time"):
         choose_way(model, lora, pairs, CONFIG, ALONE)
-    own = CONFIG.model_copy(update={"memory": "joint", "checkpointing": "none"})
+    own = CONFIG.changed(memory="joint", checkpointing="none")
     with pytest.raises(ModelError, match="Set both to auto"):
         choose_way(model, lora, pairs, own, ALONE)
     checkpoint_activations(model, "none")
@@ -141,21 +142,23 @@ def test_when_nothing_fits_it_says_so(
     ],
 )
 def test_what_a_person_set_stays(settings: dict[str, Any], first: dict[str, str], count: int) -> None:
-    ways = ways_for(TrainConfig(**settings))
+    config = TrainConfig.of(**settings)
+    whole = needs_both_sides(config.objective.loss, config.safeguarding.scope)
+    ways = ways_for(config.computing, whole=whole)
     assert ways[0] == first
     assert len(ways) == count
 
 
 def test_the_next_cheaper_way() -> None:
-    config = CONFIG.model_copy(update=WAYS[0])
+    config = CONFIG.changed(**WAYS[0])
     seen = [WAYS[0]]
-    while way := cheaper_way(config):
+    while way := cheaper_way(config.computing, whole=False):
         seen.append(way)
-        config = config.model_copy(update=way)
+        config = config.changed(**way)
     assert tuple(seen) == WAYS
-    chosen = CONFIG.model_copy(update={"memory": "joint", "checkpointing": "all"})  # by hand; it isn't one of them
-    assert cheaper_way(chosen) == next(way for way in WAYS if way["memory"] == "split")
-    assert cheaper_way(CONFIG.model_copy(update=WAYS[-1])) is None
+    chosen = CONFIG.changed(memory="joint", checkpointing="all")  # by hand; it isn't one of them
+    assert cheaper_way(chosen.computing, whole=False) == next(way for way in WAYS if way["memory"] == "split")
+    assert cheaper_way(CONFIG.changed(**WAYS[-1]).computing, whole=False) is None
 
 
 @pytest.mark.parametrize(
@@ -176,7 +179,7 @@ def test_what_counts_as_out_of_memory(error: Exception, expected: bool) -> None:
 def test_8_bits_without_the_package_is_a_sentence(lora: Lora, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "bitsandbytes", None)
     with pytest.raises(ConfigError, match="needs the package bitsandbytes"):
-        make_optimizer(lora, TrainConfig(optimizer="adamw-8bit"))
+        make_optimizer(lora, "adamw-8bit", 1e-3)
 
 
 def test_a_run_continues_after_memory_ran_out(
@@ -205,7 +208,7 @@ def test_a_run_continues_after_memory_ran_out(
             scarce[0].images = limits.pop(row["step"])
 
     monkeypatch.setattr(RunFolder, "append_metrics", watch)
-    config = TrainConfig(
+    config = TrainConfig.of(
         model=str(tiny_folder), rank=2, lora_alpha=2, steps=8, checkpoint_every_steps=2, pairs_per_step=2,
         pairs_per_micro_step=2, preview_prompts=0, size_px=64, bank_draws_per_pair=2, learning_rate=1e-4,
     )  # fmt: skip
@@ -215,7 +218,7 @@ def test_a_run_continues_after_memory_ran_out(
     with pytest.raises(RunError, match="resume the run from its last checkpoint"):
         run_train(config, run, voted_workspace, reporter)
     assert any("Continuing from the last checkpoint with memory split" in message for message in said)
-    assert run.config()["memory"] == "split"
+    assert run.settings()["memory"] == "split"
     rows = [json.loads(row) for row in (run.path / "metrics.jsonl").read_text("utf-8").splitlines()]
     assert [row["step"] for row in rows if row["kind"] == "step"] == [1, 2, 3, 4, 5, 6]  # step 3 was made again
     assert [path.name for path in run.checkpoints()] == ["step-000002", "step-000004", "step-000006"]

@@ -43,7 +43,7 @@ def start(tiny_folder: Path, tmp_path: Path) -> Start:
         run = RunFolder.create(workspace / "runs", "train", config.model_dump(mode="json"))
         if begun_before:
             with Store(workspace) as store:
-                freeze_data(run, training_pairs(store, base), config)
+                freeze_data(run, training_pairs(store, base), config.health.held_out_fraction, config.schedule.seed)
         run_train(config, run, workspace, Reporter(run, "train", 0))
         return run
 
@@ -56,12 +56,12 @@ def first_preview(run: RunFolder) -> bytes:
 
 def test_previews_have_the_negative_prompt_that_the_pairs_were_made_with(start: Start) -> None:
     unset, bare, same = start(), start(negative=""), start(negative="fog, rain")
-    assert [run.config()["negative"] for run in (unset, bare, same)] == ["fog, rain", "", "fog, rain"]
+    assert [run.settings()["negative"] for run in (unset, bare, same)] == ["fog, rain", "", "fog, rain"]
     assert first_preview(unset) == first_preview(same) != first_preview(bare)
     assert "fog" not in str(read_header(unset.adapter_path))
 
 
 def test_a_run_that_began_before_it_could_be_set_continues_without(start: Start) -> None:
     resumed = start(begun_before=True)
-    assert resumed.config()["negative"] is None
+    assert resumed.settings()["negative"] is None
     assert first_preview(resumed) == first_preview(start(negative=""))

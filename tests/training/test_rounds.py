@@ -30,6 +30,7 @@ from sdpo_core.workspace.records import AdapterUse
 from sdpo_core.workspace.store import Store
 from tests.app.helpers import recipe
 from tests.tiny_model import build_tiny_pipeline
+from tests.training.parts import checked, parts
 
 QUICK: dict[str, Any] = {
     "rank": 2, "lora_alpha": 6.0, "steps": 3, "checkpoint_every_steps": 2, "pairs_per_step": 2, "preview_prompts": 1,
@@ -42,13 +43,13 @@ def test_the_reference_is_the_frozen_copy(model: DiffusionModel, trained_lora: L
     """At the start of the round the margin is 0 exactly, although the adapter does something; then it moves away."""
     config = TrainConfig()
     batch = pairs.batch(0, pairs=4, seed=0, caption_dropout=0.0)
-    _, seen = side_gradients(model, trained_lora, [batch], config, beta=2000.0)
+    _, seen = side_gradients(model, trained_lora, [batch], *parts(config), beta=2000.0)
     assert int(seen.margin.count_nonzero()) == 4
     trained_lora.freeze_reference()
-    _, seen = side_gradients(model, trained_lora, [batch], config, beta=2000.0)
+    _, seen = side_gradients(model, trained_lora, [batch], *parts(config), beta=2000.0)
     assert_close(seen.margin, torch.zeros(4), rtol=0, atol=0)
     bank = Bank.make(model, trained_lora, pairs, draws_per_pair=2, seed=0)
-    assert bank.check(model, config, 2000.0)["winner_error"] == 0
+    assert checked(bank, model, config, 2000.0)["winner_error"] == 0
     before = [parameter.detach().clone() for parameter in trained_lora.parameters]
     with torch.no_grad():
         for parameter in trained_lora.parameters:
@@ -59,7 +60,7 @@ def test_the_reference_is_the_frozen_copy(model: DiffusionModel, trained_lora: L
             assert_close(parameter.data, expected, rtol=0, atol=0)
     for parameter, expected in zip(trained_lora.parameters, moved, strict=True):
         assert_close(parameter.data, expected, rtol=0, atol=0)
-    assert bank.check(model, config, 2000.0)["winner_error"] != 0
+    assert checked(bank, model, config, 2000.0)["winner_error"] != 0
 
 
 def test_a_second_round(tiny_folder: Path, voted_workspace: Path, tmp_path: Path) -> None:
@@ -71,7 +72,7 @@ def test_a_second_round(tiny_folder: Path, voted_workspace: Path, tmp_path: Path
     vote_on_pairs_made_with(voted_workspace, record.sha256, record.base_sha256)
 
     second = go(voted_workspace, tiny_folder, continue_from="mine", adapter_name="mine-2")
-    assert (second.config()["rank"], second.config()["lora_alpha"]) == (2, 6.0)  # its own, not the model's defaults
+    assert (second.settings()["rank"], second.settings()["lora_alpha"]) == (2, 6.0)  # its own, not the model's defaults
     start = load_file(second.path / "reference.safetensors")
     kept = next(path for path in first.checkpoints() if sha(path / "adapter.safetensors") == record.sha256)
     state = load_file(kept / "state.safetensors")

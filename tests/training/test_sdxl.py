@@ -29,6 +29,7 @@ from sdpo_core.training.step import side_gradients
 from sdpo_core.workspace.records import VotedPair
 from sdpo_core.workspace.store import Store
 from tests.tiny_model import build_tiny_sdxl
+from tests.training.parts import parts
 from tests.workspace.helpers import recipe
 
 SIZES = [(32, 32), (64, 32), (32, 48), (96, 96)]
@@ -102,18 +103,18 @@ def test_the_split_into_micro_batches_does_not_matter(xl: DiffusionModel, pairs:
     lora = Lora.create(xl, rank=4, alpha=4, targets="attention", seed=1)
     g = torch.Generator().manual_seed(5)
     lora.load_state_dict({name: 0.1 * torch.randn(t.shape, generator=g) for name, t in lora.state_dict().items()})
-    config, batch = TrainConfig(beta=20.0), pairs.batch(0, pairs=4, seed=0, caption_dropout=0.5)
-    whole, seen = side_gradients(xl, lora, [batch], config, beta=20.0)
-    parts, _ = side_gradients(xl, lora, batch.split(1), config, beta=20.0)
+    config, batch = TrainConfig.of(beta=20.0), pairs.batch(0, pairs=4, seed=0, caption_dropout=0.5)
+    whole, seen = side_gradients(xl, lora, [batch], *parts(config), beta=20.0)
+    apart, _ = side_gradients(xl, lora, batch.split(1), *parts(config), beta=20.0)
     lora.remove()
     assert float(seen.margin.abs().min()) > 0
-    for a, b in zip(whole, parts, strict=True):
+    for a, b in zip(whole, apart, strict=True):
         assert_close(a, b, rtol=1e-4, atol=1e-6 * float(whole.winner.norm()))
 
 
 def test_every_pair_gets_its_own_bucket(xl: DiffusionModel, store: Store, voted: list[VotedPair]) -> None:
     """1.41:1 leaves 32 x 23 of 32 x 32, so the first pair has 32 x 24; 29 x 35, the second's, is rounded."""
-    sizes = pair_sizes(voted, TrainConfig(), xl.info.native_size_px, xl.multiple_px)
+    sizes = pair_sizes(voted, None, "pair", xl.info.native_size_px, xl.multiple_px)
     found = encode_pairs(xl, store, voted, sizes)
     told: dict[tuple[int, int], list[float]] = {}
     for side, conditioning in (("winner", found.conditioning[0]), ("loser", found.conditioning[1])):
@@ -163,7 +164,7 @@ def test_from_votes_to_an_adapter_and_again_from_the_middle(
     folder = Path(shutil.copytree(folder, tmp_path / "model"))
     path = folder / "scheduler" / "scheduler_config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **schedule}))
-    made = GenerateConfig(
+    made = GenerateConfig.of(
         model=str(folder),
         device="cpu",
         sampling_steps=2,
@@ -180,7 +181,7 @@ def test_from_votes_to_an_adapter_and_again_from_the_middle(
     trained = train(folder, workspace, pairs_from="all")
     data = json.loads((trained.path / "data.json").read_text(encoding="utf-8"))
     assert len(data["train"]) == 5
-    assert trained.config()["clip_skip"] == 3, "what the images were made with"
+    assert trained.settings()["clip_skip"] == 3, "what the images were made with"
     model = load_model(str(folder), device="cpu")
     assert model.info.prediction_type == schedule.get("prediction_type", "epsilon")
     proof = prove_adapter(trained.adapter_path, model)

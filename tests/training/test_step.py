@@ -12,10 +12,12 @@ from torch.testing import assert_close
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.objective import Sides, preference_loss
+from sdpo_core.settings.learning import Safeguarding
 from sdpo_core.settings.train import TrainConfig
 from sdpo_core.training.dataset import EncodedPairs, PairBatch
 from sdpo_core.training.reference import NoiseBank
 from sdpo_core.training.step import SideGradients, assign, noise_sides, own_options, restrain, side_gradients
+from tests.training.parts import parts
 
 SETTINGS: list[dict[str, Any]] = [
     {"safeguard": "none"},
@@ -34,22 +36,22 @@ SETTINGS: list[dict[str, Any]] = [
 
 
 def loss_options(config: TrainConfig) -> dict[str, Any]:
-    assert config.beta != "auto"
+    assert config.objective.beta != "auto"
     return {
-        "beta": config.beta,
-        "mu": config.mu,
-        "scope": config.scope,
-        "safeguard": "none" if config.safeguard == "lora" else config.safeguard,
-        "hold_past_target": True if config.safeguard == "lora" else None,
-        "loser_weight": config.loser_weight,
-        "anchor": config.anchor,
-        **own_options(config),
+        "beta": config.objective.beta,
+        "mu": config.safeguarding.mu,
+        "scope": config.safeguarding.scope,
+        "safeguard": "none" if config.safeguarding.safeguard == "lora" else config.safeguarding.safeguard,
+        "hold_past_target": True if config.safeguarding.safeguard == "lora" else None,
+        "loser_weight": config.safeguarding.loser_weight,
+        "anchor": config.objective.anchor,
+        **own_options(config.objective),
     }
 
 
 def draw(pairs: EncodedPairs, config: TrainConfig) -> PairBatch:
     """Four pairs, some of them without their prompt."""
-    batch = pairs.batch(0, pairs=4, seed=config.seed, caption_dropout=0.5)
+    batch = pairs.batch(0, pairs=4, seed=config.schedule.seed, caption_dropout=0.5)
     assert 0 < int(batch.unconditional.sum()) < 4
     return batch
 
@@ -65,10 +67,10 @@ def joint_gradient(model: DiffusionModel, lora: Lora, batch: PairBatch, config: 
     with torch.no_grad(), lora.off():
         reference = Sides(*model.predict(both, t, c).chunk(2))
     prediction = Sides(*model.predict(both, t, c).chunk(2))
-    loss = preference_loss(config.loss, prediction, reference, targets, **loss_options(config))
-    unit = 1 if config.loss in ("sft", "dspo") else 10
-    held = unit * config.hold_unconditional * moved(prediction.winner, reference.winner)
-    if config.hold_unconditional:
+    loss = preference_loss(config.objective.loss, prediction, reference, targets, **loss_options(config))
+    unit = 1 if config.objective.loss in ("sft", "dspo") else 10
+    held = unit * config.objective.hold_unconditional * moved(prediction.winner, reference.winner)
+    if config.objective.hold_unconditional:
         loss = torch.stack(
             [h if dropped else ell for h, ell, dropped in zip(held, loss, batch.unconditional, strict=True)]
         )
@@ -82,9 +84,9 @@ def joint_gradient(model: DiffusionModel, lora: Lora, batch: PairBatch, config: 
 def test_the_sides_gradients_add_up_to_the_joint_one(
     model: DiffusionModel, trained_lora: Lora, pairs: EncodedPairs, settings: dict[str, Any]
 ) -> None:
-    config = TrainConfig(beta=20.0, **settings)
+    config = TrainConfig.of(beta=20.0, **settings)
     batch = draw(pairs, config)
-    gradients, _ = side_gradients(model, trained_lora, [batch], config, beta=20.0)
+    gradients, _ = side_gradients(model, trained_lora, [batch], *parts(config), beta=20.0)
     expected = joint_gradient(model, trained_lora, batch, config)
     assert expected.norm() > 1e-4
     assert_close(gradients.winner - gradients.loser, expected, rtol=1e-4, atol=1e-6 * float(expected.norm()))
@@ -94,12 +96,12 @@ def test_the_sides_gradients_add_up_to_the_joint_one(
 def test_the_split_into_micro_batches_does_not_matter(
     model: DiffusionModel, trained_lora: Lora, pairs: EncodedPairs, settings: dict[str, Any]
 ) -> None:
-    config = TrainConfig(beta=20.0, **settings)
+    config = TrainConfig.of(beta=20.0, **settings)
     batch = draw(pairs, config)
-    whole, _ = side_gradients(model, trained_lora, [batch], config, beta=20.0)
-    parts, seen = side_gradients(model, trained_lora, batch.split(1), config, beta=20.0)
+    whole, _ = side_gradients(model, trained_lora, [batch], *parts(config), beta=20.0)
+    apart, seen = side_gradients(model, trained_lora, batch.split(1), *parts(config), beta=20.0)
     assert seen.margin.shape == (4,)
-    for a, b in zip(whole, parts, strict=True):
+    for a, b in zip(whole, apart, strict=True):
         assert_close(a, b, rtol=1e-4, atol=1e-6 * float(whole.winner.norm()))
 
 
@@ -107,11 +109,11 @@ def test_the_split_into_micro_batches_does_not_matter(
 def test_split_memory_gives_the_joint_gradient(
     model: DiffusionModel, trained_lora: Lora, pairs: EncodedPairs, settings: dict[str, Any]
 ) -> None:
-    config = TrainConfig(beta=20.0, **settings)
+    config = TrainConfig.of(beta=20.0, **settings)
     batch = draw(pairs, config)
-    joint, seen = side_gradients(model, trained_lora, [batch], config, beta=20.0)
-    apart = config.model_copy(update={"memory": "split"})
-    split, seen_apart = side_gradients(model, trained_lora, batch.split(2), apart, beta=20.0)
+    joint, seen = side_gradients(model, trained_lora, [batch], *parts(config), beta=20.0)
+    apart = config.changed(memory="split")
+    split, seen_apart = side_gradients(model, trained_lora, batch.split(2), *parts(apart), beta=20.0)
     for a, b in zip(joint, split, strict=True):
         assert_close(b, a, rtol=1e-4, atol=1e-6 * float(joint.winner.norm()))
     for name in ("loss", "margin", "scale"):
@@ -121,18 +123,18 @@ def test_split_memory_gives_the_joint_gradient(
 def test_a_noise_bank_spares_the_reference_and_changes_nothing(
     model: DiffusionModel, trained_lora: Lora, pairs: EncodedPairs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = TrainConfig(beta=20.0, safeguard="none")
+    config = TrainConfig.of(beta=20.0, safeguard="none")
     batch = pairs.batch(0, pairs=4, seed=0, caption_dropout=0.5, noise_bank=3)
     assert batch.kept is not None
     assert 0 < int(batch.unconditional.sum()) < 4
-    fresh, seen = side_gradients(model, trained_lora, [batch], config, beta=20.0)
+    fresh, seen = side_gradients(model, trained_lora, [batch], *parts(config), beta=20.0)
     bank = NoiseBank(len(pairs), 3, device=model.device, dtype=torch.float32)
-    first, _ = side_gradients(model, trained_lora, [batch], config, beta=20.0, bank=bank)
+    first, _ = side_gradients(model, trained_lora, [batch], *parts(config), beta=20.0, bank=bank)
     bank.keep(batch.kept, seen.reference, ~batch.unconditional)
     passes: list[int] = []
     predict = model.predict
     monkeypatch.setattr(model, "predict", lambda x, *rest: (passes.append(len(x)), predict(x, *rest))[1])
-    second, again = side_gradients(model, trained_lora, [batch], config, beta=20.0, bank=bank)
+    second, again = side_gradients(model, trained_lora, [batch], *parts(config), beta=20.0, bank=bank)
     dropped = int(batch.unconditional.sum())
     assert passes == [2 * dropped, 8]  # the reference where the prompt was dropped, then the policy
     assert_close(again.reference.loser, seen.reference.loser, rtol=1e-5, atol=0)
@@ -166,16 +168,14 @@ def test_a_noise_bank_goes_round_its_draws(pairs: EncodedPairs) -> None:
 
 def test_without_a_prompt_nothing_is_preferred(model: DiffusionModel, trained_lora: Lora, pairs: EncodedPairs) -> None:
     """Both sides of such a draw get the same inputs as in all others; only the winner's gradient is held back."""
-    config = TrainConfig(beta=20.0, safeguard="none", hold_unconditional=4.0)
+    config = TrainConfig.of(beta=20.0, safeguard="none", hold_unconditional=4.0)
     batch = pairs.batch(0, pairs=4, seed=0, caption_dropout=0.999)
     assert bool(batch.unconditional.all())
-    gradients, seen = side_gradients(model, trained_lora, [batch], config, beta=20.0)
+    gradients, seen = side_gradients(model, trained_lora, [batch], *parts(config), beta=20.0)
     assert int(gradients.loser.count_nonzero()) == 0
     assert float(gradients.winner.norm()) > 0
     assert int(seen.margin.count_nonzero()) == 4
-    twice, _ = side_gradients(
-        model, trained_lora, [batch], config.model_copy(update={"hold_unconditional": 8.0}), beta=20.0
-    )
+    twice, _ = side_gradients(model, trained_lora, [batch], *parts(config.changed(hold_unconditional=8.0)), beta=20.0)
     assert_close(twice.winner, 2 * gradients.winner)
 
 
@@ -187,7 +187,7 @@ def test_at_step_0_the_margin_is_0_and_the_loss_log_2(tiny_folder: Any, pairs: E
     model = load_model(str(tiny_folder), device="cpu", precision=precision)
     lora = Lora.create(model, rank=4, alpha=4, targets="wide", seed=1)
     config = TrainConfig()
-    _, seen = side_gradients(model, lora, [draw(pairs, config)], config, beta=20.0)
+    _, seen = side_gradients(model, lora, [draw(pairs, config)], *parts(config), beta=20.0)
     assert_close(seen.margin, torch.zeros(4, dtype=seen.margin.dtype), rtol=0, atol=0)
     assert_close(seen.loss, torch.full((4,), math.log(2), dtype=seen.loss.dtype), rtol=0, atol=0)
 
@@ -196,12 +196,12 @@ def test_at_step_0_the_margin_is_0_and_the_loss_log_2(tiny_folder: Any, pairs: E
 def test_a_pair_counts_by_its_weight(
     model: DiffusionModel, trained_lora: Lora, pairs: EncodedPairs, memory: Literal["joint", "split"]
 ) -> None:
-    config = TrainConfig(beta=20.0, memory=memory, hold_unconditional=4.0)
+    config = TrainConfig.of(beta=20.0, memory=memory, hold_unconditional=4.0)
     batch = pairs.batch(0, pairs=4, seed=0, caption_dropout=0.5)
     assert 0 < int(batch.unconditional.sum()) < 4
-    alone = [side_gradients(model, trained_lora, [one], config, beta=20.0)[0] for one in batch.split(1)]
+    alone = [side_gradients(model, trained_lora, [one], *parts(config), beta=20.0)[0] for one in batch.split(1)]
     weights = torch.tensor([1.0, 0.0, 0.5, 2.0])
-    found, _ = side_gradients(model, trained_lora, [replace(batch, weights=weights)], config, beta=20.0)
+    found, _ = side_gradients(model, trained_lora, [replace(batch, weights=weights)], *parts(config), beta=20.0)
     for side in (0, 1):
         expected = sum(float(weight) * one[side] for weight, one in zip(weights, alone, strict=True)) / 4
         assert_close(found[side], expected, rtol=1e-4, atol=1e-6 * float(found.winner.norm()))
@@ -210,11 +210,13 @@ def test_a_pair_counts_by_its_weight(
 def test_the_safeguard_lora_keeps_its_condition_on_real_gradients(
     model: DiffusionModel, trained_lora: Lora, pairs: EncodedPairs
 ) -> None:
-    config = TrainConfig(beta=20.0, drift_budget=0.0, mu=0.9)
-    gradients, _ = side_gradients(model, trained_lora, [draw(pairs, config)], config, beta=20.0)
-    gradient, factor = restrain(gradients, drift=0.0, config=config)
+    config = TrainConfig.of(beta=20.0, drift_budget=0.0, mu=0.9)
+    gradients, _ = side_gradients(model, trained_lora, [draw(pairs, config)], *parts(config), beta=20.0)
+    gradient, factor = restrain(gradients, drift=0.0, safeguarding=config.safeguarding)
     assert 0 < factor < 1, "the case must bind, or the test says nothing"
-    assert_close(gradient @ gradients.winner, config.mu * gradients.winner.square().sum(), rtol=1e-4, atol=0)
+    assert_close(
+        gradient @ gradients.winner, config.safeguarding.mu * gradients.winner.square().sum(), rtol=1e-4, atol=0
+    )
 
 
 @pytest.mark.parametrize(
@@ -230,7 +232,7 @@ def test_the_safeguard_lora_keeps_its_condition_on_real_gradients(
 def test_the_drift_budget_by_hand(drift: float, factor: float) -> None:
     """G_w = G_l, so λ* = 1 − μ; budget 2 %."""
     g = torch.ones(3)
-    gradient, found = restrain(SideGradients(g, g), drift, TrainConfig(drift_budget=0.02, mu=0.5))
+    gradient, found = restrain(SideGradients(g, g), drift, Safeguarding(drift_budget=0.02, mu=0.5))
     assert found == pytest.approx(factor)
     assert_close(gradient, (1 - factor) * g)
 

@@ -14,15 +14,16 @@ from sdpo_core.models.lora import Lora
 from sdpo_core.models.registry import load_model
 from sdpo_core.objective import Sides
 from sdpo_core.runs.folder import RunFolder
+from sdpo_core.settings.learning import Objective
 from sdpo_core.settings.train import TrainConfig, steps_for_pairs
 from sdpo_core.training.checkpoint import best_checkpoint, deciding, load_checkpoint, save_checkpoint
 from sdpo_core.training.dataset import EncodedPairs, generator
 from sdpo_core.training.health import MAX_BANK_PAIRS, Bank, bank_pairs
-from sdpo_core.training.optimizers import make_optimizer
 from sdpo_core.training.reference import NoiseBank
-from sdpo_core.training.train import DRIFT_EVERY_STEPS, Progress, next_peak, schedule, train
+from sdpo_core.training.train import DRIFT_EVERY_STEPS, Progress, next_peak, share_of_peak, train
+from tests.training.parts import checked, optimizer_of
 
-CONFIG = TrainConfig(
+CONFIG = TrainConfig.of(
     rank=4, lora_alpha=4, steps=12, pairs_per_step=3, beta=200.0, learning_rate=1e-3, rate="fixed", seed=3
 )
 
@@ -42,11 +43,11 @@ def run(
     save_to: Path | None = None,
 ) -> tuple[list[dict[str, Any]], torch.optim.Optimizer, Progress]:
     """Train to step `until`, from `checkpoint` if one is given."""
-    optimizer = make_optimizer(lora, config)
+    optimizer = optimizer_of(lora, config)
     bank = make_bank(model, lora, pairs)
     kept = None
-    if config.noise_bank:
-        kept = NoiseBank(len(pairs), config.noise_bank, device=model.device, dtype=torch.float32)
+    if config.computing.noise_bank:
+        kept = NoiseBank(len(pairs), config.computing.noise_bank, device=model.device, dtype=torch.float32)
     progress = load_checkpoint(checkpoint, lora, optimizer, kept) if checkpoint else Progress()
     rows: list[dict[str, Any]] = []
     for row in train(model, lora, optimizer, pairs, bank, config, progress, noise_bank=kept):
@@ -93,10 +94,10 @@ def test_a_resumed_run_equals_a_straight_one_bit_for_bit(
     if "optimizer" in settings:
         pytest.importorskip("bitsandbytes", reason="the studio doesn't require bitsandbytes")
     model = load_model(str(tiny_folder), device="cpu", precision=precision)
-    config = CONFIG.model_copy(update=settings)
+    config = CONFIG.changed(**settings)
 
     def fresh() -> Lora:
-        return Lora.create(model, rank=config.rank, alpha=config.lora_alpha, targets="attention", seed=1)
+        return Lora.create(model, rank=config.lora.rank, alpha=config.lora.lora_alpha, targets="attention", seed=1)
 
     straight = fresh()
     rows, optimizer, _ = run(model, straight, pairs, until=12, config=config)
@@ -125,14 +126,14 @@ def test_a_resumed_run_equals_a_straight_one_bit_for_bit(
 def test_training_prefers_the_winners(model: DiffusionModel, lora: Lora, pairs: EncodedPairs) -> None:
     """On its own pairs the margin rises from exactly 0; the bank is the same draws for every check."""
     bank = make_bank(model, lora, pairs)
-    before = bank.check(model, CONFIG, 200.0)
+    before = checked(bank, model, CONFIG, 200.0)
     assert before["margin"] == 0.0
     assert before["winner_error"] == 0.0
     assert before["healthy"]
-    config = CONFIG.model_copy(update={"steps": 40, "pairs_per_step": 6, "learning_rate": 5e-3})
+    config = CONFIG.changed(steps=40, pairs_per_step=6, learning_rate=5e-3)
     rows, _, _ = run(model, lora, pairs, until=40, config=config)
     assert rows[0]["margin"] == 0.0
-    assert bank.check(model, config, 200.0)["margin"] > 0.05
+    assert checked(bank, model, config, 200.0)["margin"] > 0.05
 
 
 def test_the_bank_by_hand(model: DiffusionModel, trained_lora: Lora, pairs: EncodedPairs) -> None:
@@ -150,7 +151,7 @@ def test_the_bank_by_hand(model: DiffusionModel, trained_lora: Lora, pairs: Enco
     on = Sides(*map(errors, draws.latents))
     with trained_lora.off():
         off = Sides(*map(errors, draws.latents))
-    row = bank.check(model, CONFIG, 200.0)
+    row = checked(bank, model, CONFIG, 200.0)
     # abs, not rel: the quotient's last bits are all that may differ, and they do not shrink with the difference.
     assert row["winner_error"] == pytest.approx(float(on.winner.mean() / off.winner.mean() - 1), abs=2e-6)
     assert row["loser_error"] == pytest.approx(float(on.loser.mean() / off.loser.mean() - 1), abs=2e-6)
@@ -171,7 +172,7 @@ def test_the_bank_never_shows_training_draws(model: DiffusionModel, lora: Lora, 
 def test_a_loss_that_is_not_a_number_names_its_pair(model: DiffusionModel, lora: Lora, pairs: EncodedPairs) -> None:
     pairs.images[2].winner.fill_(float("nan"))
     healthy = pairs.subset([0, 1])
-    optimizer = make_optimizer(lora, CONFIG)
+    optimizer = optimizer_of(lora, CONFIG)
     loop = train(model, lora, optimizer, pairs, make_bank(model, lora, healthy), CONFIG, Progress())
     before: list[dict[str, torch.Tensor]] = [lora.state_dict()]
     with pytest.raises(RunError, match="on pair 3"):
@@ -213,7 +214,7 @@ def test_holding_keeps_the_unconditional_branch_where_it_was(model: DiffusionMod
         """How far the empty prompt's prediction has moved, mean squared."""
         adapter = Lora.create(model, rank=4, alpha=4, targets="attention", seed=1)
         changes = {"steps": 30, "pairs_per_step": 6, "caption_dropout": 0.4, "hold_unconditional": kappa}
-        run(model, adapter, pairs, until=30, config=CONFIG.model_copy(update={**changes, "learning_rate": 5e-3}))
+        run(model, adapter, pairs, until=30, config=CONFIG.changed(**changes, learning_rate=5e-3))
         x = torch.stack([pair.winner for pair in pairs.images])
         empty = Conditioning.cat([pairs.conditioning.prompts[0]] * len(pairs))
         t = torch.full((len(pairs),), 500)
@@ -229,16 +230,16 @@ def test_holding_keeps_the_unconditional_branch_where_it_was(model: DiffusionMod
 
 def test_beta_auto_keeps_a_typical_margin() -> None:
     """u = −(β/2)·Δ: with |Δ| at 1e-3 the β that makes |u| 1.4 is 2800."""
-    config = TrainConfig(beta="auto")
+    config = TrainConfig.of(beta="auto")
     progress = Progress()
-    assert progress.beta(config) == 2000
+    assert progress.beta(config.objective) == 2000
     for _ in range(200):
-        beta = progress.beta(config)
+        beta = progress.beta(config.objective)
         progress.see(torch.tensor([-1.0, 1.0]) * beta / 2 * 1e-3, beta)
-    assert progress.beta(config) == pytest.approx(2800, rel=1e-3)
+    assert progress.beta(config.objective) == pytest.approx(2800, rel=1e-3)
     progress.gap = 0.0
-    assert progress.beta(config) == 20_000  # a policy that has not moved yet would ask for infinity
-    assert progress.beta(TrainConfig(beta=700.0)) == 700
+    assert progress.beta(config.objective) == 20_000  # a policy that has not moved yet would ask for infinity
+    assert progress.beta(Objective(beta=700.0)) == 700
 
 
 def test_half_precision_learns_what_full_precision_learns(tiny_folder: Path, pairs: EncodedPairs) -> None:
@@ -264,21 +265,21 @@ def test_the_gate_by_hand(model: DiffusionModel, trained_lora: Lora, pairs: Enco
         (error + 3 * deviation, "upper", True),
         (error - deviation / 2, "estimate", False),
     ):
-        config = CONFIG.model_copy(update={"drift_budget": budget, "gate": gate})
-        assert bank.check(model, config, 200.0)["healthy"] is healthy
+        config = CONFIG.changed(drift_budget=budget, gate=gate)
+        assert checked(bank, model, config, 200.0)["healthy"] is healthy
 
 
 def test_the_schedule_by_hand() -> None:
-    config = TrainConfig(warmup_steps=10)
-    shares = [schedule(step, 100, config) for step in (0, 4, 9, 50, 99)]
+    config = TrainConfig.of(warmup_steps=10)
+    shares = [share_of_peak(step, 100, config.schedule.warmup_steps) for step in (0, 4, 9, 50, 99)]
     assert shares == pytest.approx([0.1, 0.5 * 0.96, 0.91, 0.5, 0.01])
-    assert schedule(0, 100, TrainConfig(warmup_steps=0)) == 1.0
+    assert share_of_peak(0, 100, 0) == 1.0
 
 
 def test_a_fixed_rate_stays() -> None:
-    config = TrainConfig(rate="fixed", learning_rate=1e-3)
-    assert next_peak(Progress(step=10, displacement=0.5, path=1e-2), 100, config) == 1e-3
-    assert next_peak(Progress(step=10, displacement=0.5, path=1e-2, peak=4e-3), 100, config) == 4e-3
+    config = TrainConfig.of(rate="fixed", learning_rate=1e-3)
+    assert next_peak(Progress(step=10, displacement=0.5, path=1e-2), 100, config.schedule) == 1e-3
+    assert next_peak(Progress(step=10, displacement=0.5, path=1e-2, peak=4e-3), 100, config.schedule) == 4e-3
 
 
 @pytest.mark.parametrize("start", [2.5e-4, 1e-3, 4e-3], ids=["too low", "right", "too high"])
@@ -288,15 +289,15 @@ def test_the_run_finds_its_own_rate(start: float, growth: float) -> None:
 
     The network here moves so that a peak of 1e-3 is right.
     """
-    total, config = 140, TrainConfig(rate="auto", learning_rate=start, displacement=0.02)
-    whole = 1e-3 * sum(schedule(step, total, config) for step in range(total))
+    total, config = 140, TrainConfig.of(rate="auto", learning_rate=start, displacement=0.02)
+    whole = 1e-3 * sum(share_of_peak(step, total, config.schedule.warmup_steps) for step in range(total))
     progress = Progress()
     for step in range(total):
         progress.step = step
         if step % DRIFT_EVERY_STEPS == 0:
             progress.displacement = 0.02 * (progress.path / whole) ** (2 * growth)
-            progress.peak = next_peak(progress, total, config)
-        progress.path += progress.peak * schedule(step, total, config)
+            progress.peak = next_peak(progress, total, config.schedule)
+        progress.path += progress.peak * share_of_peak(step, total, config.schedule.warmup_steps)
     assert 0.02 * (progress.path / whole) ** (2 * growth) == pytest.approx(0.02, rel=0.15)
 
 
@@ -317,7 +318,15 @@ def test_a_step_too_large_for_half_precision_is_left_out_and_reported(
     too_large = {"scale": 2.0**30, "growth_factor": 2.0, "backoff_factor": 0.5, "growth_interval": 2000}
     progress = Progress(scaler={**too_large, "_growth_tracker": 0})
     folder = RunFolder.create(tmp_path, "train", {})
-    rows = train(model, lora, make_optimizer(lora, CONFIG), pairs, make_bank(model, lora, pairs), CONFIG, progress)
+    rows = train(
+        model,
+        lora,
+        optimizer_of(lora, CONFIG),
+        pairs,
+        make_bank(model, lora, pairs),
+        CONFIG,
+        progress,
+    )
     for row in itertools.islice(rows, 2):
         folder.append_metrics(row)
         assert all(torch.equal(tensor, before[name]) for name, tensor in lora.state_dict().items())
