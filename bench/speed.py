@@ -60,9 +60,7 @@ _PAIRS = _DEMO.schedule.pairs_per_step
 CASES: dict[str, Case] = {
     "demo": Case(
         "Demo model, 96 px, CPU, one thread, fp32",
-        Size(
-            size_px=96, pairs=_DEMO.schedule.pairs_per_step, micro=_DEMO.schedule.pairs_per_step, rank=_DEMO.lora.rank
-        ),
+        Size(size_px=96, pairs=_PAIRS, micro=_PAIRS, rank=_DEMO.lora.rank),
     ),
     "sd15": _full_size("SD1.5", "sd15", 512, 5.06),
     "sdxl": _full_size("SDXL", "sdxl", 1024, 41.9),

@@ -53,6 +53,12 @@ class Settings(BaseModel):
         """Every setting by its name, without tables."""
         return flat(type(self), {name: dict(one) if isinstance(one, Settings) else one for name, one in self})
 
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """As pydantic's, which would take in any name; raises `KeyError` for one that isn't a field."""
+        for name in update or ():
+            _ = type(self).model_fields[name]
+        return super().model_copy(update=update, deep=deep)
+
     def changed(self, **values: Any) -> Self:
         """A copy with other values of some settings, given flat; they aren't checked. Raises `KeyError` for a name."""
         known, update = leaves(type(self)), dict[str, Any]()

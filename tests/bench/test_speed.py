@@ -51,9 +51,8 @@ def test_the_baseline_is_the_same_work(which: str, name: str, request: pytest.Fi
     bench: Workbench = request.getfixturevalue(which)
     config = bench.config(WAYS[name]).changed(safeguard="none")
     batch = bench.pairs.batch(3, pairs=2, seed=0, caption_dropout=0.0)
-    (winner, loser), _ = side_gradients(
-        bench.model, bench.lora, batch.split(bench.size.micro), *parts(config), beta=200.0
-    )
+    micro = batch.split(bench.size.micro)
+    (winner, loser), _ = side_gradients(bench.model, bench.lora, micro, *parts(config), beta=200.0)
     theirs = baseline_gradient(bench, batch.noise.winner, batch.timesteps, batch.pair_ids)
     assert float(theirs.norm()) > 0
     assert_close(winner - loser, theirs, rtol=1e-4, atol=1e-5 * float(theirs.norm()))

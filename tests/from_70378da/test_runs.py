@@ -76,11 +76,8 @@ def test_a_queued_run_keeps_its_settings(workspace: Path) -> None:
     try:
         assert run is not None
         config = TrainConfig.parse(run.config())
-        assert (
-            config.objective.hold_unconditional,
-            config.objective.caption_dropout,
-            config.schedule.learning_rate,
-        ) == (4.0, 0.2, 2e-3)
+        assert (config.objective.hold_unconditional, config.objective.caption_dropout) == (4.0, 0.2)
+        assert config.schedule.learning_rate == 2e-3
         assert (config.lora.adapter_name, config.schedule.steps) == ("waited", 6)
         assert json.loads((workspace / QUEUE).read_text("utf-8")) == []
     finally:

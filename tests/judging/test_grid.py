@@ -76,9 +76,8 @@ def test_rows_are_checkpoints_and_columns_are_strengths(draw: Draw, workspace: P
     plan = read_plan(run)
     assert plan
     assert (plan.prompt, plan.strengths, [row.step for row in plan.rows]) == ("a lake", (0.0, 0.5, 1.0), [50, 100])
-    assert (
-        plan.adapter == run.settings()["adapter"] if run.settings()["adapter"] != "latest" else plan.adapter == "mine"
-    )
+    asked = run.settings()["adapter"]
+    assert plan.adapter == asked if asked != "latest" else plan.adapter == "mine"
     assert cell_path(run, 0, 0).read_bytes() == cell_path(run, 1, 0).read_bytes(), "strength 0 is the base model"
     first, second = ([pixels(run, row, column) for column in range(3)] for row in (0, 1))
     assert (first[2] != second[2]).any(), "checkpoints differ"

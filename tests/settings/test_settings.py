@@ -1,15 +1,19 @@
 """Settings refuse the impossible, with a message."""
 
 import re
+from typing import Annotated
 
 import pytest
 
 from sdpo_core.errors import ConfigError
 from sdpo_core.families.table import FAMILIES
-from sdpo_core.settings.base import Settings, leaves
+from sdpo_core.settings.base import Settings, leaves, tables
 from sdpo_core.settings.generate import GenerateConfig
+from sdpo_core.settings.jobs import JOBS
 from sdpo_core.settings.judge import JudgeConfig
+from sdpo_core.settings.learning import NewAdapter
 from sdpo_core.settings.presets import resolve
+from sdpo_core.settings.shown import Shown, Topic
 from sdpo_core.settings.train import TrainConfig
 
 
@@ -51,6 +55,39 @@ def test_text_from_the_command_line_becomes_numbers() -> None:
 def test_settings_survive_the_run_folder() -> None:
     config = TrainConfig.of(steps=20)
     assert TrainConfig.parse(config.model_dump(mode="json")) == config
+
+
+def test_a_changed_copy_has_the_value_in_its_part_and_refuses_names_that_are_none() -> None:
+    config = TrainConfig().changed(steps=20, rank=4, learning_rate=1e-3)
+    assert (config.schedule.steps, config.schedule.learning_rate, config.lora.rank) == (20, 1e-3, 4)
+    assert config == TrainConfig.of(steps=20, rank=4, learning_rate=1e-3)
+    with pytest.raises(KeyError):
+        config.changed(stepz=20)
+    with pytest.raises(KeyError):
+        config.model_copy(update={"steps": 20})
+
+
+@pytest.mark.parametrize("kind", JOBS.values())
+def test_every_setting_is_in_one_place_and_shown(kind: type[Settings]) -> None:
+    """So that it can be a flag; a table's name is no setting's, because TOML couldn't have both."""
+    known = leaves(kind)
+    assert not known.keys() & tables(kind).keys()
+    assert all(leaf.shown.name and leaf.shown.name[-1] not in ".:" for leaf in known.values())
+
+
+class _Twice(Settings):
+    lora: NewAdapter = NewAdapter()
+    rank: Annotated[int, Shown("Rank", Topic.LORA)] = 1
+
+
+class _Unshown(Settings):
+    rank: int = 1
+
+
+@pytest.mark.parametrize("kind", [_Twice, _Unshown])
+def test_two_settings_of_a_name_and_one_that_is_not_shown_are_mistakes_in_the_code(kind: type[Settings]) -> None:
+    with pytest.raises(TypeError, match="rank isn't Shown, or there is another rank"):
+        leaves(kind)
 
 
 def test_the_demo_models_defaults_are_those_that_were_measured_on_it() -> None:

@@ -207,10 +207,7 @@ def test_a_resumed_run_equals_a_straight_one(
 
     def go(until: int, start: Path | None = None, end: Path | None = None) -> dict[str, Tensor]:
         lora = Lora.create(model, rank=4, alpha=4, targets="attention", seed=1)
-        optimizer, bank = (
-            optimizer_of(lora, config),
-            Bank.make(model, lora, own, draws_per_pair=2, seed=0),
-        )
+        optimizer, bank = optimizer_of(lora, config), Bank.make(model, lora, own, draws_per_pair=2, seed=0)
         kept = NoiseBank(len(own), 2, device=model.device, dtype=torch.float32) if config.computing.noise_bank else None
         progress = load_checkpoint(start, lora, optimizer, kept) if start else Progress()
         for _ in train(model, lora, optimizer, own, bank, config, progress, noise_bank=kept):
