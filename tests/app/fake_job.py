@@ -34,8 +34,8 @@ if play == "warm":
 for step in range(1000):
     reporter.say(step, "Working", force=True)
     if reporter.stop_requested() and play != "deaf":
+        run.answer("stop")  # before the state: whoever waits for it looks at the signal next
         reporter.say(step, "Stopped; kept.", state="stopped", force=True)
-        run.answer("stop")
         sys.exit(0)
     if play == "quick" and step == 3:
         break
