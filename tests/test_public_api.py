@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from sdpo_core import errors
-from sdpo_core.cli.main import JOBS
 from sdpo_core.settings.base import Settings, leaves
+from sdpo_core.settings.jobs import JOBS
 from tests.checks import ROOT
 
 ROWS = re.findall(r"^\| `(sdpo_core[\w.]*)` \| (.+) \|$", (ROOT / "docs" / "api.md").read_text("utf-8"), re.MULTILINE)

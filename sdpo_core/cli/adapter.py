@@ -8,14 +8,15 @@ from sdpo_core.adapters.export import known_base
 from sdpo_core.adapters.info import AdapterInfo, read_adapter_info
 from sdpo_core.checkpoints.hashing import sha256_file
 from sdpo_core.cli import adapter_files
+from sdpo_core.cli.command import Command
 from sdpo_core.cli.output import DONE, FAILED, Output
 from sdpo_core.errors import AdapterError, ConfigError
 from sdpo_core.wording import signed_percent
 from sdpo_core.workspace.records import AdapterRecord
 from sdpo_core.workspace.store import Store
 
-ABOUT = "list adapters, show what's in one, check that it loads, convert it, or merge several"
-EPILOGUE = """examples:
+_ABOUT = "list adapters, show what's in one, check that it loads, convert it, or merge several"
+_EPILOGUE = """examples:
   adapter                           the workspace's adapters, newest first
   adapter info latest               what the file says about itself, without loading a model
   adapter info some/lora.safetensors
@@ -141,3 +142,6 @@ def _described(facts: dict[str, Any]) -> str:
     if not sdpo:
         lines["made by"] = "another program: the file has no SDPO Studio metadata"
     return "\n".join(f"{name + ':':15} {value}" for name, value in lines.items() if value is not None)
+
+
+COMMAND = Command("adapter", _ABOUT, call, add_arguments, _EPILOGUE)

@@ -12,6 +12,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from sdpo_core.checkpoints.model_info import DEMO, inspect_model
+from sdpo_core.cli.command import Command, Options
+from sdpo_core.cli.output import DONE, FAILED, Output
 from sdpo_core.errors import RunError, SdpoError
 from sdpo_core.paths import repository_root
 from sdpo_core.runs.folder import list_runs
@@ -213,3 +215,14 @@ def _space(workspace: Path) -> Finding:
     if free_gib < _MIN_FREE_GIB:
         return Finding(False, f"Only {space}. Free some: a run with checkpoints needs {_MIN_FREE_GIB:.0f} GiB.")
     return Finding(True, f"{space}.")
+
+
+def _call(options: Options, out: Output) -> int:
+    well = True
+    for finding in examine(options["workspace"]):
+        out.result(vars(finding), f"{'ok ' if finding.ok else 'NO '} {finding.sentence}")
+        well = well and finding.ok
+    return DONE if well else FAILED
+
+
+COMMAND = Command("doctor", "check the environment, the device, the demo model and the workspace", _call)

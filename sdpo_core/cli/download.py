@@ -3,12 +3,15 @@
 import argparse
 from typing import Any
 
+from sdpo_core.cli.command import Options
+from sdpo_core.cli.flags import settings_from
+from sdpo_core.cli.jobs import job_command
 from sdpo_core.cli.output import DONE, Output
 from sdpo_core.hub.plan import DownloadPlan, plan_download
 from sdpo_core.settings.transfer import DownloadConfig
 
-ABOUT = "download a model from the Hugging Face Hub into the shared cache"
-EPILOGUE = """examples:
+_ABOUT = "download a model from the Hugging Face Hub into the shared cache"
+_EPILOGUE = """examples:
   download OWNER/NAME                       what the studio needs: safetensors, settings, vocabularies
   download OWNER/NAME --plan                how large that is, and whether it fits on the disk; downloads nothing
   download OWNER/NAME/FILE.safetensors      one checkpoint of a repository that has several
@@ -26,9 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plan", action="store_true", help="show what would be downloaded, and stop")
 
 
-def tell_plan(config: DownloadConfig, out: Output) -> int:
-    """Say what a download would take."""
-    plan = plan_download(config.model)
+def _show_plan(options: Options, out: Output) -> int | None:
+    """With --plan: say what a download would take."""
+    if not options["plan"]:
+        return None
+    plan = plan_download(settings_from(options, DownloadConfig).model)
     out.result(_as_json(plan), plan.sentence)
     return DONE
 
@@ -45,3 +50,13 @@ def _as_json(plan: DownloadPlan) -> dict[str, Any]:
         "fits": plan.fits,
         "sentence": plan.sentence,
     }
+
+
+COMMAND = job_command(
+    "download",
+    _ABOUT,
+    function=lambda _: "sdpo_core.hub.fetch:run_download",
+    add_arguments=add_arguments,
+    instead=_show_plan,
+    epilogue=_EPILOGUE,
+)

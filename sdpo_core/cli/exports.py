@@ -5,14 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from sdpo_core.adapters.export import export_adapter
+from sdpo_core.cli.command import Command
 from sdpo_core.cli.output import DONE, Output, progress
 from sdpo_core.errors import ConfigError
 from sdpo_core.exchange.exporters import OUT_LAYOUTS, OWN
 from sdpo_core.exchange.pairs import export_pairs
 from sdpo_core.workspace.store import Store
 
-ABOUT = "copy an adapter to another tool's folder, or write the voted pairs to a folder"
-EPILOGUE = f"""layouts of pairs:
+_ABOUT = "copy an adapter to another tool's folder, or write the voted pairs to a folder"
+_EPILOGUE = f"""layouts of pairs:
 {chr(10).join(f"  {name:12} {layout.about}" for name, layout in OUT_LAYOUTS.items())}
 
 examples:
@@ -60,3 +61,6 @@ def call(options: dict[str, Any], out: Output) -> int:
     target, proof = export_adapter(adapter, to, options["workspace"], options["base"])
     out.result({"file": str(target), "proof": proof}, f"{target}\n{proof}")
     return DONE
+
+
+COMMAND = Command("export", _ABOUT, call, add_arguments, _EPILOGUE)

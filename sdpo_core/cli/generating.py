@@ -3,14 +3,17 @@
 import argparse
 from dataclasses import asdict
 
+from sdpo_core.cli.command import Options
+from sdpo_core.cli.flags import add_settings, settings_from
+from sdpo_core.cli.jobs import job_command
 from sdpo_core.cli.output import DONE, FAILED, Output
 from sdpo_core.comfyui.client import Client
 from sdpo_core.comfyui.job import look, workflow_of
 from sdpo_core.errors import ConfigError
 from sdpo_core.settings.generate import GenerateConfig
 
-ABOUT = "generate images from prompts and pair them up"
-EPILOGUE = """examples:
+_ABOUT = "generate images from prompts and pair them up"
+_EPILOGUE = """examples:
   generate --prompts "a lake at dawn" "a desert"          two images per prompt, one pair each
   generate --model FOLDER --prompts "a lake" --seed 7     from your own model, reproducible
   vote                                                    then see which pairs to vote on
@@ -27,10 +30,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plan", action="store_true", help="with --comfy: show what was found there, and generate nothing"
     )
+    add_settings(parser, GenerateConfig)
 
 
-def tell_plan(config: GenerateConfig, out: Output) -> int:
-    """Say what a workflow would be given, and what its ComfyUI says to it; raises `ConfigError` without --comfy."""
+def _function(config: GenerateConfig) -> str:
+    """Who generates: a running ComfyUI, or the model itself."""
+    return "sdpo_core.comfyui.job:run_comfy" if config.comfyui.comfy else "sdpo_core.generation.job:run_generate"
+
+
+def _show_plan(options: Options, out: Output) -> int | None:
+    """With --plan: say what a workflow would be given, and what its ComfyUI says to it."""
+    if not options["plan"]:
+        return None
+    config = settings_from(options, GenerateConfig)
     if config.comfyui.comfy is None:
         raise ConfigError("--plan needs --comfy: it shows what was found in a ComfyUI workflow.")
     workflow = workflow_of(config.comfyui, config.sampling.size_px)
@@ -42,3 +54,8 @@ def tell_plan(config: GenerateConfig, out: Output) -> int:
     words = [*lines, "", *there.notes, *problems, f"{images} images would be generated." if not problems else ""]
     out.result(told, "\n".join(words).rstrip())
     return FAILED if problems else DONE
+
+
+COMMAND = job_command(
+    "generate", _ABOUT, function=_function, add_arguments=add_arguments, instead=_show_plan, epilogue=_EPILOGUE
+)

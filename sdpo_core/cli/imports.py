@@ -3,8 +3,9 @@
 import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
+from sdpo_core.cli.command import Options
+from sdpo_core.cli.jobs import job_command
 from sdpo_core.cli.output import DONE, FAILED, Output, progress
 from sdpo_core.errors import ConfigError
 from sdpo_core.exchange.images import ImagesReport, import_images
@@ -15,8 +16,8 @@ from sdpo_core.exchange.metadata import READERS
 from sdpo_core.exchange.pairs import import_pairs
 from sdpo_core.workspace.store import Store
 
-ABOUT = "import images from other tools to vote on, or pairs with votes from elsewhere"
-EPILOGUE = f"""layouts, in the order they are tried:
+_ABOUT = "import images from other tools to vote on, or pairs with votes from elsewhere"
+_EPILOGUE = f"""layouts, in the order they are tried:
 {chr(10).join(f"  {name:12} {layout.about}" for name, layout in LAYOUTS.items())}
   {IMAGES:12} {ABOUT_IMAGES}
 
@@ -43,8 +44,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--prompt", metavar="TEXT", help="the prompt for images without caption or metadata")
 
 
-def call(options: dict[str, Any], out: Output) -> int:
-    """Run the verb; raises `ConfigError` unless it gets a folder or --inbox, and the flags that go with that one."""
+def _import_here(options: Options, out: Output) -> int | None:
+    """Import without a run folder, which a person at a terminal doesn't need.
+
+    Raises `ConfigError` unless there is a folder or --inbox, and the flags that go with that one.
+    """
+    if options["run"]:
+        return None
     if options["inbox"] == bool(options["folder"]):
         raise ConfigError("`import` needs either a folder, or --inbox for what the ComfyUI nodes sent.")
     if options["inbox"]:
@@ -126,3 +132,13 @@ def _told(troubles: Sequence[Trouble]) -> list[str]:
     if len(troubles) > _TROUBLES_SHOWN:
         lines.append(f"  and {len(troubles) - _TROUBLES_SHOWN} more; --json lists all")
     return lines
+
+
+COMMAND = job_command(
+    "import",
+    _ABOUT,
+    function=lambda _: "sdpo_core.exchange.job:run_import",
+    add_arguments=add_arguments,
+    instead=_import_here,
+    epilogue=_EPILOGUE,
+)

@@ -5,11 +5,12 @@ import os
 from pathlib import Path
 from typing import Any
 
+from sdpo_core.cli.command import Command
 from sdpo_core.cli.output import DONE, Output
 from sdpo_core.comfyui.install import find_comfyui, install, remove, the_only
 
-ABOUT = "install the nodes in ComfyUI, or remove them"
-EPILOGUE = """examples:
+_ABOUT = "install the nodes in ComfyUI, or remove them"
+_EPILOGUE = """examples:
   install-comfy                         finds ComfyUI: portable, desktop, git; under WSL also on the Windows side
   install-comfy /path/to/ComfyUI        at this path
   install-comfy --remove                remove the nodes; what they sent is kept
@@ -30,3 +31,6 @@ def call(options: dict[str, Any], out: Output) -> int:
     done = remove(place) if options["remove"] else install(place, options["workspace"], copy=options["copy"])
     out.result({"folder": str(done.folder), "changed": done.changed, "sentence": done.sentence}, done.sentence)
     return DONE
+
+
+COMMAND = Command("install-comfy", _ABOUT, call, add_arguments, _EPILOGUE)

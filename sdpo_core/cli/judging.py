@@ -1,32 +1,25 @@
-"""What `judge` tells and does besides making pairs, and the words about `judge` and `grid`."""
+"""`judge`: blind tests, their verdict, and whether their votes train."""
 
 import argparse
 import dataclasses
 from pathlib import Path
-from typing import Any
 
 from sdpo_core.cli import runs
-from sdpo_core.cli.flags import any_given
+from sdpo_core.cli.command import Options
+from sdpo_core.cli.flags import add_settings
+from sdpo_core.cli.jobs import job_command, refuse_settings
 from sdpo_core.cli.output import DONE, Output
-from sdpo_core.errors import ConfigError, RunError
-from sdpo_core.judging.grid_plan import pick
+from sdpo_core.errors import RunError
 from sdpo_core.judging.verdict import Verdict, verdict
+from sdpo_core.settings.judge import JudgeConfig
 from sdpo_core.workspace.store import Store
 
-ABOUT = "start a blind test of an adapter against its base model, or show its verdict"
-EPILOGUE = """examples:
+_ABOUT = "start a blind test of an adapter against its base model, or show its verdict"
+_EPILOGUE = """examples:
   judge --adapter latest                    20 comparisons on prompts not used for training
   vote --judge RUN                          choose, without knowing which is which
   judge --verdict RUN                       after the last vote
   judge --let-train RUN                     use these votes for training, from the next run"""
-GRID_ABOUT = "generate one prompt at several adapter strengths and training steps"
-GRID_EPILOGUE = """examples:
-  grid --adapter latest                                       strengths 0 to 1.5, one image each
-  grid --adapter latest --checkpoints 50 100 150              a row per checkpoint
-  grid --adapter latest --prompt "a lake" --strengths 0 .5 1
-  grid --pick RUN 2 3                                         recommend the image in row 2, column 3
-
-The images are in the run's folder, as grid/ROW-COLUMN.png; grid.json next to that folder lists them."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,31 +30,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--let-train", metavar="RUN", help="use the votes of a finished blind test for training instead"
     )
     instead.add_argument("--no-longer-train", metavar="RUN", help="stop using them for training")
+    add_settings(parser, JudgeConfig)
 
 
-def add_grid_arguments(parser: argparse.ArgumentParser) -> None:
-    """The verb's own arguments."""
-    parser.add_argument(
-        "--pick",
-        nargs=3,
-        metavar=("RUN", "ROW", "COLUMN"),
-        help="recommend the checkpoint and strength of an image instead; both count from 0",
-    )
-
-
-def other_than_making(options: dict[str, Any], workspace: Path, out: Output) -> int | None:
-    """Do what was asked for instead of making images; None when nothing was. Raises `ConfigError` for settings too."""
-    asked = next((name for name in ("pick", "verdict", "let_train", "no_longer_train") if options.get(name)), None)
-    if asked and (options["run"] or any_given(options)):
-        raise ConfigError(f"--{asked.replace('_', '-')} generates nothing, so it takes no settings and no --run.")
-    if options.get("pick"):
-        return _pick(workspace, options["pick"], out)
-    if options.get("verdict"):
-        return _tell(workspace, options["verdict"], out)
-    for flag, trains in (("let_train", True), ("no_longer_train", False)):
-        if options.get(flag):
-            return _let_train(workspace, options[flag], out, trains=trains)
-    return None
+def _instead(options: Options, out: Output) -> int | None:
+    """The verdict, or whether the votes train, if a flag asks for one."""
+    flags = ("verdict", "let_train", "no_longer_train")
+    asked = next((name for name in flags if options[name]), None)
+    if asked is None:
+        return None
+    refuse_settings(options, asked)
+    workspace: Path = options["workspace"].resolve()
+    if asked == "verdict":
+        return _tell(workspace, options[asked], out)
+    return _let_train(workspace, options[asked], out, trains=asked == "let_train")
 
 
 def _tell(workspace: Path, run_id: str, out: Output) -> int:
@@ -97,13 +79,11 @@ def _let_train(workspace: Path, run_id: str, out: Output, *, trains: bool) -> in
     return DONE
 
 
-def _pick(workspace: Path, words: list[str], out: Output) -> int:
-    name, *place = words
-    if not all(word.isdecimal() for word in place):
-        raise ConfigError("Row and column must be whole numbers, counted from 0 as in the image names.")
-    run = runs.find_run(workspace, name)
-    with Store(workspace) as store:
-        record = pick(store, run, int(place[0]), int(place[1]))
-    sentence = f"{record.name}: recommended strength is now {record.strength:g}."
-    out.result(record.model_dump(mode="json"), sentence)
-    return DONE
+COMMAND = job_command(
+    "judge",
+    _ABOUT,
+    function=lambda _: "sdpo_core.judging.comparison:run_judge",
+    add_arguments=add_arguments,
+    instead=_instead,
+    epilogue=_EPILOGUE,
+)

@@ -7,10 +7,11 @@ from typing import Any
 from sdpo_core.checkpoints.look import ModelLook, look_at_model, read_whole
 from sdpo_core.checkpoints.places import model_places
 from sdpo_core.checkpoints.scan import Found, Seen, Unseen, scan
+from sdpo_core.cli.command import Command
 from sdpo_core.cli.output import DONE, Output, progress
 
-ABOUT = "find base models on this machine, or show what one is and whether it can be used"
-EPILOGUE = """examples:
+_ABOUT = "find base models on this machine, or show what one is and whether it can be used"
+_EPILOGUE = """examples:
   models                            in the ComfyUI, A1111, Forge and Stability Matrix folders and the Hub's cache
   models --folder /mnt/checkpoints  also there, and in the folders listed in SDPO_MODELS
   models some/checkpoint.safetensors
@@ -114,3 +115,6 @@ def _cells(row: dict[str, Any]) -> list[str]:
 
 def _size(size_bytes: int) -> str:
     return f"{size_bytes / 2**30:.1f} GiB" if size_bytes >= 2**30 else f"{max(1, size_bytes >> 20)} MiB"
+
+
+COMMAND = Command("models", _ABOUT, call, add_arguments, _EPILOGUE)

@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any, get_args
 
 from sdpo_core.adapters.info import read_adapter_info
+from sdpo_core.cli.command import Command
 from sdpo_core.cli.output import DONE, Output
 from sdpo_core.errors import AdapterError, ConfigError, RunError
 from sdpo_core.runs.folder import FINISHED, RunFolder, Signal, Status, list_runs
 from sdpo_core.wording import change, signed_percent
 from sdpo_core.workspace.store import Store
 
-ABOUT = "list runs, show one, or ask a running one to stop, save or generate previews"
-EPILOGUE = """examples:
+_ABOUT = "list runs, show one, or ask a running one to stop, save or generate previews"
+_EPILOGUE = """examples:
   runs                      the newest runs: state, step, winner error, adapter
   runs show latest          one run with its settings, its checks and the end of its log
   runs stop ID              save what was learned and stop; `train --run FOLDER` resumes it later
@@ -185,3 +186,6 @@ def _described(row: Mapping[str, Any]) -> str:
     if row["log"]:
         lines += ["", "end of the log:", *(f"  {line}" for line in row["log"].splitlines())]
     return "\n".join(lines)
+
+
+COMMAND = Command("runs", _ABOUT, call, add_arguments, _EPILOGUE)

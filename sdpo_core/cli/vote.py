@@ -4,13 +4,14 @@ import argparse
 import uuid
 from typing import Any
 
+from sdpo_core.cli.command import Command
 from sdpo_core.cli.output import DONE, Output
 from sdpo_core.cli.runs import find_run
 from sdpo_core.errors import ConfigError
 from sdpo_core.workspace.records import CHOICES
 from sdpo_core.workspace.store import Store
 
-ABOUT = "record a vote, or list the next open pairs"
+_ABOUT = "record a vote, or list the next open pairs"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,3 +55,6 @@ def _number_of_pairs(word: str) -> int:
     if not word.isdecimal() or int(word) < 1:
         raise argparse.ArgumentTypeError(f"expected at least 1 pair, got {word!r}")
     return int(word)
+
+
+COMMAND = Command("vote", _ABOUT, call, add_arguments)

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from sdpo_core.cli.main import JOBS, _device, _parser, main
+from sdpo_core.cli.jobs import configured_device
+from sdpo_core.cli.main import _parser, main
 from sdpo_core.cli.output import DONE, FAILED, STOPPED, WRONG_USAGE
 from sdpo_core.exchange.importers import IMAGES, LAYOUTS
 from sdpo_core.runs.folder import RunFolder, Verb
 from sdpo_core.settings.base import leaves
+from sdpo_core.settings.jobs import JOBS
 from sdpo_core.settings.presets import preset_names
 from tests.cli.helpers import process
 
@@ -20,7 +22,7 @@ def test_the_device_counts_wherever_it_is_set(tmp_path: Path) -> None:
     file.write_text('device = "cpu"', encoding="utf-8")
     run = RunFolder.create(tmp_path, "train", {"device": "mps"})
     for flags, device in ((["--config", str(file)], "cpu"), (["--run", str(run.path)], "mps"), ([], "auto")):
-        assert _device(vars(_parser().parse_args(["train", *flags]))) == device
+        assert configured_device(vars(_parser().parse_args(["train", *flags]))) == device
 
 
 def test_help_teaches_every_setting() -> None:
