@@ -22,8 +22,6 @@ SHIPPED = ("app", "sdpo_core", "comfy_nodes", "demo", "bench")
 MODEL_LIBRARIES = ("torch", "diffusers", "transformers", "peft", "accelerate")
 UNPICKLERS = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 LONGEST_FILE, LONGEST_FUNCTION = 400, 80
-# Folders in which not every function says yet what it raises. Folders leave this list; none joins it.
-RAISE_SILENTLY = ("settings",)
 
 
 def python_files(*folders: str) -> Iterator[Path]:
@@ -122,8 +120,7 @@ def test_files_and_functions_stay_small_enough_to_read(path: Path) -> None:
 def test_public_functions_that_raise_say_so() -> None:
     """The docstring says what a caller may have to catch."""
     silent = raising(read_sources(ROOT, PACKAGES))[1]
-    exempt = tuple(f"sdpo_core/{folder}/" for folder in RAISE_SILENTLY)
-    assert [place for place in silent if not place.startswith(exempt)] == []
+    assert silent == []
 
 
 def layer_contracts() -> dict[str, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What all settings share: frozen, strict, and refusing in words, with the nearest name that is right.
+"""What all settings share: frozen, strict, and refusing with a sentence and the nearest right name.
 
 A job's settings consist of parts, one for each subject, and a function takes the part that it uses. In a file a part is
 a table. The names of settings are unique within a job, so wherever tables would be in the way (flags, forms) the same
@@ -46,7 +46,7 @@ class Settings(BaseModel):
 
     @classmethod
     def of(cls, **values: Any) -> Self:
-        """The same for settings that are written out in code, flat."""
+        """The same for settings written out in code, flat; raises `ConfigError`."""
         return cls.parse(values)
 
     def flat(self) -> dict[str, Any]:
@@ -54,7 +54,7 @@ class Settings(BaseModel):
         return flat(type(self), {name: dict(one) if isinstance(one, Settings) else one for name, one in self})
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """As pydantic's, which would take in any name; raises `KeyError` for one that isn't a field."""
+        """As pydantic's, which would accept any name; raises `KeyError` for one that isn't a field."""
         for name in update or ():
             _ = type(self).model_fields[name]
         return super().model_copy(update=update, deep=deep)
@@ -82,7 +82,7 @@ class Leaf:
 
 @cache
 def tables(kind: type[Settings]) -> Mapping[str, type[Settings]]:
-    """The parts of a job's settings by the names of their tables, in their order."""
+    """The parts of a job's settings by the names of their tables, in order."""
     kinds = {name: field.annotation for name, field in kind.model_fields.items()}
     return {name: one for name, one in kinds.items() if isinstance(one, type) and issubclass(one, Settings)}
 
@@ -124,7 +124,7 @@ def nested(kind: type[Settings], values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def misnamed(kind: type[Settings], values: Mapping[str, Any]) -> Iterator[str]:
-    """A sentence for each name among `values`, flat or in tables, that `kind` doesn't have or has elsewhere."""
+    """A sentence for each name among `values`, flat or in tables, that `kind` lacks or has in another place."""
     known, parts = leaves(kind), tables(kind)
     for name, value in values.items():
         if name not in parts:
@@ -165,7 +165,7 @@ def _unknown_table(kind: type[Settings], name: str) -> str:
 
 
 def _sentences(kind: type[Settings], problems: Sequence[Any]) -> Iterator[str]:
-    """One sentence a setting. A setting of two kinds (`beta`: a number or `auto`) has a problem for each of them."""
+    """One sentence per setting. A setting of two kinds (`beta`: a number or `auto`) has a problem for each of them."""
     flattened: list[Any] = [{**problem, "loc": _within(kind, problem["loc"])} for problem in problems]
     for where, same in itertools.groupby(flattened, key=_named):
         first, *others = same

@@ -11,11 +11,11 @@ _Slots = tuple[Annotated[str, Field(min_length=1, max_length=500)], ...]
 
 
 class ComfyUI(Settings):
-    """Which ComfyUI draws, with which workflow."""
+    """Which ComfyUI generates, with which workflow."""
 
     comfy: Annotated[str | None, Shown("Address of ComfyUI", Topic.COMFYUI)] = Field(default=None, max_length=500)
-    """Address of a running ComfyUI that draws the images with `workflow`, such as http://127.0.0.1:8188. `model` is
-    then the one that they count for in training. Unset: this machine draws with `model`."""
+    """Address of a running ComfyUI that generates the images with `workflow`, such as http://127.0.0.1:8188. `model` is
+    then the model they count for in training. Unset: this machine generates with `model`."""
     workflow: Annotated[str | None, Shown("Workflow", Topic.COMFYUI)] = Field(default=None, max_length=4000)
     """File of the ComfyUI workflow, exported in the API format, or an image that ComfyUI saved with it."""
     prompt_slot: Annotated[_Slots, Shown("Prompt input", Topic.COMFYUI)] = Field(default=(), max_length=16)
@@ -29,4 +29,4 @@ class ComfyUI(Settings):
     comfy_wait_s: Annotated[float, Shown("Wait for ComfyUI", Topic.COMFYUI, unit="s")] = Field(
         default=120.0, ge=0.0, le=86_400.0
     )
-    """Seconds for which a ComfyUI that stops answering is tried again before the job ends; what it drew is kept."""
+    """Seconds for which a ComfyUI that stops answering is tried again before the job ends; finished images are kept."""

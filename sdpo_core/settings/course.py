@@ -17,7 +17,7 @@ else:  # the names of the table, which no type checker can follow
     OptimizerName = Literal[*OPTIMIZERS]
 
 
-def _optimizer_in_words(row: Optimizer) -> str:
+def _describe_optimizer(row: Optimizer) -> str:
     needs = f" (needs the package {row.package})" if row.package else ""
     return f"`{row.name}`, {row.label}{needs}"
 
@@ -99,7 +99,7 @@ class Computing(Settings):
     (`selective`), or `all`. `auto` uses the first that fits the device."""
     optimizer: Annotated[OptimizerName, Shown("Optimiser", Topic.MACHINE, Section.ADAPTER, order=3)] = Field(
         default="adamw",
-        description=f"Optimiser: {'; '.join(map(_optimizer_in_words, OPTIMIZERS.values()))}.",
+        description=f"Optimiser: {'; '.join(map(_describe_optimizer, OPTIMIZERS.values()))}.",
     )
     pairs_per_micro_step: Annotated[int | None, Shown("Pairs per micro-step", Topic.MACHINE, Section.MACHINE)] = Field(
         default=demo.TRAINING["pairs_per_micro_step"], ge=1, le=4096

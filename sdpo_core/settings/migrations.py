@@ -3,7 +3,7 @@
     config.json of a run, a queued run, TOML    {"settings_format": 4, "runtime": {"model": …}, …}
 
 `settings_format` counts the steps that settings have been through. Settings without it were written by the first
-release, or by hand. How a field is added stands in docs/architecture.md. No torch here.
+release, or by hand. docs/architecture.md says how to add a field. No torch here.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +17,7 @@ from sdpo_core.settings.judge import GridConfig, JudgeConfig
 from sdpo_core.settings.train import TrainConfig
 
 KEY = "settings_format"
-"""The name under which the number stands among the settings. It is no setting: the classes never see it."""
+"""The name under which the number stands among the settings. It isn't a setting: the classes never see it."""
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Written:
     resolved: bool  # a run's own, which name every setting of their day; False: TOML, which names some
 
     def fill(self, name: str, value: Any, table: str = "") -> None:
-        """Give a run the value of a setting that did not exist when it began: what it computed is what it goes on with.
+        """Give a run the value of a setting that didn't exist when it started, so that it continues as it began.
 
         TOML stays as it is. What a person left out there means today's default.
         """
@@ -59,7 +59,7 @@ def _number_the_settings(_: Written) -> None:
     """From 0 to 1: the number itself. All fields are what they were."""
 
 
-def _go_on_as_begun(written: Written) -> None:
+def _continue_as_started(written: Written) -> None:
     """From 1 to 2: what a run of 2026-11-21 did where there is a choice since."""
     if issubclass(written.kind, TrainConfig):
         written.fill("rate", "fixed")
@@ -145,7 +145,7 @@ def _put_into_tables(written: Written) -> None:
                 written.values[table] = {**inside, **moved}
 
 
-STEPS: tuple[Step, ...] = (_number_the_settings, _go_on_as_begun, _pair_neighbours, _put_into_tables)
+STEPS: tuple[Step, ...] = (_number_the_settings, _continue_as_started, _pair_neighbours, _put_into_tables)
 """The step at place n turns format n into n + 1. A step that was released is never changed."""
 
 
@@ -157,7 +157,7 @@ def numbered(values: Mapping[str, Any]) -> dict[str, Any]:
 def upgraded(written: Mapping[str, Any], kind: type[Settings], *, resolved: bool, source: str) -> dict[str, Any]:
     """Settings of any earlier format in today's fields, without the number; what a class makes of them is not checked.
 
-    `resolved` says that they are a run's own, so that fields which came later get what the run was begun with; else
+    `resolved` says that they are a run's own, so that fields which came later get what the run started with; else
     what is left out stays left out. `source` names the file to a person. Raises `ConfigError` when the number isn't
     valid, or a newer version wrote it.
     """

@@ -1,6 +1,6 @@
 """Settings from files: the presets that ship in assets/presets/, and a person's own TOML.
 
-A file holds settings of one job, in tables or flat as on the command line, and may hold a `description` in words. What
+A file holds settings of one job, in tables or flat as on the command line, and may hold a `description`. What
 is given nearer to the person wins: a flag over their file, the file over a preset, the preset over the defaults. To
 train, some of these depend on the model. In here settings are flat, so that a single one can win.
 """
@@ -62,7 +62,7 @@ def read_preset(name: str) -> Preset:
 def read_settings_file(path: Path, settings: type[Settings]) -> dict[str, Any]:
     """The settings in a TOML file of any version, flat, and not yet checked against each other.
 
-    Raises `ConfigError` when the file can't be read, is no TOML, is of a newer version, or names a setting that
+    Raises `ConfigError` when the file can't be read, isn't TOML, is of a newer version, or names a setting that
     `settings` doesn't have or has in another table.
     """
     return _of(settings, path.name, _read(path))
@@ -92,7 +92,7 @@ def resolve(
 ) -> _Settings:
     """The settings that hold: `flags`, which are flat, over `file` over `preset` over the defaults.
 
-    To train, it looks at the model for that. Raises `ConfigError` or `ModelError` in words.
+    To train, it looks at the model for that. Raises `ConfigError` or `ModelError`.
     """
     values: dict[str, Any] = {}
     if preset is not None:
@@ -113,7 +113,7 @@ def resolve(
 def train_config(values: Mapping[str, Any], info: ModelInfo) -> TrainConfig:
     """The settings to train the model `info` with: `values`, flat, and that model's defaults for what they leave out.
 
-    Raises `ConfigError` in words.
+    Raises `ConfigError`.
     """
     found = TrainConfig.parse({**_defaults(info), "model": info.source, **values})
     found.refuse_what_does_nothing(values)
@@ -164,7 +164,7 @@ def _parse(source: str, text: str) -> dict[str, Any]:
 
 
 def _no_toml(source: str, error: ValueError) -> ConfigError:
-    return ConfigError(f"{source} is not TOML: {error}. Expected lines such as: steps = 200")
+    return ConfigError(f"{source} isn't TOML: {error}. Expected lines such as: steps = 200")
 
 
 def _folder() -> Path:

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Topic(StrEnum):
-    """The groups of a job's settings in `--help`, in their order."""
+    """The groups of a job's settings in `--help`, in order."""
 
     DATA = "data: which pairs, and which images"
     COMFYUI = "ComfyUI: generate with your own workflow"
@@ -24,7 +24,7 @@ class Topic(StrEnum):
 
 
 class Section(StrEnum):
-    """The groups of a form that shows all settings of a training run, in their order; `USUAL` comes without a title."""
+    """The groups of a form that shows all settings of a training run, in order; `USUAL` comes without a title."""
 
     USUAL = ""
     OBJECTIVE = "Objective"

@@ -56,7 +56,7 @@ class TrainConfig(Settings):
     def refuse_what_does_nothing(self, given: Container[str]) -> None:
         """Raise `ConfigError` for a setting, of those that a person just gave, that does nothing with the others.
 
-        A run folder may hold such a one from earlier, and its run goes on; so may a preset, whose choice was overruled.
+        An earlier run folder may hold one, and its run continues; so may a preset whose choice was overruled.
         """
         known, values = leaves(type(self)), self.flat()
         for name, choice, only in _BELONGS:
@@ -97,7 +97,7 @@ def _belongs(name: str, choice: str, owners: list[str]) -> str:
 
 
 def steps_for_pairs(pairs: int) -> int:
-    """Default length of a run: 120 steps up to 30 pairs, 150 at 60, 200 from 240 on, linear between."""
+    """Default length of a run: 120 steps up to 30 pairs, 150 at 60, 200 at 240 or more, linear between."""
     knots = ((30, 120), (60, 150), (240, 200))
     if pairs <= knots[0][0]:
         return knots[0][1]

@@ -89,5 +89,5 @@ def test_words_of_a_script_are_found(line: str) -> None:
     "line",
     ['make("p", { text: text.none })', 'make("kbd", { text: "C" })', "// Close it\n", 'class: "sdpo-button quiet"'],
 )
-def test_code_of_a_script_is_no_words(line: str) -> None:
+def test_code_of_a_script_does_not_count_as_words(line: str) -> None:
     assert not own_words(line)

@@ -129,7 +129,7 @@ def test_presets_take_the_same_way(tmp_path: Path, later: None, monkeypatch: pyt
 
 @pytest.mark.parametrize("kind", dict.fromkeys(JOBS.values()))
 def test_a_flat_run_of_format_3_means_the_same_in_tables(kind: type[Settings]) -> None:
-    """Every setting has its table in the step, or is none of its business: `download` and `import` have no tables."""
+    """Every setting has its table in the step, or never had one: `download` and `import` have no tables."""
     flat_ones = {name: leaf.field.get_default() for name, leaf in leaves(kind).items()}
     found = upgraded({KEY: 3, **flat_ones}, kind, resolved=True, source="x")
     assert found == nested(kind, flat_ones)

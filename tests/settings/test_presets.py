@@ -105,7 +105,7 @@ def test_a_flag_wins_over_the_file_and_the_file_over_the_preset(tmp_path: Path) 
         ("steps = 0", "steps: Input should be greater than or equal to 1 (got 0)."),
         ("beta = nan", "beta:"),
         ("[train]\nsteps = 5", "mine.toml: Unknown table [train]. Known tables: runtime, objective, "),
-        ("steps 5", "mine.toml is not TOML:"),
+        ("steps 5", "mine.toml isn't TOML:"),
     ],
 )
 def test_a_wrong_file_is_refused_in_a_sentence(tmp_path: Path, text: str, sentence: str) -> None:
@@ -120,7 +120,7 @@ def test_a_wrong_file_is_refused_in_a_sentence(tmp_path: Path, text: str, senten
     ("text", "sentence"),
     [
         ("stepz = 5", "The text: Unknown setting stepz. Did you mean steps (in [schedule])?"),
-        ("steps 5", "The text is not TOML:"),
+        ("steps 5", "The text isn't TOML:"),
     ],
 )
 def test_a_wrong_text_is_refused_in_a_sentence(text: str, sentence: str) -> None:
@@ -144,7 +144,7 @@ def test_flat_and_in_tables_mean_the_same_in_a_file_of_any_format(number: str, t
 
 def test_a_missing_file_or_one_without_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ConfigError, match="is not TOML"):
+    with pytest.raises(ConfigError, match="isn't TOML"):
         resolve(TrainConfig, {}, file=tmp_path / "mine.toml")
     with pytest.raises(ConfigError, match="There is no file"):
         resolve(TrainConfig, {}, file=tmp_path / "none.toml")

@@ -57,7 +57,7 @@ def test_settings_survive_the_run_folder() -> None:
     assert TrainConfig.parse(config.model_dump(mode="json")) == config
 
 
-def test_a_changed_copy_has_the_value_in_its_part_and_refuses_names_that_are_none() -> None:
+def test_a_changed_copy_has_the_value_in_its_part_and_refuses_unknown_names() -> None:
     config = TrainConfig().changed(steps=20, rank=4, learning_rate=1e-3)
     assert (config.schedule.steps, config.schedule.learning_rate, config.lora.rank) == (20, 1e-3, 4)
     assert config == TrainConfig.of(steps=20, rank=4, learning_rate=1e-3)
@@ -69,7 +69,7 @@ def test_a_changed_copy_has_the_value_in_its_part_and_refuses_names_that_are_non
 
 @pytest.mark.parametrize("kind", JOBS.values())
 def test_every_setting_is_in_one_place_and_shown(kind: type[Settings]) -> None:
-    """So that it can be a flag; a table's name is no setting's, because TOML couldn't have both."""
+    """So that it can be a flag; no table has a setting's name, because TOML couldn't have both."""
     known = leaves(kind)
     assert not known.keys() & tables(kind).keys()
     assert all(leaf.shown.name and leaf.shown.name[-1] not in ".:" for leaf in known.values())
