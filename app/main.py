@@ -8,32 +8,23 @@ import gradio as gr
 from gradio.blocks import Block
 from starlette.middleware import Middleware
 
-from app import text
-from app.adapters import page as adapters
 from app.adapters.routes import adapter_routes
 from app.api import add_api
 from app.desk.context import Context
-from app.disk import page as disk
-from app.generate import page as generate
 from app.generate.import_routes import import_routes
-from app.home import page as home
 from app.home.project_routes import project_routes
-from app.judge import page as judge
 from app.judge.routes import grid_routes
-from app.models import choice as model_choice
-from app.models.choice import ModelChoice
+from app.pages import PAGES, Site
 from app.server.lan import Lan
 from app.server.routes import routes
 from app.server.security import LocalGuard
 from app.status.bar import status_bar
 from app.studio import Studio
-from app.train import page as train
 from app.train.routes import preview_routes
 from app.ui.assets import STATIC
 from app.ui.page import QUIET, Page, Updates, Values
 from app.ui.theme import HEAD, STYLES, theme
 from app.ui.words import NAME
-from app.vote import page as vote
 from sdpo_core.errors import SdpoError
 
 _KEEP_TAB_IN_ADDRESS = """() => {
@@ -56,39 +47,18 @@ def build(studio: Studio, lan: Lan) -> gr.Blocks:
         bar = status_bar(studio.desk, studio.overview)
         tabs: dict[str, gr.Tab] = {}
         with gr.Tabs(elem_id="steps") as steps:
-            pages = _build_pages(studio, lan, Context(studio.desk, bar), tabs)
+            pages = _build_pages(Site(studio, lan, Context(studio.desk, bar)), tabs)
         _wire(demo, steps, tabs, pages, bar)
     return demo
 
 
-def _build_pages(studio: Studio, lan: Lan, context: Context, tabs: dict[str, gr.Tab]) -> dict[str, Page]:
-    """Every page on a tab of its own, in the order of the path; a page is one line here and one in `text.TABS`."""
-
-    def tab(name: str) -> gr.Tab:
-        tabs[name] = gr.Tab(text.TABS[name], id=name, elem_id=f"tab-{name}")
-        return tabs[name]
-
-    def choose_model() -> ModelChoice:
-        return model_choice.build(context, studio.finder, studio.downloads)
-
-    pages: dict[str, Page] = {}
-    with tab("home"):
-        pages["home"] = home.build(studio.home, studio.project_actions, lan)
-    with tab("generate"):
-        pages["generate"] = generate.build(
-            context, studio.drawing, studio.comfy, studio.imports, studio.grids, choose_model
-        )
-    with tab("vote"):
-        pages["vote"] = vote.build(studio.votes, studio.rankings, studio.review, studio.says)
-    with tab("train"):
-        pages["train"] = training = train.build(context, studio.training, studio.progress)
-    with tab("judge"):
-        pages["judge"] = judging = judge.build(context, studio.judging, studio.judge_votes, studio.grids)
-    with tab("adapters"):
-        pages["adapters"] = adapters.build(studio.desk, studio.adapters, training.continue_from, judging.adapter)
-    with tab("disk"):
-        pages["disk"] = disk.build(studio.housekeeping)
-    return pages
+def _build_pages(site: Site, tabs: dict[str, gr.Tab]) -> dict[str, Page]:
+    """Every page on a tab of its own."""
+    for name, row in PAGES.items():
+        tabs[name] = gr.Tab(row.title, id=name, elem_id=f"tab-{name}")
+        with tabs[name]:
+            site.built.append(row.build(site))
+    return dict(zip(PAGES, site.built, strict=True))
 
 
 def _wire(demo: gr.Blocks, steps: gr.Tabs, tabs: dict[str, gr.Tab], pages: dict[str, Page], bar: gr.HTML) -> None:
@@ -121,7 +91,7 @@ def _wire(demo: gr.Blocks, steps: gr.Tabs, tabs: dict[str, gr.Tab], pages: dict[
 def _asked_for(request: gr.Request) -> str:
     """The page that the address names, or the first."""
     wanted = request.query_params.get("tab", "")
-    return wanted if wanted in text.TABS else next(iter(text.TABS))
+    return wanted if wanted in PAGES else next(iter(PAGES))
 
 
 def _left_alone(components: Iterable[Block]) -> Updates:

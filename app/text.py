@@ -1,18 +1,6 @@
-"""Start-up messages and page names. Each room keeps its own strings in its `text`."""
+"""Start-up messages. Each room keeps its own strings in its `text`."""
 
 from app.ui.words import NAME, TAGLINE
-
-TABS = {
-    "home": "Home",
-    "generate": "Generate",
-    "vote": "Vote",
-    "train": "Train",
-    "judge": "Judge",
-    "adapters": "Adapters",
-    "disk": "Disk",
-}
-"""The pages, in workflow order."""
-
 
 # --- starting --------------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from app.pages import PAGES
 from sdpo_core.families.family import Family
 from sdpo_core.families.for_comfyui import PACK_FILE, pack_facts
 from sdpo_core.families.table import FAMILIES
@@ -62,12 +63,71 @@ COOLDOWN = """
     )
     \"\"\"Steps at the end that learn nothing.\"\"\"
 """
+PAGE = '''
+import gradio as gr
+from app.ui.page import Page
+
+PAGE = "Calendar"
+
+def build():
+    """One line."""
+    gr.Markdown("Nothing yet.", elem_id="calendar")
+    return Page()
+'''
+VERB = '''
+from sdpo_core.cli.command import Command
+
+def greet(options, out):
+    """Say hello."""
+    out.result({"hello": 1}, "Hello.")
+    return 0
+
+COMMAND = Command("greet", "say hello", greet)
+'''
+LAYOUT = """
+from sdpo_core.exchange.importers.found import Trouble
+
+ABOUT = "a file named votes.xyz"
+
+def is_here(folder):
+    return (folder.root / "votes.xyz").is_file()
+
+def read(folder):
+    yield Trouble("votes.xyz", "It is empty.")
+"""
+METADATA = """
+from sdpo_core.workspace.records import MadeWith
+
+def read(texts):
+    return MadeWith(tool="Lakes", prompt=texts["lakes"]) if "lakes" in texts else None
+"""
 FILES = {
+    "app/calendar/__init__.py": "",
+    "app/calendar/page.py": PAGE,
+    "sdpo_core/cli/greet.py": VERB,
+    "sdpo_core/exchange/importers/xyz.py": LAYOUT,
+    "sdpo_core/exchange/metadata/lakes.py": METADATA,
     "sdpo_core/objective/hinge.py": HINGE,
     "sdpo_core/training/sgd.py": SGD,
     "sdpo_core/families/known/tiny.py": TINY,
 }
-LINES = {  # a line of each table, and what goes before it
+LINES = {  # a line of each table, with the import that it needs, and what goes before it
+    "app/pages.py": (
+        '    "calendar": Row(calendar.PAGE, lambda _: calendar.build()),',
+        '    "disk": ',
+        "from app.calendar import page as calendar",
+    ),
+    "sdpo_core/cli/main.py": ("    greet.COMMAND,", "    doctor.COMMAND,", "from sdpo_core.cli import greet"),
+    "sdpo_core/exchange/importers/__init__.py": (
+        '    "xyz": Layout(xyz.ABOUT, xyz.is_here, xyz.read),',
+        '    "jsonl": ',
+        "from sdpo_core.exchange.importers import xyz",
+    ),
+    "sdpo_core/exchange/metadata/__init__.py": (
+        '    "Lakes": lakes.read,',
+        '    "InvokeAI": ',
+        "from sdpo_core.exchange.metadata import lakes",
+    ),
     "sdpo_core/methods/losses.py": (
         '        Loss("hinge", "sdpo_core.objective.hinge:hinge", "a hinge", "max(0, 1 − u)", "1", "a test", (), 1),',
         "        Loss(\n",
@@ -83,16 +143,20 @@ SCRIPT = """
 import argparse, contextlib, io, json, sys, types
 from pathlib import Path
 import gradio, torch
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from app.desk import text
+from app.main import build
+from app.server.lan import Lan
+from app.studio import Studio
 from app.train.settings_form import TrainSettings
 from sdpo_core.adapters.info import read_adapter_info
 from sdpo_core.checkpoints.model_info import inspect_model
 from sdpo_core.cli import adapter_files
 from sdpo_core.cli.main import main
 from sdpo_core.errors import ConfigError
+from sdpo_core.exchange.metadata import read_made_with
 from sdpo_core.families.for_comfyui import pack_facts
-from sdpo_core.families.family import Family
-from sdpo_core.families.for_comfyui import PACK_FILE, pack_facts
 from sdpo_core.families.table import FAMILIES
 from sdpo_core.methods.losses import table_of_losses
 from sdpo_core.models.registry import load_model
@@ -111,8 +175,19 @@ def refusal(**values):
 
 with contextlib.redirect_stdout(io.StringIO()) as help_text, contextlib.suppress(SystemExit):
     main(["train", "--help"])
+with contextlib.redirect_stdout(io.StringIO()) as verbs, contextlib.suppress(SystemExit):
+    main(["--help"])
+with contextlib.redirect_stdout(io.StringIO()) as greeting:
+    main(["greet"])
+with contextlib.redirect_stdout(io.StringIO()) as imported:
+    Path("votes").mkdir()
+    Path("votes/votes.xyz").touch()
+    main(["import", "votes", "--workspace", "imports"])
 with gradio.Blocks():
     page = TrainSettings(None)
+texts = PngInfo()
+texts.add_text("lakes", "a lake")
+Image.new("RGB", (8, 8)).save("lake.png", pnginfo=texts)
 pair = Sides(torch.zeros(1, 4, 2, 2), torch.zeros(1, 4, 2, 2))
 lora = types.SimpleNamespace(parameters=[torch.nn.Parameter(torch.ones(1))])
 config = TrainConfig.of(loss="hinge", optimizer="sgd")
@@ -125,6 +200,11 @@ parser = argparse.ArgumentParser()
 adapter_files.add_arguments(parser)
 print(json.dumps({
     "help": help_text.getvalue(),
+    "verbs": verbs.getvalue(),
+    "greeting": greeting.getvalue(),
+    "imported": imported.getvalue(),
+    "made_with": read_made_with(Path("lake.png")).model_dump(),
+    "blocks": [one.elem_id for one in build(Studio(Path("workspace")), Lan(0)).blocks.values()],
     "fields": {
         field.elem_id: [value for _, value in field.choices] for field in page.fields if hasattr(field, "choices")
     },
@@ -169,9 +249,12 @@ def add_line(path: Path, line: str, before: str) -> None:
 def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = copy_of_the_package(tmp_path_factory.mktemp("extended"))
     for name, text in FILES.items():
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
-    for name, (line, before) in LINES.items():
+    for name, (line, before, *imports) in LINES.items():
         add_line(folder / name, line, before)
+        for one in imports:
+            add_line(folder / name, one, one.partition(".")[0])
     shutil.copytree(ROOT / "assets/configs/sd15", folder / "assets/configs/tiny")  # sizes, not code
     old = "cond_stage_model.transformer."
     tensors = {name.replace(old, "tiny_text."): tensor for name, tensor in essentials("sd15").items()}
@@ -220,6 +303,26 @@ def test_a_setting_that_was_added_is_a_flag_a_field_and_in_every_file(told: dict
     assert "cooldown_steps: Input should be greater than or equal to 0" in told["refused"][2]
     assert "Did you mean cooldown_steps (in [schedule])?" in told["refused"][3]
     assert told["missing"] == ["cooldown_steps"], "so the test of older runs asks for a step"
+
+
+def test_a_page_that_was_added_is_on_a_tab(told: dict[str, Any]) -> None:
+    tabs = [elem_id for elem_id in told["blocks"] if elem_id and elem_id.startswith("tab-")]
+    assert tabs == [f"tab-{name}" for name in [*list(PAGES)[:-1], "calendar", "disk"]]
+    assert "calendar" in told["blocks"]
+
+
+def test_a_verb_that_was_added_is_listed_and_runs(told: dict[str, Any]) -> None:
+    assert "say hello" in told["verbs"]
+    assert told["greeting"] == "Hello.\n"
+
+
+def test_a_layout_that_was_added_is_found_and_read(told: dict[str, Any]) -> None:
+    assert "Layout xyz: a file named votes.xyz." in told["imported"]
+    assert "It is empty." in told["imported"]
+
+
+def test_a_metadata_reader_that_was_added_is_asked(told: dict[str, Any]) -> None:
+    assert (told["made_with"]["tool"], told["made_with"]["prompt"]) == ("Lakes", "a lake")
 
 
 def test_a_family_that_was_added_is_recognised_offered_and_loaded(told: dict[str, Any]) -> None:

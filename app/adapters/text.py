@@ -3,6 +3,8 @@
 from app.ui.words import number
 from sdpo_core.wording import change, percent, signed_percent
 
+PAGE = "Adapters"
+
 INTRO = "Trained from your votes. Each file loads in any tool that supports LoRAs for its base model."
 WIDGET = {
     "label": "Your adapters",

@@ -3,6 +3,8 @@
 from app.ui.words import number, size
 from sdpo_core.workspace.restoring import Voted
 
+PAGE = "Disk"
+
 DISK = {
     "title": "Storage used by this project",
     "total": "{size} in total, {free} free on the disk",

@@ -2,6 +2,8 @@
 
 from app.ui.words import number
 
+PAGE = "Generate"
+
 STARTERS = {
     "starter-demo": "For the demo model",
     "starter-general": "A bit of everything",

@@ -3,6 +3,8 @@
 from app.desk import text as desk_text
 from app.ui.words import number, size
 
+PAGE = "Home"
+
 # --- progress --------------------------------------------------------------------------------------------------------
 
 HOME = {

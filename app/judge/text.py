@@ -2,6 +2,8 @@
 
 from app.ui.words import number
 
+PAGE = "Judge"
+
 INTRO = (
     "A blind test on prompts and seeds not used for training: one image is from the base model, the other from your "
     "adapter. The number of comparisons is fixed before the first vote; the verdict is shown at the end."

@@ -3,6 +3,8 @@
 from app.desk import text as desk_text
 from app.ui.words import duration, number
 
+PAGE = "Train"
+
 PRESET_LABEL = "Preset"
 PRESET_INFO = "Fills in the fields below. You can change them afterwards."
 NO_PRESET = "defaults"

@@ -2,6 +2,8 @@
 
 from app.ui.words import number
 
+PAGE = "Vote"
+
 VOTE_MODES = {
     "label": "How to vote",
     "mode.pairs": "Pairs",

@@ -16,7 +16,7 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
-from app.text import TABS
+from app.pages import PAGES
 from bench.journey import run_verb
 from bench.questions import judge_questions, training_prompts
 from bench.simulated_user import ORACLES, SimulatedUser
@@ -82,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--workspace", type=Path, help="shown as it is, or created if it doesn't exist (a temporary one)"
     )
     parser.add_argument("--to", type=Path, default=repository_root() / "docs" / "screenshots")
-    parser.add_argument("--only", nargs="+", choices=list(TABS), default=list(TABS), metavar="PAGE")
+    parser.add_argument("--only", nargs="+", choices=list(PAGES), default=list(PAGES), metavar="PAGE")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="sdpo-screenshots-") as temporary:
         workspace: Path = options.workspace or Path(temporary) / "workspace"

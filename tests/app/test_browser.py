@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import APIResponse, Browser, Page, Route, expect
 
-from app import text as studio_text
 from app.adapters import text as adapters_text
 from app.generate import text as generate_text
+from app.pages import PAGES
 from sdpo_core.adapters.info import read_adapter_info
 from sdpo_core.runs.folder import RunFolder
 from sdpo_core.workspace.store import Store
@@ -131,7 +131,7 @@ def judge(served: RunningStudio, page: Page) -> None:
 # --- every page ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("tab", list(studio_text.TABS))
+@pytest.mark.parametrize("tab", list(PAGES))
 def test_a_page_opens_quietly_and_fits_a_phone(served: RunningStudio, browser: Browser, tab: str) -> None:
     phone: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"}
     with watched_page(browser, served.url, **phone) as page:

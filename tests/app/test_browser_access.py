@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from app.text import TABS
+from app.pages import PAGES
 from sdpo_core.workspace.store import Store
 from tests.app.browsing import RunningStudio, add_pairs, barriers, open_tab, running, watched_page
 from tests.app.helpers import make_blind_test
@@ -37,8 +37,8 @@ def test_no_page_has_a_serious_barrier(lived_in: RunningStudio, browser: Browser
     look: dict[str, Any] = {"color_scheme": "dark" if screen == "dark" else "light"}
     found: list[str] = []
     with watched_page(browser, lived_in.url, viewport={"width": width, "height": height}, **look) as page:
-        open_tab(page, lived_in, next(iter(TABS)))
-        for name in TABS:
+        open_tab(page, lived_in, next(iter(PAGES)))
+        for name in PAGES:
             page.click(f"#tab-{name}-button")
             page.wait_for_selector(f"#tab-{name}-button[aria-selected=true]")
             page.wait_for_timeout(700)

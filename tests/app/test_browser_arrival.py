@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
-from app.text import TABS
+from app.pages import PAGES
 from tests.app.browsing import RunningStudio, add_pairs, watched_page
 
 pytestmark = pytest.mark.browser
@@ -25,7 +25,7 @@ _SETTLE_MS = 300  # what comes late would come now
 @pytest.mark.parametrize(
     ("screen", "tabs"),
     [
-        ({"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}, [*TABS]),
+        ({"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}, [*PAGES]),
         ({"viewport": {"width": 1280, "height": 900}}, ["vote", "train", "disk"]),
     ],
     ids=["phone", "desktop"],

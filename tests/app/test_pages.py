@@ -17,8 +17,8 @@ from safetensors.torch import save_file
 import app
 from app.generate import text as generate_text
 from app.models import text as models_text
+from app.pages import PAGES
 from app.studio import Studio
-from app.text import TABS
 from app.train import text as train_text
 from app.ui.words import moment
 from sdpo_core.errors import ModelNotHere, PredictionUnknown, RunError
@@ -55,7 +55,7 @@ class BuiltPage:
 
     def refreshed_by_tab(self, name: str) -> set[str | None]:
         """What opening a page refreshes; nothing if it isn't one."""
-        if name not in TABS:
+        if name not in PAGES:
             return set()
         return {one.elem_id for one, update in self.fire(f"tab-{name}", "select").items() if update != gr.skip()}
 
