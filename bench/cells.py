@@ -22,7 +22,7 @@ from bench.simulated_user import TASTES
 from sdpo_core.atomic import write_bytes
 from sdpo_core.errors import ConfigError, RunError
 
-METHOD = 1
+METHOD = 2
 """Part of every cell's key. Raise it when a cell run now can't be compared with the existing ones: the votes, the
 questions, the sampling, a measure or what `train` does by default has changed. Leave it when code was only moved, made
 faster or reworded. `--again` runs single cells again."""

@@ -2,5 +2,7 @@
 
 from sdpo_core.families.family import TrainingDefaults
 
-TRAINING = TrainingDefaults(rank=8, lora_alpha=8.0, learning_rate=2e-3, pairs_per_step=8, pairs_per_micro_step=None)
+TRAINING = TrainingDefaults(
+    beta=8000.0, rank=8, lora_alpha=8.0, learning_rate=2e-3, pairs_per_step=8, pairs_per_micro_step=None
+)
 GUIDANCE = 3.0

@@ -14,6 +14,7 @@ Predicts = Literal["epsilon", "v_prediction"]
 class TrainingDefaults(TypedDict):
     """The training settings whose right value depends on the model."""
 
+    beta: float
     rank: int
     lora_alpha: float
     learning_rate: float

@@ -27,7 +27,7 @@ class Objective(Settings):
     )
     beta: Annotated[
         Annotated[float, Field(gt=0.0)] | Literal["auto"], Shown("β", Topic.OBJECTIVE, Section.OBJECTIVE, order=1)
-    ] = 2000.0
+    ] = demo.TRAINING["beta"]
     """β in the paper's convention: u = −(β/2)·(difference of mean squared errors); `auto` starts at 2000 and keeps the
     running |u| near 1.4, where a pair's gradient is about a fifth of what it was at the start."""
     alpha: Annotated[float, Shown("DMPO target α", Topic.OBJECTIVE, Section.OBJECTIVE, order=4)] = Field(
@@ -92,13 +92,14 @@ class Labelling(Settings):
         Shown("Extra pairs to label", Topic.LABELS, Section.LABELS),
     ] = "auto"
     """Extra pairs the run generates itself and labels with what it learned about your taste from the votes: a number, 0
-    for none, or `auto`: as many as take no longer than the training itself, at most two per vote."""
+    for none, or `auto`: as many as take three times as long as the training itself, at most six per
+    vote."""
     label_minutes: Annotated[float | None, Shown("Minutes to generate them", Topic.LABELS, Section.LABELS)] = Field(
         default=None, gt=0, le=10_000
     )
     """Time limit for generating them, in minutes; with `label_pairs` on auto, all of it is used."""
     label_share: Annotated[float, Shown("Share to label", Topic.LABELS, Section.LABELS)] = Field(
-        default=0.5, gt=0.0, le=1.0
+        default=0.25, gt=0.0, le=1.0
     )
     """Share of the generated pairs that gets a label: those the taste model is most certain about."""
     label_threshold: Annotated[float, Shown("Minimum label confidence", Topic.LABELS, Section.LABELS)] = Field(

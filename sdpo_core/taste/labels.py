@@ -17,12 +17,13 @@ from sdpo_core.taste.model import TasteModel
 LABELS = "labels.json"
 """In a run's folder, written last: what became of its labels, in numbers and a sentence."""
 
-SURER_HALF = 0.5
+SUREST_QUARTER = 0.25
 """Share of the generated pairs that is labelled unless something else is asked for."""
 
 Weighting = Literal["equal", "confidence"]
 
-_MOST_PER_VOTE = 2  # pairs generated for each vote, unless more are asked for
+_MOST_PER_VOTE = 6  # pairs generated for each vote, unless more are asked for
+_EFFORT = 3  # how many times the training's own forward passes, unless more are asked for
 _MOST_BY_TIME = 20_000  # when only the time is limited
 _FORWARD_PASSES_PER_PAIR_STEP = 8  # two images by policy and reference, and backward for two, which costs twice as much
 _PASSES_PER_SAMPLER_STEP = 2  # with and without the prompt
@@ -41,17 +42,17 @@ class Label:
 def pairs_to_draw(labels: Labelling, schedule: Schedule, sampling_steps: int, votes: int) -> int:
     """How many pairs a run with so many training votes generates to label, if it gets to know the taste.
 
-    `auto` takes as many as cost no more than the training itself, counted in forward passes of the network, and at
-    most two for each vote.
+    `auto` takes as many as cost three times as much as the training itself, counted in forward passes of the network,
+    and at most six for each vote.
     """
     if labels.label_pairs != "auto":
         return labels.label_pairs
     if labels.label_minutes is not None:
         return _MOST_BY_TIME
     assert schedule.steps is not None
-    training = schedule.steps * schedule.pairs_per_step * _FORWARD_PASSES_PER_PAIR_STEP
+    budget = _EFFORT * schedule.steps * schedule.pairs_per_step * _FORWARD_PASSES_PER_PAIR_STEP
     pair = 2 * sampling_steps * _PASSES_PER_SAMPLER_STEP
-    return min(_MOST_PER_VOTE * votes, training // pair)
+    return min(_MOST_PER_VOTE * votes, budget // pair)
 
 
 def label_pairs(
@@ -59,7 +60,7 @@ def label_pairs(
     first: Vector,
     second: Vector,
     *,
-    share: float = SURER_HALF,
+    share: float = SUREST_QUARTER,
     threshold: float = 0.5,
     weight: float = 1.0,
     weighting: Weighting = "equal",

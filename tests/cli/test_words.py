@@ -32,7 +32,7 @@ def test_help_teaches_every_setting() -> None:
     assert "safeguard: how the loser is kept" in out
     for name in preset_names():
         assert f"{name} " in out
-    assert re.search(r"sdxl +rank 16, .*learning_rate 5e-05", out)
+    assert re.search(r"sdxl +beta 2000.0, rank 16, .*learning_rate 5e-05", out)
     assert "130  stopped early" in out
 
 

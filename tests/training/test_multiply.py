@@ -25,7 +25,8 @@ from tests.app.helpers import recipe
 VOTES = 30
 QUICK: dict[str, Any] = {
     "rank": 2, "lora_alpha": 6.0, "steps": 2, "pairs_per_step": 2, "preview_prompts": 0, "sampling_steps": 1,
-    "bank_draws_per_pair": 2, "learning_rate": 1e-3, "warmup_steps": 0, "label_pairs": 6, "guidance": 1.0,
+    "bank_draws_per_pair": 2, "learning_rate": 1e-3, "warmup_steps": 0, "guidance": 1.0,
+    "label_pairs": 6, "label_share": 0.5,
 }  # fmt: skip
 
 
@@ -183,7 +184,7 @@ def to_draw(config: TrainConfig, votes: int) -> int:
 
 def test_how_many_pairs_are_generated_unasked() -> None:
     config = TrainConfig.of(steps=138, sampling_steps=20)
-    assert to_draw(config, 20) == 40, "two for each vote"
-    assert to_draw(config, 400) == 138 * 8 * 8 // 80, "and no more than the training costs"
+    assert to_draw(config, 20) == 120, "six for each vote"
+    assert to_draw(config, 400) == 3 * 138 * 8 * 8 // 80, "and three times what the training costs"
     assert to_draw(config.changed(label_pairs=7), 400) == 7
     assert to_draw(config.changed(label_minutes=480.0), 20) == 20_000

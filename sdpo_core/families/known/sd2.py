@@ -32,7 +32,9 @@ FAMILY = Family(
     size_px=768,
     guidance=7.0,
     # From the literature, untuned.
-    training=TrainingDefaults(rank=16, lora_alpha=16.0, learning_rate=1e-4, pairs_per_step=4, pairs_per_micro_step=1),
+    training=TrainingDefaults(
+        beta=2000.0, rank=16, lora_alpha=16.0, learning_rate=1e-4, pairs_per_step=4, pairs_per_micro_step=1
+    ),
     lora_targets=LORA_TARGETS,
     kohya={"epsilon": "sd_v2", "v_prediction": "sd_v2_v"},
     modelspec={

@@ -37,7 +37,9 @@ FAMILY = Family(
     size_px=1024,
     guidance=5.0,
     # From the literature, untuned.
-    training=TrainingDefaults(rank=16, lora_alpha=16.0, learning_rate=5e-5, pairs_per_step=4, pairs_per_micro_step=1),
+    training=TrainingDefaults(
+        beta=2000.0, rank=16, lora_alpha=16.0, learning_rate=5e-5, pairs_per_step=4, pairs_per_micro_step=1
+    ),
     lora_targets=LORA_TARGETS,
     kohya={"epsilon": "sdxl_base_v1-0", "v_prediction": "sdxl_base_v1-0"},
     modelspec={
