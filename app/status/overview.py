@@ -1,4 +1,4 @@
-"""What the status bar and the home strip show: the job, how far the person is, the next step, warnings."""
+"""What the status bar and the Home page show: the job, how far the person is, the next step, warnings."""
 
 import json
 import sys

@@ -1,6 +1,6 @@
 """The command line: every verb the studio's jobs run, for people and scripts too.
 
-Exit codes are in `commands.output`, docs in docs/cli.md.
+Exit codes are in `cli.output`, docs in docs/cli.md.
 """
 
 import argparse

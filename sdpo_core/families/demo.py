@@ -1,4 +1,4 @@
-"""What the demo model uses instead of its family's defaults: chosen on its 64 px predecessor, not measured since."""
+"""What the demo model uses instead of its family's defaults: chosen on its 64 px predecessor, except β."""
 
 from sdpo_core.families.family import TrainingDefaults
 

@@ -32,6 +32,7 @@ PUBLISHED = "published.safetensors"
 _STATE = "state.safetensors"
 _NUMBERS = "state.json"
 _LORA = "lora."
+_MOMENTS = "adam."  # what an optimiser remembers, whichever it is; one without memory writes none
 _BANK = "noise_bank.errors"
 
 
@@ -136,19 +137,19 @@ def _state(lora: Lora, optimizer: torch.optim.Optimizer, noise_bank: NoiseBank |
         for moment, value in optimizer.state[parameter].items():
             tensor = value if isinstance(value, Tensor) else torch.tensor(value)  # bitsandbytes counts steps in an int
             # Copied, because its 8-bit moments share their table of values, which safetensors refuses.
-            tensors[f"adam.{moment}.{name}"] = tensor.clone(memory_format=torch.contiguous_format)
+            tensors[f"{_MOMENTS}{moment}.{name}"] = tensor.clone(memory_format=torch.contiguous_format)
     return tensors
 
 
 def _moments_of(parameter: str, state: Mapping[str, Tensor]) -> dict[str, Tensor | int]:
-    """What the optimiser knew of a parameter; raises KeyError when that is nothing."""
+    """What the optimiser knew of a parameter; raises KeyError when that is nothing, but something of others."""
     found: dict[str, Tensor | int] = {
-        name.split(".")[1]: tensor
+        name.removeprefix(_MOMENTS).removesuffix(f".{parameter}"): tensor
         for name, tensor in state.items()
-        if name.endswith(f".{parameter}") and name.startswith("adam.")
+        if name.endswith(f".{parameter}") and name.startswith(_MOMENTS)
     }
-    if not found:
-        raise KeyError(f"adam.*.{parameter}")
+    if not found and any(name.startswith(_MOMENTS) for name in state):
+        raise KeyError(f"{_MOMENTS}*.{parameter}")
     if "state1" in found:
         found["step"] = int(found["step"])  # bitsandbytes' 8-bit moments
     return found

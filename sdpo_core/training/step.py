@@ -7,8 +7,8 @@ adapter's parameters. One backward pass gives both. With J the adapter's Jacobia
     λ*  = clip((1−μ)·‖G_w‖²/⟨G_w,G_l⟩, 0, 1), 1 where ⟨G_w,G_l⟩ ≤ 0;        gradient = G_w − λ*·G_l
 
 Deviations from arXiv 2511.03317: the condition holds exactly, on the adapter's own parameters, instead of in output
-space; a drift budget lets it act only as far as the held-out winner error has risen; and on draws without a prompt the
-adapter is held to the reference instead of trained on the preference (docs/decisions.md).
+space; a drift budget lets it act only as far as the held-out winner error has risen; and with `hold_unconditional` the
+adapter is held to the reference on draws without a prompt instead of trained on the preference (docs/decisions.md).
 """
 
 from collections.abc import Sequence

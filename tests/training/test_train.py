@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch.testing import assert_close
 
 from sdpo_core.errors import RunError
@@ -191,6 +192,22 @@ def test_a_damaged_checkpoint_is_reported(
     state.write_bytes(state.read_bytes()[:-100])
     with pytest.raises(RunError, match="step-000002 can't be read"):
         load_checkpoint(folder, lora, optimizer)
+
+
+def test_an_optimiser_without_memory_resumes_and_one_with_half_of_it_does_not(
+    model: DiffusionModel, lora: Lora, pairs: EncodedPairs, tmp_path: Path
+) -> None:
+    _, adamw, progress = run(model, lora, pairs, until=1)
+    plain = torch.optim.SGD(lora.parameters, lr=1e-3)
+    for name, optimizer in (("plain", plain), ("adamw", adamw)):
+        save_checkpoint(tmp_path / name, lora, optimizer, progress, {}, info=model.info, sdpo={}, title="t")
+    assert load_checkpoint(tmp_path / "plain", lora, plain).step == 1
+    state = load_file(tmp_path / "adamw" / "state.safetensors")
+    half = {key: one for key, one in state.items() if not (key.startswith("adam.") and key.endswith(lora.names[0]))}
+    save_file(half, tmp_path / "half.safetensors")
+    (tmp_path / "half.safetensors").replace(tmp_path / "adamw" / "state.safetensors")
+    with pytest.raises(RunError, match="can't be read"):
+        load_checkpoint(tmp_path / "adamw", lora, adamw)
 
 
 def test_the_best_checkpoint_is_the_last_healthy_one(
