@@ -21,6 +21,8 @@ from app.ui.forms import whole
 from app.ui.replies import Reply
 from sdpo_core.errors import SdpoError
 from sdpo_core.runs.folder import FINISHED, RunFolder
+from sdpo_core.settings.base import flat
+from sdpo_core.settings.generate import GenerateConfig
 from sdpo_core.workspace.records import CHOICES
 
 _P = ParamSpec("_P")
@@ -43,7 +45,8 @@ class Api:
     ) -> str:
         """Generate pairs of images. Settings are those of `generate --help`. Gives the id of the run."""
         chosen = model or self._studio.desk.models.source()
-        asked = {**_table(settings), "prompts": "\n".join(map(str, prompts)), "pairs": pairs, "model": chosen}
+        own = {"prompts": "\n".join(map(str, prompts)), "pairs": pairs, "model": chosen}
+        asked = {**flat(GenerateConfig, _table(settings)), **own}
         return self._studio.drawing.start(asked).id
 
     def pairs(self, limit: int = 12) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from sdpo_core.checkpoints.model_info import ModelInfo
 from sdpo_core.errors import ConfigError, DataError
 from sdpo_core.paths import repository_root
 from sdpo_core.prompts.wildcards import count_wordings
+from sdpo_core.settings.base import flat
 from sdpo_core.settings.generate import GenerateConfig
 
 KEEP_WARM_S = 120.0
@@ -33,9 +34,9 @@ def generate_config(form: Mapping[str, Any], info: ModelInfo, threads: int) -> G
     """The settings that a form asks for; raises `ConfigError`.
 
     The form holds `prompts` (text, one per line), `pairs`, `ahead` (whether to keep that many waiting instead),
-    `telling` (whether each pair is chosen of several images), and fields of `GenerateConfig`.
+    `telling` (whether each pair is chosen of several images), and fields of `GenerateConfig`, in tables or flat.
     """
-    values = dict(form)
+    values = flat(GenerateConfig, form)
     prompts = checked_prompts(values.pop("prompts", ""))
     if not prompts:
         raise ConfigError(text.NO_PROMPTS)

@@ -16,6 +16,7 @@ from app.ui.words import moment
 from sdpo_core.errors import ConfigError, RunError, SdpoError
 from sdpo_core.judging.grid_plan import GridPlan, cell_path, pick, read_plan
 from sdpo_core.runs.folder import FINISHED, RunFolder
+from sdpo_core.settings.base import flat
 from sdpo_core.settings.judge import GridConfig
 from sdpo_core.workspace.disk import throw_grid
 from sdpo_core.workspace.records import AdapterRecord
@@ -56,7 +57,8 @@ class Grids:
         values = filled({name: value for name, value in form.items() if value != []})
         if isinstance(values.get("strengths"), str):
             values["strengths"] = _numbers(values["strengths"])
-        config = GridConfig.parse({**self._desk.adapters.to_draw_with(record), **values, "adapter": record.name})
+        values = {**flat(GridConfig, values), "adapter": record.name}
+        config = GridConfig.parse({**self._desk.adapters.to_draw_with(record), **values})
         return self._desk.queue.start_or_wait("grid", config, text.grid_title(record.name))
 
     def shown(self, message: Sent[GridRequest]) -> Reply[Grid]:

@@ -17,6 +17,7 @@ from app.ui.words import moment
 from sdpo_core.errors import RunError, SdpoError
 from sdpo_core.judging.verdict import Comparison, Outcome, Share, Verdict
 from sdpo_core.runs.folder import RunFolder
+from sdpo_core.settings.base import flat
 from sdpo_core.settings.judge import JudgeConfig
 
 _MOST_COMPARISONS = 1000
@@ -41,7 +42,7 @@ class Judging:
         wanted = whole(comparisons, 1, _MOST_COMPARISONS, text.COMPARISONS_RANGE)
         recommended = {} if record.strength is None else {"strength": record.strength}
         values = {**adapters.to_draw_with(record), "adapter": record.name, "comparisons": wanted, **recommended}
-        config = JudgeConfig.parse({**values, **filled({**(how or {}), "strength": strength})})
+        config = JudgeConfig.parse({**values, **filled({**flat(JudgeConfig, how or {}), "strength": strength})})
         return self._desk.queue.start_or_wait("judge", config, text.queue_title(record.name, wanted))
 
     def find(self, run_id: Any) -> RunFolder | None:

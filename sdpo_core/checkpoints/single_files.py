@@ -135,7 +135,7 @@ def _check_sizes(path: PurePath, family: Family, tensors: Mapping[str, TensorInf
     shape = tensors[_CONV_IN].shape
     width, channels = (shape[0], shape[1]) if len(shape) == 4 else (0, 0)
     if channels != expected.in_channels:
-        kind = {9: ", as inpainting does", 8: ", as editing by instruction does", 5: ", as depth maps do"}
+        kind = {9: ", as inpainting does", 8: ", as editing by instruction does", 5: ", as a model for depth maps does"}
         raise ModelError(
             f"The UNet in {path} takes {channels} channels{kind.get(channels, '')}; expected {expected.in_channels}. "
             "Choose the plain text-to-image model."

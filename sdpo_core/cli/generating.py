@@ -35,7 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _function(config: GenerateConfig) -> str:
     """Who generates: a running ComfyUI, or the model itself."""
-    return "sdpo_core.comfyui.job:run_comfy" if config.comfyui.comfy else "sdpo_core.generation.job:run_generate"
+    return (
+        "sdpo_core.comfyui.job:run_comfy"
+        if config.comfyui.comfy is not None
+        else "sdpo_core.generation.job:run_generate"
+    )
 
 
 def _show_plan(options: Options, out: Output) -> int | None:

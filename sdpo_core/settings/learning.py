@@ -92,8 +92,12 @@ class Labelling(Settings):
         Shown("Extra pairs to label", Topic.LABELS, Section.LABELS),
     ] = "auto"
     """Extra pairs the run generates itself and labels with what it learned about your taste from the votes: a number, 0
-    for none, or `auto`: as many as take three times as long as the training itself, at most six per
-    vote."""
+    for none, or `auto`: as many as `label_effort` allows."""
+    label_effort: Annotated[float, Shown("Effort for extra pairs", Topic.LABELS, Section.LABELS)] = Field(
+        default=3.0, gt=0.0, le=100.0
+    )
+    """With `label_pairs` on auto: how long generating them may take, as a multiple of the training itself; at most
+    twice as many pairs per vote."""
     label_minutes: Annotated[float | None, Shown("Minutes to generate them", Topic.LABELS, Section.LABELS)] = Field(
         default=None, gt=0, le=10_000
     )

@@ -1,6 +1,6 @@
 """Settings that an earlier version wrote, in today's fields: numbered steps, and one way through them.
 
-    config.json of a run, a queued run, TOML    {"settings_format": 4, "runtime": {"model": …}, …}
+    config.json of a run, a queued run, TOML    {"settings_format": 5, "runtime": {"model": …}, …}
 
 `settings_format` counts the steps that settings have been through. Settings without it were written by the first
 release, or by hand. docs/architecture.md says how to add a field. No torch here.
@@ -145,7 +145,19 @@ def _put_into_tables(written: Written) -> None:
                 written.values[table] = {**inside, **moved}
 
 
-STEPS: tuple[Step, ...] = (_number_the_settings, _continue_as_started, _pair_neighbours, _put_into_tables)
+def _keep_the_effort(written: Written) -> None:
+    """From 4 to 5: `label_pairs: auto` always meant an effort of 1."""
+    if issubclass(written.kind, TrainConfig):
+        written.fill("label_effort", 1.0, table="labels")
+
+
+STEPS: tuple[Step, ...] = (
+    _number_the_settings,
+    _continue_as_started,
+    _pair_neighbours,
+    _put_into_tables,
+    _keep_the_effort,
+)
 """The step at place n turns format n into n + 1. A step that was released is never changed."""
 
 

@@ -111,12 +111,16 @@ def resolve(
 
 
 def train_config(values: Mapping[str, Any], info: ModelInfo) -> TrainConfig:
-    """The settings to train the model `info` with: `values`, flat, and that model's defaults for what they leave out.
+    """The settings to train the model `info` with: `values`, and that model's defaults for what they leave out.
 
     Raises `ConfigError`.
     """
-    found = TrainConfig.parse({**_defaults(info), "model": info.source, **values})
-    found.refuse_what_does_nothing(values)
+    misplaced = list(misnamed(TrainConfig, values))
+    if misplaced:
+        raise ConfigError(" ".join(misplaced))
+    given = flat(TrainConfig, values)
+    found = TrainConfig.parse({**_defaults(info), "model": info.source, **given})
+    found.refuse_what_does_nothing(given)
     return found
 
 

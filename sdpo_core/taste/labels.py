@@ -22,8 +22,7 @@ SUREST_QUARTER = 0.25
 
 Weighting = Literal["equal", "confidence"]
 
-_MOST_PER_VOTE = 6  # pairs generated for each vote, unless more are asked for
-_EFFORT = 3  # how many times the training's own forward passes, unless more are asked for
+_MOST_PER_VOTE = 2  # pairs generated for each vote, at an effort of 1
 _MOST_BY_TIME = 20_000  # when only the time is limited
 _FORWARD_PASSES_PER_PAIR_STEP = 8  # two images by policy and reference, and backward for two, which costs twice as much
 _PASSES_PER_SAMPLER_STEP = 2  # with and without the prompt
@@ -42,17 +41,17 @@ class Label:
 def pairs_to_draw(labels: Labelling, schedule: Schedule, sampling_steps: int, votes: int) -> int:
     """How many pairs a run with so many training votes generates to label, if it gets to know the taste.
 
-    `auto` takes as many as cost three times as much as the training itself, counted in forward passes of the network,
-    and at most six for each vote.
+    `auto` takes as many as cost `label_effort` times as much as the training itself, counted in forward passes of the
+    network, and at most twice as many for each vote.
     """
     if labels.label_pairs != "auto":
         return labels.label_pairs
     if labels.label_minutes is not None:
         return _MOST_BY_TIME
     assert schedule.steps is not None
-    budget = _EFFORT * schedule.steps * schedule.pairs_per_step * _FORWARD_PASSES_PER_PAIR_STEP
+    budget = labels.label_effort * schedule.steps * schedule.pairs_per_step * _FORWARD_PASSES_PER_PAIR_STEP
     pair = 2 * sampling_steps * _PASSES_PER_SAMPLER_STEP
-    return min(_MOST_PER_VOTE * votes, budget // pair)
+    return int(min(_MOST_PER_VOTE * labels.label_effort * votes, budget // pair))
 
 
 def label_pairs(

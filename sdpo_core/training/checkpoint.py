@@ -54,7 +54,9 @@ def save_checkpoint(
         write_bytes(
             folder / _STATE, save(_state(lora, optimizer, noise_bank))
         )  # save_file names a full disk in its own way
-        write_json(folder / _NUMBERS, {**dataclasses.asdict(progress), "health": dict(health)})
+        remembers = any(optimizer.state.values())
+        numbers = {**dataclasses.asdict(progress), "health": dict(health), "remembers": remembers}
+        write_json(folder / _NUMBERS, numbers)
 
 
 def load_checkpoint(
@@ -65,7 +67,9 @@ def load_checkpoint(
         state = load_file(path / _STATE)
         lora.load_state_dict(lora_state(state))
         remembered = state[_BANK] if noise_bank is not None else None
-        moments = {i: _moments_of(name, state) for i, name in enumerate(lora.names)}
+        numbers = read_numbers(path)
+        remembers = numbers.get("remembers", True)  # checkpoints before it was written were AdamW's
+        moments = {i: _moments_of(name, state) for i, name in enumerate(lora.names)} if remembers else {}
     except (SafetensorError, OSError, KeyError) as error:
         raise RunError(
             f"Checkpoint {path.name} can't be read ({error}). Remove it to resume from an earlier one."
@@ -73,7 +77,6 @@ def load_checkpoint(
     if noise_bank is not None and remembered is not None:
         noise_bank.errors.copy_(remembered)
     optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
-    numbers = read_numbers(path)
     known = {field.name for field in dataclasses.fields(Progress)}
     return Progress(**{name: value for name, value in numbers.items() if name in known})
 
@@ -142,13 +145,13 @@ def _state(lora: Lora, optimizer: torch.optim.Optimizer, noise_bank: NoiseBank |
 
 
 def _moments_of(parameter: str, state: Mapping[str, Tensor]) -> dict[str, Tensor | int]:
-    """What the optimiser knew of a parameter; raises KeyError when that is nothing, but something of others."""
+    """What the optimiser knew of a parameter; raises KeyError when that is nothing."""
     found: dict[str, Tensor | int] = {
         name.removeprefix(_MOMENTS).removesuffix(f".{parameter}"): tensor
         for name, tensor in state.items()
         if name.endswith(f".{parameter}") and name.startswith(_MOMENTS)
     }
-    if not found and any(name.startswith(_MOMENTS) for name in state):
+    if not found:
         raise KeyError(f"{_MOMENTS}*.{parameter}")
     if "state1" in found:
         found["step"] = int(found["step"])  # bitsandbytes' 8-bit moments

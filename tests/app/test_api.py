@@ -87,7 +87,7 @@ def test_a_vote_counts_once_and_can_be_taken_back(served: RunningStudio, client:
         ("/vote", [2**70, "left"], "pair: expected"),
         ("/run", [5], "run: expected"),
         ("/generate", ["just a string", 2], "prompts: expected"),
-        ("/train", [{"stepz": 5}], "Unknown setting stepz. Did you mean steps?"),
+        ("/train", [{"stepz": 5}], "Unknown setting stepz. Did you mean steps (in [schedule])?"),
         ("/generate", [[], 2], "prompt"),
         ("/generate", [["a lake"], 10**6], "pairs"),
         ("/generate", [["a lake"], 2, "/nowhere/at/all"], "There is no model at /nowhere/at/all"),

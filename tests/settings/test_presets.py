@@ -62,6 +62,15 @@ def test_defaults_follow_the_models_family_and_what_is_given_wins(models: dict[s
     )
 
 
+def test_settings_to_train_come_flat_or_in_tables(models: dict[str, str]) -> None:
+    info = inspect_model(models["sdxl"])
+    assert train_config({"lora": {"rank": 32}}, info) == train_config({"rank": 32}, info)
+    with pytest.raises(ConfigError, match="tau belongs to loss 'ipo'"):
+        train_config({"objective": {"tau": 3.0}}, info)
+    with pytest.raises(ConfigError, match=r"rank belongs in \[lora\], not in \[objective\]"):
+        train_config({"objective": {"rank": 3}}, info)
+
+
 def test_the_demo_model_has_its_own_defaults_by_whatever_name(repository: Path) -> None:
     assert resolve(TrainConfig, {}) == TrainConfig()
     folder = str(repository / "assets" / "demo")
