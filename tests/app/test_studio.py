@@ -160,13 +160,13 @@ def test_the_plan_says_what_is_drawn_beforehand_and_how_long_that_takes(studio: 
     vote(studio, range(11), demo_sha256)
     assert "extra pairs" not in studio.training.plan({}).sentence  # of so few votes no taste is learnt
     vote(studio, range(11, 20), demo_sha256)
-    assert "generates up to 40 extra pairs" in studio.training.plan({}).sentence
+    assert "generates up to 120 extra pairs" in studio.training.plan({}).sentence
     assert "extra pairs" not in studio.training.plan({"label_pairs": "0"}).sentence
     form = {"sampling_steps": "2"}  # as those images took: others say nothing of the time
     slow_down(studio, seconds_per_pair=3.0)
-    assert "generates up to 40 extra pairs and" in studio.training.plan({}).sentence
+    assert "generates up to 120 extra pairs and" in studio.training.plan({}).sentence
     plan = studio.training.plan(form)
-    assert "generates up to 40 extra pairs, which takes about 2 min, and uses those" in plan.sentence
+    assert "generates up to 120 extra pairs, which takes about 6 min, and uses those" in plan.sentence
     assert plan.eta_s is None  # no run has told the pace of its steps
     run = RunFolder.create(studio.desk.jobs.root, "train", {"model": "demo"})
     for step in range(1, 11):
@@ -176,7 +176,7 @@ def test_the_plan_says_what_is_drawn_beforehand_and_how_long_that_takes(studio: 
     run.write_status(run.status().model_copy(update={"state": "done"}))
     ended = (run.path / "status.json").stat().st_mtime
     os.utime(run.path / "provenance.json", (ended - 40.0, ended - 40.0))
-    assert studio.training.plan({**form, "steps": 40}).eta_s == pytest.approx(40 * 1.0 + 40 * 3.0, rel=0.02)
+    assert studio.training.plan({**form, "steps": 40}).eta_s == pytest.approx(40 * 1.0 + 120 * 3.0, rel=0.02)
     assert "which takes about 8 min" in studio.training.plan({"label_minutes": "8"}).sentence
 
 

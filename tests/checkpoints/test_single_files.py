@@ -117,7 +117,7 @@ def without(*starts: str) -> Callable[[Tensors], Any]:
         ("sdxl", resized("edm_vpred.sigma_max", 1), "is an EDM model"),
         ("sd15", resized(UNET + "input_blocks.0.0.weight", 320, 9, 3, 3), "takes 9 channels, as inpainting does"),
         ("sdxl", resized(UNET + "input_blocks.0.0.weight", 320, 8, 3, 3), "8 channels, as editing"),
-        ("sd20", resized(UNET + "input_blocks.0.0.weight", 320, 5, 3, 3), "5 channels, as depth maps"),
+        ("sd20", resized(UNET + "input_blocks.0.0.weight", 320, 5, 3, 3), "5 channels, as a model for depth maps"),
         ("sd20", resized(UNET + "input_blocks.0.0.weight", 256, 7, 3, 3), "takes 7 channels; expected 4"),
         ("sd15", resized(UNET + "input_blocks.0.0.weight", 192, 4, 3, 3), "sizes differ .width 192, text of width 768"),
         ("sd20", resized(UNET + "label_emb.0.0.weight", 1280, 2048), "a vector of 2048, .* expected .* no vector"),

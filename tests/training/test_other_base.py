@@ -27,8 +27,8 @@ from tests.app.helpers import add_pair
 from tests.tiny_model import build_tiny_pipeline
 
 QUICK: dict[str, Any] = {
-    "rank": 1, "lora_alpha": 1.0, "learning_rate": 1e-3, "pairs_per_step": 2, "pairs_per_micro_step": 2, "steps": 2,
-    "preview_prompts": 0, "bank_draws_per_pair": 2, "size_px": 64, "adapter_name": "mine",
+    "beta": 2000.0, "rank": 1, "lora_alpha": 1.0, "learning_rate": 1e-3, "pairs_per_step": 2, "pairs_per_micro_step": 2,
+    "steps": 2, "preview_prompts": 0, "bank_draws_per_pair": 2, "size_px": 64, "adapter_name": "mine",
 }  # fmt: skip
 
 

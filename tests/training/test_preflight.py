@@ -209,7 +209,7 @@ def test_a_run_continues_after_memory_ran_out(
 
     monkeypatch.setattr(RunFolder, "append_metrics", watch)
     config = TrainConfig.of(
-        model=str(tiny_folder), rank=2, lora_alpha=2, steps=8, checkpoint_every_steps=2, pairs_per_step=2,
+        model=str(tiny_folder), beta=2000.0, rank=2, lora_alpha=2, steps=8, checkpoint_every_steps=2, pairs_per_step=2,
         pairs_per_micro_step=2, preview_prompts=0, size_px=64, bank_draws_per_pair=2, learning_rate=1e-4,
     )  # fmt: skip
     run = RunFolder.create(tmp_path / "runs", "train", config.model_dump(mode="json"))
