@@ -45,10 +45,13 @@ class Waiting(BaseModel):
     config: dict[str, Any]
     title: str
 
+    def resolved(self) -> dict[str, Any]:
+        """Its settings in today's tables and fields; raises `ConfigError` when a newer version queued it."""
+        return upgraded(self.config, JOBS[self.verb], resolved=True, source=f"“{self.title}”")
+
     def settings(self) -> dict[str, Any]:
-        """Its settings in today's fields, flat; raises `ConfigError` when a newer version queued it."""
-        kind = JOBS[self.verb]
-        return flat(kind, upgraded(self.config, kind, resolved=True, source=f"“{self.title}”"))
+        """The same flat: each setting by its name."""
+        return flat(JOBS[self.verb], self.resolved())
 
     def problem(self) -> str:
         """Why this version can't start it; empty when it can."""
@@ -127,11 +130,11 @@ class RunQueue:
             if first is None or (current and not self._jobs.is_idle(*current)):
                 return None
             try:
-                run = self._jobs.start(first.verb, JOBS[first.verb].parse(first.settings()))
+                run = self._jobs.start(first.verb, JOBS[first.verb].parse(first.resolved()))
             except RunError:  # a job of another window was quicker
                 return None
             except SdpoError as error:  # settings that this version does not take; a failed run says so
-                run = RunFolder.create(self._jobs.root, first.verb, first.settings())
+                run = RunFolder.create(self._jobs.root, first.verb, first.resolved())
                 run.write_status(Status(state="failed", verb=first.verb, message=str(error)))
             # Only now: a crash in between runs it twice rather than never.
             self._keep([one for one in self.waiting() if one.id != first.id])

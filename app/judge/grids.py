@@ -157,7 +157,7 @@ class Grids:
 
 
 def _nearest(run: RunFolder, record: AdapterRecord, strength: float) -> NearImage | None:
-    """The image of an adapter nearest to `strength`, and the base model's; None if there is none."""
+    """The image of an adapter nearest to `strength`, and the base model's; None without any."""
     try:
         plan = read_plan(run)
     except RunError:  # of another version; an earlier grid may do

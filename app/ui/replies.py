@@ -46,10 +46,10 @@ class Reply(dict[str, Any], Generic[A]):
 
 
 def answered(act: Callable[[], A]) -> Reply[A]:
-    """What `act` gives, as done; or why not."""
+    """What `act` gives, as done; or why not. There is no message here that could be wrong."""
     try:
         return done(act)
-    except (SdpoError, ValidationError) as error:
+    except SdpoError as error:
         return refused(error)
 
 

@@ -15,6 +15,7 @@ from app.ui import text as ui_text
 from sdpo_core.errors import RunError
 from sdpo_core.runs.folder import list_runs
 from sdpo_core.settings.generate import GenerateConfig
+from sdpo_core.settings.migrations import numbered
 from sdpo_core.settings.train import TrainConfig
 from tests.app.helpers import add_pair, wait_for
 from tests.app.shelves import add_adapter
@@ -136,6 +137,16 @@ def test_settings_that_no_longer_exist_fail_with_a_message_and_stop_nothing(
     assert "Unknown setting rang" in status.message
     assert queue.start_next() is not None
     end_current(jobs)
+
+
+def test_a_setting_in_the_wrong_table_is_refused_as_in_a_run_folder(
+    queue: RunQueue, jobs: Jobs, tmp_path: Path
+) -> None:
+    settings = {**numbered({}), "schedule": {"rank": 3}}
+    (tmp_path / QUEUE).write_text(json.dumps([{"id": "a" * 12, "verb": "train", "title": "odd", "config": settings}]))
+    run = queue.start_next()
+    assert run is not None
+    assert jobs.status(run).message == "rank belongs in [lora], not in [schedule]."
 
 
 @pytest.mark.parametrize(
