@@ -13,10 +13,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from app import text
 from app.desk.lock import StudioLock
-from app.server import text as server_text
 from app.server.security import LOOPBACK_HOSTS
+from app.server.text import say as server_say
+from app.text import say
 from app.ui.words import NAME
 from sdpo_core.collector import gc_paused
 from sdpo_core.errors import SdpoError
@@ -55,12 +55,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m app", description=text.CLI_ABOUT)
+    parser = argparse.ArgumentParser(prog="python -m app", description=say("cliAbout"))
     workspace = Path(os.environ.get("SDPO_WORKSPACE") or repository_root() / "workspace")
-    parser.add_argument("--host", default="127.0.0.1", help=text.CLI_HOST)
-    parser.add_argument("--port", type=int, default=None, help=text.CLI_PORT)
-    parser.add_argument("--workspace", type=Path, default=workspace, help=text.CLI_WORKSPACE)
-    parser.add_argument("--no-browser", dest="browser", action="store_false", help=text.CLI_NO_BROWSER)
+    parser.add_argument("--host", default="127.0.0.1", help=say("cliHost"))
+    parser.add_argument("--port", type=int, default=None, help=say("cliPort"))
+    parser.add_argument("--workspace", type=Path, default=workspace, help=say("cliWorkspace"))
+    parser.add_argument("--no-browser", dest="browser", action="store_false", help=say("cliNoBrowser"))
     return parser
 
 
@@ -80,11 +80,11 @@ def _serve(workspace: Path, here: str, port: int, url: str, host: str, *, open_b
     demo = build(studio, lan)
     try:
         demo.launch(server_name=here, server_port=port, prevent_thread_lock=True, **launch_options(studio, lan))
-        print(text.running_at(url, str(workspace)), flush=True)
+        print(say("runningAt", url=url, workspace=workspace), flush=True)
         watcher.start()
         if host != here:
             door = lan.open(host)
-            print(server_text.on_the_network(door.url, door.password), flush=True)
+            print(server_say("onTheNetwork", url=door.url, password=door.password), flush=True)
         if open_browser:
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
         studio.desk.queue.watch(_tell)
@@ -93,7 +93,7 @@ def _serve(workspace: Path, here: str, port: int, url: str, host: str, *, open_b
             keep_copies(studio.desk, _tell)
     except KeyboardInterrupt:
         running = studio.desk.jobs.current()
-        print(f"\n{text.CLOSED_WHILE_RUNNING if running else text.CLOSED}", flush=True)
+        print(f"\n{say('closedWhileRunning') if running else say('closed')}", flush=True)
     finally:
         closing.set()
         demo.close(verbose=False)
@@ -140,12 +140,12 @@ def _choose_port(host: str, wanted: int | None) -> int:
     """The wanted port if it is free, or the first free one; raises `StartError`."""
     if wanted is not None:
         if not 0 < wanted < 2**16 or not _is_free(host, wanted):
-            raise StartError(text.port_in_use(wanted))
+            raise StartError(say("portInUse", port=wanted))
         return wanted
     for port in range(FIRST_PORT, LAST_PORT + 1):
         if _is_free(host, port):
             return port
-    raise StartError(text.no_free_port(FIRST_PORT, LAST_PORT))
+    raise StartError(say("noFreePort", first=FIRST_PORT, last=LAST_PORT))
 
 
 def _check_network(host: str, port: int) -> None:

@@ -14,9 +14,9 @@ from typing import Any, ParamSpec, TypeVar, cast
 import gradio as gr
 from pydantic import ConfigDict, ValidationError, validate_call
 
-from app import text
-from app.adapters import text as adapters_text
+from app.adapters.text import say as adapters_say
 from app.studio import Studio
+from app.text import say
 from app.ui.forms import whole
 from app.ui.replies import Reply
 from sdpo_core.errors import SdpoError
@@ -51,7 +51,7 @@ class Api:
 
     def pairs(self, limit: int = 12) -> list[dict[str, Any]]:
         """Pairs that wait for a vote: id, prompt, and the addresses of the left and the right image."""
-        refused = text.UNEXPECTED_VALUE.format(name="limit", expected=f"1 to {_MOST_PAIRS}", value=limit)
+        refused = say("unexpectedValue", name="limit", expected=f"1 to {_MOST_PAIRS}", value=limit)
         waiting = self._studio.desk.store.open_pairs(purpose="train", limit=whole(limit, 1, _MOST_PAIRS, refused))
         return [
             {"pair": pair.id, "prompt": pair.left.prompt, "left": _image(pair.left), "right": _image(pair.right)}
@@ -66,9 +66,9 @@ class Api:
         """
         if choice not in CHOICES["train"]:
             expected = ", ".join(CHOICES["train"])
-            raise SdpoError(text.UNEXPECTED_VALUE.format(name="choice", expected=expected, value=choice))
+            raise SdpoError(say("unexpectedValue", name="choice", expected=expected, value=choice))
         name = vote_id or str(uuid.uuid4())
-        whole(pair, 1, 2**63 - 1, text.UNEXPECTED_VALUE.format(name="pair", expected=text.ID_OF_A_PAIR, value=pair))
+        whole(pair, 1, 2**63 - 1, say("unexpectedValue", name="pair", expected=say("idOfAPair"), value=pair))
         shown = self._studio.desk.store.pair(pair)
         images = [shown.left.image_sha256, shown.right.image_sha256]
         _taken(self._studio.votes.vote({"uuid": name, "pair": pair, "images": images, "choice": choice}))
@@ -127,7 +127,7 @@ class Api:
             {
                 "name": card.record.name,
                 "base": card.base,
-                "verdict": card.verdict.sentence if card.verdict else adapters_text.NOT_JUDGED,
+                "verdict": card.verdict.sentence if card.verdict else adapters_say("notJudged"),
                 "strength": card.record.strength,
                 "problem": card.problem,
                 "file": f"/sdpo/adapter/{card.record.id}",
@@ -162,7 +162,7 @@ def _told(call: Callable[_P, _R]) -> Callable[_P, _R]:
             wrong = error.errors()[0]
             place = wrong["loc"][0]  # a number for positional arguments
             name = [*inspect.signature(call).parameters][place] if isinstance(place, int) else place
-            words = text.UNEXPECTED_VALUE.format(name=name, expected=wrong["msg"], value=wrong["input"])
+            words = say("unexpectedValue", name=name, expected=wrong["msg"], value=wrong["input"])
             raise gr.Error(words, print_exception=False) from error
         except SdpoError as error:
             raise gr.Error(str(error), print_exception=False) from error
@@ -174,7 +174,7 @@ def _table(settings: Any) -> dict[str, Any]:
     if settings is None:
         return {}
     if not isinstance(settings, dict):
-        raise SdpoError(text.UNEXPECTED_VALUE.format(name="settings", expected=text.NAMES_WITH_VALUES, value=settings))
+        raise SdpoError(say("unexpectedValue", name="settings", expected=say("namesWithValues"), value=settings))
     return settings
 
 

@@ -5,27 +5,27 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from app.adapters import page as adapters
-from app.adapters import text as adapters_text
+from app.adapters.text import say as adapters_say
 from app.desk.context import Context
 from app.disk import page as disk
-from app.disk import text as disk_text
+from app.disk.text import say as disk_say
 from app.generate import page as generate
-from app.generate import text as generate_text
+from app.generate.text import say as generate_say
 from app.home import page as home
-from app.home import text as home_text
+from app.home.text import say as home_say
 from app.judge import page as judge
-from app.judge import text as judge_text
 from app.judge.page import JudgePage
+from app.judge.text import say as judge_say
 from app.models import choice as model_choice
 from app.models.choice import ModelChoice
 from app.server.lan import Lan
 from app.studio import Studio
 from app.train import page as train
-from app.train import text as train_text
 from app.train.page import TrainPage
+from app.train.text import say as train_say
 from app.ui.page import Page
 from app.vote import page as vote
-from app.vote import text as vote_text
+from app.vote.text import say as vote_say
 
 _Page = TypeVar("_Page", bound=Page)
 
@@ -80,12 +80,12 @@ def _adapters(site: Site) -> Page:
 
 
 PAGES: dict[str, Row] = {
-    "home": Row(home_text.PAGE, lambda site: home.build(site.studio.home, site.studio.project_actions, site.lan)),
-    "generate": Row(generate_text.PAGE, _generate),
-    "vote": Row(vote_text.PAGE, _vote),
-    "train": Row(train_text.PAGE, lambda site: train.build(site.context, site.studio.training, site.studio.progress)),
-    "judge": Row(judge_text.PAGE, _judge),
-    "adapters": Row(adapters_text.PAGE, _adapters),
-    "disk": Row(disk_text.PAGE, lambda site: disk.build(site.studio.housekeeping)),
+    "home": Row(home_say("page"), lambda site: home.build(site.studio.home, site.studio.project_actions, site.lan)),
+    "generate": Row(generate_say("page"), _generate),
+    "vote": Row(vote_say("page"), _vote),
+    "train": Row(train_say("page"), lambda site: train.build(site.context, site.studio.training, site.studio.progress)),
+    "judge": Row(judge_say("page"), _judge),
+    "adapters": Row(adapters_say("page"), _adapters),
+    "disk": Row(disk_say("page"), lambda site: disk.build(site.studio.housekeeping)),
 }
 """By the name in the address (`?tab=`)."""

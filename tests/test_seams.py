@@ -145,7 +145,7 @@ from pathlib import Path
 import gradio, torch
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
-from app.desk import text
+from sdpo_core.families.table import FAMILIES
 from app.main import build
 from app.server.lan import Lan
 from app.studio import Studio
@@ -219,7 +219,7 @@ print(json.dumps({
     "optimizer": type(make_optimizer(lora, config.computing.optimizer, 1e-3)).__name__,
     "family": [info.family, info.default_guidance, train_config({}, info).lora.rank],
     "network": type(load_model(checkpoint, device="cpu").network).__name__,
-    "label": text.FAMILIES["tiny"],
+    "label": FAMILIES["tiny"].title,
     "choices": parser.format_help(),
     "adapter": read_adapter_info(Path(adapter)).family,
     "pack": json.loads(pack_facts())["tiny"],

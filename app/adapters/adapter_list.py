@@ -2,8 +2,8 @@
 
 import gradio as gr
 
-from app.adapters import text
 from app.adapters.service import Adapters
+from app.adapters.text import say
 from app.ui.widget import widget
 
 
@@ -17,6 +17,6 @@ def adapter_list(adapters: Adapters) -> gr.HTML:
         role="sdpo-adapters",
         elem_id="adapter-list",
         events=("round_two", "judge"),
-        strings=text.WIDGET,
+        strings=say.rows("widget"),
         server={"shelf": adapters.snapshot, "act": adapters.act},
     )

@@ -17,7 +17,7 @@ export function mount(host) {
     type: "text",
     id: "comfy-folder",
     maxlength: 4000,
-    "aria-label": text.other,
+    "aria-label": text.another,
     placeholder: text.placeholder,
   });
   /** @param {SubmitEvent} event */

@@ -5,8 +5,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from app.adapters import text
 from app.adapters.messages import FoundComfy, FoundComfys, PackDone, PackMessage
+from app.adapters.text import say
 from app.ui.replies import Reply, Sent, answered, answered_to
 from sdpo_core.comfyui.install import find_comfyui, install, installed, remove
 from sdpo_core.errors import ComfyUIError, SdpoError
@@ -44,14 +44,14 @@ class ComfyPack:
         if wish.id:
             place = next((place for place in self._places() if _id(place) == wish.id), None)
             if place is None:
-                raise ComfyUIError(text.COMFY_GONE)
+                raise ComfyUIError(say("comfyGone"))
             return place
         typed = wish.folder.strip().strip('"')
         if not typed:
-            raise ComfyUIError(text.COMFY_EMPTY)
+            raise ComfyUIError(say("comfyEmpty"))
         place = Path(typed).expanduser()
         if not place.is_absolute():
-            raise ComfyUIError(text.COMFY_RELATIVE.format(given=typed[:200]))
+            raise ComfyUIError(say("comfyRelative", given=typed[:200]))
         return place
 
     def _shown(self, place: Path) -> FoundComfy:

@@ -4,12 +4,14 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from app.adapters import text
-from app.adapters.effect import baked_strength, calibration_of
+from app.adapters.effect import baked_strength, calibration_of, sigma
+from app.adapters.text import say
 from app.judge import text as judge_text
 from sdpo_core.adapters.info import AdapterInfo
 from sdpo_core.judging.verdict import Verdict
 from sdpo_core.runs.folder import RunFolder
+from sdpo_core.taste.calibration import Calibration
+from sdpo_core.wording import change, percent
 from sdpo_core.workspace.records import AdapterRecord
 
 
@@ -27,10 +29,10 @@ class Known:
 def model_card(known: Known, *, prompts: bool) -> str:
     """The card as Markdown, with YAML for the hub in front."""
     record = known.record
-    parts = [_front(known), f"# {_plain(record.name)}", text.CARD_ABOUT]
+    parts = [_front(known), f"# {_plain(record.name)}", say("cardAbout")]
     parts += [_heading("verdict"), *_verdict(known.verdict)]
-    parts += [_heading("how"), _table(_facts(known)), text.CARD_ERROR_ABOUT]
-    parts += [_heading("use"), _strength(known), text.CARD_FILES, text.CARD_LICENCE]
+    parts += [_heading("how"), _table(_facts(known)), say("cardErrorAbout")]
+    parts += [_heading("use"), _strength(known), say("cardFiles"), say("cardLicence")]
     settings = (known.info.sdpo or {}).get("settings")
     if isinstance(settings, dict):
         rows = {str(name): str(value) for name, value in settings.items()}
@@ -53,10 +55,17 @@ def winner_error(info: AdapterInfo, run: RunFolder | None) -> str:
     check = run.health_at(step, float(facts.get("strength", 1.0))) if run and isinstance(step, int) else None
     held_out = bool(facts.get("held_out_pairs"))
     if check is None:
-        return text.winner_error(float(error), None, None, held_out=held_out)
-    return text.winner_error(
-        float(check["winner_error"]), 2 * float(check["winner_error_se"]), check["budget"], held_out=check["held_out"]
-    )
+        return say(f"winnerError.{_pairs(held_out=held_out)}", change=change(float(error)))
+    told = change(float(check["winner_error"]), 2 * float(check["winner_error_se"]))
+    measured_on = _pairs(held_out=check["held_out"])
+    if check["budget"] is None:
+        return say(f"winnerError.{measured_on}", change=told)
+    return say(f"winnerErrorInBudget.{measured_on}", change=told, budget=percent(check["budget"]))
+
+
+def _pairs(*, held_out: bool) -> str:
+    """Those on which the winner error was measured, as the rows about it name them."""
+    return "heldOut" if held_out else "trained"
 
 
 def _front(known: Known) -> str:
@@ -81,30 +90,35 @@ def _facts(known: Known) -> dict[str, str]:
         "step": facts.get("step"),
         "error": winner_error(info, known.run),
         "calibrated": calibration.sentence if calibration else "",
-        "predicted": text.predicted_in_figures(*calibration.effect) if calibration and calibration.effect else "",
+        "predicted": _predicted(calibration),
         "rank": info.rank,
-        "layers": ", ".join(f"{count} {kind}" for kind, count in info.targets.items()),
+        "layers": ", ".join(say(f"cardLayers.{kind}", n=count) for kind, count in info.targets.items()),
         "sha256": known.record.sha256,
         "made": f"{known.record.created_at:%Y-%m-%d}",
     }
-    return {text.CARD_ROWS[name]: str(value) for name, value in rows.items() if value not in (None, "")}
+    return {say(f"cardRows.{name}"): str(value) for name, value in rows.items() if value not in (None, "")}
+
+
+def _predicted(calibration: Calibration | None) -> str:
+    if calibration is None or calibration.effect is None:
+        return ""
+    shift, preference = calibration.effect
+    return say("cardPredicted", gain=sigma(shift), preference=percent(preference))
 
 
 def _verdict(verdict: Verdict | None) -> list[str]:
     if verdict is None:
-        return [text.CARD_NOT_JUDGED]
-    counts = text.CARD_JUDGED_AT.format(
-        strength=verdict.strength, wins=verdict.wins, losses=verdict.losses, ties=verdict.ties
-    )
+        return [say("cardNotJudged")]
+    counts = say("cardJudgedAt", strength=verdict.strength, wins=verdict.wins, losses=verdict.losses, ties=verdict.ties)
     interval = judge_text.interval(verdict.low, verdict.high)
-    return [f"> {verdict.sentence}", f"{counts} {interval}. {text.CARD_CHANCE}", text.CARD_ONE_PERSON]
+    return [f"> {verdict.sentence}", f"{counts} {interval}. {say('cardChance')}", say("cardOnePerson")]
 
 
 def _strength(known: Known) -> str:
     recommended, baked = known.record.strength, baked_strength(known.info)
     if recommended is not None:
-        return text.CARD_STRENGTH.format(strength=recommended)
-    return text.CARD_STRENGTH_NONE if baked == 1 else text.CARD_STRENGTH_BAKED.format(strength=baked)
+        return say("cardStrength", strength=recommended)
+    return say("cardStrengthNone") if baked == 1 else say("cardStrengthBaked", strength=baked)
 
 
 def _score(share: Any) -> str:
@@ -112,7 +126,7 @@ def _score(share: Any) -> str:
 
 
 def _heading(name: str) -> str:
-    return f"## {text.CARD_HEADINGS[name]}"
+    return f"## {say(f'cardHeadings.{name}')}"
 
 
 def _table(rows: dict[str, str]) -> str:

@@ -4,10 +4,10 @@ from typing import Any
 
 import gradio as gr
 
-from app.adapters import text
 from app.adapters.adapter_list import adapter_list
 from app.adapters.comfy_pack import ComfyPack
 from app.adapters.service import Adapters
+from app.adapters.text import say
 from app.desk.desk import Desk
 from app.ui.page import QUIET, Page, Updates, Values
 from app.ui.widget import widget
@@ -17,7 +17,7 @@ _OPEN = "() => document.getElementById('tab-%s-button')?.click()"
 
 def build(desk: Desk, adapters: Adapters, continue_from: gr.Dropdown, judged: gr.Dropdown) -> Page:
     """The page; its widget does nearly everything itself. The fields are those of Train and Judge that it fills in."""
-    gr.Markdown(text.INTRO, elem_classes="page-intro")
+    gr.Markdown(say("intro"), elem_classes="page-intro")
     cards = adapter_list(adapters)
 
     def known(event: gr.EventData) -> str | None:
@@ -46,6 +46,6 @@ def _comfy_pack(desk: Desk) -> None:
         "adapters/comfy_pack.js",
         role="sdpo-comfy",
         elem_id="comfy-pack",
-        strings=text.COMFY,
+        strings=say.rows("comfyPack"),
         server={"look": pack.look, "act": pack.act},
     )

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.adapters import text
 from app.adapters.effect import shown_effect
 from app.adapters.messages import ActionDone, AdapterMessage, Files, JudgedShare, Placing, Shelf, ShownAdapter, Tool
 from app.adapters.model_card import Known, model_card, winner_error
-from app.desk import text as desk_text
+from app.adapters.text import say
 from app.desk.desk import Desk
+from app.desk.text import say as desk_say
 from app.judge import text as judge_text
 from app.judge.verdicts import Verdicts
 from app.ui.replies import Reply, Sent, answered, answered_to
@@ -22,7 +22,7 @@ from sdpo_core.judging.verdict import Verdict
 from sdpo_core.runs.folder import RunFolder
 from sdpo_core.workspace import disk as housekeeping
 from sdpo_core.workspace.adapters import THROWN_KIND, file_stem
-from sdpo_core.workspace.records import AdapterRecord
+from sdpo_core.workspace.records import AdapterRecord, Fit
 from sdpo_core.workspace.trash import Trash
 
 
@@ -70,7 +70,7 @@ class Adapters:
         """An adapter's file; raises `AdapterError` when there is none."""
         path = self._desk.workspace / self._desk.store.adapter(adapter_id).path
         if not path.is_file():
-            raise AdapterError(text.GONE)
+            raise AdapterError(say("gone"))
         return path
 
     def file_stem(self, adapter_id: int) -> str:
@@ -81,7 +81,7 @@ class Adapters:
         """The picture next to an adapter's file; raises `StoreError` when there is none."""
         path = self.file(adapter_id).with_suffix(".png")
         if not path.is_file():
-            raise StoreError(desk_text.NO_SUCH_PREVIEW)
+            raise StoreError(desk_say("noSuchPreview"))
         return path
 
     def diffusers_file(self, adapter_id: int) -> Path:
@@ -111,36 +111,36 @@ class Adapters:
             case "delete":
                 record = self._desk.store.adapter(wish.id)
                 entry = self._desk.store.trash_adapter(wish.id)
-                return {"sentence": text.deleted(record.name), "entry": entry.id}
+                return {"sentence": say("deleted", name=record.name), "entry": entry.id}
             case "put_back":
                 if Trash(self._desk.workspace).find(wish.entry).kind != THROWN_KIND:
-                    raise StoreError(text.NOT_AN_ADAPTER)
+                    raise StoreError(say("notAnAdapter"))
                 entry = housekeeping.restore_entry(self._desk.workspace, wish.entry)
                 names = [str(row["name"]) for row in entry.rows.get("adapters", [])]
-                return {"sentence": text.back(", ".join(names))}
+                return {"sentence": say("restored", name=", ".join(names))}
             case "place":
                 return self._place(wish)
             case "folder":
                 folder = self._folders.choose(wish.tool, wish.folder)
-                return {"sentence": text.folder_chosen(TOOLS[wish.tool], str(folder))}
+                return {"sentence": say("folderChosen", tool=TOOLS[wish.tool], folder=folder)}
             case "forget":
                 self._folders.forget(wish.tool)
-                return {"sentence": text.FOLDER_FORGOTTEN.format(tool=TOOLS[wish.tool])}
+                return {"sentence": say("folderForgotten", tool=TOOLS[wish.tool])}
 
     def _edit(self, wish: AdapterMessage) -> ActionDone:
         store, strength = self._desk.store, _strength(wish.strength)
         # Whatever is refused, the form stays open with everything that was written.
         store.recommend(wish.id, strength)
         store.note_on_adapter(wish.id, wish.note)
-        return {"sentence": text.saved(store.rename_adapter(wish.id, wish.name).name)}
+        return {"sentence": say("saved", name=store.rename_adapter(wish.id, wish.name).name)}
 
     def _place(self, wish: AdapterMessage) -> ActionDone:
         record = self._desk.store.adapter(wish.id)
         if not self._works_elsewhere(record):
-            raise AdapterError(text.NOT_FOR_OTHERS.format(name=record.name))
+            raise AdapterError(say("notForOthers", name=record.name))
         placed = self._folders.place(wish.tool, record, self.file(wish.id), wish.how)
-        proof = text.fits(placed.proof.fit.matched, placed.proof.fit.modules)
-        return {"sentence": text.placed(TOOLS[wish.tool], placed.file.name, proof, linked=wish.how == "link")}
+        told = say(f"placed.{wish.how}", tool=TOOLS[wish.tool], file=placed.file.name)
+        return {"sentence": f"{told} {_fits(placed.proof.fit)}"}
 
     # ------------------------------------------------------------------------------------------------------ helpers
 
@@ -149,7 +149,7 @@ class Adapters:
         try:
             info = self._desk.adapters.header(record)
         except AdapterError as error:
-            problem = text.UNREADABLE.format(why=error) if path.is_file() else text.GONE
+            problem = say("unreadable", why=error) if path.is_file() else say("gone")
         source = self._desk.adapters.base_of(record)
         named = (info.sdpo or {}).get("base_name") if info else None
         base = str(named or Path(source).name or source)
@@ -171,8 +171,8 @@ class Adapters:
     def _shown(self, card: AdapterCard) -> ShownAdapter:
         record, facts = card.record, (card.info.sdpo or {}) if card.info else {}
         address = f"/sdpo/adapter/{record.id}"
-        chips = [card.base, text.round_chip(card.round) if card.round > 1 else ""]
-        chips += [text.trained_on(facts.get("pairs"), facts.get("step")), moment(record.created_at)]
+        chips = [card.base, say("round", round=card.round) if card.round > 1 else ""]
+        chips += [_trained_on(facts.get("pairs"), facts.get("step")), moment(record.created_at)]
         return {
             "id": record.id,
             "name": record.name,
@@ -180,12 +180,12 @@ class Adapters:
             "note": record.note,
             "strength": record.strength,
             "verdict": _verdict(card.verdict),
-            "not_judged": text.NOT_JUDGED,
+            "not_judged": say("notJudged"),
             "error": self._error(card),
             "effect": shown_effect(record, card.info, self._run(record)) if card.info else None,
             "fit": _fit(record),
             "proven": record.fit is not None and record.fit.matched == record.fit.modules,
-            "warning": "" if card.works_elsewhere else text.WORKS_ONLY_HERE,
+            "warning": "" if card.works_elsewhere else say("worksOnlyHere"),
             "problem": card.problem,
             "path": str(card.path),
             "preview": f"{address}/preview" if card.path.with_suffix(".png").is_file() else None,
@@ -195,7 +195,7 @@ class Adapters:
 
     def _error(self, card: AdapterCard) -> str:
         told = winner_error(card.info, self._run(card.record)) if card.info else ""
-        return f"{text.CARD_ROWS['error']}: {told}." if told else ""
+        return say("error", error=told) if told else ""
 
     def _places(self, card: AdapterCard) -> list[Placing]:
         """Where the adapter could go, or is."""
@@ -204,7 +204,7 @@ class Adapters:
         chosen = [tool for tool in TOOLS if self._folders.folder(tool)]
         there = {tool: self._folders.is_placed(tool, card.record) for tool in chosen}
         return [
-            {"tool": tool, "label": TOOLS[tool], "there": text.is_there(TOOLS[tool]) if there[tool] else ""}
+            {"tool": tool, "label": TOOLS[tool], "there": say("isThere", tool=TOOLS[tool]) if there[tool] else ""}
             for tool in chosen
         ]
 
@@ -239,7 +239,18 @@ def _verdict(verdict: Verdict | None) -> JudgedShare | None:
 
 
 def _fit(record: AdapterRecord) -> str:
-    return text.fits(record.fit.matched, record.fit.modules) if record.fit else text.NOT_PROVEN
+    return _fits(record.fit) if record.fit else say("notProven")
+
+
+def _fits(fit: Fit) -> str:
+    return say("fits", matched=fit.matched, modules=fit.modules)
+
+
+def _trained_on(pairs: int | None, step: int | None) -> str:
+    """How an adapter was made, as far as its file says."""
+    if step is None:
+        return "" if pairs is None else say("pairs", n=pairs)
+    return say("step", step=step) if pairs is None else say("trainedOn", n=pairs, step=step)
 
 
 def _strength(written: str) -> float | None:
@@ -248,4 +259,4 @@ def _strength(written: str) -> float | None:
     try:
         return float(written.replace(",", ".").replace("−", "-"))
     except ValueError as error:
-        raise ConfigError(text.STRENGTH_WRONG.format(given=written)) from error
+        raise ConfigError(say("strengthWrong", given=written)) from error

@@ -57,7 +57,7 @@ export interface ComfyPackText {
   installed: string;
   install: string;
   remove: string;
-  other: string;
+  another: string;
   placeholder: string;
   working: string;
   lost: string;

@@ -3,11 +3,11 @@
 import contextlib
 from typing import Any
 
-from app.desk import text
 from app.desk.headers import Headers
 from app.desk.jobs import Jobs
 from app.desk.machine import threads_for
 from app.desk.models import Models
+from app.desk.text import say
 from sdpo_core.adapters.info import AdapterInfo
 from sdpo_core.errors import AdapterError, RunError
 from sdpo_core.workspace.records import AdapterRecord
@@ -28,7 +28,7 @@ class KnownAdapters:
     def require(self, name: Any) -> AdapterRecord:
         """The adapter that was chosen on a page; raises `AdapterError` when that isn't one."""
         if not name:
-            raise AdapterError(text.CHOOSE_ADAPTER if self._store.adapters() else text.NO_ADAPTER)
+            raise AdapterError(say("chooseAdapter") if self._store.adapters() else say("noAdapter"))
         return self._store.find_adapter(str(name))
 
     def recommended_strength(self, name: Any) -> float | None:

@@ -3,7 +3,7 @@
 import threading
 from pathlib import Path
 
-from app.desk import text
+from app.desk.text import say
 from sdpo_core.adapters.info import AdapterInfo, read_adapter_info
 from sdpo_core.errors import AdapterError
 
@@ -20,7 +20,7 @@ class Headers:
         try:
             state = path.stat()
         except OSError as error:
-            raise AdapterError(text.FILE_UNREADABLE.format(path=path)) from error
+            raise AdapterError(say("fileUnreadable", path=path)) from error
         stamp = (state.st_ino, state.st_size, state.st_mtime_ns)
         with self._lock:
             known = self._known.get(path)

@@ -17,7 +17,7 @@ from typing import Any
 
 import psutil
 
-from app.desk import text
+from app.desk.text import say
 from sdpo_core.atomic import disk_errors, write_json
 from sdpo_core.errors import ConfigError, DiskError, RunError
 from sdpo_core.paths import repository_root
@@ -52,7 +52,7 @@ class Jobs:
         with self._lock:
             current = self.current()
             if current and not self.is_idle(*current):
-                raise RunError(text.job_in_the_way(current[1].verb, current[1].step, current[1].total))
+                raise RunError(_in_the_way(current[1]))
             self._make_room()
             self.root, self._workspace = workspace / "runs", workspace
             self._finished.clear()
@@ -82,8 +82,8 @@ class Jobs:
             return status
         if run.status().state != "queued":  # it spoke up between the two looks
             return run.status()
-        last = next((line for line in reversed(run.log_tail().splitlines()) if line.strip()), text.LOG_EMPTY)
-        failed = Status(state="failed", verb=status.verb, message=text.died_immediately(last))
+        last = next((line for line in reversed(run.log_tail().splitlines()) if line.strip()), say("logEmpty"))
+        failed = Status(state="failed", verb=status.verb, message=say("diedImmediately", last_line=last))
         run.write_status(failed)
         return failed
 
@@ -91,14 +91,14 @@ class Jobs:
         """The run of this id; raises `RunError` for another verb's or an unknown one. `run_id` may be hostile."""
         run = next((run for run in list_runs(self.root, verb) if run.id == run_id), None)
         if run is None:
-            raise RunError(text.unknown_run(verb, run_id))
+            raise RunError(say("unknownRun", id=run_id[:80]))
         return run
 
     def find(self, run_id: str) -> RunFolder:
         """The run of this id, whatever it does; raises `RunError`. `run_id` may be hostile."""
         run = next((run for run in list_runs(self.root) if run.id == run_id), None)
         if run is None:
-            raise RunError(text.unknown_run("", run_id))
+            raise RunError(say("unknownRun", id=run_id[:80]))
         return run
 
     def is_idle(self, run: RunFolder, status: Status) -> bool:
@@ -110,7 +110,7 @@ class Jobs:
         """Raise `RunError` while a job runs that no other may push aside."""
         current = self.current()
         if current and current[1].verb != "generate":
-            raise RunError(text.job_in_the_way(current[1].verb, current[1].step, current[1].total))
+            raise RunError(_in_the_way(current[1]))
 
     # ---------------------------------------------------------------------------------------------------- starting
 
@@ -131,11 +131,11 @@ class Jobs:
                 if _fits(current[0], config) and self._request(*current, content):
                     return current[0]
             elif current and current[1].verb == "generate":
-                raise RunError(text.ALREADY_DRAWING)
+                raise RunError(say("alreadyDrawing"))
             broken_off = self._broken_off(config)
             if broken_off is None:
                 return self._start("generate", config)
-            self._continue(broken_off, "generate", text.GOING_ON)
+            self._continue(broken_off, "generate", say("goingOn"))
             return broken_off
 
     def _broken_off(self, config: GenerateConfig) -> RunFolder | None:
@@ -151,7 +151,7 @@ class Jobs:
     def _start(self, verb: Verb, config: Settings) -> RunFolder:
         self._make_room()
         if not self.root.parent.is_dir():  # else the folder of a disconnected drive would be recreated elsewhere
-            raise DiskError(text.folder_gone(self.root.parent))
+            raise DiskError(say("folderGone", folder=self.root.parent))
         run = RunFolder.create(self.root, verb, config.model_dump(mode="json"))
         self._spawn(run, verb)
         return run
@@ -174,8 +174,8 @@ class Jobs:
         with self._lock:
             state = self.status(run).state
             if state not in ("stopped", "failed"):
-                raise RunError(text.not_resumable(state))
-            self._continue(run, "train", text.RESUMING)
+                raise RunError(say("notResumable", state=say(f"state.{state}")))
+            self._continue(run, "train", say("resuming"))
 
     def _continue(self, run: RunFolder, verb: Verb, message: str) -> None:
         self._make_room()
@@ -258,6 +258,12 @@ class Jobs:
             return self._process(run) is not None
         mtime = self._status_mtime(run)
         return mtime is not None and time.time() - mtime / 1e9 < _SETTLE_S
+
+
+def _in_the_way(status: Status) -> str:
+    unit = {"download": "megabytes", "import": "images"}.get(status.verb, "steps")
+    where = say(f"inTheWay.{unit}", step=status.step, total=status.total) if status.total else ""
+    return say("inTheWay", job=say(f"job.{status.verb}"), where=where)
 
 
 def _fits(run: RunFolder, config: GenerateConfig) -> bool:

@@ -13,7 +13,7 @@ import psutil
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ValidationError
 
-from app.desk import text
+from app.desk.text import say
 from sdpo_core.atomic import disk_errors, patiently, write_json
 from sdpo_core.errors import StoreError
 
@@ -33,7 +33,7 @@ class StudioRunning(StoreError):
     """Another studio has the workspace open; `url` is its address, empty if it hasn't said."""
 
     def __init__(self, workspace: Path, url: str) -> None:
-        super().__init__(text.studio_running(str(workspace), url))
+        super().__init__(say("openElsewhereAt" if url else "openElsewhere", workspace=workspace, url=url))
         self.url = url
 
 
@@ -51,7 +51,7 @@ class StudioLock:
         Raises `StoreError` for a workspace that is a file or can't be locked, `DiskError` when the disk refuses.
         """
         if workspace.exists() and not workspace.is_dir():
-            raise StoreError(text.workspace_is_a_file(str(workspace)))
+            raise StoreError(say("workspaceIsAFile", path=workspace))
         path = workspace / "studio.lock"
         with disk_errors(path):
             workspace.mkdir(parents=True, exist_ok=True)
@@ -93,7 +93,7 @@ def _hold(workspace: Path, path: Path) -> FileLock:
         owner = _read(path, living=True)
         raise StudioRunning(workspace, owner.url if owner else "") from error
     except OSError as error:
-        raise StoreError(text.cant_lock(str(workspace), error.strerror or str(error))) from error
+        raise StoreError(say("cantLock", workspace=workspace, why=error.strerror or error)) from error
     return held
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pynvml
 
-from app.desk import text
+from app.desk.text import say
 from sdpo_core.checkpoints.model_info import ModelInfo
 from sdpo_core.errors import DiskError
 
@@ -71,7 +71,7 @@ def disk(folder: Path) -> Disk:
     try:
         usage = shutil.disk_usage(folder)
     except OSError as error:
-        raise DiskError(text.folder_gone(folder)) from error
+        raise DiskError(say("folderGone", folder=folder)) from error
     return Disk(usage.free, usage.total)
 
 

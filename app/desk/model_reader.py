@@ -3,8 +3,8 @@
 import threading
 from collections.abc import Callable, Sequence
 
-from app.desk import text
 from app.desk.children import COMMAND, Child, Line
+from app.desk.text import say
 from sdpo_core.errors import ModelError
 
 
@@ -57,7 +57,7 @@ class ModelReader:
         """Give up what is read now; it is read when it is chosen again."""
         with self._lock:
             if self._source:
-                self._troubles[self._source] = text.READING_STOPPED
+                self._troubles[self._source] = say("readingStopped")
             child, self._child, self._source = self._child, None, ""
         if child:
             child.end()
@@ -76,6 +76,6 @@ class ModelReader:
                 return
             self._source, self._child = "", None
             if code:
-                self._troubles.setdefault(source, text.READING_FAILED)
+                self._troubles.setdefault(source, say("readingFailed"))
         if not code:
             on_done()

@@ -6,8 +6,8 @@ import threading
 import time
 from pathlib import Path
 
-from app.desk import text
 from app.desk.model_reader import ModelReader, ModelUnread
+from app.desk.text import say
 from sdpo_core.atomic import write_json
 from sdpo_core.checkpoints.answers import known_prediction_type
 from sdpo_core.checkpoints.look import look_at_model
@@ -77,9 +77,9 @@ class Models:
                     self._require_read(source, again=fresh)
                     self._known[source] = inspect_model(source)
                 except ModelNotHere as error:  # the library's words are for the command line
-                    raise ModelNotHere(text.not_here(source)) from error
+                    raise ModelNotHere(say("notHere", source=source)) from error
                 except PredictionUnknown as error:
-                    raise PredictionUnknown(text.PREDICTION_UNKNOWN) from error
+                    raise PredictionUnknown(say("predictionUnknown")) from error
             return self._known[source]
 
     def known(self, source: str) -> ModelInfo | None:
@@ -98,7 +98,7 @@ class Models:
         if trouble and not again:
             raise ModelError(trouble)
         self.reader.start(source, look.unread_bytes, lambda: self._choose_if_wanted(source))
-        raise ModelUnread(text.reading(look.name, self.reader.share(source) or 0.0))
+        raise ModelUnread(say("reading", name=look.name, share=self.reader.share(source) or 0.0))
 
     def _choose_if_wanted(self, source: str) -> None:
         """What was waited for is read: choose it, unless the person chose another meanwhile."""

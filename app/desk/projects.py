@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from app.desk import text
 from app.desk.lock import StudioLock
 from app.desk.models import SETTINGS
+from app.desk.text import project_facts, say
 from sdpo_core.atomic import write_json
 from sdpo_core.errors import ProjectError, SdpoError
 from sdpo_core.images.files import ImageFolder
@@ -97,7 +97,7 @@ class StudioProjects:
         """Write a project to a zip in the root's `exports`; raises `ProjectError` for an unknown or empty one."""
         project = self._projects.find(project_id)
         if not (project.path / "studio.db").is_file():
-            raise ProjectError(text.NOTHING_TO_EXPORT.format(name=project.name))
+            raise ProjectError(say("nothingToExport", name=project.name))
         slug = re.sub("[^a-z0-9]+", "-", project.name.casefold())[:40].strip("-") or "project"
         return export_project(project, self.exports / f"{slug}-{datetime.now():%Y%m%d-%H%M%S}.zip", model)
 
@@ -105,7 +105,7 @@ class StudioProjects:
         """An exported zip by its name, which may be hostile; raises `ProjectError` when there is none."""
         path = self.exports / name
         if not _EXPORT.fullmatch(name) or not path.is_file():
-            raise ProjectError(text.NO_SUCH_EXPORT)
+            raise ProjectError(say("noSuchExport"))
         return path
 
     def import_zip(self, path: Path, name: str = "") -> Imported:
@@ -114,7 +114,7 @@ class StudioProjects:
         Raises `ProjectError` while another one is being imported, and for a zip that is refused.
         """
         if not self._importing.acquire(blocking=False):
-            raise ProjectError(text.IMPORTING_ALREADY)
+            raise ProjectError(say("importingAlready"))
         try:
             return import_project(self._projects, path, name=name)
         finally:
@@ -128,7 +128,7 @@ class StudioProjects:
         """How much a project holds that is not open, for a person; counted again when its database has changed."""
         file = project.path / "studio.db"
         if not file.is_file():
-            return text.EMPTY_PROJECT
+            return say("emptyProject")
         stamp = file.stat().st_mtime_ns
         known = self._facts.get(project.id)
         if known and known[0] == stamp:
@@ -137,9 +137,9 @@ class StudioProjects:
             with contextlib.closing(Database(file, read_only=True)) as database:
                 require_current(database)
                 counts = count(database, ImageFolder(project.path / "images"), "train")
-            told = text.project_facts(counts.candidates, counts.votes, counts.adapters)
+            told = project_facts(counts.candidates, counts.votes, counts.adapters)
         except SdpoError as error:
-            told = text.UNREADABLE_PROJECT.format(why=error)
+            told = say("unreadableProject", why=error)
         self._facts[project.id] = (stamp, told)
         return told
 

@@ -17,9 +17,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from app.desk import text
 from app.desk.jobs import Jobs
 from app.desk.messages import Queue, QueueMessage, Waits
+from app.desk.text import say
 from app.ui.replies import Reply, Sent, answered, answered_to
 from sdpo_core.atomic import write_json
 from sdpo_core.errors import ConfigError, RunError, SdpoError
@@ -110,11 +110,11 @@ class RunQueue:
                 with contextlib.suppress(RunError):  # somebody else was quicker
                     return self._jobs.start(verb, config)
             if len(waiting) >= _MOST_WAITING:
-                raise RunError(text.QUEUE_FULL)
+                raise RunError(say("queueFull"))
             content = numbered(config.model_dump(mode="json"))
             one = Waiting(id=secrets.token_hex(6), verb=verb, config=content, title=title[:200])
             if any(one.same_as(other) for other in waiting) or self._just_started(one):
-                raise RunError(text.WAITS_ALREADY)
+                raise RunError(say("waitsAlready"))
             self._keep([*waiting, one])
         return None
 
@@ -164,7 +164,7 @@ class RunQueue:
 
     def _state(self) -> Queue:
         waiting = self.waiting()
-        sentences = [text.queued(len(waiting)) if waiting else "", *(one.problem() for one in waiting)]
+        sentences = [say("runsQueued", n=len(waiting)) if waiting else "", *(one.problem() for one in waiting)]
         return {
             "waiting": [{"id": one.id, "title": one.title, "verb": one.verb} for one in waiting],
             "sentence": " ".join(filter(None, sentences)),
@@ -179,7 +179,7 @@ class RunQueue:
         waiting = self.waiting()
         place = next((i for i, one in enumerate(waiting) if one.id == wish.id), None)
         if place is None:
-            raise RunError(text.NOT_WAITING)
+            raise RunError(say("notWaiting"))
         one = waiting.pop(place)
         if wish.action != "remove":
             waiting.insert(max(0, place + (1 if wish.action == "down" else -1)), one)

@@ -6,8 +6,8 @@ from typing import Any
 import gradio as gr
 from gradio.blocks import Block
 
-from app.desk import text
 from app.desk.queue import RunQueue
+from app.desk.text import say
 from app.ui.widget import widget
 
 
@@ -17,7 +17,7 @@ def queue_panel(queue: RunQueue, elem_id: str) -> gr.HTML:
         "desk/run_queue.js",
         role="sdpo-queue",
         elem_id=elem_id,
-        strings=text.QUEUE,
+        strings=say.rows("queue"),
         server={"queue": queue.state, "act": queue.act},
         value=0,
     )
@@ -25,5 +25,5 @@ def queue_panel(queue: RunQueue, elem_id: str) -> gr.HTML:
 
 def queued(*shown: Block) -> dict[Block, Any]:
     """Say that a job waits, and let what shows it look."""
-    gr.Info(text.QUEUED, duration=8)
+    gr.Info(say("queued"), duration=8)
     return dict.fromkeys(shown, time.time())

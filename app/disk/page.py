@@ -1,7 +1,7 @@
 """Disk: what everything takes, what can go, the trash, and copies of the votes."""
 
-from app.disk import text
 from app.disk.service import Housekeeping
+from app.disk.text import say
 from app.ui.page import Page
 from app.ui.widget import widget
 
@@ -12,7 +12,7 @@ def build(house: Housekeeping) -> Page:
         "disk/disk.js",
         role="sdpo-disk",
         elem_id="disk",
-        strings=text.DISK,
+        strings=say.rows("disk"),
         server={
             "house": house.snapshot,
             "preview": house.preview,

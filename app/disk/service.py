@@ -6,8 +6,8 @@ from typing import Any
 
 from app.desk.desk import Desk
 from app.desk.machine import disk
-from app.disk import text
 from app.disk.messages import BackupCopy, Cleared, ClearingOffer, House, NameMessage, Part, Question, TrashEntry
+from app.disk.text import say
 from app.ui.replies import Reply, Said, Sent, answered, answered_to
 from app.ui.words import moment, size
 from sdpo_core.errors import RunError, SdpoError
@@ -54,7 +54,7 @@ class Housekeeping:
         shares = housekeeping.measure(self._desk.workspace)
         whole = sum(share.size_bytes for share in shares)
         return {
-            "total": text.DISK["total"].format(size=size(whole), free=size(free)),
+            "total": say("disk.total", size=size(whole), free=size(free)),
             "parts": [self._part(share, share.size_bytes / whole) for share in shares if share.size_bytes],
             "trash": self._trash(),
             "backups": self._backups(),
@@ -64,9 +64,9 @@ class Housekeeping:
         kind = require_kind(wish.name)
         found = housekeeping.preview(self._desk.workspace, kind)
         return {
-            "title": text.CLEARINGS[kind],
+            "title": say(f"clearings.{kind}"),
             "sentence": _sentence(found),
-            "button": text.CLEAR_BUTTONS[kind] if found.files else "",
+            "button": say(f"clearButton.{kind}") if found.files else "",
             "images": [*found.images[:_SAMPLE]],
             "more": max(0, len(found.images) - _SAMPLE),
             "final": kind in FINAL,
@@ -76,7 +76,10 @@ class Housekeeping:
         backup = next((one for one in restoring.backups(self._desk.workspace) if one.name == wish.name), None)
         there = backup.voted if backup else Voted(0, 0)
         made = moment(backup.made_at) if backup else wish.name
-        return {"title": text.DISK["backups"], "sentence": text.restore_question(made, there, self._voted())}
+        return {
+            "title": say("disk.backups"),
+            "sentence": say("restoreQuestion", made=made, there=_votes(there), now=_votes(self._voted())),
+        }
 
     # ------------------------------------------------------------------------------------------------------ actions
 
@@ -97,17 +100,17 @@ class Housekeeping:
         self._require_calm()
         size_bytes = housekeeping.preview(self._desk.workspace, kind).size_bytes
         entry = housekeeping.clear(self._desk.workspace, kind)
-        return {"sentence": text.cleared(kind, size_bytes), "entry": entry.id if entry else ""}
+        return {"sentence": _cleared(kind, size_bytes), "entry": entry.id if entry else ""}
 
     def _restore_entry(self, wish: NameMessage) -> Said:
         self._require_calm()
         entry = housekeeping.restore_entry(self._desk.workspace, wish.name)
-        return {"sentence": text.restore_entry(entry.kind, _adapters(entry))}
+        return {"sentence": say("restoredEntry", name=_thrown(entry))}
 
     def _restore(self, wish: NameMessage) -> Said:
         self._require_calm()
         backup = restoring.restore(self._desk.workspace, wish.name)
-        return {"sentence": text.restored(moment(backup.made_at))}
+        return {"sentence": say("restored", made=moment(backup.made_at), backup=say("backupNames.before-restore"))}
 
     # ------------------------------------------------------------------------------------------------------ helpers
 
@@ -115,21 +118,20 @@ class Housekeeping:
         """Raise `RunError` while a job works: it may write or need what would go."""
         current = self._desk.jobs.current()
         if current and not self._desk.jobs.is_idle(*current):
-            raise RunError(text.BUSY)
+            raise RunError(say("busy"))
 
     def _part(self, share: Share, of_all: float) -> Part:
-        name, hint = text.PARTS[share.name]
         clearings: list[ClearingOffer] = []
         for kind in _OF_PART.get(share.name, ()):
             with contextlib.suppress(SdpoError):  # a database in trouble: nothing is offered, the bar says why
                 found = housekeeping.preview(self._desk.workspace, kind)
                 if found.files:
-                    label = f"{text.CLEAR_LABELS[kind]} ({size(found.size_bytes)})…"
+                    label = f"{say(f'clearLabels.{kind}')} ({size(found.size_bytes)})…"
                     clearings.append({"kind": kind, "label": label})
         return {
             "key": share.name,
-            "name": name,
-            "hint": hint,
+            "name": say(f"part.{share.name}"),
+            "hint": say(f"partHint.{share.name}"),
             "size": size(share.size_bytes),
             "share": of_all,
             "clearings": clearings,
@@ -139,8 +141,8 @@ class Housekeeping:
         return [
             {
                 "id": entry.id,
-                "name": text.thrown(entry.kind, _adapters(entry)),
-                "facts": text.in_trash(len(entry.files), entry.size_bytes),
+                "name": _thrown(entry),
+                "facts": say("inTrash", n=len(entry.files), size=size(entry.size_bytes)),
                 "made": moment(entry.made_at),
             }
             for entry in Trash(self._desk.workspace).entries()
@@ -158,22 +160,50 @@ def keep_copies(desk: Desk, tell: Callable[[str], None]) -> None:
     try:
         keep_daily_copy(desk.workspace)
     except SdpoError as error:
-        tell(text.copy_failed(str(error)))
+        tell(say("copyFailed", why=error))
 
 
 def _copy(backup: Backup) -> BackupCopy:
-    facts = text.UNREADABLE_BACKUP if backup.problem else text.backup_facts(backup.voted, backup.size_bytes)
+    facts = say("backupFacts", votes=_votes(backup.voted), size=size(backup.size_bytes))
     return {
         "name": backup.name,
-        "title": next(title for start, title in text.BACKUP_NAMES.items() if backup.name.startswith(start)),
+        "title": next(title for start, title in say.rows("backupNames").items() if backup.name.startswith(start)),
         "made": moment(backup.made_at),
-        "facts": facts,
+        "facts": say("unreadableBackup") if backup.problem else facts,
         "usable": not backup.problem,
     }
 
 
+def _votes(there: Voted) -> str:
+    """Votes, and those of blind tests, which are always counted separately."""
+    votes = say("votes", n=there.votes)
+    return say("votesAndBlind", votes=votes, blind=there.blind) if there.blind else votes
+
+
 def _sentence(found: Clearing) -> str:
-    return text.would_go(found.kind, len(found.files), found.size_bytes, found.pairs, len(found.runs))
+    """What clearing would remove, and what that means."""
+    if not found.files:
+        return say("goes.nothing")
+    takes = size(found.size_bytes)
+    if found.kind in ("grids", "drawn"):
+        return say(f"goes.{found.kind}", n=len(found.runs), size=takes)
+    sentences = [say("goes.files", n=len(found.files), size=takes)]
+    sentences.append(say(f"goes.{found.kind}", **({"n": len(found.runs)} if found.kind == "checkpoints" else {})))
+    if found.pairs:
+        sentences.append(say("goes.pairs", n=found.pairs))
+    return " ".join(sentences)
+
+
+def _cleared(kind: str, size_bytes: int) -> str:
+    freed = kind in ("exports", "cache", "trash")
+    return say("freed" if freed else "movedToTrash", size=size(size_bytes))
+
+
+def _thrown(entry: Thrown) -> str:
+    """The name of a trash entry: the adapters in it, or its kind."""
+    if names := _adapters(entry):
+        return say("thrownAdapters", names=", ".join(names))
+    return say.rows("clearings").get(entry.kind, entry.kind)
 
 
 def _adapters(entry: Thrown) -> list[str]:

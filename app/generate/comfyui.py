@@ -19,8 +19,8 @@ from pydantic import Field, ValidationError
 
 from app.desk.jobs import Jobs
 from app.desk.models import Models
-from app.generate import text
 from app.generate.messages import ComfyLine, ComfyState, ComfyWish, WorkflowMessage
+from app.generate.text import say
 from app.ui.replies import Reply, Sent, answered, answered_to
 from sdpo_core.atomic import write_json
 from sdpo_core.comfyui.client import Client
@@ -58,7 +58,7 @@ class ComfyDraw:
         if not choice.on:
             return None
         if not choice.workflow:
-            raise ConfigError(text.NO_WORKFLOW)
+            raise ConfigError(say("noWorkflow"))
         Client(choice.url)  # an empty address would be left out of the settings as one that was not given
         return self._settings_of(choice)
 
@@ -93,7 +93,7 @@ class ComfyDraw:
         try:
             data = base64.b64decode(given.content, validate=True)
         except binascii.Error as error:
-            raise ComfyUIError(text.NOT_ARRIVED) from error
+            raise ComfyUIError(say("notArrived")) from error
         graph = read_graph(data)
         known = hashlib.sha256(json.dumps(graph, sort_keys=True).encode()).hexdigest()[:16]
         write_json(self._file(known), graph)
@@ -162,5 +162,5 @@ class ComfyDraw:
 
 def _rows(workflow: Workflow) -> list[ComfyLine]:
     return [
-        {"what": text.COMFY_FOUND[line.what], "where": line.where, "value": line.value} for line in workflow.found()
+        {"what": say(f"comfyFound.{line.what}"), "where": line.where, "value": line.value} for line in workflow.found()
     ]

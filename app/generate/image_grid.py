@@ -4,9 +4,9 @@ from typing import Any
 
 import gradio as gr
 
-from app.generate import text
 from app.generate.messages import NewestImages
 from app.generate.service import Drawing
+from app.generate.text import say
 from app.ui.replies import Reply, answered
 from app.ui.widget import widget
 
@@ -24,6 +24,6 @@ def image_grid(drawing: Drawing) -> gr.HTML:
         "generate/image_grid.js",
         role="sdpo-grid",
         elem_id="image-grid",
-        strings=text.GALLERY,
+        strings=say.rows("gallery"),
         server={"newest": newest},
     )

@@ -122,11 +122,8 @@ class ImportImages extends Widget {
    */
   reason({ name, file }) {
     const { text, given } = this;
-    // The list has the name in front; the sentence is for one that has it in itself.
-    const told = (/** @type {string} */ sentence, /** @type {object} */ values) =>
-      fill(sentence, { ...values, name: "" }).replace(/^: /, "");
-    if (!given.suffixes.includes(suffix(name))) return told(text.wrongKind, {});
-    if (file.size > given.most_bytes) return told(text.tooLarge, { most: given.most_bytes >> 20 });
+    if (!given.suffixes.includes(suffix(name))) return text.wrongKind;
+    if (file.size > given.most_bytes) return fill(text.tooLarge, { most: given.most_bytes >> 20 });
     return "";
   }
 

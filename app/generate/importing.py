@@ -20,8 +20,8 @@ import anyio
 from app.desk.jobs import Jobs
 from app.desk.models import written_source
 from app.desk.queue import RunQueue
-from app.generate import text
 from app.generate.messages import Draft, FolderMessage, ImportState, NoImport, PromptMessage, Started, StartMessage
+from app.generate.text import say
 from app.ui.replies import Reply, Sent, answered, answered_to
 from sdpo_core.atomic import disk_errors
 from sdpo_core.errors import DiskError, StoreError
@@ -78,9 +78,9 @@ class Imports:
                     async for piece in pieces:
                         size += len(piece)
                         if size > most:
-                            raise StoreError(text.too_large(path.name, most))
+                            raise StoreError(_too_large(path, most))
                         if size > room:
-                            raise DiskError(text.DISK_FULL)
+                            raise DiskError(say("diskFull"))
                         await file.write(piece)
             whole = True
         finally:
@@ -90,14 +90,14 @@ class Imports:
     def _place(self, draft: str, name: str) -> Path:
         """Where a file of a draft goes, whatever its name says."""
         if draft not in self._counts or not re.fullmatch("[0-9a-f]{16}", draft):
-            raise StoreError(text.NO_DRAFT)
+            raise StoreError(say("noDraft"))
         relative = plain_name(name)
         if relative.suffix.casefold() not in SUFFIXES:
-            raise StoreError(text.wrong_kind(relative.name))
+            raise StoreError(say("wrongKind", name=relative.name))
         with self._lock:
             self._counts[draft] += 1
             if self._counts[draft] > MOST_FILES:
-                raise StoreError(text.too_many(MOST_FILES))
+                raise StoreError(say("tooMany", most=MOST_FILES))
         return self._root / draft / relative
 
     # ------------------------------------------------------------------------------------------------------- starting
@@ -117,31 +117,34 @@ class Imports:
     def _start(self, sent: StartMessage) -> Started:
         folder = self._root / sent.id
         if not folder.is_dir():
-            raise StoreError(text.NO_DRAFT)
+            raise StoreError(say("noDraft"))
         return self._go(folder)
 
     def _start_folder(self, wish: FolderMessage) -> Started:
         written = written_source(wish.path)
+        if not written:
+            raise StoreError(say("noFolder"))
+        closed = say("cantOpen", folder=written[:200])
         try:
             folder = Path(written).expanduser().resolve()
-            if not written or not folder.is_dir():
-                raise StoreError(text.no_such_folder(written))
+            if not folder.is_dir():
+                raise StoreError(closed)
         except (OSError, ValueError, RuntimeError) as error:  # a drive that is gone, a home of nobody
-            raise StoreError(text.no_such_folder(written)) from error
+            raise StoreError(closed) from error
         return self._go(folder)
 
     def _with_prompt(self, wish: PromptMessage) -> Started:
         if not wish.prompt.strip():
-            raise StoreError(text.EMPTY_PROMPT)
+            raise StoreError(say("emptyPrompt"))
         folder = Path(str(self._jobs.open(wish.run, "import").settings().get("folder")))
         if not folder.is_dir():
-            raise StoreError(text.FOLDER_GONE)
+            raise StoreError(say("folderGone"))
         return self._go(folder, wish.prompt.strip())
 
     def _go(self, folder: Path, prompt: str | None = None) -> Started:
         config = ImportConfig(folder=str(folder), prompt=prompt)
-        run = self._queue.start_or_wait("import", config, text.import_title(folder.name))
-        return {"run": run.id if run else "", "sentence": "" if run else text.IMPORT_QUEUED}
+        run = self._queue.start_or_wait("import", config, say("importTitle", folder=folder.name))
+        return {"run": run.id if run else "", "sentence": "" if run else say("importQueued")}
 
     # -------------------------------------------------------------------------------------------------------- telling
 
@@ -166,7 +169,7 @@ class Imports:
             "state": status.state,
             "sentence": "" if running else status.message,
             "troubles": report.get("troubles", [])[:_MOST_TROUBLES],
-            "question": text.which_prompt(asks) if asks and folder.is_dir() else "",
+            "question": say("whichPrompt", n=asks) if asks and folder.is_dir() else "",
         }
 
     # -------------------------------------------------------------------------------------------------------- helpers
@@ -187,6 +190,10 @@ class Imports:
         for folder in self._root.glob("*"):
             if folder not in wanted and folder.is_dir() and time.time() - folder.stat().st_mtime > _DRAFT_AGE_S:
                 self._discard(folder)
+
+
+def _too_large(path: Path, most: int) -> str:
+    return say("tooLarge", name=path.name, most=most >> 20 or most / 2**20)
 
 
 def plain_name(name: str) -> Path:

@@ -7,14 +7,14 @@ import gradio as gr
 
 from app.desk.context import Context
 from app.desk.jobs import Jobs
-from app.generate import text
 from app.generate.comfyui import ComfyDraw
 from app.generate.image_grid import image_grid
 from app.generate.importing import MOST_FILES, MOST_IMAGE_BYTES, SUFFIXES, Imports
 from app.generate.messages import MOST_FILE_BYTES
 from app.generate.prompt_list import PromptList
-from app.generate.prompts import prompt_plan
+from app.generate.prompts import prompt_plan, start_sentence
 from app.generate.service import Drawing
+from app.generate.text import say
 from app.judge.adapter_fields import StrengthSlider, follow_adapter, where_choice
 from app.judge.grids import Grids
 from app.models.choice import ModelChoice
@@ -44,25 +44,25 @@ def build(
     with gr.Row(elem_classes="page-columns"):
         with gr.Column(scale=2, min_width=320):
             with gr.Column(variant="panel"):
-                gr.Markdown(text.INTRO, elem_classes="page-intro")
+                gr.Markdown(say("intro"), elem_classes="page-intro")
                 prompts = PromptList(drawing)
-                pairs = gr.Number(_DEFAULT_PAIRS, label=text.PAIRS_LABEL, info=text.PAIRS_INFO, elem_id="pairs")
+                pairs = gr.Number(_DEFAULT_PAIRS, label=say("pairsLabel"), info=say("pairsInfo"), elem_id="pairs")
                 ahead = gr.Checkbox(
-                    label=text.AHEAD_LABEL, info=text.AHEAD_INFO, interactive=True, elem_id="generate-ahead"
+                    label=say("aheadLabel"), info=say("aheadInfo"), interactive=True, elem_id="generate-ahead"
                 )
                 telling = gr.Checkbox(
-                    label=text.TELLING_LABEL, info=text.TELLING_INFO, interactive=True, elem_id="generate-telling"
+                    label=say("tellingLabel"), info=say("tellingInfo"), interactive=True, elem_id="generate-telling"
                 )
                 plan = note("generate-plan")
                 model = choose_model()
                 _with_comfyui(comfy)
                 with gr.Row(elem_classes="form-grid"):
-                    adapter = choice(text.ADAPTER_LABEL, "generate-adapter", info=text.ADAPTER_INFO)
-                    strength = StrengthSlider("generate", text.STRENGTH_INFO, grids)
+                    adapter = choice(say("adapterLabel"), "generate-adapter", info=say("adapterInfo"))
+                    strength = StrengthSlider("generate", say("strengthInfo"), grids)
                     where = where_choice("generate")
-                with gr.Accordion(text.ADVANCED, open=False, elem_id="generate-advanced"):
+                with gr.Accordion(say("advanced"), open=False, elem_id="generate-advanced"):
                     form = ConfigForm(GenerateConfig, _SETTINGS, prefix="generate")
-                start = gr.Button(text.BUTTON, variant="primary", elem_id="generate-start")
+                start = gr.Button(say("button"), variant="primary", elem_id="generate-start")
             _import_images(imports)
         with gr.Column(scale=3, min_width=320):
             image_grid(drawing)
@@ -75,7 +75,7 @@ def build(
             **form.values(values),
             "strength": values[strength.field],
             "unconditional_strength": values[where],
-            "adapter": None if name == text.NO_ADAPTER else name,
+            "adapter": None if name == say("noAdapter") else name,
             "prompts": values[prompts.field],
             "pairs": values[pairs],
             "ahead": values[ahead],
@@ -83,8 +83,8 @@ def build(
             "model": values[model.field],
         }
         drawing.start_as_chosen(asked)
-        told_prompts = len(prompt_lines(values[prompts.field]))
-        started = text.STARTED_AHEAD if values[ahead] else text.started_generate(int(values[pairs]), told_prompts)
+        asked_prompts = len(prompt_lines(values[prompts.field]))
+        started = say("startedAhead") if values[ahead] else start_sentence(asked_prompts, int(values[pairs]))
         gr.Info(started, duration=8)
         return {bar: now(), start: _button(drawing=True)}
 
@@ -95,8 +95,8 @@ def build(
             return {plan: note_value(str(error), "bad")}
 
     def refresh(values: Values) -> Updates:
-        names = [text.NO_ADAPTER, *adapters.names()]
-        chosen = values[adapter] if values[adapter] in names else text.NO_ADAPTER
+        names = [say("noAdapter"), *adapters.names()]
+        chosen = values[adapter] if values[adapter] in names else say("noAdapter")
         shown = {adapter: gr.Dropdown(names, value=chosen), start: _button(drawing=_is_drawing(jobs))}
         return {**shown, **follow({**values, adapter: chosen}), **model.refresh(values)}
 
@@ -118,7 +118,7 @@ def _with_comfyui(comfy: ComfyDraw) -> None:
         "generate/comfy_draw.js",
         role="sdpo-comfy-draw",
         elem_id="comfy-draw",
-        strings=text.COMFY_DRAW,
+        strings=say.rows("comfyDraw"),
         server={"state": comfy.state, "choose": comfy.choose, "look": comfy.look, "take": comfy.take},
         most_bytes=MOST_FILE_BYTES,
     )
@@ -130,7 +130,7 @@ def _import_images(imports: Imports) -> None:
         "generate/import_images.js",
         role="sdpo-import",
         elem_id="import-images",
-        strings=text.IMPORT,
+        strings=say.rows("import"),
         server={
             "begin": imports.begin,
             "start": imports.start,
@@ -151,4 +151,4 @@ def _is_drawing(jobs: Jobs) -> bool:
 
 
 def _button(*, drawing: bool) -> gr.Button:
-    return gr.Button(text.DRAWING_BUTTON if drawing else text.BUTTON, interactive=not drawing)
+    return gr.Button(say("drawingButton") if drawing else say("button"), interactive=not drawing)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import gradio as gr
 
-from app.generate import text
 from app.generate.prompts import prompts_of_file
 from app.generate.service import Drawing
+from app.generate.text import say
 from app.ui.page import BUSY, Updates, Values, told
 
 _BY_ITSELF = ""
@@ -18,25 +18,25 @@ class PromptList:
 
     def __init__(self, drawing: Drawing) -> None:
         self.field = gr.Textbox(
-            label=text.PROMPTS_LABEL,
-            info=text.PROMPTS_INFO,
-            placeholder=text.PROMPTS_PLACEHOLDER,
+            label=say("promptsLabel"),
+            info=say("promptsInfo"),
+            placeholder=say("promptsPlaceholder"),
             lines=5,
             max_lines=12,
             elem_id="prompts",
         )
         with gr.Row(elem_classes="actions"):
             chosen = gr.Dropdown(
-                [(text.USE_STARTERS, _BY_ITSELF), *((title, name) for name, title in text.STARTERS.items())],
+                [(say("useStarters"), _BY_ITSELF), *((title, name) for name, title in say.rows("starters").items())],
                 value=_BY_ITSELF,
                 show_label=False,
-                label=text.STARTERS_LABEL,
+                label=say("startersLabel"),
                 container=False,
                 interactive=True,
                 elem_id="starter-set",
             )
-            add = gr.Button(text.ADD_STARTERS, size="md", scale=0, min_width=90, elem_id="use-starters")
-            file = gr.UploadButton(text.OPEN_FILE, file_types=[".txt"], size="sm", elem_id="prompts-file")
+            add = gr.Button(say("addStarters"), size="md", scale=0, min_width=90, elem_id="use-starters")
+            file = gr.UploadButton(say("openFile"), file_types=[".txt"], size="sm", elem_id="prompts-file")
 
         def use_starters(values: Values) -> Updates:
             return self._filled(values, drawing.starter_prompts(str(values[chosen] or "")))

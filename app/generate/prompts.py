@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from app.generate import text
+from app.generate.text import say
 from app.ui.forms import filled, prompt_lines, whole
 from sdpo_core.checkpoints.model_info import ModelInfo
 from sdpo_core.errors import ConfigError, DataError
@@ -28,6 +28,8 @@ _MOST_PROMPTS = 10_000
 _LONGEST_PROMPT = 20_000
 _LONG_PROMPT = 2000  # from here on it is asked whether it is meant: a slip of the clipboard is as long
 _MOST_BYTES = 2**20
+_START = 50  # letters by which a long prompt is recognised
+_MOST_WORDINGS = 10**6  # from here on nobody wants to know how many there are
 
 
 def generate_config(form: Mapping[str, Any], info: ModelInfo, threads: int) -> GenerateConfig:
@@ -39,16 +41,16 @@ def generate_config(form: Mapping[str, Any], info: ModelInfo, threads: int) -> G
     values = flat(GenerateConfig, form)
     prompts = checked_prompts(values.pop("prompts", ""))
     if not prompts:
-        raise ConfigError(text.NO_PROMPTS)
+        raise ConfigError(say("noPrompts"))
     ahead, pairs = bool(values.pop("ahead", False)), values.pop("pairs", None)
     settings: dict[str, Any] = {"model": info.source, "threads": threads}
     if values.pop("telling", False):
         settings |= {"pairing": "telling", "candidates_per_prompt": CHOSEN_OF}
     if ahead:
-        waiting = whole(pairs, 1, _MOST_AHEAD, text.AHEAD_RANGE)
+        waiting = whole(pairs, 1, _MOST_AHEAD, say("aheadRange"))
         settings |= {"prompts": prompts, "keep_ahead": waiting, "keep_warm_s": AHEAD_WARM_S}
     else:
-        count = whole(pairs, 1, _MOST_PAIRS, text.PAIRS_RANGE)
+        count = whole(pairs, 1, _MOST_PAIRS, say("pairsRange"))
         # Listed once per pair and in turn: pairs of one prompt share no image, and every prompt comes early.
         listed = [prompts[i % len(prompts)] for i in range(count)]
         settings |= {"prompts": listed, "keep_warm_s": KEEP_WARM_S}
@@ -59,10 +61,10 @@ def checked_prompts(written: Any) -> list[str]:
     """The prompts that a person wrote; raises `ConfigError` for an impossible one."""
     prompts = prompt_lines(written)
     if len(prompts) > _MOST_PROMPTS:
-        raise ConfigError(text.TOO_MANY_PROMPTS)
+        raise ConfigError(say("tooManyPrompts"))
     for prompt in prompts:
         if len(prompt) > _LONGEST_PROMPT:
-            raise ConfigError(text.prompt_too_long(prompt, _LONGEST_PROMPT))
+            raise ConfigError(say("promptTooLong", start=prompt[:_START], length=len(prompt), most=_LONGEST_PROMPT))
         count_wordings(prompt)
     return prompts
 
@@ -74,19 +76,40 @@ def prompt_plan(written: Any, pairs: Any, *, ahead: bool) -> str:
     if not prompts or not is_number:
         return ""
     wordings = sum(count_wordings(prompt) for prompt in prompts)
-    plan = text.prompt_plan(len(prompts), wordings, int(pairs), ahead=ahead)
+    plan = [_choices(len(prompts), wordings), *_pairs(len(prompts), int(pairs), ahead=ahead)]
     longest = max(prompts, key=len)
-    return plan if len(longest) <= _LONG_PROMPT else f"{plan} {text.long_prompt(longest, _LONGEST_PROMPT)}"
+    if len(longest) > _LONG_PROMPT:
+        plan.append(say("plan.long", start=longest[:_START], length=len(longest), most=_LONGEST_PROMPT))
+    return " ".join(plan)
+
+
+def _choices(prompts: int, wordings: int) -> str:
+    if wordings <= prompts:
+        return say("plan.prompts", n=prompts)
+    return say("plan.choices" if wordings < _MOST_WORDINGS else "plan.manyChoices", n=prompts, wordings=wordings)
+
+
+def _pairs(prompts: int, pairs: int, *, ahead: bool) -> list[str]:
+    if ahead:
+        return [say("plan.ahead", n=pairs)]
+    planned = say("plan.pairs", n=pairs, images=2 * pairs)
+    return [planned, say("plan.unused", n=prompts - pairs)] if prompts > pairs else [planned]
+
+
+def start_sentence(prompts: int, pairs: int) -> str:
+    """Generating has started; warns if some prompts get no pair."""
+    started = say("started")
+    return f"{started} {say('startedTooFew', prompts=prompts, pairs=pairs)}" if prompts > pairs else started
 
 
 def starter_prompts(name: str) -> list[str]:
     """The prompts of a set in assets/prompts; raises `DataError` when there is no such set."""
-    if name not in text.STARTERS:
-        raise DataError(text.UNKNOWN_SET)
+    if name not in say.rows("starters"):
+        raise DataError(say("unknownSet"))
     try:
         written = (repository_root() / "assets" / "prompts" / f"{name}.txt").read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        raise DataError(text.NO_STARTERS) from error
+        raise DataError(say("noStarters")) from error
     return prompt_lines(written)
 
 
@@ -96,17 +119,17 @@ def prompts_of_file(path: Path) -> list[str]:
         with path.open("rb") as file:
             data = file.read(_MOST_BYTES + 1)
     except OSError as error:
-        raise ConfigError(text.FILE_GONE) from error
+        raise ConfigError(say("fileGone")) from error
     if len(data) > _MOST_BYTES:
-        raise ConfigError(text.FILE_TOO_LARGE)
+        raise ConfigError(say("fileTooLarge"))
     wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")  # as Windows' editor saves “Unicode”
     try:
         written = data.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ConfigError(text.FILE_NO_TEXT) from error
+        raise ConfigError(say("fileNoText")) from error
     if "\0" in written:
-        raise ConfigError(text.FILE_NO_TEXT)
+        raise ConfigError(say("fileNoText"))
     prompts = checked_prompts(written)
     if not prompts:
-        raise ConfigError(text.FILE_EMPTY)
+        raise ConfigError(say("fileEmpty"))
     return prompts

@@ -5,10 +5,10 @@ from typing import Any
 
 from app.desk.desk import Desk
 from app.desk.machine import threads_for
-from app.generate import text
 from app.generate.comfyui import ComfyDraw
 from app.generate.messages import NewestImage
 from app.generate.prompts import checked_prompts, generate_config, starter_prompts
+from app.generate.text import say
 from sdpo_core.comfyui.job import require_usable
 from sdpo_core.errors import ConfigError
 from sdpo_core.runs.folder import RunFolder
@@ -33,7 +33,7 @@ class Drawing:
         Raises `ConfigError` and `ModelError`.
         """
         if "comfy" in form or "workflow" in form:  # an address and a path, which nobody gives from outside
-            raise ConfigError(text.COMFY_ON_THE_PAGE)
+            raise ConfigError(say("comfyOnThePage"))
         return self._start(form)
 
     def start_as_chosen(self, form: Mapping[str, Any]) -> RunFolder:

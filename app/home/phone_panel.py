@@ -5,8 +5,8 @@ from typing import Any
 import gradio as gr
 import segno
 
-from app.home import text
 from app.home.messages import DoorState, DoorWish, OpenDoor
+from app.home.text import say
 from app.server.lan import Door, Lan, addresses
 from app.ui.replies import Reply, Sent, answered, answered_to
 from app.ui.widget import widget
@@ -37,7 +37,7 @@ def phone_panel(lan: Lan) -> gr.HTML:
         "home/phone.js",
         role="sdpo-phone",
         elem_id="phone",
-        strings=text.PHONE,
+        strings=say.rows("phone"),
         server={"look": look, "turn": turn},
     )
 

@@ -5,9 +5,11 @@ from pathlib import Path
 
 from app.desk.desk import Desk
 from app.desk.models import chosen_in
-from app.home import text
+from app.desk.text import project_facts
 from app.home.messages import ProjectDone, ProjectMessage
+from app.home.text import say
 from app.ui.replies import Reply, Sent, answered, answered_to
+from app.ui.words import size
 from sdpo_core.checkpoints.earlier_demos import is_earlier_demo
 from sdpo_core.errors import SdpoError
 from sdpo_core.projects.contents import Model
@@ -33,7 +35,7 @@ class ProjectActions:
 
     def _import(self, path: Path, name: str) -> ProjectDone:
         made = self._desk.projects.import_zip(path, name)
-        told = text.imported(made.project.name, made.images, made.votes, made.adapters)
+        told = say("imported", name=made.project.name, facts=project_facts(made.images, made.votes, made.adapters))
         return {"id": made.project.id, "sentence": f"{told} {self._adopt_model(made)}".strip()}
 
     def _do(self, wish: ProjectMessage) -> ProjectDone:
@@ -49,7 +51,9 @@ class ProjectActions:
                 self._desk.open_project(wish.id)
             case "export":
                 report = projects.export(wish.id, self._portable_model(projects.find(wish.id)))
-                told = text.exported(report.file.name, report.size_bytes, report.left_out)
+                told = say("exported", file=report.file.name, size=size(report.size_bytes))
+                if report.left_out:
+                    told = f"{told} {say('leftOut', n=report.left_out)}"
                 return {"sentence": told, "download": f"/sdpo/export/{report.file.name}"}
         return {}
 
@@ -70,7 +74,7 @@ class ProjectActions:
             with contextlib.suppress(SdpoError):  # not on this machine
                 if self._desk.models.inspect(made.model.source).sha256 == made.model.sha256:
                     self._desk.projects.choose_model(made.project, made.model.source)
-                    return text.MODEL_KNOWN.format(name=made.model.name)
+                    return say("modelKnown", name=made.model.name)
         if is_earlier_demo(made.model.sha256):
-            return text.MODEL_EARLIER_DEMO.format(field=leaves(TrainConfig)["pairs_from"].shown.label)
-        return text.MODEL_UNKNOWN.format(name=made.model.name)
+            return say("modelEarlierDemo", field=leaves(TrainConfig)["pairs_from"].shown.label)
+        return say("modelUnknown", name=made.model.name)

@@ -14,8 +14,8 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import BaseRoute, Route
 
 from app.desk.desk import Desk
-from app.home import text
 from app.home.project_actions import ProjectActions
+from app.home.text import say
 from sdpo_core.atomic import disk_errors
 from sdpo_core.errors import DiskError, ProjectError, SdpoError
 
@@ -36,9 +36,9 @@ def project_routes(desk: Desk, actions: ProjectActions) -> list[BaseRoute]:
                     async for piece in request.stream():
                         room -= len(piece)
                         if room < 0:
-                            raise ProjectError(text.TOO_LARGE)
+                            raise ProjectError(say("tooLarge"))
                         file.write(piece)
-            name = unquote(request.headers.get("x-file-name", "")[:_LONGEST_NAME]) or text.SENT_ZIP
+            name = unquote(request.headers.get("x-file-name", "")[:_LONGEST_NAME]) or say("sentZip")
             return JSONResponse(await anyio.to_thread.run_sync(actions.import_zip, path, name))
         except (ProjectError, DiskError) as error:
             return JSONResponse({"ok": False, "error": str(error)})

@@ -3,16 +3,18 @@
 import contextlib
 from typing import Any
 
-from app.desk import text as desk_text
 from app.desk.desk import WANTED_VOTES, Desk
 from app.desk.machine import Machine, disk
-from app.home import text
+from app.desk.text import project_facts
+from app.desk.text import say as desk_say
 from app.home.messages import MachinePart, Shown, ShownProject, Stage, StageKey
+from app.home.text import say
 from app.judge.verdicts import Verdicts
 from app.status.overview import Overview
 from app.ui.replies import Reply, answered
 from app.ui.words import size
 from sdpo_core.errors import DiskError, RunError, SdpoError
+from sdpo_core.families.table import FAMILIES
 from sdpo_core.projects.folders import Project
 
 
@@ -33,8 +35,10 @@ class Home:
     def _stages(self) -> list[Stage]:
         counts = self._overview.counts()
         missing = WANTED_VOTES - counts.decided
-        votes = text.NO_VOTES if not counts.votes else text.more_votes(missing) if missing > 0 else text.ENOUGH_VOTES
-        images = text.waiting(counts.open_pairs) if counts.candidates else text.NO_IMAGES_YET
+        votes = say("moreVotes", n=missing) if missing > 0 else say("enoughVotes")
+        votes = votes if counts.votes else say("noVotes")
+        images = say("waiting", n=counts.open_pairs) if counts.open_pairs else say("allVoted")
+        images = images if counts.candidates else say("noImagesYet")
         name, model, usable = self._model()
         runs, run = self._runs()
         values: dict[StageKey, tuple[str, str, str, bool]] = {
@@ -45,7 +49,7 @@ class Home:
             "adapters": (f"{counts.adapters:,}", *self._adapters(counts.adapters)),
         }
         return [
-            {"key": key, "title": text.STAGES[key], "value": value, "hint": hint, "tab": tab, "done": done}
+            {"key": key, "title": say(f"stage.{key}"), "value": value, "hint": hint, "tab": tab, "done": done}
             for key, (value, hint, tab, done) in values.items()
         ]
 
@@ -53,9 +57,9 @@ class Home:
         try:
             info = self._desk.models.chosen()
         except SdpoError:  # the bar says why
-            return self._desk.models.source(), text.MODEL_TROUBLE, False
-        family = text.DEMO_MODEL if info.is_demo else desk_text.FAMILIES[info.family]
-        return info.name, text.model_hint(family, info.native_size_px), True
+            return self._desk.models.source(), say("modelTrouble"), False
+        family = say("demoModel") if info.is_demo else FAMILIES[info.family].title
+        return info.name, say("modelHint", family=family, size_px=info.native_size_px), True
 
     def _runs(self) -> tuple[int, str]:
         runs = self._desk.readable_runs("train")
@@ -63,38 +67,42 @@ class Home:
             with contextlib.suppress(RunError):  # a broken folder; the next one says more
                 status = self._desk.jobs.status(run)
                 if status.state in ("running", "stopping"):
-                    return len(runs), text.RUNNING.format(step=status.step, total=status.total)
-                return len(runs), text.NEWEST.format(state=desk_text.RUN_STATES[status.state])
-        return len(runs), text.NO_RUN
+                    return len(runs), say("running", step=status.step, total=status.total)
+                return len(runs), say("newest", state=desk_say(f"state.{status.state}"))
+        return len(runs), say("noRun")
 
     def _adapters(self, count: int) -> tuple[str, str, bool]:
         adapters = self._desk.store.adapters()
         if not count or not adapters:
-            return text.NO_ADAPTER, "adapters", False
+            return say("noAdapter"), "adapters", False
         judged = adapters[0].sha256 in self._verdicts.by_adapter()
-        return (text.JUDGED, "adapters", True) if judged else (text.NOT_JUDGED, "judge", False)
+        return (say("judged"), "adapters", True) if judged else (say("notJudged"), "judge", False)
 
     def _strip(self) -> list[MachinePart]:
         """The GPUs and the disk: a label, a sentence and the share that is taken."""
         cards: list[MachinePart] = [
             {
                 "label": gpu.name,
-                "hint": text.GPU_HINT.format(used=size(gpu.used_mib << 20), total=size(gpu.total_mib << 20))
-                + (text.GPU_BUSY.format(busy=gpu.busy_percent) if gpu.busy_percent is not None else ""),
+                "hint": say(
+                    "gpuHint" if gpu.busy_percent is None else "gpuBusyHint",
+                    used=size(gpu.used_mib << 20),
+                    total=size(gpu.total_mib << 20),
+                    busy=gpu.busy_percent,
+                ),
                 "share": min(1.0, gpu.used_mib / gpu.total_mib),
             }
             for gpu in self._machine.gpus()
         ]
-        none: MachinePart = {"label": text.NO_GPU, "hint": text.NO_GPU_HINT, "share": None}
+        none: MachinePart = {"label": say("noGpu"), "hint": say("noGpuHint"), "share": None}
         hint, share = self._room()
-        return [*(cards or [none]), {"label": text.DISK_LABEL, "hint": hint, "share": share, "tab": "disk"}]
+        return [*(cards or [none]), {"label": say("disk"), "hint": hint, "share": share, "tab": "disk"}]
 
     def _room(self) -> tuple[str, float | None]:
         try:
             left = disk(self._desk.workspace)
         except DiskError as error:
             return str(error), None
-        hint = text.DISK_HINT.format(free=size(left.free_bytes), total=size(left.total_bytes))
+        hint = say("diskHint", free=size(left.free_bytes), total=size(left.total_bytes))
         return hint, 1 - left.free_bytes / left.total_bytes
 
     def _projects(self) -> list[ShownProject]:
@@ -113,5 +121,5 @@ class Home:
     def _facts(self, project: Project) -> str:
         if project.id == self._desk.projects.current.id:
             counts = self._overview.counts()
-            return desk_text.project_facts(counts.candidates, counts.votes, counts.adapters)
+            return project_facts(counts.candidates, counts.votes, counts.adapters)
         return self._desk.projects.facts(project)

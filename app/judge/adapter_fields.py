@@ -7,15 +7,20 @@ import gradio as gr
 from gradio.blocks import Block
 
 from app.desk.adapters import KnownAdapters
-from app.judge import text
 from app.judge.grids import Grids
 from app.judge.strength_preview import preview_value, strength_preview
+from app.judge.text import say
 from app.ui.page import QUIET, Updates, Values, told
 from sdpo_core.settings.base import leaves
 from sdpo_core.settings.generate import GenerateConfig, NewPairs
 
 _LIMITS: dict[str, Any] = {"minimum": -2.0, "maximum": 2.0, "step": 0.01}  # those of the settings `strength`
 _STRENGTH, _WHERE = (leaves(GenerateConfig)[name].shown.label for name in ("strength", "unconditional_strength"))
+_PLACES = {
+    "everywhere": "",
+    "conditional": "0",
+    "opposed": "-0.5",
+}  # values of that setting; empty: unset
 
 
 class StrengthSlider:
@@ -60,10 +65,10 @@ class StrengthSlider:
 def where_choice(prefix: str) -> gr.Dropdown:
     """A choice of where the adapter acts."""
     return gr.Dropdown(
-        [(words, value) for value, words in text.WHERE.items()],
-        value=next(iter(text.WHERE)),
+        [(say(f"where.{name}"), value) for name, value in _PLACES.items()],
+        value=_PLACES["everywhere"],
         label=_WHERE,
-        info=text.WHERE_INFO,
+        info=say("whereInfo"),
         elem_id=f"{prefix}-where",
         interactive=True,
         allow_custom_value=True,  # what arrives may be anything; the settings refuse it with a sentence

@@ -5,10 +5,10 @@ from gradio.blocks import Block
 
 from app.desk.context import Context
 from app.desk.queue_panel import queued
-from app.judge import text
 from app.judge.adapter_fields import where_choice
 from app.judge.grids import Grids
 from app.judge.strength_grid import strength_grid
+from app.judge.text import say
 from app.ui.page import BUSY, Page, Updates, Values, choice, now, told
 from sdpo_core.settings.base import leaves
 from sdpo_core.settings.judge import Cells, GridConfig
@@ -20,20 +20,20 @@ _LABELS = {name: leaf.shown.label for name, leaf in leaves(GridConfig).items()}
 def build_grid(context: Context, grids: Grids, queue: gr.HTML) -> Page:
     """The form, the list of grids, and the grid that is shown. `queue` shows what waits."""
     desk, bar = context.desk, context.bar
-    with gr.Accordion(text.GRID_SETUP, open=False, elem_id="grid-setup"):
-        gr.Markdown(text.GRID_INTRO, elem_classes="page-intro")
+    with gr.Accordion(say("gridSetup"), open=False, elem_id="grid-setup"):
+        gr.Markdown(say("gridIntro"), elem_classes="page-intro")
         with gr.Row(elem_classes="form-grid"):
-            adapter = choice(text.ADAPTER_LABEL, "grid-adapter", info=text.ADAPTER_INFO)
-            strengths = _field("strengths", _STRENGTHS, text.STRENGTHS_INFO)
+            adapter = choice(say("adapterLabel"), "grid-adapter", info=say("adapterInfo"))
+            strengths = _field("strengths", _STRENGTHS, say("strengthsInfo"))
             checkpoints = choice(
-                _LABELS["checkpoints"], "grid-checkpoints", info=text.CHECKPOINTS_INFO, multiselect=True
+                _LABELS["checkpoints"], "grid-checkpoints", info=say("checkpointsInfo"), multiselect=True
             )
             where = where_choice("grid")
-            prompt = _field("prompt", "", text.PROMPT_INFO)
-            negative = _field("negative", "", text.NEGATIVE_INFO)
-            seed = gr.Number(Cells().seed, label=_LABELS["seed"], info=text.SEED_INFO, elem_id="grid-seed")
-        start = gr.Button(text.GRID_BUTTON, elem_id="grid-start", elem_classes="wide-button")
-    chosen = choice(text.GRID_RUN_LABEL, "grid-run", visible=False)
+            prompt = _field("prompt", "", say("promptInfo"))
+            negative = _field("negative", "", say("negativeInfo"))
+            seed = gr.Number(Cells().seed, label=_LABELS["seed"], info=say("seedInfo"), elem_id="grid-seed")
+        start = gr.Button(say("gridButton"), elem_id="grid-start", elem_classes="wide-button")
+    chosen = choice(say("gridRunLabel"), "grid-run", visible=False)
     grid = strength_grid(grids)
     shown: list[Block] = [adapter, checkpoints, start, chosen, grid]
 
@@ -62,7 +62,7 @@ def build_grid(context: Context, grids: Grids, queue: gr.HTML) -> Page:
         run = grids.start(values[adapter], form)
         if run is None:
             return queued(queue, bar)
-        gr.Info(text.STARTED_GRID, duration=5)
+        gr.Info(say("startedGrid"), duration=5)
         return {**view(values, run.id), bar: now()}
 
     def look(values: Values) -> Updates:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from app.desk.desk import Desk
-from app.judge import text
 from app.judge.messages import Grid, GridRequest, NearImage, NoImage, Pick, PickedGrid, StrengthsRequest
+from app.judge.text import clipped, say
 from app.ui.forms import filled
 from app.ui.replies import Reply, Said, Sent, answered_to
 from app.ui.words import moment
@@ -20,6 +20,8 @@ from sdpo_core.settings.base import flat
 from sdpo_core.settings.judge import GridConfig
 from sdpo_core.workspace.disk import throw_grid
 from sdpo_core.workspace.records import AdapterRecord
+
+_LONGEST_LISTED = 40  # letters of a prompt in the list
 
 
 class Grids:
@@ -59,7 +61,7 @@ class Grids:
             values["strengths"] = _numbers(values["strengths"])
         values = {**flat(GridConfig, values), "adapter": record.name}
         config = GridConfig.parse({**self._desk.adapters.to_draw_with(record), **values})
-        return self._desk.queue.start_or_wait("grid", config, text.grid_title(record.name))
+        return self._desk.queue.start_or_wait("grid", config, say("gridTitle", name=record.name))
 
     def shown(self, message: Sent[GridRequest]) -> Reply[Grid]:
         """A grid as far as it is generated."""
@@ -95,7 +97,7 @@ class Grids:
         """An image of a grid; raises `RunError` when there is none. `run_id` may be hostile."""
         path = cell_path(self._open(run_id), row, column)
         if not path.is_file():
-            raise RunError(text.NO_SUCH_IMAGE)
+            raise RunError(say("noSuchImage"))
         return path
 
     # ------------------------------------------------------------------------------------------------------ helpers
@@ -106,22 +108,22 @@ class Grids:
     def _pick(self, wish: Pick) -> PickedGrid:
         run = self._open(wish.run)
         if not _is_cell(read_plan(run), wish.row, wish.column):
-            raise RunError(text.NO_SUCH_IMAGE)
+            raise RunError(say("noSuchImage"))
         record = pick(self._desk.store, run, wish.row, wish.column)
-        return {**self._shown(run), "sentence": text.picked(record.name, record.strength or 0.0)}
+        return {**self._shown(run), "sentence": say("picked", name=record.name, strength=record.strength or 0.0)}
 
     def _draw_strengths(self, wish: StrengthsRequest) -> Said:
         run = self.start(wish.adapter, {})
-        return {"sentence": text.PREVIEW["waits"] if run is None else text.STARTED_GRID}
+        return {"sentence": say("preview.waits") if run is None else say("startedGrid")}
 
     def _remove(self, wish: GridRequest) -> Said:
         throw_grid(self._desk.workspace, self._open(wish.run))
-        return {"sentence": text.GRID_REMOVED}
+        return {"sentence": say("gridRemoved")}
 
     def _open(self, run_id: str) -> RunFolder:
         run = next((run for run in self.runs() if run.id == run_id), None)
         if run is None:
-            raise RunError(text.NO_SUCH_GRID)
+            raise RunError(say("noSuchGrid"))
         return run
 
     def _trained(self, record: AdapterRecord) -> RunFolder:
@@ -190,10 +192,11 @@ def _numbers(written: str) -> list[float]:
         try:
             found.append(float(word))
         except ValueError as error:
-            raise ConfigError(text.STRENGTHS_WRONG.format(given=word[:40])) from error
+            raise ConfigError(say("strengthsWrong", given=word[:40])) from error
     return found
 
 
 def _listed(run: RunFolder) -> str:
     config = run.settings()
-    return text.grid_listed(str(config["adapter"]), str(config["prompt"]), moment(run.began_at))
+    prompt = clipped(str(config["prompt"]), _LONGEST_LISTED)
+    return say("gridListed", adapter=str(config["adapter"]), prompt=prompt, moment=moment(run.began_at))

@@ -5,18 +5,18 @@ from dataclasses import dataclass
 import gradio as gr
 from gradio.blocks import Block
 
-from app.desk import text as desk_text
 from app.desk.context import Context
 from app.desk.queue_panel import queue_panel, queued
-from app.judge import text
+from app.desk.text import say as desk_say
 from app.judge.adapter_fields import StrengthSlider, follow_adapter, where_choice
 from app.judge.grid_page import build_grid
 from app.judge.grids import Grids
 from app.judge.service import Judging
+from app.judge.text import say
 from app.judge.verdict_card import verdict_card, verdict_value
-from app.ui import text as ui_text
 from app.ui.note import note, note_value
 from app.ui.page import BUSY, Page, Updates, Values, choice, now, told
+from app.ui.text import say as ui_say
 from app.vote.boards import pair_board
 from app.vote.votes import VotingService
 from sdpo_core.errors import SdpoError
@@ -36,16 +36,16 @@ class JudgePage(Page):
 def build(context: Context, judging: Judging, votes: VotingService, grids: Grids) -> JudgePage:
     """The page and its handlers."""
     desk, bar = context.desk, context.bar
-    with gr.Accordion(text.SETUP, elem_id="judge-setup") as setup:
-        gr.Markdown(text.INTRO, elem_classes="page-intro")
+    with gr.Accordion(say("setup"), elem_id="judge-setup") as setup:
+        gr.Markdown(say("intro"), elem_classes="page-intro")
         with gr.Row(elem_classes="form-grid"):
-            adapter = choice(text.ADAPTER_LABEL, "judge-adapter", info=text.ADAPTER_INFO)
+            adapter = choice(say("adapterLabel"), "judge-adapter", info=say("adapterInfo"))
             comparisons = _comparisons()
-            strength, where = StrengthSlider("judge", text.STRENGTH_INFO, grids), where_choice("judge")
+            strength, where = StrengthSlider("judge", say("strengthInfo"), grids), where_choice("judge")
             negative = _negative()
-        start = gr.Button(text.BUTTON, variant="primary", elem_id="judge-start", elem_classes="wide-button")
+        start = gr.Button(say("button"), variant="primary", elem_id="judge-start", elem_classes="wide-button")
     queue = queue_panel(desk.queue, "judge-queue")
-    chosen_run = choice(text.RUN_LABEL, "judge-run", visible=False)
+    chosen_run = choice(say("runLabel"), "judge-run", visible=False)
     title = note("judge-title")
     board = pair_board(votes)
     verdict = verdict_card(judging)
@@ -64,7 +64,7 @@ def build(context: Context, judging: Judging, votes: VotingService, grids: Grids
         status = desk.jobs.status(run) if run else None
         listed = judging.choices()
         if run is None:
-            sentence = note_value("" if names else desk_text.NO_ADAPTER)
+            sentence = note_value("" if names else desk_say("noAdapter"))
         elif problem:
             sentence = note_value(problem, "bad")
         elif status and status.state == "failed":
@@ -88,7 +88,7 @@ def build(context: Context, judging: Judging, votes: VotingService, grids: Grids
         run = judging.start(values[adapter], values[comparisons], values[strength.field], how)
         if run is None:
             return queued(queue, bar)
-        gr.Info(text.STARTED, duration=5)
+        gr.Info(say("started"), duration=5)
         return {**view(values, run.id), bar: now()}
 
     def look(values: Values) -> Updates:
@@ -114,14 +114,14 @@ def build(context: Context, judging: Judging, votes: VotingService, grids: Grids
 
 def _comparisons() -> gr.Number:
     label, usual = _SETTINGS["comparisons"].shown.label, BlindTest().comparisons
-    return gr.Number(usual, label=label, info=text.COMPARISONS_INFO, elem_id="judge-comparisons")
+    return gr.Number(usual, label=label, info=say("comparisonsInfo"), elem_id="judge-comparisons")
 
 
 def _negative() -> gr.Textbox:
     return gr.Textbox(
         label=_SETTINGS["negative"].shown.label,
-        info=text.NEGATIVE_INFO,
-        placeholder=ui_text.UNSET,
+        info=say("negativeInfo"),
+        placeholder=ui_say("unset"),
         max_lines=1,
         elem_id="judge-negative",
     )

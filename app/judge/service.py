@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.desk.desk import Desk
-from app.judge import text
 from app.judge.messages import Interval, LetTrain, PromptScore, Round, ShownComparison, ShownVerdict, Training
+from app.judge.text import clipped, describe_plot, interval, say, score
 from app.judge.verdicts import Verdicts
 from app.ui.forms import filled, whole
 from app.ui.replies import Reply, Sent, answered_to
@@ -21,6 +21,7 @@ from sdpo_core.settings.base import flat
 from sdpo_core.settings.judge import JudgeConfig
 
 _MOST_COMPARISONS = 1000
+_LONGEST_NEGATIVE = 120  # letters of it in a title
 
 
 class Judging:
@@ -39,11 +40,11 @@ class Judging:
         """
         adapters = self._desk.adapters
         record = adapters.require(adapter_name)
-        wanted = whole(comparisons, 1, _MOST_COMPARISONS, text.COMPARISONS_RANGE)
+        wanted = whole(comparisons, 1, _MOST_COMPARISONS, say("comparisonsRange"))
         recommended = {} if record.strength is None else {"strength": record.strength}
         values = {**adapters.to_draw_with(record), "adapter": record.name, "comparisons": wanted, **recommended}
         config = JudgeConfig.parse({**values, **filled({**flat(JudgeConfig, how or {}), "strength": strength})})
-        return self._desk.queue.start_or_wait("judge", config, text.queue_title(record.name, wanted))
+        return self._desk.queue.start_or_wait("judge", config, say("queueTitle", name=record.name, n=wanted))
 
     def find(self, run_id: Any) -> RunFolder | None:
         """The blind test of this id, which may be anything; else the newest one, else None."""
@@ -61,7 +62,7 @@ class Judging:
         if unconditional is None:
             unconditional = 0.0 if config.get("adapter_branch") == "conditional" else 1.0
         strength, negative = float(config.get("strength", 1.0)), str(config.get("negative") or "")
-        return text.judging(self._name(run), strength, float(unconditional), negative)
+        return _title(self._name(run), strength, float(unconditional), negative)
 
     def shown(self, run: RunFolder) -> ShownVerdict | None:
         """Everything that the verdict shows; None before the last vote."""
@@ -72,7 +73,7 @@ class Judging:
             "run": run.id,
             "sentence": verdict.sentence,
             **_interval(verdict),
-            "counts": text.counts(verdict.wins, verdict.losses, verdict.ties),
+            "counts": say("counts", wins=verdict.wins, losses=verdict.losses, ties=verdict.ties),
             "prompts": [self._prompt(share.prompt, share, verdict) for share in verdict.by_prompt()],
             "rounds": self._rounds(run),
             "comparisons": [self._comparison(one) for one in verdict.outcomes],
@@ -87,18 +88,19 @@ class Judging:
         run = self._desk.jobs.open(wish.run, "judge")
         verdict = self._verdicts.of(run)
         if verdict is None:
-            raise RunError(text.NOT_DONE)
+            raise RunError(say("notDone"))
         self._desk.store.train_on_blind_test(run.id, trains=wish.trains)
         return self._trains(run, verdict)
 
     # ------------------------------------------------------------------------------------------------------ helpers
 
     def _listed(self, run: RunFolder) -> str:
+        result = say("unfinished")
         with contextlib.suppress(SdpoError):  # one with a damaged pair has no verdict and never will
             told = self._verdicts.of(run)
             if told:
-                return text.listed(self._name(run), moment(run.began_at), _score(told))
-        return text.listed(self._name(run), moment(run.began_at), text.UNFINISHED)
+                result = _score(told)
+        return say("listed", name=self._name(run), moment=moment(run.began_at), result=result)
 
     def _name(self, run: RunFolder) -> str:
         """The adapter's name: as it is called now, where that is known."""
@@ -136,17 +138,33 @@ class Judging:
                 told = self._verdicts.of(run)
                 if told:
                     number = numbers.get(told.adapter_sha256, 1)
-                    name = text.round_name(number, self._name(run), told.strength, moment(run.began_at))
+                    name = say(
+                        "round" if told.strength == 1 else "roundAtStrength",
+                        round=number,
+                        name=self._name(run),
+                        strength=told.strength,
+                        moment=moment(run.began_at),
+                    )
                     found.append({"name": name, "score": _score(told), **_interval(told), "now": run.id == shown.id})
         return found
 
     def _trains(self, run: RunFolder, verdict: Verdict) -> Training:
         trains = bool(self._desk.store.judged_pairs(run.id))
-        return {"trains": trains, "trains_sentence": text.trains(verdict.comparisons, on=trains)}
+        return {"trains": trains, "trains_sentence": say("trains" if trains else "trainsNot", n=verdict.comparisons)}
+
+
+def _title(name: str, strength: float, unconditional: float, negative: str) -> str:
+    """`unconditional` is the adapter's share in the unconditional prediction."""
+    title = say("title" if strength == 1 else "titleAtStrength", name=name, strength=strength)
+    if unconditional == 0:
+        title = say("titleConditional", title=title)
+    elif unconditional != 1:
+        title = say("titleUnconditional", title=title, share=unconditional)
+    return say("titleNegative", title=title, negative=clipped(negative, _LONGEST_NEGATIVE)) if negative else title
 
 
 def _score(share: Share) -> str:
-    return text.score(share.wins + share.ties / 2, share.comparisons)
+    return score(share.wins + share.ties / 2, share.comparisons)
 
 
 def _interval(share: Share) -> Interval:
@@ -154,6 +172,6 @@ def _interval(share: Share) -> Interval:
         "win_rate": share.win_rate,
         "low": share.low,
         "high": share.high,
-        "interval": text.interval(share.low, share.high),
-        "plot": text.describe_plot(share.win_rate, share.low, share.high),
+        "interval": interval(share.low, share.high),
+        "plot": describe_plot(share.win_rate, share.low, share.high),
     }

@@ -2,8 +2,8 @@
 
 import gradio as gr
 
-from app.judge import text
 from app.judge.grids import Grids
+from app.judge.text import say
 from app.ui.widget import widget
 
 
@@ -14,7 +14,7 @@ def strength_grid(grids: Grids) -> gr.HTML:
         role="sdpo-strengths",
         elem_id="strength-grid",
         events=("removed",),
-        strings=text.GRID,
+        strings=say.rows("grid"),
         server={"shown": grids.shown, "pick": grids.pick, "remove": grids.remove},
         value="",
     )

@@ -4,9 +4,9 @@ import json
 
 import gradio as gr
 
-from app.judge import text
 from app.judge.grids import Grids
 from app.judge.messages import NearImage, NoImage
+from app.judge.text import say
 from app.ui.widget import widget
 
 
@@ -16,7 +16,7 @@ def strength_preview(grids: Grids, prefix: str) -> gr.HTML:
         "judge/strength_preview.js",
         role="sdpo-preview",
         elem_id=f"{prefix}-strength-preview",
-        strings=text.PREVIEW,
+        strings=say.rows("preview"),
         server={"draw": grids.draw_strengths},
         value="",
     )

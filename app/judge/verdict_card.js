@@ -5,7 +5,7 @@
 /** @import { PromptScore, Round, ShownComparison, ShownVerdict, VerdictCardServer } from "./messages.js" */
 /** @import { VerdictCardText } from "./strings.js" */
 
-import { button, make } from "../ui/elements.js";
+import { button, fill, make } from "../ui/elements.js";
 import { imageAddress, picture } from "../ui/images.js";
 import { intervalBar } from "../ui/interval_bar.js";
 import { Widget } from "../ui/widget.js";
@@ -180,7 +180,7 @@ function comparison(item, text) {
    */
   const side = (sha256, label, chosen) => {
     const image = picture(imageAddress(sha256), `${label}: ${prompt}`, text.goneImage);
-    const caption = make("figcaption", { text: chosen ? `${label}: ${text.chosen}` : label });
+    const caption = make("figcaption", { text: chosen ? fill(text.chosen, { image: label }) : label });
     return make("figure", { class: chosen ? "chosen" : null }, image, caption);
   };
   const sides = make(
@@ -189,5 +189,5 @@ function comparison(item, text) {
     side(item.base, text.baseImage, outcome === "loss"),
     side(item.adapter, text.adapterImage, outcome === "win"),
   );
-  return make("li", {}, sides, make("p", { text: outcome === "tie" ? `${prompt} (${text.equal})` : prompt }));
+  return make("li", {}, sides, make("p", { text: outcome === "tie" ? fill(text.equal, { prompt }) : prompt }));
 }

@@ -4,9 +4,9 @@ import json
 
 import gradio as gr
 
-from app.judge import text
 from app.judge.messages import ShownVerdict
 from app.judge.service import Judging
+from app.judge.text import say
 from app.ui.widget import widget
 
 
@@ -16,7 +16,7 @@ def verdict_card(judging: Judging) -> gr.HTML:
         "judge/verdict_card.js",
         role="sdpo-verdict",
         elem_id="verdict-card",
-        strings=text.VERDICT,
+        strings=say.rows("verdict"),
         server={"let_train": judging.let_train},
         value="",
     )

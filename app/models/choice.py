@@ -9,9 +9,9 @@ from app.desk.context import Context
 from app.desk.model_reader import ModelUnread
 from app.desk.models import Models, written_source
 from app.desk.queue_panel import queue_panel, queued
-from app.models import text
 from app.models.downloads import Downloads
 from app.models.finder import ModelFinder
+from app.models.text import say
 from app.ui.note import note, note_value
 from app.ui.page import BUSY, Updates, Values, now, told
 from app.ui.widget import widget
@@ -98,7 +98,7 @@ class ModelChoice:
         """Start the download."""
         if self.downloads.start(str(values[self.field])) is None:
             return {**self.check(values), **queued(self.queue)}
-        gr.Info(text.STARTED_DOWNLOAD, duration=8)
+        gr.Info(say("startedDownload"), duration=8)
         return self.check(values)
 
     def _shown(self, source: str, *, ask_hub: bool = False, fresh: bool = True) -> Updates:
@@ -111,11 +111,16 @@ class ModelChoice:
         except ModelUnread:
             return {self.note: note_value(""), self.found: f"read {now()}", self.seen: source}
         except PredictionUnknown:
-            sentence, asks = note_value(text.PREDICTION_ASKED), True
+            sentence, asks = note_value(say("predictionAsked")), True
         except SdpoError as error:
             sentence = note_value(str(error), "bad")
         else:
-            words = text.fits(info.name, info.native_size_px, info.default_guidance, is_demo=info.is_demo)
+            words = say(
+                "readyDemo" if info.is_demo else "ready",
+                name=info.name,
+                size_px=info.native_size_px,
+                guidance=info.default_guidance,
+            )
             sentence, asks = note_value(words, "good"), self.models.was_asked(info)
             answer = info.prediction_type if asks else None
         return {
@@ -128,16 +133,17 @@ class ModelChoice:
     def _offer(self, source: str, why: str, *, ask_hub: bool) -> tuple[str, bool]:
         """The sentence about a model of the Hub that isn't on this machine, and whether it can be downloaded now."""
         if self.downloads.waits(source):
-            return note_value(text.DOWNLOAD_WAITS), False
+            return note_value(say("downloadWaits")), False
         if self.downloads.running() == source:
-            return note_value(text.DOWNLOAD_RUNS), False
+            return note_value(say("downloadRuns")), False
         if not ask_hub:
             return note_value(why, "bad"), False
         try:
             plan = self.models.offer(source)
         except SdpoError as error:
-            return note_value(text.no_offer(source, str(error)), "bad"), False
-        return note_value(text.offer(source, plan.sentence), "plain" if plan.fits else "bad"), plan.fits
+            return note_value(say("noOffer", source=source, why=error), "bad"), False
+        unbroken = plan.sentence.replace(" GB", "\u00a0GB").replace(" MB", "\u00a0MB")
+        return note_value(say("offer", source=source, plan=unbroken), "plain" if plan.fits else "bad"), plan.fits
 
 
 def build(context: Context, finder: ModelFinder, downloads: Downloads) -> ModelChoice:
@@ -148,19 +154,19 @@ def build(context: Context, finder: ModelFinder, downloads: Downloads) -> ModelC
         downloads=downloads,
         finder=finder,
         field=gr.Textbox(
-            label=text.MODEL_LABEL,
-            info=text.MODEL_INFO,
+            label=say("modelLabel"),
+            info=say("modelInfo"),
             max_lines=1,
             elem_id="model",
         ),
         note=note("model-note"),
         download=gr.Button(
-            text.DOWNLOAD_BUTTON, size="sm", visible=False, elem_id="model-download", elem_classes="inline-button"
+            say("downloadButton"), size="sm", visible=False, elem_id="model-download", elem_classes="inline-button"
         ),
         prediction=gr.Radio(
-            [(words, kind) for kind, words in text.PREDICTIONS.items()],
-            label=text.PREDICTION_LABEL,
-            info=text.PREDICTION_INFO,
+            [(words, kind) for kind, words in say.rows("predictions").items()],
+            label=say("predictionLabel"),
+            info=say("predictionInfo"),
             visible=False,
             interactive=True,
             elem_id="model-prediction",
@@ -172,7 +178,7 @@ def build(context: Context, finder: ModelFinder, downloads: Downloads) -> ModelC
             role="sdpo-finder",
             elem_id="model-finder",
             events=("picked", "read"),
-            strings=text.FINDER,
+            strings=say.rows("finder"),
             server={
                 "finder": finder.state,
                 "find": finder.find,

@@ -1,7 +1,7 @@
 """Downloads of models, as the choice of a model starts and follows them."""
 
 from app.desk.desk import Desk
-from app.models import text
+from app.models.text import say
 from sdpo_core.runs.folder import FINISHED, RunFolder, Status
 from sdpo_core.settings.transfer import DownloadConfig
 
@@ -16,7 +16,7 @@ class Downloads:
         """Fetch a model of the hub, now or (None) when what runs has ended. Raises `ConfigError` for no name."""
         self._desk.models.forget_offer(source.strip())
         config = DownloadConfig.parse({"model": source.strip()})
-        return self._desk.queue.start_or_wait("download", config, text.queue_title(config.model))
+        return self._desk.queue.start_or_wait("download", config, say("queued", model=config.model))
 
     def newest(self) -> tuple[RunFolder, Status] | None:
         """The newest download and what it says; None when there was none."""

@@ -8,15 +8,16 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from app.desk import text as desk_text
 from app.desk.children import COMMAND, Child, Line
 from app.desk.models import Models, written_source
-from app.models import text
+from app.desk.text import say as desk_say
 from app.models.messages import FinderState, FolderWish, FoundModel, IdWish, StateWish
+from app.models.text import say
 from app.ui.replies import Nothing, Reply, Sent, answered, answered_to
 from app.ui.words import size
 from sdpo_core.atomic import write_json
 from sdpo_core.errors import ConfigError
+from sdpo_core.families.table import FAMILIES
 
 FOLDERS = "model-folders.json"
 """In the studio's root: {"folders": [...]}, where the person keeps checkpoints besides."""
@@ -66,9 +67,9 @@ class ModelFinder:
             self._note_hash(chosen)
             told: FinderState = {
                 "version": self._version,
-                "looking": text.looking(self._names, self._place) if self._child else "",
+                "looking": say("looking", n=self._names, folder=self._place) if self._child else "",
                 "looked": self._looked,
-                "reading": desk_text.reading(Path(reading).stem, self._models.reader.share(reading) or 0)
+                "reading": desk_say("reading", name=Path(reading).stem, share=self._models.reader.share(reading) or 0)
                 if reading
                 else "",
                 "chosen": _id(chosen),
@@ -79,7 +80,7 @@ class ModelFinder:
                 told["unusable"] = [
                     {"name": line["name"], "why": line["problem"]} for line in [*self._unusable.values()]
                 ]
-                told["unseen"] = [*self._unseen, *([text.more_found(self._more)] if self._more else [])]
+                told["unseen"] = [*self._unseen, *([say("moreFound", n=self._more)] if self._more else [])]
                 told["folders"] = [{"id": _id(folder), "path": folder} for folder in self._folders()]
             return told
 
@@ -88,7 +89,7 @@ class ModelFinder:
         with self._lock:
             line = self._found.get(str(model_id))
         if line is None:
-            raise ConfigError(text.NO_SUCH_MODEL)
+            raise ConfigError(say("noSuchModel"))
         return str(line["source"])
 
     # ------------------------------------------------------------------------------------------------------ actions
@@ -149,7 +150,7 @@ class ModelFinder:
         folder = _resolved(wish.path)
         known = self._folders()
         if len(known) >= _MOST_FOLDERS:
-            raise ConfigError(text.TOO_MANY_FOLDERS)
+            raise ConfigError(say("tooManyFolders"))
         self._keep([*known, folder])
         return self._find()
 
@@ -208,7 +209,7 @@ def _row(line: Line) -> FoundModel:
     return {
         "id": _id(str(line["source"])),
         "name": line["name"],
-        "facts": [desk_text.FAMILIES[line["family"]], size(int(line["size_bytes"])), line["precision"]],
+        "facts": [FAMILIES[line["family"]].title, size(int(line["size_bytes"])), line["precision"]],
         "hash": str(line["sha256"] or "")[:10],
         "tool": line["tool"],
         "place": line["place"],
@@ -222,8 +223,8 @@ def _resolved(written: str) -> str:
         if path.is_dir():
             return str(path.resolve())
     except (OSError, ValueError, RuntimeError) as error:  # no right to look, or no path at all
-        raise ConfigError(text.no_such_folder(str(error))) from error
-    raise ConfigError(text.no_such_folder(str(path)))
+        raise ConfigError(say("noSuchFolder", path=str(error)[:200])) from error
+    raise ConfigError(say("noSuchFolder", path=str(path)[:200]))
 
 
 def _id(source: str) -> str:

@@ -15,8 +15,8 @@ from urllib.parse import parse_qs
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.server import text
 from app.server.security import NETWORK_HOST
+from app.server.text import say
 from app.ui.assets import STATIC
 
 ENTER = "/sdpo/enter"
@@ -51,7 +51,7 @@ class Gate:
             return
         headers = Headers(scope=scope)
         if headers.get("host") != self._host:
-            await _answer(send, 403, text.WRONG_HOST.format(host=self._host))
+            await _answer(send, 403, say("wrongHost", host=self._host))
         elif scope["path"] == ENTER and scope["method"] == "POST":
             await self._enter(headers, receive, send)
         elif not self._logins.isdisjoint(_cookies(headers)):
@@ -59,7 +59,7 @@ class Gate:
         elif scope["method"] == "GET" and "text/html" in headers.get("accept", ""):
             await _show(send, 200, "")
         else:
-            await _answer(send, 401, text.LOGIN_FIRST)
+            await _answer(send, 401, say("loginFirst"))
 
     def close(self) -> None:
         """End the streams that pages keep open, as if their browsers had gone. To be called in the loop."""
@@ -101,20 +101,20 @@ class Gate:
     async def _enter(self, headers: Headers, receive: Receive, send: Send) -> None:
         """Check a password that the login page sent. All guessers share one allowance."""
         if headers.get("origin") != f"http://{self._host}":
-            await _answer(send, 403, text.LOGIN_FIRST)
+            await _answer(send, 403, say("loginFirst"))
             return
         try:
             body = await asyncio.wait_for(_body(receive), BODY_WITHIN_S)
         except TimeoutError:
-            await _answer(send, 408, text.LOGIN_FIRST)
+            await _answer(send, 408, say("loginFirst"))
             return
         given = parse_qs(body.decode("utf-8", "replace")).get("password", [""])[0]
         now = time.monotonic()
         if len(self._wrong) == MOST_WRONG and now - self._wrong[0] < WRONG_WITHIN_S:
-            await _show(send, 429, text.TOO_MANY)
+            await _show(send, 429, say("tooMany"))
         elif not secrets.compare_digest(_plain(given).encode(), _plain(self._password).encode()):
             self._wrong.append(now)
-            await _show(send, 401, text.WRONG_PASSWORD)
+            await _show(send, 401, say("wrongPassword"))
         else:
             login = secrets.token_urlsafe(32)
             self._logins.add(login)
@@ -147,7 +147,7 @@ async def _show(send: Send, status: int, sentence: str) -> None:
     """The login page."""
     nonce = secrets.token_urlsafe(16)
     page = Template((STATIC / "login.html").read_text(encoding="utf-8"))
-    words = {name: html.escape(word) for name, word in text.LOGIN.items()}
+    words = {name: html.escape(word) for name, word in say.rows("login").items()}
     filled = page.substitute(words, said=html.escape(sentence), nonce=nonce, enter=ENTER)
     policy = f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; form-action 'self'"
     await _answer(send, status, filled, (b"content-security-policy", policy.encode()), kind="text/html")

@@ -18,8 +18,8 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from app.server import text
 from app.server.gate import Gate, make_password
+from app.server.text import say
 from sdpo_core.errors import SdpoError
 
 MOST_CONNECTIONS, REQUEST_WITHIN_S = 100, 10.0
@@ -94,10 +94,10 @@ class Lan:
             if self._door is not None:
                 return self._door
             if self._loop is None:
-                raise LanError(text.STILL_STARTING)
+                raise LanError(say("stillStarting"))
             known = addresses()
             if address is None and not known:
-                raise LanError(text.NO_ADDRESS)
+                raise LanError(say("noAddress"))
             listener = _bound(known[0] if address is None else address, self._port, known)
             opening = self._listen(listener)
             return asyncio.run_coroutine_threadsafe(opening, self._loop).result(_PATIENCE_S)
@@ -193,14 +193,18 @@ def _way_outside() -> str:
             return ""
 
 
+def _unknown(address: str, known: list[str]) -> str:
+    return say("unknownAddress", address=address[:80], known=", ".join(known) or say("noNetwork"))
+
+
 def _bound(address: str, port: int, known: list[str]) -> socket.socket:
     """A socket at this address of the machine; raises `LanError` unless it's a single address of ours."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError as error:
-        raise LanError(text.unknown_address(address, known)) from error
+        raise LanError(_unknown(address, known)) from error
     if parsed.is_unspecified or parsed.is_multicast:
-        raise LanError(text.unknown_address(address, known))
+        raise LanError(_unknown(address, known))
     listener = socket.socket(socket.AF_INET6 if parsed.version == 6 else socket.AF_INET)
     try:
         if os.name != "nt":  # there the option means something else: take a port that another program has
@@ -208,5 +212,5 @@ def _bound(address: str, port: int, known: list[str]) -> socket.socket:
         listener.bind((str(parsed), port))
     except OSError as error:
         listener.close()
-        raise LanError(text.cannot_listen(address, error.strerror or str(error))) from error
+        raise LanError(say("cantListen", address=address, why=error.strerror or error)) from error
     return listener

@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.staticfiles import StaticFiles
 
 from app.ui.assets import SCRIPTS, STATIC, STATIC_URL
-from app.ui.text import NO_SUCH_SCRIPT
+from app.ui.text import say
 from sdpo_core.errors import SdpoError
 from sdpo_core.workspace.store import Store
 
@@ -32,7 +32,7 @@ def routes(store: Store) -> list[BaseRoute]:
     def script(request: Request) -> Response:
         content = SCRIPTS.find(**request.path_params)
         if content is None:
-            return PlainTextResponse(NO_SUCH_SCRIPT, status_code=404)
+            return PlainTextResponse(say("noSuchScript"), status_code=404)
         return Response(content, media_type="text/javascript", headers=_FOREVER)
 
     # Not mounted: a mount looks for its files in vain where a proxy serves the studio below a path of its own.

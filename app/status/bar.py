@@ -5,9 +5,10 @@ from typing import Any
 import gradio as gr
 
 from app.desk.desk import Desk
-from app.status import text
+from app.desk.text import job_strings
 from app.status.messages import Snapshot, StopMessage, Stopping
 from app.status.overview import Overview
+from app.status.text import say
 from app.ui.replies import Reply, Sent, answered, answered_to
 from app.ui.widget import widget
 
@@ -32,7 +33,7 @@ def status_bar(desk: Desk, overview: Overview) -> gr.HTML:
         role="sdpo-top",
         elem_id="status-bar",
         events=("job_changed",),
-        strings={**text.STATUS, **text.NOTICES},
+        strings={**say.rows("status"), **job_strings(), **say.rows("notices")},
         server={"snapshot": snapshot, "stop_job": stop_job},
         value=0,
     )

@@ -7,11 +7,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.desk import text as desk_text
 from app.desk.desk import WANTED_VOTES, Desk
+from app.desk.text import say as desk_say
 from app.judge.verdicts import Verdicts
-from app.status import text
 from app.status.messages import Job, Snapshot
+from app.status.text import say
 from app.ui.words import duration
 from sdpo_core.errors import RunError, SdpoError
 from sdpo_core.paths import repository_root
@@ -52,7 +52,7 @@ class Overview:
         return {
             "project": self._desk.projects.current.id,
             "job": self._job(*newest) if newest else None,
-            "facts": text.facts(self._model_name(), counts.pairs, counts.votes, len(trained), counts.adapters),
+            "facts": self._facts(counts, len(trained)),
             "counts": {"candidates": counts.candidates, "pairs": counts.pairs, "open": counts.open_pairs},
             "next": {"text": step.text, "button": step.button, "tab": step.tab} if step else None,
             "warnings": self.warnings(),
@@ -77,14 +77,20 @@ class Overview:
         """What the person should know before continuing."""
         found = [message for message in (gpu_warning(Path(sys.prefix) / "sdpo-setup.json"),) if message]
         if not self._desk.workspace.is_dir():
-            found.append(desk_text.folder_gone(self._desk.workspace))
+            found.append(desk_say("folderGone", folder=self._desk.workspace))
         elif missing := self._look()[1]:
-            found.append(text.missing_images(missing))
+            found.append(say("missingImages", n=missing))
         try:
             self._desk.models.chosen()
         except SdpoError as error:
             found.append(str(error))
         return found
+
+    def _facts(self, counts: Counts, trained: int) -> list[tuple[str, str]]:
+        """The numbers of the loop: label and value."""
+        numbers = {"pairs": counts.pairs, "votes": counts.votes, "runs": trained, "adapters": counts.adapters}
+        model = (say("fact.model"), self._model_name())
+        return [model, *((say(f"fact.{name}"), f"{number:,}") for name, number in numbers.items())]
 
     def _model_name(self) -> str:
         try:
@@ -126,16 +132,24 @@ class Overview:
             return None
         judged = not counts.adapters or self._desk.store.adapters()[0].sha256 in self._verdicts.by_adapter()
         if not judged and not working:
-            return NextStep(*text.NEXT_JUDGE, tab="judge")
+            return NextStep(say("next.judge"), say("button.judge"), tab="judge")
         if counts.open_pairs and counts.decided < WANTED_VOTES:
-            return NextStep(*text.next_vote(counts.open_pairs, counts.decided, WANTED_VOTES), tab="vote")
+            return NextStep(_vote_sentence(counts), say("button.vote"), tab="vote")
         if working:
             return None
         if counts.adapters:
-            return NextStep(*text.NEXT_USE, tab="adapters")
+            return NextStep(say("next.use"), say("button.use"), tab="adapters")
         if counts.decided >= WANTED_VOTES or (counts.decided and not counts.open_pairs):
-            return NextStep(*text.next_train(counts.decided), tab="train")
-        return NextStep(*(text.NEXT_MORE if counts.votes else text.NEXT_GENERATE), tab="generate")
+            return NextStep(say("next.train", n=counts.decided), say("button.train"), tab="train")
+        which = "more" if counts.votes else "generate"
+        return NextStep(say(f"next.{which}"), say(f"button.{which}"), tab="generate")
+
+
+def _vote_sentence(counts: Counts) -> str:
+    if not counts.decided:
+        return say("next.firstVote", n=counts.open_pairs)
+    more = say("next.moreVotes", n=WANTED_VOTES - counts.decided)
+    return say("next.vote", waiting=say("next.waiting", n=counts.open_pairs), more=more)
 
 
 def gpu_warning(record: Path) -> str:
@@ -146,6 +160,6 @@ def gpu_warning(record: Path) -> str:
         except (FileNotFoundError, ValueError):
             continue
         if isinstance(facts, dict) and facts.get("gpu_lost"):
-            return f"{text.GPU_LOST} {facts.get('message') or ''}".strip()
+            return f"{say('gpuLost')} {facts.get('message') or ''}".strip()
         return ""
     return ""

@@ -29,13 +29,6 @@ export interface StatusBarText {
   "failed.train": string;
   "failed.judge": string;
   "failed.grid": string;
-  "job.download": string;
-  "job.generate": string;
-  "job.import": string;
-  "job.measure": string;
-  "job.train": string;
-  "job.judge": string;
-  "job.grid": string;
   theme: string;
   tagline: string;
   name: string;
@@ -43,6 +36,13 @@ export interface StatusBarText {
   factsLabel: string;
   progressLabel: string;
   manyTabs: string;
+  "job.download": string;
+  "job.generate": string;
+  "job.import": string;
+  "job.measure": string;
+  "job.train": string;
+  "job.judge": string;
+  "job.grid": string;
   notices: string;
   noticesOff: string;
   noticesOn: string;

@@ -2,8 +2,8 @@
 
 import gradio as gr
 
-from app.train import text
 from app.train.progress import RunProgress
+from app.train.text import say
 from app.ui.widget import widget
 
 
@@ -13,7 +13,7 @@ def live_chart(progress: RunProgress) -> gr.HTML:
         "train/live_chart.js",
         role="sdpo-chart",
         elem_id="live-chart",
-        strings=text.CHARTS,
+        strings=say.rows("charts"),
         server={"metrics": progress.metrics},
         libraries=("vendor/uplot/uPlot.iife.min.js",),
         value="",
@@ -26,7 +26,7 @@ def previews(progress: RunProgress) -> gr.HTML:
         "train/previews.js",
         role="sdpo-previews",
         elem_id="previews",
-        strings=text.PREVIEWS,
+        strings=say.rows("previews"),
         server={"previews": progress.previews},
         value="",
     )
@@ -38,7 +38,7 @@ def log_view(progress: RunProgress) -> gr.HTML:
         "train/log_view.js",
         role="sdpo-log",
         elem_id="log-view",
-        strings=text.LOG,
+        strings=say.rows("log"),
         server={"log": progress.log},
         value="",
     )

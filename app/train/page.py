@@ -10,11 +10,12 @@ from gradio.blocks import Block
 from app.desk.context import Context
 from app.desk.desk import Desk
 from app.desk.queue_panel import queue_panel, queued
-from app.train import text
+from app.desk.text import say as desk_say
 from app.train.live_view import live_chart, log_view, previews
 from app.train.progress import RunProgress
 from app.train.service import Training
 from app.train.settings_form import TrainSettings
+from app.train.text import say
 from app.ui.note import note, note_value
 from app.ui.page import BUSY, QUIET, Page, Updates, Values, choice, now, told
 from app.ui.words import moment
@@ -35,23 +36,23 @@ def build(context: Context, training: Training, progress: RunProgress) -> TrainP
     """The page and its handlers."""
     desk, bar = context.desk, context.bar
     with gr.Column(variant="panel"):
-        gr.Markdown(text.INTRO, elem_classes="page-intro")
+        gr.Markdown(say("intro"), elem_classes="page-intro")
         plan = note("train-plan")
         with gr.Row(elem_classes="actions"):
-            start = gr.Button(text.BUTTON, variant="primary", elem_id="train-start")
-            measure = gr.Button(text.MEASURE_BUTTON, visible=False, elem_id="train-measure")
-            resume = gr.Button(text.RESUME_BUTTON, visible=False, elem_id="train-resume")
-            stop = gr.Button(text.STOP_AND_KEEP, visible=False, elem_id="train-stop")
-            save = gr.Button(text.SAVE_NOW, visible=False, elem_id="train-save")
-            sample = gr.Button(text.SAMPLE_NOW, visible=False, elem_id="train-sample")
+            start = gr.Button(say("button"), variant="primary", elem_id="train-start")
+            measure = gr.Button(say("measureButton"), visible=False, elem_id="train-measure")
+            resume = gr.Button(say("resumeButton"), visible=False, elem_id="train-resume")
+            stop = gr.Button(say("stopAndKeep"), visible=False, elem_id="train-stop")
+            save = gr.Button(say("saveNow"), visible=False, elem_id="train-save")
+            sample = gr.Button(say("sampleNow"), visible=False, elem_id="train-sample")
         queue = queue_panel(desk.queue, "run-queue")
-        with gr.Accordion(text.ADVANCED, open=False, elem_id="train-advanced"):
-            gr.Markdown(text.ADVANCED_NOTE)
+        with gr.Accordion(say("advanced"), open=False, elem_id="train-advanced"):
+            gr.Markdown(say("advancedNote"))
             settings = TrainSettings(training)
-    run = choice(text.RUN_LABEL, "train-run", visible=False)
+    run = choice(say("runLabel"), "train-run", visible=False)
     outcome = note("train-outcome")
     chart, images = live_chart(progress), previews(progress)
-    with gr.Accordion(text.LOG_LABEL, open=False, elem_id="train-log"):
+    with gr.Accordion(say("logLabel"), open=False, elem_id="train-log"):
         log = log_view(progress)
     shown: list[Block] = [start, resume, stop, save, sample, run, outcome, chart, images, log, settings.start]
 
@@ -63,7 +64,7 @@ def build(context: Context, training: Training, progress: RunProgress) -> TrainP
         followed: Updates = dict.fromkeys((chart, images, log), run_id)
         return {
             **followed,
-            start: gr.Button(text.QUEUE_BUTTON if running else text.BUTTON),
+            start: gr.Button(say("queueButton") if running else say("button")),
             **{button: gr.Button(visible=running) for button in (stop, save, sample)},
             settings.start: gr.Dropdown(["", *desk.adapters.names()]),
             resume: gr.Button(visible=bool(folder) and not running and training.resumable(folder)),
@@ -100,8 +101,8 @@ def build(context: Context, training: Training, progress: RunProgress) -> TrainP
     measure.click(told(_measuring(context, training, settings)), settings.fields, [bar], **BUSY)
     resume.click(told(resume_run), {run}, [*shown, bar], **BUSY)
     stop.click(told(_stopping(context)), set(), [bar], **BUSY)
-    save.click(told(_asking(context, training, "save-now", text.SAVE_ASKED)), set(), [bar], **BUSY)
-    sample.click(told(_asking(context, training, "sample-now", text.SAMPLE_ASKED)), set(), [bar], **BUSY)
+    save.click(told(_asking(context, training, "save-now", say("saveAsked"))), set(), [bar], **BUSY)
+    sample.click(told(_asking(context, training, "sample-now", say("sampleAsked"))), set(), [bar], **BUSY)
     run.input(told(select), {run}, shown, **BUSY)
     # One event for all fields: of two, the earlier one's answer might come last and stay.
     fields: set[Any] = {*settings.fields}
@@ -112,7 +113,7 @@ def build(context: Context, training: Training, progress: RunProgress) -> TrainP
 def _measuring(context: Context, training: Training, settings: TrainSettings) -> Callable[[Values], Updates]:
     def measure(values: Values) -> Updates:
         training.measure(settings.values(values))
-        gr.Info(text.MEASURING, duration=6)
+        gr.Info(say("measuring"), duration=6)
         return {context.bar: now()}
 
     return measure
@@ -150,10 +151,11 @@ def _listed(desk: Desk, runs: list[RunFolder]) -> list[tuple[str, str]]:
     adapters = {record.run_id: record.name for record in reversed(desk.store.adapters())}
     return [
         (
-            text.run_listed(
-                adapters.get(run.id) or run.settings().get("adapter_name"),
-                moment(run.began_at),
-                desk.jobs.status(run).state,
+            say(
+                "listed",
+                name=adapters.get(run.id) or run.settings().get("adapter_name") or say("unnamedRun"),
+                moment=moment(run.began_at),
+                state=desk_say(f"state.{desk.jobs.status(run).state}"),
             ),
             run.id,
         )

@@ -3,7 +3,6 @@
 from typing import Any
 
 from app.desk.jobs import Jobs
-from app.train import text
 from app.train.messages import (
     Check,
     Health,
@@ -15,6 +14,7 @@ from app.train.messages import (
     PreviewStep,
     RunRequest,
 )
+from app.train.text import say
 from app.ui.replies import Reply, Sent, answered_to
 from sdpo_core.runs.folder import Position, RunFolder
 from sdpo_core.wording import change
@@ -84,7 +84,7 @@ def health(error: float, budget: float, spread: float | None = None, *, gate: st
     """
     judged = error + (spread or 0.0) if gate == "upper" else error
     level = "healthy" if judged <= budget else "drifting" if error <= 2 * budget else "damaged"
-    sentence = text.CHARTS[level].format(error=change(error, spread), budget=f"{100 * budget:.1f} %")
+    sentence = say(f"charts.{level}", error=change(error, spread), budget=f"{100 * budget:.1f} %")
     return {"level": level, "sentence": sentence}
 
 

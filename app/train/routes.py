@@ -6,8 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from app.desk import text as desk_text
 from app.desk.jobs import Jobs
+from app.desk.text import say as desk_say
 from app.server.files import send_file
 from sdpo_core.errors import RunError
 
@@ -26,5 +26,5 @@ def preview_path(jobs: Jobs, run_id: str, step: int, number: int) -> Path:
     """A preview of a training run; raises `RunError` when there is none."""
     previews = jobs.open(run_id, "train").previews().get(step, [])
     if not 0 <= number < len(previews):
-        raise RunError(desk_text.NO_SUCH_PREVIEW)
+        raise RunError(desk_say("noSuchPreview"))
     return previews[number]

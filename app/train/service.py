@@ -6,9 +6,10 @@ from typing import Any, Literal
 
 from app.desk.desk import WANTED_VOTES, Desk
 from app.desk.machine import threads_for
-from app.train import text
-from app.train.estimate import drawing, estimate, seconds_per_step
+from app.train.estimate import Drawing, drawing, estimate, seconds_per_step
+from app.train.text import say
 from app.ui.forms import filled
+from app.ui.words import duration
 from sdpo_core.checkpoints.hashing import sha256_remembered
 from sdpo_core.checkpoints.model_info import ModelInfo
 from sdpo_core.errors import DataError, RunError
@@ -62,13 +63,13 @@ class Training:
         eta_s = None if pace is None else pace * steps + (more.seconds or 0.0)
         if pairs.usable:
             memory = (found.peak_gib, found.total_gib) if found else None
-            sentence = text.plan(pairs.sentence(), steps, pace and pace * steps, memory)
+            sentence = f"{pairs.sentence()} {_takes(steps, pace and pace * steps, memory)}"
             if more.pairs:
-                sentence = f"{sentence} {text.further_pairs(more.pairs, more.seconds)}"
+                sentence = f"{sentence} {_further(more)}"
             if earlier:
-                sentence = f"{text.GOES_ON.format(name=earlier)} {sentence}"
+                sentence = f"{say('goesOn', name=earlier)} {sentence}"
             if len(pairs.usable) < WANTED_VOTES:
-                sentence = f"{sentence} {text.FEW_VOTES.format(wanted=WANTED_VOTES)}"
+                sentence = f"{sentence} {say('fewVotes', wanted=WANTED_VOTES)}"
         else:
             sentence = self._nothing_to_train_on(pairs)
         return Plan(pairs, steps, eta_s, sentence, measured=found is not None)
@@ -76,16 +77,16 @@ class Training:
     def _nothing_to_train_on(self, pairs: TrainingPairs) -> str:
         """Why no pair can train, and what to do."""
         if self._desk.store.counts().votes == 0:
-            return text.NO_VOTES_YET
-        advice = text.NONE_USABLE
+            return say("noVotesYet")
+        advice = say("noneUsable")
         if pairs.earlier_demo:
-            advice = text.EARLIER_DEMO_PAIRS.format(field=leaves(TrainConfig)["pairs_from"].shown.label)
+            advice = say("earlierDemoPairs", field=leaves(TrainConfig)["pairs_from"].shown.label)
         return f"{pairs.sentence()} {advice}"
 
     def measure(self, form: Mapping[str, Any]) -> RunFolder:
         """Find out what `train` would take with this form, by one dry step; raises `DataError` without usable votes."""
         if not self.plan(form).possible:
-            raise DataError(text.NO_VOTES_YET)
+            raise DataError(say("noVotesYet"))
         return self._desk.jobs.start("measure", self._train_config(form, self._desk.models.chosen()))
 
     def settings(self, form: Mapping[str, Any]) -> dict[str, Any]:
@@ -108,7 +109,7 @@ class Training:
         if not plan.possible:
             raise DataError(plan.sentence)
         config = self._train_config(form, info)
-        return config, text.queue_title(config.lora.adapter_name, info.name, len(plan.pairs.usable), plan.steps)
+        return config, _queued(config.lora.adapter_name, info.name, plan)
 
     def resume(self, run_id: str) -> None:
         """Resume a stopped or failed training run."""
@@ -121,7 +122,7 @@ class Training:
         """
         current = self._desk.jobs.current()
         if current is None or current[1].verb != "train":
-            raise RunError(text.NO_TRAINING)
+            raise RunError(say("noTraining"))
         current[0].signal(signal)
 
     def runs(self) -> list[RunFolder]:
@@ -134,3 +135,34 @@ class Training:
 
     def _train_config(self, form: Mapping[str, Any], info: ModelInfo) -> TrainConfig:
         return train_config({**filled(form), "threads": threads_for(info)}, info)
+
+
+def _takes(steps: int, eta_s: float | None, memory: tuple[float, float] | None) -> str:
+    """What a run takes, as far as it is known; `memory` is GiB used and GiB available."""
+    known = {(False, False): "steps", (True, False): "time", (False, True): "memory", (True, True): "all"}
+    time = duration(eta_s) if eta_s is not None else ""
+    used, total = memory or (0.0, 0.0)
+    return say(
+        f"takes.{known[eta_s is not None, memory is not None]}",
+        steps=say("steps", n=steps),
+        time=time,
+        used=used,
+        total=total,
+    )
+
+
+def _further(more: Drawing) -> str:
+    """What a run generates before training, to learn more from the votes."""
+    if more.seconds is None:
+        return say("furtherPairs", pairs=more.pairs)
+    return say("furtherPairsTime", pairs=more.pairs, time=duration(more.seconds))
+
+
+def _queued(name: str | None, model: str, plan: Plan) -> str:
+    return say(
+        "queuedNamed" if name else "queued",
+        name=name,
+        model=model,
+        steps=plan.steps,
+        pairs=len(plan.pairs.usable),
+    )

@@ -6,8 +6,8 @@ from typing import Any
 import gradio as gr
 from gradio.blocks import Block
 
-from app.train import text
 from app.train.service import Training
+from app.train.text import say
 from app.ui.config_form import ConfigForm
 from app.ui.page import BUSY, QUIET, Updates, Values, choice, told
 from app.ui.widget import widget
@@ -26,25 +26,25 @@ class TrainSettings:
     def __init__(self, training: Training) -> None:
         with gr.Row(elem_classes="form-grid"):
             preset = gr.Dropdown(
-                [text.NO_PRESET, *preset_names()],
-                label=text.PRESET_LABEL,
-                info=text.PRESET_INFO,
+                [say("noPreset"), *preset_names()],
+                label=say("presetLabel"),
+                info=say("presetInfo"),
                 elem_id="train-preset",
                 interactive=True,
             )
-            taken = gr.State(text.NO_PRESET)  # the preset that the fields were filled from last
-            info = text.ROUND_TWO_INFO
+            taken = gr.State(say("noPreset"))  # the preset that the fields were filled from last
+            info = say("roundTwoInfo")
             self.start = choice(leaves(TrainConfig)["continue_from"].shown.label, "train-continue_from", info=info)
         self._forms = [_form(Section.USUAL)]
-        with gr.Accordion(text.ALL_SETTINGS, open=False, elem_id="train-all"):
-            gr.Markdown(text.ALL_SETTINGS_NOTE)
+        with gr.Accordion(say("allSettings"), open=False, elem_id="train-all"):
+            gr.Markdown(say("allSettingsNote"))
             for section in Section:
                 if section is not Section.USUAL:
                     gr.Markdown(f"### {section.value}")
                     self._forms.append(_form(section))
             toml = gr.Textbox(
-                label=text.TOML_LABEL,
-                info=text.TOML_INFO,
+                label=say("tomlLabel"),
+                info=say("tomlInfo"),
                 lines=4,
                 max_lines=16,
                 max_length=_LONGEST_TOML,
@@ -56,26 +56,26 @@ class TrainSettings:
                 role="sdpo-settings-file",
                 elem_id="train-toml-file",
                 events=("chosen",),
-                strings=text.TOML_FILE,
+                strings=say.rows("tomlFile"),
                 value="",
                 most_bytes=_LONGEST_TOML,
             )
             with gr.Row(elem_classes="actions"):
-                write = gr.Button(text.TOML_WRITE, elem_id="train-toml-write")
-                read = gr.Button(text.TOML_READ, elem_id="train-toml-read")
+                write = gr.Button(say("tomlWrite"), elem_id="train-toml-write")
+                read = gr.Button(say("tomlRead"), elem_id="train-toml-read")
 
         def take_preset(values: Values) -> Updates:
             name = values[preset]
             if name == values[taken]:  # Tab only went past; an answer now would empty what was typed since
                 return {taken: name}
-            return {taken: name} | self.fill({} if name == text.NO_PRESET else read_preset(name).values)
+            return {taken: name} | self.fill({} if name == say("noPreset") else read_preset(name).values)
 
         def write_down(values: Values) -> Updates:
             return {toml: settings_text(training.settings(self.values(values)), TrainConfig)}
 
         def read_back(values: Values) -> Updates:
             found = read_settings_text(values[toml] or "", TrainConfig)
-            gr.Info(text.TOML_FILLED, duration=5)
+            gr.Info(say("tomlFilled"), duration=5)
             return self.fill(found)
 
         def take_file(values: Values) -> Updates:

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 from gradio.blocks import Block
 
-from app.ui import text
+from app.ui.text import say
 from sdpo_core.settings.base import Leaf, Settings, leaves
 
 Field = gr.Dropdown | gr.Number | gr.Textbox
@@ -58,7 +58,7 @@ def _field(leaf: Leaf, elem_id: str, *, empty: bool) -> Field:
         return gr.Number(field.default, **common)
     # A number that may be left out is a text field too: Gradio's number field turns empty into 0.
     value = "" if unset else field.default
-    return gr.Textbox(value, placeholder=text.UNSET if unset else None, max_lines=1, **common)
+    return gr.Textbox(value, placeholder=say("unset") if unset else None, max_lines=1, **common)
 
 
 def _unwrap(annotation: Any) -> tuple[Any, bool]:

@@ -56,6 +56,20 @@ export function fill(template, values) {
   return template.replace(/\{(\w+)\}/g, (whole, name) => String(known.get(name) ?? whole));
 }
 
+/**
+ * Fill the form of a row that fits the number `n` in the page's language: `key.one`, `key.other`.
+ * @template {string} Key
+ * @param {{[form in `${Key}.other`]: string}} text
+ * @param {Key} key
+ * @param {number} n
+ * @param {object} [values]
+ */
+export function count(text, key, n, values = {}) {
+  const form = new Intl.PluralRules(document.documentElement.lang || "en").select(n);
+  const rows = new Map(Object.entries(text));
+  return fill(rows.get(`${key}.${form}`) ?? text[`${key}.other`], { ...values, n: n.toLocaleString() });
+}
+
 /** @typedef {"plain" | "good" | "bad"} Kind */
 
 /** A line that says what became of something; hidden while there is nothing to say. */

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 from typing_extensions import TypedDict
 
-from app.ui import text
+from app.ui.text import say
 from sdpo_core.errors import SdpoError
 
 
@@ -78,4 +78,4 @@ def done(act: Callable[..., A], *arguments: Any) -> Reply[A]:
 
 def reason(error: SdpoError | ValidationError) -> str:
     """The sentence about an error; what is wrong with a message that no page of ours sends helps nobody."""
-    return text.UNEXPECTED_MESSAGE if isinstance(error, ValidationError) else str(error)
+    return say("unexpectedMessage") if isinstance(error, ValidationError) else str(error)

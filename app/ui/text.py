@@ -1,7 +1,17 @@
 """Strings of forms, and replies to a page that sent something unexpected."""
 
-UNSET = "automatic"
+from app.ui.strings import Strings
 
-NO_SUCH_SCRIPT = "The studio was updated. Reload the page."
-WIDGET_LOST = "This part of the page did not load. Reload the page."
-UNEXPECTED_MESSAGE = "The page sent something unexpected. Reload it."
+say = Strings(
+    {
+        "unset": "automatic",
+        "duration.moment": "a few seconds",
+        "duration.seconds": "about {count} s",
+        "duration.minutes": "about {count} min",
+        "duration.hours": "about {count:.1f} h",
+        "emptySize": "nothing",
+        "noSuchScript": "The studio was updated. Reload the page.",
+        "widgetLost": "This part of the page did not load. Reload the page.",
+        "unexpectedMessage": "The page sent something unexpected. Reload it.",
+    }
+)

@@ -14,8 +14,8 @@ from typing import Any
 
 import gradio as gr
 
-from app.ui import text
 from app.ui.assets import FROM_PAGE, SCRIPTS
+from app.ui.text import say
 
 ServerFunction = Callable[[Any], Mapping[str, object]]
 """Its signature says what it takes and answers; the scripts' own declarations are generated from it (replies.py)."""
@@ -65,7 +65,7 @@ def widget(
 
 def _script(module: str, given: dict[str, Any]) -> str:
     """What is given is in the script, not in Gradio's `props`: an event that skips the component empties those."""
-    words = {"given": given, "module": SCRIPTS.address(module), "lost": text.WIDGET_LOST}
+    words = {"given": given, "module": SCRIPTS.address(module), "lost": say("widgetLost")}
     return _MOUNT % {name: json.dumps(word) for name, word in words.items()}
 
 

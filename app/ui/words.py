@@ -1,14 +1,11 @@
-"""How numbers, dates and the studio's name are written, the same on every page."""
+"""How durations, sizes, dates and the studio's name are written, the same on every page."""
 
 from datetime import datetime
 
+from app.ui.text import say
+
 NAME = "SDPO Studio"
 TAGLINE = "Pick the image you like better. Your own machine learns your taste."
-
-
-def number(count: int, one: str, many: str) -> str:
-    """`1 pair`, `12 pairs`."""
-    return f"{count:,} {one if count == 1 else many}"
 
 
 def moment(at: datetime) -> str:
@@ -19,13 +16,13 @@ def moment(at: datetime) -> str:
 def duration(seconds: float) -> str:
     """A time remaining, no more precise than the estimate."""
     if seconds < 10:
-        return "a few seconds"
+        return say("duration.moment")
     if seconds < 90:
-        return f"about {round(seconds / 5) * 5} s"
+        return say("duration.seconds", count=round(seconds / 5) * 5)
     minutes = seconds / 60
     if minutes < 60:
-        return f"about {round(minutes)} min"
-    return f"about {minutes / 60:.1f} h"
+        return say("duration.minutes", count=round(minutes))
+    return say("duration.hours", count=minutes / 60)
 
 
 GIB, MIB, KIB = 2**30, 2**20, 2**10
@@ -37,4 +34,4 @@ def size(size_bytes: int) -> str:
         return f"{size_bytes / GIB:.1f} GiB"
     if size_bytes >= MIB:
         return f"{size_bytes / MIB:.0f} MiB"
-    return f"{max(1, round(size_bytes / KIB))} KiB" if size_bytes else "nothing"
+    return f"{max(1, round(size_bytes / KIB))} KiB" if size_bytes else say("emptySize")

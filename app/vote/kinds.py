@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from app.vote import text
 from app.vote.messages import (
     BoardMessage,
     Consistency,
@@ -17,6 +16,7 @@ from app.vote.messages import (
     VoteMessage,
     shown,
 )
+from app.vote.text import say
 from sdpo_core.errors import RunError
 from sdpo_core.judging.verdict import verdict
 from sdpo_core.runs.folder import RunFolder, list_runs
@@ -131,7 +131,7 @@ class Judgement:
     def require_open(self, message: BoardMessage) -> None:
         """Raise `RunError` when the verdict is known."""
         if self._is_complete(message):
-            raise RunError(text.JUDGEMENT_CLOSED)
+            raise RunError(say("judgementClosed"))
 
     def next(self, asked: DeckRequest) -> tuple[list[Pair], Numbers]:
         """The next open pairs of the blind test."""
@@ -159,5 +159,5 @@ class Judgement:
         runs = list_runs(self._store.workspace / "runs", "judge")
         run = next((run for run in runs if run.id == message.run), None)
         if run is None:
-            raise RunError(text.JUDGEMENT_GONE)
+            raise RunError(say("judgementGone"))
         return run

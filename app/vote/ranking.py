@@ -1,7 +1,6 @@
 """What a board for several images asks of Python: images of one prompt, best and worst of them, an undo."""
 
 from app.ui.replies import Reply, Sent
-from app.vote import text
 from app.vote.messages import (
     LastRanking,
     RankedVotes,
@@ -13,6 +12,7 @@ from app.vote.messages import (
     UndoneRanking,
     board_answered,
 )
+from app.vote.text import say
 from sdpo_core.errors import RunError
 from sdpo_core.workspace.rankings import Ranking
 from sdpo_core.workspace.records import Candidate
@@ -49,7 +49,7 @@ class RankVotes:
 
     def _rank(self, answer: RankMessage) -> RankedVotes:
         if [self._store.candidate(one).image_sha256 for one in answer.candidates] != answer.images:
-            raise RunError(text.FOREIGN_PAIR)
+            raise RunError(say("foreignPair"))
         ranking = Ranking(answer.uuid, tuple(answer.candidates), answer.best, answer.worst, answer.ms)
         return {"votes": len(self._store.rank(ranking))}
 

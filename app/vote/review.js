@@ -6,7 +6,7 @@
 /** @import { Choice, Side } from "./deck.js" */
 /** @import { ReviewText } from "./strings.js" */
 
-import { button, fill, make } from "../ui/elements.js";
+import { button, count, fill, make } from "../ui/elements.js";
 import { imageAddress, picture } from "../ui/images.js";
 import { newId, voteMode } from "../ui/page.js";
 import { Widget } from "../ui/widget.js";
@@ -166,7 +166,7 @@ class Review extends Widget {
   draw() {
     const { text, total } = this;
     this.root.hidden = voteMode() !== "review";
-    this.found.textContent = total === 1 ? text.foundOne : fill(text.found, { n: total.toLocaleString() });
+    this.found.textContent = count(text, "found", total);
     const filtered = Object.values(this.wanted()).some(Boolean);
     this.clear.hidden = !filtered;
     this.none.hidden = this.loading || this.count > 0;

@@ -12,9 +12,9 @@ from typing import Any
 from app.desk.models import Models
 from app.desk.projects import StudioProjects
 from app.ui.replies import Reply, Sent, answered, answered_to
-from app.vote import text
 from app.vote.kinds import Training
 from app.vote.messages import Asked, AskFirst, Card, Doubt, Findings, Looking, ShownImage
+from app.vote.text import say
 from sdpo_core.checkpoints.model_info import ModelInfo
 from sdpo_core.errors import RunError, SdpoError
 from sdpo_core.taste.fit import FEWEST_VOTES, Fitted, fit_taste
@@ -97,7 +97,7 @@ class Says:
             return _reply(Told((reason,), (), (), (), ()))
         told = tell(material, self._fit(material, model.sha256), _IMAGES, _QUESTIONS)
         elsewhere = material.elsewhere if material.decided else 0
-        return _reply(told, text.SAYS_LEAD, text.left_out(model.name, unseen, elsewhere))
+        return _reply(told, say("saysLead"), _left_out(model.name, unseen, elsewhere))
 
     def _fit(self, material: Material, base_sha256: str) -> Fitted:
         """The taste of these votes, fitted once."""
@@ -111,12 +111,13 @@ class Says:
         with self._projects.moving:
             for one in wish.pairs:
                 if one.images != tuple(self._store.candidate(number).image_sha256 for number in one.candidates):
-                    raise RunError(text.OTHER_PROJECT)
+                    raise RunError(say("otherProject"))
             asked = self._store.questions.ask([one.candidates for one in wish.pairs])
             self._votes.show_first([pair.id for pair in asked])
         if not asked:
-            raise RunError(text.ALL_VOTED)
-        return {"sentence": text.come_first(len(asked)), "pairs": len(asked)}
+            raise RunError(say("allVoted"))
+        sentence = say("oneComesFirst" if len(asked) == 1 else "severalComeFirst", n=len(asked))
+        return {"sentence": sentence, "pairs": len(asked)}
 
 
 def _card(card: _Card | None, *, looking: bool) -> Card | Looking:
@@ -127,27 +128,40 @@ def _reason(material: Material, model: str, unseen: int) -> str:
     """Why there is nothing to fit; empty where there may be."""
     votes = material.decided or material.elsewhere
     if not votes:
-        return text.SAYS_NOTHING_YET
+        return say("saysNothingYet")
     if not unseen or len(material.votes) >= FEWEST_VOTES:
         return ""
     if not material.decided and not len(material.votes):
-        return text.other_model(model, votes)
-    return text.not_described(model, unseen, votes)
+        return say("otherModel", n=votes, model=model, hint=say("analysedHint"))
+    return say("notAnalysed", n=votes, unseen=unseen, model=model, hint=say("analysedHint"))
+
+
+def _left_out(model: str, unseen: int, elsewhere: int) -> str:
+    """Votes it couldn't learn from; empty if there are none."""
+    notes: list[str] = []
+    if unseen:
+        notes.append(say("leftOut.unseen", n=unseen, model=model))
+    if elsewhere:
+        notes.append(say("leftOut.elsewhere", n=elsewhere))
+    return " ".join(notes)
 
 
 def _reply(told: Told, lead: str = "", note: str = "") -> Findings:
     """Everything that the card shows. The last sentence describes the model itself, which `lead` introduces."""
     *found, about = told.sentences
     sentences = [*found, f"{lead} {about}".strip(), note]
+    press = say("voteOnOne" if len(told.unsure) == 1 else "voteOnSeveral", n=len(told.unsure))
     ends = dict.fromkeys([*told.agreements[:_PROMPTS], *told.agreements[-_PROMPTS:]])
     return {
         "sentences": [sentence for sentence in sentences if sentence],
         "most": [_image(one) for one in told.most],
         "least": [_image(one) for one in told.least],
-        "prompts": [{"prompt": one.prompt, "sentence": text.agreement(one.predicted, one.votes)} for one in ends],
-        "prompts_note": text.TOO_FEW_OF_A_PROMPT if told.most and not ends else "",
+        "prompts": [
+            {"prompt": one.prompt, "sentence": say("agreement", n=one.votes, predicted=one.predicted)} for one in ends
+        ],
+        "prompts_note": say("tooFewOfAPrompt") if told.most and not ends else "",
         "unsure": [_doubt(*two) for two in told.unsure],
-        "press": text.vote_on(len(told.unsure)) if told.unsure else "",
+        "press": press if told.unsure else "",
     }
 
 

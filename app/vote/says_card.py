@@ -3,8 +3,8 @@
 import gradio as gr
 
 from app.ui.widget import widget
-from app.vote import text
 from app.vote.says import Says
+from app.vote.text import say
 
 
 def says_card(says: Says) -> gr.HTML:
@@ -13,6 +13,6 @@ def says_card(says: Says) -> gr.HTML:
         "vote/says_card.js",
         role="sdpo-says",
         elem_id="votes-say",
-        strings=text.SAYS,
+        strings=say.rows("says"),
         server={"look": says.look, "ask_first": says.ask_first},
     )

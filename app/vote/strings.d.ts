@@ -223,8 +223,8 @@ export interface ReviewText {
   since: string;
   until: string;
   clear: string;
-  found: string;
-  foundOne: string;
+  "found.one": string;
+  "found.other": string;
   none: string;
   noneYet: string;
   more: string;

@@ -7,7 +7,6 @@ another workspace's pair of the same number.
 from typing import Protocol
 
 from app.ui.replies import Reply, Sent
-from app.vote import text
 from app.vote.kinds import Kind
 from app.vote.messages import (
     BoardMessage,
@@ -23,6 +22,7 @@ from app.vote.messages import (
     images_of,
     shown,
 )
+from app.vote.text import say
 from sdpo_core.errors import RunError
 from sdpo_core.workspace.records import Choice, Pair, Purpose, Vote
 from sdpo_core.workspace.store import Store
@@ -92,10 +92,10 @@ class Votes:
 
     def _vote(self, vote: VoteMessage) -> Voted:
         if vote.choice not in self.choices:
-            raise RunError(text.no_such_choice(vote.choice, self.choices))
+            raise RunError(say("noSuchChoice", choice=vote.choice, choices=", ".join(self.choices)))
         pair = self._store.pair(vote.pair)
         if vote.images != images_of(pair, swapped=vote.swapped):
-            raise RunError(text.FOREIGN_PAIR)
+            raise RunError(say("foreignPair"))
         self._kind.require_open(vote)
         self._refuse_foreign(pair, vote)
         self._store.vote(
@@ -119,7 +119,7 @@ class Votes:
     def _refuse_foreign(self, pair: Pair, message: BoardMessage) -> None:
         """Raise for a pair of another board: a blind test that is closed must not be opened from outside."""
         if pair.purpose != self.purpose or self._kind.run_id(message) not in (None, pair.run_id):
-            raise RunError(text.OTHER_BOARD)
+            raise RunError(say("otherBoard"))
 
     def _last(self, message: BoardMessage) -> LastVote | None:
         """The newest vote, so that undo works after a reload."""

@@ -9,12 +9,12 @@ from safetensors.torch import load_file
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from app.adapters import text as adapters_text
 from app.adapters.routes import adapter_routes
 from app.adapters.service import Adapters
+from app.adapters.text import say as adapters_say
 from app.judge.routes import grid_routes
 from app.studio import Studio
-from app.ui import text as ui_text
+from app.ui.text import say as ui_say
 from sdpo_core.errors import AdapterError, StoreError
 from sdpo_core.workspace.records import Fit
 from sdpo_core.workspace.trash import Trash
@@ -55,9 +55,9 @@ def test_a_card_shows_what_is_known(studio: Studio, shelf: Adapters) -> None:
 def test_adapters_of_the_demo_say_that_they_work_only_here(studio: Studio, shelf: Adapters) -> None:
     record = add_adapter(studio, model="demo")
     (card,) = shelf.snapshot()["cards"]
-    assert card["warning"] == adapters_text.WORKS_ONLY_HERE
+    assert card["warning"] == adapters_say("worksOnlyHere")
     reply = act(shelf, action="place", id=record.id, tool="comfyui")
-    assert reply["error"] == adapters_text.NOT_FOR_OTHERS.format(name="mine")
+    assert reply["error"] == adapters_say("notForOthers", name="mine")
 
 
 def test_an_adapter_whose_run_is_gone_is_not_taken_for_the_chosen_models(studio: Studio, shelf: Adapters) -> None:
@@ -78,7 +78,7 @@ def test_a_card_says_what_is_wrong_with_its_file(studio: Studio, shelf: Adapters
     assert shelf.snapshot()["cards"][0]["files"] == {}
     path.unlink()
     (card,) = shelf.cards()
-    assert card.problem == adapters_text.GONE
+    assert card.problem == adapters_say("gone")
     for ask in (shelf.file, shelf.preview, shelf.diffusers_file):
         with pytest.raises(AdapterError, match="missing"):
             ask(record.id)
@@ -130,7 +130,7 @@ def test_away_and_back_again(studio: Studio, shelf: Adapters) -> None:
     assert not act(shelf, action="put_back", entry="../../..")["ok"]
     trash = Trash(studio.desk.workspace)
     other = trash.move_in(trash.begin("unvoted", []))
-    assert act(shelf, action="put_back", entry=other.id)["error"] == adapters_text.NOT_AN_ADAPTER
+    assert act(shelf, action="put_back", entry=other.id)["error"] == adapters_say("notAnAdapter")
 
 
 WRONG = (None, "x", {}, {"action": "burn"}, {"action": "delete", "id": -1}, {"action": "edit", "x": 1})
@@ -138,7 +138,7 @@ WRONG = (None, "x", {}, {"action": "burn"}, {"action": "delete", "id": -1}, {"ac
 
 @pytest.mark.parametrize("message", WRONG)
 def test_what_no_page_sends_is_refused(shelf: Adapters, message: Any) -> None:
-    assert shelf.act(message) == {"ok": False, "error": ui_text.UNEXPECTED_MESSAGE}
+    assert shelf.act(message) == {"ok": False, "error": ui_say("unexpectedMessage")}
 
 
 # --- other tools -----------------------------------------------------------------------------------------------------
@@ -152,7 +152,7 @@ def test_an_adapter_goes_to_comfyui_with_its_proof(
     record = add_adapter(studio)
     assert "ComfyUI isn't set yet" in act(shelf, action="place", id=record.id, tool="comfyui")["error"]
     told = act(shelf, action="folder", tool="comfyui", folder=str(loras.parents[1]))
-    assert told["sentence"] == adapters_text.folder_chosen("ComfyUI", str(loras))
+    assert told["sentence"] == adapters_say("folderChosen", tool="ComfyUI", folder=loras)
     assert shelf.snapshot()["tools"][0]["folder"] == str(loras)
     (place,) = shelf.snapshot()["cards"][0]["places"]
     assert place == {"tool": "comfyui", "label": "ComfyUI", "there": ""}
@@ -172,7 +172,7 @@ def test_only_what_is_proven_goes_elsewhere(
     record = add_adapter(studio)
     with studio.desk.store._database.writing() as connection:
         connection.execute("UPDATE adapters SET modules = NULL, matched = NULL")
-    assert shelf.snapshot()["cards"][0]["fit"] == adapters_text.NOT_PROVEN
+    assert shelf.snapshot()["cards"][0]["fit"] == adapters_say("notProven")
     assert "Loading mine hasn't been verified yet" in act(shelf, action="place", id=record.id, tool="a1111")["error"]
     studio.desk.store.record_fit(record.sha256, BASE, Fit(modules=2, matched=1))
     assert "only 1 of 2 modules" in act(shelf, action="place", id=record.id, tool="a1111")["error"]

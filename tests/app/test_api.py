@@ -78,7 +78,7 @@ def test_a_vote_counts_once_and_can_be_taken_back(served: RunningStudio, client:
         ("/undo", ["nobody's"], "vote"),
         ("/run", ["../../etc/passwd"], "No run named '../../etc/passwd'"),
         ("/stop", ["nobody"], "No run named 'nobody'"),
-        ("/resume", ["nobody"], "No train run named 'nobody'"),
+        ("/resume", ["nobody"], "No run named 'nobody'"),
         ("/judge", ["nobody", 5], "adapter"),
         ("/pairs", [10**9], "expected 1 to 500"),
         ("/plan", ["steps = 5"], "dictionary"),

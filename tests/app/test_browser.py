@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import APIResponse, Browser, Page, Route, expect
 
-from app.adapters import text as adapters_text
-from app.generate import text as generate_text
+from app.adapters.text import say as adapters_say
+from app.generate.text import say as generate_say
 from app.pages import PAGES
 from sdpo_core.adapters.info import read_adapter_info
 from sdpo_core.runs.folder import RunFolder
@@ -47,7 +47,7 @@ def test_the_whole_path(served: RunningStudio, page: Page) -> None:
     page.click("#tab-adapters-button")
     card = page.locator('[data-adapter="warm"]')
     expect(card).to_contain_text("You preferred the adapter in")
-    expect(card).to_contain_text(adapters_text.WORKS_ONLY_HERE)
+    expect(card).to_contain_text(adapters_say("worksOnlyHere"))
     with page.expect_download() as download:
         card.locator(".card-more summary").first.click()
         card.locator("[data-file=kohya]").click()
@@ -58,7 +58,7 @@ def generate(served: RunningStudio, page: Page) -> None:
     open_tab(page, served, "generate")
     expect(page.locator(".top-next")).to_be_hidden()  # the next step is the open page
     page.click("#generate-start")
-    expect(page.get_by_text(generate_text.NO_PROMPTS)).to_be_visible()
+    expect(page.get_by_text(generate_say("noPrompts"))).to_be_visible()
     page.click("#use-starters")
     expect(page.locator("#prompts textarea")).not_to_have_value("")
     page.fill("#pairs input", str(PAIRS))

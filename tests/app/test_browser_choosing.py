@@ -6,7 +6,7 @@ Runs on a studio that other files' tests have used too.
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from app.vote import text as vote_text
+from app.vote.text import say as vote_say
 from sdpo_core.workspace.records import Vote
 from sdpo_core.workspace.store import Store
 from tests.app.browsing import RunningStudio, add_pairs, board, choices, open_tab, reload, wait_board, watched_page
@@ -38,7 +38,7 @@ def looking(page: Page) -> str:
 def test_shift_says_much_better(votable: RunningStudio, page: Page) -> None:
     ids = begin(page, votable, 5)
     page.keyboard.press("Shift+ArrowRight")
-    expect(page.locator(f"{BOARD} .board-said")).to_have_text(str(vote_text.BOARD["choseStrongly.right"]))
+    expect(page.locator(f"{BOARD} .board-said")).to_have_text(vote_say("board.choseStrongly.right"))
     page.locator(f"{BOARD} .board-image.left").click(modifiers=["Shift"])
     strong = page.locator(f"{BOARD} .board-button.strong")
     strong.click()  # for those who have no Shift
@@ -207,7 +207,7 @@ def test_a_pair_that_comes_back_looks_like_any_other(votable: RunningStudio, bro
         with Store(votable.workspace) as store:
             steady = store.consistency()
         assert steady.asked == before.asked + 3
-        told = str(vote_text.BOARD["steady"]).format(same=steady.same, asked=steady.asked)
+        told = vote_say("board.steady", same=steady.same, asked=steady.asked)
         expect(page.locator(f"{BOARD} .board-steady")).to_have_text(told)
         expect(page.locator(f"{BOARD} .board-pace")).to_contain_text("votes per minute")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from app.disk import text as disk_text
-from app.home import text as home_text
+from app.disk.text import say as disk_say
+from app.home.text import say as home_say
 from sdpo_core.projects.folders import FIRST
 from sdpo_core.workspace.store import Store
 from tests.app.browsing import RunningStudio, add_pairs, open_tab, running, wait_board, watched_page
@@ -58,7 +58,7 @@ def test_a_project_is_made_with_keys_and_opened_in_every_tab(
     name = page.locator(".home-project:not([data-open=true]) strong")
     expect(name).to_have_text("<b>Warm</b> ${1+1}")
     page.get_by_role("button", name="Rename: <b>Warm</b> ${1+1}").click()
-    page.get_by_label(home_text.HOME["renameLabel"]).fill("Warm")
+    page.get_by_label(home_say("home.renameLabel")).fill("Warm")
     page.keyboard.press("Enter")
     expect(name).to_have_text("Warm")
     with watched_page(browser, house.url) as other:
@@ -80,7 +80,7 @@ def test_a_project_is_made_with_keys_and_opened_in_every_tab(
 
 def test_a_project_goes_out_and_comes_in_as_a_zip(house: RunningStudio, page: Page, tmp_path: Path) -> None:
     page.locator(f".home-project[data-project={FIRST}]").get_by_role("button", name="Export").click()
-    link = page.get_by_text(home_text.HOME["download"])
+    link = page.get_by_text(home_say("home.download"))
     expect(link).to_have_attribute("download", "")
     zipped = tmp_path / "mine.zip"
     # Asked for directly: a download in the browser has no time limit of its own.
@@ -100,7 +100,7 @@ def test_the_house_is_kept_and_nothing_with_a_vote_goes(house: RunningStudio, pa
     with Store(house.workspace) as store:
         if store.counts().votes == 0:  # else an earlier test has voted
             store.vote("a vote of mine", store.open_pairs(purpose="train")[0].id, "left")
-    page.get_by_role("button", name=home_text.HOME["keepHouse"]).click()
+    page.get_by_role("button", name=home_say("home.keepHouse")).click()
     page.wait_for_selector(".sdpo-disk[data-ready=yes]")
     page.locator("[data-kind=unvoted]").click()
     dialog = page.locator(".disk-dialog")
@@ -114,10 +114,10 @@ def test_the_house_is_kept_and_nothing_with_a_vote_goes(house: RunningStudio, pa
     with Store(house.workspace) as store:
         assert (store.counts().pairs, store.counts().votes) == (1, 1)
     page.locator("#disk-trash button").click()
-    expect(page.locator("#disk-trash")).to_contain_text(disk_text.DISK["trashEmpty"])
+    expect(page.locator("#disk-trash")).to_contain_text(disk_say("disk.trashEmpty"))
     with Store(house.workspace) as store:
         assert store.counts().open_pairs == 3
     page.locator("#disk-backups button").first.click()
     expect(dialog).to_contain_text("All votes go back")
     page.click("#disk-act")
-    expect(page.locator("#disk-backups")).to_contain_text(disk_text.BACKUP_NAMES["before-restore"])
+    expect(page.locator("#disk-backups")).to_contain_text(disk_say("backupNames.before-restore"))

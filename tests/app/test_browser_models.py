@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 from safetensors.torch import save_file
 
-from app.models import text as models_text
+from app.models.text import say as models_say
 from tests.app.browsing import RunningStudio, open_tab, running, wait_job, watched_page
 from tests.hub_server import HubServer, serving
 from tests.original_layout import essentials
@@ -49,10 +49,10 @@ def test_a_model_is_downloaded_and_another_asked_about(
         download.click()
         wait_job(page, "download", "running")
         expect(page.locator(".job-message")).to_contain_text(f"of {LAKES}")
-        expect(note).to_contain_text(models_text.DOWNLOAD_RUNS)
+        expect(note).to_contain_text(models_say("downloadRuns"))
         page.reload(wait_until="domcontentloaded")  # a reload finds it again, with its name in the field
         expect(page.locator("#model input")).to_have_value(LAKES)
-        expect(note).to_contain_text(models_text.DOWNLOAD_RUNS)
+        expect(note).to_contain_text(models_say("downloadRuns"))
         page.locator(".job-stop").click()
         wait_job(page, "download", "stopped")
         expect(note).to_contain_text("already here")
@@ -68,13 +68,13 @@ def test_a_model_is_downloaded_and_another_asked_about(
         page.fill("#model input", str(tmp_path / "v2-1_768.safetensors"))
         page.press("#model input", "Enter")
         question = page.locator("#model-prediction")
-        expect(question).to_contain_text(models_text.PREDICTION_LABEL)
+        expect(question).to_contain_text(models_say("predictionLabel"))
         expect(question.locator("input:checked")).to_have_count(0)
-        question.get_by_label(models_text.PREDICTIONS["v_prediction"]).check()
+        question.get_by_label(models_say("predictions.v_prediction")).check()
         expect(note).to_contain_text("v2-1_768 is ready: 768 px images")
         page.reload(wait_until="domcontentloaded")
-        expect(question.get_by_label(models_text.PREDICTIONS["v_prediction"])).to_be_checked()
+        expect(question.get_by_label(models_say("predictions.v_prediction"))).to_be_checked()
         page.wait_for_timeout(1500)  # a page that opens is refreshed more than once
-        question.get_by_label(models_text.PREDICTIONS["epsilon"]).check()
+        question.get_by_label(models_say("predictions.epsilon")).check()
         expect(note).to_contain_text("v2-1_768 is ready: 512 px images")
     assert "Traceback" not in studio.output()

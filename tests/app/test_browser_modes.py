@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from app.vote import text as vote_text
+from app.vote.text import say as vote_say
 from sdpo_core.workspace.records import Vote
 from sdpo_core.workspace.store import Store
 from tests.app.browsing import RunningStudio, board, open_tab, reload, running, wait_board, watched_page
@@ -51,11 +51,11 @@ def test_best_and_worst_of_four(modes: RunningStudio, page: Page) -> None:
     expect(page.locator("#train-board .sdpo-board")).to_be_hidden()
     wait_set(page, "d.set !== ''")
     expect(page.locator(f"{BEST} .best-prompt")).to_have_text(MARKUP)
-    expect(page.locator(f"{BEST} .best-question")).to_have_text(str(vote_text.BOARD["best"]))
+    expect(page.locator(f"{BEST} .best-question")).to_have_text(vote_say("board.best"))
     expect(page.locator(f"{BEST} .board-image")).to_have_count(4)
     shown = page.locator(BEST).get_attribute("data-set")
     page.keyboard.press("2")
-    expect(page.locator(f"{BEST} .best-question")).to_have_text(str(vote_text.BOARD["worst"]))
+    expect(page.locator(f"{BEST} .best-question")).to_have_text(vote_say("board.worst"))
     page.keyboard.press("z")  # one step back
     wait_set(page, "d.best === ''")
     page.locator(f"{BEST} .board-image").nth(1).click()
@@ -96,7 +96,7 @@ def test_an_answer_that_could_not_be_sent_survives_a_reload(modes: RunningStudio
         reload(page)
         wait_set(page, f"d.pending === '0' && d.done === '{before + 5}'")
         assert votes(modes) == before + 5
-        expect(page.locator(f"{BEST} .board-empty-title")).to_have_text(str(vote_text.BOARD["bestEmpty"]))
+        expect(page.locator(f"{BEST} .board-empty-title")).to_have_text(vote_say("board.bestEmpty"))
 
 
 def test_swiss_rounds_end(modes: RunningStudio, page: Page) -> None:
@@ -115,7 +115,7 @@ def test_swiss_rounds_end(modes: RunningStudio, page: Page) -> None:
         assert store.swiss_pairs() == ([], 0)
         hills = [voted for voted in store.voted_pairs(purpose="train") if voted.pair.left.prompt == "eight hills"]
     assert len(hills) == 12
-    expect(page.locator("#train-board .board-empty-title")).to_have_text(str(vote_text.BOARD["swissEmpty"]))
+    expect(page.locator("#train-board .board-empty-title")).to_have_text(vote_say("board.swissEmpty"))
     page.click("[data-mode=pairs]")
     wait_board(page, "d.pending === '0'")
 
@@ -152,23 +152,23 @@ def test_votes_are_reviewed_changed_and_deleted(modes: RunningStudio, page: Page
 
     first.locator(".review-images button").nth(1).click()  # the other image
     expect(first).to_have_attribute("data-choice", "right")
-    first.get_by_role("button", name=str(vote_text.BOARD["strong"])).click()
+    first.get_by_role("button", name=vote_say("board.strong")).click()
     second.locator("select").select_option("both-bad")
-    third.get_by_role("button", name=str(vote_text.REVIEW["delete"])).click()
+    third.get_by_role("button", name=vote_say("review.delete")).click()
     wait_for(lambda: pairs[2].id not in standing(modes))  # the page says that it waits a moment after a click
     wait_review(page, "d.pending === '0'")
     now = standing(modes)
     assert (now[pairs[0].id].choice, now[pairs[0].id].strength) == ("right", 2)
     assert now[pairs[1].id].choice == "both-bad"
 
-    third.get_by_role("button", name=str(vote_text.REVIEW["restore"])).click()
+    third.get_by_role("button", name=vote_say("review.restore")).click()
     wait_review(page, "d.pending === '0'")
     page.locator(f"{REVIEW} select").first.select_option("tie")
     wait_review(page, "d.votes === '1'")
     expect(cards).to_have_attribute("data-pair", str(pairs[2].id))
     page.locator(f"{REVIEW} input[type=date]").nth(1).fill("2001-01-01")
-    expect(page.locator(f"{REVIEW} .sdpo-empty")).to_have_text(str(vote_text.REVIEW["none"]))
-    page.get_by_role("button", name=str(vote_text.REVIEW["clear"])).click()
+    expect(page.locator(f"{REVIEW} .sdpo-empty")).to_have_text(vote_say("review.none"))
+    page.get_by_role("button", name=vote_say("review.clear")).click()
     wait_review(page, "Number(d.votes) > 3")
 
 

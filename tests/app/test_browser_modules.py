@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Browser, Route, expect
 
-from app.ui import text
+from app.ui.text import say
 from tests.app.browsing import RunningStudio, open_tab, watched_page
 
 pytestmark = pytest.mark.browser
@@ -29,7 +29,7 @@ def test_a_module_that_fails_to_load_is_reported_and_leaves_the_others_alone(
     with watched_page(browser, served.url, away=True) as page:
         page.route("**/comfy_pack.js", lambda route: route.abort())
         open_tab(page, served, "adapters")
-        expect(page.locator("#comfy-pack")).to_have_text(text.WIDGET_LOST)
+        expect(page.locator("#comfy-pack")).to_have_text(say("widgetLost"))
         expect(page.locator("#adapter-list .sdpo-adapters")).to_have_attribute("data-count", re.compile(r"^\d+$"))
 
 

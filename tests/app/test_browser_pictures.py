@@ -7,10 +7,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from safetensors.torch import save_file
 
-from app.desk import text as desk_text
-from app.generate import text as generate_text
-from app.models import text as models_text
-from app.train import text as train_text
+from app.desk.text import say as desk_say
+from app.generate.text import say as generate_say
+from app.models.text import say as models_say
+from app.train.text import say as train_say
 from sdpo_core.checkpoints.model_info import inspect_model
 from sdpo_core.runs.folder import Reporter, RunFolder
 from sdpo_core.settings.train import TrainConfig
@@ -51,7 +51,7 @@ def page(studio: RunningStudio, browser: Browser) -> Iterator[Page]:
 def test_a_model_is_found_and_chosen_with_a_click(studio: RunningStudio, page: Page, tmp_path: Path) -> None:
     open_tab(page, studio, "generate")
     finder = page.locator("#model-finder")
-    finder.get_by_text(models_text.FINDER["open"]).click()
+    finder.get_by_text(models_say("finder.open")).click()
     model = finder.locator(".finder-model", has_text="lakes.safetensors")
     expect(model).to_contain_text("Stable Diffusion 1.x")
     expect(model).to_contain_text("fp16")
@@ -64,10 +64,10 @@ def test_a_model_is_found_and_chosen_with_a_click(studio: RunningStudio, page: P
         str(studio.workspace.parent / "ComfyUI/models/checkpoints/lakes.safetensors")
     )
     expect(finder.locator(".finder-model[aria-pressed=true]")).to_contain_text("lakes.safetensors")
-    expect(model).not_to_contain_text(models_text.FINDER["unread"])
+    expect(model).not_to_contain_text(models_say("finder.unread"))
     save_file(essentials("sdxl"), tmp_path / "seas.safetensors")
-    finder.get_by_label(models_text.FINDER["newFolder"]).fill(str(tmp_path))
-    finder.get_by_role("button", name=models_text.FINDER["add"], exact=True).click()
+    finder.get_by_label(models_say("finder.newFolder")).fill(str(tmp_path))
+    finder.get_by_role("button", name=models_say("finder.add"), exact=True).click()
     expect(finder.locator(".finder-model", has_text="seas.safetensors")).to_contain_text("Stable Diffusion XL")
     page.fill("#model input", "demo")
     page.press("#model input", "Enter")
@@ -98,7 +98,7 @@ def test_pairs_are_kept_waiting_and_the_title_says_how_far_it_is(studio: Running
     page.check("#generate-ahead input")
     expect(page.locator("#generate-plan")).to_contain_text("Keeps 2 pairs ready")
     page.click("#generate-start")
-    expect(page.get_by_text(generate_text.STARTED_AHEAD)).to_be_visible()
+    expect(page.get_by_text(generate_say("startedAhead"))).to_be_visible()
     page.wait_for_function("document.title.includes('Generating')")
     wait_job(page, "generate", "done")  # it waits for votes
     with Store(studio.workspace) as store:
@@ -121,13 +121,13 @@ def test_images_are_imported_and_the_missing_prompt_is_asked_for(
     section.locator("input[type=file]").first.set_input_files(sorted(tmp_path.iterdir()))
     expect(section).to_contain_text("3 of 4 images imported (A1111/Forge 3); 2 new pairs")
     expect(section).to_contain_text("1 image has no prompt.")
-    section.get_by_label(generate_text.IMPORT["prompt"]).fill("a bare hill")
-    section.get_by_role("button", name=generate_text.IMPORT["give"]).click()
+    section.get_by_label(generate_say("import.prompt")).fill("a bare hill")
+    section.get_by_role("button", name=generate_say("import.give")).click()
     expect(section).to_contain_text("1 of 4 images imported")
     with Store(studio.workspace) as store:
         assert {"<b>${7*7}</b> hill", "a bare hill"} <= {candidate.prompt for candidate in store.candidates()}
-    section.get_by_label(generate_text.IMPORT["path"]).fill(str(tmp_path / "gone"))
-    section.get_by_role("button", name=generate_text.IMPORT["take"]).click()
+    section.get_by_label(generate_say("import.path")).fill(str(tmp_path / "gone"))
+    section.get_by_role("button", name=generate_say("import.take")).click()
     expect(section).to_contain_text("Can't open the folder")
 
 
@@ -172,7 +172,7 @@ def test_a_second_run_waits_and_is_taken_out_of_the_queue(studio: RunningStudio,
     reporter = Reporter(training, "train", 100)
     reporter.say(42, "Working", force=True)  # this very process plays a training
     open_tab(page, studio, "train")
-    expect(page.locator("#train-start")).to_have_text(train_text.QUEUE_BUTTON)
+    expect(page.locator("#train-start")).to_have_text(train_say("queueButton"))
     page.wait_for_function("document.title.startsWith('42 % Training')")
     page.click("#train-advanced button")
     page.wait_for_timeout(300)
@@ -182,10 +182,10 @@ def test_a_second_run_waits_and_is_taken_out_of_the_queue(studio: RunningStudio,
         page.wait_for_timeout(500)
     queue = page.locator("#run-queue")
     expect(queue).to_contain_text("2 runs queued")
-    queue.locator("li").nth(1).get_by_role("button", name=desk_text.QUEUE["up"]).click()
+    queue.locator("li").nth(1).get_by_role("button", name=desk_say("queue.up")).click()
     expect(queue.locator("li").first).to_contain_text("second")
     for _ in range(2):
-        queue.locator("li").first.get_by_role("button", name=desk_text.QUEUE["remove"]).click()
+        queue.locator("li").first.get_by_role("button", name=desk_say("queue.remove")).click()
         page.wait_for_timeout(300)
     expect(queue.locator("li")).to_have_count(0)
     page.evaluate("document.hasFocus = () => false")

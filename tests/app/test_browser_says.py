@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from app.studio import Studio
-from app.vote import text as vote_text
+from app.vote.text import say as vote_say
 from sdpo_core.taste.calibration import Point
 from sdpo_core.workspace.store import Store
 from tests.app.browsing import RunningStudio, barriers, open_tab, reload, running, wait_board, watched_page
@@ -54,11 +54,11 @@ def test_the_card_is_read_and_corrected(warm: RunningStudio, browser: Browser) -
         count = shown.count()
         first = shown.first.locator("img").evaluate_all("nodes => nodes.map((one) => one.getAttribute('src'))")
         press = card.locator(".says-press")
-        expect(press).to_have_text(vote_text.vote_on(count))
+        expect(press).to_have_text(vote_say("voteOnSeveral", n=count))
         page.locator("#vote-modes [data-mode=review]").click()
         press.click()
         expect(page.locator("#vote-modes [data-mode=pairs]")).to_have_attribute("aria-pressed", "true")
-        expect(page.locator("#train-board .board-said")).to_have_text(vote_text.come_first(count))
+        expect(page.locator("#train-board .board-said")).to_have_text(vote_say("severalComeFirst", n=count))
         wait_board(page, "d.pair !== ''")
         images = page.locator("#train-board .board-image img")
         assert images.evaluate_all("nodes => nodes.map((one) => one.getAttribute('src'))") == first

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from app import text as studio_text
-from app.status import text as status_text
-from app.vote import text as vote_text
+from app.status.text import say as status_say
+from app.text import say as studio_say
+from app.vote.text import say as vote_say
 from sdpo_core.runs.folder import RunFolder
 from sdpo_core.workspace.store import Store
 from tests.app.browsing import (
@@ -44,7 +44,7 @@ def test_deleted_and_corrupt_images_are_left_out(votable: RunningStudio, page: P
         corrupt.write_bytes(b"this is no image")
     open_tab(page, votable, "vote")
     wait_board(page, f"d.pair === '{ids[2]}'")
-    expect(page.locator(".board-said").first).to_have_text(str(vote_text.BOARD["gone"]))
+    expect(page.locator(".board-said").first).to_have_text(vote_say("board.gone"))
     expect(page.locator(".top-warnings")).to_contain_text("1 image is missing")
     page.keyboard.press("ArrowLeft")
     wait_board(page, "d.pending === '0' && d.pair === ''")
@@ -88,7 +88,7 @@ def test_a_failed_training_is_shown_with_its_log(served: RunningStudio, page: Pa
     expect(page.locator("#train-outcome pre")).to_contain_text("CUDA out of memory")
     expect(page.locator(".top-job")).to_contain_text("Training failed")
     expect(page.locator("#train-resume")).to_be_visible()
-    page.locator(".top-job").get_by_role("button", name=str(status_text.STATUS["dismiss"])).click()
+    page.locator(".top-job").get_by_role("button", name=str(status_say("status.dismiss"))).click()
     expect(page.locator(".top-job")).to_be_hidden()
 
 
@@ -179,5 +179,5 @@ def test_a_second_studio_is_refused_with_the_first_ones_address(served: RunningS
 
 def test_ctrl_c_ends_without_a_traceback(served: RunningStudio) -> None:
     assert served.interrupt() == 0
-    assert studio_text.CLOSED in served.output() or studio_text.CLOSED_WHILE_RUNNING in served.output()
+    assert studio_say("closed") in served.output() or studio_say("closedWhileRunning") in served.output()
     assert not (served.workspace / "studio.lock").exists()

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from app.adapters import text as adapters_text
-from app.judge import text as judge_text
+from app.adapters.text import say as adapters_say
+from app.judge.text import say as judge_say
 from app.studio import Studio
 from sdpo_core.adapters.file import save_adapter
 from sdpo_core.checkpoints.hashing import sha256_file
@@ -82,18 +82,18 @@ def test_judging_continues_after_a_reload_and_ends_in_a_verdict(shelf: RunningSt
     expect(page.locator(".verdict-sentence")).to_contain_text("of 4 (1 tie counts half)")
     card = page.locator(".sdpo-verdict")
     assert card.locator(".verdict-bar").first.get_attribute("aria-label").startswith("You preferred the adapter in")  # type: ignore[union-attr]
-    rows = card.get_by_role("table", name=str(judge_text.VERDICT["prompts"])).locator("tbody tr")
+    rows = card.get_by_role("table", name=judge_say("verdict.prompts")).locator("tbody tr")
     expect(rows).to_have_count(4)
     expect(rows.nth(2)).to_contain_text("0.5 of 1: equal")
     card.locator("summary").click()
     expect(card.locator(".verdict-images li")).to_have_count(4)
-    card.get_by_role("button", name=str(judge_text.VERDICT["let"])).click()
-    expect(card.get_by_role("button", name=str(judge_text.VERDICT["takeBack"]))).to_be_visible()
+    card.get_by_role("button", name=judge_say("verdict.let")).click()
+    expect(card.get_by_role("button", name=judge_say("verdict.takeBack"))).to_be_visible()
     with Store(shelf.workspace) as store:
         assert len(store.judged_pairs(run.id)) == 4
     reload(page)
-    card.get_by_role("button", name=str(judge_text.VERDICT["takeBack"])).click()
-    expect(card.get_by_role("button", name=str(judge_text.VERDICT["let"]))).to_be_visible()
+    card.get_by_role("button", name=judge_say("verdict.takeBack")).click()
+    expect(card.get_by_role("button", name=judge_say("verdict.let"))).to_be_visible()
     with Store(shelf.workspace) as store:
         assert store.judged_pairs(run.id) == []
 
@@ -109,11 +109,11 @@ def test_a_grid_is_drawn_and_its_best_image_is_recommended(shelf: RunningStudio,
     page.fill("#grid-strengths input", "0 0.75")
     page.click("#grid-start")
     page.wait_for_selector(".sdpo-strengths[data-drawn='2'][data-running='false']", timeout=JOB_PATIENCE_MS)
-    table = page.get_by_role("table", name=str(judge_text.GRID["label"]))
-    expect(table.get_by_role("columnheader").nth(1)).to_have_text(str(judge_text.GRID["base"]))
+    table = page.get_by_role("table", name=judge_say("grid.label"))
+    expect(table.get_by_role("columnheader").nth(1)).to_have_text(judge_say("grid.base"))
     table.get_by_role("button", name="Strength 0.75").click()
-    page.get_by_role("button", name=str(judge_text.GRID["choose"])).click()
-    expect(page.locator("#strength-grid [role=status]")).to_have_text(judge_text.picked("warm", 0.75))
+    page.get_by_role("button", name=judge_say("grid.choose")).click()
+    expect(page.locator("#strength-grid [role=status]")).to_have_text(judge_say("picked", name="warm", strength=0.75))
     expect(table.locator("td.recommended")).to_have_count(1)
     page.click("#tab-adapters-button")
     card = page.locator('[data-adapter="warm"]')
@@ -123,19 +123,19 @@ def test_a_grid_is_drawn_and_its_best_image_is_recommended(shelf: RunningStudio,
 
 def test_an_adapter_is_renamed_deleted_and_restored(shelf: RunningStudio, page: Page) -> None:
     open_tab(page, shelf, "adapters")
-    page.get_by_role("button", name=f"{adapters_text.WIDGET['edit']}: warm").click()
+    page.get_by_role("button", name=f"{adapters_say('widget.edit')}: warm").click()
     form = page.locator(".card-form")
     form.locator("[name=name]").fill("lakes")
     form.locator("[name=name]").press("Enter")
     expect(form.get_by_role("alert")).to_contain_text("An adapter named lakes already exists")
     form.locator("[name=name]").fill("evenings <b>")
     form.locator("[name=note]").fill("for ${evenings}")
-    form.get_by_role("button", name=str(adapters_text.WIDGET["save"])).click()
+    form.get_by_role("button", name=adapters_say("widget.save")).click()
     card = page.locator('[data-adapter="evenings <b>"]')
     expect(card.locator(".card-own")).to_have_text("for ${evenings}")
     card.get_by_role("button", name="Delete").click()
     expect(card).to_have_count(0)
-    page.get_by_role("button", name=str(adapters_text.WIDGET["undo"])).click()
+    page.get_by_role("button", name=adapters_say("widget.undo")).click()
     expect(card).to_be_visible()
     card.get_by_role("button", name="Name, strength").click()
     form.locator("[name=name]").fill("warm")
@@ -199,7 +199,7 @@ def test_verdict_grid_and_cards_have_no_barrier_and_fit(shelf: RunningStudio, br
         assert barriers(page) == []
         open_tab(page, shelf, "adapters")
         page.locator(".card-more summary").first.click()
-        page.get_by_role("button", name=f"{adapters_text.WIDGET['edit']}: warm").click()
+        page.get_by_role("button", name=f"{adapters_say('widget.edit')}: warm").click()
         page.locator("[data-tool=a1111] button").first.click()
         page.wait_for_timeout(1000)
         assert barriers(page) == []
@@ -209,6 +209,6 @@ def test_verdict_grid_and_cards_have_no_barrier_and_fit(shelf: RunningStudio, br
 def test_a_grid_goes_to_the_trash(shelf: RunningStudio, page: Page) -> None:
     grids = list_runs(shelf.workspace / "runs", "grid")
     open_tab(page, shelf, "judge")
-    page.get_by_role("button", name=str(judge_text.GRID["remove"])).click()
-    expect(page.locator("#strength-grid")).to_contain_text(judge_text.GRID_REMOVED)
+    page.get_by_role("button", name=judge_say("grid.remove")).click()
+    expect(page.locator("#strength-grid")).to_contain_text(judge_say("gridRemoved"))
     assert len(list_runs(shelf.workspace / "runs", "grid")) == len(grids) - 1

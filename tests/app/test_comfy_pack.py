@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from app.adapters import text as adapters_text
 from app.adapters.comfy_pack import ComfyPack
-from app.ui import text as ui_text
+from app.adapters.text import say as adapters_say
+from app.ui.text import say as ui_say
 from sdpo_core.comfyui import install as comfyui
 
 
@@ -55,14 +55,14 @@ def test_a_typed_folder_is_known_from_then_on(place: Path, tmp_path: Path, monke
 @pytest.mark.parametrize(
     ("message", "sentence"),
     [
-        ({"action": "install", "id": "0" * 16}, adapters_text.COMFY_GONE),
-        ({"action": "remove", "folder": ""}, adapters_text.COMFY_EMPTY),
+        ({"action": "install", "id": "0" * 16}, adapters_say("comfyGone")),
+        ({"action": "remove", "folder": ""}, adapters_say("comfyEmpty")),
         ({"action": "install", "folder": "ComfyUI"}, "isn't a full path"),
         ({"action": "install", "folder": "/"}, "ComfyUI"),
         ({"action": "install", "folder": "/nowhere/at/all"}, "/nowhere/at/all"),
-        ({"action": "delete", "id": "x"}, ui_text.UNEXPECTED_MESSAGE),
-        ({"action": "install", "folder": "x" * 10_000}, ui_text.UNEXPECTED_MESSAGE),
-        (None, ui_text.UNEXPECTED_MESSAGE),
+        ({"action": "delete", "id": "x"}, ui_say("unexpectedMessage")),
+        ({"action": "install", "folder": "x" * 10_000}, ui_say("unexpectedMessage")),
+        (None, ui_say("unexpectedMessage")),
     ],
 )
 def test_what_cannot_be_done_is_a_sentence(place: Path, tmp_path: Path, message: Any, sentence: str) -> None:

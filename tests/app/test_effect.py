@@ -2,8 +2,9 @@
 
 import pytest
 
-from app.adapters import text as adapters_text
+from app.adapters.effect import predicted
 from app.adapters.service import Adapters
+from app.adapters.text import say as adapters_say
 from app.studio import Studio
 from sdpo_core.taste.calibration import CALIBRATION, Point
 from sdpo_core.workspace.records import AdapterRecord
@@ -67,7 +68,7 @@ def test_without_a_taste_nothing_is_predicted(studio: Studio, shelf: Adapters, r
         "curve": None,
     }
     _, card = shelf.model_card(record.id, prompts=False)
-    assert adapters_text.CARD_ROWS["predicted"] not in card
+    assert adapters_say("cardRows.predicted") not in card
 
 
 def test_where_no_strength_is_inside_none_is_marked(studio: Studio, shelf: Adapters) -> None:
@@ -84,8 +85,8 @@ def test_earlier_adapters_say_nothing_new(studio: Studio, shelf: Adapters) -> No
     record = add_adapter(studio)
     assert shelf.snapshot()["cards"][0]["effect"] is None
     _, card = shelf.model_card(record.id, prompts=False)
-    assert adapters_text.CARD_STRENGTH_NONE in card
-    assert adapters_text.CARD_ROWS["calibrated"] not in card
+    assert adapters_say("cardStrengthNone") in card
+    assert adapters_say("cardRows.calibrated") not in card
 
 
 @pytest.mark.parametrize("harm", ["gone", "damaged", "another"])
@@ -101,7 +102,7 @@ def test_what_was_not_measured_of_this_file_is_not_told(
     else:
         (run.path / CALIBRATION).unlink()
     effect = shelf.snapshot()["cards"][0]["effect"]
-    assert effect == {"strength": adapters_text.BAKED.format(strength=1.4), "predicted": "", "curve": None}
+    assert effect == {"strength": adapters_say("baked", strength=1.4), "predicted": "", "curve": None}
 
 
 @pytest.mark.parametrize(
@@ -116,6 +117,6 @@ def test_what_was_not_measured_of_this_file_is_not_told(
     ],
 )
 def test_shares_are_written_as_people_count(preference: float, words: str) -> None:
-    told = adapters_text.predicted(0.7, preference)
+    told = predicted(0.7, preference)
     assert words in told
     assert told.startswith("Predicted")

@@ -12,9 +12,9 @@ from huggingface_hub import constants
 from safetensors.torch import save_file
 
 from app.desk import models
-from app.desk import text as desk_text
 from app.desk.model_reader import ModelReader, ModelUnread
 from app.desk.models import Models
+from app.desk.text import say as desk_say
 from app.models.finder import FOLDERS, ModelFinder
 from sdpo_core.checkpoints.hashing import sha256_file
 from sdpo_core.errors import ConfigError, ModelError
@@ -185,7 +185,7 @@ def test_a_drive_that_disappears_midway_is_reported_and_retried_on_request(
     silent = ModelReader((sys.executable, "-c", "raise SystemExit(3)"))
     silent.start("x", 1, lambda: None)
     wait_for(lambda: silent.source() == "")
-    assert silent.trouble("x") == desk_text.READING_FAILED
+    assert silent.trouble("x") == desk_say("readingFailed")
 
 
 def test_reading_is_stopped_and_begun_again(

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from app.generate import text as generate_text
 from app.generate.prompts import checked_prompts, generate_config, prompt_plan, prompts_of_file, starter_prompts
+from app.generate.text import say as generate_say
 from app.studio import Studio
 from sdpo_core.errors import ConfigError, DataError
 from sdpo_core.paths import repository_root
@@ -71,7 +71,7 @@ def test_prompts_that_nobody_could_draw_are_refused(studio: Studio, written: str
 
 def test_the_plan_counts_before_the_start() -> None:
     assert prompt_plan("a\nb", 4, ahead=False) == "2 prompts. 4 pairs: 8 images."
-    assert prompt_plan("a\nb\nc", 2, ahead=False) == "3 prompts. 2 pairs: 4 images. The last 1 won't be used."
+    assert prompt_plan("a\nb\nc", 2, ahead=False) == "3 prompts. 2 pairs: 4 images. The last one won't be used."
     assert prompt_plan("{a|b} {c|{d|e}}\nx", 1, ahead=False).startswith("2 prompts with choices, 7 combinations")
     assert "more than a million combinations" in prompt_plan("{a|b|c}" * 50, 1, ahead=False)
     assert prompt_plan("a", 8, ahead=True) == "1 prompt. Keeps 8 pairs ready for you, one prompt after another."
@@ -89,9 +89,9 @@ def test_a_very_long_prompt_is_asked_about_and_taken() -> None:
 
 
 def test_every_set_of_starter_prompts_is_there_and_none_is_judged_on() -> None:
-    assert {path.stem for path in PROMPTS.glob("starter-*.txt")} == generate_text.STARTERS.keys()
+    assert {path.stem for path in PROMPTS.glob("starter-*.txt")} == generate_say.rows("starters").keys()
     judged = {line for path in PROMPTS.glob("judge-*.txt") for line in path.read_text(encoding="utf-8").splitlines()}
-    for name in generate_text.STARTERS:
+    for name in generate_say.rows("starters"):
         prompts = starter_prompts(name)
         assert len(prompts) == len(set(prompts)) >= 10
         assert all(count_wordings(prompt) >= 1 for prompt in prompts)

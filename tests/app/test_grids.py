@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from app.judge import text as judge_text
 from app.judge.grids import Grids
+from app.judge.text import say as judge_say
 from app.studio import Studio
 from sdpo_core.errors import AdapterError, ConfigError, RunError
 from sdpo_core.runs.folder import RunFolder
@@ -105,10 +105,10 @@ def test_what_is_drawn_shows_and_the_rest_waits(studio: Studio, grids: Grids, re
 def test_a_choice_is_recommended_from_then_on(studio: Studio, grids: Grids, record: AdapterRecord) -> None:
     run = make_grid(studio, record, (0, 1), (1, 2))
     reply = grids.pick({"run": run.id, "row": 1, "column": 2})
-    assert reply["sentence"] == judge_text.picked("mine", 1.0)
+    assert reply["sentence"] == judge_say("picked", name="mine", strength=1.0)
     assert [row["recommended"] for row in reply["rows"]] == [None, 1.0]
     reply = grids.pick({"run": run.id, "row": 0, "column": 1})
-    assert reply["sentence"] == judge_text.picked("mine-step-50", 0.5)
+    assert reply["sentence"] == judge_say("picked", name="mine-step-50", strength=0.5)
     assert [row["recommended"] for row in reply["rows"]] == [0.5, 1.0]
     assert sorted(one.name for one in studio.desk.store.adapters()) == ["mine", "mine-step-50"]
 
@@ -173,7 +173,7 @@ def test_the_image_nearest_to_a_strength_is_shown_next_to_the_base(
 
 def test_strengths_are_drawn_on_request(studio: Studio, grids: Grids, record: AdapterRecord) -> None:
     assert not grids.draw_strengths({"adapter": "nobody"})["ok"]
-    assert grids.draw_strengths({"adapter": "mine"}) == {"ok": True, "sentence": judge_text.STARTED_GRID}
+    assert grids.draw_strengths({"adapter": "mine"}) == {"ok": True, "sentence": judge_say("startedGrid")}
     run = grids.find(None)
     assert run
     near = grids.near("mine", 1.0)

@@ -15,9 +15,9 @@ from starlette.testclient import TestClient
 
 from app.desk.models import chosen_in
 from app.home import project_routes as routes
-from app.home import text as home_text
 from app.home.project_actions import ProjectActions
 from app.home.service import Home
+from app.home.text import say as home_say
 from app.server.security import LocalGuard
 from app.studio import Studio
 from sdpo_core.errors import DiskError
@@ -52,7 +52,7 @@ def stages(home: Home) -> dict[str, Any]:
 
 def test_the_loop_tells_where_the_person_stands(studio: Studio, home: Home) -> None:
     empty = stages(home)
-    assert list(empty) == list(home_text.STAGES)
+    assert list(empty) == list(home_say.rows("stage"))
     assert [stage["done"] for stage in empty.values()] == [True, False, False, False, False]
     assert empty["model"]["hint"] == "tiny, for trying things out, 96 px"
     for number in range(31):
@@ -60,7 +60,7 @@ def test_the_loop_tells_where_the_person_stands(studio: Studio, home: Home) -> N
         if number:
             studio.desk.store.vote(str(uuid.uuid4()), pair.id, "left")
     wait_for(lambda: stages(home)["votes"]["value"] == "30")
-    assert stages(home)["votes"]["hint"] == home_text.ENOUGH_VOTES
+    assert stages(home)["votes"]["hint"] == home_say("enoughVotes")
     assert stages(home)["candidates"]["hint"] == "1 pair waiting"
     run = studio.training.start({})
     wait_for(lambda: stages(home)["runs"]["hint"].startswith("running: step"))
@@ -73,7 +73,7 @@ def test_a_missing_model_is_reported(studio: Studio, home: Home) -> None:
     assert stages(home)["model"] == {
         **stages(home)["model"],
         "value": "/nowhere",
-        "hint": home_text.MODEL_TROUBLE,
+        "hint": home_say("modelTrouble"),
         "done": False,
     }
 
@@ -124,7 +124,7 @@ def test_a_zip_goes_out_and_comes_in_over_http(studio: Studio, actions: ProjectA
     assert zipfile.ZipFile(io.BytesIO(answer.content)).testzip() is None
     made = client.post("/sdpo/project", content=answer.content, headers={"origin": ADDRESS}).json()
     assert made["ok"], made
-    assert home_text.MODEL_KNOWN.format(name="demo") in made["sentence"]
+    assert home_say("modelKnown", name="demo") in made["sentence"]
     assert chosen_in(studio.desk.projects.find(made["id"]).path) == "demo"
     assert len(studio.desk.projects.all()) == 2
     assert not list((studio.desk.projects.root / "projects").glob(".importing*"))
@@ -156,7 +156,7 @@ def test_an_upload_ends_where_the_disk_does(
 ) -> None:
     monkeypatch.setattr(routes, "_RESERVE_BYTES", 2**60)
     reply = client.post("/sdpo/project", content=b"x" * 1000).json()
-    assert reply == {"ok": False, "error": home_text.TOO_LARGE}
+    assert reply == {"ok": False, "error": home_say("tooLarge")}
     assert not list((studio.desk.projects.root / "projects").iterdir())
 
 

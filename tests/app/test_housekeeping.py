@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from app.disk import text as disk_text
 from app.disk.service import Housekeeping, keep_copies
+from app.disk.text import say as disk_say
 from app.studio import Studio
 from app.ui.words import size
 from sdpo_core.runs.folder import RunFolder
@@ -29,14 +29,18 @@ def part(house: Housekeeping, key: str) -> dict[str, Any]:
 
 
 def test_every_kind_and_part_has_its_words(studio: Studio, house: Housekeeping) -> None:
-    assert set(disk_text.CLEARINGS) == set(disk_text.CLEAR_LABELS) == set(disk_text.CLEAR_BUTTONS) == set(KINDS)
+    assert (
+        set(disk_say.rows("clearings"))
+        == set(disk_say.rows("clearLabels"))
+        == set(disk_say.rows("clearButton"))
+        == set(KINDS)
+    )
     for kind in KINDS:
-        assert disk_text.would_go(kind, 2, 2000, 1, 1)
-        assert disk_text.cleared(kind, 2000)
+        assert house.preview({"name": kind})["sentence"]
     run = RunFolder.create(studio.desk.workspace / "runs", "train", {"model": "demo"})
     run.write_status(run.status().model_copy(update={"state": "done"}))
     told = house.snapshot()
-    assert {share["key"] for share in told["parts"]} <= set(disk_text.PARTS)
+    assert {share["key"] for share in told["parts"]} <= set(disk_say.rows("part"))
     assert sum(share["share"] for share in told["parts"]) == pytest.approx(1)
     assert json.dumps(told)
 
@@ -106,7 +110,7 @@ def test_nothing_goes_while_a_job_works(studio: Studio, house: Housekeeping) -> 
     run = studio.training.start({})
     wait_for(lambda: studio.desk.jobs.status(run).state == "running")
     for act, name in ((house.clear, "unvoted"), (house.restore_entry, "x"), (house.restore, "day-2026-01-01.db")):
-        assert act({"name": name}) == {"ok": False, "error": disk_text.BUSY}
+        assert act({"name": name}) == {"ok": False, "error": disk_say("busy")}
     studio.desk.stop(run.id)
     wait_for(lambda: studio.desk.jobs.current() is None)
     assert house.clear({"name": "unvoted"})["ok"]

@@ -16,9 +16,9 @@ from starlette.testclient import TestClient
 from app.desk.jobs import Jobs
 from app.desk.queue import RunQueue
 from app.generate import importing
-from app.generate import text as generate_text
 from app.generate.import_routes import import_routes
 from app.generate.importing import Imports, plain_name
+from app.generate.text import say as generate_say
 from sdpo_core.workspace.store import Store
 from tests.app.helpers import wait_for
 from tests.exchange.test_job import parameters
@@ -138,7 +138,7 @@ def test_different_names_stay_different_and_a_text_stays_next_to_its_image() -> 
 def test_there_is_no_place_but_a_draft(client: TestClient, imports: Imports, draft: str) -> None:
     imports.begin()
     answer = client.post(f"/sdpo/import/{draft}", params={"name": "a.png"}, content=b"x")
-    assert answer.status_code in (404, 405) or generate_text.NO_DRAFT in answer.text
+    assert answer.status_code in (404, 405) or generate_say("noDraft") in answer.text
     assert not imports.start({"id": draft})["ok"]
 
 
@@ -162,7 +162,7 @@ def test_a_full_disk_is_reported_and_nothing_half_written_stays(
 ) -> None:
     monkeypatch.setattr(importing, "_RESERVE_BYTES", 2**60)
     draft = imports.begin()["id"]
-    assert send(client, draft, "a.png", b"x")["error"] == generate_text.DISK_FULL
+    assert send(client, draft, "a.png", b"x")["error"] == generate_say("diskFull")
     assert below(tmp_path / "workspace" / "imports") == []
 
 
@@ -176,7 +176,7 @@ def test_a_full_disk_is_reported_and_nothing_half_written_stays(
         ("start_folder", {}, "unexpected"),
         ("start", {"id": "../../x"}, "unexpected"),
         ("start", "x", "unexpected"),
-        ("with_prompt", {"run": "../../etc", "prompt": "x"}, "No import run"),
+        ("with_prompt", {"run": "../../etc", "prompt": "x"}, "No run"),
         ("with_prompt", {"run": "x"}, "unexpected"),
         ("with_prompt", {"run": "x", "prompt": "p" * 20_001}, "unexpected"),
     ],
@@ -213,7 +213,7 @@ def test_an_import_waits_for_the_job_that_runs(tmp_path: Path, jobs: Jobs) -> No
     first = imports.start_folder({"path": str(tmp_path / "mine")})
     assert first["run"]
     second = imports.start_folder({"path": str(tmp_path / "yours")})
-    assert (second["run"], second["sentence"]) == ("", generate_text.IMPORT_QUEUED)
+    assert (second["run"], second["sentence"]) == ("", generate_say("importQueued"))
     assert [one.verb for one in queue.waiting()] == ["import"]
 
 

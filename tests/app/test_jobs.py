@@ -9,8 +9,8 @@ import psutil
 import pytest
 
 from app.desk import jobs as jobs_module
-from app.desk import text as desk_text
 from app.desk.jobs import Jobs
+from app.desk.text import say as desk_say
 from sdpo_core.errors import RunError
 from sdpo_core.runs.folder import FINISHED, RunFolder
 from sdpo_core.settings.generate import GenerateConfig
@@ -126,7 +126,7 @@ def test_generating_twice_at_the_same_time_is_refused_with_a_message(jobs: Jobs)
 
 
 def test_generating_requested_in_two_tabs_at_the_same_time_continues(jobs: Jobs) -> None:
-    assert refusals_of_simultaneous_clicks(2, lambda: jobs.generate(PROMPTS)) == [desk_text.ALREADY_DRAWING]
+    assert refusals_of_simultaneous_clicks(2, lambda: jobs.generate(PROMPTS)) == [desk_say("alreadyDrawing")]
     (run,) = jobs_module.list_runs(jobs.root)
     wait_state(jobs, run, "running")
 
@@ -137,7 +137,7 @@ def test_a_child_that_dies_immediately_is_reported_with_its_last_line(
     play(monkeypatch, "die")
     run = jobs.start("train", TrainConfig())
     wait_state(jobs, run, "failed")
-    assert jobs.status(run).message == desk_text.died_immediately("no such library: torch")
+    assert jobs.status(run).message == desk_say("diedImmediately", last_line="no such library: torch")
     assert run.status().state == "failed"  # it is in the folder: the next studio sees it too
     assert jobs.current() is None
 
@@ -183,7 +183,7 @@ def test_a_stopped_run_is_resumed_in_its_folder(jobs: Jobs, monkeypatch: pytest.
 
 def test_run_ids_from_outside_are_looked_up_never_joined(jobs: Jobs, tmp_path: Path) -> None:
     for hostile in ("../../etc", "", ".", str(tmp_path), "x" * 5000):
-        with pytest.raises(RunError, match="No train run"):
+        with pytest.raises(RunError, match="No run"):
             jobs.open(hostile, "train")
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from app.desk.headers import Headers
-from app.judge import text as judge_text
 from app.judge.service import Judging
+from app.judge.text import say as judge_say
 from app.studio import Studio
-from app.ui import text as ui_text
+from app.ui.text import say as ui_say
 from sdpo_core.errors import AdapterError, ConfigError, StoreError
 from sdpo_core.runs.folder import RunFolder
 from sdpo_core.workspace.pairs import training_pairs
@@ -27,9 +27,9 @@ def test_nothing_is_revealed_before_the_last_vote(studio: Studio, judging: Judgi
     run = make_blind_test(studio.desk.workspace, 3)
     assert judging.shown(run) is None
     reply = judging.let_train({"run": run.id, "trains": True})
-    assert reply == {"ok": False, "error": judge_text.NOT_DONE}
+    assert reply == {"ok": False, "error": judge_say("notDone")}
     ((label, _),) = judging.choices()
-    assert judge_text.UNFINISHED in label
+    assert judge_say("unfinished") in label
     judge_all(studio, run, "wlt")
     assert judging.shown(run)
 
@@ -107,7 +107,7 @@ def test_votes_train_when_they_are_let_and_no_longer_when_it_is_taken_back(studi
     judge_all(studio, run, "wl")
     assert training_pairs(studio.desk.store, BASE).usable == ()
     reply = judging.let_train({"run": run.id, "trains": True})
-    assert reply == {"ok": True, "trains": True, "trains_sentence": judge_text.trains(2, on=True)}
+    assert reply == {"ok": True, "trains": True, "trains_sentence": judge_say("trains", n=2)}
     assert training_pairs(studio.desk.store, BASE).judged == 2
     shown: Any = judging.shown(run)
     assert shown["trains"]
@@ -117,7 +117,7 @@ def test_votes_train_when_they_are_let_and_no_longer_when_it_is_taken_back(studi
 
 @pytest.mark.parametrize("message", [None, {}, {"run": "x"}, {"run": "x", "trains": True, "all": 1}, {"run": 5}])
 def test_what_no_page_sends_is_refused(judging: Judging, message: Any) -> None:
-    assert judging.let_train(message) == {"ok": False, "error": ui_text.UNEXPECTED_MESSAGE}
+    assert judging.let_train(message) == {"ok": False, "error": ui_say("unexpectedMessage")}
 
 
 def test_another_run_is_not_a_blind_test(judging: Judging) -> None:

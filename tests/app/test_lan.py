@@ -18,10 +18,10 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from app.server import text as server_text
 from app.server.gate import COOKIE, ENTER, MOST_WRONG, Gate, make_password
 from app.server.lan import MOST_CONNECTIONS, REQUEST_WITHIN_S, Door, Lan, LanError, _bound, addresses
 from app.server.security import NETWORK_HOST
+from app.server.text import say as server_say
 from tests.app.browsing import RunningStudio, open_tab, running, watched_page
 from tests.app.helpers import wait_for
 
@@ -56,7 +56,7 @@ def enter(ask: Ask, password: str, **headers: str) -> tuple[int, dict[str, str],
 def test_without_the_password_there_is_a_login_and_nothing_else(ask: Ask) -> None:
     status, headers, page = ask("GET", "/", accept="text/html")
     assert status == 200
-    assert server_text.LOGIN["about"] in page
+    assert server_say("login.about") in page
     assert headers["x-frame-options"] == "DENY"
     assert "default-src 'none'" in headers["content-security-policy"]
     for method, path in [("GET", "/sdpo/image/abc"), ("POST", "/gradio_api/component_server"), ("GET", "/config")]:
@@ -77,9 +77,9 @@ def test_the_password_lets_in_until_the_gate_is_gone(ask: Ask) -> None:
 def test_guessing_is_slow_and_the_right_password_waits_too(ask: Ask) -> None:
     for _ in range(MOST_WRONG):
         status, _, page = enter(ask, "wrong")
-        assert (status, server_text.WRONG_PASSWORD in page) == (401, True)
+        assert (status, server_say("wrongPassword") in page) == (401, True)
     status, _, page = enter(ask, PASSWORD)
-    assert (status, server_text.TOO_MANY in page) == (429, True)
+    assert (status, server_say("tooMany") in page) == (429, True)
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", ""])
@@ -162,7 +162,7 @@ def test_on_the_phone_and_off_again(tmp_path: Path, browser: Browser) -> None:
             phone.goto(away)
             phone.fill("#password", "wrong")
             phone.click("button")
-            expect(phone.get_by_role("alert")).to_have_text(server_text.WRONG_PASSWORD)
+            expect(phone.get_by_role("alert")).to_have_text(server_say("wrongPassword"))
             phone.goto(f"{away}#{password}")  # what the code holds
             phone.reload()
             expect(phone.locator("#steps")).to_be_visible()

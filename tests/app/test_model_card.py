@@ -2,8 +2,8 @@
 
 import pytest
 
-from app.adapters import text as adapters_text
 from app.adapters.service import Adapters
+from app.adapters.text import say as adapters_say
 from app.studio import Studio
 from sdpo_core.atomic import write_json
 from tests.app.helpers import make_blind_test
@@ -45,10 +45,10 @@ def test_a_judged_adapter_tells_its_verdict_with_the_interval(studio: Studio, sh
 def test_an_adapter_that_was_not_judged_says_so(studio: Studio, shelf: Adapters) -> None:
     record = add_adapter(studio)
     _, card = shelf.model_card(record.id, prompts=True)
-    assert adapters_text.CARD_NOT_JUDGED in card
-    assert adapters_text.CARD_STRENGTH_NONE in card
+    assert adapters_say("cardNotJudged") in card
+    assert adapters_say("cardStrengthNone") in card
     assert "| Winner error | +0.4 % on training pairs with unseen noise" in card
-    assert adapters_text.CARD_HEADINGS["prompts"] not in card
+    assert adapters_say("cardHeadings.prompts") not in card
 
 
 def test_a_persons_words_stay_text(studio: Studio, shelf: Adapters) -> None:

@@ -15,11 +15,12 @@ from PIL import Image
 from safetensors.torch import save_file
 
 import app
-from app.generate import text as generate_text
-from app.models import text as models_text
+from app.generate.prompts import start_sentence
+from app.generate.text import say as generate_say
+from app.models.text import say as models_say
 from app.pages import PAGES
 from app.studio import Studio
-from app.train import text as train_text
+from app.train.text import say as train_say
 from app.ui.words import moment
 from sdpo_core.errors import ModelNotHere, PredictionUnknown, RunError
 from sdpo_core.hub.fetch import download
@@ -244,7 +245,7 @@ def test_a_model_of_the_hub_is_offered_downloaded_and_chosen(page: BuiltPage, st
     page.fire("model", "submit", model=name)
     assert not hub.asked  # remembered for a while
     started = page.fire("model-download", "click", model=name)
-    assert models_text.DOWNLOAD_RUNS in started[note]
+    assert models_say("downloadRuns") in started[note]
     assert not started[button].visible
     run, _ = studio.downloads.newest() or pytest.fail("no download")
     assert run.config() == {"model": name}
@@ -275,7 +276,7 @@ def test_what_a_file_does_not_say_is_asked_and_can_be_corrected(
     save_file(essentials("sd20"), file)
     asked = page.fire("model", "blur", model=file)
     assert (asked[question].visible, asked[question].value) == (True, None)
-    assert models_text.PREDICTION_ASKED in asked[page.component("model-note")]
+    assert models_say("predictionAsked") in asked[page.component("model-note")]
     seen = {"": file}  # the page's own state, which has no name
     assert question not in page.fire("model", "blur", model=file, **seen)  # it may be the click on an answer
     with pytest.raises(PredictionUnknown, match="answer one question"):
@@ -296,8 +297,8 @@ def test_an_error_is_shown_as_text(page: BuiltPage) -> None:
 
 
 def test_prompts_that_get_no_pair_are_mentioned() -> None:
-    assert "left out" not in generate_text.started_generate(24, 24)
-    assert "(60)" in generate_text.started_generate(24, 60)
+    assert start_sentence(24, 24) == generate_say("started")
+    assert "(60)" in start_sentence(60, 24)
 
 
 def test_every_setting_of_a_training_is_on_its_page(page: BuiltPage) -> None:
@@ -315,10 +316,10 @@ def test_a_preset_fills_the_fields_and_the_next_one_starts_afresh(page: BuiltPag
     assert found[page.component("train-scope")] == "pair"
     (taken,) = (block for block in found if isinstance(block, gr.State))
     assert found[taken] == "quick"
-    past = page.fire("train-preset", "input", train_preset=train_text.NO_PRESET)
-    assert past == {taken: train_text.NO_PRESET}, "Tab went past it: what was typed in the fields stays"
+    past = page.fire("train-preset", "input", train_preset=train_say("noPreset"))
+    assert past == {taken: train_say("noPreset")}, "Tab went past it: what was typed in the fields stays"
     taken.value = "quick"
-    found = page.fire("train-preset", "input", train_preset=train_text.NO_PRESET)
+    found = page.fire("train-preset", "input", train_preset=train_say("noPreset"))
     assert found[page.component("train-steps")] == ""
 
 

@@ -11,8 +11,8 @@ import pytest
 from app.desk.jobs import Jobs
 from app.desk.models import SETTINGS
 from app.studio import Studio
-from app.ui import text as ui_text
-from app.vote import text as vote_text
+from app.ui.text import say as ui_say
+from app.vote.text import say as vote_say
 from sdpo_core.errors import ModelError
 from sdpo_core.workspace.records import Pair
 from sdpo_core.workspace.store import Store
@@ -76,9 +76,9 @@ def test_it_says_so_with_text_and_images(warm: Studio) -> None:
     assert first == {"ok": True, "looking": True}, "nobody waits for the fit"
     shown = card(warm)
     assert "clearly warmer" in shown["sentences"][0]
-    assert shown["sentences"][-1].startswith(f"{vote_text.SAYS_LEAD} It predicts")
+    assert shown["sentences"][-1].startswith(f"{vote_say('saysLead')} It predicts")
     assert [len(shown[name]) for name in ("most", "least", "unsure")] == [6, 6, 6]
-    assert shown["press"] == vote_text.vote_on(6)
+    assert shown["press"] == vote_say("voteOnSeveral", n=6)
     for one in (*shown["most"], *shown["least"]):
         assert warm.desk.store.image_path_by_sha(one["sha256"]).is_file()
     assert [one["prompt"] for one in shown["prompts"]]
@@ -117,29 +117,31 @@ def only_words(studio: Studio) -> str:
 
 def test_no_votes(studio: Studio) -> None:
     add_pairs(studio.desk.store, studio.desk.models.chosen().sha256, range(2), choose=lambda *_: "tie")
-    assert only_words(studio) == vote_text.SAYS_NOTHING_YET
+    assert only_words(studio) == vote_say("saysNothingYet")
 
 
 def test_too_few_votes(studio: Studio) -> None:
     base = studio.desk.models.chosen().sha256
     add_pairs(studio.desk.store, base, range(3))
-    assert only_words(studio).startswith(f"{vote_text.SAYS_LEAD} 3 votes can be used so far; it needs at least 12.")
+    assert only_words(studio).startswith(f"{vote_say('saysLead')} 3 votes can be used so far; it needs at least 12.")
     add_pairs(studio.desk.store, BASE, range(10, 12), seen=False)
-    assert only_words(studio).endswith(vote_text.left_out("", 0, 2))
+    assert only_words(studio).endswith(vote_say("leftOut.elsewhere", n=2))
 
 
 def test_images_without_features(studio: Studio) -> None:
     model = studio.desk.models.chosen()
     add_pairs(studio.desk.store, model.sha256, range(5))
     add_pairs(studio.desk.store, model.sha256, range(5, 14), seen=False)
-    assert only_words(studio) == vote_text.not_described(model.name, 9, 14)
+    hint = vote_say("analysedHint")
+    assert only_words(studio) == vote_say("notAnalysed", n=14, unseen=9, model=model.name, hint=hint)
 
 
 def test_votes_on_another_model(studio: Studio) -> None:
     """The features of one model say nothing about another's, even of the same images."""
     pairs = add_pairs(studio.desk.store, BASE, range(3), seen=False)
     describe(studio.desk.store, BASE, [side for pair in pairs for side in (pair.left, pair.right)])
-    assert only_words(studio) == vote_text.other_model(studio.desk.models.chosen().name, 3)
+    model, hint = studio.desk.models.chosen().name, vote_say("analysedHint")
+    assert only_words(studio) == vote_say("otherModel", n=3, model=model, hint=hint)
 
 
 def test_one_sided_and_contradictory_votes(studio: Studio) -> None:
@@ -165,7 +167,7 @@ def test_the_board_shows_the_unsure_pairs_first(warm: Studio) -> None:
     shown = card(warm)
     asked = [sides(one) for one in shown["unsure"]]
     reply = warm.says.ask_first(unsure(shown))
-    assert (reply["ok"], reply["pairs"], reply["sentence"]) == (True, 6, vote_text.come_first(6))
+    assert (reply["ok"], reply["pairs"], reply["sentence"]) == (True, 6, vote_say("severalComeFirst", n=6))
     deck = warm.votes.deck({"n": 8})["pairs"]
     assert [sides(pair) for pair in deck[:6]] == asked
     assert len({pair["id"] for pair in deck}) == 8
@@ -194,7 +196,7 @@ def test_pairs_are_made_where_too_few_wait(warm: Studio) -> None:
     assert warm.desk.store.open_pairs(purpose="train") == waiting
     for pair in waiting:
         assert warm.votes.vote(message(pair))["ok"]
-    assert warm.says.ask_first(unsure(shown)) == {"ok": False, "error": vote_text.ALL_VOTED}
+    assert warm.says.ask_first(unsure(shown)) == {"ok": False, "error": vote_say("allVoted")}
 
 
 def test_another_project_keeps_its_own_order(warm: Studio) -> None:
@@ -206,9 +208,9 @@ def test_another_project_keeps_its_own_order(warm: Studio) -> None:
     warm.desk.open_project(other.id)
     pairs = add_pairs(warm.desk.store, warm.desk.models.chosen().sha256, range(200, 203), choose=None)
     assert [pair["id"] for pair in warm.votes.deck({})["pairs"]] == [pair.id for pair in pairs]
-    assert only_words(warm) == vote_text.SAYS_NOTHING_YET
+    assert only_words(warm) == vote_say("saysNothingYet")
     late = {"candidates": [1, 2], "images": [one.image_sha256] * 2}  # from a page that still shows the first project
-    assert warm.says.ask_first({"pairs": [late]}) == {"ok": False, "error": vote_text.OTHER_PROJECT}
+    assert warm.says.ask_first({"pairs": [late]}) == {"ok": False, "error": vote_say("otherProject")}
     assert {pair.chosen_by for pair in warm.desk.store.open_pairs(purpose="train")} == {"chance"}
     warm.desk.open_project(home)
     assert warm.votes.deck({"n": 1})["pairs"] == first
@@ -245,4 +247,4 @@ A = "0" * 64
     ],
 )
 def test_what_no_page_sends_is_refused(studio: Studio, hostile: Any) -> None:
-    assert studio.says.ask_first(hostile) == {"ok": False, "error": ui_text.UNEXPECTED_MESSAGE}
+    assert studio.says.ask_first(hostile) == {"ok": False, "error": ui_say("unexpectedMessage")}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from app.studio import Studio
-from app.vote import text as vote_text
+from app.vote.text import MEASURED
 from sdpo_core.paths import repository_root
 from sdpo_core.runs.folder import RunFolder
 from sdpo_core.workspace.pairs import training_pairs
@@ -223,7 +223,7 @@ def test_what_more_votes_bring_is_what_was_measured(votes: int, name: str) -> No
     results = json.loads((repository_root() / "bench" / "results" / f"{name}.json").read_text(encoding="utf-8"))
     assert results["size"]["pairs"] == votes
     cells = results["cells"].values()
-    for taste, told in vote_text.MEASURED[votes].items():
+    for taste, told in MEASURED[votes].items():
         assert round(100 * mean(cell["win_rate"] for cell in cells if cell["oracle"] == taste)) == told
 
 

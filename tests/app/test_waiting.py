@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from app.desk import text as desk_text
 from app.desk.jobs import Jobs
 from app.desk.queue import QUEUE, RunQueue
+from app.desk.text import say as desk_say
 from app.studio import Studio
-from app.ui import text as ui_text
+from app.ui.text import say as ui_say
 from sdpo_core.errors import RunError
 from sdpo_core.runs.folder import list_runs
 from sdpo_core.settings.generate import GenerateConfig
@@ -106,8 +106,8 @@ def test_runs_are_reordered_and_removed(queue: RunQueue) -> None:
     "message", [{}, "x", None, {"action": "up"}, {"action": "start", "id": "x"}, {"action": "up", "id": "x" * 99}]
 )
 def test_anything_may_come_from_a_page(queue: RunQueue, message: Any) -> None:
-    assert queue.act(message)["error"] == ui_text.UNEXPECTED_MESSAGE
-    assert queue.act({"action": "up", "id": "nobody"})["error"] == desk_text.NOT_WAITING
+    assert queue.act(message)["error"] == ui_say("unexpectedMessage")
+    assert queue.act({"action": "up", "id": "nobody"})["error"] == desk_say("notWaiting")
 
 
 def test_drawing_gives_way_to_a_click_and_is_waited_for_by_the_queue(queue: RunQueue, jobs: Jobs) -> None:

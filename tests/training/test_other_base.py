@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.studio import Studio
-from app.train import text as train_text
+from app.train.text import say as train_say
 from sdpo_core.adapters.export import known_base
 from sdpo_core.adapters.file import load_adapter, prove_adapter
 from sdpo_core.checkpoints import earlier_demos
@@ -167,7 +167,7 @@ def test_the_studio_says_what_to_do_with_votes_of_an_earlier_demo_model(earlier:
         plan = studio.training.plan({})
         assert not plan.possible
         field = leaves(TrainConfig)["pairs_from"].shown.label
-        assert train_text.EARLIER_DEMO_PAIRS.format(field=field) in plan.sentence
+        assert train_say("earlierDemoPairs", field=field) in plan.sentence
         assert studio.training.plan({"pairs_from": "all"}).possible
     finally:
         studio.close()
