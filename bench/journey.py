@@ -39,6 +39,7 @@ from sdpo_core.paths import repository_root
 from sdpo_core.runs.folder import RunFolder
 from sdpo_core.settings.base import Settings, flat
 from sdpo_core.settings.sampling import Runtime, Sampling
+from sdpo_core.taste.calibration import CALIBRATION, read_calibration
 from sdpo_core.training.health import Bank
 from sdpo_core.workspace.store import Store
 
@@ -289,7 +290,8 @@ def answer(
 
 
 def training_facts(run: RunFolder) -> dict[str, Any]:
-    """What the run says about its adapter: the chosen checkpoint, its strength, and its health at that."""
+    """What the run says about its adapter: the chosen checkpoint, its strength, its health at that and, where the
+    taste model knows the taste, the gain that it predicts."""
     facts = read_adapter_info(run.adapter_path).sdpo or {}
     strength = facts.get("strength", 1.0)
     health = run.health_at(facts["step"], strength)
@@ -299,9 +301,16 @@ def training_facts(run: RunFolder) -> dict[str, Any]:
         "steps": run.status().step,
         "chosen_step": facts["step"],
         "strength": strength,
+        "predicted_shift": _predicted_shift(run),
         "trained_pairs": facts["pairs"],
         **{name: health[name] for name in kept},
     }
+
+
+def _predicted_shift(run: RunFolder) -> float | None:
+    path = run.path / CALIBRATION
+    effect = read_calibration(path).effect if path.is_file() else None
+    return round(effect.shift, 3) if effect else None
 
 
 def children_cpu_s() -> float:

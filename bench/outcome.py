@@ -60,6 +60,7 @@ def table(cells: Sequence[Cell]) -> str:
         f"{prompts} unseen prompts at {seeds} seeds each, {fresh} fresh pairs; in brackets 95 % intervals.",
         "",
         *LEGEND,
+        "- **Predicted**: the shift that the taste model expected on the run's own prompts, which chose the strength.",
     ]
     for (votes, guidance), group in in_groups(cells, "votes", "guidance").items():
         lines += ["", f"## {votes} votes, guidance {guidance:g}", "", *_section(group)]
@@ -76,13 +77,15 @@ def _section(cells: Sequence[Cell]) -> Iterator[str]:
         group = by_taste[name,]
         seeds = ", ".join(str(cell["case"]["seed"]) for cell in group)
         yield row(f"**{_title(name)}**", seeds, measures=pooled(group))
-    yield from ("", *head("taste", "seed", after=("steps (kept)", "training")))
+    yield from ("", *head("taste", "seed", after=("steps (kept)", "predicted", "training")))
     ordered = [cell for name in tastes for cell in by_taste[name,]]
     for cell in ordered:
         case, facts = cell["case"], cell["training"]
         steps = f"{facts['steps']} ({facts['chosen_step']})"
+        shift = facts.get("predicted_shift")  # None where the taste isn't known, or in cells from before it was kept
+        told = f"{shift:+.2f} σ" if shift is not None else "–"
         took = f"{facts['train_s']:.0f} s ({facts['train_cpu_s']:.0f} s of CPU)"
-        yield row(_title(case["taste"]), str(case["seed"]), measures=measures_of(cell), after=(steps, took))
+        yield row(_title(case["taste"]), str(case["seed"]), measures=measures_of(cell), after=(steps, told, took))
     yield from ("", worst(ordered), "", limits(ordered))
 
 

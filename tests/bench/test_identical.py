@@ -266,8 +266,8 @@ def test_a_copy_elsewhere_does_the_same_but_for_what_was_changed(
 ) -> None:
     """One sentence of the adapter's header is changed in the copy: nothing else may differ, and that must."""
     copy, saved = tmp_path / "elsewhere" / "copy", tmp_path / "before.json"
-    rubbish = shutil.ignore_patterns(".*", "__pycache__", "workspace")
-    shutil.copytree(repository, copy, ignore=rubbish)
+    for name in ("sdpo_core", "assets", "tests", "bench"):
+        shutil.copytree(repository / name, copy / name, ignore=shutil.ignore_patterns(".*", "__pycache__"))
     told, changed = "Diffusion-SDPO (safeguarded DPO, arXiv 2511.03317)", list[Path]()
     for path in (copy / "sdpo_core").rglob("*.py"):
         text = path.read_text(encoding="utf-8")

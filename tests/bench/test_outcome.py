@@ -31,7 +31,7 @@ def test_the_table_has_every_cell_each_taste_over_its_seeds_and_names_the_worst(
     ]  # fmt: skip
     assert "| +0.50 σ (" in rows[0]  # the mean of .3 and .7
     assert "| 100% (100% – 100%) |" in rows[2]
-    assert "| +2.5% (+2.5% – +2.5%) | 138 (100) | 61 s (58 s of CPU) |" in rows[2]
+    assert "| +2.5% (+2.5% – +2.5%) | 138 (100) | – | 61 s (58 s of CPU) |" in rows[2]
     assert "Worst cell: sun, seed 1, with +0.20 σ and " in sixty
     assert "warm, seed 0 (winner error 2.5%, up to 2.5%, diversity 0.90)." in sixty
     assert "Worst cell: warm, seed 0, with -0.10 σ" in twenty

@@ -8,6 +8,7 @@ import pytest
 
 from sdpo_core.errors import DataError
 from sdpo_core.taste.calibration import (
+    ENOUGH_SHIFT,
     WEAKEST,
     Calibration,
     Drift,
@@ -97,12 +98,12 @@ def test_no_image_is_generated_at_a_strength_that_drifts_too_far() -> None:
 
 
 def test_less_where_the_effect_is_enough() -> None:
-    found = calibrate(Adapter(0.001, shift=2.4), LIMITS)
+    found = calibrate(Adapter(0.001, shift=2 * ENOUGH_SHIFT), LIMITS)
     assert found.strength == pytest.approx(0.5, rel=0.1)
     assert "more than enough" in found.sentence
-    growing = calibrate(Adapter(0.001, shift=0.8), LIMITS)
+    growing = calibrate(Adapter(0.001, shift=ENOUGH_SHIFT / 1.5), LIMITS)
     assert growing.strength == pytest.approx(1.5, rel=0.1)
-    assert calibrate(Adapter(0.001, shift=1.25), LIMITS).strength == 1.0
+    assert calibrate(Adapter(0.001, shift=1.05 * ENOUGH_SHIFT), LIMITS).strength == 1.0
     assert calibrate(Adapter(0.001, shift=-0.3), LIMITS).strength == 2.5
 
 
