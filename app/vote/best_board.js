@@ -11,6 +11,7 @@ import { newId, openTab, remember, remembered, voteMode } from "../ui/page.js";
 import { Widget } from "../ui/widget.js";
 import { fitted, SIZES } from "./best_fit.js";
 import { loadImages } from "./deck.js";
+import { isSecondClick } from "./fingers.js";
 import { keepFocus, keyHelp, keySwitch, meantKey } from "./keys.js";
 import { Outbox } from "./outbox.js";
 
@@ -51,6 +52,7 @@ class BestBoard extends Widget {
   /** @type {ImageSet | null} */
   shownSet = null;
   shownAt = 0;
+  changedAt = 0; // when a set was shown, or its best image marked
   fetching = false;
   done = 0;
   /** @type {Ranked | null} */
@@ -152,7 +154,7 @@ class BestBoard extends Widget {
       this.tiles = (set?.elements ?? []).map((image, place) => this.tile(image, place));
       this.grid.replaceChildren(...this.tiles);
       this.shownSet = set;
-      this.shownAt = performance.now();
+      this.shownAt = this.changedAt = performance.now();
       this.fit();
     }
     for (const [place, tile] of this.tiles.entries()) tile.classList.toggle("best", place === best);
@@ -187,7 +189,9 @@ class BestBoard extends Widget {
         class: "board-image",
         "aria-label": fill(text.number, { n: number }),
         "aria-keyshortcuts": number,
-        onclick: () => this.choose(place),
+        onclick: (/** @type {MouseEvent} */ event) => {
+          if (!isSecondClick(event, this.changedAt)) this.choose(place);
+        },
       },
       image,
       make("kbd", { text: number, "aria-hidden": "true" }),
@@ -288,6 +292,7 @@ class BestBoard extends Widget {
       return;
     }
     this.best = this.best === null ? place : null; // pressed again: not that one after all
+    this.changedAt = performance.now();
     this.draw();
   }
 

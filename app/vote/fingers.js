@@ -1,4 +1,5 @@
-// Fingers on an image: to the right takes this one, to the left the other; a long press flickers.
+// Fingers on an image: to the right takes this one, to the left the other; a long press flickers. Of a double click only
+// the first counts.
 
 /** @import { Choose, Stage } from "./stage.js" */
 /** @import { Side } from "./deck.js" */
@@ -6,6 +7,16 @@
 const SWIPE_PX = 60;
 const STILL_PX = 10;
 const LONG_PRESS_MS = 350;
+const SECOND_CLICK_MS = 350; // nobody has seen a new image, and chosen, within that
+
+/**
+ * Whether a click is the second of a double click, and would choose what nobody has seen yet. Keys are meant.
+ * @param {MouseEvent} event
+ * @param {number} since   when what can be clicked last changed, by `performance.now()`
+ */
+export function isSecondClick(event, since) {
+  return event.detail > 0 && performance.now() - since < SECOND_CLICK_MS;
+}
 
 /**
  * @param {HTMLButtonElement} button

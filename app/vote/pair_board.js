@@ -12,6 +12,7 @@ import { newId, remembered, voteMode } from "../ui/page.js";
 import { Widget } from "../ui/widget.js";
 import { BoardFrame } from "./board_frame.js";
 import { loadImages } from "./deck.js";
+import { isSecondClick } from "./fingers.js";
 import { keepFocus, meantKey } from "./keys.js";
 import { Outbox } from "./outbox.js";
 import { PHONE_PX } from "./stage.js";
@@ -90,7 +91,9 @@ class PairBoard extends Widget {
     super(host);
     this.judging = this.given.board === "judge";
     this.frame = new BoardFrame(this, this.text, this.given, this.judging ? null : ASK_AGAIN, {
-      choose: (choice, event) => this.choose(choice, event.shiftKey),
+      choose: (choice, event) => {
+        if (!isSecondClick(event, this.shownAt)) this.choose(choice, event.shiftKey);
+      },
       undo: () => this.undo(),
     });
     /** @type {Outbox<Op, Told>} */

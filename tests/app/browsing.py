@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from sdpo_core.workspace.store import Store
@@ -225,6 +225,12 @@ def wait_job(page: Page, verb: str, *states: str) -> None:
         arg=[verb, list(states)],
         timeout=JOB_PATIENCE_MS,
     )
+
+
+def click_image(image: Locator, **options: Any) -> None:
+    """Choose an image as quickly as somebody who has seen it: a click right after it appears doesn't count."""
+    image.page.wait_for_timeout(450)
+    image.click(**options)
 
 
 def choices(studio: RunningStudio) -> list[str]:

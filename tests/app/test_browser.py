@@ -22,6 +22,7 @@ from tests.app.browsing import (
     RunningStudio,
     add_pairs,
     choices,
+    click_image,
     open_settings,
     open_tab,
     vote_left_until_nothing_waits,
@@ -72,7 +73,7 @@ def generate(served: RunningStudio, page: Page) -> None:
 def vote(served: RunningStudio, page: Page) -> None:
     page.get_by_role("button", name="Vote", exact=True).click()
     wait_board(page, "d.pair !== ''")
-    page.locator("#train-board .board-image.left").click()
+    click_image(page.locator("#train-board .board-image.left"))
     for done, key in enumerate(("ArrowRight", "a", "D", "ArrowDown", "ArrowLeft"), start=1):
         wait_board(page, f"d.pair !== '' && d.done === '{done}'", timeout=JOB_PATIENCE_MS)
         page.keyboard.press(key)

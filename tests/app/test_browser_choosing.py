@@ -9,7 +9,17 @@ from playwright.sync_api import Browser, Page, expect
 from app.vote.text import say as vote_say
 from sdpo_core.workspace.records import Vote
 from sdpo_core.workspace.store import Store
-from tests.app.browsing import RunningStudio, add_pairs, board, choices, open_tab, reload, wait_board, watched_page
+from tests.app.browsing import (
+    RunningStudio,
+    add_pairs,
+    board,
+    choices,
+    click_image,
+    open_tab,
+    reload,
+    wait_board,
+    watched_page,
+)
 from tests.app.helpers import add_pair
 
 pytestmark = pytest.mark.browser
@@ -39,7 +49,7 @@ def test_shift_says_much_better(votable: RunningStudio, page: Page) -> None:
     ids = begin(page, votable, 5)
     page.keyboard.press("Shift+ArrowRight")
     expect(page.locator(f"{BOARD} .board-said")).to_have_text(vote_say("board.choseStrongly.right"))
-    page.locator(f"{BOARD} .board-image.left").click(modifiers=["Shift"])
+    click_image(page.locator(f"{BOARD} .board-image.left"), modifiers=["Shift"])
     strong = page.locator(f"{BOARD} .board-button.strong")
     strong.click()  # for those who have no Shift
     expect(strong).to_have_attribute("aria-pressed", "true")
@@ -51,6 +61,30 @@ def test_shift_says_much_better(votable: RunningStudio, page: Page) -> None:
     cast = [vote for vote in votes(votable) if vote.pair_id in ids]
     assert [vote.choice for vote in cast] == ["right", "left", "left", "left", "tie"]
     assert [vote.strength for vote in cast] == [2, 2, 2, 1, 1]
+
+
+def test_a_double_click_votes_once(votable: RunningStudio, page: Page) -> None:
+    ids = begin(page, votable, 3)
+    page.wait_for_timeout(450)
+    page.locator(f"{BOARD} .board-image.right").click(click_count=2, delay=20)
+    for _ in range(2):  # two hasty clicks are the same, whatever the system takes for a double click
+        page.wait_for_timeout(120)
+        page.mouse.click(*middle(page, "right"))
+    wait_board(page, f"d.pair === '{ids[1]}' && d.pending === '0'")
+    page.wait_for_timeout(450)
+    page.mouse.click(*middle(page, "right"))
+    wait_board(page, f"d.pair === '{ids[2]}' && d.pending === '0'")
+    page.keyboard.press("a")  # keys are meant, however quickly they follow
+    page.keyboard.press("z")
+    page.keyboard.press("d")
+    wait_board(page, "d.pair === '' && d.pending === '0'")
+    assert [vote.pair_id for vote in votes(votable) if vote.pair_id in ids] == ids
+
+
+def middle(page: Page, side: str) -> tuple[float, float]:
+    box = page.locator(f"{BOARD} .board-image.{side}").bounding_box()
+    assert box
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 
 def test_space_peeks_and_c_flickers(votable: RunningStudio, page: Page) -> None:
@@ -89,7 +123,7 @@ def test_space_peeks_and_c_flickers(votable: RunningStudio, page: Page) -> None:
 
 def test_a_focused_button_keeps_its_space_key(votable: RunningStudio, page: Page) -> None:
     ids = begin(page, votable, 3)
-    page.locator(f"{BOARD} .board-image.right").click()  # a mouse leaves no focus behind …
+    click_image(page.locator(f"{BOARD} .board-image.right"))  # a mouse leaves no focus behind …
     wait_board(page, f"d.pair === '{ids[1]}'")
     page.keyboard.press(" ")
     assert looking(page) == "peek"

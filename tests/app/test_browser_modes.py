@@ -9,7 +9,16 @@ from playwright.sync_api import Browser, Page, expect
 from app.vote.text import say as vote_say
 from sdpo_core.workspace.records import Vote
 from sdpo_core.workspace.store import Store
-from tests.app.browsing import RunningStudio, board, open_tab, reload, running, wait_board, watched_page
+from tests.app.browsing import (
+    RunningStudio,
+    board,
+    click_image,
+    open_tab,
+    reload,
+    running,
+    wait_board,
+    watched_page,
+)
 from tests.app.helpers import add_pair, wait_for
 
 pytestmark = pytest.mark.browser
@@ -58,8 +67,8 @@ def test_best_and_worst_of_four(modes: RunningStudio, page: Page) -> None:
     expect(page.locator(f"{BEST} .best-question")).to_have_text(vote_say("board.worst"))
     page.keyboard.press("z")  # one step back
     wait_set(page, "d.best === ''")
-    page.locator(f"{BEST} .board-image").nth(1).click()
-    page.locator(f"{BEST} .board-image").nth(3).click()
+    click_image(page.locator(f"{BEST} .board-image").nth(1))
+    click_image(page.locator(f"{BEST} .board-image").nth(3))
     wait_set(page, f"d.pending === '0' && d.done === '5' && d.set !== '{shown}' && d.set !== ''")
     assert votes(modes) == 5
     assert shown
