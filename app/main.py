@@ -27,11 +27,12 @@ from app.ui.theme import HEAD, STYLES, theme
 from app.ui.words import NAME
 from sdpo_core.errors import SdpoError
 
+# A page that Back or Forward has opened is in the address already (status_bar.js opens it).
 _KEEP_TAB_IN_ADDRESS = """() => {
-  if (!window.sdpoTabsReady) return;
   const address = new URL(window.location);
-  address.searchParams.set("tab", "%s");
-  window.history.replaceState(null, "", address);
+  if (!window.sdpoTabsReady || (address.searchParams.get("tab") ?? "%(first)s") === "%(name)s") return;
+  address.searchParams.set("tab", "%(name)s");
+  window.history.pushState(null, "", address);
 }"""
 
 _WAIT_UNTIL_SHOWN = """async () => {
@@ -65,7 +66,7 @@ def _wire(demo: gr.Blocks, steps: gr.Tabs, tabs: dict[str, gr.Tab], pages: dict[
     """Refresh the page that is asked for, then the others; all whenever a job changes, one when it is opened.
 
     Each page has events of its own: an answer that had to wait for another page would undo what was done meanwhile.
-    The page is kept in `?tab=`.
+    The page is kept in `?tab=`, so the browser's Back and Forward move between pages.
     """
     inputs = {component for page in pages.values() for component in page.inputs}
     outputs = [component for page in pages.values() for component in page.outputs]
@@ -79,7 +80,7 @@ def _wire(demo: gr.Blocks, steps: gr.Tabs, tabs: dict[str, gr.Tab], pages: dict[
     demo.load(open_page, None, steps, **QUIET).then(None, js="() => { window.sdpoTabsReady = true; }")
     shown = demo.load(refresh_asked_for, inputs, outputs, **QUIET).then(None, js=_WAIT_UNTIL_SHOWN)
     for name, page in pages.items():
-        tabs[name].select(None, js=_KEEP_TAB_IN_ADDRESS % name)
+        tabs[name].select(None, js=_KEEP_TAB_IN_ADDRESS % {"name": name, "first": next(iter(pages))})
         if page.outputs:
             refresh = _refreshed(page)
             later: Any = _unless_asked_for(name, page), page.inputs, page.outputs  # `then` is typed too narrowly

@@ -6,7 +6,7 @@
 /** @import { StatusBarText } from "./strings.js" */
 
 import { button, make } from "../ui/elements.js";
-import { isOpen, openTab, tellStatus } from "../ui/page.js";
+import { isOpen, openAddressed, openTab, tellStatus } from "../ui/page.js";
 import { Widget } from "../ui/widget.js";
 import { arrive } from "./arrive.js";
 import { JobLine } from "./job_line.js";
@@ -71,6 +71,7 @@ class StatusBar extends Widget {
       lookedAt();
     });
     this.onWindow("focus", lookedAt);
+    this.onWindow("popstate", openAddressed);
     this.onDocument("click", (event) => {
       const tab = event.target instanceof Element ? event.target.closest("[role=tab]") : null;
       if (!(tab instanceof HTMLElement)) return;

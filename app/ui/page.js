@@ -101,6 +101,13 @@ export function openTab(id) {
   document.getElementById(`tab-${id}-button`)?.click();
 }
 
+/** Open the page that the address names, or the first. */
+export function openAddressed() {
+  const id = new URL(window.location.href).searchParams.get("tab");
+  const button = document.getElementById(`tab-${id}-button`) ?? document.querySelector("[role=tab]");
+  if (button instanceof HTMLElement) button.click();
+}
+
 /** @param {string} id */
 export function isOpen(id) {
   return document.getElementById(`tab-${id}-button`)?.getAttribute("aria-selected") === "true";

@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page, expect
 
 from app.pages import PAGES
-from tests.app.browsing import RunningStudio, add_pairs, watched_page
+from tests.app.browsing import RunningStudio, add_pairs, reload, watched_page
 
 pytestmark = pytest.mark.browser
 
@@ -44,3 +44,21 @@ def test_no_page_jumps_while_it_loads(
             page.wait_for_timeout(_SETTLE_MS)
             shifts[tab] = page.evaluate("window.shifts.reduce((sum, one) => sum + one, 0)")
     assert max(shifts.values()) < GOOD, shifts
+
+
+def test_back_and_forward_move_between_pages(served: RunningStudio, page: Page) -> None:
+    page.goto(served.url, wait_until="domcontentloaded")
+    page.wait_for_selector("html[data-shown]", state="attached")
+    for tab in ("vote", "vote", "train"):
+        page.click(f"#tab-{tab}-button")
+        expect(page).to_have_url(f"{served.url}?tab={tab}")
+    for move, tab in ((page.go_back, "vote"), (page.go_back, "home"), (page.go_forward, "vote")):
+        move(wait_until="commit")
+        expect(page.locator(f"#tab-{tab}-button")).to_have_attribute("aria-selected", "true")
+    page.click("#tab-disk-button")
+    expect(page).to_have_url(f"{served.url}?tab=disk")
+    reload(page)
+    page.wait_for_selector("html[data-shown]", state="attached")
+    expect(page.locator("#tab-disk-button")).to_have_attribute("aria-selected", "true")
+    page.go_back(wait_until="commit")
+    expect(page.locator("#tab-vote-button")).to_have_attribute("aria-selected", "true")
