@@ -61,10 +61,11 @@ export interface ImportTrouble {
   reason: string;
 }
 
-/** An image and its prompt. */
+/** An image, its prompt, and what else is known about how it was made: label and value. */
 export interface NewestImage {
   sha256: string;
   prompt: string;
+  facts: [string, string][];
 }
 
 /** The newest images, the newest first. */

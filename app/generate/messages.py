@@ -14,10 +14,11 @@ DEFAULT_URL = "http://127.0.0.1:8188"
 
 
 class NewestImage(Answer):
-    """An image and its prompt."""
+    """An image, its prompt, and what else is known about how it was made: label and value."""
 
     sha256: str
     prompt: str
+    facts: list[tuple[str, str]]
 
 
 class NewestImages(Answer):

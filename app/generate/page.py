@@ -53,7 +53,6 @@ def build(
                 telling = gr.Checkbox(
                     label=say("tellingLabel"), info=say("tellingInfo"), interactive=True, elem_id="generate-telling"
                 )
-                plan = note("generate-plan")
                 model = choose_model()
                 _with_comfyui(comfy)
                 with gr.Row(elem_classes="form-grid"):
@@ -62,9 +61,11 @@ def build(
                     where = where_choice("generate")
                 with gr.Accordion(say("advanced"), open=False, elem_id="generate-advanced"):
                     form = ConfigForm(GenerateConfig, _SETTINGS, prefix="generate")
-                start = gr.Button(say("button"), variant="primary", elem_id="generate-start")
+                with gr.Column(elem_id="generate-bar"):
+                    plan = note("generate-plan")
+                    start = gr.Button(say("button"), variant="primary", elem_id="generate-start")
             _import_images(imports)
-        with gr.Column(scale=3, min_width=320):
+        with gr.Column(scale=3, min_width=320, elem_id="generate-images"):
             image_grid(drawing)
 
     follow = follow_adapter(adapters, adapter, strength)

@@ -1,5 +1,6 @@
 """What a person asks for on the Generate page: prompts from anywhere, how many pairs, with which adapter."""
 
+import random
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,9 @@ def generate_config(form: Mapping[str, Any], info: ModelInfo, threads: int) -> G
         settings |= {"prompts": prompts, "keep_ahead": waiting, "keep_warm_s": AHEAD_WARM_S}
     else:
         count = whole(pairs, 1, _MOST_PAIRS, say("pairsRange"))
+        if count < len(prompts):
+            seed = filled(values).get("seed")
+            prompts = random.Random(None if seed is None else str(seed)).sample(prompts, count)
         # Listed once per pair and in turn: pairs of one prompt share no image, and every prompt comes early.
         listed = [prompts[i % len(prompts)] for i in range(count)]
         settings |= {"prompts": listed, "keep_warm_s": KEEP_WARM_S}
@@ -93,7 +97,7 @@ def _pairs(prompts: int, pairs: int, *, ahead: bool) -> list[str]:
     if ahead:
         return [say("plan.ahead", n=pairs)]
     planned = say("plan.pairs", n=pairs, images=2 * pairs)
-    return [planned, say("plan.unused", n=prompts - pairs)] if prompts > pairs else [planned]
+    return [planned, say("plan.picked", n=pairs)] if prompts > pairs else [planned]
 
 
 def start_sentence(prompts: int, pairs: int) -> str:

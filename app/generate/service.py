@@ -6,6 +6,7 @@ from typing import Any
 from app.desk.desk import Desk
 from app.desk.machine import threads_for
 from app.generate.comfyui import ComfyDraw
+from app.generate.made import made
 from app.generate.messages import NewestImage
 from app.generate.prompts import checked_prompts, generate_config, starter_prompts
 from app.generate.text import say
@@ -54,4 +55,5 @@ class Drawing:
         store = self._desk.store
         newest = store.candidates(limit=limit, purpose="train")
         there = [candidate for candidate in newest if store.has_image(candidate)]
-        return [{"sha256": candidate.image_sha256, "prompt": candidate.prompt} for candidate in there]
+        adapters = {record.sha256: record.name for record in store.adapters()}
+        return [{"sha256": one.image_sha256, "prompt": one.prompt, "facts": made(one, adapters)} for one in there]

@@ -34,6 +34,9 @@ export interface ImageGridText {
   empty: string;
   gone: string;
   close: string;
+  previous: string;
+  next: string;
+  download: string;
 }
 
 export interface ImportImagesText {

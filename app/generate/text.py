@@ -54,7 +54,7 @@ say = Strings(
         "pairsRange": "Pairs must be a whole number from 1 to 1000.",
         "promptTooLong": "The prompt starting “{start}…” has {length} characters; the limit is {most}.",
         "started": "Generating has started. You can vote as soon as the first pair is ready.",
-        "startedTooFew": "There are more prompts ({prompts}) than pairs ({pairs}), so the last prompts are skipped.",
+        "startedTooFew": "There are more prompts ({prompts}) than pairs ({pairs}): some were picked at random.",
         # What would be generated, shown before it starts: some of these sentences, one after the other.
         "plan.prompts.one": "{n} prompt.",
         "plan.prompts.other": "{n} prompts.",
@@ -66,8 +66,8 @@ say = Strings(
         "plan.ahead.other": "Keeps {n} pairs ready for you, one prompt after another.",
         "plan.pairs.one": "{n} pair: {images} images.",
         "plan.pairs.other": "{n} pairs: {images} images.",
-        "plan.unused.one": "The last one won't be used.",
-        "plan.unused.other": "The last {n} won't be used.",
+        "plan.picked.one": "One prompt is picked at random.",
+        "plan.picked.other": "{n} prompts are picked at random.",
         "plan.long": (
             "The prompt starting “{start}…” has {length} characters. Is it really one prompt? It's used in full (up "
             "to {most}), encoded in chunks of 75 tokens (about 300 characters)."
@@ -77,6 +77,21 @@ say = Strings(
         "gallery.empty": "Your images appear here as they're generated.",
         "gallery.gone": "This image is missing from disk.",
         "gallery.close": "Close",
+        "gallery.previous": "Previous image",
+        "gallery.next": "Next image",
+        "gallery.download": "Download",
+        "made.size": "Size",
+        "made.seed": "Seed",
+        "made.steps": "Steps",
+        "made.guidance": "Guidance",
+        "made.sampler": "Sampler",
+        "made.negative": "Negative prompt",
+        "made.adapters": "Adapters",
+        "made.model": "Model",
+        "made.tool": "Made with",
+        "comfyui": "ComfyUI",
+        "adapterAt": "{name} at {strength:g}",
+        "unknownAdapter": "an adapter that isn't in this project",
         # --- ComfyUI ---
         "comfyDraw.title": "Generate with ComfyUI",
         "comfyDraw.on": "on",

@@ -28,6 +28,20 @@ def test_pairs_are_listed_in_turn_and_choices_are_left_to_the_library(asked: Any
     assert config.ahead.keep_ahead is None
 
 
+def test_of_more_prompts_than_pairs_some_are_picked_at_random(asked: Any) -> None:
+    written = [f"a lake {number}" for number in range(60)]
+
+    def picked(**form: Any) -> tuple[str, ...]:
+        return tuple(asked(prompts="\n".join(written), pairs=24, **form).pairs.prompts)
+
+    first, second = picked(), picked(seed=None)
+    assert first != second
+    for one in (first, second):
+        assert len(set(one)) == 24
+        assert set(one) <= set(written)
+    assert picked(seed=4) == picked(seed="4") != picked(seed=5)
+
+
 def test_drawing_ahead_lists_each_prompt_once_and_waits_longer(asked: Any) -> None:
     config = asked(ahead=True, pairs=12.0)
     assert config.pairs.prompts == ("a lake", "a {red|blue} sea")
@@ -71,7 +85,7 @@ def test_prompts_that_nobody_could_draw_are_refused(studio: Studio, written: str
 
 def test_the_plan_counts_before_the_start() -> None:
     assert prompt_plan("a\nb", 4, ahead=False) == "2 prompts. 4 pairs: 8 images."
-    assert prompt_plan("a\nb\nc", 2, ahead=False) == "3 prompts. 2 pairs: 4 images. The last one won't be used."
+    assert prompt_plan("a\nb\nc", 2, ahead=False) == "3 prompts. 2 pairs: 4 images. 2 prompts are picked at random."
     assert prompt_plan("{a|b} {c|{d|e}}\nx", 1, ahead=False).startswith("2 prompts with choices, 7 combinations")
     assert "more than a million combinations" in prompt_plan("{a|b|c}" * 50, 1, ahead=False)
     assert prompt_plan("a", 8, ahead=True) == "1 prompt. Keeps 8 pairs ready for you, one prompt after another."
