@@ -37,13 +37,14 @@ class LiveChart extends Widget {
     super(host);
     const { text } = this;
     this.sentence = make("p", { class: "gauge-sentence", "aria-live": "polite", text: text.unknown });
+    this.figures = make("p", { class: "gauge-figures" });
     this.mark = make("i", { hidden: true });
     this.gauge = make(
       "section",
       { class: "gauge", "data-level": "unknown" },
       make("h3", { text: text.gauge }),
       make("div", { class: "gauge-bar", "aria-hidden": "true" }, this.mark),
-      this.sentence,
+      make("div", {}, this.sentence, this.figures),
     );
     this.summaries = { loss: make("p", { class: "visually-hidden" }), memory: make("p", { class: "visually-hidden" }) };
     this.empty = make("p", { class: "sdpo-empty" });
@@ -120,6 +121,7 @@ class LiveChart extends Widget {
     if (!health || !newest) return;
     this.gauge.dataset.level = health.level;
     this.sentence.textContent = health.sentence;
+    this.figures.textContent = health.figures;
     this.mark.hidden = false;
     this.mark.style.left = `${100 * Math.max(0, Math.min(1, newest[1] / (3 * this.budget)))}%`;
   }
@@ -130,6 +132,7 @@ class LiveChart extends Widget {
     [this.offset, this.file, this.total, this.problem] = [0, "", 0, ""];
     this.gauge.dataset.level = "unknown";
     this.sentence.textContent = this.text.unknown;
+    this.figures.textContent = "";
     this.mark.hidden = true;
   }
 

@@ -3,10 +3,11 @@
 
 import type { Call, Reply } from "../ui/widget.js";
 
-/** The gauge: a level and a sentence in plain words. */
+/** The gauge: a level, a sentence in plain words, and the figures behind it. */
 export interface Health {
   level: "healthy" | "drifting" | "damaged";
   sentence: string;
+  figures: string;
 }
 
 /** The last lines of a log. */

@@ -28,10 +28,11 @@ class RunRequest(Message):
 
 
 class Health(Answer):
-    """The gauge: a level and a sentence in plain words."""
+    """The gauge: a level, a sentence in plain words, and the figures behind it."""
 
     level: Literal["healthy", "drifting", "damaged"]
     sentence: str
+    figures: str
 
 
 class Metrics(Answer):

@@ -77,15 +77,16 @@ class RunProgress:
 
 
 def health(error: float, budget: float, spread: float | None = None, *, gate: str = "upper") -> Health:
-    """The gauge: a level and a sentence in plain words. `error` is relative to the reference (0.012 = +1.2 %).
+    """The gauge: a level, a sentence in plain words, and the figures behind it.
 
+    `error` is relative to the reference (0.012 = +1.2 %).
     `spread` is half the width of its interval, where the whole bank was checked; the run's `gate` says whether the
     interval's upper end has to be inside the budget or the estimate alone.
     """
     judged = error + (spread or 0.0) if gate == "upper" else error
     level = "healthy" if judged <= budget else "drifting" if error <= 2 * budget else "damaged"
-    sentence = say(f"charts.{level}", error=change(error, spread), budget=f"{100 * budget:.1f} %")
-    return {"level": level, "sentence": sentence}
+    figures = say("healthFigures", error=change(error, spread), budget=f"{100 * budget:.1f} %")
+    return {"level": level, "sentence": say(f"health.{level}"), "figures": figures}
 
 
 def _gate(run: RunFolder) -> str:

@@ -20,9 +20,6 @@ export interface LiveChartText {
   gauge: string;
   lossSummary: string;
   unknown: string;
-  healthy: string;
-  drifting: string;
-  damaged: string;
 }
 
 export interface LogViewText {

@@ -68,13 +68,10 @@ say = Strings(
         "charts.gauge": "Still healthy?",
         "charts.lossSummary": "Loss after {step} steps: {loss}.",
         "charts.unknown": "Not measured yet.",
-        "charts.healthy": "Healthy: the winner error is {error}, within the budget of {budget}.",
-        "charts.drifting": (
-            "Drifting: the winner error is {error}, possibly over the budget of {budget}. The safeguard is active."
-        ),
-        "charts.damaged": (
-            "Damaged: the winner error is {error}, over twice the budget of {budget}. An earlier step will be kept."
-        ),
+        "health.healthy": "Healthy: images stay as good as the base model's.",
+        "health.drifting": "Drifting: images may be getting worse. The safeguard is active.",
+        "health.damaged": "Damaged: images are getting worse. An earlier step will be kept.",
+        "healthFigures": "Winner error {error}, budget {budget}.",
         "previews.label": "Previews",
         "previews.hint": "The same prompts and seeds, without and with the adapter.",
         "previews.base": "Base model",

@@ -12,7 +12,7 @@ import { Widget } from "../ui/widget.js";
 import { fitted, SIZES } from "./best_fit.js";
 import { loadImages } from "./deck.js";
 import { isSecondClick } from "./fingers.js";
-import { keepFocus, keyHelp, keySwitch, meantKey } from "./keys.js";
+import { keepFocus, keyHelp, keySwitch, meantKey, toggleHelp } from "./keys.js";
 import { Outbox } from "./outbox.js";
 
 /**
@@ -26,9 +26,9 @@ const AHEAD = 3;
 const AGAIN_MS = 1500;
 const SIZE = "sdpo.best-of";
 
-/** @type {Map<string, "undo" | "skip" | number>} */
+/** @type {Map<string, "undo" | "skip" | "help" | number>} */
 const KEYS = new Map();
-KEYS.set("z", "undo").set("s", "skip");
+KEYS.set("z", "undo").set("s", "skip").set("?", "help");
 for (let place = 0; place < 9; place += 1) KEYS.set(String(place + 1), place);
 
 /** @param {Host<BestBoardText, BestBoardServer>} host */
@@ -76,6 +76,12 @@ class BestBoard extends Widget {
     this.grid = make("div", { class: "best-grid", role: "group", "aria-label": text.best });
     this.skipButton = make("button", { type: "button", class: "board-button skip", onclick: () => this.skip() });
     this.undoButton = make("button", { type: "button", class: "board-button undo", onclick: () => this.undo() });
+    this.help = keyHelp(text.keysTitle, [
+      [["1", "2", "…"], text.numberKey],
+      [["S"], `${text.notNow}; ${text.noWorst}`],
+      [["Z"], text.undo],
+      [["?"], text.helpKey],
+    ]);
     this.said = make("span", { class: "board-said", "aria-live": "polite" });
     this.hintTitle = make("p", { class: "board-empty-title" });
     this.hintText = make("p", { class: "board-empty-hint" });
@@ -120,15 +126,9 @@ class BestBoard extends Widget {
   }
 
   bottom() {
-    const { text } = this;
     const buttons = make("div", { class: "board-buttons" }, this.skipButton, this.undoButton);
-    buttons.append(keySwitch(this, text.keysSwitch));
-    const help = keyHelp(text.keysTitle, [
-      [["1", "2", "…"], text.numberKey],
-      [["S"], `${text.notNow}; ${text.noWorst}`],
-      [["Z"], text.undo],
-    ]);
-    return make("div", { class: "board-bottom" }, buttons, this.said, help);
+    buttons.append(keySwitch(this, this.text.keysSwitch));
+    return make("div", { class: "board-bottom" }, buttons, this.said, this.help);
   }
 
   /** @param {string} sentence */
@@ -353,6 +353,7 @@ class BestBoard extends Widget {
     if (event.repeat) return;
     if (meaning === "undo") this.undo();
     else if (meaning === "skip") this.skip();
+    else if (meaning === "help") toggleHelp(this.help);
     else this.choose(meaning);
   }
 }

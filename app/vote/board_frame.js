@@ -24,7 +24,7 @@ export class BoardFrame {
   /**
    * @param {Place} place
    * @param {PairBoardText} text
-   * @param {{choices: Choice[], finish_lines: number[], measured_votes: number}} given
+   * @param {{choices: Choice[], finish_lines: number[]}} given
    * @param {string | null} askAgain   where it is remembered whether pairs may be asked again; null: they are not
    * @param {Does} does
    */
@@ -32,7 +32,7 @@ export class BoardFrame {
     this.root = place.root;
     this.text = text;
     this.stage = new Stage(place, text, does.choose);
-    this.standing = new Standing(text, given.finish_lines, given.measured_votes);
+    this.standing = new Standing(text, given.finish_lines);
     this.prompt = make("p", { class: "board-prompt" });
     this.count = make("span", { class: "board-count" });
     this.meterBar = make("span");
@@ -75,9 +75,9 @@ export class BoardFrame {
 
   /** @param {boolean} standing   whether progress is shown */
   arranged(standing) {
-    const { finish, facts, more } = this.standing;
+    const { finish, facts } = this.standing;
     const state = make("div", { class: "board-state" }, this.badge, this.meter, this.count);
-    const told = standing ? [finish, facts, this.said, more] : [this.said];
+    const told = standing ? [finish, facts, this.said] : [this.said];
     return [
       make("div", { class: "board-top" }, this.prompt, state),
       this.stage.node,
@@ -105,6 +105,7 @@ export class BoardFrame {
         [[text.space], text.peekKey],
         [["C"], text.flickerKey],
         [["F"], text.largeKey],
+        [["?"], text.helpKey],
       ],
       more,
     );

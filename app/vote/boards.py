@@ -6,7 +6,7 @@ from app.desk.desk import WANTED_VOTES
 from app.ui.widget import widget
 from app.vote.guarded import GuardedRankings
 from app.vote.review import Review
-from app.vote.text import MEASURED, say
+from app.vote.text import say
 from app.vote.votes import VotingService
 
 _FINISH_LINES = [WANTED_VOTES * times for times in (1, 2, 4, 8)]
@@ -22,13 +22,12 @@ def pair_board(service: VotingService) -> gr.HTML:
         role="sdpo-board",
         elem_id=f"{service.purpose}-board",
         events=("complete",),
-        strings=_board_strings(),
+        strings=say.rows("board"),
         server={"deck": service.deck, "vote": service.vote, "undo": service.undo},
         value="",
         board=service.purpose,
         choices=list(service.choices),
         finish_lines=_FINISH_LINES,
-        measured_votes=max(MEASURED),
     )
 
 
@@ -38,7 +37,7 @@ def best_board(service: GuardedRankings) -> gr.HTML:
         "vote/best_board.js",
         role="sdpo-board",
         elem_id="best-board",
-        strings=_board_strings(),
+        strings=say.rows("board"),
         server={"sets": service.sets, "rank": service.rank, "undo": service.undo},
         value="",
     )
@@ -50,7 +49,7 @@ def review_grid(review: Review, service: VotingService) -> gr.HTML:
         "vote/review.js",
         role="sdpo-review",
         elem_id="review-grid",
-        strings={**_board_strings(), **say.rows("review")},
+        strings={**say.rows("board"), **say.rows("review")},
         server={"look_up": review.page, "vote": service.vote, "undo": service.undo},
         choices=list(service.choices),
     )
@@ -59,14 +58,3 @@ def review_grid(review: Review, service: VotingService) -> gr.HTML:
 def vote_modes() -> gr.HTML:
     """The choice between the ways to vote; it is remembered."""
     return widget("vote/vote_modes.js", role="sdpo-modes", elem_id="vote-modes", strings=say.rows("voteModes"))
-
-
-def _board_strings() -> dict[str, str]:
-    """The rows of all boards, with the figures that were measured at few and at many votes."""
-    few, many = MEASURED
-    rates = {
-        f"{taste}_{size}": percent
-        for size, votes in (("few", few), ("many", many))
-        for taste, percent in MEASURED[votes].items()
-    }
-    return say.rows("board", few=few, many=many, **rates)

@@ -84,6 +84,15 @@ export function keyHelp(title, lines, ...more) {
 }
 
 /**
+ * Open the list of keys, or fold it away.
+ * @param {HTMLDetailsElement} help
+ */
+export function toggleHelp(help) {
+  help.open = !help.open;
+  if (help.open) help.scrollIntoView({ block: "nearest" });
+}
+
+/**
  * A press of the mouse leaves the focus where it is, so that Space keeps its meaning on the board.
  * @param {HTMLElement} node
  */

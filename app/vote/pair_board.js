@@ -13,12 +13,12 @@ import { Widget } from "../ui/widget.js";
 import { BoardFrame } from "./board_frame.js";
 import { loadImages } from "./deck.js";
 import { isSecondClick } from "./fingers.js";
-import { keepFocus, meantKey } from "./keys.js";
+import { keepFocus, meantKey, toggleHelp } from "./keys.js";
 import { Outbox } from "./outbox.js";
 import { PHONE_PX } from "./stage.js";
 
 /**
- * @typedef {{board: "train" | "judge", choices: Choice[], finish_lines: number[], measured_votes: number}} Given
+ * @typedef {{board: "train" | "judge", choices: Choice[], finish_lines: number[]}} Given
  * @typedef {{uuid: string, pair: Pair, side: boolean}} Cast   a choice that can be taken back
  * @typedef {({kind: "vote"} & VoteMessage) | ({kind: "undo"} & UndoMessage)} Op
  * @typedef {Reply<Voted> | Reply<Undone>} Told
@@ -40,7 +40,7 @@ const REFILL_BELOW = 8;
 const AGAIN_MS = 1500;
 const ASK_AGAIN = "sdpo.ask-again";
 
-/** @typedef {Choice | "undo" | "peek" | "flicker" | "large" | "back"} Meaning */
+/** @typedef {Choice | "undo" | "peek" | "flicker" | "large" | "back" | "help"} Meaning */
 /** @type {ReadonlyMap<string, Meaning>} */
 const KEYS = new Map([
   ["arrowleft", "left"],
@@ -55,6 +55,7 @@ const KEYS = new Map([
   ["c", "flicker"],
   ["f", "large"],
   ["escape", "back"],
+  ["?", "help"],
 ]);
 
 /** @param {Host<PairBoardText, PairBoardServer, Given>} host */
@@ -359,13 +360,15 @@ class PairBoard extends Widget {
     const meaning = meantKey(this, event, KEYS);
     if (!meaning || (meaning === "back" && !stage.looking && !root.classList.contains("large"))) return;
     const look = meaning === "peek" || meaning === "flicker";
-    const choice = look || meaning === "undo" || meaning === "large" || meaning === "back" ? null : meaning;
+    const aside = look || meaning === "undo" || meaning === "large" || meaning === "back" || meaning === "help";
+    const choice = aside ? null : meaning;
     if (choice && !this.given.choices.includes(choice)) return;
     event.preventDefault();
     if (event.repeat) return;
     if (choice) this.choose(choice, event.shiftKey);
     else if (look) stage.toggleLook(meaning);
     else if (meaning === "undo") this.undo();
+    else if (meaning === "help") toggleHelp(frame.help);
     else if (meaning === "back" && stage.looking) stage.lookAway();
     else frame.setLarge();
   }

@@ -19,12 +19,10 @@ export class Standing {
   /**
    * @param {PairBoardText} text
    * @param {number[]} finishLines
-   * @param {number} measuredVotes   up to so many it was measured what more of them bring
    */
-  constructor(text, finishLines, measuredVotes) {
+  constructor(text, finishLines) {
     this.text = text;
     this.finishLines = finishLines;
-    this.measuredVotes = measuredVotes;
     this.pace = make("span", { class: "board-pace", hidden: true });
     this.steady = make("span", { class: "board-steady", title: text.steadyHint, hidden: true });
     this.line = make("span", { class: "board-line", hidden: true });
@@ -39,7 +37,6 @@ export class Standing {
     );
     const about = { class: "board-finish", role: "status", hidden: true };
     this.finish = make("div", about, this.sentence, buttons);
-    this.more = make("p", { class: "board-more", hidden: true });
   }
 
   /** A choice was made just now. */
@@ -67,8 +64,6 @@ export class Standing {
     const next = this.finishLines.find((votes) => votes > decided);
     this.line.hidden = !next || decided === 0;
     this.line.textContent = next ? fill(text.finishLine, { n: next - decided, line: next }) : "";
-    this.more.textContent = decided < this.measuredVotes ? text.moreVotes : text.notMeasured;
-    this.more.hidden = decided === 0;
   }
 
   /**

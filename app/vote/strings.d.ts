@@ -54,9 +54,8 @@ export interface BestBoardText {
   swissEmptyHint: string;
   finishTrain: string;
   finishOn: string;
-  moreVotes: string;
-  notMeasured: string;
   keysTitle: string;
+  helpKey: string;
   undone: string;
   undoFirst: string;
   unsaved: string;
@@ -126,9 +125,8 @@ export interface PairBoardText {
   swissEmptyHint: string;
   finishTrain: string;
   finishOn: string;
-  moreVotes: string;
-  notMeasured: string;
   keysTitle: string;
+  helpKey: string;
   undone: string;
   undoFirst: string;
   unsaved: string;
@@ -198,9 +196,8 @@ export interface ReviewText {
   swissEmptyHint: string;
   finishTrain: string;
   finishOn: string;
-  moreVotes: string;
-  notMeasured: string;
   keysTitle: string;
+  helpKey: string;
   undone: string;
   undoFirst: string;
   unsaved: string;

@@ -2,9 +2,6 @@
 
 from app.ui.strings import Strings
 
-MEASURED = {15: {"warm": 86, "busy": 76, "sun": 53}, 60: {"warm": 94, "busy": 75, "sun": 59}}
-"""Win rates in per cent, by number of votes, of simulated people: the means in bench/results/outcome*.json."""
-
 say = Strings(
     {
         "page": "Vote",
@@ -75,14 +72,8 @@ say = Strings(
         "board.swissEmptyHint": "A prompt needs at least four images. Generate more pairs of one to continue.",
         "board.finishTrain": "Train",
         "board.finishOn": "Keep voting",
-        # The figures are those of `MEASURED`.
-        "board.moreVotes": (
-            "Measured with simulated people on the earlier demo model, at {few} and {many} votes: a taste for warm "
-            "colours won {warm_few} and {warm_many} % of blind comparisons, for busy foregrounds {busy_few} and "
-            "{busy_many} %, for a sun in the sky {sun_few} and {sun_many} %. Differences under 10 points may be chance."
-        ),
-        "board.notMeasured": "More than {many} votes haven't been measured. Train and run a blind test to find out.",
         "board.keysTitle": "All keys",
+        "board.helpKey": "Shows or hides this list",
         "board.undone": "Undone. Choose again.",
         "board.undoFirst": "There's no vote to undo.",
         "board.unsaved": "{n} unsaved",

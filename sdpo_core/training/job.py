@@ -235,7 +235,10 @@ class _Job:
         self.reporter.say(progress.step, _STOPPED_EARLY, state="stopped", force=True)
 
     def _where(self, progress: Progress) -> str:
-        return f"Step {progress.step} of {self.reporter.total}; winner error {change(progress.drift)} on unseen noise."
+        where = f"Step {progress.step} of {self.reporter.total}."
+        if progress.drift <= (self.config.safeguarding.drift_budget or DEFAULT_BUDGET):
+            return f"{where} Healthy so far."
+        return f"{where} Drifting: the winner error is {change(progress.drift)} on unseen noise."
 
     def _checkpoint(self, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
         objective, budget = self.config.objective, self.config.safeguarding.drift_budget

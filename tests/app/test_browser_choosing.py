@@ -293,3 +293,14 @@ class Finger:
 
     def _send(self, kind: str, x: float, y: float) -> None:
         self._session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
+
+
+def test_a_question_mark_shows_all_keys(votable: RunningStudio, page: Page) -> None:
+    begin(page, votable, 1)
+    help_of = page.locator(f"{BOARD} .board-help")
+    expect(help_of).not_to_have_attribute("open", "")
+    page.keyboard.press("?")
+    expect(help_of).to_have_attribute("open", "")
+    expect(help_of.get_by_text(vote_say("board.helpKey"))).to_be_in_viewport()
+    page.keyboard.press("?")
+    expect(help_of).not_to_have_attribute("open", "")

@@ -295,7 +295,7 @@ def test_metrics_come_incrementally_and_restart_after_a_resume(studio: Studio) -
     later = progress.metrics({"run": run.id, "offset": first["offset"], "file": first["file"]})
     assert (later["loss"], later["winner_error"], later["restart"]) == ([], [(12, 0.05, 0.02)], False)
     assert later["health"]["level"] == "damaged"
-    assert "+5.0 % ± 2.0 %" in later["health"]["sentence"]
+    assert "+5.0 % ± 2.0 %" in later["health"]["figures"]
     run.truncate_metrics(10)
     resumed = progress.metrics({"run": run.id, "offset": later["offset"], "file": later["file"]})
     assert resumed["restart"]
@@ -328,13 +328,14 @@ def test_a_run_with_damaged_settings_is_reported(studio: Studio) -> None:
 
 def test_health_is_described_in_plain_english() -> None:
     assert health(0.004, 0.02)["level"] == "healthy"
-    assert "+0.4 %" in health(0.004, 0.02)["sentence"]
-    assert "2.0 %" in health(0.004, 0.02)["sentence"]
+    assert "+0.4 %" in health(0.004, 0.02)["figures"]
+    assert "2.0 %" in health(0.004, 0.02)["figures"]
     assert health(-0.01, 0.02)["level"] == "healthy"
     assert health(0.015, 0.02, 0.01)["level"] == "drifting", "the upper end of its interval is outside"
     assert health(0.015, 0.02, 0.01, gate="estimate")["level"] == "healthy"
     assert health(0.05, 0.02, 0.01)["level"] == "damaged"
-    assert "is about 0 %, within" in health(-0.0001, 0.02, 0.0)["sentence"]
+    assert "about 0 %" in health(-0.0001, 0.02, 0.0)["figures"]
+    assert health(0.004, 0.02)["sentence"].startswith("Healthy")
 
 
 @pytest.mark.parametrize("hostile", [None, {}, {"run": "../.."}, {"run": 3}, {"run": "x" * 500}])

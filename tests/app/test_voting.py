@@ -1,17 +1,13 @@
 """What a pair board may ask, from honest and from hostile browsers."""
 
-import json
 import uuid
 from itertools import pairwise
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
 import pytest
 
 from app.studio import Studio
-from app.vote.text import MEASURED
-from sdpo_core.paths import repository_root
 from sdpo_core.runs.folder import RunFolder
 from sdpo_core.workspace.pairs import training_pairs
 from sdpo_core.workspace.records import Pair
@@ -216,15 +212,6 @@ def test_sides_that_were_exchanged_are_set_right(studio: Studio) -> None:
     (voted,) = studio.desk.store.voted_pairs(purpose="train")
     assert (voted.vote.choice, voted.vote.swapped) == ("right", True)
     assert not cast(studio, {**shown, "swapped": False}, "left")["ok"]
-
-
-@pytest.mark.parametrize(("votes", "name"), [(15, "outcome-15-pairs"), (60, "outcome")])
-def test_what_more_votes_bring_is_what_was_measured(votes: int, name: str) -> None:
-    results = json.loads((repository_root() / "bench" / "results" / f"{name}.json").read_text(encoding="utf-8"))
-    assert results["size"]["pairs"] == votes
-    cells = results["cells"].values()
-    for taste, told in MEASURED[votes].items():
-        assert round(100 * mean(cell["win_rate"] for cell in cells if cell["oracle"] == taste)) == told
 
 
 def test_judging_asks_nothing_again(studio: Studio, tmp_path: Path) -> None:
