@@ -52,7 +52,7 @@ class Api:
     def pairs(self, limit: int = 12) -> list[dict[str, Any]]:
         """Pairs that wait for a vote: id, prompt, and the addresses of the left and the right image."""
         refused = say("unexpectedValue", name="limit", expected=f"1 to {_MOST_PAIRS}", value=limit)
-        waiting = self._studio.desk.store.open_pairs(purpose="train", limit=whole(limit, 1, _MOST_PAIRS, refused))
+        waiting = self._studio.desk.store.pairs.open(purpose="train", limit=whole(limit, 1, _MOST_PAIRS, refused))
         return [
             {"pair": pair.id, "prompt": pair.left.prompt, "left": _image(pair.left), "right": _image(pair.right)}
             for pair in waiting
@@ -69,10 +69,10 @@ class Api:
             raise SdpoError(say("unexpectedValue", name="choice", expected=expected, value=choice))
         name = vote_id or str(uuid.uuid4())
         whole(pair, 1, 2**63 - 1, say("unexpectedValue", name="pair", expected=say("idOfAPair"), value=pair))
-        shown = self._studio.desk.store.pair(pair)
+        shown = self._studio.desk.store.pairs.get(pair)
         images = [shown.left.image_sha256, shown.right.image_sha256]
         _taken(self._studio.votes.vote({"uuid": name, "pair": pair, "images": images, "choice": choice}))
-        return {"vote_id": name, "replaced": self._studio.desk.store.replaced_by(name)}
+        return {"vote_id": name, "replaced": self._studio.desk.store.votes.replaced_by(name)}
 
     def undo(self, vote_id: str) -> str:
         """Take a vote back. Gives the id of what was taken back."""

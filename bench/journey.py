@@ -152,7 +152,7 @@ class Workbench:
     def train(self, workspace: Path, flags: Sequence[str]) -> Trained:
         """The adapter that `train` with `flags` makes of the votes in `workspace`."""
         with Store(workspace) as store:
-            cast = Counter(one.vote.choice for one in store.voted_pairs(purpose="train"))
+            cast = Counter(one.vote.choice for one in store.pairs.voted(purpose="train"))
         began, cpu_began = time.perf_counter(), children_cpu_s()
         run = run_verb("train", workspace, *self.model_flags(), *flags)
         train_s, train_cpu_s = time.perf_counter() - began, children_cpu_s() - cpu_began

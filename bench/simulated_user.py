@@ -118,11 +118,14 @@ class SimulatedUser:
     def vote_all(self, store: Store, *, purpose: Purpose = "train", run_id: str | None = None) -> Counter[Choice]:
         """Vote on every open pair of a purpose, or of one run; returns how often each choice was made."""
         made: Counter[Choice] = Counter()
-        while pairs := store.open_pairs(purpose=purpose, run_id=run_id, limit=_SHOWN_PAIRS):
+        while pairs := store.pairs.open(purpose=purpose, run_id=run_id, limit=_SHOWN_PAIRS):
             for pair in pairs:
-                with Image.open(store.image_path(pair.left)) as left, Image.open(store.image_path(pair.right)) as right:
+                with (
+                    Image.open(store.images.path(pair.left.image_sha256)) as left,
+                    Image.open(store.images.path(pair.right.image_sha256)) as right,
+                ):
                     choice = self.choose(left, right)
-                store.vote(str(uuid.uuid4()), pair.id, choice)
+                store.votes.cast(str(uuid.uuid4()), pair.id, choice)
                 made[choice] += 1
         return made
 

@@ -83,7 +83,7 @@ def fill(workspace: Path, size: Size) -> None:
             sides = [_large(rng, size.side_px) if large else _small(2 * number + side) for side in (0, 1)]
             pair = _add_pair(store, number, sides, base)
             if number < voted:
-                store.vote(str(uuid.uuid4()), pair.id, "left")
+                store.votes.cast(str(uuid.uuid4()), pair.id, "left")
 
 
 def _add_pair(store: Store, number: int, sides: list[Image.Image], base_sha256: str) -> Pair:
@@ -91,8 +91,8 @@ def _add_pair(store: Store, number: int, sides: list[Image.Image], base_sha256: 
     for side, image in enumerate(sides):
         made = recipe(f"a lake {number % 500}", 2 * number + side, base_sha256)
         made = made.model_copy(update={"width_px": image.width, "height_px": image.height})
-        ids.append(store.add_candidate(image, made).id)
-    return store.add_pair(ids[0], ids[1], purpose="train")
+        ids.append(store.candidates.add(image, made).id)
+    return store.pairs.add(ids[0], ids[1], purpose="train")
 
 
 def _small(number: int) -> Image.Image:

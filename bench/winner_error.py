@@ -29,7 +29,7 @@ def voted_pairs(drawn: Path, model: DiffusionModel, person: SimulatedUser) -> En
         workspace = Path(shutil.copytree(drawn, Path(folder) / "workspace"))
         with Store(workspace) as store:
             person.vote_all(store)
-            voted = [v for v in store.voted_pairs(purpose="train") if v.vote.choice in ("left", "right")]
+            voted = [v for v in store.pairs.voted(purpose="train") if v.vote.choice in ("left", "right")]
             sizes = [(one.pair.left.width_px, one.pair.left.height_px) for one in voted]
             return encode_pairs(model, store, voted, sizes)
 

@@ -31,9 +31,9 @@ def fill(workspace: Path, *choices: Choice) -> None:
     with Store(workspace) as store:
         for choice in choices:
             images = [Image.fromarray(draw.integers(0, 256, (64, 64, 3), dtype=np.uint8)) for _ in range(2)]
-            one, other = (store.save_image(image) for image in images)
+            one, other = (store.imports.save_image(image) for image in images)
             chosen = {"left": "first", "right": "second"}.get(choice, choice)
-            store.add_imported([ImportedPair("a lake", one, other, chosen)])  # pyright: ignore[reportArgumentType]
+            store.imports.add_pairs([ImportedPair("a lake", one, other, chosen)])  # pyright: ignore[reportArgumentType]
 
 
 def train(workspace: Path, model: Path, *more: str) -> int:
@@ -101,9 +101,9 @@ def test_damaged_images_are_left_out_and_the_rest_trains(
 ) -> None:
     fill(tmp_path, "left", "right", "left")
     with Store(tmp_path) as store:
-        one, other, _ = store.voted_pairs(purpose="train")
-        store.image_path(one.pair.left).write_bytes(b"cut")
-        store.image_path(other.pair.right).unlink()
+        one, other, _ = store.pairs.voted(purpose="train")
+        store.images.path(one.pair.left.image_sha256).write_bytes(b"cut")
+        store.images.path(other.pair.right.image_sha256).unlink()
     assert train(tmp_path, tiny) == 0
     assert main(["doctor", "--workspace", str(tmp_path)]) == 1
     told = capsys.readouterr().out
@@ -117,13 +117,14 @@ def test_ten_thousand_usable_votes_are_sorted_in_seconds(tmp_path: Path) -> None
     with Store(tmp_path) as store:
         draw = np.random.default_rng(0)
         saved = [
-            store.save_image(Image.fromarray(draw.integers(0, 256, (8, 8, 3), dtype=np.uint8))) for _ in range(1_000)
+            store.imports.save_image(Image.fromarray(draw.integers(0, 256, (8, 8, 3), dtype=np.uint8)))
+            for _ in range(1_000)
         ]
         images = [
             ImportedImage(saved[n % 1_000].sha256, 8, 8, recipe=recipe(n, f"prompt {n // 2 % 300}"))
             for n in range(20_000)
         ]
-        store.add_imported([
+        store.imports.add_pairs([
             ImportedPair(f"prompt {n % 300}", images[2 * n], images[2 * n + 1], "first") for n in range(10_000)
         ])  # fmt: skip
     with Store(tmp_path) as store:

@@ -47,8 +47,8 @@ def workspace(tiny: Path) -> Path:
     quick = ["--sampling-steps", "1", "--size-px", "64", "--seed", "5"]
     start(["generate", "--workspace", folder, "--model", tiny, *quick, "--prompts", *prompts])
     with Store(folder) as store:
-        for i, pair in enumerate(store.open_pairs(purpose="train", limit=10)):
-            store.vote(f"{i:032x}", pair.id, ("left", "right")[i % 2])
+        for i, pair in enumerate(store.pairs.open(purpose="train", limit=10)):
+            store.votes.cast(f"{i:032x}", pair.id, ("left", "right")[i % 2])
     return folder
 
 
@@ -134,13 +134,13 @@ def test_images_of_mixed_sizes_on_two_processes(tiny: Path) -> None:
     with Store(mixed) as store:
         for i, (width, height) in enumerate(sizes):
             left, right = (
-                store.add_candidate(
+                store.candidates.add(
                     Image.effect_noise((width, height), 40 + side).convert("RGB"),
                     recipe(2 * i + side, f"hill {i}", base).model_copy(update={"width_px": width, "height_px": height}),
                 )
                 for side in (0, 1)
             )
-            store.vote(f"{i:032x}", store.add_pair(left.id, right.id).id, ("left", "right")[i % 2])
+            store.votes.cast(f"{i:032x}", store.pairs.add(left.id, right.id).id, ("left", "right")[i % 2])
     alone = learned(tiny, mixed, *SAFEGUARDS["lora"])
     same(learned(tiny, mixed, *SAFEGUARDS["lora"], "--pairs-per-micro-step", "2", processes=2), alone)
 

@@ -49,7 +49,7 @@ class Adapters:
 
     def cards(self) -> list[AdapterCard]:
         """Every adapter with what is known about it, newest first."""
-        records = self._desk.store.adapters()
+        records = self._desk.store.adapters.all()
         verdicts, rounds = self._verdicts.by_adapter(), self._desk.adapters.rounds()
         return [self._card(record, verdicts.get(record.sha256), rounds.get(record.sha256, 1)) for record in records]
 
@@ -68,14 +68,14 @@ class Adapters:
 
     def file(self, adapter_id: int) -> Path:
         """An adapter's file; raises `AdapterError` when there is none."""
-        path = self._desk.workspace / self._desk.store.adapter(adapter_id).path
+        path = self._desk.workspace / self._desk.store.adapters.get(adapter_id).path
         if not path.is_file():
             raise AdapterError(say("gone"))
         return path
 
     def file_stem(self, adapter_id: int) -> str:
         """What files of an adapter are called outside the studio, without suffix."""
-        return file_stem(self._desk.store.adapter(adapter_id).name)
+        return file_stem(self._desk.store.adapters.get(adapter_id).name)
 
     def preview(self, adapter_id: int) -> Path:
         """The picture next to an adapter's file; raises `StoreError` when there is none."""
@@ -87,7 +87,7 @@ class Adapters:
     def diffusers_file(self, adapter_id: int) -> Path:
         """The adapter under diffusers' names, made when it is first asked for; a cache that may be cleared."""
         source = self.file(adapter_id)
-        record = self._desk.store.adapter(adapter_id)
+        record = self._desk.store.adapters.get(adapter_id)
         target = self._desk.workspace / "cache" / f"diffusers-{record.sha256}.safetensors"
         if not target.is_file():
             write_peft(source, target)
@@ -95,7 +95,7 @@ class Adapters:
 
     def model_card(self, adapter_id: int, *, prompts: bool) -> tuple[str, str]:
         """Name and content of an adapter's model card; raises `AdapterError` when its file can't be read."""
-        record = self._desk.store.adapter(adapter_id)
+        record = self._desk.store.adapters.get(adapter_id)
         card = next(card for card in self.cards() if card.record.id == record.id)
         if card.info is None:
             raise AdapterError(card.problem)
@@ -109,8 +109,8 @@ class Adapters:
             case "edit":
                 return self._edit(wish)
             case "delete":
-                record = self._desk.store.adapter(wish.id)
-                entry = self._desk.store.trash_adapter(wish.id)
+                record = self._desk.store.adapters.get(wish.id)
+                entry = self._desk.store.adapters.trash(wish.id)
                 return {"sentence": say("deleted", name=record.name), "entry": entry.id}
             case "put_back":
                 if Trash(self._desk.workspace).find(wish.entry).kind != THROWN_KIND:
@@ -130,12 +130,12 @@ class Adapters:
     def _edit(self, wish: AdapterMessage) -> ActionDone:
         store, strength = self._desk.store, _strength(wish.strength)
         # Whatever is refused, the form stays open with everything that was written.
-        store.recommend(wish.id, strength)
-        store.note_on_adapter(wish.id, wish.note)
-        return {"sentence": say("saved", name=store.rename_adapter(wish.id, wish.name).name)}
+        store.adapters.recommend(wish.id, strength)
+        store.adapters.note(wish.id, wish.note)
+        return {"sentence": say("saved", name=store.adapters.rename(wish.id, wish.name).name)}
 
     def _place(self, wish: AdapterMessage) -> ActionDone:
-        record = self._desk.store.adapter(wish.id)
+        record = self._desk.store.adapters.get(wish.id)
         if not self._works_elsewhere(record):
             raise AdapterError(say("notForOthers", name=record.name))
         placed = self._folders.place(wish.tool, record, self.file(wish.id), wish.how)

@@ -23,17 +23,17 @@ class KnownAdapters:
 
     def names(self) -> list[str]:
         """Names of the adapters, newest first."""
-        return [record.name for record in self._store.adapters()]
+        return [record.name for record in self._store.adapters.all()]
 
     def require(self, name: Any) -> AdapterRecord:
         """The adapter that was chosen on a page; raises `AdapterError` when that isn't one."""
         if not name:
-            raise AdapterError(say("chooseAdapter") if self._store.adapters() else say("noAdapter"))
-        return self._store.find_adapter(str(name))
+            raise AdapterError(say("chooseAdapter") if self._store.adapters.all() else say("noAdapter"))
+        return self._store.adapters.find(str(name))
 
     def recommended_strength(self, name: Any) -> float | None:
         """The strength that a person recommends for an adapter; None for none, and for an unknown adapter."""
-        return next((record.strength for record in self._store.adapters() if record.name == name), None)
+        return next((record.strength for record in self._store.adapters.all() if record.name == name), None)
 
     def base_of(self, record: AdapterRecord) -> str:
         """The model that an adapter was trained on, or the best guess."""
@@ -57,7 +57,7 @@ class KnownAdapters:
     def rounds(self) -> dict[str, int]:
         """The round of every adapter file by its SHA-256: 1, and one more than that of the adapter it continues."""
         parents: dict[str, str] = {}
-        adapters = self._store.adapters()
+        adapters = self._store.adapters.all()
         for record in adapters:
             with contextlib.suppress(AdapterError):  # a file that is gone or damaged says nothing
                 parent = (self.header(record).sdpo or {}).get("continued_from")

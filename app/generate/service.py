@@ -53,7 +53,7 @@ class Drawing:
     def newest_images(self, limit: int = 60) -> list[NewestImage]:
         """The newest images to vote on. Images of blind tests are not among them: they would give the sides away."""
         store = self._desk.store
-        newest = store.candidates(limit=limit, purpose="train")
-        there = [candidate for candidate in newest if store.has_image(candidate)]
-        adapters = {record.sha256: record.name for record in store.adapters()}
+        newest = store.candidates.newest(limit=limit, purpose="train")
+        there = [candidate for candidate in newest if store.images.has(candidate.image_sha256)]
+        adapters = {record.sha256: record.name for record in store.adapters.all()}
         return [{"sha256": one.image_sha256, "prompt": one.prompt, "facts": made(one, adapters)} for one in there]

@@ -72,7 +72,7 @@ class Home:
         return len(runs), say("noRun")
 
     def _adapters(self, count: int) -> tuple[str, str, bool]:
-        adapters = self._desk.store.adapters()
+        adapters = self._desk.store.adapters.all()
         if not count or not adapters:
             return say("noAdapter"), "adapters", False
         judged = adapters[0].sha256 in self._verdicts.by_adapter()

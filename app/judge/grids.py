@@ -46,7 +46,7 @@ class Grids:
     def steps(self, adapter_name: Any) -> list[int]:
         """Steps of whose checkpoints an adapter's grid can have rows; empty for an unknown one."""
         try:
-            return [*self._trained(self._desk.store.find_adapter(str(adapter_name))).checkpoint_adapters()]
+            return [*self._trained(self._desk.store.adapters.find(str(adapter_name))).checkpoint_adapters()]
         except SdpoError:
             return []
 
@@ -84,7 +84,7 @@ class Grids:
 
         Without such an image the reply has no `cell`; `waits` says whether a grid of it is being generated.
         """
-        record = next((one for one in self._desk.store.adapters() if one.name == adapter_name), None)
+        record = next((one for one in self._desk.store.adapters.all() if one.name == adapter_name), None)
         if record is None:
             return None
         runs = [run for run in self.runs() if run.settings()["adapter"] == record.name]
@@ -140,7 +140,7 @@ class Grids:
                 raise RunError(status.message)
             return {"run": run.id, "running": running, "rows": []}
         columns = range(len(plan.strengths))
-        recommended = {record.sha256: record.strength for record in self._desk.store.adapters()}
+        recommended = {record.sha256: record.strength for record in self._desk.store.adapters.all()}
         return {
             "run": run.id,
             "prompt": plan.prompt,

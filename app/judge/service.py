@@ -89,7 +89,7 @@ class Judging:
         verdict = self._verdicts.of(run)
         if verdict is None:
             raise RunError(say("notDone"))
-        self._desk.store.train_on_blind_test(run.id, trains=wish.trains)
+        self._desk.store.judged.let_train(run.id, trains=wish.trains)
         return self._trains(run, verdict)
 
     # ------------------------------------------------------------------------------------------------------ helpers
@@ -107,7 +107,7 @@ class Judging:
         with contextlib.suppress(SdpoError):
             told = self._verdicts.of(run)
             judged = told.adapter_sha256 if told else self._judged(run)
-            for record in self._desk.store.adapters():
+            for record in self._desk.store.adapters.all():
                 if record.sha256 == judged:
                     return record.name
         return str(run.settings().get("adapter"))
@@ -115,8 +115,8 @@ class Judging:
     def _judged(self, run: RunFolder) -> str:
         """The adapter file that a comparison was generated with: the command line may have called it `latest`."""
         store = self._desk.store
-        voted = [one.pair for one in store.voted_pairs(purpose="judge", run_id=run.id)]
-        for pair in voted or store.open_pairs(purpose="judge", run_id=run.id, limit=1):
+        voted = [one.pair for one in store.pairs.voted(purpose="judge", run_id=run.id)]
+        for pair in voted or store.pairs.open(purpose="judge", run_id=run.id, limit=1):
             for side in (pair.left, pair.right):
                 if side.recipe and side.recipe.adapters:
                     return side.recipe.adapters[0].sha256
@@ -149,7 +149,7 @@ class Judging:
         return found
 
     def _trains(self, run: RunFolder, verdict: Verdict) -> Training:
-        trains = bool(self._desk.store.judged_pairs(run.id))
+        trains = bool(self._desk.store.judged.pairs(run.id))
         return {"trains": trains, "trains_sentence": say("trains" if trains else "trainsNot", n=verdict.comparisons)}
 
 

@@ -24,7 +24,7 @@ def routes(store: Store) -> list[BaseRoute]:
     def image(request: Request) -> Response:
         # Read here, not sent as a file: its date would reveal which image of a blind pair was generated second.
         try:
-            data = store.image_path_by_sha(request.path_params["sha256"]).read_bytes()
+            data = store.images.path(request.path_params["sha256"]).read_bytes()
         except (SdpoError, FileNotFoundError) as error:
             return PlainTextResponse(str(error), status_code=404)
         return Response(data, media_type="image/png", headers=_FOREVER)

@@ -16,7 +16,7 @@ from app.ui.words import duration
 from sdpo_core.errors import RunError, SdpoError
 from sdpo_core.paths import repository_root
 from sdpo_core.runs.folder import FINISHED, RunFolder, Status, list_runs
-from sdpo_core.workspace.store import Counts
+from sdpo_core.workspace.checkup import Counts
 
 _COUNTS_AGE_S = 0.5
 _COUNTS_SHARE = 0.05  # counting looks at every image file; it may take this share of one core at most
@@ -130,7 +130,7 @@ class Overview:
         working = current is not None and not self._desk.jobs.is_idle(*current)
         if working and current and current[1].verb != "generate":
             return None
-        judged = not counts.adapters or self._desk.store.adapters()[0].sha256 in self._verdicts.by_adapter()
+        judged = not counts.adapters or self._desk.store.adapters.all()[0].sha256 in self._verdicts.by_adapter()
         if not judged and not working:
             return NextStep(say("next.judge"), say("button.judge"), tab="judge")
         if counts.open_pairs and counts.decided < WANTED_VOTES:

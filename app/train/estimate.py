@@ -97,7 +97,7 @@ def drawing(
 
 def _seconds_per_pair(store: Store, base_sha256: str, steps: int) -> float | None:
     """How long two images of the model take: the middle one of the newest, so that breaks between jobs don't count."""
-    newest = store.candidates(limit=_DRAWN_LOOKED_AT, purpose="train")
+    newest = store.candidates.newest(limit=_DRAWN_LOOKED_AT, purpose="train")
     alike = [one for one in newest if one.recipe and (one.recipe.base_sha256, one.recipe.steps) == (base_sha256, steps)]
     made = sorted(one.created_at for one in alike)
     gaps = [(later - earlier).total_seconds() for earlier, later in zip(made, made[2:], strict=False)]

@@ -148,7 +148,7 @@ def _running(desk: Desk) -> RunFolder | None:
 
 def _listed(desk: Desk, runs: list[RunFolder]) -> list[tuple[str, str]]:
     """The runs for a list: what they are called, and their id."""
-    adapters = {record.run_id: record.name for record in reversed(desk.store.adapters())}
+    adapters = {record.run_id: record.name for record in reversed(desk.store.adapters.all())}
     return [
         (
             say(

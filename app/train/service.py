@@ -52,7 +52,7 @@ class Training:
         info = self._desk.models.chosen()
         config = self._train_config(form, info)
         earlier = config.lora.continue_from
-        start = sha256_remembered(self._desk.store.adapter_file(earlier)) if earlier else None
+        start = sha256_remembered(self._desk.store.adapters.file(earlier)) if earlier else None
         pairs = training_pairs(self._desk.store, info.sha256, config.data.pairs_from, start, read_images=False)
         split = split_held_out(pairs.usable, config.health.held_out_fraction, config.schedule.seed)
         steps = config.schedule.steps or steps_for_pairs(len(split.train))

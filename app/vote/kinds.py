@@ -83,20 +83,20 @@ class Training:
             done=counts.votes, open=counts.open_pairs, decided=counts.decided, consistency=self._consistency()
         )
         if asked.mode == "swiss":
-            pairs, left = self._store.swiss_pairs(limit=asked.n, exclude=exclude)
+            pairs, left = self._store.rankings.swiss_pairs(limit=asked.n, exclude=exclude)
             return pairs, {**numbers, "open": left}
         wanted = self._first.get(self._store.workspace, ())
         known = [pair for pair in self._store.questions.waiting(wanted) if pair.id not in exclude] if wanted else []
-        first = [pair for pair in known if all(map(self._store.has_image, (pair.left, pair.right)))][: asked.n]
+        first = [pair for pair in known if all(map(self._store.images.has, pair.images))][: asked.n]
         rest, without = asked.n - len(first), exclude.union(wanted)
-        return [*first, *self._store.open_pairs(purpose="train", run_id=None, limit=rest, exclude=without)], numbers
+        return [*first, *self._store.pairs.open(purpose="train", run_id=None, limit=rest, exclude=without)], numbers
 
     def again(self, asked: DeckRequest, new: int) -> list[ShownPair]:
         """A pair that was voted on, as if it were new, where it is time for one; its sides may be exchanged."""
         ahead = len(asked.have) + new
         if not asked.again or not ahead:
             return []
-        voted = self._store.pair_to_ask_again(asked.have, ahead)
+        voted = self._store.votes.to_ask_again(asked.have, ahead)
         if voted is None:
             return []
         swapped = bool(hashlib.sha256(voted.vote.uuid.encode()).digest()[0] & 1)
@@ -111,7 +111,7 @@ class Training:
         return {"consistency": self._consistency()}
 
     def _consistency(self) -> Consistency:
-        known = self._store.consistency()
+        known = self._store.votes.consistency()
         return {"asked": known.asked, "same": known.same}
 
 
@@ -136,8 +136,8 @@ class Judgement:
     def next(self, asked: DeckRequest) -> tuple[list[Pair], Numbers]:
         """The next open pairs of the blind test."""
         run = self._run(asked)
-        pairs = self._store.open_pairs(purpose="judge", run_id=run.id, limit=asked.n, exclude=set(asked.have))
-        done, total = len(self._store.voted_pairs(purpose="judge", run_id=run.id)), int(run.settings()["comparisons"])
+        pairs = self._store.pairs.open(purpose="judge", run_id=run.id, limit=asked.n, exclude=set(asked.have))
+        done, total = len(self._store.pairs.voted(purpose="judge", run_id=run.id)), int(run.settings()["comparisons"])
         return pairs, {"done": done, "open": total - done, "total": total, "complete": self._is_complete(asked)}
 
     def again(self, asked: DeckRequest, new: int) -> list[ShownPair]:  # noqa: ARG002 - their number is fixed

@@ -38,7 +38,7 @@ class RankVotes:
         return board_answered(UndoMessage, message, self._undo)
 
     def _sets(self, asked: SetsRequest) -> Sets:
-        groups = self._store.sets(asked.size, exclude=set(asked.have))
+        groups = self._store.rankings.sets(asked.size, exclude=set(asked.have))
         counts = self._store.counts()
         return {
             "sets": [_shown(group) for group in groups],
@@ -48,19 +48,19 @@ class RankVotes:
         }
 
     def _rank(self, answer: RankMessage) -> RankedVotes:
-        if [self._store.candidate(one).image_sha256 for one in answer.candidates] != answer.images:
+        if [self._store.candidates.get(one).image_sha256 for one in answer.candidates] != answer.images:
             raise RunError(say("foreignPair"))
         ranking = Ranking(answer.uuid, tuple(answer.candidates), answer.best, answer.worst, answer.ms)
-        return {"votes": len(self._store.rank(ranking))}
+        return {"votes": len(self._store.rankings.record(ranking))}
 
     def _undo(self, undo: UndoMessage) -> UndoneRanking:
-        images = self._store.undo_ranking(undo.uuid, undo.vote)
+        images = self._store.rankings.undo(undo.uuid, undo.vote)
         return {"set": _shown(images), "last": self._last()}
 
     def _last(self) -> LastRanking | None:
         """The newest answer, so that undo works after a reload."""
-        ranking = self._store.last_ranking()
-        return {"uuid": ranking, "set": _shown(self._store.ranked(ranking))} if ranking else None
+        ranking = self._store.rankings.newest()
+        return {"uuid": ranking, "set": _shown(self._store.rankings.ranked(ranking))} if ranking else None
 
 
 def _shown(group: list[Candidate]) -> ShownSet:

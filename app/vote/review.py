@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from app.ui.replies import Reply, Sent
 from app.ui.words import moment
 from app.vote.messages import PageRequest, PastVote, ReviewPage, board_answered
-from sdpo_core.workspace.review import ReviewedVote, VoteFilter
 from sdpo_core.workspace.store import Store
+from sdpo_core.workspace.votes import ReviewedVote, VoteFilter
 
 _PAGE = 60
 
@@ -30,7 +30,7 @@ class Review:
             since=_utc(asked.since),
             until=_utc(asked.until),
         )
-        votes, total = self._store.review(wanted, limit=_PAGE, before=asked.before)
+        votes, total = self._store.votes.review(wanted, limit=_PAGE, before=asked.before)
         return {"votes": [_shown(one) for one in votes], "total": total, "more": len(votes) == _PAGE}
 
 

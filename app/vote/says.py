@@ -110,7 +110,7 @@ class Says:
     def _ask(self, wish: AskFirst) -> Asked:
         with self._projects.moving:
             for one in wish.pairs:
-                if one.images != tuple(self._store.candidate(number).image_sha256 for number in one.candidates):
+                if one.images != tuple(self._store.candidates.get(number).image_sha256 for number in one.candidates):
                     raise RunError(say("otherProject"))
             asked = self._store.questions.ask([one.candidates for one in wish.pairs])
             self._votes.show_first([pair.id for pair in asked])

@@ -93,12 +93,12 @@ class Votes:
     def _vote(self, vote: VoteMessage) -> Voted:
         if vote.choice not in self.choices:
             raise RunError(say("noSuchChoice", choice=vote.choice, choices=", ".join(self.choices)))
-        pair = self._store.pair(vote.pair)
+        pair = self._store.pairs.get(vote.pair)
         if vote.images != images_of(pair, swapped=vote.swapped):
             raise RunError(say("foreignPair"))
         self._kind.require_open(vote)
         self._refuse_foreign(pair, vote)
-        self._store.vote(
+        self._store.votes.cast(
             vote.uuid,
             vote.pair,
             _OTHER_SIDE.get(vote.choice, vote.choice) if vote.swapped else vote.choice,
@@ -111,9 +111,9 @@ class Votes:
 
     def _undo(self, undo: UndoMessage) -> Undone:
         self._kind.require_open(undo)
-        self._refuse_foreign(self._store.pair_of_vote(undo.vote), undo)
-        self._store.undo(undo.uuid, undo.vote)
-        pair = self._shown_again(self._store.find_vote(undo.vote))
+        self._refuse_foreign(self._store.votes.pair_of(undo.vote), undo)
+        self._store.votes.undo(undo.uuid, undo.vote)
+        pair = self._shown_again(self._store.votes.find(undo.vote))
         return {"pair": pair, "last": self._last(undo), **self._kind.after_undo()}
 
     def _refuse_foreign(self, pair: Pair, message: BoardMessage) -> None:
@@ -123,11 +123,11 @@ class Votes:
 
     def _last(self, message: BoardMessage) -> LastVote | None:
         """The newest vote, so that undo works after a reload."""
-        vote = self._store.last_vote(purpose=self.purpose, run_id=self._kind.run_id(message))
+        vote = self._store.votes.newest(purpose=self.purpose, run_id=self._kind.run_id(message))
         if vote is None:
             return None
         return {"uuid": vote.uuid, "side": vote.choice in _OTHER_SIDE, "pair": self._shown_again(vote)}
 
     def _shown_again(self, vote: Vote) -> ShownPair:
         """The pair of a vote as it was shown."""
-        return shown(self._store.pair(vote.pair_id), swapped=vote.swapped, repeat_of=vote.repeat_of)
+        return shown(self._store.pairs.get(vote.pair_id), swapped=vote.swapped, repeat_of=vote.repeat_of)

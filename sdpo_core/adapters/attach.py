@@ -56,4 +56,4 @@ def find_adapter_file(store: Store, adapter: str) -> Path:
 
     Raises `AdapterError` when there is no such adapter.
     """
-    return store.adapter_file(adapter)
+    return store.adapters.file(adapter)

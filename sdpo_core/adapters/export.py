@@ -20,7 +20,7 @@ def export_adapter(adapter: str, target: Path, workspace: Path, base: str | None
     isn't loaded again, unless `base` names a model. Raises `AdapterError` when the adapter doesn't fit.
     """
     with Store(workspace) as store:
-        source, known = store.adapter_file(adapter), store.adapters()
+        source, known = store.adapters.file(adapter), store.adapters.all()
     info = read_adapter_info(source)
     record = _record_of(source, known, workspace)
     trained_on = record.base_sha256 if record else info.base_sha256

@@ -50,7 +50,7 @@ def call(options: dict[str, Any], out: Output) -> int:
         if action == "list":
             if names:
                 raise ConfigError(f"`adapter list` lists all adapters; for one, use `adapter info {names[0]}`.")
-            rows = [_row(store.workspace, record) for record in store.adapters()]
+            rows = [_row(store.workspace, record) for record in store.adapters.all()]
             out.table(rows, _COLUMNS, [_cells(row) for row in rows], none=_NONE)
             return DONE
         if not names:
@@ -59,7 +59,7 @@ def call(options: dict[str, Any], out: Output) -> int:
             )
         if len(names) > 1 and action != "merge":
             raise ConfigError(f"`adapter {action}` takes one adapter; got {len(names)}.")
-        paths = [store.adapter_file(name) for name in names]
+        paths = [store.adapters.file(name) for name in names]
     if action in adapter_files.ACTIONS:
         return adapter_files.ACTIONS[action](paths, options, out)
     info = read_adapter_info(paths[0])

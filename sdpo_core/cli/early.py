@@ -37,6 +37,6 @@ def refuse_early(settings: Settings, workspace: Path) -> None:
     if adapter is None:
         return
     with Store(workspace) as store:
-        store.adapter_file(adapter)
+        store.adapters.file(adapter)
         if isinstance(settings, GridConfig):
             rows_of(store, settings.cells.adapter, settings.cells.checkpoints)

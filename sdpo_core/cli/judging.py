@@ -72,7 +72,7 @@ def _let_train(workspace: Path, run_id: str, out: Output, *, trains: bool) -> in
     with Store(workspace) as store:
         if trains and verdict(store, run) is None:
             raise RunError(f"Run {run.id} has no verdict yet. Vote on all its comparisons first.")
-        pairs = store.train_on_blind_test(run.id, trains=trains)
+        pairs = store.judged.let_train(run.id, trains=trains)
     told = f"The votes on {pairs} blind comparisons will be used for training; blind tests will skip their prompts."
     sentence = told if trains else f"The votes on {pairs} blind comparisons are no longer used for training."
     out.result({"run": run.id, "pairs": pairs, "trains": trains}, sentence)

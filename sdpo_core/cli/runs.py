@@ -151,7 +151,7 @@ def _adapters(workspace: Path) -> dict[str, str]:
     if not (workspace / "studio.db").is_file():
         return {}
     with Store(workspace) as store:
-        return {record.run_id: record.name for record in reversed(store.adapters())}
+        return {record.run_id: record.name for record in reversed(store.adapters.all())}
 
 
 def _cells(row: Mapping[str, Any]) -> list[str]:

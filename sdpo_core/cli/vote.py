@@ -28,9 +28,9 @@ def call(options: dict[str, Any], out: Output) -> int:
         if options["pair"] is not None:
             if options["choice"] is None:
                 raise ConfigError("A vote needs a choice: left, right, tie, both-bad or skip.")
-            if options["choice"] not in CHOICES[store.pair(options["pair"]).purpose]:
+            if options["choice"] not in CHOICES[store.pairs.get(options["pair"]).purpose]:
                 raise ConfigError(f"A vote in a blind test must be left, right or tie; got {options['choice']}.")
-            vote = store.vote(str(uuid.uuid4()), options["pair"], options["choice"])
+            vote = store.votes.cast(str(uuid.uuid4()), options["pair"], options["choice"])
             out.result(vote.model_dump(mode="json"), f"Saved: {vote.choice} on pair {vote.pair_id}.")
             return DONE
         run_id = find_run(options["workspace"], options["judge"]).id if options["judge"] else None
@@ -39,10 +39,10 @@ def call(options: dict[str, Any], out: Output) -> int:
             {
                 "pair": pair.id,
                 "prompt": pair.left.prompt,
-                "left": str(store.image_path(pair.left)),
-                "right": str(store.image_path(pair.right)),
+                "left": str(store.images.path(pair.left.image_sha256)),
+                "right": str(store.images.path(pair.right.image_sha256)),
             }
-            for pair in store.open_pairs(purpose=purpose, run_id=run_id, limit=options["limit"])
+            for pair in store.pairs.open(purpose=purpose, run_id=run_id, limit=options["limit"])
         ]
     cells = [[str(cell) for cell in pair.values()] for pair in pairs]
     out.table(

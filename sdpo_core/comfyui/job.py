@@ -184,7 +184,7 @@ class _Job:
                 f"Two seeds gave the same image, so {slots} isn't where the workflow gets its noise from. Point at the "
                 "seed yourself."
             )
-        self.made.append(self.store.add_pair(one.id, other.id, run_id=self.run.id).id)
+        self.made.append(self.store.pairs.add(one.id, other.id, run_id=self.run.id).id)
 
     def _images(self, prompt: str, seed: int) -> list[Candidate]:
         """The images of one run of the workflow, from the store if they were made before."""
@@ -205,16 +205,16 @@ class _Job:
             self._recipe(made_with, text, negative, seed, place, len(images), image)
             for place, image in enumerate(images)
         ]
-        return [self.store.add_candidate(image, recipe) for image, recipe in zip(images, recipes, strict=True)]
+        return [self.store.candidates.add(image, recipe) for image, recipe in zip(images, recipes, strict=True)]
 
     def _known(self, prompt: str, negative: str, seed: int) -> list[Candidate]:
         """The images of an earlier run, if all of them exist and count for the same model."""
         found = [
             candidate
-            for candidate in self.store.drawn_by(self.workflow.sha256, prompt, negative, seed)
+            for candidate in self.store.candidates.drawn_by(self.workflow.sha256, prompt, negative, seed)
             if candidate.recipe
             and (candidate.recipe.base_sha256, candidate.recipe.adapters) == (self.base.sha256, self.adapters)
-            and self.store.has_intact_image(candidate)
+            and self.store.images.intact(candidate.image_sha256)
         ]
         whole = found and found[0].recipe and len(found) >= found[0].recipe.batch
         return found if whole else []

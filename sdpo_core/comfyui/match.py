@@ -50,7 +50,7 @@ def counts_for(client: Client, workflow: Workflow, source: str) -> CountsFor:
 
 def adapters_of(client: Client, workflow: Workflow, store: Store) -> tuple[AdapterUse, ...]:
     """The adapters that the workflow uses; one that isn't the workspace's own has no hash."""
-    records = store.adapters()
+    records = store.adapters.all()
     stock = [_stock(client, workflow, store, records, lora.name, lora.strength) for lora in workflow.loras]
     return (*stock, *_own_nodes(workflow, records))
 
@@ -82,7 +82,7 @@ def _stock(
     """The adapter that a stock loader names, found by its file's name and by the hash in its header."""
     for record in records:
         try:
-            path = store.adapter_file(record.name)
+            path = store.adapters.file(record.name)
             own = read_adapter_info(path).metadata.get("sshs_model_hash")
         except AdapterError:  # gone or damaged; then it isn't what ComfyUI loads
             continue

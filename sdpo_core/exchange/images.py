@@ -90,9 +90,9 @@ def import_images(
         if image:
             waiting.append(image)
         if len(waiting) == _IMAGES_PER_TRANSACTION:
-            report.added += store.add_images(waiting)
+            report.added += store.imports.add_images(waiting)
             waiting = []
-    report.added += store.add_images(waiting)
+    report.added += store.imports.add_images(waiting)
     return report
 
 
@@ -143,7 +143,7 @@ class _Intake:
             return None
         if twin:
             raise _LeftOut(_TWIN, name, f"is a near-duplicate of {twin.name or 'one imported earlier'}")
-        saved = self._store.save_image(image)
+        saved = self._store.imports.save_image(image)
         self._seen_of(kind).append(_Seen(name, look))
         self.report.tools[made_with.tool if made_with else "no metadata"] += 1
         self.report.prompts.add(kind)
@@ -164,7 +164,7 @@ class _Intake:
 
     def _seen_of(self, kind: tuple[str, str]) -> list[_Seen]:
         if kind not in self._seen:
-            self._seen[kind] = [_Seen("", look) for look in self._store.imported_looks(*kind)]
+            self._seen[kind] = [_Seen("", look) for look in self._store.imports.looks(*kind)]
         return self._seen[kind]
 
 

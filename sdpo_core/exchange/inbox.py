@@ -132,7 +132,7 @@ def _take_line(store: Store, folder: Folder, line: bytes, report: InboxReport) -
     pairs = _pairs(sending, saved)
     if not pairs:
         raise StoreError("all its images are the same")
-    report.added += store.add_imported(pairs)
+    report.added += store.imports.add_pairs(pairs)
     return paths
 
 
@@ -169,7 +169,7 @@ def _parse(line: bytes) -> _Sending:
 
 def _saved(store: Store, path: Path) -> ImportedImage:
     try:
-        return store.save_image(decode_image(path))
+        return store.imports.save_image(decode_image(path))
     except DiskError:
         raise
     except StoreError as error:

@@ -69,10 +69,10 @@ def import_pairs(
             continue
         report.usable += 1
         if len(waiting) == _PAIRS_PER_TRANSACTION:
-            report.added += store.add_imported(waiting)
+            report.added += store.imports.add_pairs(waiting)
             waiting = []
             _keep(place)
-    report.added += store.add_imported(waiting)
+    report.added += store.imports.add_pairs(waiting)
     _keep(place)
     return report
 
@@ -109,7 +109,7 @@ def _save(store: Store, pair: FoundPair, image: FoundImage) -> ImportedImage:
     recipe = image.recipe
     if recipe and (recipe.prompt != pair.prompt or decoded.size != (recipe.width_px, recipe.height_px)):
         raise StoreError(f"{image.name} has a recipe with a different prompt or size; remove the recipe")
-    saved = store.save_image(decoded)
+    saved = store.imports.save_image(decoded)
     negative = recipe.negative if recipe else image.negative
     return replace(saved, negative=negative, recipe=recipe, made_with=image.made_with)
 
@@ -156,14 +156,14 @@ def export_pairs(
 
     def outgoing() -> Iterator[OutgoingPair]:
         nonlocal written
-        for number, voted in enumerate(store.voted_pairs(purpose="train"), start=1):
-            sides = (voted.pair.left, voted.pair.right)
+        for number, voted in enumerate(store.pairs.voted(purpose="train"), start=1):
             if out.decided_only and voted.vote.choice not in ("left", "right"):
                 undecided[voted.vote.choice] += 1
-            elif not all(store.has_intact_image(side) for side in sides):
+            elif not all(map(store.images.intact, voted.pair.images)):
                 missing.append(voted.pair.id)
             else:
-                yield OutgoingPair(voted, (store.image_path(sides[0]), store.image_path(sides[1])))
+                left, right = map(store.images.path, voted.pair.images)
+                yield OutgoingPair(voted, (left, right))
                 written += 1
             on_pair(number)
 

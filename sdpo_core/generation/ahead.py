@@ -28,7 +28,7 @@ class Wanted:
     @property
     def missing(self) -> int:
         """How many pairs are wanted now."""
-        return self._ahead - len(self._store.open_pairs(purpose="train", limit=self._ahead))
+        return self._ahead - len(self._store.pairs.open(purpose="train", limit=self._ahead))
 
     def wait(self, step: int, note: str, meanwhile: Callable[[], bool] = lambda: False) -> bool | None:
         """Wait until another pair is wanted (None), or the job is over (False), or there is a request (True).

@@ -123,7 +123,7 @@ class _Job:
 
     def _offer(self, one: Candidate, other: Candidate, chosen_by: ChosenBy = "chance") -> None:
         """Two images to choose between."""
-        self.made.append(self.store.add_pair(one.id, other.id, run_id=self.run.id, chosen_by=chosen_by).id)
+        self.made.append(self.store.pairs.add(one.id, other.id, run_id=self.run.id, chosen_by=chosen_by).id)
 
     def _count(self, pairs: NewPairs) -> int:
         """Images of the next prompt: two where there is nothing yet to choose a pair by."""

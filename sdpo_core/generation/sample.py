@@ -125,12 +125,12 @@ def ensure_candidates(
     on_step: Callable[[], None],
 ) -> list[Candidate]:
     """A candidate per recipe: from the store when all images of the batch are intact, freshly sampled otherwise."""
-    known = [store.find_candidate(recipe.key()) for recipe in recipes]
-    found = [candidate for candidate in known if candidate and store.has_intact_image(candidate)]
+    known = [store.candidates.find(recipe.key()) for recipe in recipes]
+    found = [candidate for candidate in known if candidate and store.images.intact(candidate.image_sha256)]
     if len(found) == len(recipes):
         return found
     images = sample(model, recipes, lora=lora, on_step=on_step)
-    return [store.add_candidate(image, recipe) for image, recipe in zip(images, recipes, strict=True)]
+    return [store.candidates.add(image, recipe) for image, recipe in zip(images, recipes, strict=True)]
 
 
 def _shared(recipe: Recipe) -> dict[str, Any]:

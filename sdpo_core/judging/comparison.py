@@ -48,7 +48,7 @@ def run_judge(config: JudgeConfig, run: RunFolder, workspace: Path, reporter: Re
     with Store(workspace) as store:
         if config.blind_test.adapter == "latest":
             # By name from here on: the next training must not change what was judged.
-            config = config.changed(adapter=store.find_adapter("latest").name)
+            config = config.changed(adapter=store.adapters.find("latest").name)
             run.write_config(config.model_dump(mode="json"))
         path = find_adapter_file(store, config.blind_test.adapter)
         model = load_configured(config.runtime)
@@ -60,7 +60,7 @@ def run_judge(config: JudgeConfig, run: RunFolder, workspace: Path, reporter: Re
             branch=config.sampling.adapter_branch,
             unconditional=config.sampling.unconditional_strength,
         )
-        store.record_fit(adapter.use.sha256, model.info.sha256, adapter.fit)
+        store.adapters.record_fit(adapter.use.sha256, model.info.sha256, adapter.fit)
         negative = config.blind_test.negative
         negative = usual_negative(store, model.info.sha256) if negative is None else negative
         config = config.changed(negative=negative, clip_skip=adapter.with_trained_defaults(config.sampling).clip_skip)
@@ -74,7 +74,7 @@ def run_judge(config: JudgeConfig, run: RunFolder, workspace: Path, reporter: Re
                 message = f"Comparison {i + 1} of {config.blind_test.comparisons}. {note}".strip()
                 base = painter.draw(prompt, seed, (), step, message)
                 ours = painter.draw(prompt, seed, (adapter.use,), step + config.sampling.sampling_steps, message)
-                store.add_pair(base.id, ours.id, purpose="judge", run_id=run.id)
+                store.pairs.add(base.id, ours.id, purpose="judge", run_id=run.id)
                 made += 1
         except Stopped:
             message = f"Stopped after {made} of {config.blind_test.comparisons} comparisons."
@@ -114,7 +114,7 @@ def _own_prompts(store: Store, adapter: Path) -> set[str]:
     """The prompts that the adapter's own run trained on, whatever became of the votes since; none where it is gone."""
     sha256 = sha256_file(adapter)
     found: set[str] = set()
-    for record in store.adapters():
+    for record in store.adapters.all():
         frozen = store.workspace / "runs" / record.run_id / "data.json"
         if record.sha256 == sha256 and frozen.is_file():
             with contextlib.suppress(ValueError, OSError, KeyError, TypeError):  # a damaged copy; the votes remain
@@ -125,7 +125,7 @@ def _own_prompts(store: Store, adapter: Path) -> set[str]:
 
 def _fresh_prompts(asked: Sequence[str], info: ModelInfo, store: Store, own: set[str]) -> list[str]:
     """The prompts to judge on; raises `DataError` when one was voted on for training (built-in ones are left out)."""
-    voted_on = [*store.voted_pairs(purpose="train"), *store.judged_pairs()]
+    voted_on = [*store.pairs.voted(purpose="train"), *store.judged.pairs()]
     trained = {_plain(prompt) for prompt in (*own, *(voted.pair.left.prompt for voted in voted_on))}
     seen = [prompt for prompt in asked if _plain(prompt) in trained]
     if seen:

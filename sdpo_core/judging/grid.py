@@ -36,7 +36,7 @@ def run_grid(config: GridConfig, run: RunFolder, workspace: Path, reporter: Repo
     with Store(workspace) as store:
         if config.cells.adapter == "latest":
             # By name from here on: the next training must not change what was generated.
-            config = config.changed(adapter=store.find_adapter("latest").name)
+            config = config.changed(adapter=store.adapters.find("latest").name)
         rows = rows_of(store, config.cells.adapter, config.cells.checkpoints)
         model = load_configured(config.runtime)
         plan = GridPlan(
@@ -62,7 +62,7 @@ def run_grid(config: GridConfig, run: RunFolder, workspace: Path, reporter: Repo
                     branch=config.sampling.adapter_branch,
                     unconditional=config.sampling.unconditional_strength,
                 )
-                store.record_fit(adapter.use.sha256, model.info.sha256, adapter.fit)
+                store.adapters.record_fit(adapter.use.sha256, model.info.sha256, adapter.fit)
                 painter.paint_row(row, adapter)
                 adapter.lora.remove()
         except Stopped:

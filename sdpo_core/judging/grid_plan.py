@@ -70,8 +70,8 @@ def cell_path(run: RunFolder, row: int, column: int) -> Path:
 def rows_of(store: Store, adapter: str, checkpoints: Sequence[int]) -> list[tuple[int | None, Path]]:
     """Step and file of every row of a grid; raises `AdapterError` when a checkpoint, or the adapter, doesn't exist."""
     if not checkpoints:
-        return [(None, store.adapter_file(adapter))]
-    record = store.find_adapter(adapter)
+        return [(None, store.adapters.file(adapter))]
+    record = store.adapters.find(adapter)
     there = RunFolder(store.workspace / "runs" / record.run_id).checkpoint_adapters()
     missing = [str(step) for step in checkpoints if step not in there]
     if missing:
@@ -94,9 +94,9 @@ def pick(store: Store, run: RunFolder, row: int, column: int) -> AdapterRecord:
     strength = plan.strengths[column]
     if strength == 0:
         raise AdapterError("Strength 0 is the base model without the adapter, so there's nothing to recommend.")
-    known = next((record for record in store.adapters() if record.sha256 == chosen.sha256), None)
-    record = known or _publish(store, store.find_adapter(plan.adapter), plan, chosen)
-    return store.recommend(record.id, strength)
+    known = next((record for record in store.adapters.all() if record.sha256 == chosen.sha256), None)
+    record = known or _publish(store, store.adapters.find(plan.adapter), plan, chosen)
+    return store.adapters.recommend(record.id, strength)
 
 
 def _publish(store: Store, origin: AdapterRecord, plan: GridPlan, chosen: GridRow) -> AdapterRecord:
@@ -106,14 +106,14 @@ def _publish(store: Store, origin: AdapterRecord, plan: GridPlan, chosen: GridRo
     if source is None or sha256_file(source) != chosen.sha256:
         raise AdapterError(f"The checkpoint of step {chosen.step} is missing or has changed. Generate the grid again.")
     data = source.read_bytes()
-    taken = [record.name for record in store.adapters()]
+    taken = [record.name for record in store.adapters.all()]
     path = free_path(store.workspace / "adapters", f"{origin.name}-step-{chosen.step}", taken)
     write_bytes(path, data, mode=_ADAPTER_MODE)
     previews = trained.previews().get(chosen.step or 0)
     if previews:
         write_bytes(path.with_suffix(".png"), previews[0].read_bytes())
     modules = read_adapter_info(path).modules  # the job has put all of them on this base, or it would have ended
-    return store.add_adapter(
+    return store.adapters.add(
         name=path.stem,
         path=path,
         sha256=hashlib.sha256(data).hexdigest(),

@@ -89,7 +89,7 @@ def verdict(store: Store, run: RunFolder) -> Verdict | None:
     planned = run.settings().get("comparisons")
     if not isinstance(planned, int) or planned < 1:
         raise RunError(f"Run {run.id} isn't a blind test. Choose a blind test.")
-    judged = [v for v in store.voted_pairs(purpose="judge", run_id=run.id) if v.vote.choice in _JUDGEMENTS]
+    judged = [v for v in store.pairs.voted(purpose="judge", run_id=run.id) if v.vote.choice in _JUDGEMENTS]
     if not judged:
         return None
     if len(judged) < planned and (run.status().state not in FINISHED or _something_to_judge(store, run)):
@@ -98,7 +98,7 @@ def verdict(store: Store, run: RunFolder) -> Verdict | None:
 
 
 def _something_to_judge(store: Store, run: RunFolder) -> bool:
-    return bool(store.open_pairs(purpose="judge", run_id=run.id, limit=1))
+    return bool(store.pairs.open(purpose="judge", run_id=run.id, limit=1))
 
 
 def _count(judged: list[VotedPair], planned: int) -> Verdict:

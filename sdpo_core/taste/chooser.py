@@ -27,7 +27,7 @@ class Chooser:
     @property
     def taste(self) -> TasteModel:
         """The taste, fitted again after every few votes."""
-        voted = self._store.voted_pairs(purpose="train")
+        voted = self._store.pairs.voted(purpose="train")
         if self._taste is None or abs(len(voted) - self._votes) >= _REFIT_AFTER_VOTES:
             votes, _ = read_votes(self._store, self._base, voted)
             self._taste, self._votes = fit_taste(votes, self._base).model, len(voted)

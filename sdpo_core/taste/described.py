@@ -35,8 +35,8 @@ def files_of(store: Store, candidates: Sequence[Candidate]) -> list[ImageFile]:
     once: dict[str, Candidate] = {}
     for candidate in candidates:
         once.setdefault(candidate.image_sha256, candidate)
-    there = filter(store.has_image, once.values())
-    return [ImageFile(one.image_sha256, one.prompt, store.image_path(one)) for one in there]
+    there = (one for sha256, one in once.items() if store.images.has(sha256))
+    return [ImageFile(one.image_sha256, one.prompt, store.images.path(one.image_sha256)) for one in there]
 
 
 def ensure_features(

@@ -77,16 +77,16 @@ def read_material(store: Store, base_sha256: str) -> Material:
 
     What this model made counts; where no vote is about that, all that it has described.
     """
-    decided = [one for one in store.voted_pairs(purpose="train") if one.vote.choice in ("left", "right")]
+    decided = [one for one in store.pairs.voted(purpose="train") if one.vote.choice in ("left", "right")]
     own = [one for one in decided if _made_here(one.sides, base_sha256)]
     votes, used = read_votes(store, base_sha256, own or decided)
     blind = _blind(store)
-    seen = [one for one in store.candidates(limit=MOST_IMAGES, purpose="train") if not blind(one)]
-    pairs = [(one.left, one.right) for one in store.open_pairs(purpose="train", limit=_MOST_WAITING)]
+    seen = [one for one in store.candidates.newest(limit=MOST_IMAGES, purpose="train") if not blind(one)]
+    pairs = [(one.left, one.right) for one in store.pairs.open(purpose="train", limit=_MOST_WAITING)]
     open_pairs = [two for two in pairs if not any(map(blind, two))]
     names = {one.image_sha256 for one in seen} | {one.image_sha256 for two in open_pairs for one in two}
     vectors = store.features.get(base_sha256, FEATURES, names)
-    images = [one for one in seen if one.image_sha256 in vectors and store.has_image(one)]
+    images = [one for one in seen if one.image_sha256 in vectors and store.images.has(one.image_sha256)]
     waiting = [two for two in open_pairs if all(one.image_sha256 in vectors for one in two)]
     return Material(
         votes=votes,

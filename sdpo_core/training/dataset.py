@@ -270,7 +270,10 @@ def encode_pairs(
     examples = tuple(pair if isinstance(pair, Example) else orient(pair) for pair in pairs)
     row = {prompt: i for i, prompt in enumerate(sorted({example.prompt for example in examples} | {""}))}
     prompts = tuple(model.encode_prompts([prompt], clip_skip).to(torch.device("cpu")) for prompt in row)
-    files = [one.files or (store.image_path(one.winner), store.image_path(one.loser)) for one in examples]
+    files = [
+        one.files or (store.images.path(one.winner.image_sha256), store.images.path(one.loser.image_sha256))
+        for one in examples
+    ]
     winners = _encode_images(model, [winner for winner, _ in files], sizes)
     losers = _encode_images(model, [loser for _, loser in files], sizes)
     ids = [model.frame(prompts[0], encoded.frames).time_ids for encoded in (winners, losers)]

@@ -115,7 +115,7 @@ class Publisher:
     def _record(self, adapter: bytes, step: int, fit: Fit) -> None:
         """Write and record the adapter where the person finds it, unless this run published the same before."""
         sha256 = hashlib.sha256(adapter).hexdigest()
-        known = self.store.adapters()
+        known = self.store.adapters.all()
         for record in known:
             path = self.store.workspace / record.path
             if (record.run_id, record.sha256) == (self.run.id, sha256) and path.is_file():
@@ -126,7 +126,7 @@ class Publisher:
         if previews:
             write_bytes(path.with_suffix(".png"), previews[0].read_bytes())
         base_sha256 = self.model.info.sha256
-        self.store.add_adapter(
+        self.store.adapters.add(
             name=path.stem, path=path, sha256=sha256, base_sha256=base_sha256, run_id=self.run.id, fit=fit
         )
 

@@ -56,7 +56,7 @@ def keep_start(run: RunFolder, store: Store, adapter: str, model: DiffusionModel
     path = run.path / _FILE
     if path.is_file():
         return
-    start = _find(store, store.adapter_file(adapter), model)
+    start = _find(store, store.adapters.file(adapter), model)
     metadata = {"alpha": repr(start.alpha), "sha256": start.sha256, "note": start.note}
     write_bytes(path, save({name: tensor.contiguous() for name, tensor in start.state.items()}, metadata))
 
@@ -77,12 +77,12 @@ def read_start(run: RunFolder) -> Start:
 
 def continued_sha256(store: Store, continue_from: str | None) -> str | None:
     """SHA-256 of the adapter file that a run with this setting continues; None when it starts afresh."""
-    return sha256_file(store.adapter_file(continue_from)) if continue_from else None
+    return sha256_file(store.adapters.file(continue_from)) if continue_from else None
 
 
 def _find(store: Store, path: Path, model: DiffusionModel) -> Start:
     sha256 = sha256_file(path)
-    for record in store.adapters():
+    for record in store.adapters.all():
         if record.sha256 != sha256:
             continue
         if record.base_sha256 != model.info.sha256 and is_earlier_demo(record.base_sha256):

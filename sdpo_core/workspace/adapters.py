@@ -4,9 +4,7 @@ import difflib
 import re
 import sqlite3
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from sdpo_core.errors import AdapterError, StoreError
 from sdpo_core.workspace import rows
@@ -26,89 +24,136 @@ _NAME_BYTES = 100  # file systems take 255, of which numbers, suffixes and tempo
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{i}" for port in ("com", "lpt") for i in range(1, 10))}
 
 
-def relative_path(workspace: Path, path: Path) -> str:
-    """`path` as the database keeps it, so that a workspace can be moved; `StoreError` when it is elsewhere."""
-    try:
-        return path.resolve().relative_to(workspace.resolve()).as_posix()
-    except ValueError as error:
-        raise StoreError(f"{path} is outside the workspace {workspace}. Copy the adapter into it.") from error
+class AdapterTable:
+    """The adapters of one workspace and their files. Every method may be called from any thread.
 
-
-def add(
-    database: Database, name: str, path: str, *, sha256: str, base_sha256: str, run_id: str, fit: Fit | None
-) -> AdapterRecord:
-    """Record an adapter under `name` or, when that is taken, the first free `name-2`, `name-3`, …"""
-    with database.writing() as connection:
-        row = connection.execute(
-            f"{rows.SELECT_ADAPTER} WHERE run_id = ? AND sha256 = ? AND path = ?", (run_id, sha256, path)
-        ).fetchone()
-        if row:
-            return rows.read_adapter(row)
-        taken = {str(other).casefold() for (other,) in connection.execute("SELECT name FROM adapters")}
-        free = _numbered(name, lambda candidate: candidate.casefold() in taken)
-        proof = (fit.modules, fit.matched) if fit else (None, None)
-        adapter_id = connection.execute(
-            "INSERT INTO adapters (name, path, sha256, base_sha256, run_id, created_at, modules, matched)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (free, path, sha256, base_sha256, run_id, datetime.now(UTC).isoformat(), *proof),
-        ).lastrowid
-        return _one(connection, adapter_id)
-
-
-def by_id(database: Database, adapter_id: int) -> AdapterRecord:
-    """The adapter of this id, which may come from anywhere; raises `AdapterError` when there is none."""
-    with database.reading() as connection:
-        return _one(connection, adapter_id)
-
-
-def write_note(database: Database, adapter_id: int, note: str) -> AdapterRecord:
-    """Keep the person's own words about an adapter; raises `AdapterError` for more than `LONGEST_NOTE` letters."""
-    if len(note) > LONGEST_NOTE:
-        raise AdapterError(
-            f"A note can have up to {LONGEST_NOTE:,} characters; this one has {len(note):,}. Shorten it."
-        )
-    return _update(database, adapter_id, "note = ?", (note.strip(),))
-
-
-def recommend(database: Database, adapter_id: int, strength: float | None) -> AdapterRecord:
-    """Keep the strength at which the person likes an adapter best, or none; raises `AdapterError` out of range."""
-    if strength is not None and not -MOST_STRENGTH <= strength <= MOST_STRENGTH:
-        raise AdapterError(
-            f"A strength must be between −{MOST_STRENGTH:g} and {MOST_STRENGTH:g}; usual values are 0 to 1.5."
-        )
-    return _update(database, adapter_id, "strength = ?", (strength,))
-
-
-def record_fit(database: Database, sha256: str, base_sha256: str, fit: Fit) -> None:
-    """Keep the load proof of an adapter file on a model, with the adapters that are this file and have this base."""
-    with database.writing() as connection:
-        connection.execute(
-            "UPDATE adapters SET modules = ?, matched = ? WHERE sha256 = ? AND base_sha256 = ?",
-            (fit.modules, fit.matched, sha256, base_sha256),
-        )
-
-
-def rename(database: Database, adapter_id: int, wanted: str) -> AdapterRecord:
-    """Give an adapter another name; raises `AdapterError` for one that is empty, too long, taken, or `latest`.
-
-    Its file stays where it is, so that a backup of the database still finds it; copies are named after the adapter.
+    Ids may come from anywhere; failures are `AdapterError`s.
     """
-    name = wanted.strip()
-    _check_name(name, [other for other in newest_first(database) if other.id != adapter_id])
-    return _update(database, adapter_id, "name = ?", (name,))
 
+    def __init__(self, database: Database, workspace: Path) -> None:
+        self._database, self._workspace = database, workspace
 
-def take_out(database: Database, workspace: Path, adapter_id: int) -> Thrown:
-    """Move an adapter with the picture next to it to the trash; `housekeeping.restore_entry` brings it back."""
-    record, trash = by_id(database, adapter_id), Trash(workspace)
-    file = workspace / record.path
-    files = [path for path in (file, file.with_suffix(".png")) if path.is_file()]
-    with database.writing() as connection:
-        cursor = connection.execute("SELECT * FROM adapters WHERE id = ?", (adapter_id,))
-        names = [str(column[0]) for column in cursor.description]
-        entry = trash.begin(THROWN_KIND, files, {"adapters": [dict(zip(names, row, strict=True)) for row in cursor]})
-        connection.execute("DELETE FROM adapters WHERE id = ?", (adapter_id,))
-    return trash.move_in(entry)
+    def add(
+        self, *, name: str, path: Path, sha256: str, base_sha256: str, run_id: str, fit: Fit | None = None
+    ) -> AdapterRecord:
+        """Record a trained adapter that is in the workspace; where `name` is taken, under the first free `name-2`,
+        `name-3`, … The same file of the same run again returns the first record. Raises `StoreError` when the file is
+        elsewhere.
+        """
+        relative = self._relative(path)
+        with self._database.writing() as connection:
+            row = connection.execute(
+                f"{rows.SELECT_ADAPTER} WHERE run_id = ? AND sha256 = ? AND path = ?", (run_id, sha256, relative)
+            ).fetchone()
+            if row:
+                return rows.read_adapter(row)
+            taken = {str(other).casefold() for (other,) in connection.execute("SELECT name FROM adapters")}
+            free = _numbered(name, lambda candidate: candidate.casefold() in taken)
+            proof = (fit.modules, fit.matched) if fit else (None, None)
+            adapter_id = connection.execute(
+                "INSERT INTO adapters (name, path, sha256, base_sha256, run_id, created_at, modules, matched)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (free, relative, sha256, base_sha256, run_id, rows.now(), *proof),
+            ).lastrowid
+            return _one(connection, adapter_id)
+
+    def all(self) -> list[AdapterRecord]:
+        """All adapters, newest first."""
+        with self._database.reading() as connection:
+            found = connection.execute(f"{rows.SELECT_ADAPTER} ORDER BY id DESC").fetchall()
+        return [rows.read_adapter(row) for row in found]
+
+    def get(self, adapter_id: int) -> AdapterRecord:
+        """The adapter of this id; raises `AdapterError` when there is none."""
+        with self._database.reading() as connection:
+            return _one(connection, adapter_id)
+
+    def find(self, name: str) -> AdapterRecord:
+        """The adapter of this name, or the newest for `latest`; raises `AdapterError` naming those there are."""
+        known = self.all()
+        if not known:
+            raise AdapterError("No adapters yet. Vote on some pairs and train one first.")
+        if name == "latest":
+            return known[0]
+        for adapter in known:
+            if adapter.name.casefold() == name.casefold():
+                return adapter
+        names = [adapter.name for adapter in known]
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f"Did you mean {near[0]}?" if near else f"Available: {', '.join(names[:_NAMES_IN_A_MESSAGE])}."
+        raise AdapterError(f"No adapter is named {name}. {hint}")
+
+    def file(self, adapter: str) -> Path:
+        """The file of an adapter given as a file, a name in the workspace, or `latest`; `AdapterError`."""
+        file = Path(adapter)
+        if file.suffix == ".safetensors" or (adapter != file.stem and file.is_file()):
+            if not file.is_file():
+                raise AdapterError(f"No file {file}. Give an adapter's name in the workspace, or a file.")
+            return file
+        path = self._workspace / self.find(adapter).path
+        if not path.is_file():
+            raise AdapterError(f"The file of adapter {adapter} is missing: {path}. Choose another adapter.")
+        return path
+
+    def rename(self, adapter_id: int, name: str) -> AdapterRecord:
+        """Give an adapter another name; raises `AdapterError` for one that is empty, too long, taken, or `latest`.
+
+        Its file stays where it is, so that a backup of the database still finds it; copies are named after the adapter.
+        """
+        wanted = name.strip()
+        _check_name(wanted, [other for other in self.all() if other.id != adapter_id])
+        return self._update(adapter_id, "name", wanted)
+
+    def note(self, adapter_id: int, note: str) -> AdapterRecord:
+        """Keep the person's own words about an adapter; raises `AdapterError` for more than `LONGEST_NOTE` letters."""
+        if len(note) > LONGEST_NOTE:
+            raise AdapterError(
+                f"A note can have up to {LONGEST_NOTE:,} characters; this one has {len(note):,}. Shorten it."
+            )
+        return self._update(adapter_id, "note", note.strip())
+
+    def recommend(self, adapter_id: int, strength: float | None) -> AdapterRecord:
+        """Keep the strength at which the person likes an adapter best; None takes it back. Raises `AdapterError` for
+        one out of range."""
+        if strength is not None and not -MOST_STRENGTH <= strength <= MOST_STRENGTH:
+            raise AdapterError(
+                f"A strength must be between −{MOST_STRENGTH:g} and {MOST_STRENGTH:g}; usual values are 0 to 1.5."
+            )
+        return self._update(adapter_id, "strength", strength)
+
+    def record_fit(self, sha256: str, base_sha256: str, fit: Fit) -> None:
+        """Keep the load proof of an adapter file on a model; a file or base that no adapter has changes nothing."""
+        with self._database.writing() as connection:
+            connection.execute(
+                "UPDATE adapters SET modules = ?, matched = ? WHERE sha256 = ? AND base_sha256 = ?",
+                (fit.modules, fit.matched, sha256, base_sha256),
+            )
+
+    def trash(self, adapter_id: int) -> Thrown:
+        """Move an adapter with the picture next to it to the trash; `disk.restore_entry` brings it back."""
+        record, trash = self.get(adapter_id), Trash(self._workspace)
+        file = self._workspace / record.path
+        files = [path for path in (file, file.with_suffix(".png")) if path.is_file()]
+        with self._database.writing() as connection:
+            cursor = connection.execute("SELECT * FROM adapters WHERE id = ?", (adapter_id,))
+            names = [str(column[0]) for column in cursor.description]
+            entry = trash.begin(
+                THROWN_KIND, files, {"adapters": [dict(zip(names, row, strict=True)) for row in cursor]}
+            )
+            connection.execute("DELETE FROM adapters WHERE id = ?", (adapter_id,))
+        return trash.move_in(entry)
+
+    def _relative(self, path: Path) -> str:
+        """`path` as the database keeps it, so that a workspace can be moved."""
+        try:
+            return path.resolve().relative_to(self._workspace.resolve()).as_posix()
+        except ValueError as error:
+            raise StoreError(f"{path} is outside the workspace {self._workspace}. Copy the adapter into it.") from error
+
+    def _update(self, adapter_id: int, column: str, value: str | float | None) -> AdapterRecord:
+        with self._database.writing() as connection:
+            connection.execute(f"UPDATE adapters SET {column} = ? WHERE id = ?", (value, adapter_id))
+            return _one(connection, adapter_id)
 
 
 def require_free(workspace: Path, entry: Thrown) -> None:
@@ -155,47 +200,6 @@ def file_stem(wanted: str) -> str:
     """A name without suffix that every system takes, close to `wanted`."""
     name = re.sub(r"[^\w.-]+", "-", wanted).encode()[:_NAME_BYTES].decode(errors="ignore").strip("-.") or "adapter"
     return f"adapter-{name}" if name.casefold().split(".")[0] in _DEVICES else name
-
-
-def newest_first(database: Database) -> list[AdapterRecord]:
-    """All adapters."""
-    with database.reading() as connection:
-        found = connection.execute(f"{rows.SELECT_ADAPTER} ORDER BY id DESC").fetchall()
-    return [rows.read_adapter(row) for row in found]
-
-
-def locate(workspace: Path, known: Sequence[AdapterRecord], adapter: str) -> Path:
-    """The file of an adapter given as a file, a name among `known`, or `latest`; `AdapterError`."""
-    file = Path(adapter)
-    if file.suffix == ".safetensors" or (adapter != file.stem and file.is_file()):
-        if not file.is_file():
-            raise AdapterError(f"No file {file}. Give an adapter's name in the workspace, or a file.")
-        return file
-    path = workspace / find(known, adapter).path
-    if not path.is_file():
-        raise AdapterError(f"The file of adapter {adapter} is missing: {path}. Choose another adapter.")
-    return path
-
-
-def find(known: Sequence[AdapterRecord], name: str) -> AdapterRecord:
-    """The adapter of this name among `known` (newest first), or the newest for `latest`; `AdapterError`."""
-    if not known:
-        raise AdapterError("No adapters yet. Vote on some pairs and train one first.")
-    if name == "latest":
-        return known[0]
-    for adapter in known:
-        if adapter.name.casefold() == name.casefold():
-            return adapter
-    names = [adapter.name for adapter in known]
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f"Did you mean {near[0]}?" if near else f"Available: {', '.join(names[:_NAMES_IN_A_MESSAGE])}."
-    raise AdapterError(f"No adapter is named {name}. {hint}")
-
-
-def _update(database: Database, adapter_id: int, change: str, values: tuple[Any, ...]) -> AdapterRecord:
-    with database.writing() as connection:
-        connection.execute(f"UPDATE adapters SET {change} WHERE id = ?", (*values, adapter_id))
-        return _one(connection, adapter_id)
 
 
 def _one(connection: sqlite3.Connection, adapter_id: int | None) -> AdapterRecord:

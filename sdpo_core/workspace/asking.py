@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from sdpo_core.errors import StoreError
 from sdpo_core.workspace import pairing, rows
@@ -92,4 +91,4 @@ def _open_pair(connection: sqlite3.Connection, one: int, other: int) -> int | No
     if known:
         return int(known[0]) if known[1] else None
     about = Pairing("train", None, "taste")
-    return pairing.insert(connection, one, other, about, datetime.now(UTC).isoformat()).id
+    return pairing.insert(connection, one, other, about, rows.now()).id

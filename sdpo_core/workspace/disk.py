@@ -159,7 +159,7 @@ def _strays(workspace: Path, database: Database) -> Clearing:
 
 def _checkpoints(workspace: Path, database: Database) -> Clearing:
     """Checkpoints of finished runs, but for the one that became an adapter: round two continues from there."""
-    published = {record.sha256 for record in adapters.newest_first(database)}
+    published = {record.sha256 for record in adapters.AdapterTable(database, workspace).all()}
     files: list[Path] = []
     runs: list[str] = []
     for run in list_runs(workspace / "runs", "train"):

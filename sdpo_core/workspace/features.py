@@ -11,7 +11,6 @@ import re
 import sqlite3
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from sdpo_core.errors import StoreError
@@ -54,7 +53,7 @@ class FeatureTable:
         """
         for sha256, vector in vectors.items():
             _check(sha256, vector, eye)
-        now = datetime.now(UTC).isoformat()
+        now = rows.now()
         own = (eye.base_sha256, eye.version, eye.latent_channels, eye.network_channels)
         with self._database.writing() as connection:
             known = _known_eye(connection, eye.base_sha256, eye.version)

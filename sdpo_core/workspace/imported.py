@@ -4,13 +4,19 @@ import hashlib
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Literal
 
+from PIL import Image
+
+from sdpo_core.images.files import ImageFolder
 from sdpo_core.workspace import rows
+from sdpo_core.workspace.database import Database
 from sdpo_core.workspace.records import Choice, MadeWith, Recipe
 
 ImportedChoice = Literal["first", "second", "tie", "both-bad", "skip"]
+
+# Images of one prompt and negative prompt that were imported without a choice.
+_OF_KIND = "WHERE prompt_id = ? AND negative = ? AND look IS NOT NULL"
 
 
 @dataclass(frozen=True)
@@ -58,63 +64,79 @@ class Added:
         return Added(self.pairs + other.pairs, self.votes + other.votes)
 
 
-def insert(connection: sqlite3.Connection, pairs: Sequence[ImportedPair]) -> Added:
-    """Add `pairs` and their votes inside the caller's transaction. A pair that was ever voted on keeps its votes."""
-    now, added = datetime.now(UTC).isoformat(), Added()
-    for pair in pairs:
-        prompt_id = rows.prompt_id(connection, pair.prompt, now)
-        (first, first_key), (second, second_key) = (
-            _candidate(connection, image, pair.prompt, prompt_id, now) for image in (pair.first, pair.second)
-        )
-        swapped = rows.shown_swapped(first_key, second_key)
-        left, right = (second, first) if swapped else (first, second)
-        pair_id, new = _pair(connection, left, right, now)
-        voted = connection.execute("SELECT 1 FROM votes WHERE pair_id = ? LIMIT 1", (pair_id,)).fetchone()
-        if pair.choice and not voted:
-            choice = _as_shown(pair.choice, swapped=swapped)
-            # From the content, so that two imports at the same time can't both add it.
-            uuid = hashlib.sha256(f"import {first_key} {second_key} {pair_id}".encode()).hexdigest()
-            vote_id = connection.execute(
-                "INSERT INTO votes (uuid, pair_id, choice, created_at) VALUES (?, ?, ?, ?)",
-                (uuid, pair_id, choice, now),
-            ).lastrowid
-            connection.execute("UPDATE pairs SET standing_vote_id = ? WHERE id = ?", (vote_id, pair_id))
-        added += Added(pairs=int(new), votes=int(bool(pair.choice) and not voted))
-    return added
+class ImportTable:
+    """Images and pairs of one workspace that were made elsewhere. Every method may be called from any thread."""
 
+    def __init__(self, database: Database, images: ImageFolder) -> None:
+        self._database, self._images = database, images
 
-def insert_images(connection: sqlite3.Connection, images: Sequence[tuple[str, ImportedImage]]) -> AddedImages:
-    """Add images with their prompts inside the caller's transaction, each paired with the one before of its kind.
+    def save_image(self, image: Image.Image) -> ImportedImage:
+        """Save an image, for `add_pairs` or `add_images`; it belongs to nothing before that."""
+        return ImportedImage(self._images.add(image), *image.size)
 
-    Of one kind are images of the same prompt and negative prompt that were imported without a choice.
-    """
-    now, added = datetime.now(UTC).isoformat(), AddedImages()
-    for prompt, image in images:
-        prompt_id = rows.prompt_id(connection, prompt, now)
-        newest = connection.execute("SELECT ifnull(max(id), 0) FROM candidates").fetchone()[0]
-        own, key = _candidate(connection, image, prompt, prompt_id, now)
-        neighbour = connection.execute(
-            f"SELECT id, key FROM candidates {_OF_KIND} AND id <> ? ORDER BY id DESC LIMIT 1",
-            (prompt_id, image.negative, own),
-        ).fetchone()
-        paired = False
-        if neighbour:
-            other, other_key = neighbour
-            left, right = (own, other) if rows.shown_swapped(other_key, key) else (other, own)
-            _, paired = _pair(connection, left, right, now)
-        added += AddedImages(candidates=int(own > newest), pairs=int(paired))
-    return added
+    def add_pairs(self, pairs: Sequence[ImportedPair]) -> Added:
+        """Record pairs with the choices that were made on them elsewhere, all or none.
 
+        A pair that is there is found again, and one that was ever voted on here keeps its votes: the same import twice
+        adds nothing, and a person's own vote or undo stands.
+        """
+        added = Added()
+        with self._database.writing() as connection:
+            now = rows.now()
+            for pair in pairs:
+                prompt_id = rows.prompt_id(connection, pair.prompt, now)
+                (first, first_key), (second, second_key) = (
+                    _candidate(connection, image, pair.prompt, prompt_id, now) for image in (pair.first, pair.second)
+                )
+                swapped = rows.shown_swapped(first_key, second_key)
+                left, right = (second, first) if swapped else (first, second)
+                pair_id, new = _pair(connection, left, right, now)
+                voted = connection.execute("SELECT 1 FROM votes WHERE pair_id = ? LIMIT 1", (pair_id,)).fetchone()
+                if pair.choice and not voted:
+                    choice = _as_shown(pair.choice, swapped=swapped)
+                    # From the content, so that two imports at the same time can't both add it.
+                    uuid = hashlib.sha256(f"import {first_key} {second_key} {pair_id}".encode()).hexdigest()
+                    vote_id = connection.execute(
+                        "INSERT INTO votes (uuid, pair_id, choice, created_at) VALUES (?, ?, ?, ?)",
+                        (uuid, pair_id, choice, now),
+                    ).lastrowid
+                    connection.execute("UPDATE pairs SET standing_vote_id = ? WHERE id = ?", (vote_id, pair_id))
+                added += Added(pairs=int(new), votes=int(bool(pair.choice) and not voted))
+        return added
 
-def known_looks(connection: sqlite3.Connection, prompt: str, negative: str) -> list[str]:
-    """The looks of the images of one kind (`insert_images`)."""
-    row = connection.execute("SELECT id FROM prompts WHERE text = ?", (prompt,)).fetchone()
-    if row is None:
-        return []
-    return [look for (look,) in connection.execute(f"SELECT look FROM candidates {_OF_KIND}", (row[0], negative))]
+    def add_images(self, images: Sequence[tuple[str, ImportedImage]]) -> AddedImages:
+        """Record images, each with its prompt, all or none, and pair them up to be voted on.
 
+        An image is paired with the one that came before it with the same prompt and negative prompt, in this import or
+        an earlier one. The caller keeps near-duplicates out (`looks`).
+        """
+        added = AddedImages()
+        with self._database.writing() as connection:
+            now = rows.now()
+            for prompt, image in images:
+                prompt_id = rows.prompt_id(connection, prompt, now)
+                newest = connection.execute("SELECT ifnull(max(id), 0) FROM candidates").fetchone()[0]
+                own, key = _candidate(connection, image, prompt, prompt_id, now)
+                neighbour = connection.execute(
+                    f"SELECT id, key FROM candidates {_OF_KIND} AND id <> ? ORDER BY id DESC LIMIT 1",
+                    (prompt_id, image.negative, own),
+                ).fetchone()
+                paired = False
+                if neighbour:
+                    other, other_key = neighbour
+                    left, right = (own, other) if rows.shown_swapped(other_key, key) else (other, own)
+                    _, paired = _pair(connection, left, right, now)
+                added += AddedImages(candidates=int(own > newest), pairs=int(paired))
+        return added
 
-_OF_KIND = "WHERE prompt_id = ? AND negative = ? AND look IS NOT NULL"
+    def looks(self, prompt: str, negative: str) -> list[str]:
+        """How the images that `add_images` recorded for these two prompts look (`looks.look_of`)."""
+        with self._database.reading() as connection:
+            row = connection.execute("SELECT id FROM prompts WHERE text = ?", (prompt,)).fetchone()
+            if row is None:
+                return []
+            found = connection.execute(f"SELECT look FROM candidates {_OF_KIND}", (row[0], negative)).fetchall()
+        return [look for (look,) in found]
 
 
 def _candidate(

@@ -7,7 +7,6 @@ import re
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from sdpo_core.errors import StoreError
 from sdpo_core.workspace import features
 from sdpo_core.workspace.database import Database
 from sdpo_core.workspace.records import Recipe
+from sdpo_core.workspace.rows import now
 from sdpo_core.workspace.trash import Rows
 
 FOLDER = "drawn"
@@ -72,7 +72,7 @@ class LabelledTable:
                 "INSERT INTO drawn (run_id, key, prompt, recipe, image_sha256, file, created_at)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run_id, key) DO UPDATE SET"
                 " image_sha256 = excluded.image_sha256",
-                (run_id, key, recipe.prompt, recipe.model_dump_json(), image_sha256, drawn_name(key), _now()),
+                (run_id, key, recipe.prompt, recipe.model_dump_json(), image_sha256, drawn_name(key), now()),
             )
             row = connection.execute(f"{_SELECT_DRAWN} WHERE run_id = ? AND key = ?", (run_id, key)).fetchone()
         return _read_drawn(row)
@@ -97,7 +97,7 @@ class LabelledTable:
                 "INSERT INTO labelled_pairs (run_id, first_id, second_id, first_wins, probability, weight, created_at)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
                 [
-                    (run_id, one.first.id, one.second.id, int(one.first_wins), one.probability, one.weight, _now())
+                    (run_id, one.first.id, one.second.id, int(one.first_wins), one.probability, one.weight, now())
                     for one in pairs
                 ],
             )
@@ -177,7 +177,3 @@ def _insert(connection: sqlite3.Connection, table: str, row: dict[str, Any]) -> 
     marks = ", ".join("?" * len(kept))
     query = f"INSERT INTO {table} ({', '.join(kept)}) VALUES ({marks}) ON CONFLICT DO NOTHING"
     connection.execute(query, list(kept.values()))
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat()

@@ -78,13 +78,13 @@ def training_pairs(
     """The pairs with a standing vote, sorted: decided ones made by this base without adapters can train.
 
     Where an adapter is continued (`adapter_sha256`), they are those made with it, alone and at strength 1.
-    Comparisons of blind tests on this base train where the person asked for it (`Store.train_on_blind_test`).
+    Comparisons of blind tests on this base train where the person asked for it (`JudgedTable.let_train`).
 
     With `pairs_from` "all", decided ones can train whatever made their images. Every image of a pair that could train
     is read once, and again only when its file has changed; without `read_images` it need only be there, so that a
     page that says what would train waits for no gigabytes, and no image is found damaged.
     """
-    voted = [*store.voted_pairs(purpose="train"), *store.judged_pairs()]
+    voted = [*store.pairs.voted(purpose="train"), *store.judged.pairs()]
     by_kind: defaultdict[_Kind, list[VotedPair]] = defaultdict(list)
     foreign = judged = 0
     for pair in sorted(voted, key=lambda voted: voted.pair.id):
@@ -157,7 +157,7 @@ def usual_negative(store: Store, base_sha256: str) -> str:
 
     Those that this base model made decide; all do where there are none of it.
     """
-    voted = store.voted_pairs(purpose="train")
+    voted = store.pairs.voted(purpose="train")
     own = [one for one in voted if made_by(one.pair.left, base_sha256) and made_by(one.pair.right, base_sha256)]
     return most_common_negative(own or voted)
 
@@ -183,8 +183,8 @@ class BlindTests:
 
 def blind_tests(store: Store) -> BlindTests:
     """All blind tests of a workspace."""
-    images = store.candidates(limit=_ALL, purpose="judge")
-    released = {voted.pair.left.prompt for voted in store.judged_pairs()}
+    images = store.candidates.newest(limit=_ALL, purpose="judge")
+    released = {voted.pair.left.prompt for voted in store.judged.pairs()}
     return BlindTests(tuple(images), frozenset(image.prompt for image in images) - released)
 
 
@@ -220,10 +220,9 @@ def _kind(store: Store, voted: VotedPair, origin: _Origin, *, read_images: bool)
         return choice
     if origin != "own":
         return origin
-    sides = (voted.pair.left, voted.pair.right)
-    if not all(store.has_image(side) for side in sides):
+    if not all(map(store.images.has, voted.pair.images)):
         return "missing"
-    if read_images and not all(store.has_readable_image(side) for side in sides):
+    if read_images and not all(map(store.images.readable, voted.pair.images)):
         return "damaged"
     return "usable"
 

@@ -11,11 +11,13 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, islice
 
 from sdpo_core.errors import StoreError
+from sdpo_core.images.files import ImageFolder
 from sdpo_core.workspace import rows, votes
-from sdpo_core.workspace.records import Candidate, Choice, Vote
+from sdpo_core.workspace.database import Database
+from sdpo_core.workspace.records import Candidate, Choice, Pair, Vote
 
 FEWEST, MOST = 3, 9
 """How many images can be ranked at the same time."""
@@ -60,7 +62,103 @@ class Ranking:
         return [*said, *((other, self.worst) for other in others)]
 
 
-def sets(connection: sqlite3.Connection, size: int, exclude: Collection[int]) -> Iterator[list[Candidate]]:
+class RankingTable:
+    """The rankings of one workspace. Every method may be called from any thread; failures are `StoreError`s."""
+
+    def __init__(self, database: Database, images: ImageFolder) -> None:
+        self._database, self._images = database, images
+
+    def sets(self, size: int, *, limit: int = 4, exclude: Collection[int] = ()) -> list[list[Candidate]]:
+        """Up to `limit` groups of `FEWEST` to `size` images of one prompt, to choose best and worst of.
+
+        They wait for a vote, have not been ranked yet, and are not among `exclude` (ids of candidates).
+        """
+        with self._database.reading() as connection:
+            groups = _groups(connection, size, exclude)
+            there = (group for group in groups if all(self._images.has(one.image_sha256) for one in group))
+            return list(islice(there, limit))
+
+    def record(self, ranking: Ranking) -> list[Vote]:
+        """Record best and worst of several images as votes on their pairs, all or none; a retry changes nothing.
+
+        A pair that has a vote keeps it: what was said of the two alone counts more.
+        Raises `StoreError` for images of several prompts, and for one that no training pair shows.
+        """
+        with self._database.writing() as connection:
+            now = rows.now()
+            known = connection.execute("SELECT uuid FROM votes WHERE ranking = ?", (ranking.uuid,)).fetchall()
+            if known:
+                return [rows.find_vote(connection, uuid) for (uuid,) in known]
+            for one in ranking.candidates:
+                row = connection.execute(
+                    "SELECT EXISTS (SELECT 1 FROM pairs WHERE left_id = :id AND purpose = 'train')"
+                    " OR EXISTS (SELECT 1 FROM pairs WHERE right_id = :id AND purpose = 'train')",
+                    {"id": one},
+                ).fetchone()
+                if not row[0]:  # images of a blind test never train
+                    raise StoreError("An image in this answer isn't on this board, so the answer was discarded.")
+            prompts = {rows.find_candidate(connection, one).prompt for one in ranking.candidates}
+            if len(prompts) > 1:
+                raise StoreError("Best and worst must be chosen among images of one prompt; these have several.")
+            cast: list[Vote] = []
+            for better, worse in ranking.better_worse():
+                pair_id, left, voted = _pair(connection, better, worse, now)
+                if not voted:
+                    choice: Choice = "left" if left == better else "right"
+                    uuid = f"{ranking.uuid}:{len(cast)}"
+                    one = votes.Cast(uuid, pair_id, choice, ranking.response_ms, ranking=ranking.uuid)
+                    cast.append(votes.record(connection, one, now))
+            return cast
+
+    def undo(self, uuid: str, ranking: str) -> list[Candidate]:
+        """Take the votes of a ranking back that still stand, as rows named after `uuid`; returns its images.
+
+        Raises `StoreError` when there is no such ranking.
+        """
+        with self._database.writing() as connection:
+            now = rows.now()
+            images = _ranked(connection, ranking)
+            standing = connection.execute(
+                "SELECT votes.uuid FROM votes JOIN pairs ON pairs.standing_vote_id = votes.id"
+                " WHERE votes.ranking = ? ORDER BY votes.id",
+                (ranking,),
+            ).fetchall()
+            for number, (vote,) in enumerate(standing):
+                votes.take_back(connection, f"{uuid}:{number}", vote, now)
+        return images
+
+    def ranked(self, ranking: str) -> list[Candidate]:
+        """The images that a ranking gave votes on; raises `StoreError` when there is no such ranking."""
+        with self._database.reading() as connection:
+            return _ranked(connection, ranking)
+
+    def newest(self) -> str | None:
+        """The newest ranking of which a vote stands, for undo after a reload."""
+        with self._database.reading() as connection:
+            row = connection.execute(
+                "SELECT votes.ranking FROM votes CROSS JOIN pairs ON pairs.standing_vote_id = votes.id"
+                " WHERE votes.ranking IS NOT NULL ORDER BY votes.id DESC LIMIT 1"
+            ).fetchone()
+        return row[0] if row else None
+
+    def swiss_pairs(self, *, limit: int = 12, exclude: Collection[int] = ()) -> tuple[list[Pair], int]:
+        """Up to `limit` pairs that the Swiss rounds ask for next, and about how many votes are needed altogether.
+
+        Missing pairs are made. `exclude` and pairs with an image missing from disk are skipped.
+        """
+        found: list[Pair] = []
+        with self._database.writing() as connection:
+            held = _tournaments(connection)
+            for one, other in (pair for tournament in held for pair in tournament.due()):
+                if len(found) >= limit:
+                    break
+                pair = rows.find_pair(connection, _pair(connection, one, other, rows.now())[0])
+                if pair.id not in exclude and all(map(self._images.has, pair.images)):
+                    found.append(pair)
+        return found, max(len(found), sum(tournament.votes_left for tournament in held))
+
+
+def _groups(connection: sqlite3.Connection, size: int, exclude: Collection[int]) -> Iterator[list[Candidate]]:
     """Groups of up to `size` images that wait for a vote and were not ranked yet, in an order that says nothing."""
     waiting: set[int] = set()
     ranked: set[int] = set()
@@ -79,52 +177,7 @@ def sets(connection: sqlite3.Connection, size: int, exclude: Collection[int]) ->
                 yield _shuffled(group)
 
 
-def record(connection: sqlite3.Connection, ranking: Ranking, now: str) -> list[Vote]:
-    """Append the votes of a ranking inside the caller's transaction; a retry changes nothing.
-
-    A pair that has a vote keeps it: what was said of the two alone counts more.
-    Raises `StoreError` for images of several prompts, and for one that no training pair shows.
-    """
-    known = connection.execute("SELECT uuid FROM votes WHERE ranking = ?", (ranking.uuid,)).fetchall()
-    if known:
-        return [votes.find(connection, uuid) for (uuid,) in known]
-    for one in ranking.candidates:
-        row = connection.execute(
-            "SELECT EXISTS (SELECT 1 FROM pairs WHERE left_id = :id AND purpose = 'train')"
-            " OR EXISTS (SELECT 1 FROM pairs WHERE right_id = :id AND purpose = 'train')",
-            {"id": one},
-        ).fetchone()
-        if not row[0]:  # images of a blind test never train
-            raise StoreError("An image in this answer isn't on this board, so the answer was discarded.")
-    prompts = {rows.find_candidate(connection, one).prompt for one in ranking.candidates}
-    if len(prompts) > 1:
-        raise StoreError("Best and worst must be chosen among images of one prompt; these have several.")
-    cast: list[Vote] = []
-    for better, worse in ranking.better_worse():
-        pair_id, left, voted = _pair(connection, better, worse, now)
-        if not voted:
-            choice: Choice = "left" if left == better else "right"
-            uuid = f"{ranking.uuid}:{len(cast)}"
-            one = votes.Cast(uuid, pair_id, choice, ranking.response_ms, ranking=ranking.uuid)
-            cast.append(votes.record(connection, one, now))
-    return cast
-
-
-def undo(connection: sqlite3.Connection, uuid: str, ranking: str, now: str) -> list[Candidate]:
-    """Take every vote of a ranking back that still stands; returns its images. Raises `StoreError` for none."""
-    images = ranked(connection, ranking)
-    standing = connection.execute(
-        "SELECT votes.uuid FROM votes JOIN pairs ON pairs.standing_vote_id = votes.id"
-        " WHERE votes.ranking = ? ORDER BY votes.id",
-        (ranking,),
-    ).fetchall()
-    for number, (vote,) in enumerate(standing):
-        votes.undo(connection, f"{uuid}:{number}", vote, now)
-    return images
-
-
-def ranked(connection: sqlite3.Connection, ranking: str) -> list[Candidate]:
-    """The images that a ranking gave votes on; raises `StoreError` when there is no such ranking."""
+def _ranked(connection: sqlite3.Connection, ranking: str) -> list[Candidate]:
     found = connection.execute(
         "SELECT left_id, right_id FROM votes JOIN pairs ON pairs.id = votes.pair_id WHERE votes.ranking = ?", (ranking,)
     ).fetchall()
@@ -136,15 +189,6 @@ def ranked(connection: sqlite3.Connection, ranking: str) -> list[Candidate]:
 def _shuffled(images: Iterable[Candidate]) -> list[Candidate]:
     """In an order that says nothing, and is always the same."""
     return sorted(images, key=lambda one: hashlib.sha256(one.key.encode()).digest())
-
-
-def newest(connection: sqlite3.Connection) -> str | None:
-    """The newest ranking of which a vote stands, for undo after a reload."""
-    row = connection.execute(
-        "SELECT votes.ranking FROM votes CROSS JOIN pairs ON pairs.standing_vote_id = votes.id"
-        " WHERE votes.ranking IS NOT NULL ORDER BY votes.id DESC LIMIT 1"
-    ).fetchone()
-    return row[0] if row else None
 
 
 # --- Swiss rounds ----------------------------------------------------------------------------------------------------
@@ -169,7 +213,7 @@ class Tournament:
         return next_round(self.players, played, self.known.keys() - played.keys())
 
 
-def tournaments(connection: sqlite3.Connection) -> list[Tournament]:
+def _tournaments(connection: sqlite3.Connection) -> list[Tournament]:
     """Images that can be compared, by up to `LARGEST_TOURNAMENT`; one of n images takes ⌈log₂ n⌉ rounds."""
     pairs = connection.execute(
         "SELECT left_id, right_id, choice FROM pairs LEFT JOIN votes ON votes.id = standing_vote_id"
@@ -259,8 +303,3 @@ def _pair(connection: sqlite3.Connection, one: int, other: int, now: str) -> tup
     )
     assert cursor.lastrowid is not None
     return cursor.lastrowid, left, False
-
-
-def open_pair(connection: sqlite3.Connection, one: int, other: int, now: str) -> int:
-    """The id of the training pair of two candidates, made if need be."""
-    return _pair(connection, one, other, now)[0]

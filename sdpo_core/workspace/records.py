@@ -157,6 +157,11 @@ class Pair(_Record):
     created_at: datetime
     chosen_by: ChosenBy = "chance"
 
+    @property
+    def images(self) -> tuple[str, str]:
+        """SHA-256 of the two images, in the pair's own order."""
+        return self.left.image_sha256, self.right.image_sha256
+
 
 class Vote(_Record):
     """One person's choice on a pair (votes that were undone are not handed out)."""

@@ -3,7 +3,7 @@
 import hashlib
 import sqlite3
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -128,25 +128,20 @@ def find_candidate(connection: sqlite3.Connection, candidate_id: int) -> Candida
     return read_candidate(row)
 
 
-def drawn_by(
-    connection: sqlite3.Connection, workflow_sha256: str, prompt: str, negative: str, seed: int
-) -> list[Candidate]:
-    """The images of one run of a ComfyUI workflow, in order."""
-    query = (
-        f"{SELECT_CANDIDATE} WHERE candidate_prompt.text = ? AND candidate.negative = ?"
-        " AND json_extract(recipe, '$.workflow.sha256') = ? AND json_extract(recipe, '$.seed') = ?"
-        " ORDER BY json_extract(recipe, '$.workflow.image'), candidate.id"
-    )
-    found: list[Any] = connection.execute(query, (prompt, negative, workflow_sha256, seed)).fetchall()
-    return [read_candidate(row) for row in found]
-
-
 def find_pair(connection: sqlite3.Connection, pair_id: int) -> Pair:
     """The pair with this id; raises `StoreError` when there is none."""
     row: Any = connection.execute(f"{SELECT_PAIR} WHERE pairs.id = ?", (pair_id,)).fetchone()
     if row is None:
         raise StoreError(f"No pair {pair_id} in this workspace; it may have been deleted.")
     return read_pair(row)
+
+
+def find_vote(connection: sqlite3.Connection, uuid: str) -> Vote:
+    """The vote of this name; raises `StoreError` when there is none, or when the name is that of an undo."""
+    row: Any = connection.execute(f"{SELECT_VOTE} WHERE uuid = ?", (uuid,)).fetchone()
+    if row is None or row[2] is None:
+        raise StoreError("This vote isn't saved yet. Try again.")
+    return read_vote(row)
 
 
 def prompt_id(connection: sqlite3.Connection, text: str, now: str) -> int:
@@ -171,3 +166,8 @@ def _recipe(text: str) -> Recipe:
 def of_run(run_id: str | None) -> str:
     """The condition for pairs of a purpose and, unless None, of a run."""
     return "purpose = :purpose" if run_id is None else "purpose = :purpose AND run_id = :run_id"
+
+
+def now() -> str:
+    """This moment, as every table names one: ISO 8601 in UTC."""
+    return datetime.now(UTC).isoformat()

@@ -48,7 +48,7 @@ def add_adapter(
     store: Store, name: str = "mine", number: int = 1, *, fit: Fit | None = FIT, base_sha256: str = "0" * 64
 ) -> AdapterRecord:
     path = write_adapter(store.workspace / "adapters" / f"{name}.safetensors", number, base_sha256=base_sha256)
-    return store.add_adapter(
+    return store.adapters.add(
         name=name, path=path, sha256=sha256_file(path), base_sha256=base_sha256, run_id="run", fit=fit
     )
 
@@ -133,7 +133,7 @@ def test_an_adapter_is_put_there_with_its_picture(
     assert sorted(path.name for path in loras.iterdir()) == ["mine.png", "mine.safetensors"]
     assert folders.is_placed("comfyui", record)
     assert folders.place("comfyui", record, source, "copy").file == target, "doing it again is harmless"
-    store.trash_adapter(record.id)
+    store.adapters.trash(record.id)
     assert target.is_file(), "what the studio deletes stays there"
     target.write_bytes(b"another")
     assert not folders.is_placed("comfyui", record)
@@ -143,8 +143,8 @@ def test_an_adapter_is_put_there_with_its_picture(
 
 def test_a1111_gets_the_strength_and_the_note(store: Store, folders: LoraFolders, tools: Path) -> None:
     record = add_adapter(store, "warm", 3)
-    store.note_on_adapter(record.id, "for evenings")
-    record = store.recommend(record.id, 0.75)
+    store.adapters.note(record.id, "for evenings")
+    record = store.adapters.recommend(record.id, 0.75)
     target = folders.choose("a1111", str(tools / "stable-diffusion-webui")) / "warm.json"
     folders.place("a1111", record, file_of(store, record), "copy")
     assert json.loads(target.read_text()) == {"preferred weight": 0.75, "notes": "for evenings"}
@@ -246,8 +246,8 @@ def test_no_model_is_loaded_for_what_can_not_be_put_there_anyway(
 
 
 def test_a_place_in_a_tools_folder_is_that_tools(store: Store, folders: LoraFolders, tools: Path) -> None:
-    store.recommend(add_adapter(store, "warm", 3).id, 0.75)
-    record = store.find_adapter("warm")
+    store.adapters.recommend(add_adapter(store, "warm", 3).id, 0.75)
+    record = store.adapters.find("warm")
     webui = tools / "stable-diffusion-webui"
     file, proof = export_adapter("warm", webui, store.workspace, None)
     assert file == webui / "models" / "Lora" / "warm.safetensors"

@@ -236,7 +236,7 @@ def click_image(image: Locator, **options: Any) -> None:
 def choices(studio: RunningStudio) -> list[str]:
     """The standing votes in the workspace, oldest pair first."""
     with Store(studio.workspace) as store:
-        voted = sorted(store.voted_pairs(purpose="train"), key=lambda voted: voted.pair.id)
+        voted = sorted(store.pairs.voted(purpose="train"), key=lambda voted: voted.pair.id)
         return [one.vote.choice for one in voted]
 
 

@@ -70,6 +70,6 @@ def page(served: RunningStudio, browser: Browser) -> Iterator[Page]:
 def votable(served: RunningStudio) -> RunningStudio:
     """The studio; what an earlier test left open is skipped, so that the next pair is the test's own first one."""
     with Store(served.workspace) as store:
-        for pair in store.open_pairs(purpose="train", limit=1000):
-            store.vote(f"left over {pair.id}", pair.id, "skip")
+        for pair in store.pairs.open(purpose="train", limit=1000):
+            store.votes.cast(f"left over {pair.id}", pair.id, "skip")
     return served

@@ -53,8 +53,8 @@ def add_pair(
         image = Image.new("RGB", (64, 64), (40 * number % 256, 120 * side + 60, number * 7 % 256))
         judged = purpose == "judge" and side == 1
         made = recipe(prompt, 10_000 + 2 * number + side, base_sha256, adapter=adapter if judged else None)
-        candidates.append(store.add_candidate(image, made))
-    return store.add_pair(candidates[0].id, candidates[1].id, purpose=purpose, run_id=run_id)
+        candidates.append(store.candidates.add(image, made))
+    return store.pairs.add(candidates[0].id, candidates[1].id, purpose=purpose, run_id=run_id)
 
 
 def make_blind_test(

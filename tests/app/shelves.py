@@ -46,7 +46,7 @@ def add_adapter(
     path = studio.desk.workspace / "adapters" / f"{name}.safetensors"
     path.write_bytes(run.checkpoint_adapters()[100].read_bytes())
     base = studio.desk.models.inspect("demo").sha256 if model == "demo" else BASE
-    return studio.desk.store.add_adapter(
+    return studio.desk.store.adapters.add(
         name=name, path=path, sha256=sha256_file(path), base_sha256=base, run_id=run.id, fit=FIT
     )
 
@@ -65,12 +65,12 @@ def calibrate(
 def judge_all(studio: Studio, run: RunFolder, outcomes: str) -> None:
     """Vote on the comparisons of a run: one letter each, win, loss or tie."""
     with Store(studio.desk.workspace) as store:
-        pairs = store.open_pairs(purpose="judge", run_id=run.id, limit=100)
+        pairs = store.pairs.open(purpose="judge", run_id=run.id, limit=100)
         for pair, outcome in zip(pairs, outcomes, strict=True):
             ours = "left" if pair.left.recipe and pair.left.recipe.adapters else "right"
             other = "right" if ours == "left" else "left"
             choice: Any = {"w": ours, "l": other, "t": "tie"}[outcome]
-            store.vote(str(uuid.uuid4()), pair.id, choice)
+            store.votes.cast(str(uuid.uuid4()), pair.id, choice)
 
 
 def make_grid(studio: Studio, record: AdapterRecord, *cells: tuple[int, int]) -> RunFolder:

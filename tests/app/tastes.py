@@ -29,19 +29,21 @@ def warmth(image: Image.Image) -> float:
 
 
 def draw(store: Store, number: int, prompt: str, base_sha256: str, *, adapter: str | None = None) -> Candidate:
-    return store.add_candidate(picture(number), recipe(prompt, number, base_sha256, adapter=adapter))
+    return store.candidates.add(picture(number), recipe(prompt, number, base_sha256, adapter=adapter))
 
 
 def describe(store: Store, base_sha256: str, images: Iterable[Candidate]) -> None:
     """Keep what a model would see of them, as far as pixels tell."""
     eye = Eye(base_sha256, FEATURES, LAYOUT.latent_channels, LAYOUT.network_channels, LAYOUT.size)
     rest = np.zeros(LAYOUT.size - len(measure(picture(0))), np.float32)
-    read = {one.image_sha256: Image.open(store.image_path(one)).convert("RGB") for one in images}
+    read = {one.image_sha256: Image.open(store.images.path(one.image_sha256)).convert("RGB") for one in images}
     store.features.put(eye, {sha: np.concatenate([measure(image), rest]) for sha, image in read.items()})
 
 
 def prefers_warm(store: Store, pair: Pair) -> Choice:
-    left, right = (warmth(Image.open(store.image_path(side)).convert("RGB")) for side in (pair.left, pair.right))
+    left, right = (
+        warmth(Image.open(store.images.path(side.image_sha256)).convert("RGB")) for side in (pair.left, pair.right)
+    )
     return "left" if left > right else "right"
 
 
@@ -66,9 +68,9 @@ def add_pairs(
             )
             for side in (0, 1)
         ]
-        pair = store.add_pair(sides[0].id, sides[1].id, purpose=purpose, run_id=run_id)
+        pair = store.pairs.add(sides[0].id, sides[1].id, purpose=purpose, run_id=run_id)
         if choose:
-            store.vote(str(uuid.uuid4()), pair.id, choose(store, pair))
+            store.votes.cast(str(uuid.uuid4()), pair.id, choose(store, pair))
         made.append(pair)
     if seen:
         describe(store, base_sha256, [side for pair in made for side in (pair.left, pair.right)])

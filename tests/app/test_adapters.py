@@ -116,7 +116,7 @@ def test_what_can_not_be_kept_is_reported(studio: Studio, shelf: Adapters, chang
     reply = act(shelf, **{"action": "edit", "id": record.id, "name": "mine", **change})
     assert not reply["ok"]
     assert why in reply["error"]
-    assert studio.desk.store.adapter(record.id) == record
+    assert studio.desk.store.adapters.get(record.id) == record
 
 
 def test_away_and_back_again(studio: Studio, shelf: Adapters) -> None:
@@ -174,7 +174,7 @@ def test_only_what_is_proven_goes_elsewhere(
         connection.execute("UPDATE adapters SET modules = NULL, matched = NULL")
     assert shelf.snapshot()["cards"][0]["fit"] == adapters_say("notProven")
     assert "Loading mine hasn't been verified yet" in act(shelf, action="place", id=record.id, tool="a1111")["error"]
-    studio.desk.store.record_fit(record.sha256, BASE, Fit(modules=2, matched=1))
+    studio.desk.store.adapters.record_fit(record.sha256, BASE, Fit(modules=2, matched=1))
     assert "only 1 of 2 modules" in act(shelf, action="place", id=record.id, tool="a1111")["error"]
 
 
@@ -183,9 +183,9 @@ def test_only_what_is_proven_goes_elsewhere(
 
 def test_files_come_under_their_names(studio: Studio, client: TestClient) -> None:
     record = add_adapter(studio)
-    studio.desk.store.rename_adapter(record.id, "Wärme 2")
+    studio.desk.store.adapters.rename(record.id, "Wärme 2")
     plain = client.get(f"/sdpo/adapter/{record.id}")
-    assert plain.content == (studio.desk.workspace / studio.desk.store.adapter(record.id).path).read_bytes()
+    assert plain.content == (studio.desk.workspace / studio.desk.store.adapters.get(record.id).path).read_bytes()
     assert "W%C3%A4rme-2.safetensors" in plain.headers["content-disposition"]
     other = client.get(f"/sdpo/adapter/{record.id}/diffusers")
     path = Path(studio.desk.workspace / "got.safetensors")

@@ -50,13 +50,13 @@ def test_a_vote_counts_once_and_can_be_taken_back(served: RunningStudio, client:
     with Store(served.workspace) as store:
         pair = add_pair(store, 700, "a lake for a program").id
         run = make_blind_test(served.workspace, 2).id
-        blind = store.open_pairs(purpose="judge", run_id=run)[0].id
+        blind = store.pairs.open(purpose="judge", run_id=run)[0].id
     before = client.predict(api_name="/status")["counts"]
     for _ in range(2):  # a retry
         told = client.predict(pair, "left", "a vote of a program", api_name="/vote")
         assert told == {"vote_id": "a vote of a program", "replaced": None}
     with Store(served.workspace) as store:
-        assert [one.vote.choice for one in store.voted_pairs(purpose="train") if one.pair.id == pair] == ["left"]
+        assert [one.vote.choice for one in store.pairs.voted(purpose="train") if one.pair.id == pair] == ["left"]
     assert client.predict("a vote of a program", api_name="/undo") == "a vote of a program"
     again = client.predict(pair, "right", api_name="/vote")
     assert again["replaced"] is None, "what was taken back stood no more"

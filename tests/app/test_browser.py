@@ -125,7 +125,7 @@ def judge(served: RunningStudio, page: Page) -> None:
         page.keyboard.press("ArrowLeft" if done else "ArrowDown")
     expect(page.locator(".verdict-sentence")).to_contain_text("of 3")
     with Store(served.workspace) as store:
-        assert len(store.voted_pairs(purpose="judge")) == 3
+        assert len(store.pairs.voted(purpose="judge")) == 3
         assert store.counts().votes == PAIRS  # judging is not training data
 
 

@@ -25,7 +25,7 @@ def lived_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStudio
     pairs = add_pairs(studio, 8)
     with Store(studio.workspace) as store:
         for pair, choice in zip(pairs, ("left", "right", "tie", "both-bad"), strict=False):
-            store.vote(f"vote {pair}", pair, choice)
+            store.votes.cast(f"vote {pair}", pair, choice)
     make_blind_test(studio.workspace, 3)
     with running(studio):
         yield studio

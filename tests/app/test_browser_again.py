@@ -39,7 +39,7 @@ def test_training_outlives_a_killed_studio(studio: RunningStudio, browser: Brows
     base = inspect_model("demo").sha256
     with Store(studio.workspace) as store:
         for number in range(6):
-            store.vote(f"vote {number}", add_pair(store, number, f"a pond {number}", base).id, "left")
+            store.votes.cast(f"vote {number}", add_pair(store, number, f"a pond {number}", base).id, "left")
     settings = {"steps": 20, "checkpoint_every_steps": 10, "preview_prompts": 0, "adapter_name": "outlived"}
     run = Client(studio.url, verbose=False).predict(settings, api_name="/train")
     with watched_page(browser, studio.url, away=True, viewport=SCREEN) as page:
@@ -74,7 +74,7 @@ def test_judging_continues_after_a_killed_studio(studio: RunningStudio, browser:
         page.keyboard.press("ArrowLeft")
         expect(page.locator(".verdict-sentence")).to_contain_text("of 4")
     with Store(studio.workspace) as store:
-        assert len(store.voted_pairs(purpose="judge", run_id=run.id)) == 4
+        assert len(store.pairs.voted(purpose="judge", run_id=run.id)) == 4
 
 
 def test_two_tabs_vote_and_lose_nothing(studio: RunningStudio, browser: Browser) -> None:

@@ -31,7 +31,7 @@ MARKUP = "<img src=x onerror=alert(1)> ${1 + 1} {{value}}"
 def votes(studio: RunningStudio) -> list[Vote]:
     """The standing votes, oldest first."""
     with Store(studio.workspace) as store:
-        return [one.vote for one in store.voted_pairs(purpose="train")]
+        return [one.vote for one in store.pairs.voted(purpose="train")]
 
 
 def begin(page: Page, studio: RunningStudio, pairs: int) -> list[int]:
@@ -222,13 +222,13 @@ def test_fingers_swipe(votable: RunningStudio, browser: Browser) -> None:
 def test_a_pair_that_comes_back_looks_like_any_other(votable: RunningStudio, browser: Browser) -> None:
     """Two earlier answers to pairs asked again, one of them another than the first time; a third one in the browser."""
     with Store(votable.workspace) as store:
-        before = store.consistency()
+        before = store.votes.consistency()
         for number in range(20):
             pair = add_pair(store, 300 + number, "a pond that was seen")
-            store.vote(f"seen {pair.id}", pair.id, "left", 500)
+            store.votes.cast(f"seen {pair.id}", pair.id, "left", 500)
             if number in (3, 4):
                 again = "left" if number == 3 else "right"
-                store.vote(f"seen again {pair.id}", pair.id, again, 500, repeat_of=f"seen {pair.id}")
+                store.votes.cast(f"seen again {pair.id}", pair.id, again, 500, repeat_of=f"seen {pair.id}")
     add_pairs(votable, 6)
     with watched_page(browser, votable.url, ask_again=True) as page:
         open_tab(page, votable, "vote")
@@ -239,7 +239,7 @@ def test_a_pair_that_comes_back_looks_like_any_other(votable: RunningStudio, bro
             page.keyboard.press("ArrowLeft")
         wait_board(page, f"d.pair === '' && d.pending === '0' && d.done === '{done + 6}'")
         with Store(votable.workspace) as store:
-            steady = store.consistency()
+            steady = store.votes.consistency()
         assert steady.asked == before.asked + 3
         told = vote_say("board.steady", same=steady.same, asked=steady.asked)
         expect(page.locator(f"{BOARD} .board-steady")).to_have_text(told)
@@ -252,7 +252,7 @@ def test_the_finish_line_is_announced_once_and_does_not_get_in_the_way(votable: 
         line = next(votes for votes in (30, 60, 120, 240) if votes > decided)
         for number in range(line - decided - 1):
             pair = add_pair(store, 400 + number, "a pond on the way")
-            store.vote(f"on the way {pair.id}", pair.id, "right")
+            store.votes.cast(f"on the way {pair.id}", pair.id, "right")
     begin(page, votable, 3)
     expect(page.locator(f"{BOARD} .board-line")).to_have_text(f"1 more to {line}")
     finish = page.locator(f"{BOARD} .board-finish")

@@ -42,7 +42,7 @@ def test_a_pair_is_generated_with_a_pasted_workflow(browser: Browser, tmp_path: 
         wait_job(page, "generate", "done")
         assert comfy.texts() == ["a paper boat"] * 2
         with Store(studio.workspace) as store:
-            assert "a paper boat" in {candidate.prompt for candidate in store.candidates(limit=2)}
+            assert "a paper boat" in {candidate.prompt for candidate in store.candidates.newest(limit=2)}
         page.reload(wait_until="domcontentloaded")  # what was chosen is still there
         expect(panel.locator(".comfy-name")).to_contain_text("pasted workflow")
         expect(panel.locator("#comfy-use")).to_be_checked()

@@ -99,7 +99,7 @@ def test_a_project_goes_out_and_comes_in_as_a_zip(house: RunningStudio, page: Pa
 def test_the_house_is_kept_and_nothing_with_a_vote_goes(house: RunningStudio, page: Page) -> None:
     with Store(house.workspace) as store:
         if store.counts().votes == 0:  # else an earlier test has voted
-            store.vote("a vote of mine", store.open_pairs(purpose="train")[0].id, "left")
+            store.votes.cast("a vote of mine", store.pairs.open(purpose="train")[0].id, "left")
     page.get_by_role("button", name=home_say("home.keepHouse")).click()
     page.wait_for_selector(".sdpo-disk[data-ready=yes]")
     page.locator("[data-kind=unvoted]").click()

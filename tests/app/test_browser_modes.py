@@ -74,7 +74,7 @@ def test_best_and_worst_of_four(modes: RunningStudio, page: Page) -> None:
     assert shown
     second, fourth = (int(one) for i, one in enumerate(shown.split(",")) if i in (1, 3))
     with Store(modes.workspace) as store:
-        for voted in store.voted_pairs(purpose="train"):
+        for voted in store.pairs.voted(purpose="train"):
             sides = {"left": voted.pair.left.id, "right": voted.pair.right.id}
             better = sides.pop(voted.vote.choice)
             assert better == second or [*sides.values()] == [fourth]
@@ -121,8 +121,8 @@ def test_swiss_rounds_end(modes: RunningStudio, page: Page) -> None:
             break
         page.keyboard.press("ArrowLeft")
     with Store(modes.workspace) as store:
-        assert store.swiss_pairs() == ([], 0)
-        hills = [voted for voted in store.voted_pairs(purpose="train") if voted.pair.left.prompt == "eight hills"]
+        assert store.rankings.swiss_pairs() == ([], 0)
+        hills = [voted for voted in store.pairs.voted(purpose="train") if voted.pair.left.prompt == "eight hills"]
     assert len(hills) == 12
     expect(page.locator("#train-board .board-empty-title")).to_have_text(vote_say("board.swissEmpty"))
     page.click("[data-mode=pairs]")
@@ -141,7 +141,7 @@ def wait_review(page: Page, condition: str) -> None:
 def standing(modes: RunningStudio) -> dict[int, Vote]:
     """The votes that stand, by pair."""
     with Store(modes.workspace) as store:
-        return {one.pair.id: one.vote for one in store.voted_pairs(purpose="train")}
+        return {one.pair.id: one.vote for one in store.pairs.voted(purpose="train")}
 
 
 def test_votes_are_reviewed_changed_and_deleted(modes: RunningStudio, page: Page) -> None:
@@ -149,7 +149,7 @@ def test_votes_are_reviewed_changed_and_deleted(modes: RunningStudio, page: Page
     with Store(modes.workspace) as store:
         pairs = [add_pair(store, 90 + number, f"{prompt} {number}") for number in range(3)]
         for pair, choice in zip(pairs, ("left", "right", "tie"), strict=True):
-            store.vote(f"review {pair.id}", pair.id, choice, 500)  # pyright: ignore[reportArgumentType]
+            store.votes.cast(f"review {pair.id}", pair.id, choice, 500)  # pyright: ignore[reportArgumentType]
     open_tab(page, modes, "vote")
     page.click("[data-mode=review]")
     wait_review(page, "Number(d.votes) > 3")
@@ -184,7 +184,7 @@ def test_votes_are_reviewed_changed_and_deleted(modes: RunningStudio, page: Page
 def test_a_change_that_could_not_be_sent_survives_a_reload(modes: RunningStudio, browser: Browser) -> None:
     with Store(modes.workspace) as store:
         pair = add_pair(store, 99, "a lonely pier")
-        store.vote(f"review {pair.id}", pair.id, "left", 500)
+        store.votes.cast(f"review {pair.id}", pair.id, "left", 500)
     with watched_page(browser, modes.url, away=True) as page:
         page.add_init_script("localStorage.setItem('sdpo.mode', 'review')")
         open_tab(page, modes, "vote")
@@ -200,7 +200,7 @@ def test_a_change_that_could_not_be_sent_survives_a_reload(modes: RunningStudio,
         expect(card).to_have_attribute("data-choice", "right")
         wait_review(page, "d.pending === '0'")
     with Store(modes.workspace) as store:
-        now = {one.pair.id: one.vote.choice for one in store.voted_pairs(purpose="train")}
+        now = {one.pair.id: one.vote.choice for one in store.pairs.voted(purpose="train")}
     assert now[pair.id] == "right"
 
 

@@ -125,7 +125,7 @@ def test_images_are_imported_and_the_missing_prompt_is_asked_for(
     section.get_by_role("button", name=generate_say("import.give")).click()
     expect(section).to_contain_text("1 of 4 images imported")
     with Store(studio.workspace) as store:
-        assert {"<b>${7*7}</b> hill", "a bare hill"} <= {candidate.prompt for candidate in store.candidates()}
+        assert {"<b>${7*7}</b> hill", "a bare hill"} <= {candidate.prompt for candidate in store.candidates.newest()}
     section.get_by_label(generate_say("import.path")).fill(str(tmp_path / "gone"))
     section.get_by_role("button", name=generate_say("import.take")).click()
     expect(section).to_contain_text("Can't open the folder")
@@ -167,7 +167,7 @@ def test_a_second_run_waits_and_is_taken_out_of_the_queue(studio: RunningStudio,
     with Store(studio.workspace) as store:
         for number in range(4):
             pair = add_pair(store, 700 + number, f"a queue {number}", demo)
-            store.vote(f"vote-{pair.id}", pair.id, "left")
+            store.votes.cast(f"vote-{pair.id}", pair.id, "left")
     training = RunFolder.create(studio.workspace / "runs", "train", TrainConfig().model_dump(mode="json"))
     reporter = Reporter(training, "train", 100)
     reporter.say(42, "Working", force=True)  # this very process plays a training

@@ -69,7 +69,7 @@ def test_the_card_is_read_and_corrected(warm: RunningStudio, browser: Browser) -
         page.keyboard.press("ArrowLeft")
         wait_board(page, "d.pending === '0' && d.pair !== ''")
     with Store(warm.workspace) as store:
-        newest = max(store.voted_pairs(purpose="train"), key=lambda voted: voted.vote.created_at)
+        newest = max(store.pairs.voted(purpose="train"), key=lambda voted: voted.vote.created_at)
         assert newest.pair.chosen_by == "taste"
         assert {f"/sdpo/image/{one.image_sha256}" for one in newest.sides} == set(first)
 

@@ -38,8 +38,8 @@ pytestmark = pytest.mark.browser
 def test_deleted_and_corrupt_images_are_left_out(votable: RunningStudio, page: Page) -> None:
     ids = add_pairs(votable, 3)
     with Store(votable.workspace) as store:
-        store.image_path(store.pair(ids[0]).left).unlink()
-        corrupt = store.image_path(store.pair(ids[1]).right)
+        store.images.path(store.pairs.get(ids[0]).left.image_sha256).unlink()
+        corrupt = store.images.path(store.pairs.get(ids[1]).right.image_sha256)
         kept = corrupt.read_bytes()
         corrupt.write_bytes(b"this is no image")
     open_tab(page, votable, "vote")
@@ -52,7 +52,7 @@ def test_deleted_and_corrupt_images_are_left_out(votable: RunningStudio, page: P
     page.reload(wait_until="domcontentloaded")
     vote_left_until_nothing_waits(page)
     with Store(votable.workspace) as store:  # an image that a vote names goes too; the plan says so
-        store.image_path(store.pair(ids[2]).left).unlink()
+        store.images.path(store.pairs.get(ids[2]).left.image_sha256).unlink()
     page.click("#tab-train-button")
     expect(page.locator("#train-plan")).to_contain_text("pairs can be used for training")
     expect(page.locator(".top-warnings")).to_contain_text("2 images are missing")

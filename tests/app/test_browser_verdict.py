@@ -61,12 +61,12 @@ def add_demo_adapter(studio: Studio) -> None:
     path = studio.desk.workspace / "adapters" / "warm.safetensors"
     save_adapter(path, lora, info=model.info, sdpo={"pairs": 40, "step": 100}, title="warm")
     base = model.info.sha256
-    studio.desk.store.add_adapter(name="warm", path=path, sha256=sha256_file(path), base_sha256=base, run_id="gone")
+    studio.desk.store.adapters.add(name="warm", path=path, sha256=sha256_file(path), base_sha256=base, run_id="gone")
 
 
 def test_judging_continues_after_a_reload_and_ends_in_a_verdict(shelf: RunningStudio, page: Page) -> None:
     with Store(shelf.workspace) as store:
-        sha256 = store.find_adapter("lakes").sha256
+        sha256 = store.adapters.find("lakes").sha256
     run = make_blind_test(shelf.workspace, 4, "lakes", sha256=sha256)
     open_tab(page, shelf, "judge")
     wait_board(page, "d.pair !== '' && d.done === '0'", "judge")
@@ -90,12 +90,12 @@ def test_judging_continues_after_a_reload_and_ends_in_a_verdict(shelf: RunningSt
     card.get_by_role("button", name=judge_say("verdict.let")).click()
     expect(card.get_by_role("button", name=judge_say("verdict.takeBack"))).to_be_visible()
     with Store(shelf.workspace) as store:
-        assert len(store.judged_pairs(run.id)) == 4
+        assert len(store.judged.pairs(run.id)) == 4
     reload(page)
     card.get_by_role("button", name=judge_say("verdict.takeBack")).click()
     expect(card.get_by_role("button", name=judge_say("verdict.let"))).to_be_visible()
     with Store(shelf.workspace) as store:
-        assert store.judged_pairs(run.id) == []
+        assert store.judged.pairs(run.id) == []
 
 
 def test_a_grid_is_drawn_and_its_best_image_is_recommended(shelf: RunningStudio, page: Page) -> None:

@@ -110,7 +110,7 @@ def test_a_choice_is_recommended_from_then_on(studio: Studio, grids: Grids, reco
     reply = grids.pick({"run": run.id, "row": 0, "column": 1})
     assert reply["sentence"] == judge_say("picked", name="mine-step-50", strength=0.5)
     assert [row["recommended"] for row in reply["rows"]] == [0.5, 1.0]
-    assert sorted(one.name for one in studio.desk.store.adapters()) == ["mine", "mine-step-50"]
+    assert sorted(one.name for one in studio.desk.store.adapters.all()) == ["mine", "mine-step-50"]
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_impossible_choices_are_refused(
     reply = grids.pick({"run": run.id, "row": 0, "column": 1, **change})
     assert not reply["ok"]
     assert reply["error"].endswith(".")
-    assert [one.strength for one in studio.desk.store.adapters()] == [None]
+    assert [one.strength for one in studio.desk.store.adapters.all()] == [None]
 
 
 def test_a_grid_goes_to_the_trash_and_comes_back(studio: Studio, grids: Grids, record: AdapterRecord) -> None:

@@ -101,7 +101,7 @@ def test_an_images_response_does_not_reveal_when_it_was_generated(client: TestCl
 
 def test_nothing_else_comes(client: TestClient, studio: Studio) -> None:
     pair = add_pair(studio.desk.store, 1)
-    studio.desk.store.image_path_by_sha(pair.left.image_sha256).unlink()
+    studio.desk.store.images.path(pair.left.image_sha256).unlink()
     for path in (
         f"/sdpo/image/{pair.left.image_sha256}",
         "/sdpo/image/..%2Fstudio.db",

@@ -58,7 +58,7 @@ def test_the_loop_tells_where_the_person_stands(studio: Studio, home: Home) -> N
     for number in range(31):
         pair = add_pair(studio.desk.store, number, base_sha256=studio.desk.models.chosen().sha256)
         if number:
-            studio.desk.store.vote(str(uuid.uuid4()), pair.id, "left")
+            studio.desk.store.votes.cast(str(uuid.uuid4()), pair.id, "left")
     wait_for(lambda: stages(home)["votes"]["value"] == "30")
     assert stages(home)["votes"]["hint"] == home_say("enoughVotes")
     assert stages(home)["candidates"]["hint"] == "1 pair waiting"

@@ -20,7 +20,7 @@ from tests.app.shelves import add_adapter
 @pytest.fixture
 def house(studio: Studio) -> Housekeeping:
     pairs = [add_pair(studio.desk.store, number) for number in range(4)]
-    studio.desk.store.vote(str(uuid.uuid4()), pairs[0].id, "left")
+    studio.desk.store.votes.cast(str(uuid.uuid4()), pairs[0].id, "left")
     return studio.housekeeping
 
 
@@ -66,19 +66,19 @@ def test_clearing_is_shown_done_and_undone(studio: Studio, house: Housekeeping) 
 
 def test_a_deleted_adapter_is_called_by_its_name(studio: Studio, house: Housekeeping) -> None:
     record = add_adapter(studio, "warm evenings")
-    studio.desk.store.trash_adapter(record.id)
+    studio.desk.store.adapters.trash(record.id)
     (entry,) = house.snapshot()["trash"]
     assert (entry["name"], entry["facts"][:6]) == ("Adapter warm evenings", "1 file")
     assert house.restore_entry({"name": entry["id"]})["sentence"] == "Restored: Adapter warm evenings."
-    assert [one.name for one in studio.desk.store.adapters()] == ["warm evenings"]
+    assert [one.name for one in studio.desk.store.adapters.all()] == ["warm evenings"]
 
 
 def test_votes_go_back_to_a_copy(studio: Studio, house: Housekeeping) -> None:
     keep_daily_copy(studio.desk.workspace)
     (copy,) = house.snapshot()["backups"]
     assert copy["facts"].startswith("1 vote")
-    pair = studio.desk.store.open_pairs(purpose="train")[0]
-    studio.desk.store.vote("a later vote", pair.id, "right")
+    pair = studio.desk.store.pairs.open(purpose="train")[0]
+    studio.desk.store.votes.cast("a later vote", pair.id, "right")
     assert "1 vote; you now have 2 votes." in house.preview_restore({"name": copy["name"]})["sentence"]
     assert house.restore({"name": copy["name"]})["ok"]
     assert studio.desk.store.counts().votes == 1
@@ -88,13 +88,13 @@ def test_votes_go_back_to_a_copy(studio: Studio, house: Housekeeping) -> None:
 def test_a_vote_counts_once_wherever_votes_are_counted(studio: Studio, house: Housekeeping) -> None:
     """The bar said 44 where this page said 64: a changed, withdrawn or blind vote doesn't count again."""
     store = studio.desk.store
-    first, second, _ = store.open_pairs(purpose="train")
-    store.vote("one", first.id, "left")
-    store.vote("one changed", first.id, "right")
-    store.vote("two", second.id, "left")
-    store.undo("taken back", "two")
+    first, second, _ = store.pairs.open(purpose="train")
+    store.votes.cast("one", first.id, "left")
+    store.votes.cast("one changed", first.id, "right")
+    store.votes.cast("two", second.id, "left")
+    store.votes.undo("taken back", "two")
     blind = add_pair(store, 20, purpose="judge", run_id="20261121-120000-judge-abcdef")
-    store.vote("blind", blind.id, "tie")
+    store.votes.cast("blind", blind.id, "tie")
     keep_daily_copy(studio.desk.workspace)
     counted = store.counts().votes
     (copy,) = house.snapshot()["backups"]
@@ -106,7 +106,7 @@ def test_a_vote_counts_once_wherever_votes_are_counted(studio: Studio, house: Ho
 
 def test_nothing_goes_while_a_job_works(studio: Studio, house: Housekeeping) -> None:
     pair = add_pair(studio.desk.store, 9, base_sha256=studio.desk.models.chosen().sha256)
-    studio.desk.store.vote("a vote of mine", pair.id, "left")
+    studio.desk.store.votes.cast("a vote of mine", pair.id, "left")
     run = studio.training.start({})
     wait_for(lambda: studio.desk.jobs.status(run).state == "running")
     for act, name in ((house.clear, "unvoted"), (house.restore_entry, "x"), (house.restore, "day-2026-01-01.db")):

@@ -83,7 +83,7 @@ def test_sent_images_are_imported_and_the_person_is_asked_for_a_missing_prompt(
     told = finished(imports)
     assert told["question"] == ""
     with Store(tmp_path / "workspace") as store:
-        prompts = sorted(candidate.prompt for candidate in store.candidates())
+        prompts = sorted(candidate.prompt for candidate in store.candidates.newest())
         assert prompts == ["a hill", "a lake", "a lake", "a sea"]
         assert store.counts().open_pairs == 1
     assert below(tmp_path / "workspace" / "imports") == [], "imported files aren't kept twice"

@@ -25,10 +25,10 @@ def test_the_open_project_imports_its_own_inbox(tmp_path: Path) -> None:
         send(other.path)
         assert look(studio.desk).added.pairs == 1
         assert not look(studio.desk)
-        assert len(studio.desk.store.open_pairs(purpose="train")) == 1
+        assert len(studio.desk.store.pairs.open(purpose="train")) == 1
         studio.desk.open_project(other.id)
         assert look(studio.desk).added.pairs == 1
-        assert len(studio.desk.store.open_pairs(purpose="train")) == 1
+        assert len(studio.desk.store.pairs.open(purpose="train")) == 1
     finally:
         studio.close()
 

@@ -52,7 +52,7 @@ def test_a_verdict_tells_numbers_prompts_and_sides(studio: Studio, judging: Judg
         ("0 of 1", ["loss"]),
     ]
     for one in told["comparisons"]:
-        by_image = {c.image_sha256: c for c in studio.desk.store.candidates()}
+        by_image = {c.image_sha256: c for c in studio.desk.store.candidates.newest()}
         assert not by_image[one["base"]].recipe.adapters  # type: ignore[union-attr]
         assert by_image[one["adapter"]].recipe.adapters  # type: ignore[union-attr]
 
@@ -95,7 +95,7 @@ def test_a_verdict_stays_with_its_file_when_the_name_changes(studio: Studio, jud
     record = add_adapter(studio)
     run = make_blind_test(studio.desk.workspace, 1, sha256=record.sha256)
     judge_all(studio, run, "w")
-    studio.desk.store.rename_adapter(record.id, "evenings")
+    studio.desk.store.adapters.rename(record.id, "evenings")
     assert studio.verdicts.by_adapter().keys() == {record.sha256}
     assert judging.choices()[0][0].startswith("evenings, ")
     other = add_adapter(studio, "mine", 7)
@@ -128,7 +128,7 @@ def test_another_run_is_not_a_blind_test(judging: Judging) -> None:
 def test_a_blind_test_uses_the_recommended_strength_unless_one_is_given(studio: Studio) -> None:
     record = add_adapter(studio, model="demo")
     for recommended, typed, expected in ((None, "", 1.0), (0.75, "", 0.75), (0.75, "0.5", 0.5)):
-        studio.desk.store.recommend(record.id, recommended)
+        studio.desk.store.adapters.recommend(record.id, recommended)
         run = studio.judging.start("mine", 2, typed)
         assert run
         assert run.settings()["strength"] == expected
@@ -176,10 +176,10 @@ def test_a_damaged_blind_test_hides_no_other(studio: Studio, judging: Judging) -
     good = make_blind_test(studio.desk.workspace, 1, sha256=record.sha256)
     judge_all(studio, good, "w")
     bad = make_blind_test(studio.desk.workspace, 1, first=700)
-    two = [c.id for c in studio.desk.store.candidates() if c.recipe and not c.recipe.adapters][:2]
+    two = [c.id for c in studio.desk.store.candidates.newest() if c.recipe and not c.recipe.adapters][:2]
     with pytest.raises(StoreError):  # two images of the base model
-        pair = studio.desk.store.add_pair(*two, purpose="judge", run_id=bad.id)
-        studio.desk.store.vote("a broken vote", pair.id, "left")
+        pair = studio.desk.store.pairs.add(*two, purpose="judge", run_id=bad.id)
+        studio.desk.store.votes.cast("a broken vote", pair.id, "left")
         judge_all(studio, bad, "w")
         studio.verdicts.of(bad)
     assert len(judging.choices()) == 2

@@ -22,7 +22,7 @@ def test_a_judged_adapter_tells_its_verdict_with_the_interval(studio: Studio, sh
     run = studio.desk.jobs.open(record.run_id, "train")
     check = {"winner_error": 0.004, "winner_error_se": 0.002, "budget": 0.02, "held_out": True}
     write_json(run.checkpoint_path(100) / "state.json", {"step": 100, "health": check})
-    studio.desk.store.recommend(record.id, 0.75)
+    studio.desk.store.adapters.recommend(record.id, 0.75)
     judge_all(studio, make_blind_test(studio.desk.workspace, 4, sha256=record.sha256), "wwtl")
     name, card = shelf.model_card(record.id, prompts=False)
     assert name == "warm.md"
@@ -53,8 +53,8 @@ def test_an_adapter_that_was_not_judged_says_so(studio: Studio, shelf: Adapters)
 
 def test_a_persons_words_stay_text(studio: Studio, shelf: Adapters) -> None:
     record = add_adapter(studio)
-    studio.desk.store.rename_adapter(record.id, "<script>alert(1)</script> | x")
-    studio.desk.store.note_on_adapter(record.id, "# not a heading\n[link](javascript:x) ![pic](y) `code`")
+    studio.desk.store.adapters.rename(record.id, "<script>alert(1)</script> | x")
+    studio.desk.store.adapters.note(record.id, "# not a heading\n[link](javascript:x) ![pic](y) `code`")
     _, card = shelf.model_card(record.id, prompts=False)
     assert "<script>" not in card
     assert r"\# not a heading \[link\](javascript:x) \!\[pic\](y) \`code\`" in card

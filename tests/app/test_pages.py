@@ -92,7 +92,7 @@ def test_stop_ends_the_running_training_while_an_earlier_one_is_shown(page: Buil
     earlier = RunFolder.create(studio.desk.jobs.root, "train", {"model": "demo"})
     earlier.write_status(earlier.status().model_copy(update={"state": "done"}))
     pair = add_pair(studio.desk.store, 1, base_sha256=studio.desk.models.chosen().sha256)
-    studio.desk.store.vote("a vote of mine", pair.id, "left")
+    studio.desk.store.votes.cast("a vote of mine", pair.id, "left")
     running = studio.training.start({})
     wait_for(lambda: studio.desk.jobs.status(running).state == "running")
     page.fire("train-run", "input", train_run=earlier.id)
@@ -106,7 +106,7 @@ def test_runs_are_listed_by_name_and_date(page: BuiltPage, studio: Studio) -> No
     for run, state in ((unnamed, "failed"), (named, "stopped")):
         run.write_status(run.status().model_copy(update={"state": state}))
     record = add_adapter(studio, "lakes")
-    studio.desk.store.rename_adapter(record.id, "warm evenings")
+    studio.desk.store.adapters.rename(record.id, "warm evenings")
     listed = page.fire("tab-train", "select")[page.component("train-run")].choices
     made = studio.desk.jobs.open(record.run_id, "train")
     assert {run_id: name for name, run_id in listed} == {
@@ -153,7 +153,7 @@ def test_a_date_has_one_form_on_all_pages(studio: Studio) -> None:
     assert re.fullmatch(r"\d\d \w+ 20\d\d, \d\d:\d\d", told)
     assert told in card["chips"]
     pair = add_pair(studio.desk.store, 1)
-    studio.desk.store.vote("one", pair.id, "left")
+    studio.desk.store.votes.cast("one", pair.id, "left")
     assert re.fullmatch(r"\d\d \w+ 20\d\d, \d\d:\d\d", studio.review.page({})["votes"][0]["when"])
     written = [path.name for path in Path(app.__file__).parent.rglob("*.py") if "%b" in path.read_text("utf-8")]
     assert written == ["words.py"]
@@ -184,9 +184,9 @@ def test_what_is_judged_and_drawn_stays_chosen(page: BuiltPage, studio: Studio) 
     assert shown[page.component("judge-board")] == second.id, "the newest"
     assert shown[page.component("verdict-card")] == ""
     assert shown[page.component("judge-run")].visible
-    bases = [one.id for one in studio.desk.store.candidates() if one.recipe and not one.recipe.adapters]
-    pair = studio.desk.store.add_pair(bases[0], _same_prompt(studio, bases[0]), purpose="judge", run_id=second.id)
-    studio.desk.store.vote("a vote on two images of the base", pair.id, "left")
+    bases = [one.id for one in studio.desk.store.candidates.newest() if one.recipe and not one.recipe.adapters]
+    pair = studio.desk.store.pairs.add(bases[0], _same_prompt(studio, bases[0]), purpose="judge", run_id=second.id)
+    studio.desk.store.votes.cast("a vote on two images of the base", pair.id, "left")
     judge_all(studio, second, "w")
     shown = page.fire("judge-run", "input", judge_run=second.id)
     assert "isn't one image with and one without the adapter" in shown[page.component("judge-title")]
@@ -210,10 +210,10 @@ def test_the_slider_shows_what_its_strength_does(page: BuiltPage, studio: Studio
 
 def _same_prompt(studio: Studio, candidate_id: int) -> int:
     """Another image of the base model, of the same prompt."""
-    recipe = studio.desk.store.candidate(candidate_id).recipe
+    recipe = studio.desk.store.candidates.get(candidate_id).recipe
     assert recipe
     made = recipe.model_copy(update={"seed": recipe.seed + 77})
-    return studio.desk.store.add_candidate(Image.new("RGB", (64, 64), (1, 2, 3)), made).id
+    return studio.desk.store.candidates.add(Image.new("RGB", (64, 64), (1, 2, 3)), made).id
 
 
 def test_the_note_stays_with_the_text_in_the_model_field(page: BuiltPage) -> None:
@@ -350,7 +350,7 @@ def test_save_now_reaches_the_running_training_and_nothing_else(page: BuiltPage,
     with pytest.raises(RunError, match="No training run is active"):
         studio.training.ask("save-now")
     pair = add_pair(studio.desk.store, 1, base_sha256=studio.desk.models.chosen().sha256)
-    studio.desk.store.vote("a vote of mine", pair.id, "left")
+    studio.desk.store.votes.cast("a vote of mine", pair.id, "left")
     running = studio.training.start({})
     wait_for(lambda: studio.desk.jobs.status(running).state == "running")
     page.fire("train-save", "click")

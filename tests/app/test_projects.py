@@ -56,9 +56,9 @@ def test_the_next_start_opens_the_project_that_was_open(tmp_path: Path) -> None:
 def test_a_vote_that_waited_in_a_browser_reaches_its_own_project(studio: Studio) -> None:
     for number in range(3):
         add_pair(studio.desk.store, number)
-    pair = studio.desk.store.open_pairs(purpose="train")[1]
+    pair = studio.desk.store.pairs.open(purpose="train")[1]
     run = make_blind_test(studio.desk.workspace, 2)
-    judged = studio.desk.store.open_pairs(purpose="judge", run_id=run.id)[0]
+    judged = studio.desk.store.pairs.open(purpose="judge", run_id=run.id)[0]
     second = studio.desk.projects.make("Second")
     studio.desk.open_project(second.id)
     for number in range(10, 13):
@@ -74,8 +74,8 @@ def test_a_vote_that_waited_in_a_browser_reaches_its_own_project(studio: Studio)
     foreign = {**message(pair), "images": ["0" * 64, "1" * 64]}
     assert not studio.votes.vote(foreign)["ok"]
     studio.desk.open_project(FIRST)
-    assert studio.desk.store.voted_pairs(purpose="train") == []
-    assert len(studio.desk.store.voted_pairs(purpose="judge", run_id=run.id)) == 1
+    assert studio.desk.store.pairs.voted(purpose="train") == []
+    assert len(studio.desk.store.pairs.voted(purpose="judge", run_id=run.id)) == 1
 
 
 def test_an_answer_about_several_images_reaches_its_own_project_too(studio: Studio) -> None:
@@ -100,7 +100,7 @@ def test_an_answer_about_several_images_reaches_its_own_project_too(studio: Stud
 def test_a_running_job_keeps_its_project_open(studio: Studio) -> None:
     made = studio.desk.projects.make("Second")
     pair = add_pair(studio.desk.store, 1, base_sha256=studio.desk.models.chosen().sha256)
-    studio.desk.store.vote("a vote of mine", pair.id, "left")
+    studio.desk.store.votes.cast("a vote of mine", pair.id, "left")
     run = studio.training.start({})
     wait_for(lambda: studio.desk.jobs.status(run).state == "running")
     with pytest.raises(RunError, match="one job runs at a time"):

@@ -37,7 +37,7 @@ def test_sets_rank_undo(studio: Studio, pairs: list[Pair]) -> None:
 
 def test_images_of_a_blind_test_are_not_ranked(studio: Studio, tmp_path: Path) -> None:
     run = make_blind_test(tmp_path, 2)
-    judged = studio.desk.store.open_pairs(purpose="judge", run_id=run.id)
+    judged = studio.desk.store.pairs.open(purpose="judge", run_id=run.id)
     sides = [side for pair in judged for side in (pair.left, pair.right)][:3]
     assert studio.rankings.sets({})["sets"] == []
     shown = {"candidates": [one.id for one in sides], "images": [one.image_sha256 for one in sides]}

@@ -80,7 +80,7 @@ def test_it_says_so_with_text_and_images(warm: Studio) -> None:
     assert [len(shown[name]) for name in ("most", "least", "unsure")] == [6, 6, 6]
     assert shown["press"] == vote_say("voteOnSeveral", n=6)
     for one in (*shown["most"], *shown["least"]):
-        assert warm.desk.store.image_path_by_sha(one["sha256"]).is_file()
+        assert warm.desk.store.images.path(one["sha256"]).is_file()
     assert [one["prompt"] for one in shown["prompts"]]
     assert "votes match what the votes on other prompts predict" in shown["prompts"][0]["sentence"]
     assert "path" not in str(shown)
@@ -93,7 +93,7 @@ def test_the_same_votes_are_fitted_once(warm: Studio) -> None:
     assert warm.says.look()["looking"]
     shown = card(warm)
     assert [*warm.says._fits.values()] == [before]
-    waiting = warm.desk.store.open_pairs(purpose="train")[0]
+    waiting = warm.desk.store.pairs.open(purpose="train")[0]
     vote = message(waiting)
     assert warm.votes.vote(vote)["ok"]
     meanwhile = warm.says.look()
@@ -172,28 +172,28 @@ def test_the_board_shows_the_unsure_pairs_first(warm: Studio) -> None:
     assert [sides(pair) for pair in deck[:6]] == asked
     assert len({pair["id"] for pair in deck}) == 8
     assert set(deck[0]) == {"id", "prompt", "images"}, "nothing reveals why a pair was chosen"
-    assert {warm.desk.store.pair(pair["id"]).chosen_by for pair in deck[:6]} == {"taste"}
-    assert warm.desk.store.pair(deck[7]["id"]).chosen_by == "chance"
+    assert {warm.desk.store.pairs.get(pair["id"]).chosen_by for pair in deck[:6]} == {"taste"}
+    assert warm.desk.store.pairs.get(deck[7]["id"]).chosen_by == "chance"
     for pair in deck[:2]:
-        assert warm.votes.vote(message(warm.desk.store.pair(pair["id"])))["ok"]
+        assert warm.votes.vote(message(warm.desk.store.pairs.get(pair["id"])))["ok"]
     again = warm.votes.deck({"n": 6, "have": [deck[2]["id"]]})["pairs"]  # a page that was reloaded
     assert [sides(pair) for pair in again[:3]] == asked[3:]
     assert deck[2]["id"] not in {pair["id"] for pair in again}
 
 
 def test_pairs_are_made_where_too_few_wait(warm: Studio) -> None:
-    for pair in warm.desk.store.open_pairs(purpose="train", limit=100):
-        warm.desk.store.vote(str(uuid.uuid4()), pair.id, "skip")
+    for pair in warm.desk.store.pairs.open(purpose="train", limit=100):
+        warm.desk.store.votes.cast(str(uuid.uuid4()), pair.id, "skip")
     before = warm.desk.store.counts().pairs
     shown = card(warm)
     assert warm.desk.store.counts().pairs == before, "a look makes none"
     assert shown["unsure"]
     assert warm.says.ask_first(unsure(shown))["ok"]
-    waiting = warm.desk.store.open_pairs(purpose="train")
+    waiting = warm.desk.store.pairs.open(purpose="train")
     assert len(waiting) == len(shown["unsure"])
     assert {pair.chosen_by for pair in waiting} == {"taste"}
     assert warm.says.ask_first(unsure(shown))["ok"], "twice is once"
-    assert warm.desk.store.open_pairs(purpose="train") == waiting
+    assert warm.desk.store.pairs.open(purpose="train") == waiting
     for pair in waiting:
         assert warm.votes.vote(message(pair))["ok"]
     assert warm.says.ask_first(unsure(shown)) == {"ok": False, "error": vote_say("allVoted")}
@@ -201,7 +201,7 @@ def test_pairs_are_made_where_too_few_wait(warm: Studio) -> None:
 
 def test_another_project_keeps_its_own_order(warm: Studio) -> None:
     assert warm.says.ask_first(unsure(card(warm)))["ok"]
-    one = warm.desk.store.candidate(1)
+    one = warm.desk.store.candidates.get(1)
     first = warm.votes.deck({"n": 1})["pairs"]
     other = warm.desk.projects.make("another")
     home = warm.desk.projects.current.id
@@ -211,7 +211,7 @@ def test_another_project_keeps_its_own_order(warm: Studio) -> None:
     assert only_words(warm) == vote_say("saysNothingYet")
     late = {"candidates": [1, 2], "images": [one.image_sha256] * 2}  # from a page that still shows the first project
     assert warm.says.ask_first({"pairs": [late]}) == {"ok": False, "error": vote_say("otherProject")}
-    assert {pair.chosen_by for pair in warm.desk.store.open_pairs(purpose="train")} == {"chance"}
+    assert {pair.chosen_by for pair in warm.desk.store.pairs.open(purpose="train")} == {"chance"}
     warm.desk.open_project(home)
     assert warm.votes.deck({"n": 1})["pairs"] == first
 
@@ -225,7 +225,7 @@ def test_nothing_of_a_blind_test_is_asked(warm: Studio) -> None:
     wish = {"candidates": [one.id for one in both], "images": [one.image_sha256 for one in both]}
     assert "for more than training votes" in warm.says.ask_first({"pairs": [wish]})["error"]
     with Store(warm.desk.workspace) as store:
-        assert store.pair(judged.id).chosen_by == "chance"
+        assert store.pairs.get(judged.id).chosen_by == "chance"
 
 
 A = "0" * 64

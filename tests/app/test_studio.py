@@ -32,7 +32,7 @@ def demo_sha256(studio: Studio) -> str:
 def vote(studio: Studio, numbers: range, base_sha256: str, choice: Any = "left") -> None:
     for number in numbers:
         pair = add_pair(studio.desk.store, number, f"a lake {number % 4}", base_sha256)
-        studio.desk.store.vote(str(uuid.uuid4()), pair.id, choice)
+        studio.desk.store.votes.cast(str(uuid.uuid4()), pair.id, choice)
 
 
 def finish(studio: Studio, run: RunFolder) -> None:
@@ -367,7 +367,7 @@ def test_previews_and_log(studio: Studio) -> None:
 def add_adapter(studio: Studio, name: str = "mine") -> Path:
     path = studio.desk.workspace / "adapters" / f"{name}.safetensors"
     path.write_bytes(b"not really")
-    studio.desk.store.add_adapter(name=name, path=path, sha256="a" * 64, base_sha256="b" * 64, run_id="gone")
+    studio.desk.store.adapters.add(name=name, path=path, sha256="a" * 64, base_sha256="b" * 64, run_id="gone")
     return path
 
 
@@ -391,9 +391,9 @@ def test_judge_starts_and_its_verdict_lands_on_the_adapter(studio: Studio, tmp_p
     finish(studio, started)
     run = make_blind_test(tmp_path, 2)
     assert studio.verdicts.of(run) is None
-    for pair in studio.desk.store.open_pairs(purpose="judge", run_id=run.id):
+    for pair in studio.desk.store.pairs.open(purpose="judge", run_id=run.id):
         choice = "left" if pair.left.recipe and pair.left.recipe.adapters else "right"
-        studio.desk.store.vote(str(uuid.uuid4()), pair.id, choice)
+        studio.desk.store.votes.cast(str(uuid.uuid4()), pair.id, choice)
     told = studio.verdicts.of(run)
     assert told is not None
     assert (told.wins, told.losses) == (2, 0)
@@ -404,7 +404,7 @@ def test_judge_starts_and_its_verdict_lands_on_the_adapter(studio: Studio, tmp_p
 def test_files_are_found_by_id_only(studio: Studio) -> None:
     for hostile in ("../studio.db", "0" * 63, "G" * 64):
         with pytest.raises(StoreError):
-            studio.desk.store.image_path_by_sha(hostile)
+            studio.desk.store.images.path(hostile)
 
 
 # --- overview --------------------------------------------------------------------------------------------------------
@@ -418,7 +418,7 @@ def test_the_next_step_follows_the_path(studio: Studio, demo_sha256: str) -> Non
     assert tab() == "generate"
     pair = add_pair(studio.desk.store, 900, base_sha256=demo_sha256)
     assert tab() == "vote"
-    studio.desk.store.vote(str(uuid.uuid4()), pair.id, "left")
+    studio.desk.store.votes.cast(str(uuid.uuid4()), pair.id, "left")
     assert tab() == "train"
     run = studio.training.start({})
     assert tab() is None
@@ -427,8 +427,8 @@ def test_the_next_step_follows_the_path(studio: Studio, demo_sha256: str) -> Non
     assert tab() == "judge"
     vote(studio, range(3), demo_sha256, "tie")
     judged = make_blind_test(studio.desk.workspace, 1)
-    (pair,) = studio.desk.store.open_pairs(purpose="judge", run_id=judged.id)
-    studio.desk.store.vote(str(uuid.uuid4()), pair.id, "left")
+    (pair,) = studio.desk.store.pairs.open(purpose="judge", run_id=judged.id)
+    studio.desk.store.votes.cast(str(uuid.uuid4()), pair.id, "left")
     assert tab() == "adapters"
 
 
@@ -453,7 +453,7 @@ def test_warnings_name_a_lost_gpu_missing_images_and_a_missing_model(
     record.write_text(json.dumps({"gpu_lost": False, "message": "no matter"}), encoding="utf-8")
     assert gpu_warning(record) == ""
     pair = add_pair(studio.desk.store, 1)
-    studio.desk.store.image_path_by_sha(pair.left.image_sha256).unlink()
+    studio.desk.store.images.path(pair.left.image_sha256).unlink()
     (studio.desk.workspace / "studio.json").write_text(json.dumps({"model": "/gone"}), encoding="utf-8")
     warnings = " ".join(studio.overview.snapshot()["warnings"])
     assert "1 image is missing" in warnings

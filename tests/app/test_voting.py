@@ -84,7 +84,7 @@ def test_a_vote_for_another_workspaces_pair_is_dropped(studio: Studio) -> None:
 
 def test_a_judge_pair_takes_no_training_vote(studio: Studio, tmp_path: Path) -> None:
     run = make_blind_test(tmp_path, 1)
-    (pair,) = studio.desk.store.open_pairs(purpose="judge", run_id=run.id)
+    (pair,) = studio.desk.store.pairs.open(purpose="judge", run_id=run.id)
     assert not studio.votes.vote(message(pair))["ok"]
     assert not studio.judge_votes.vote(message(add_pair(studio.desk.store, 1), run=run.id))["ok"]
 
@@ -118,11 +118,11 @@ def test_judging_is_closed_by_its_last_vote(studio: Studio, tmp_path: Path) -> N
     run = make_blind_test(tmp_path, 3)
     deck = studio.judge_votes.deck({"run": run.id})
     assert (deck["done"], deck["open"], deck["total"], deck["complete"]) == (0, 3, 3, False)
-    pairs = studio.desk.store.open_pairs(purpose="judge", run_id=run.id)
+    pairs = studio.desk.store.pairs.open(purpose="judge", run_id=run.id)
     replies = [studio.judge_votes.vote(message(pair, "left", run.id)) for pair in pairs]
     assert [reply["complete"] for reply in replies] == [False, False, True]
     assert not studio.judge_votes.vote(message(pairs[0], "right", run.id))["ok"]
-    last = studio.desk.store.last_vote(purpose="judge", run_id=run.id)
+    last = studio.desk.store.votes.newest(purpose="judge", run_id=run.id)
     assert last is not None
     assert not studio.judge_votes.undo({"run": run.id, "uuid": str(uuid.uuid4()), "vote": last.uuid})["ok"]
     assert studio.judge_votes.deck({"run": run.id})["complete"]
@@ -130,7 +130,7 @@ def test_judging_is_closed_by_its_last_vote(studio: Studio, tmp_path: Path) -> N
 
 def test_a_closed_blind_test_can_not_be_changed_through_another_board(studio: Studio, tmp_path: Path) -> None:
     closed = make_blind_test(tmp_path, 1)
-    (pair,) = studio.desk.store.open_pairs(purpose="judge", run_id=closed.id)
+    (pair,) = studio.desk.store.pairs.open(purpose="judge", run_id=closed.id)
     vote = message(pair, "left", closed.id)
     assert studio.judge_votes.vote(vote)["complete"]
     other = RunFolder.create(tmp_path / "runs", "judge", {"comparisons": 2, "adapter": "mine"})
@@ -147,7 +147,7 @@ def test_a_much_better_side_is_recorded(studio: Studio) -> None:
     assert studio.votes.vote(message(second))["ok"]  # a board of an earlier version knows no strength
     assert not studio.votes.vote({**message(second, "tie"), "strength": 2})["ok"]
     assert not studio.votes.vote({**message(second), "strength": 3})["ok"]
-    assert [one.vote.strength for one in studio.desk.store.voted_pairs(purpose="train")] == [2, 1]
+    assert [one.vote.strength for one in studio.desk.store.pairs.voted(purpose="train")] == [2, 1]
 
 
 def cast(studio: Studio, shown: dict[str, Any], choice: str) -> dict[str, Any]:
@@ -192,31 +192,31 @@ def test_another_answer_the_second_time_counts_and_changes_nothing(studio: Studi
     for pair in studio.votes.deck({"n": 20})["pairs"]:
         assert cast(studio, pair, "left")["ok"]
     again = next(pair for pair in studio.votes.deck({"n": 5})["pairs"] if "repeat_of" in pair)
-    before = studio.desk.store.voted_pairs(purpose="train")
+    before = studio.desk.store.pairs.voted(purpose="train")
     reply = cast(studio, again, "tie")
     assert reply["consistency"] == {"asked": 1, "same": 0}
-    assert studio.desk.store.voted_pairs(purpose="train") == before
+    assert studio.desk.store.pairs.voted(purpose="train") == before
     last = studio.votes.deck({})["last"]  # a reload, then undo: the same pair is shown the same way
     assert (last["uuid"], last["pair"]) == (reply["uuid"], again)
     undone = studio.votes.undo({"uuid": str(uuid.uuid4()), "vote": reply["uuid"]})
     assert undone["consistency"] == {"asked": 0, "same": 0}
     assert undone["pair"] == again
     assert cast(studio, again, "skip")["consistency"] == {"asked": 0, "same": 0}
-    assert studio.desk.store.voted_pairs(purpose="train") == before
+    assert studio.desk.store.pairs.voted(purpose="train") == before
 
 
 def test_sides_that_were_exchanged_are_set_right(studio: Studio) -> None:
     pair = add_pair(studio.desk.store, 1)
     shown = {"id": pair.id, "images": [pair.right.image_sha256, pair.left.image_sha256], "swapped": True}
     assert cast(studio, shown, "left")["ok"]
-    (voted,) = studio.desk.store.voted_pairs(purpose="train")
+    (voted,) = studio.desk.store.pairs.voted(purpose="train")
     assert (voted.vote.choice, voted.vote.swapped) == ("right", True)
     assert not cast(studio, {**shown, "swapped": False}, "left")["ok"]
 
 
 def test_judging_asks_nothing_again(studio: Studio, tmp_path: Path) -> None:
     run = make_blind_test(tmp_path, 40)
-    for pair in studio.desk.store.open_pairs(purpose="judge", run_id=run.id, limit=30):
+    for pair in studio.desk.store.pairs.open(purpose="judge", run_id=run.id, limit=30):
         assert studio.judge_votes.vote(message(pair, "left", run.id))["ok"]
     deck = studio.judge_votes.deck({"run": run.id, "n": 20})
     assert len(deck["pairs"]) == 10
@@ -248,7 +248,7 @@ def test_nonsense_filters_are_refused(studio: Studio, hostile: Any) -> None:
 
 def test_judging_offers_no_skip_and_no_both_bad(studio: Studio, tmp_path: Path) -> None:
     run = make_blind_test(tmp_path, 1)
-    (pair,) = studio.desk.store.open_pairs(purpose="judge", run_id=run.id)
+    (pair,) = studio.desk.store.pairs.open(purpose="judge", run_id=run.id)
     for choice in ("skip", "both-bad"):
         assert not studio.judge_votes.vote(message(pair, choice, run.id))["ok"]
 

@@ -179,7 +179,7 @@ def test_a_second_training_waits(studio: Studio) -> None:
     sha256 = studio.desk.models.chosen().sha256
     for number in range(5):
         pair = add_pair(studio.desk.store, number, f"a lake {number % 4}", sha256)
-        studio.desk.store.vote(str(uuid.uuid4()), pair.id, "left")
+        studio.desk.store.votes.cast(str(uuid.uuid4()), pair.id, "left")
     assert studio.training.start_or_wait({"steps": 9}) is not None
     assert studio.training.start_or_wait({"steps": 8, "adapter_name": "warm"}) is None
     (waiting,) = studio.desk.queue.waiting()

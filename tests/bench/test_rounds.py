@@ -94,8 +94,8 @@ def test_the_second_round_is_drawn_with_the_first_adapter(
     assert [sum(one["votes"].values()) for one in facts] == [3, 5]
     assert [one["trained_pairs"] for one in facts] == [3, 2 if reference == "previous" else 5]
     with Store(Path(bench._folder.name) / "workspace") as store:
-        voted = store.voted_pairs(purpose="train")
-        first, second = (adapter.sha256 for adapter in sorted(store.adapters(), key=lambda one: one.created_at))
+        voted = store.pairs.voted(purpose="train")
+        first, second = (adapter.sha256 for adapter in sorted(store.adapters.all(), key=lambda one: one.created_at))
     recipes = [side.recipe for one in voted for side in (one.pair.left, one.pair.right) if side.recipe]
     used = [{use.sha256 for use in recipe.adapters} for recipe in recipes]
     assert used == [set()] * 6 + [{first}] * 4

@@ -143,12 +143,12 @@ def test_votes_every_open_pair_in_the_real_store(tmp_path: Path) -> None:
     with records.Store(tmp_path) as store:
         for i in range(70):  # more than are fetched at a time
             shades = (plain(i + 1, 0, 0), plain(0, 0, i + 1))
-            ids = [store.add_candidate(shade, recipe(2 * i + j)).id for j, shade in enumerate(shades)]
-            store.add_pair(*ids)
+            ids = [store.candidates.add(shade, recipe(2 * i + j)).id for j, shade in enumerate(shades)]
+            store.pairs.add(*ids)
         made = SimulatedUser(ORACLES["warm"]).vote_all(store)
         assert made["left"] + made["right"] == 70
-        assert store.open_pairs(purpose="train") == []
-        for voted in store.voted_pairs(purpose="train"):
+        assert store.pairs.open(purpose="train") == []
+        for voted in store.pairs.voted(purpose="train"):
             side = voted.pair.left if voted.vote.choice == "left" else voted.pair.right
             assert side.recipe is not None
             assert side.recipe.seed % 2 == 0

@@ -102,7 +102,7 @@ def test_lots_continue_each_other(bench: Workbench) -> None:
     assert sorted(bench.cache.glob("asked-*")) == stocked
     assert {ten, twelve} == set(stocked)
     with Store(ten) as few, Store(twelve) as many:
-        first, then = (store.voted_pairs(purpose="train") for store in (few, many))
+        first, then = (store.pairs.voted(purpose="train") for store in (few, many))
     assert [len(first), len(then)] == [10, 12]
     assert [one.pair.left.key for one in then[:10]] == [one.pair.left.key for one in first]
     assert [one.pair.left.prompt for one in then] == list(training_pairs(0, 12).prompts)

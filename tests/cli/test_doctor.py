@@ -48,7 +48,7 @@ def test_the_workspace_is_left_as_it_is(workspace: Path) -> None:
 
 def test_damaged_images_and_databases_are_findings(workspace: Path) -> None:
     with Store(workspace) as store:
-        cut_short(store.image_path(store.candidates()[0]))
+        cut_short(store.images.path(store.candidates.newest()[0].image_sha256))
     assert "changed after being saved" in " ".join(troubles(workspace))
     (workspace / "studio.db").write_bytes(b"no database at all " * 100)
     assert "is damaged" in " ".join(troubles(workspace))

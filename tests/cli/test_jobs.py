@@ -23,12 +23,12 @@ from tests.cli.helpers import PROMPTS, QUICK, command, lines, result, sdpo
 
 def test_generating_made_pairs_of_one_prompt(workspace: Path) -> None:
     with Store(workspace) as store:
-        pairs = store.voted_pairs(purpose="train")
+        pairs = store.pairs.voted(purpose="train")
         assert [voted.pair.left.prompt for voted in pairs] == PROMPTS
         for voted in pairs:
             assert voted.pair.left.prompt == voted.pair.right.prompt
             assert voted.pair.left.image_sha256 != voted.pair.right.image_sha256
-            assert store.image_path(voted.pair.left).is_file()
+            assert store.images.path(voted.pair.left.image_sha256).is_file()
         assert store.counts().decided == 5
 
 
@@ -65,7 +65,7 @@ def test_judging_is_blind_and_ends_in_a_verdict(trained: RunFolder, workspace: P
     assert main(["vote", "--workspace", str(workspace), str(pairs[0]["pair"]), "skip"]) == 2
     with Store(workspace) as store:
         for pair in pairs:
-            left = store.pair(pair["pair"]).left
+            left = store.pairs.get(pair["pair"]).left
             adapter_is_left = bool(left.recipe and left.recipe.adapters)
             sdpo("vote", "--workspace", workspace, str(pair["pair"]), "left" if adapter_is_left else "right")
     told = sdpo("judge", "--workspace", workspace, "--verdict", run)
@@ -91,14 +91,14 @@ def test_a_grid_draws_strengths_and_checkpoints(trained: RunFolder, workspace: P
     images = sorted(path.name for path in (Path(end["run"]) / "grid").iterdir())
     assert images == ["00-00.png", "00-01.png", "01-00.png", "01-01.png"]
     with Store(workspace) as store:
-        fit = store.find_adapter("mine").fit
+        fit = store.adapters.find("mine").fit
     assert fit
     assert fit.matched == fit.modules
     name, where = Path(end["run"]).name, ("--workspace", workspace)
     assert "mine-step-3: recommended strength is now 0.5" in sdpo("grid", *where, "--pick", name, "0", "1")
     assert main(["grid", *map(str, where), "--pick", name, "0", "x"]) == 2
     with Store(workspace) as store:
-        store.trash_adapter(store.find_adapter("mine-step-3").id)
+        store.adapters.trash(store.adapters.find("mine-step-3").id)
 
 
 def test_judge_prompts_must_be_unseen(

@@ -69,7 +69,7 @@ def test_stopped_while_loading_nothing_is_published_and_it_can_be_resumed(
     assert run.status().state == "done"
     assert json.loads(capsys.readouterr().out)["step"] == 2
     with Store(workspace) as store:
-        assert [record.run_id for record in store.adapters()].count(run.id) == 1
+        assert [record.run_id for record in store.adapters.all()].count(run.id) == 1
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM that a process can catch")

@@ -289,7 +289,7 @@ def test_a_batch_is_sent_and_the_store_reads_it(comfy: Comfy) -> None:
     assert told["status"]["status_str"] == "success", told["status"]
     with Store(comfy.workspace) as store:
         assert import_inbox(store).added.pairs == 1
-        (pair,) = store.open_pairs(purpose="train")
+        (pair,) = store.pairs.open(purpose="train")
     assert (pair.left.prompt, pair.left.negative) == ("a glass bottle", "fog")
     assert pair.left.made_with
     assert (pair.left.made_with.seed, pair.left.made_with.model) == (5, "tiny")

@@ -52,7 +52,7 @@ def test_a_pair_is_generated_and_counts_for_the_model(
     assert main(words(saving(), "--seed", "3")) == 0
     queued = comfy.get("/history")
     with Store(tmp_path / "w") as store:
-        (pair,) = store.open_pairs(purpose="train")
+        (pair,) = store.pairs.open(purpose="train")
         recipes = [pair.left.recipe, pair.right.recipe]
         assert {recipe.seed for recipe in recipes if recipe} == {3, 4}
         assert pair.left.image_sha256 != pair.right.image_sha256
@@ -67,8 +67,8 @@ def test_a_name_and_a_header_decide_for_which_model_they_count(comfy: Comfy, wor
     model = build_tiny_pipeline(tmp_path / "tiny")
     assert main(words(saving(), "--seed", "30", "--model", str(model))) == 0
     with Store(tmp_path / "w") as store:
-        (pair,) = store.open_pairs(purpose="train")
-        store.vote("one", pair.id, "left")
+        (pair,) = store.pairs.open(purpose="train")
+        store.votes.cast("one", pair.id, "left")
         assert len(training_pairs(store, inspect_model(str(model)).sha256).usable) == 1
 
 
@@ -78,7 +78,7 @@ def test_the_same_seed_again_is_cached_there_and_comes_all_the_same(comfy: Comfy
         asked[asked.index("--workspace") + 1] = str(tmp_path / place)
         assert main(asked) == 0
     with Store(tmp_path / "first") as one, Store(tmp_path / "second") as other:
-        (a,), (b,) = one.open_pairs(purpose="train"), other.open_pairs(purpose="train")
+        (a,), (b,) = one.pairs.open(purpose="train"), other.pairs.open(purpose="train")
         assert {a.left.image_sha256, a.right.image_sha256} == {b.left.image_sha256, b.right.image_sha256}
 
 

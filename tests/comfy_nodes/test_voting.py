@@ -134,9 +134,9 @@ def test_what_is_sent_waits_in_the_inbox_and_the_store_reads_it(comfy: FakeComfy
     assert not [path for path in (workspace / "inbox").iterdir() if path.name.startswith(".")]
     with Store(workspace) as store:
         assert import_inbox(store).added.pairs == 2
-        pairs = store.open_pairs(purpose="train")
+        pairs = store.pairs.open(purpose="train")
         assert {pair.left.prompt for pair in pairs} == {"a glass bottle"}
-        with Image.open(store.image_path(pairs[0].left)) as image:
+        with Image.open(store.images.path(pairs[0].left.image_sha256)) as image:
             assert image.size == (8, 6)
     assert list((workspace / "inbox").iterdir()) == []
 

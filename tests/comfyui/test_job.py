@@ -77,7 +77,7 @@ class Drawing:
 
     def pairs(self) -> int:
         with Store(self.workspace) as store:
-            return len(store.open_pairs(purpose="train", limit=100))
+            return len(store.pairs.open(purpose="train", limit=100))
 
 
 def until(condition: Callable[[], object], seconds: float = 20) -> None:
@@ -113,7 +113,7 @@ def test_images_come_with_their_recipes_and_wait_as_pairs(
     assert comfy.texts() == ["a lake", "a lake", "a hill", "a hill"]
     assert [graph["3"]["inputs"]["seed"] for graph in comfy.queued] == [7, 8, 9, 10]
     with Store(job.workspace) as store:
-        first, second = store.open_pairs(purpose="train")
+        first, second = store.pairs.open(purpose="train")
     recipe = first.left.recipe
     assert recipe
     assert recipe.workflow
@@ -157,8 +157,8 @@ def test_images_of_the_chosen_model_train(comfy: ComfyServer, drawing: Callable[
     assert job.error is None
     assert "count for dream" in job.run.status().message
     with Store(job.workspace) as store:
-        for number, pair in enumerate(store.open_pairs(purpose="train")):
-            store.vote(f"vote-{number}", pair.id, "left")
+        for number, pair in enumerate(store.pairs.open(purpose="train")):
+            store.votes.cast(f"vote-{number}", pair.id, "left")
         found = training_pairs(store, inspect_model(str(model)).sha256)
         assert (len(found.usable), found.other_base) == (2, 0)
     graph["11"] = {
@@ -168,8 +168,8 @@ def test_images_of_the_chosen_model_train(comfy: ComfyServer, drawing: Callable[
     graph["3"]["inputs"]["model"] = ["11", 0]
     job = drawing(graph, model=str(model), prompts=("a sea",)).start().end()
     with Store(job.workspace) as store:
-        (pair,) = store.open_pairs(purpose="train")
-        store.vote("vote-with", pair.id, "left")
+        (pair,) = store.pairs.open(purpose="train")
+        store.votes.cast("vote-with", pair.id, "left")
         found = training_pairs(store, inspect_model(str(model)).sha256)
         assert (len(found.usable), found.with_adapter) == (2, 1)
 
@@ -189,7 +189,7 @@ def test_pairs_are_kept_ahead_of_the_votes(comfy: ComfyServer, drawing: Callable
     job = drawing(keep_ahead=2, keep_warm_s=600.0).start()
     job.says("2 pairs ready")
     with Store(job.workspace) as store:
-        store.vote("vote-one", store.open_pairs(purpose="train")[0].id, "left")
+        store.votes.cast("vote-one", store.pairs.open(purpose="train")[0].id, "left")
     until(lambda: len(comfy.queued) == 6)
     job.run.signal("stop")
     job.end()

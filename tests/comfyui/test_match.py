@@ -107,7 +107,7 @@ def test_adapters_of_the_workspace_are_known_by_their_hash(comfy: ComfyServer, t
     client = Client(comfy.url)
     with Store(tmp_path / "w") as store:
         path = write(tmp_path / "w" / "adapters" / "taste.safetensors", "sd15", attention("sd15"), metadata=HASH)
-        store.add_adapter(name="taste", path=path, sha256="a" * 64, base_sha256="b" * 64, run_id="run")
+        store.adapters.add(name="taste", path=path, sha256="a" * 64, base_sha256="b" * 64, run_id="run")
         workflow = drawing_with("x.safetensors", ("mine/Taste.safetensors", 0.5), ("style.safetensors", 0.25))
         stranger = AdapterUse(sha256="", strength=0.5)
         assert adapters_of(client, workflow, store) == (AdapterUse(sha256="", strength=0.25), stranger)

@@ -38,7 +38,7 @@ def draw(
     run = RunFolder.create(folder / "w" / "runs", "generate", config.model_dump(mode="json"))
     run_comfy(config, run, folder / "w", Reporter(run, "generate", 0, on_status))
     with Store(folder / "w") as store:
-        return store.candidates()
+        return store.candidates.newest()
 
 
 def test_a_job_whose_answer_was_lost_is_taken_out_by_a_stop(comfy: ComfyServer, tmp_path: Path) -> None:

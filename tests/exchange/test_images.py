@@ -63,7 +63,7 @@ def test_images_of_several_tools_become_candidates_and_pairs_of_one_prompt(store
     assert report.sentence() == (
         "6 of 6 images imported (A1111/Forge 5, ComfyUI 1); 3 new pairs of 3 prompts to vote on."
     )
-    pairs = store.open_pairs(purpose="train")
+    pairs = store.pairs.open(purpose="train")
     assert {frozenset((pair.left.made_with.seed, pair.right.made_with.seed)) for pair in pairs} == {  # pyright: ignore
         frozenset((1, 2)),
         frozenset((2, 5)),
@@ -71,9 +71,9 @@ def test_images_of_several_tools_become_candidates_and_pairs_of_one_prompt(store
     }
     for pair in pairs:
         assert (pair.left.prompt, pair.left.negative) == (pair.right.prompt, pair.right.negative)
-    made = {one.made_with.model for one in store.candidates() if one.made_with}
+    made = {one.made_with.model for one in store.candidates.newest() if one.made_with}
     assert made == {"dream", "v1-5-pruned-emaonly"}
-    assert all(one.recipe is None for one in store.candidates())
+    assert all(one.recipe is None for one in store.candidates.newest())
     vote_on(store, pairs[0])
     assert store.counts().votes == 1
 
@@ -203,7 +203,7 @@ def test_a_text_file_or_one_prompt_for_all_gives_the_prompt(store: Store, tmp_pa
     report = take(store, root, prompt="a lake")
     assert report.tools == {"a .txt file": 1, "A1111/Forge": 1, "no metadata": 1}
     assert report.added == AddedImages(candidates=3, pairs=2)
-    seeds = [one.made_with and one.made_with.seed for one in store.candidates()]
+    seeds = [one.made_with and one.made_with.seed for one in store.candidates.newest()]
     assert seeds == [None, 8, None]
 
 

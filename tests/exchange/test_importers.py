@@ -76,7 +76,7 @@ def bring_in(store: Store, root: Path, **options: str) -> ImportReport:
 
 def winner_is_red(store: Store, voted: VotedPair) -> bool:
     better = voted.pair.left if voted.vote.choice == "left" else voted.pair.right
-    with Image.open(store.image_path(better)) as image:
+    with Image.open(store.images.path(better.image_sha256)) as image:
         return image.getpixel((40, 40)) == WINNER
 
 
@@ -92,7 +92,7 @@ def test_each_layout_is_found_out_and_its_winners_win(
     report = bring_in(store, tmp_path / "theirs")
     assert report.troubles == []
     assert report.added == Added(pairs=3, votes=3)
-    voted = store.voted_pairs(purpose="train")
+    voted = store.pairs.voted(purpose="train")
     assert sorted(v.pair.left.prompt for v in voted) == ["prompt 0", "prompt 1", "prompt 2"]
     assert all(winner_is_red(store, v) for v in voted)
     assert all(v.pair.left.recipe is None for v in voted), "which model made them is unknown"
@@ -104,24 +104,24 @@ def test_the_side_does_not_tell_the_winner(store: Store, tmp_path: Path) -> None
         paint(tmp_path / f"chosen/{i}", i, WINNER)
         paint(tmp_path / f"rejected/{i}", i, LOSER)
     assert bring_in(store, tmp_path, prompt="a lake").added.votes == 40
-    left = sum(voted.vote.choice == "left" for voted in store.voted_pairs(purpose="train"))
+    left = sum(voted.vote.choice == "left" for voted in store.pairs.voted(purpose="train"))
     assert 8 <= left <= 32  # 40 fair coins leave this range once in 10 000 times
 
 
 def test_the_same_import_twice_adds_nothing_and_a_persons_vote_stands(store: Store, tmp_path: Path) -> None:
     onetrainer(tmp_path)
     bring_in(store, tmp_path)
-    one, other, third = store.voted_pairs(purpose="train")
+    one, other, third = store.pairs.voted(purpose="train")
     changed = "right" if one.vote.choice == "left" else "left"
-    store.vote("mine", one.pair.id, changed)
-    store.undo("undone", other.vote.uuid)
+    store.votes.cast("mine", one.pair.id, changed)
+    store.votes.undo("undone", other.vote.uuid)
     before = store.counts()
     report = bring_in(store, tmp_path)
     assert report.added == Added()
     assert report.sentence() == "0 of 3 pairs imported with their votes; 3 already had votes here and are unchanged."
     assert store.counts() == before
-    assert {v.vote.choice for v in store.voted_pairs(purpose="train") if v.pair.id == one.pair.id} == {changed}
-    assert third in store.voted_pairs(purpose="train")
+    assert {v.vote.choice for v in store.pairs.voted(purpose="train") if v.pair.id == one.pair.id} == {changed}
+    assert third in store.pairs.voted(purpose="train")
 
 
 def test_troubles_are_counted_and_named_and_the_rest_comes_in(store: Store, tmp_path: Path) -> None:
@@ -217,7 +217,7 @@ def test_two_folders_whose_names_say_nothing_need_a_word(store: Store, tmp_path:
     with pytest.raises(StoreError, match="--winners names ours, but the folders are mine and theirs"):
         bring_in(store, root, prompt="a lake", winners="ours")
     assert bring_in(store, root, prompt="a lake", winners="mine").added.votes == 2
-    assert all(winner_is_red(store, voted) for voted in store.voted_pairs(purpose="train"))
+    assert all(winner_is_red(store, voted) for voted in store.pairs.voted(purpose="train"))
 
 
 def test_a_folder_of_no_layout_and_a_misspelt_layout(tmp_path: Path) -> None:
@@ -244,7 +244,7 @@ def facts(store: Store) -> list[tuple[object, ...]]:
     """What has to survive a round trip."""
     return sorted(
         (v.pair.left.prompt, v.pair.left.negative, v.vote.choice, v.pair.left.recipe, v.pair.right.image_sha256)
-        for v in store.voted_pairs(purpose="train")
+        for v in store.pairs.voted(purpose="train")
     )
 
 
@@ -279,7 +279,7 @@ def test_an_export_overwrites_nothing_and_names_what_is_gone(store: Store, tmp_p
     gone = add_pair(store, 0)
     vote_on(store, gone)
     vote_on(store, add_pair(store, 1))
-    store.image_path(gone.left).unlink()
+    store.images.path(gone.left.image_sha256).unlink()
     report = export_pairs(store, tmp_path / "out")
     assert (report.pairs, report.missing) == (1, (gone.id,))
     assert "Wrote 1 pair to " in report.sentence()
@@ -300,7 +300,7 @@ def test_a_recipe_about_another_image_is_refused(store: Store, tmp_path: Path) -
 def test_ten_thousand_pairs_are_recorded_and_sorted_in_seconds(tmp_path: Path) -> None:
     """Rows alone: hashing and writing images is the disk's and the decoder's time. 20 s is ten times what it takes."""
     with Store(tmp_path) as store:
-        image = store.save_image(picture())
+        image = store.imports.save_image(picture())
         pairs = [
             ImportedPair(
                 f"prompt {n % 300}",
@@ -312,12 +312,12 @@ def test_ten_thousand_pairs_are_recorded_and_sorted_in_seconds(tmp_path: Path) -
         ]
         start = time.perf_counter()
         for first in range(0, len(pairs), 100):
-            store.add_imported(pairs[first : first + 100])
+            store.imports.add_pairs(pairs[first : first + 100])
         recorded_s = time.perf_counter() - start
         assert store.counts().decided == 9_000
         start = time.perf_counter()
         selection = training_pairs(store, BASE)
-        split = split_held_out(store.voted_pairs(purpose="train"), 0.2, seed=0)
+        split = split_held_out(store.pairs.voted(purpose="train"), 0.2, seed=0)
         sorted_s = time.perf_counter() - start
     assert selection.other_base == 9_000
     assert 1_000 <= len(split.held_out) <= 4_000
@@ -362,7 +362,7 @@ def test_parquet_as_pick_a_pic_and_trl_write_it(store: Store, tmp_path: Path) ->
         "c.parquet",
         "d.parquet",
     ]
-    decided = [v for v in store.voted_pairs(purpose="train") if v.vote.choice != "tie"]
+    decided = [v for v in store.pairs.voted(purpose="train") if v.vote.choice != "tie"]
     assert len(decided) == 3
     assert all(winner_is_red(store, voted) for voted in decided)
 

@@ -45,9 +45,9 @@ def test_a_chosen_image_wins_over_each_other(store: Store) -> None:
     assert (report.sendings, report.added.pairs, report.added.votes) == (1, 2, 2)
     assert not is_waiting(store.workspace)
     assert left_in(store) == []
-    for voted in store.voted_pairs(purpose="train"):
+    for voted in store.pairs.voted(purpose="train"):
         best = voted.pair.left if voted.vote.choice == "left" else voted.pair.right
-        with Image.open(store.image_path(best)) as image:
+        with Image.open(store.images.path(best.image_sha256)) as image:
             assert image.getpixel((0, 0)) == (2, 0, 0)
         made_with = best.made_with
         assert made_with is not None
@@ -58,18 +58,18 @@ def test_without_a_choice_neighbours_wait_for_a_vote(store: Store) -> None:
     send(store, 1, 2, 3)
     send(store, 4, 5, name="b")
     assert import_inbox(store).added.pairs == 3
-    assert len(store.open_pairs(purpose="train")) == 3
-    assert store.voted_pairs(purpose="train") == []
+    assert len(store.pairs.open(purpose="train")) == 3
+    assert store.pairs.voted(purpose="train") == []
 
 
 def test_the_same_again_adds_nothing_and_a_vote_of_ones_own_stands(store: Store) -> None:
     send(store, 1, 2)
     import_inbox(store)
-    (pair,) = store.open_pairs(purpose="train")
-    store.vote("by-hand-1", pair.id, "tie")
+    (pair,) = store.pairs.open(purpose="train")
+    store.votes.cast("by-hand-1", pair.id, "tie")
     send(store, 1, 2, chosen=0)
     assert import_inbox(store).added.votes == 0
-    (voted,) = store.voted_pairs(purpose="train")
+    (voted,) = store.pairs.voted(purpose="train")
     assert voted.vote.choice == "tie"
 
 

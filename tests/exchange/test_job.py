@@ -61,7 +61,7 @@ def test_a_prompt_given_afterwards_imports_only_the_rest(folder: Path) -> None:
     _, report = go(folder, prompt="a sea")
     assert (report["images_added"], report["images_known"], report["without_prompt"]) == (1, 1, 0)
     with Store(folder.parent / "workspace") as store:
-        assert sorted(candidate.prompt for candidate in store.candidates()) == ["a lake", "a sea"]
+        assert sorted(candidate.prompt for candidate in store.candidates.newest()) == ["a lake", "a sea"]
 
 
 def test_a_stop_keeps_what_was_imported(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,7 +134,10 @@ def test_odd_but_good_images_are_imported_as_they_look(folder: Path) -> None:
     assert report["troubles"] == []
     assert report["images_added"] == len(files)
     with Store(folder.parent / "workspace") as store:
-        by_prompt = {one.prompt: Image.open(store.image_path(one)).convert("RGB") for one in store.candidates()}
+        by_prompt = {
+            one.prompt: Image.open(store.images.path(one.image_sha256)).convert("RGB")
+            for one in store.candidates.newest()
+        }
     assert np.abs(np.asarray(by_prompt["animated.png"], int) - np.asarray(frames[0], int)).max() == 0
     for name in ("grey16.png", "grey", "rgb16.png", "rgb"):
         if name in by_prompt:
@@ -179,4 +182,4 @@ def test_any_prompt_in_metadata_is_kept_as_it_is(folder: Path, prompt: str) -> N
     (folder / "a.txt").write_text(prompt, encoding="utf-8")
     go(folder)
     with Store(folder.parent / "workspace") as store:
-        assert [candidate.prompt for candidate in store.candidates()] == [prompt]
+        assert [candidate.prompt for candidate in store.candidates.newest()] == [prompt]

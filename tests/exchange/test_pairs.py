@@ -47,7 +47,7 @@ def test_public_sets_bring_their_choices(store: Store, tmp_path: Path, kind: str
     assert detect(open_folder(tmp_path)) == "json"
     report = bring_in(store, tmp_path)
     assert (report.troubles, report.added) == ([], Added(pairs=1, votes=1))
-    (voted,) = store.voted_pairs(purpose="train")
+    (voted,) = store.pairs.voted(purpose="train")
     assert winner_is_red(store, voted)
     models = {side.made_with.model for side in (voted.pair.left, voted.pair.right) if side.made_with}
     assert models == ({"flux"} if kind == "HPDv3" else set())
@@ -129,14 +129,14 @@ def test_lines_as_trl_names_them(store: Store, tmp_path: Path) -> None:
     row = {"prompt": "a lake", "chosen": red, "rejected": blue}
     (tmp_path / "train.jsonl").write_text(json.dumps(row), encoding="utf-8")
     assert bring_in(store, tmp_path).added.votes == 1
-    assert winner_is_red(store, *store.voted_pairs(purpose="train"))
+    assert winner_is_red(store, *store.pairs.voted(purpose="train"))
 
 
 def add_foreign(store: Store, seed: int) -> None:
     """A pair of another tool's images, the first of them the better one."""
-    first, second = (store.save_image(picture(number)) for number in (seed, seed + 1))
+    first, second = (store.imports.save_image(picture(number)) for number in (seed, seed + 1))
     told = ImportedImage(first.sha256, 8, 8, negative="blurry", made_with=MADE_WITH)
-    store.add_imported([ImportedPair("a lake", told, ImportedImage(second.sha256, 8, 8, "blurry"), "first")])
+    store.imports.add_pairs([ImportedPair("a lake", told, ImportedImage(second.sha256, 8, 8, "blurry"), "first")])
 
 
 def test_what_another_tools_image_says_of_its_making_comes_back(store: Store, tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_what_another_tools_image_says_of_its_making_comes_back(store: Store, tm
     export_pairs(store, tmp_path / "out")
     with Store(tmp_path / "other") as other:
         bring_in(other, tmp_path / "out")
-        (voted,) = other.voted_pairs(purpose="train")
+        (voted,) = other.pairs.voted(purpose="train")
     sides = (voted.pair.left, voted.pair.right)
     assert sorted(side.made_with is not None for side in sides) == [False, True]
     assert MADE_WITH in [side.made_with for side in sides]
@@ -154,7 +154,7 @@ def test_what_another_tools_image_says_of_its_making_comes_back(store: Store, tm
 def decided(store: Store) -> list[tuple[object, ...]]:
     """What a layout without ties has to bring back: prompt, better and worse image, and how they were made."""
     found: list[tuple[object, ...]] = []
-    for voted in store.voted_pairs(purpose="train"):
+    for voted in store.pairs.voted(purpose="train"):
         if voted.vote.choice in ("left", "right"):
             sides = (voted.pair.left, voted.pair.right)
             better, worse = sides if voted.vote.choice == "left" else sides[::-1]
@@ -195,7 +195,7 @@ def test_a_manifest_speaks_only_of_what_was_not_changed(store: Store, tmp_path: 
     picture(99).save(tmp_path / "out/rejected/pair_0002.png")
     with Store(tmp_path / "other") as other:
         assert bring_in(other, tmp_path / "out").troubles == []
-        sides = [voted.pair.left for voted in other.voted_pairs(purpose="train")]
+        sides = [voted.pair.left for voted in other.pairs.voted(purpose="train")]
         assert [side.recipe for side in sides] == [None, None, None]
         assert sides[0].prompt == "another prompt"
     (tmp_path / "out/manifest.json").write_text("{", encoding="utf-8")

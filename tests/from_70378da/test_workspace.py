@@ -61,19 +61,19 @@ def test_the_model_is_the_one_that_was_recorded(folder: Path, expected: dict[str
 def test_the_database_opens_with_every_vote(store: Store, expected: dict[str, Any]) -> None:
     assert store.check() == []
     assert vars(store.counts()) == expected["counts"]
-    assert store.consistency().model_dump() == expected["consistency"]
-    standing = [[one.pair.id, one.vote.choice, one.vote.strength] for one in store.voted_pairs(purpose="train")]
+    assert store.votes.consistency().model_dump() == expected["consistency"]
+    standing = [[one.pair.id, one.vote.choice, one.vote.strength] for one in store.pairs.voted(purpose="train")]
     assert standing == expected["standing"]
     assert {choice for _, choice, _ in standing} == {"left", "right", "tie", "both-bad", "skip"}
     assert {strength for _, _, strength in standing} == {1, 2}
-    assert {adapter.name: adapter.sha256 for adapter in store.adapters()} == expected["adapters"]
+    assert {adapter.name: adapter.sha256 for adapter in store.adapters.all()} == expected["adapters"]
     pairs = training_pairs(store, expected["base_sha256"]).sentence()
     assert re.findall(r"\d+", pairs) == re.findall(r"\d+", expected["pairs"])  # the words may be others by now
 
 
 def test_every_generated_image_keeps_its_key(store: Store, expected: dict[str, Any]) -> None:
     """A recipe's hash is an image's identity: a different one would make it, and ask about it, again."""
-    drawn = [candidate for candidate in store.candidates(1000) if candidate.recipe]
+    drawn = [candidate for candidate in store.candidates.newest(1000) if candidate.recipe]
     assert sorted(candidate.key for candidate in drawn) == expected["keys"]
     for candidate in drawn:
         assert candidate.recipe is not None
@@ -90,7 +90,7 @@ def test_drawing_the_same_again_finds_the_images(workspace: Path, store: Store) 
 def test_voting_continues(studio: Studio) -> None:
     assert import_inbox(studio.desk.store).added.pairs == 1
     decided = studio.desk.store.counts().decided
-    pair = studio.desk.store.open_pairs(purpose="train", limit=1)[0]
+    pair = studio.desk.store.pairs.open(purpose="train", limit=1)[0]
     message = {"pair": pair.id, "images": [pair.left.image_sha256, pair.right.image_sha256], "choice": "left"}
     assert studio.votes.vote({"uuid": "today-one", **message})["ok"]
     assert studio.desk.store.counts().decided == decided + 1
@@ -164,9 +164,9 @@ def test_the_project_comes_in_from_its_zip_and_goes_out_again(folder: Path, expe
         with Store(made.project.path) as store:
             assert store.check() == []
             assert vars(store.counts()) == expected["counts"]
-            choices = [one.vote.choice for one in store.voted_pairs(purpose="train")]
+            choices = [one.vote.choice for one in store.pairs.voted(purpose="train")]
             assert sorted(choices) == sorted(choice for _, choice, _ in expected["standing"])
-            recipes = [candidate for candidate in store.candidates(1000) if candidate.recipe]
+            recipes = [candidate for candidate in store.candidates.newest(1000) if candidate.recipe]
             assert sorted(candidate.key for candidate in recipes) == expected["keys"]
         assert made.model is not None
         assert made.model.sha256 == expected["base_sha256"]
@@ -177,7 +177,7 @@ def test_the_project_comes_in_from_its_zip_and_goes_out_again(folder: Path, expe
 def test_exported_pairs_come_in_again(folder: Path, expected: dict[str, Any], layout: str) -> None:
     sdpo("import", "--workspace", folder / "other", folder / "exports" / layout)
     with Store(folder / "other") as store:
-        decided = [one for one in store.voted_pairs(purpose="train") if one.vote.choice in ("left", "right")]
+        decided = [one for one in store.pairs.voted(purpose="train") if one.vote.choice in ("left", "right")]
         assert len(decided) == sum(choice in ("left", "right") for _, choice, _ in expected["standing"])
         usable = training_pairs(store, expected["base_sha256"]).usable
         assert usable, "the recipes came with them, so they train as the person's own"

@@ -269,7 +269,7 @@ class Studio:
         return self.run.status()
 
     def prompts_of_pairs(self) -> list[str]:
-        return [pair.left.prompt for pair in self.store.open_pairs(purpose="train", limit=99)]
+        return [pair.left.prompt for pair in self.store.pairs.open(purpose="train", limit=99)]
 
     def ask(self, **content: Any) -> dict[str, Any]:
         name = self.run.request(content).replace("request-", "answer-")
@@ -295,16 +295,16 @@ def test_a_job_makes_neighbours_into_pairs(studio: Callable[..., Studio]) -> Non
     assert (status.state, status.step, status.total) == ("done", 12, 12)  # two batches of three images, three steps
     assert "4 pairs" in status.message
     assert job.prompts_of_pairs() == ["a", "a", "b", "b"]
-    candidates = job.store.candidates()
+    candidates = job.store.candidates.newest()
     found = sorted((c.prompt, c.recipe.seed, c.recipe.batch) for c in candidates if c.recipe)
     assert found == [("a", 7, 2), ("a", 8, 2), ("a", 9, 1), ("b", 10, 2), ("b", 11, 2), ("b", 12, 1)]
-    assert all(pair.run_id == job.run.id for pair in job.store.open_pairs(purpose="train"))
+    assert all(pair.run_id == job.run.id for pair in job.store.pairs.open(purpose="train"))
 
 
 def test_fresh_seeds_are_drawn_when_none_is_given(studio: Callable[..., Studio]) -> None:
     job = studio(prompts=("a", "a"))
     job.go()
-    assert len({c.recipe.seed for c in job.store.candidates() if c.recipe}) == 4
+    assert len({c.recipe.seed for c in job.store.candidates.newest() if c.recipe}) == 4
 
 
 def test_images_that_exist_are_not_made_again(studio: Callable[..., Studio], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -317,14 +317,14 @@ def test_images_that_exist_are_not_made_again(studio: Callable[..., Studio], mon
         patched.setattr("sdpo_core.generation.sample.sample", refuse)
         again = studio(prompts=("a",), seed=1)
         assert again.go().state == "done"
-    assert len(again.store.candidates()) == 2
-    again.store.image_path(again.store.candidates()[0]).unlink()
+    assert len(again.store.candidates.newest()) == 2
+    again.store.images.path(again.store.candidates.newest()[0].image_sha256).unlink()
     assert studio(prompts=("a",), seed=1).go().state == "done"
-    assert all(again.store.has_image(candidate) for candidate in again.store.candidates())
-    damaged = again.store.image_path(again.store.candidates()[0])
+    assert all(again.store.images.has(candidate.image_sha256) for candidate in again.store.candidates.newest())
+    damaged = again.store.images.path(again.store.candidates.newest()[0].image_sha256)
     damaged.write_bytes(damaged.read_bytes()[:200])
     assert studio(prompts=("a",), seed=1).go().state == "done"
-    assert all(again.store.has_intact_image(candidate) for candidate in again.store.candidates())
+    assert all(again.store.images.intact(candidate.image_sha256) for candidate in again.store.candidates.newest())
 
 
 def test_a_stop_keeps_what_is_finished(studio: Callable[..., Studio], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -332,7 +332,7 @@ def test_a_stop_keeps_what_is_finished(studio: Callable[..., Studio], monkeypatc
     job = studio(prompts=("a", "b", "c"))
 
     def stop_when_the_first_is_there(_: Status) -> None:
-        if job.store.open_pairs(purpose="train"):
+        if job.store.pairs.open(purpose="train"):
             job.run.signal("stop")
 
     job.on_status = stop_when_the_first_is_there
@@ -359,7 +359,7 @@ def test_an_adapter_is_in_the_recipe(studio: Callable[..., Studio], tiny: Diffus
     for how, use in zip(asked, used, strict=True):
         job = studio(prompts=("a",), adapter=str(path), strength=0.5, **how)
         job.go()
-        candidate = job.store.candidates()[0]
+        candidate = job.store.candidates.newest()[0]
         assert candidate.recipe
         assert candidate.recipe.adapters == (AdapterUse(sha256=sha256, strength=0.5, **use),)
 
@@ -375,9 +375,9 @@ def test_a_tag_in_the_prompt_brings_its_adapter(
     prompts = ("a <lora:taste:0.5>", "a", "a <lora:gone>", "a <lora:x> <lora:y>")
     job = studio(prompts=prompts, seed=1)
     path = folder / "taste.safetensors"
-    job.store.add_adapter(name="taste", path=path, sha256=sha256, base_sha256=tiny.info.sha256, run_id="r")
+    job.store.adapters.add(name="taste", path=path, sha256=sha256, base_sha256=tiny.info.sha256, run_id="r")
     message = job.go().message
-    used = {c.prompt: c.recipe.adapters for c in job.store.candidates() if c.recipe}
+    used = {c.prompt: c.recipe.adapters for c in job.store.candidates.newest() if c.recipe}
     assert used == {prompts[0]: (AdapterUse(sha256=sha256, strength=0.5),), **dict.fromkeys(prompts[1:], ())}
     assert "<lora:gone> has no effect: No adapter is named gone" in message
     assert "Only one adapter works at a time" in message
@@ -391,11 +391,11 @@ def test_an_adapter_brings_its_clip_skip_unless_the_person_says(
     path.parent.mkdir(parents=True)
     sha256 = save_adapter(path, lora, info=tiny.info, sdpo={"settings": {"clip_skip": 2}}, title="deep")
     job = studio(prompts=("a <lora:deep>", "a"))
-    job.store.add_adapter(name="deep", path=path, sha256=sha256, base_sha256=tiny.info.sha256, run_id="r")
+    job.store.adapters.add(name="deep", path=path, sha256=sha256, base_sha256=tiny.info.sha256, run_id="r")
     job.go()
     studio(prompts=("b",), adapter="deep").go()
     studio(prompts=("c",), adapter="deep", clip_skip=1).go()
-    used = {c.prompt: c.recipe.clip_skip for c in job.store.candidates() if c.recipe}
+    used = {c.prompt: c.recipe.clip_skip for c in job.store.candidates.newest() if c.recipe}
     assert used == {"a <lora:deep>": 2, "a": 1, "b": 2, "c": 1}
 
 
@@ -410,8 +410,8 @@ def test_a_warm_job_answers_requests_until_it_is_stopped(studio: Callable[..., S
     worker.start()
     first = job.ask(prompts=["a"])["pairs"]
     second = job.ask(prompts=["a", "b"], candidates_per_prompt=3, negative="n")["pairs"]
-    assert [job.store.pair(i).left.prompt for i in first + second] == ["a", "a", "a", "b", "b"]
-    assert job.store.pair(second[0]).left.negative == "n"
+    assert [job.store.pairs.get(i).left.prompt for i in first + second] == ["a", "a", "a", "b", "b"]
+    assert job.store.pairs.get(second[0]).left.negative == "n"
     assert not set(first) & set(second), "the seed is not inherited, so the same prompt gives new images"
     assert "request has no prompts" in job.ask(prompts=[])["error"]
     assert "Unknown setting promts" in job.ask(promts=["a"])["error"]
@@ -448,11 +448,11 @@ def test_choices_in_prompts_are_made_for_each_pair_and_follow_from_the_seed(stud
     assert job.go().state == "done"
     drawn = job.prompts_of_pairs()
     assert sorted(drawn) == ["a blue bird", "a green bird", "a red bird"]
-    pairs = job.store.open_pairs(purpose="train")
+    pairs = job.store.pairs.open(purpose="train")
     assert all(pair.left.prompt == pair.right.prompt for pair in pairs), "both images of a pair have one prompt"
     again = studio(prompts=("a {red|blue|green} bird",) * 3, seed=7)
     again.go()
-    assert len(again.store.candidates()) == 6, "the same seed gives the same images, so none is new"
+    assert len(again.store.candidates.newest()) == 6, "the same seed gives the same images, so none is new"
 
 
 def test_braces_that_do_not_match_start_nothing(studio: Callable[..., Studio]) -> None:
@@ -479,14 +479,14 @@ def test_pairs_are_kept_waiting_while_the_person_votes(studio: Callable[..., Stu
     until(lambda: "3 pairs ready" in job.run.status().message)
     status = job.run.status()
     assert status.step == status.total, "whoever looks sees a job that waits"
-    first = job.store.open_pairs(purpose="train", limit=99)
+    first = job.store.pairs.open(purpose="train", limit=99)
     assert len(first) == 3
     assert [pair.left.prompt for pair in first[1::2]] == ["c"]
     for number, pair in enumerate(first[:2]):
-        job.store.vote(f"vote-{number}", pair.id, "left")
-    until(lambda: len(job.store.candidates()) == 10)
+        job.store.votes.cast(f"vote-{number}", pair.id, "left")
+    until(lambda: len(job.store.candidates.newest()) == 10)
     until(lambda: "3 pairs ready" in job.run.status().message)
-    assert len({candidate.recipe.seed for candidate in job.store.candidates() if candidate.recipe}) == 10
+    assert len({candidate.recipe.seed for candidate in job.store.candidates.newest() if candidate.recipe}) == 10
     job.run.signal("stop")
     worker.join(timeout=20)
     assert job.run.status().state == "stopped"

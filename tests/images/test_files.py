@@ -112,7 +112,7 @@ def test_missing_and_unreadable_files_are_named(tmp_path: Path) -> None:
 
 
 def test_an_image_damaged_on_disk_is_reported_by_name(store: Store) -> None:
-    path = store.image_path(add(store, 0))
+    path = store.images.path(add(store, 0).image_sha256)
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(ImageUnreadable, match=path.name):
         decode_image(path)

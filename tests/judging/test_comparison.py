@@ -47,14 +47,14 @@ def test_latest_is_judged_by_its_name(
     copy = tmp_path / "adapters" / "mine.safetensors"
     copy.write_bytes(adapter.read_bytes())
     with Store(tmp_path) as store:
-        store.add_adapter(name="mine", path=copy, sha256="a" * 64, base_sha256="b" * 64, run_id="r")
+        store.adapters.add(name="mine", path=copy, sha256="a" * 64, base_sha256="b" * 64, run_id="r")
     run, store = judge(adapter="latest", comparisons=1)
     store.close()
     assert run.settings()["adapter"] == "mine"
 
 
 def skips(run: RunFolder, store: Store) -> set[int]:
-    pairs = store.open_pairs(purpose="judge", run_id=run.id)
+    pairs = store.pairs.open(purpose="judge", run_id=run.id)
     return {side.recipe.clip_skip for pair in pairs for side in (pair.left, pair.right) if side.recipe}
 
 
@@ -81,7 +81,7 @@ def test_a_pair_differs_in_the_adapter_alone(judge: Callable[..., tuple[RunFolde
     run, store = judge(prompts=("a", "b"), strength=0.7, unconditional_strength=-0.5)
     assert run.status().state == "done"
     assert (run.status().step, run.status().total) == (12, 12)
-    pairs = store.open_pairs(purpose="judge", run_id=run.id)
+    pairs = store.pairs.open(purpose="judge", run_id=run.id)
     assert [pair.left.prompt for pair in pairs] == ["a", "b", "a"], "prompts repeat, with other seeds"
     assert len({pair.left.recipe.seed for pair in pairs if pair.left.recipe}) == 3
     for pair in pairs:
@@ -90,14 +90,14 @@ def test_a_pair_differs_in_the_adapter_alone(judge: Callable[..., tuple[RunFolde
         assert ours.recipe
         assert base.recipe == ours.recipe.model_copy(update={"adapters": ()})
         assert (ours.recipe.adapters[0].strength, ours.recipe.adapters[0].unconditional) == (0.7, -0.5)
-        images = [np.asarray(Image.open(store.image_path(candidate))) for candidate in (base, ours)]
+        images = [np.asarray(Image.open(store.images.path(candidate.image_sha256))) for candidate in (base, ours)]
         assert (images[0] != images[1]).any()
 
 
 def test_built_in_prompts_are_taken_when_none_are_given(judge: Callable[..., tuple[RunFolder, Store]]) -> None:
     run, store = judge()
     expected = (PROMPTS / "judge-general.txt").read_text().splitlines()[:3]
-    assert [pair.left.prompt for pair in store.open_pairs(purpose="judge", run_id=run.id)] == expected
+    assert [pair.left.prompt for pair in store.pairs.open(purpose="judge", run_id=run.id)] == expected
 
 
 def vote_on(folder: Path, workspace: Path, *prompts: str, negative: str = "") -> None:
@@ -105,8 +105,8 @@ def vote_on(folder: Path, workspace: Path, *prompts: str, negative: str = "") ->
     run = RunFolder.create(workspace / "runs", "generate", {})
     run_generate(config, run, workspace, Reporter(run, "generate", 0))
     with Store(workspace) as store:
-        for pair in store.open_pairs(purpose="train"):
-            store.vote(f"vote-{pair.id}", pair.id, "left")
+        for pair in store.pairs.open(purpose="train"):
+            store.votes.cast(f"vote-{pair.id}", pair.id, "left")
 
 
 def test_prompts_that_were_voted_on_are_refused(
@@ -123,7 +123,7 @@ def test_built_in_prompts_that_were_voted_on_are_left_out(
     built_in = (PROMPTS / "judge-general.txt").read_text().splitlines()
     vote_on(folder, tmp_path, built_in[0])
     run, store = judge()
-    assert [pair.left.prompt for pair in store.open_pairs(purpose="judge", run_id=run.id)] == built_in[1:4]
+    assert [pair.left.prompt for pair in store.pairs.open(purpose="judge", run_id=run.id)] == built_in[1:4]
 
 
 def test_prompts_of_blind_tests_that_train_are_left_out(
@@ -131,13 +131,13 @@ def test_prompts_of_blind_tests_that_train_are_left_out(
 ) -> None:
     run, store = judge(comparisons=2)
     first, second, third = (PROMPTS / "judge-general.txt").read_text().splitlines()[:3]
-    for pair in store.open_pairs(purpose="judge", run_id=run.id):
-        store.vote(f"vote-{pair.id}", pair.id, "left")
+    for pair in store.pairs.open(purpose="judge", run_id=run.id):
+        store.votes.cast(f"vote-{pair.id}", pair.id, "left")
     again, _ = judge(comparisons=1)
-    assert [pair.left.prompt for pair in store.open_pairs(purpose="judge", run_id=again.id)] == [first]
-    store.train_on_blind_test(run.id, trains=True)
+    assert [pair.left.prompt for pair in store.pairs.open(purpose="judge", run_id=again.id)] == [first]
+    store.judged.let_train(run.id, trains=True)
     later, _ = judge(comparisons=1)
-    assert [pair.left.prompt for pair in store.open_pairs(purpose="judge", run_id=later.id)] == [third]
+    assert [pair.left.prompt for pair in store.pairs.open(purpose="judge", run_id=later.id)] == [third]
     with pytest.raises(DataError, match="voted on for training"):
         judge(comparisons=1, prompts=(second,))
 
@@ -153,16 +153,16 @@ def test_prompts_that_the_adapter_trained_on_are_left_out_whatever_became_of_the
         copy = store.workspace / "adapters" / "mine.safetensors"
         copy.write_bytes(adapter.read_bytes())
         sha256 = sha256_file(copy)
-        store.add_adapter(name="mine", path=copy, sha256=sha256, base_sha256="b" * 64, run_id=trained.id)
+        store.adapters.add(name="mine", path=copy, sha256=sha256, base_sha256="b" * 64, run_id=trained.id)
     run, store = judge(comparisons=1)
-    assert [pair.left.prompt for pair in store.open_pairs(purpose="judge", run_id=run.id)] == [second]
+    assert [pair.left.prompt for pair in store.pairs.open(purpose="judge", run_id=run.id)] == [second]
 
 
 def test_both_images_have_the_negative_prompt_that_the_person_draws_with(
     judge: Callable[..., tuple[RunFolder, Store]], folder: Path, tmp_path: Path
 ) -> None:
     def used(run: RunFolder, store: Store) -> set[str]:
-        pairs = store.open_pairs(purpose="judge", run_id=run.id)
+        pairs = store.pairs.open(purpose="judge", run_id=run.id)
         found = {side.recipe.negative for pair in pairs for side in (pair.left, pair.right) if side.recipe}
         assert found == {run.settings()["negative"]}
         return found
@@ -183,9 +183,9 @@ def test_judging_proves_that_the_adapter_loads(
     copy.write_bytes(adapter.read_bytes())
     base_sha256 = inspect_model(str(folder)).sha256
     with Store(tmp_path) as store:
-        store.add_adapter(name="mine", path=copy, sha256=sha256_file(copy), base_sha256=base_sha256, run_id="r")
+        store.adapters.add(name="mine", path=copy, sha256=sha256_file(copy), base_sha256=base_sha256, run_id="r")
     _, store = judge(adapter="mine", comparisons=1)
-    fit = store.find_adapter("mine").fit
+    fit = store.adapters.find("mine").fit
     assert fit
     assert fit.matched == fit.modules == read_adapter_info(copy).modules
 
@@ -209,7 +209,7 @@ def test_a_stop_keeps_finished_comparisons(judge: Callable[..., tuple[RunFolder,
         run, store = judge(stop_in_the_second, prompts=("a", "b"))
     assert run.status().state == "stopped"
     assert "after 1 of 3" in run.status().message
-    assert len(store.open_pairs(purpose="judge", run_id=run.id)) == 1
+    assert len(store.pairs.open(purpose="judge", run_id=run.id)) == 1
 
 
 @pytest.mark.parametrize("kind", ["demo", "general"])

@@ -49,7 +49,7 @@ def workspace(folder: Path, trained: Path, tmp_path: Path) -> Path:
         path = tmp_path / "adapters" / "mine.safetensors"
         path.write_bytes(run.checkpoint_adapters()[100].read_bytes())
         base = inspect_model(str(folder)).sha256
-        store.add_adapter(name="mine", path=path, sha256=sha256_file(path), base_sha256=base, run_id=run.id)
+        store.adapters.add(name="mine", path=path, sha256=sha256_file(path), base_sha256=base, run_id=run.id)
     return tmp_path
 
 
@@ -84,8 +84,8 @@ def test_rows_are_checkpoints_and_columns_are_strengths(draw: Draw, workspace: P
     away = [np.abs(image - first[0]).mean() for image in first]
     assert 0 == away[0] < away[1] < away[2], "the stronger, the further from the base"
     with Store(workspace) as store:
-        assert not store.candidates(), "nobody is asked to vote on them"
-        (record,) = store.adapters()
+        assert not store.candidates.newest(), "nobody is asked to vote on them"
+        (record,) = store.adapters.all()
     assert record.fit
     assert record.fit.matched == record.fit.modules > 0, "drawing proves that it loads"
 
@@ -137,7 +137,7 @@ def test_picking_a_strength_of_the_adapter_itself_recommends_it(draw: Draw, work
     run = draw(strengths=(0.0, 0.75))
     with Store(workspace) as store:
         assert pick(store, run, 0, 1).strength == 0.75
-        assert [(one.name, one.strength) for one in store.adapters()] == [("mine", 0.75)]
+        assert [(one.name, one.strength) for one in store.adapters.all()] == [("mine", 0.75)]
 
 
 def test_picking_a_checkpoint_makes_it_an_adapter_once(draw: Draw, workspace: Path) -> None:
@@ -150,7 +150,7 @@ def test_picking_a_checkpoint_makes_it_an_adapter_once(draw: Draw, workspace: Pa
         path = workspace / made.path
         assert sha256_file(path) == made.sha256
         assert Image.open(path.with_suffix(".png")).getpixel((0, 0)) == (1, 0, 0), "with its own preview"
-        mine, fit = store.find_adapter("mine"), made.fit
+        mine, fit = store.adapters.find("mine"), made.fit
         assert (mine.run_id, mine.base_sha256) == (made.run_id, made.base_sha256)
         assert fit == mine.fit == Fit(modules=fit.modules, matched=fit.modules) if fit else False
 
@@ -163,7 +163,7 @@ def test_what_can_not_be_picked_is_refused(draw: Draw, workspace: Path) -> None:
         for row, column in ((1, 1), (0, 2), (-1, 0)):
             with pytest.raises(RunError, match="no such image"):
                 pick(store, run, row, column)
-        trained = RunFolder(workspace / "runs" / store.find_adapter("mine").run_id)
+        trained = RunFolder(workspace / "runs" / store.adapters.find("mine").run_id)
         trained.checkpoint_adapters()[50].unlink()
         with pytest.raises(AdapterError, match="checkpoint of step 50 is missing"):
             pick(store, run, 0, 1)

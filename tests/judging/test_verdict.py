@@ -77,19 +77,19 @@ class Judging:
             batch=2,
             scheduler="{}",
         )
-        return self.store.add_candidate(Image.new("RGB", (8, 8), (self.seed, 255 * adapter, 0)), recipe)
+        return self.store.candidates.add(Image.new("RGB", (8, 8), (self.seed, 255 * adapter, 0)), recipe)
 
     def compare(self, outcome: str | None, count: int = 1) -> None:
         """Make `count` pairs and vote: win, loss, tie, or None for no vote yet."""
         for _ in range(count):
             self.seed += 1
             one, other = self.candidate(adapter=False), self.candidate(adapter=True)
-            pair = self.store.add_pair(one.id, other.id, purpose="judge", run_id=self.run.id)
+            pair = self.store.pairs.add(one.id, other.id, purpose="judge", run_id=self.run.id)
             choices: dict[str | None, Choice] = {"tie": "tie", "skip": "skip"}
             if outcome in ("win", "loss"):
                 choices[outcome] = "left" if (pair.left.id == other.id) == (outcome == "win") else "right"
             if outcome:
-                self.store.vote(f"vote {self.seed}", pair.id, choices[outcome])
+                self.store.votes.cast(f"vote {self.seed}", pair.id, choices[outcome])
 
     def end(self, state: State) -> None:
         self.run.write_status(Status(state=state, verb="judge", **this_process()))
@@ -117,8 +117,8 @@ def test_verdict_comes_after_the_last_vote(judging) -> None:
     one.end("done")
     one.compare(None)
     assert verdict(one.store, one.run) is None
-    (last,) = one.store.open_pairs(purpose="judge", run_id=one.run.id)
-    one.store.vote("last", last.id, "left" if last.left.recipe and not last.left.recipe.adapters else "right")
+    (last,) = one.store.pairs.open(purpose="judge", run_id=one.run.id)
+    one.store.votes.cast("last", last.id, "left" if last.left.recipe and not last.left.recipe.adapters else "right")
     found = verdict(one.store, one.run)
     assert found
     assert (found.comparisons, found.wins, found.losses, found.ties, found.complete) == (20, 16, 4, 0, True)
@@ -203,14 +203,14 @@ def test_the_verdict_tells_every_prompt_and_what_was_judged(judging) -> None:
         ("a hill", 4, "tie"),
     ]
     for told in found.outcomes:
-        base, ours = (np.asarray(Image.open(one.store.image_path_by_sha(sha))) for sha in (told.base, told.adapter))
+        base, ours = (np.asarray(Image.open(one.store.images.path(sha))) for sha in (told.base, told.adapter))
         assert (base[0, 0, 1], ours[0, 0, 1]) == (0, 255), "the sides are distinguished"
 
 
 def test_anything_but_a_comparison_is_refused(judging, tmp_path: Path) -> None:
     one = judging(1)
-    pair = one.store.add_pair(one.candidate(adapter=False).id, two_bases(one).id, purpose="judge", run_id=one.run.id)
-    one.store.vote("vote", pair.id, "left")
+    pair = one.store.pairs.add(one.candidate(adapter=False).id, two_bases(one).id, purpose="judge", run_id=one.run.id)
+    one.store.votes.cast("vote", pair.id, "left")
     with pytest.raises(StoreError, match="isn't one image with and one without"):
         verdict(one.store, one.run)
     training = RunFolder.create(tmp_path / "runs", "train", {"steps": 5})

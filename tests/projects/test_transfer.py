@@ -48,38 +48,38 @@ def fill(workspace: Path) -> None:
         for pair, choice in zip(pairs, ("left", "right", "tie", "both-bad", "skip"), strict=False):
             vote_on(store, pair, choice)
         undone = vote_on(store, pairs[0], "right")
-        store.undo("undo-one", undone)
+        store.votes.undo("undo-one", undone)
         vote_on(store, pairs[1], "left")
-        one, other = (store.save_image(picture(number)) for number in (900, 901))
-        store.add_imported([ImportedPair("from elsewhere", one, other, "first")])
+        one, other = (store.imports.save_image(picture(number)) for number in (900, 901))
+        store.imports.add_pairs([ImportedPair("from elsewhere", one, other, "first")])
         vote_on(store, add_pair(store, 50, purpose="judge", run_id="20261121-100000-judge-ab12"), "left")
         path = workspace / "adapters" / "warm.safetensors"
         sha256 = write_adapter(path)
         path.with_suffix(".png").write_bytes(encode_png(picture(7)))
         fit = Fit(modules=1, matched=1)
-        record = store.add_adapter(
+        record = store.adapters.add(
             name="warm", path=path, sha256=sha256, base_sha256=BASE, run_id="20261121-100000-train-ab12", fit=fit
         )
-        store.note_on_adapter(record.id, "for evenings")
-        store.recommend(record.id, 0.75)
-        store.train_on_blind_test("20261121-100000-judge-ab12", trains=True)
+        store.adapters.note(record.id, "for evenings")
+        store.adapters.recommend(record.id, 0.75)
+        store.judged.let_train("20261121-100000-judge-ab12", trains=True)
 
 
 def told(workspace: Path) -> dict[str, Any]:
     """Everything that a person made, without ids and times of the database."""
     with Store(workspace) as store:
-        open_pairs = store.open_pairs(purpose="train")
+        open_pairs = store.pairs.open(purpose="train")
         assert store.check() == []
         return {
             "votes": [
                 (v.pair.left.key, v.pair.right.key, v.pair.left.prompt, v.vote.choice, v.vote.uuid, v.vote.created_at)
                 for purpose in ("train", "judge")
-                for v in store.voted_pairs(purpose=purpose)
+                for v in store.pairs.voted(purpose=purpose)
             ],
             "open": [(pair.left.key, pair.right.key) for pair in open_pairs],
-            "recipes": {c.key: (c.recipe, c.image_sha256, c.negative) for c in store.candidates()},
-            "adapters": [(a.name, a.path, a.sha256, a.run_id, a.note, a.strength, a.fit) for a in store.adapters()],
-            "judged": [(v.pair.left.key, v.vote.uuid) for v in store.judged_pairs()],
+            "recipes": {c.key: (c.recipe, c.image_sha256, c.negative) for c in store.candidates.newest()},
+            "adapters": [(a.name, a.path, a.sha256, a.run_id, a.note, a.strength, a.fit) for a in store.adapters.all()],
+            "judged": [(v.pair.left.key, v.vote.uuid) for v in store.judged.pairs()],
         }
 
 
@@ -132,16 +132,16 @@ def test_every_table_travels(projects: Projects) -> None:
 
 def test_what_lost_its_file_stays_behind_and_is_counted(projects: Projects, tmp_path: Path) -> None:
     with Store(projects.root) as store:
-        voted = store.voted_pairs(purpose="train")
-        store.image_path(voted[0].pair.left).unlink()
-        store.image_path(voted[1].pair.left).write_bytes(b"changed")
+        voted = store.pairs.voted(purpose="train")
+        store.images.path(voted[0].pair.left.image_sha256).unlink()
+        store.images.path(voted[1].pair.left.image_sha256).write_bytes(b"changed")
     (projects.root / "adapters" / "warm.safetensors").unlink()
     report = export_project(projects.find(FIRST), tmp_path / "mine.zip")
     assert report.left_out == 3
     assert "Skipped" in report.sentence()
     made = import_project(projects, report.file)
     with Store(made.project.path) as store:
-        assert len(store.voted_pairs(purpose="train")) == len(voted) - 2
+        assert len(store.pairs.voted(purpose="train")) == len(voted) - 2
 
 
 # ------------------------------------------------------------------------------------------------------- hostile zips
@@ -419,7 +419,7 @@ def test_an_adapters_name_becomes_no_path(projects: Projects, written: Path) -> 
     (file,) = (made.project.path / "adapters").glob("*.safetensors")
     assert file.name == "evil.safetensors"
     with Store(made.project.path) as store:
-        assert store.adapters()[0].name == "../../evil"
+        assert store.adapters.all()[0].name == "../../evil"
 
 
 @pytest.mark.parametrize("source", ["/home/somebody/model.safetensors", "..", "../x", "a/b/c", "C:\\x", 7, None])

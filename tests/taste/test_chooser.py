@@ -30,12 +30,12 @@ def vote_for_red(store: Store) -> None:
     """Somebody who likes the redder image of every pair."""
 
     def redness(one: Candidate) -> float:
-        with Image.open(store.image_path(one)) as image:
+        with Image.open(store.images.path(one.image_sha256)) as image:
             red, _, blue = np.asarray(image, dtype=float).mean((0, 1))
         return float(red - blue)
 
-    for pair in store.open_pairs(purpose="train", limit=200):
-        store.vote(str(uuid.uuid4()), pair.id, "left" if redness(pair.left) > redness(pair.right) else "right")
+    for pair in store.pairs.open(purpose="train", limit=200):
+        store.votes.cast(str(uuid.uuid4()), pair.id, "left" if redness(pair.left) > redness(pair.right) else "right")
 
 
 def test_a_telling_pair_is_chosen_of_several_images_once_the_taste_is_known(folder: Path, tmp_path: Path) -> None:
@@ -43,19 +43,19 @@ def test_a_telling_pair_is_chosen_of_several_images_once_the_taste_is_known(fold
     status = before.go()
     store = before.store
     assert (status.step, status.total) == (90, 90)
-    assert len(store.candidates()) == 60  # of a taste that nobody knows two images say as much as four
-    assert {pair.chosen_by for pair in store.open_pairs(purpose="train", limit=99)} == {"chance"}
+    assert len(store.candidates.newest()) == 60  # of a taste that nobody knows two images say as much as four
+    assert {pair.chosen_by for pair in store.pairs.open(purpose="train", limit=99)} == {"chance"}
     vote_for_red(store)
 
     after = Studio(folder, tmp_path, prompts=PROMPTS[:24], candidates_per_prompt=4, pairing="telling", seed=1000)
     assert after.go().step == 144
-    made = store.open_pairs(purpose="train", limit=99)
+    made = store.pairs.open(purpose="train", limit=99)
     assert [pair.left.prompt for pair in made] == list(PROMPTS[:24])
     assert {pair.chosen_by for pair in made} == {"taste", "chance"}
     base = inspect_model(str(folder)).sha256
     taste, vectors = Chooser(store, base).taste, store.features.get(base, FEATURES)
     for pair in made:
-        drawn = [one for one in store.candidates() if one.prompt == pair.left.prompt and one.id > 60]
+        drawn = [one for one in store.candidates.newest() if one.prompt == pair.left.prompt and one.id > 60]
         assert len(drawn) == 4
         gain = information(*taste.between(np.stack([vectors[one.image_sha256] for one in drawn])))
         rows = [[one.id for one in drawn].index(side.id) for side in (pair.left, pair.right)]

@@ -60,8 +60,8 @@ def test_images_that_cannot_be_read_are_left_out_and_a_stop_keeps_what_is_done(
     store: Store, tiny: DiffusionModel
 ) -> None:
     images = [add(store, seed) for seed in range(12)]
-    store.image_path(images[0]).unlink()
-    store.image_path(images[1]).write_bytes(b"damaged")
+    store.images.path(images[0].image_sha256).unlink()
+    store.images.path(images[1].image_sha256).write_bytes(b"damaged")
     files = files_of(store, images)
     assert len(files) == 11
 
@@ -100,7 +100,7 @@ def test_generated_images_are_described_including_earlier_ones(
 ) -> None:
     drawing(settings(tiny_folder), tmp_path)
     with Store(tmp_path) as store:
-        images = {one.image_sha256 for one in store.candidates()}
+        images = {one.image_sha256 for one in store.candidates.newest()}
         assert kept(store, tiny) == images
         assert len(images) == 4
         with store._database.writing() as connection:
@@ -108,7 +108,7 @@ def test_generated_images_are_described_including_earlier_ones(
     drawing(settings(tiny_folder), tmp_path)
     with Store(tmp_path) as store:
         assert kept(store, tiny) == images
-        assert len(store.candidates()) == 4
+        assert len(store.candidates.newest()) == 4
 
 
 def test_a_warm_job_describes_what_was_imported(tiny_folder: Path, tiny: DiffusionModel, tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_a_warm_job_describes_what_was_imported(tiny_folder: Path, tiny: Diffusi
         vote_on(store, voted)
         judged = add_pair(store, 5, purpose="judge", run_id="20261121-100000-judge-ab12")
         gone: Candidate = add_pair(store, 9).left
-        store.image_path(gone).unlink()
+        store.images.path(gone.image_sha256).unlink()
     config = settings(tiny_folder, prompts=("a hill",), keep_warm_s=60.0)
     run = RunFolder.create(tmp_path / "runs", "generate", config.model_dump(mode="json"))
     job = threading.Thread(target=run_generate, args=(config, run, tmp_path, Reporter(run, "generate", 1)))
@@ -152,5 +152,5 @@ def test_a_model_that_cannot_describe_keeps_generating(
 
 
 def test_an_imported_image_has_no_features_by_itself(store: Store, tiny: DiffusionModel) -> None:
-    image: ImportedImage = store.save_image(picture(3))
+    image: ImportedImage = store.imports.save_image(picture(3))
     assert store.features.lacking(tiny.info.sha256, FEATURES, [image.sha256]) == [image.sha256]

@@ -352,8 +352,8 @@ def test_votes_become_comparisons() -> None:
 def test_votes_are_read_from_the_store(store: Store) -> None:
     pairs = [add_pair(store, number, f"prompt {number}") for number in range(3)]
     for pair, choice in zip(pairs, ("left", "tie", "right"), strict=True):
-        store.vote(f"vote {pair.id}", pair.id, choice)  # pyright: ignore[reportArgumentType]
-    voted = store.voted_pairs(purpose="train")
+        store.votes.cast(f"vote {pair.id}", pair.id, choice)  # pyright: ignore[reportArgumentType]
+    voted = store.pairs.voted(purpose="train")
     assert len(read_votes(store, BASE, voted)[0]) == 0
     images = sorted({side.image_sha256 for pair in pairs for side in (pair.left, pair.right)})
     eye = Eye(BASE, FEATURES, SMALL.latent_channels, SMALL.network_channels, SMALL.size)

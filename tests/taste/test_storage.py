@@ -166,10 +166,10 @@ def test_labels_that_cannot_be_are_refused(store: Store, run: RunFolder, drawn: 
 def test_they_are_not_votes_and_never_asked_about(store: Store, run: RunFolder, drawn: list[Drawn]) -> None:
     counts = store.counts()
     assert (counts.candidates, counts.pairs, counts.votes, counts.prompts) == (0, 0, 0, 0)
-    assert store.open_pairs(purpose="train") == []
-    assert store.voted_pairs(purpose="train") == []
-    assert store.candidates() == []
-    assert store.sets(4) == []
+    assert store.pairs.open(purpose="train") == []
+    assert store.pairs.voted(purpose="train") == []
+    assert store.candidates.newest() == []
+    assert store.rankings.sets(4) == []
     assert store.features.undescribed(BASE, 1, 10) == []
     assert preview(store.workspace, "unvoted").files == ()
     assert not any("image" in finding for finding in store.check())
@@ -228,7 +228,7 @@ def test_a_project_zip_has_none_of_it(tmp_path: Path) -> None:
     with Store(projects.root) as store:
         pair = add_pair(store, 1)
         vote_on(store, pair)
-        chosen = store.add_pair(add(store, 8).id, add(store, 9).id, chosen_by="taste")
+        chosen = store.pairs.add(add(store, 8).id, add(store, 9).id, chosen_by="taste")
         run = RunFolder.create(store.workspace / "runs", "train", {})
         made = [store.labelled.add_drawn(run.id, recipe(1000 + n), sha(letter)) for n, letter in enumerate("de")]
         store.labelled.label(run.id, [LabelledPair(made[0], made[1], True, 0.9, 1.0)])
@@ -241,7 +241,7 @@ def test_a_project_zip_has_none_of_it(tmp_path: Path) -> None:
     made_project = import_project(projects, written).project
     with Store(made_project.path) as store:
         assert [rows_of(store, table) for table in migrations.NO_HISTORY] == [0, 0, 0]
-        assert {one.id: one.chosen_by for one in store.open_pairs(purpose="train")} == {chosen.id: "taste"}
+        assert {one.id: one.chosen_by for one in store.pairs.open(purpose="train")} == {chosen.id: "taste"}
 
 
 def test_backups_leave_features_out_and_a_restore_keeps_todays(
@@ -293,7 +293,7 @@ def older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_workspace_of_the_version_before_keeps_working(older: Path) -> None:
     with Store(older) as store:
-        (voted,) = store.voted_pairs(purpose="train")
+        (voted,) = store.pairs.voted(purpose="train")
         assert (voted.vote.choice, voted.pair.chosen_by) == ("right", "chance")
         assert (older / "backups" / "before-version-5.db").is_file()
         store.features.put(EYE, {sha("a"): vector(1, 2, 3)})

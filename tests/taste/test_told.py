@@ -52,7 +52,7 @@ def told(store: Store, images: int = 4, questions: int = 6) -> Told:
 
 
 def warm(store: Store, one: Candidate) -> float:
-    return warmth(Image.open(store.image_path(one)).convert("RGB"))
+    return warmth(Image.open(store.images.path(one.image_sha256)).convert("RGB"))
 
 
 def test_images_and_prompts_are_shown(store: Store) -> None:
@@ -89,11 +89,11 @@ def test_open_pairs_are_asked_about_first_and_then_pairs_that_never_were(store: 
 
 def test_two_images_that_look_the_same_are_not_asked_about_first(store: Store) -> None:
     """The model can't tell them apart at all, and an answer would say nothing."""
-    picture = Image.open(store.image_path(store.pair(1).left))
-    twins = [store.add_candidate(picture, recipe("a shore 0", seed, BASE)) for seed in (10_001, 10_002)]
+    picture = Image.open(store.images.path(store.pairs.get(1).left.image_sha256))
+    twins = [store.candidates.add(picture, recipe("a shore 0", seed, BASE)) for seed in (10_001, 10_002)]
     assert twins[0].image_sha256 == twins[1].image_sha256
     for twin in twins:
-        store.add_pair(twin.id, draw(store, 900 + twin.id, twin.prompt, BASE).id)
+        store.pairs.add(twin.id, draw(store, 900 + twin.id, twin.prompt, BASE).id)
     describe(store, BASE, twins)
     assert not any({one.id, other.id} == {twin.id for twin in twins} for one, other in told(store).unsure)
 
@@ -102,8 +102,8 @@ def test_nothing_of_a_blind_test_is_shown_or_asked_about(store: Store) -> None:
     """Neither its images, which hold an adapter's, nor other images of its prompts."""
     judged = add_pairs(store, BASE, range(100, 110), choose=None, purpose="judge", run_id="20261121-100000-judge-ab12")
     same_prompt = [draw(store, 300 + n, judged[0].left.prompt, BASE) for n in range(4)]
-    open_pair = store.add_pair(same_prompt[0].id, same_prompt[1].id)
-    store.add_pair(same_prompt[2].id, same_prompt[3].id)
+    open_pair = store.pairs.add(same_prompt[0].id, same_prompt[1].id)
+    store.pairs.add(same_prompt[2].id, same_prompt[3].id)
     describe(store, BASE, same_prompt)
     material = read_material(store, BASE)
     blind = {side.image_sha256 for pair in judged for side in (pair.left, pair.right)}
@@ -122,8 +122,8 @@ def test_images_of_other_models_and_gone_ones_stay_out(store: Store) -> None:
     add_pairs(store, OTHER, range(50, 60), seen=False)
     foreign = add_pairs(store, OTHER, range(60, 64), choose=None, seen=False)
     describe(store, BASE, [side for pair in foreign for side in (pair.left, pair.right)])
-    gone = store.pair(1).left
-    store.image_path(gone).unlink()
+    gone = store.pairs.get(1).left
+    store.images.path(gone.image_sha256).unlink()
     material = read_material(store, BASE)
     assert (len(material.votes), material.decided, material.elsewhere) == (VOTES, VOTES, 10)
     assert {one.recipe.base_sha256 for one in material.images if one.recipe} == {BASE}
@@ -144,20 +144,20 @@ def test_a_key_names_the_votes_and_nothing_else(store: Store) -> None:
     before = read_material(store, BASE).key
     (waiting,) = add_pairs(store, BASE, range(50, 51), choose=None)
     assert read_material(store, BASE).key == before
-    store.vote("a new vote", waiting.id, "left")
+    store.votes.cast("a new vote", waiting.id, "left")
     after = read_material(store, BASE).key
     assert after != before
-    store.undo(str(uuid.uuid4()), "a new vote")
+    store.votes.undo(str(uuid.uuid4()), "a new vote")
     assert read_material(store, BASE).key == before
 
 
 def test_what_is_asked_because_of_doubt_is_not_a_test(store: Store) -> None:
     """An open pair that chance drew and the model chose to ask about: its answer teaches, and does not test."""
     by_chance, by_doubt = add_pairs(store, BASE, range(50, 52), choose=None)
-    assert store.questions.ask([(by_doubt.right.id, by_doubt.left.id)]) == [store.pair(by_doubt.id)]
+    assert store.questions.ask([(by_doubt.right.id, by_doubt.left.id)]) == [store.pairs.get(by_doubt.id)]
     for pair in (by_chance, by_doubt):
-        store.vote(f"vote {pair.id}", pair.id, "left")
-    votes, used = read_votes(store, BASE, store.voted_pairs(purpose="train"))
+        store.votes.cast(f"vote {pair.id}", pair.id, "left")
+    votes, used = read_votes(store, BASE, store.pairs.voted(purpose="train"))
     tests = {voted.pair.id: bool(test) for voted, test in zip(used, votes.by_chance, strict=True)}
     assert tests[by_chance.id]
     assert not tests[by_doubt.id]

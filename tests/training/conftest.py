@@ -84,5 +84,5 @@ def voted_workspace(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory)
     with Store(folder) as store:
         for i in range(4):
             pair = add_pair(store, i, f"a hill {i}", base)
-            store.vote(str(uuid.UUID(int=i)), pair.id, ("left", "right")[i % 2])
+            store.votes.cast(str(uuid.UUID(int=i)), pair.id, ("left", "right")[i % 2])
     return folder

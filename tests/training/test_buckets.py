@@ -87,14 +87,14 @@ def test_one_scale_for_a_batch_needs_one_size(tmp_path: Path) -> None:
     with Store(tmp_path / "workspace") as store:
         for seed, (width, height) in enumerate([(64, 64), (32, 64)]):
             both = [
-                store.add_candidate(
+                store.candidates.add(
                     Image.new("RGB", (width, height), (seed, side, 0)),
                     recipe(2 * seed + side).model_copy(update={"width_px": width, "height_px": height}),
                 )
                 for side in (0, 1)
             ]
-            store.vote(str(uuid.UUID(int=seed)), store.add_pair(both[0].id, both[1].id).id, "left")
-        voted = store.voted_pairs(purpose="train")
+            store.votes.cast(str(uuid.UUID(int=seed)), store.pairs.add(both[0].id, both[1].id).id, "left")
+        voted = store.pairs.voted(purpose="train")
     assert sorted(pair_sizes(voted, None, "pair", 64, 8)) == [(32, 64), (64, 64)]
     assert pair_sizes(voted, 96, "pair", 64, 8) == [(96, 96)] * 2
     with pytest.raises(ConfigError, match=r"These have 2 \(1 at .* px, 1 at .* px\)\. Set size_px, or use scope"):

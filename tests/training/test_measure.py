@@ -26,7 +26,7 @@ def measured(tiny_folder: Path, workspace: Path, **settings: Any) -> RunFolder:
 
 def test_a_dry_step_tells_memory_and_pace_and_leaves_no_adapter(tiny_folder: Path, voted_workspace: Path) -> None:
     with Store(voted_workspace) as store:
-        votes = len(store.voted_pairs(purpose="train"))
+        votes = len(store.pairs.voted(purpose="train"))
     run = measured(tiny_folder, voted_workspace, steps=9)
     found = json.loads((run.path / PREFLIGHT).read_text(encoding="utf-8"))
     assert found["steps"] == 9

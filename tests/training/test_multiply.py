@@ -38,11 +38,11 @@ def fill(folder: Path, model: Path, *, taste: bool = True) -> Path:
             shades = coin.permutation([60 + 3 * i % 90, 120 + 5 * i % 90])
             made = [recipe(f"a hill {i % 10}", 100 + 2 * i + side, base) for side in (0, 1)]
             images = [Image.new("RGB", (64, 64), (int(shade), int(shade), 90)) for shade in shades]
-            one, other = (store.add_candidate(image, named) for image, named in zip(images, made, strict=True))
-            pair = store.add_pair(one.id, other.id)
+            one, other = (store.candidates.add(image, named) for image, named in zip(images, made, strict=True))
+            pair = store.pairs.add(one.id, other.id)
             brighter: Choice = "left" if (shades[0] > shades[1]) == (pair.left.id == one.id) else "right"
             liked: Choice = brighter if taste else ("left", "right")[int(coin.integers(2))]
-            store.vote(str(uuid.uuid4()), pair.id, liked)
+            store.votes.cast(str(uuid.uuid4()), pair.id, liked)
     return folder
 
 
@@ -63,9 +63,9 @@ def counted(workspace: Path) -> dict[str, int]:
     """Everything that counts as what a person made or chose."""
     with Store(workspace) as store:
         return {
-            "candidates": len(store.candidates(limit=1000)),
-            "votes": len(store.voted_pairs(purpose="train")),
-            "open": len(store.open_pairs(purpose="train", limit=1000)),
+            "candidates": len(store.candidates.newest(limit=1000)),
+            "votes": len(store.pairs.voted(purpose="train")),
+            "open": len(store.pairs.open(purpose="train", limit=1000)),
         }
 
 
@@ -156,12 +156,12 @@ def test_of_a_blind_test_nothing_is_drawn(workspace: Path, tiny_folder: Path) ->
     with Store(workspace) as store:
         seeds = [one.recipe.seed for one in store.labelled.drawn(plain.id)]
         one, other = (
-            store.add_candidate(
+            store.candidates.add(
                 Image.new("RGB", (64, 64), (side, 3, 9)), recipe("a hill 3", seeds[0], base, adapter=adapter)
             )
             for side, adapter in enumerate((None, "a" * 64))
         )
-        store.add_pair(one.id, other.id, purpose="judge", run_id="judged")
+        store.pairs.add(one.id, other.id, purpose="judge", run_id="judged")
     run = go(workspace, tiny_folder, label_pairs=30)
     with Store(workspace) as store:
         drawn = store.labelled.drawn(run.id)

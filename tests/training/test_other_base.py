@@ -41,7 +41,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with Store(folder / "workspace") as store:
         for number in range(4):
             pair = add_pair(store, number, f"a hill {number}", base)
-            store.vote(str(uuid.UUID(int=number)), pair.id, "left")
+            store.votes.cast(str(uuid.UUID(int=number)), pair.id, "left")
     run = begin(folder)
     run.signal("stop")
     resume(run, folder)
@@ -184,6 +184,6 @@ def test_an_adapter_of_an_earlier_demo_model_is_named_as_such(earlier: Path, tmp
     with Store(earlier / "workspace") as store:
         with pytest.raises(AdapterError, match="demo model of an earlier version, so it can't be continued on model"):
             keep_start(run, store, "mine", today)
-        base_sha256 = store.find_adapter("mine").base_sha256
+        base_sha256 = store.adapters.find("mine").base_sha256
     with pytest.raises(AdapterError, match="demo model of an earlier version, which is no longer"):
         known_base(base_sha256)

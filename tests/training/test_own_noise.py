@@ -238,8 +238,8 @@ def test_a_run_with_own_noise(tiny_folder: Path, model: DiffusionModel, tmp_path
     made = RunFolder.create(workspace / "runs", "generate", {})
     run_generate(drawing, made, workspace, Reporter(made, "generate", 0))
     with Store(workspace) as store:
-        for pair in store.open_pairs(purpose="train"):
-            store.vote(f"vote-{pair.id}", pair.id, "left")
+        for pair in store.pairs.open(purpose="train"):
+            store.votes.cast(f"vote-{pair.id}", pair.id, "left")
 
     def go(**settings: Any) -> tuple[RunFolder, list[str], bytes]:
         quick = {"rank": 2, "lora_alpha": 2.0, "steps": 2, "pairs_per_step": 2, "preview_prompts": 0}

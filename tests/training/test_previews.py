@@ -34,9 +34,9 @@ def start(tiny_folder: Path, tmp_path: Path) -> Start:
         for i in range(2):
             made = [recipe("a hill", 2 * i + n, base).model_copy(update={"negative": "fog, rain"}) for n in range(2)]
             one, other = (
-                store.add_candidate(Image.new("RGB", (64, 64), (90 * i, 99, 50 * n)), made[n]) for n in range(2)
+                store.candidates.add(Image.new("RGB", (64, 64), (90 * i, 99, 50 * n)), made[n]) for n in range(2)
             )
-            store.vote(f"vote-{i}", store.add_pair(one.id, other.id).id, "left")
+            store.votes.cast(f"vote-{i}", store.pairs.add(one.id, other.id).id, "left")
 
     def go(*, begun_before: bool = False, **settings: Any) -> RunFolder:
         config = resolve(TrainConfig, {"model": str(tiny_folder), **QUICK, **settings})

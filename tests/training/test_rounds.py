@@ -66,7 +66,7 @@ def test_the_reference_is_the_frozen_copy(model: DiffusionModel, trained_lora: L
 def test_a_second_round(tiny_folder: Path, voted_workspace: Path, tmp_path: Path) -> None:
     first = go(voted_workspace, tiny_folder, adapter_name="mine")
     with Store(voted_workspace) as store:
-        record = store.find_adapter("mine")
+        record = store.adapters.find("mine")
     with pytest.raises(DataError, match="4 made without this adapter"):
         go(voted_workspace, tiny_folder, continue_from="mine")
     vote_on_pairs_made_with(voted_workspace, record.sha256, record.base_sha256)
@@ -82,7 +82,7 @@ def test_a_second_round(tiny_folder: Path, voted_workspace: Path, tmp_path: Path
     assert rows[0]["margin"] == 0
     assert [row["step"] for row in rows if row["kind"] == "step"] == [1, 2, 3]
     with Store(voted_workspace) as store:
-        again = store.find_adapter("mine-2")
+        again = store.adapters.find("mine-2")
         assert again.sha256 != record.sha256
         assert json.loads(header(store, again.path)["sdpo"])["continued_from"] == record.sha256
         assert len(training_pairs(store, record.base_sha256, adapter_sha256=record.sha256).usable) == 2
@@ -136,9 +136,9 @@ def vote_on_pairs_made_with(workspace: Path, adapter_sha256: str, base_sha256: s
             made = [recipe(f"a tall hill {i}", 50 + 2 * i + side, base_sha256) for side in (0, 1)]
             made = [one.model_copy(update={"adapters": (AdapterUse(sha256=adapter_sha256),)}) for one in made]
             one, other = (
-                store.add_candidate(Image.new("RGB", (64, 64), (90 * i, 99, 50 * n)), made[n]) for n in range(2)
+                store.candidates.add(Image.new("RGB", (64, 64), (90 * i, 99, 50 * n)), made[n]) for n in range(2)
             )
-            store.vote(str(uuid.uuid4()), store.add_pair(one.id, other.id).id, "left")
+            store.votes.cast(str(uuid.uuid4()), store.pairs.add(one.id, other.id).id, "left")
 
 
 def sha(path: Path) -> str:

@@ -55,21 +55,21 @@ def store(tmp_path: Path) -> Iterator[Store]:
 @pytest.fixture
 def voted(store: Store) -> list[VotedPair]:
     vote_on_mixed_sizes(store)
-    return store.voted_pairs(purpose="train")
+    return store.pairs.voted(purpose="train")
 
 
 def vote_on_mixed_sizes(store: Store) -> None:
     """Two pairs of images in four sizes."""
     g = torch.Generator().manual_seed(0)
     made = [
-        store.add_candidate(
+        store.candidates.add(
             Image.frombytes("RGB", (w, h), torch.randint(256, (h * w * 3,), generator=g, dtype=torch.uint8).numpy()),
             recipe(i, "ab"[i // 2]).model_copy(update={"width_px": w, "height_px": h}),
         )
         for i, (w, h) in enumerate(SIZES)
     ]
     for left, right in (made[:2], made[2:]):
-        store.vote(next(UUIDS), store.add_pair(left.id, right.id).id, "left")
+        store.votes.cast(next(UUIDS), store.pairs.add(left.id, right.id).id, "left")
 
 
 @pytest.fixture
@@ -175,8 +175,8 @@ def test_from_votes_to_an_adapter_and_again_from_the_middle(
     run = RunFolder.create(workspace / "runs", "generate", made.model_dump(mode="json"))
     run_generate(made, run, workspace, Reporter(run, "generate", 0, lambda _: None))
     with Store(workspace) as store:
-        for pair in store.open_pairs(purpose="train", limit=9):
-            store.vote(next(UUIDS), pair.id, "left")
+        for pair in store.pairs.open(purpose="train", limit=9):
+            store.votes.cast(next(UUIDS), pair.id, "left")
         vote_on_mixed_sizes(store)
     trained = train(folder, workspace, pairs_from="all")
     data = json.loads((trained.path / "data.json").read_text(encoding="utf-8"))

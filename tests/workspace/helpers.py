@@ -41,7 +41,7 @@ def picture(seed: int = 0) -> Image.Image:
 
 
 def add(store: Store, seed: int, prompt: str = "a lake", base: str = BASE, adapter: bool = False) -> Candidate:
-    return store.add_candidate(picture(seed), recipe(seed, prompt, base, (ADAPTER,) if adapter else ()))
+    return store.candidates.add(picture(seed), recipe(seed, prompt, base, (ADAPTER,) if adapter else ()))
 
 
 def add_pair(
@@ -49,7 +49,7 @@ def add_pair(
 ) -> Pair:
     """A pair of the seeds `2 * seed` and `2 * seed + 1`."""
     left, right = add(store, 2 * seed, prompt), add(store, 2 * seed + 1, prompt)
-    return store.add_pair(left.id, right.id, purpose=purpose, run_id=run_id)
+    return store.pairs.add(left.id, right.id, purpose=purpose, run_id=run_id)
 
 
 def cut_short(path: Path) -> None:
@@ -60,7 +60,7 @@ def cut_short(path: Path) -> None:
 def vote_on(store: Store, pair: Pair, choice: Choice = "left") -> str:
     """Vote and return the vote's uuid."""
     uuid = f"vote-{next(_numbers)}"
-    store.vote(uuid, pair.id, choice)
+    store.votes.cast(uuid, pair.id, choice)
     return uuid
 
 

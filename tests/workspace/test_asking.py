@@ -11,7 +11,7 @@ def test_a_pair_that_is_open_is_asked_about_whichever_run_made_it(store: Store) 
     drawn = add_pair(store, 1, run_id="20261121-100000-generate-ab12")
     (asked,) = store.questions.ask([(drawn.right.id, drawn.left.id)])
     assert (asked.id, asked.chosen_by) == (drawn.id, "taste")
-    assert store.pair(drawn.id) == asked
+    assert store.pairs.get(drawn.id) == asked
     assert store.counts().pairs == 1
 
 
@@ -22,7 +22,7 @@ def test_a_missing_pair_is_made_once(store: Store) -> None:
     assert (made.purpose, made.run_id, made.chosen_by) == ("train", None, "taste")
     assert store.questions.ask([question, (second.right.id, first.left.id)]) == [made]
     assert store.questions.paired() >= {(min(question), max(question))}
-    assert [store.pair(pair.id).chosen_by for pair in (first, second)] == ["chance", "chance"]
+    assert [store.pairs.get(pair.id).chosen_by for pair in (first, second)] == ["chance", "chance"]
 
 
 def test_what_was_voted_on_is_not_asked_again(store: Store) -> None:
@@ -30,7 +30,7 @@ def test_what_was_voted_on_is_not_asked_again(store: Store) -> None:
     vote_on(store, voted)
     sides = [(pair.left.id, pair.right.id) for pair in (voted, waiting)]
     assert [pair.id for pair in store.questions.ask(sides)] == [waiting.id]
-    assert store.pair(voted.id).chosen_by == "chance"
+    assert store.pairs.get(voted.id).chosen_by == "chance"
     assert [pair.id for pair in store.questions.waiting([voted.id, waiting.id, 99])] == [waiting.id]
 
 
@@ -39,8 +39,8 @@ def test_all_are_asked_or_none(store: Store) -> None:
     for wrong in ((judged.left.id, judged.right.id), (pair.left.id, judged.left.id), (pair.left.id, 99)):
         with pytest.raises(StoreError):
             store.questions.ask([(pair.left.id, pair.right.id), wrong])
-    assert store.pair(pair.id).chosen_by == "chance"
-    both = store.add_pair(judged.left.id, add(store, 50).id)
+    assert store.pairs.get(pair.id).chosen_by == "chance"
+    both = store.pairs.add(judged.left.id, add(store, 50).id)
     with pytest.raises(StoreError, match="for more than training votes"):
         store.questions.ask([(both.left.id, both.right.id)])
     elsewhere = add_pair(store, 3, "a forest")
@@ -62,7 +62,7 @@ def test_the_stamp_is_another_after_each_vote_undo_and_pair(store: Store) -> Non
     stamps.append(store.questions.stamp())
     vote = vote_on(store, pair)
     stamps.append(store.questions.stamp())
-    store.undo("taken back", vote)
+    store.votes.undo("taken back", vote)
     stamps.append(store.questions.stamp())
     assert len(set(stamps)) == 4
     assert store.questions.stamp() == stamps[-1]

@@ -65,7 +65,7 @@ def test_every_image_with_a_vote_stays(store: Store, workspace: Path) -> None:
     pairs = [add_pair(store, number) for number in range(8)]
     for pair, choice in zip(pairs, ("left", "right", "tie", "both-bad", "skip"), strict=False):
         vote_on(store, pair, choice)
-    store.undo("taken back", vote_on(store, pairs[5], "left"))
+    store.votes.undo("taken back", vote_on(store, pairs[5], "left"))
     judged = add_pair(store, 20, purpose="judge", run_id="20261121-100000-judge-ab12")  # not voted on yet
     kept = {side.image_sha256 for pair in (*pairs[:6], judged) for side in (pair.left, pair.right)}
     single = add(store, 99)
@@ -79,14 +79,14 @@ def test_every_image_with_a_vote_stays(store: Store, workspace: Path) -> None:
     assert images(workspace) == kept
     assert sound(store)
     assert store.counts().pairs == 6
-    assert store.find_candidate(single.key) is None
+    assert store.candidates.find(single.key) is None
     assert clear(workspace, "unvoted") is None
 
 
 def test_what_was_cleared_comes_back(store: Store, workspace: Path) -> None:
     pairs = [add_pair(store, number, f"a lake {number}") for number in range(4)]
     vote_on(store, pairs[0])
-    before = (images(workspace), [c.key for c in store.candidates()], len(store.open_pairs(purpose="train")))
+    before = (images(workspace), [c.key for c in store.candidates.newest()], len(store.pairs.open(purpose="train")))
     entry = clear(workspace, "unvoted")
     assert entry is not None
     new = add_pair(store, 50, "made meanwhile")  # may get the ids of what is gone
@@ -94,10 +94,10 @@ def test_what_was_cleared_comes_back(store: Store, workspace: Path) -> None:
     again = add_pair(store, 1, "a lake 1")  # the same recipe again
     restore_entry(workspace, entry.id)
     assert images(workspace) == before[0] | {new.left.image_sha256, new.right.image_sha256}
-    assert {c.key for c in store.candidates()} == set(before[1]) | {new.left.key, new.right.key}
-    assert len(store.open_pairs(purpose="train")) == before[2]
-    assert again.id in {pair.id for pair in store.open_pairs(purpose="train")}
-    assert {v.pair.id for v in store.voted_pairs(purpose="train")} == {pairs[0].id, new.id}
+    assert {c.key for c in store.candidates.newest()} == set(before[1]) | {new.left.key, new.right.key}
+    assert len(store.pairs.open(purpose="train")) == before[2]
+    assert again.id in {pair.id for pair in store.pairs.open(purpose="train")}
+    assert {v.pair.id for v in store.pairs.voted(purpose="train")} == {pairs[0].id, new.id}
     assert sound(store)
     assert Trash(workspace).entries() == []
 
@@ -116,7 +116,7 @@ def test_images_of_a_backups_votes_stay(store: Store, workspace: Path) -> None:
     connection.close()
     assert preview(workspace, "unvoted").files == ()
     restore(workspace, name)
-    assert [v.pair.id for v in store.voted_pairs(purpose="train")] == [voted.id]
+    assert [v.pair.id for v in store.pairs.voted(purpose="train")] == [voted.id]
 
 
 def test_a_shared_image_stays_for_the_vote_on_it(store: Store, workspace: Path) -> None:
@@ -129,7 +129,7 @@ def test_a_shared_image_stays_for_the_vote_on_it(store: Store, workspace: Path) 
         connection.execute("UPDATE candidates SET image_sha256 = ? WHERE id = ?", (sha256, other.id))
     connection.close()
     clear(workspace, "unvoted")
-    assert store.has_image(pair.left)
+    assert store.images.has(pair.left.image_sha256)
 
 
 def test_a_vote_after_the_clearing_is_refused_with_a_message(store: Store, workspace: Path) -> None:
@@ -141,13 +141,13 @@ def test_a_vote_after_the_clearing_is_refused_with_a_message(store: Store, works
 
 def test_strays_go_when_they_are_settled(store: Store, workspace: Path) -> None:
     pair = add_pair(store, 1)
-    stray = store.image_path_by_sha(store.save_image(picture(77)).sha256)
+    stray = store.images.path(store.imports.save_image(picture(77)).sha256)
     half = stray.with_name(".half-0000.tmp.png")
     half.write_bytes(b"half")
     made_long_ago(half)
     assert [path.name for path in preview(workspace, "strays").files] == [half.name]
     made_long_ago(stray)
-    made_long_ago(store.image_path(pair.left))
+    made_long_ago(store.images.path(pair.left.image_sha256))
     entry = clear(workspace, "strays")
     assert entry is not None
     assert images(workspace) == {pair.left.image_sha256, pair.right.image_sha256}
@@ -165,7 +165,7 @@ def test_checkpoints_that_something_needs_stay(store: Store, workspace: Path) ->
     adapter = workspace / "adapters" / "warm.safetensors"
     adapter.write_bytes((steps[1] / "adapter.safetensors").read_bytes())
     sha256 = housekeeping.sha256_remembered(adapter)
-    store.add_adapter(name="warm", path=adapter, sha256=sha256, base_sha256="b" * 64, run_id=done.id)
+    store.adapters.add(name="warm", path=adapter, sha256=sha256, base_sha256="b" * 64, run_id=done.id)
     found = preview(workspace, "checkpoints")
     assert set(found.files) == {steps[0], steps[2]}
     assert found.runs == (done.id,)
@@ -280,12 +280,12 @@ def test_a_backup_is_restored_while_the_store_is_open_and_now_is_kept(store: Sto
     second = add_pair(store, 2)
     vote_on(store, second, "right")
     restore(workspace, copy.name)
-    assert [v.pair.id for v in store.voted_pairs(purpose="train")] == [first.id]
+    assert [v.pair.id for v in store.pairs.voted(purpose="train")] == [first.id]
     assert sound(store)
     before = next(backup for backup in backups(workspace) if backup.name.startswith("before-restore"))
     assert before.voted.votes == 2
     restore(workspace, before.name)
-    assert [v.pair.id for v in store.voted_pairs(purpose="train")] == [first.id, second.id]
+    assert [v.pair.id for v in store.pairs.voted(purpose="train")] == [first.id, second.id]
     vote_on(store, first, "tie")  # and the store keeps working
     assert not [path for path in (workspace / "backups").iterdir() if path.name.startswith(".")]
 

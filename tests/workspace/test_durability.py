@@ -26,7 +26,7 @@ ids = [int(number) for number in sys.argv[2].split(",")]
 n = 0
 while True:
     uuid = f"{sys.argv[3]}-{n}"
-    store.vote(uuid, ids[n % len(ids)], "left" if n % 2 else "right")
+    store.votes.cast(uuid, ids[n % len(ids)], "left" if n % 2 else "right")
     print(uuid, flush=True)
     n += 1
 """
@@ -77,12 +77,12 @@ def test_second_process_votes_at_the_same_time(tmp_path: Path) -> None:
             assert voter.stdout
             seen = {voter.stdout.readline().strip()}
             for number in range(50):
-                store.vote(f"parent-{number}", ours.id, "left")
+                store.votes.cast(f"parent-{number}", ours.id, "left")
                 seen.add(f"parent-{number}")
             seen |= {voter.stdout.readline().strip() for _ in range(20)}
             voter.kill()
         assert seen <= all_uuids(tmp_path)
-        assert {v.pair.id for v in store.voted_pairs(purpose="train")} == {theirs.id, ours.id}
+        assert {v.pair.id for v in store.pairs.voted(purpose="train")} == {theirs.id, ours.id}
 
 
 def test_two_processes_may_create_the_store_at_the_same_time(tmp_path: Path) -> None:
@@ -106,15 +106,15 @@ def test_a_full_database_disk_is_reported_and_earlier_votes_stay(tmp_path: Path)
         saved = 1
         with pytest.raises(DiskError, match=r"disk is full.*Free some space.*intact"):
             for number in range(5000):
-                store.vote(f"n-{number}", pair.id, "tie")
+                store.votes.cast(f"n-{number}", pair.id, "tie")
                 saved += 1
-        last = store.last_vote(purpose="train")
+        last = store.votes.newest(purpose="train")
         with store._database.reading() as connection:
             connection.execute(f"PRAGMA max_page_count = {pages * 10}").fetchall()
             assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert len(all_uuids(tmp_path)) == saved
-        assert store.last_vote(purpose="train") == last
-        assert store.vote(f"n-{saved - 1}", pair.id, "tie").choice == "tie"  # the retry after space was freed
+        assert store.votes.newest(purpose="train") == last
+        assert store.votes.cast(f"n-{saved - 1}", pair.id, "tie").choice == "tie"  # the retry after space was freed
 
 
 def test_a_full_image_disk_is_reported_and_leaves_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,8 +127,8 @@ def test_a_full_image_disk_is_reported_and_leaves_no_row(tmp_path: Path, monkeyp
         with monkeypatch.context() as patch:
             patch.setattr(Path, "write_bytes", refuse)
             with pytest.raises(DiskError, match="No space left"):
-                store.add_candidate(picture(1), recipe(1))
-        assert store.candidates() == [first]
+                store.candidates.add(picture(1), recipe(1))
+        assert store.candidates.newest() == [first]
         assert list((tmp_path / "images").rglob(".*")) == []
         assert add(store, 1).id == first.id + 1
 
@@ -150,7 +150,7 @@ def test_invalid_text_is_reported_as_damage(tmp_path: Path) -> None:
         with store._database.writing() as connection:
             connection.execute("UPDATE prompts SET text = CAST(x'ff' AS TEXT)")
         with pytest.raises(StoreError, match=r"damaged .*UTF-8.*copy the newest file from .*backups"):
-            store.pair(pair.id)
+            store.pairs.get(pair.id)
 
 
 def test_damage_inside_keeps_the_good_copies(tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def snapshot(folder: Path) -> dict[str, bytes | None]:
 def test_look_changes_nothing(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         vote_on(store, add_pair(store, 0))
-        cut_short(store.image_path(store.pair(1).left))
+        cut_short(store.images.path(store.pairs.get(1).left.image_sha256))
         asked = store.counts()
     for folder in ("backups", "adapters", "runs"):
         shutil.rmtree(tmp_path / folder)
@@ -340,11 +340,11 @@ def test_a_held_database_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyP
         try:
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(StoreError, match="locked by another program"):
-                store.vote("one", pair.id, "left")
+                store.votes.cast("one", pair.id, "left")
             other.execute("ROLLBACK")
         finally:
             other.close()
-        assert store.vote("one", pair.id, "left").choice == "left"
+        assert store.votes.cast("one", pair.id, "left").choice == "left"
 
 
 def test_a_database_of_the_first_version_keeps_its_votes_and_gets_the_new_columns(
@@ -366,8 +366,8 @@ def test_a_database_of_the_first_version_keeps_its_votes_and_gets_the_new_column
     finally:
         connection.close()
     with Store(tmp_path) as store:
-        pair = store.pair(1)
-        assert (pair.left.prompt, pair.left.made_with, store.imported_looks("a lake", "")) == ("a lake", None, [])
+        pair = store.pairs.get(1)
+        assert (pair.left.prompt, pair.left.made_with, store.imports.looks("a lake", "")) == ("a lake", None, [])
     assert (tmp_path / "backups" / "before-version-2.db").is_file()
 
 

@@ -27,15 +27,17 @@ def test_only_decided_pairs_of_this_base_train(store: Store) -> None:
     vote_on(store, usable[0], "left")
     for seed, choice in enumerate(("tie", "tie", "both-bad", "skip"), start=2):
         vote_on(store, add_pair(store, seed), choice)
-    other_base = store.add_pair(add(store, 20).id, add(store, 21, base="c" * 64).id)
-    with_adapter = store.add_pair(add(store, 22).id, add(store, 23, adapter=True).id)
+    other_base = store.pairs.add(add(store, 20).id, add(store, 21, base="c" * 64).id)
+    with_adapter = store.pairs.add(add(store, 22).id, add(store, 23, adapter=True).id)
     gone, judged = add_pair(store, 30), add_pair(store, 31, purpose="judge", run_id="j")
     corrupt, squeezed = add_pair(store, 32), add_pair(store, 33)
     for pair in (other_base, with_adapter, gone, judged, corrupt, squeezed):
         vote_on(store, pair)
-    store.image_path(gone.right).unlink()
-    cut_short(store.image_path(corrupt.left))
-    decode_image(store.image_path(squeezed.left)).save(store.image_path(squeezed.left), compress_level=0)
+    store.images.path(gone.right.image_sha256).unlink()
+    cut_short(store.images.path(corrupt.left.image_sha256))
+    decode_image(store.images.path(squeezed.left.image_sha256)).save(
+        store.images.path(squeezed.left.image_sha256), compress_level=0
+    )
     add_pair(store, 40)  # open
 
     found = training_pairs(store, BASE)
@@ -55,13 +57,13 @@ def test_only_decided_pairs_of_this_base_train(store: Store) -> None:
 
 def test_all_pairs_train_when_asked_for_whatever_made_them(store: Store) -> None:
     own = add_pair(store, 0)
-    foreign = store.add_pair(add(store, 20).id, add(store, 21, base="c" * 64).id)
-    adapted = store.add_pair(add(store, 22).id, add(store, 23, adapter=True).id)
-    tie, gone = store.add_pair(add(store, 24, base="c" * 64).id, add(store, 25).id), add_pair(store, 30)
+    foreign = store.pairs.add(add(store, 20).id, add(store, 21, base="c" * 64).id)
+    adapted = store.pairs.add(add(store, 22).id, add(store, 23, adapter=True).id)
+    tie, gone = store.pairs.add(add(store, 24, base="c" * 64).id, add(store, 25).id), add_pair(store, 30)
     for pair in (own, foreign, adapted, gone):
         vote_on(store, pair)
     vote_on(store, tie, "tie")
-    store.image_path(gone.left).unlink()
+    store.images.path(gone.left.image_sha256).unlink()
     found = training_pairs(store, BASE, "all")
     assert [v.pair for v in found.usable] == [own, foreign, adapted]
     assert found.sentence() == (
@@ -87,8 +89,8 @@ def test_an_imported_image_that_names_the_models_hash_is_its_own(
     store: Store, model_hash: str, loras: tuple[NamedLora, ...], trains: int, sentence: str
 ) -> None:
     told = MadeWith(tool="A1111", model_hash=model_hash, loras=loras)
-    sides = [replace(store.save_image(picture(seed)), made_with=told) for seed in (0, 1)]
-    store.add_imported([ImportedPair("a lake", sides[0], sides[1], "first")])
+    sides = [replace(store.imports.save_image(picture(seed)), made_with=told) for seed in (0, 1)]
+    store.imports.add_pairs([ImportedPair("a lake", sides[0], sides[1], "first")])
     found = training_pairs(store, BASE)
     assert len(found.usable) == trains
     assert sentence in found.sentence()
@@ -210,7 +212,7 @@ def test_the_usual_negative_prompt_is_that_of_this_model(store: Store) -> None:
     for base, negative, pairs in ((BASE, "fog", 1), ("e" * 64, "blurred, jpeg", 2)):
         for _ in range(pairs):
             made = [recipe(next(seeds), base=base).model_copy(update={"negative": negative}) for _ in range(2)]
-            left, right = (store.add_candidate(picture(one.seed), one) for one in made)
-            vote_on(store, store.add_pair(left.id, right.id))
+            left, right = (store.candidates.add(picture(one.seed), one) for one in made)
+            vote_on(store, store.pairs.add(left.id, right.id))
     assert usual_negative(store, BASE) == "fog"
     assert usual_negative(store, "e" * 64) == usual_negative(store, "f" * 64) == "blurred, jpeg"

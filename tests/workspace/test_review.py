@@ -3,8 +3,8 @@
 import pytest
 
 from sdpo_core.workspace.records import Choice
-from sdpo_core.workspace.review import VoteFilter
 from sdpo_core.workspace.store import Store
+from sdpo_core.workspace.votes import VoteFilter
 from tests.workspace.helpers import add_pair
 
 
@@ -20,9 +20,9 @@ def voted(store: Store) -> dict[str, int]:
     pairs: dict[str, int] = {}
     for number, (name, (prompt, choice, strength)) in enumerate(choices.items()):
         pairs[name] = add_pair(store, number, prompt).id
-        store.vote(name, pairs[name], choice, 500, strength=2 if strength == 2 else 1)
+        store.votes.cast(name, pairs[name], choice, 500, strength=2 if strength == 2 else 1)
     judged = add_pair(store, 50, purpose="judge", run_id="j")
-    store.vote("judged", judged.id, "left")
+    store.votes.cast("judged", judged.id, "left")
     return pairs
 
 
@@ -30,7 +30,7 @@ def names(store: Store, wanted: VoteFilter, **page: object) -> list[str]:
     limit, before = page.get("limit", 60), page.get("before")
     assert isinstance(limit, int)
     assert before is None or isinstance(before, str)
-    found, _ = store.review(wanted, limit=limit, before=before)
+    found, _ = store.votes.review(wanted, limit=limit, before=before)
     return [one.vote.uuid for one in found]
 
 
@@ -51,23 +51,23 @@ def names(store: Store, wanted: VoteFilter, **page: object) -> list[str]:
 )
 def test_filters(store: Store, voted: dict[str, int], wanted: VoteFilter, expected: list[str]) -> None:
     assert names(store, wanted) == expected
-    assert store.review(wanted)[1] == len(expected)
+    assert store.votes.review(wanted)[1] == len(expected)
 
 
 def test_pages_follow_each_other(store: Store, voted: dict[str, int]) -> None:
     assert names(store, VoteFilter(), limit=2) == ["bad", "tie"]
     assert names(store, VoteFilter(), limit=2, before="tie") == ["much", "first"]
-    store.vote("tie after all", voted["tie"], "left")  # changed between two pages: no vote is skipped
+    store.votes.cast("tie after all", voted["tie"], "left")  # changed between two pages: no vote is skipped
     assert names(store, VoteFilter(), limit=2, before="tie") == ["much", "first"]
     assert names(store, VoteFilter()) == ["tie after all", "bad", "much", "first"]
 
 
 def test_another_answer_when_asked_again_is_found(store: Store, voted: dict[str, int]) -> None:
-    store.vote("same again", voted["first"], "left", 500, repeat_of="first")
+    store.votes.cast("same again", voted["first"], "left", 500, repeat_of="first")
     assert names(store, VoteFilter(unsteady=True)) == []
-    store.vote("other again", voted["much"], "left", 500, repeat_of="much")
+    store.votes.cast("other again", voted["much"], "left", 500, repeat_of="much")
     assert names(store, VoteFilter(unsteady=True)) == ["much"]
-    again = {one.vote.uuid: one.again for one in store.review(VoteFilter())[0]}
+    again = {one.vote.uuid: one.again for one in store.votes.review(VoteFilter())[0]}
     assert again == {"first": "left", "much": "left", "tie": None, "bad": None}
-    store.undo("back", "other again")
+    store.votes.undo("back", "other again")
     assert names(store, VoteFilter(unsteady=True)) == []

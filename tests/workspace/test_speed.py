@@ -5,15 +5,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sdpo_core.workspace.review import VoteFilter
 from sdpo_core.workspace.store import Store
+from sdpo_core.workspace.votes import VoteFilter
 from tests.workspace.helpers import BASE, recipe
 
 PAIRS = 10_000
 
 
 def fill(store: Store) -> None:
-    """Rows as `add_pair` and `vote` would make them, in one transaction; half of the pairs have a vote."""
+    """Rows as `pairs.add` and `votes.cast` would make them, in one transaction; half of the pairs have a vote."""
     now = datetime.now(UTC).isoformat()
     text = recipe().model_dump_json()
     image = store._images._path("c" * 64)
@@ -51,21 +51,21 @@ def test_ten_thousand_pairs_are_not_felt(tmp_path: Path) -> None:
         fill(store)
         busy = set(range(PAIRS // 2, PAIRS // 2 + 20))
         measured = {
-            "open_pairs": median_s(lambda _: store.open_pairs(purpose="train", exclude=busy)),
-            "open_pairs of a run": median_s(lambda _: store.open_pairs(purpose="train", run_id="run 3")),
-            "last_vote": median_s(lambda _: store.last_vote(purpose="train")),
+            "pairs.open": median_s(lambda _: store.pairs.open(purpose="train", exclude=busy)),
+            "pairs.open of a run": median_s(lambda _: store.pairs.open(purpose="train", run_id="run 3")),
+            "votes.newest": median_s(lambda _: store.votes.newest(purpose="train")),
         }
         with store._database.reading() as connection:
             connection.execute("PRAGMA synchronous = OFF").fetchall()  # the disk's own time is not ours
-        measured["vote"] = median_s(lambda number: store.vote(f"new {number}", PAIRS - number, "right"))
+        measured["votes.cast"] = median_s(lambda number: store.votes.cast(f"new {number}", PAIRS - number, "right"))
         assert {name: s for name, s in measured.items() if s > 0.010} == {}
         assert median_s(lambda _: store.counts()) < 1.0
         seldom = {
-            "pair_to_ask_again": median_s(lambda _: store.pair_to_ask_again(busy, 20)),
-            "sets": median_s(lambda _: store.sets(4)),
-            "swiss_pairs": median_s(lambda _: store.swiss_pairs(exclude=busy)),
-            "review": median_s(lambda _: store.review(VoteFilter(prompt="LAKE", unsteady=False))),
+            "votes.to_ask_again": median_s(lambda _: store.votes.to_ask_again(busy, 20)),
+            "rankings.sets": median_s(lambda _: store.rankings.sets(4)),
+            "rankings.swiss_pairs": median_s(lambda _: store.rankings.swiss_pairs(exclude=busy)),
+            "votes.review": median_s(lambda _: store.votes.review(VoteFilter(prompt="LAKE", unsteady=False))),
         }
         assert {name: s for name, s in seldom.items() if s > 1.0} == {}
-        assert len(store.voted_pairs(purpose="train")) == PAIRS // 2 + 9
-        assert store.candidates(limit=1)[0].recipe == recipe(base=BASE)
+        assert len(store.pairs.voted(purpose="train")) == PAIRS // 2 + 9
+        assert store.candidates.newest(limit=1)[0].recipe == recipe(base=BASE)

@@ -16,80 +16,89 @@ from tests.workspace.helpers import add, add_pair, cut_short, picture, recipe, v
 
 
 def test_candidate_comes_back_as_it_went_in(store: Store) -> None:
-    added = store.add_candidate(picture(7), recipe(7))
-    assert store.find_candidate(recipe(7).key()) == added
+    added = store.candidates.add(picture(7), recipe(7))
+    assert store.candidates.find(recipe(7).key()) == added
     assert added.recipe == recipe(7)
     assert (added.prompt, added.width_px, added.height_px) == ("a lake", 8, 8)
     assert added.created_at.tzinfo is not None
-    path = store.image_path(added)
+    path = store.images.path(added.image_sha256)
     assert path == store.workspace / "images" / added.image_sha256[:2] / f"{added.image_sha256}.png"
     assert decode_image(path).tobytes() == picture(7).tobytes()
-    assert store.image_path_by_sha(added.image_sha256) == path
-    assert store.find_candidate("0" * 64) is None
+    assert store.candidates.find("0" * 64) is None
+
+
+def test_what_a_store_hands_out_belongs_to_the_workspace_that_was_open(tmp_path: Path) -> None:
+    with Store(tmp_path / "one") as store:
+        pair, held = add_pair(store, 0), store.pairs
+        store.move_to(tmp_path / "two")
+        assert store.pairs.open(purpose="train") == []
+        assert not store.images.has(pair.left.image_sha256)
+        with pytest.raises(StoreError, match="closed"):
+            held.get(pair.id)
 
 
 def test_the_same_recipe_is_one_candidate_and_a_deleted_image_is_restored(store: Store) -> None:
     first = add(store, 1)
     assert add(store, 1) == first
-    store.image_path(first).unlink()
+    store.images.path(first.image_sha256).unlink()
     with pytest.raises(ImageMissing, match="missing"):
-        store.image_path(first)
+        store.images.path(first.image_sha256)
     assert add(store, 1) == first
-    assert store.image_path(first).is_file()
+    assert store.images.path(first.image_sha256).is_file()
     assert store.counts().candidates == 1
 
 
 def test_a_damaged_image_is_written_again(store: Store) -> None:
     first = add(store, 1)
-    assert store.has_intact_image(first)
-    cut_short(store.image_path(first))
-    assert store.has_image(first)
-    assert not store.has_intact_image(first)
-    assert not store.has_readable_image(first)
+    assert store.images.intact(first.image_sha256)
+    cut_short(store.images.path(first.image_sha256))
+    assert store.images.has(first.image_sha256)
+    assert not store.images.intact(first.image_sha256)
+    assert not store.images.readable(first.image_sha256)
     assert add(store, 1) == first
-    assert store.has_intact_image(first)
+    assert store.images.intact(first.image_sha256)
 
 
 @pytest.mark.parametrize("lose", [Path.unlink, cut_short])
 def test_lost_image_gives_way_to_the_one_that_its_recipe_makes_now(store: Store, lose: Callable[[Path], None]) -> None:
     pair = add_pair(store, 0)
-    lose(store.image_path(pair.left))
+    lose(store.images.path(pair.left.image_sha256))
     assert pair.left.recipe
-    other = store.add_candidate(picture(99), pair.left.recipe)
+    other = store.candidates.add(picture(99), pair.left.recipe)
     assert other.id == pair.left.id
-    assert decode_image(store.image_path(other)).tobytes() == picture(99).tobytes()
-    assert [shown.left for shown in store.open_pairs(purpose="train")] == [other]
-    assert store.add_candidate(picture(7), pair.left.recipe) == other, "an intact image stays"
+    assert decode_image(store.images.path(other.image_sha256)).tobytes() == picture(99).tobytes()
+    assert [shown.left for shown in store.pairs.open(purpose="train")] == [other]
+    assert store.candidates.add(picture(7), pair.left.recipe) == other, "an intact image stays"
 
 
 def test_image_must_have_the_size_of_its_recipe(store: Store) -> None:
     with pytest.raises(StoreError, match="16 x 16"):
-        store.add_candidate(picture().resize((16, 16)), recipe())
+        store.candidates.add(picture().resize((16, 16)), recipe())
 
 
 @pytest.mark.parametrize("address", ["../../etc/passwd", "A" * 64, "", "0" * 63, "0" * 64 + "\n"])
 def test_only_a_hash_is_an_image_address(store: Store, address: str) -> None:
     with pytest.raises(StoreError, match="64 hexadecimal"):
-        store.image_path_by_sha(address)
+        store.images.path(address)
 
 
 def test_candidates_newest_first_by_purpose(store: Store) -> None:
     train, judge, alone = add_pair(store, 0), add_pair(store, 1, purpose="judge", run_id="r"), add(store, 9)
-    assert store.candidates()[0] == alone
-    assert len(store.candidates(limit=3)) == 3
-    ids = {c.id for c in store.candidates(purpose="train")}
+    assert store.candidates.newest()[0] == alone
+    assert len(store.candidates.newest(limit=3)) == 3
+    ids = {c.id for c in store.candidates.newest(purpose="train")}
     assert ids == {train.left.id, train.right.id}
-    assert {c.id for c in store.candidates(purpose="judge")} == {judge.left.id, judge.right.id}
+    assert {c.id for c in store.candidates.newest(purpose="judge")} == {judge.left.id, judge.right.id}
 
 
 def test_sides_of_a_pair_are_fixed_and_say_nothing(store: Store) -> None:
     on_left = 0
     for seed in range(100):
         one, other = add(store, 2 * seed), add(store, 2 * seed + 1)
-        pair = store.add_pair(one.id, other.id)
+        pair = store.pairs.add(one.id, other.id)
         assert {pair.left.id, pair.right.id} == {one.id, other.id}
-        assert store.add_pair(other.id, one.id) == pair
-        assert store.pair(pair.id) == pair
+        assert store.pairs.add(other.id, one.id) == pair
+        assert store.pairs.get(pair.id) == pair
         on_left += pair.left == one
     assert 30 <= on_left <= 70  # five standard deviations would be 25 … 75
     assert store.counts().pairs == 100
@@ -98,32 +107,32 @@ def test_sides_of_a_pair_are_fixed_and_say_nothing(store: Store) -> None:
 def test_pair_needs_two_known_candidates_of_one_prompt(store: Store) -> None:
     one, other = add(store, 1), add(store, 2, "a forest")
     with pytest.raises(StoreError, match="two candidates"):
-        store.add_pair(one.id, one.id)
+        store.pairs.add(one.id, one.id)
     with pytest.raises(StoreError, match="one prompt"):
-        store.add_pair(one.id, other.id)
+        store.pairs.add(one.id, other.id)
     with pytest.raises(StoreError, match="No candidate 99"):
-        store.add_pair(one.id, 99)
+        store.pairs.add(one.id, 99)
     with pytest.raises(StoreError, match="No pair 5"):
-        store.pair(5)
+        store.pairs.get(5)
 
 
 def test_open_pairs_are_the_unvoted_ones_oldest_first(store: Store) -> None:
     pairs = [add_pair(store, seed) for seed in range(5)]
     judged = [add_pair(store, seed, purpose="judge", run_id="j") for seed in range(5, 8)]
     vote_on(store, pairs[1], "skip")
-    assert store.open_pairs(purpose="train") == [pairs[0], *pairs[2:]]
-    assert store.open_pairs(purpose="train", limit=2, exclude={pairs[0].id}) == pairs[2:4]
-    assert store.open_pairs(purpose="judge", run_id="j") == judged
-    assert store.open_pairs(purpose="judge") == judged
-    assert store.open_pairs(purpose="judge", run_id="another") == []
+    assert store.pairs.open(purpose="train") == [pairs[0], *pairs[2:]]
+    assert store.pairs.open(purpose="train", limit=2, exclude={pairs[0].id}) == pairs[2:4]
+    assert store.pairs.open(purpose="judge", run_id="j") == judged
+    assert store.pairs.open(purpose="judge") == judged
+    assert store.pairs.open(purpose="judge", run_id="another") == []
 
 
 def test_pair_with_a_deleted_image_is_left_out_and_counted(store: Store) -> None:
     pairs = [add_pair(store, seed) for seed in range(3)]
     vote_on(store, pairs[0])
-    store.image_path(pairs[0].left).unlink()
-    store.image_path(pairs[1].right).write_bytes(b"")
-    assert store.open_pairs(purpose="train") == [pairs[2]]
+    store.images.path(pairs[0].left.image_sha256).unlink()
+    store.images.path(pairs[1].right.image_sha256).write_bytes(b"")
+    assert store.pairs.open(purpose="train") == [pairs[2]]
     counts = store.counts()
     assert (counts.open_pairs, counts.votes) == (1, 1)
     assert store.missing_images() == 2
@@ -133,10 +142,10 @@ def test_pair_with_a_deleted_image_is_left_out_and_counted(store: Store) -> None
 def test_check_names_damaged_images_and_counting_does_not_look_into_them(store: Store) -> None:
     pairs = [add_pair(store, seed) for seed in range(4)]
     for pair in pairs:
-        cut_short(store.image_path(pair.left))
+        cut_short(store.images.path(pair.left.image_sha256))
     vote_on(store, pairs[0])
     assert store.missing_images() == 0
-    cut_short(store.image_path(pairs[0].right))
+    cut_short(store.images.path(pairs[0].right.image_sha256))
     (found,) = (sentence for sentence in store.check() if "changed" in sentence)
     assert found.startswith("5 images in ")
     assert f"{pairs[0].right.image_sha256}.png" in found
@@ -144,73 +153,73 @@ def test_check_names_damaged_images_and_counting_does_not_look_into_them(store: 
 
 def test_vote_stands_until_replaced_or_undone(store: Store) -> None:
     pair = add_pair(store, 0)
-    first = store.vote("one", pair.id, "left", 1234)
+    first = store.votes.cast("one", pair.id, "left", 1234)
     assert first == Vote(uuid="one", pair_id=pair.id, choice="left", response_ms=1234, created_at=first.created_at)
-    second = store.vote("two", pair.id, "tie")
-    assert [v.vote for v in store.voted_pairs(purpose="train")] == [second]
-    assert store.last_vote(purpose="train") == second
-    assert store.undo("undo", "two") == pair
-    assert store.voted_pairs(purpose="train") == []
-    assert store.last_vote(purpose="train") is None
-    assert store.open_pairs(purpose="train") == [pair]
+    second = store.votes.cast("two", pair.id, "tie")
+    assert [v.vote for v in store.pairs.voted(purpose="train")] == [second]
+    assert store.votes.newest(purpose="train") == second
+    assert store.votes.undo("undo", "two") == pair
+    assert store.pairs.voted(purpose="train") == []
+    assert store.votes.newest(purpose="train") is None
+    assert store.pairs.open(purpose="train") == [pair]
 
 
 def test_retried_vote_and_undo_change_nothing(store: Store) -> None:
     pair = add_pair(store, 0)
-    first = store.vote("one", pair.id, "left", 5)
-    assert store.vote("one", pair.id, "left", 5) == first
-    store.undo("undo", "one")
-    assert store.vote("one", pair.id, "left") == first  # late retry: the pair stays open
-    assert store.undo("undo", "one") == pair
-    assert store.undo("undo in another tab", "one") == pair
-    assert store.open_pairs(purpose="train") == [pair]
-    again = store.vote("three", pair.id, "right")
-    store.undo("undo", "one")
-    assert store.last_vote(purpose="train") == again
+    first = store.votes.cast("one", pair.id, "left", 5)
+    assert store.votes.cast("one", pair.id, "left", 5) == first
+    store.votes.undo("undo", "one")
+    assert store.votes.cast("one", pair.id, "left") == first  # late retry: the pair stays open
+    assert store.votes.undo("undo", "one") == pair
+    assert store.votes.undo("undo in another tab", "one") == pair
+    assert store.pairs.open(purpose="train") == [pair]
+    again = store.votes.cast("three", pair.id, "right")
+    store.votes.undo("undo", "one")
+    assert store.votes.newest(purpose="train") == again
 
 
 def test_uuid_names_one_thing_only(store: Store) -> None:
     pair, other = add_pair(store, 0), add_pair(store, 1)
-    store.vote("one", pair.id, "left")
+    store.votes.cast("one", pair.id, "left")
     with pytest.raises(StoreError, match="another choice"):
-        store.vote("one", pair.id, "right")
+        store.votes.cast("one", pair.id, "right")
     with pytest.raises(StoreError, match="another choice"):
-        store.vote("one", other.id, "left")
-    store.vote("two", other.id, "left")
+        store.votes.cast("one", other.id, "left")
+    store.votes.cast("two", other.id, "left")
     with pytest.raises(StoreError, match="another choice"):
-        store.undo("two", "one")
-    store.undo("undo", "one")
+        store.votes.undo("two", "one")
+    store.votes.undo("undo", "one")
     with pytest.raises(StoreError, match="another choice"):
-        store.vote("undo", pair.id, "left")
+        store.votes.cast("undo", pair.id, "left")
     with pytest.raises(StoreError, match="another choice"):
-        store.undo("undo", "two")
+        store.votes.undo("undo", "two")
     assert store.counts().votes == 1
 
 
 def test_votes_are_refused_with_a_message(store: Store) -> None:
     pair = add_pair(store, 0)
     with pytest.raises(StoreError, match="No pair 77"):
-        store.vote("one", 77, "left")
+        store.votes.cast("one", 77, "left")
     with pytest.raises(StoreError, match="got 'up'"):
-        store.vote("one", pair.id, "up")  # pyright: ignore[reportArgumentType]
+        store.votes.cast("one", pair.id, "up")  # pyright: ignore[reportArgumentType]
     with pytest.raises(StoreError, match="at least 0 ms"):
-        store.vote("one", pair.id, "left", -1)
+        store.votes.cast("one", pair.id, "left", -1)
     with pytest.raises(StoreError, match="1 to 64 characters"):
-        store.vote("", pair.id, "left")
+        store.votes.cast("", pair.id, "left")
     with pytest.raises(StoreError, match="saved yet"):
-        store.undo("undo", "never seen")
-    store.vote("one", pair.id, "left")
-    store.vote("two", pair.id, "right")
+        store.votes.undo("undo", "never seen")
+    store.votes.cast("one", pair.id, "left")
+    store.votes.cast("two", pair.id, "right")
     with pytest.raises(StoreError, match="replaced by a newer"):
-        store.undo("undo", "one")
+        store.votes.undo("undo", "one")
     assert store.counts().decided == 1
 
 
 def test_every_vote_and_undo_leaves_a_row_that_stays(store: Store) -> None:
     pair = add_pair(store, 0)
-    store.vote("one", pair.id, "left")
-    store.vote("two", pair.id, "right")
-    store.undo("undo", "two")
+    store.votes.cast("one", pair.id, "left")
+    store.votes.cast("two", pair.id, "right")
+    store.votes.undo("undo", "two")
     connection = sqlite3.connect(store.workspace / "studio.db")
     try:
         rows = connection.execute("SELECT uuid, choice, undoes FROM votes ORDER BY id").fetchall()
@@ -237,15 +246,15 @@ def test_counts_by_purpose(store: Store) -> None:
 def test_last_vote_is_of_the_asked_run(store: Store) -> None:
     train, judge = add_pair(store, 0), add_pair(store, 1, purpose="judge", run_id="j")
     in_training, in_judging = vote_on(store, train), vote_on(store, judge)
-    last = store.last_vote(purpose="train")
+    last = store.votes.newest(purpose="train")
     assert last
     assert last.uuid == in_training
-    last = store.last_vote(purpose="judge", run_id="j")
+    last = store.votes.newest(purpose="judge", run_id="j")
     assert last
     assert last.uuid == in_judging
-    assert store.last_vote(purpose="judge", run_id="k") is None
-    assert len(store.voted_pairs(purpose="judge", run_id="j")) == 1
-    assert store.voted_pairs(purpose="judge", run_id="k") == []
+    assert store.votes.newest(purpose="judge", run_id="k") is None
+    assert len(store.pairs.voted(purpose="judge", run_id="j")) == 1
+    assert store.pairs.voted(purpose="judge", run_id="k") == []
 
 
 @pytest.mark.parametrize(
@@ -272,23 +281,23 @@ def test_an_adapter_never_replaces_a_file_and_its_name_fits_every_system(
 def test_adapters_get_names_of_their_own(store: Store, tmp_path: Path) -> None:
     def add_adapter(name: str, run_id: str):
         path = store.workspace / "adapters" / f"{run_id}.safetensors"
-        return store.add_adapter(name=name, path=path, sha256="s", base_sha256="b", run_id=run_id)
+        return store.adapters.add(name=name, path=path, sha256="s", base_sha256="b", run_id=run_id)
 
     with pytest.raises(AdapterError, match="No adapters yet"):
-        store.find_adapter("latest")
+        store.adapters.find("latest")
     first, second, third = add_adapter("Lakes", "1"), add_adapter("lakes", "2"), add_adapter("latest", "3")
     assert [a.name for a in (first, second, third)] == ["Lakes", "lakes-2", "latest-2"]
     assert add_adapter("Lakes", "1") == first
-    assert store.adapters() == [third, second, first]
+    assert store.adapters.all() == [third, second, first]
     assert first.path == "adapters/1.safetensors"
-    assert store.find_adapter("latest") == third
-    assert store.find_adapter("LAKES") == first
+    assert store.adapters.find("latest") == third
+    assert store.adapters.find("LAKES") == first
     with pytest.raises(AdapterError, match="Did you mean lakes-2"):
-        store.find_adapter("lakes-3")
+        store.adapters.find("lakes-3")
     with pytest.raises(AdapterError, match="Available: latest-2, lakes-2, Lakes"):
-        store.find_adapter("zebra")
+        store.adapters.find("zebra")
     with pytest.raises(StoreError, match="outside the workspace"):
-        store.add_adapter(name="x", path=tmp_path / "x.safetensors", sha256="s", base_sha256="b", run_id="4")
+        store.adapters.add(name="x", path=tmp_path / "x.safetensors", sha256="s", base_sha256="b", run_id="4")
 
 
 def test_many_threads_vote_at_the_same_time(store: Store) -> None:
@@ -298,9 +307,9 @@ def test_many_threads_vote_at_the_same_time(store: Store) -> None:
     def work(thread: int) -> None:
         try:
             for pair in pairs[thread::8]:
-                store.vote(f"{thread}-{pair.id}", pair.id, "left")
+                store.votes.cast(f"{thread}-{pair.id}", pair.id, "left")
                 store.counts()
-                store.open_pairs(purpose="train")
+                store.pairs.open(purpose="train")
         except StoreError as error:
             errors.append(error)
 

@@ -19,58 +19,58 @@ def pair(store: Store) -> Pair:
 
 
 def newest(store: Store) -> str | None:
-    vote = store.last_vote(purpose="train")
+    vote = store.votes.newest(purpose="train")
     return vote.uuid if vote else None
 
 
 def test_a_much_better_side_and_how_it_was_shown_are_kept(store: Store, pair: Pair) -> None:
-    store.vote("first", pair.id, "right", 900, strength=2, swapped=True)
-    (voted,) = store.voted_pairs(purpose="train")
+    store.votes.cast("first", pair.id, "right", 900, strength=2, swapped=True)
+    (voted,) = store.pairs.voted(purpose="train")
     assert (voted.vote.choice, voted.vote.strength, voted.vote.swapped) == ("right", 2, True)
-    store.vote("second", pair.id, "left")
-    (voted,) = store.voted_pairs(purpose="train")
+    store.votes.cast("second", pair.id, "left")
+    (voted,) = store.pairs.voted(purpose="train")
     assert (voted.vote.strength, voted.vote.swapped, voted.vote.repeat_of) == (1, False, None)
 
 
 @pytest.mark.parametrize("choice", ["tie", "both-bad", "skip"])
 def test_only_a_side_can_be_much_better(store: Store, pair: Pair, choice: str) -> None:
     with pytest.raises(StoreError, match="if a side was chosen"):
-        store.vote("one", pair.id, choice, strength=2)  # pyright: ignore[reportArgumentType]
+        store.votes.cast("one", pair.id, choice, strength=2)  # pyright: ignore[reportArgumentType]
     strength: Strength = 3  # pyright: ignore[reportAssignmentType]
     with pytest.raises(StoreError, match="strength"):
-        store.vote("one", pair.id, "left", strength=strength)
+        store.votes.cast("one", pair.id, "left", strength=strength)
     assert store.counts().votes == 0
 
 
 def test_an_answer_to_a_pair_asked_again_is_kept_with_the_vote(store: Store, pair: Pair) -> None:
-    store.vote("first", pair.id, "left")
-    again = store.vote("again", pair.id, "right", swapped=True, repeat_of="first")
-    assert again == store.vote("again", pair.id, "right", swapped=True, repeat_of="first")  # a retry
+    store.votes.cast("first", pair.id, "left")
+    again = store.votes.cast("again", pair.id, "right", swapped=True, repeat_of="first")
+    assert again == store.votes.cast("again", pair.id, "right", swapped=True, repeat_of="first")  # a retry
     assert again.repeat_of == "first"
-    (voted,) = store.voted_pairs(purpose="train")
+    (voted,) = store.pairs.voted(purpose="train")
     assert voted.vote.uuid == "first"
     assert [one.vote.uuid for one in training_pairs(store, BASE).usable] == ["first"]
     assert (store.counts().votes, store.counts().decided) == (1, 1)
     assert not any("history" in sentence for sentence in store.check())
     assert newest(store) == "again"
 
-    assert store.undo("undo", "again").id == pair.id
-    assert store.undo("undo", "again").id == pair.id
+    assert store.votes.undo("undo", "again").id == pair.id
+    assert store.votes.undo("undo", "again").id == pair.id
     assert newest(store) == "first"
-    assert store.voted_pairs(purpose="train") == [voted]
+    assert store.pairs.voted(purpose="train") == [voted]
     assert not any("history" in sentence for sentence in store.check())
 
 
 def test_an_answer_can_only_repeat_a_vote_on_its_own_pair(store: Store, pair: Pair) -> None:
     other = add_pair(store, 2)
-    store.vote("first", pair.id, "left")
+    store.votes.cast("first", pair.id, "left")
     with pytest.raises(StoreError, match="another pair"):
-        store.vote("again", other.id, "left", repeat_of="first")
+        store.votes.cast("again", other.id, "left", repeat_of="first")
     with pytest.raises(StoreError, match="saved yet"):
-        store.vote("again", pair.id, "left", repeat_of="nobody")
-    store.vote("again", pair.id, "left", repeat_of="first")
+        store.votes.cast("again", pair.id, "left", repeat_of="nobody")
+    store.votes.cast("again", pair.id, "left", repeat_of="first")
     with pytest.raises(StoreError, match="another pair"):
-        store.vote("third", pair.id, "left", repeat_of="again")
+        store.votes.cast("third", pair.id, "left", repeat_of="again")
 
 
 def test_votes_of_the_first_schema_are_read_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,7 +97,7 @@ def test_votes_of_the_first_schema_are_read_on(tmp_path: Path, monkeypatch: pyte
         connection.execute("UPDATE pairs SET standing_vote_id = 1")
     connection.close()
     with Store(tmp_path) as store:
-        (voted,) = store.voted_pairs(purpose="train")
+        (voted,) = store.pairs.voted(purpose="train")
         assert (voted.vote.choice, voted.vote.strength, voted.vote.swapped) == ("right", 1, False)
         assert not any("history" in sentence for sentence in store.check())
         assert (tmp_path / "backups" / "before-version-2.db").is_file()
