@@ -10,6 +10,7 @@ from app.desk.context import Context
 from app.disk import page as disk
 from app.disk.text import say as disk_say
 from app.generate import page as generate
+from app.generate.page import GeneratePage
 from app.generate.text import say as generate_say
 from app.home import page as home
 from app.home.text import say as home_say
@@ -21,7 +22,6 @@ from app.models.choice import ModelChoice
 from app.server.lan import Lan
 from app.studio import Studio
 from app.train import page as train
-from app.train.page import TrainPage
 from app.train.text import say as train_say
 from app.ui.page import Page
 from app.vote import page as vote
@@ -75,8 +75,9 @@ def _judge(site: Site) -> Page:
 
 
 def _adapters(site: Site) -> Page:
-    fields = site.page(TrainPage).continue_from, site.page(JudgePage).adapter
-    return adapters.build(site.studio.desk, site.studio.adapters, *fields)
+    studio, drawing = site.studio, site.page(GeneratePage)
+    judged = site.page(JudgePage).adapter
+    return adapters.build(studio.desk, studio.adapters, drawing.begin_round, drawing.round_fields, judged)
 
 
 PAGES: dict[str, Row] = {

@@ -42,14 +42,18 @@ class Studio:
         self.comfy = ComfyDraw(desk.jobs, desk.models)
         self.drawing = Drawing(desk, self.comfy)
         self.imports = Imports(desk.jobs, desk.queue)
-        training = TrainingVotes(desk.store)
+
+        def usable() -> int:
+            return desk.standing().votes.usable
+
+        training = TrainingVotes(desk.store, usable)
         self.votes = GuardedVotes(
             Votes(desk.store, training), lambda store: Votes(store, TrainingVotes(store)), desk.projects
         )
         self.judge_votes = GuardedVotes(
             Votes(desk.store, Judgement(desk.store)), lambda store: Votes(store, Judgement(store)), desk.projects
         )
-        self.rankings = GuardedRankings(desk.store, desk.projects)
+        self.rankings = GuardedRankings(desk.store, desk.projects, usable)
         self.review = Review(desk.store)
         self.says = Says(desk.store, desk.models, desk.projects, training)
         self.training = Training(desk)

@@ -1,8 +1,10 @@
 """Adapters: what the votes became, where it is, what is known about it, and what can be done with it."""
 
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
+from gradio.blocks import Block
 
 from app.adapters.adapter_list import adapter_list
 from app.adapters.comfy_pack import ComfyPack
@@ -15,8 +17,17 @@ from app.ui.widget import widget
 _OPEN = "() => document.getElementById('tab-%s-button')?.click()"
 
 
-def build(desk: Desk, adapters: Adapters, continue_from: gr.Dropdown, judged: gr.Dropdown) -> Page:
-    """The page; its widget does nearly everything itself. The fields are those of Train and Judge that it fills in."""
+def build(
+    desk: Desk,
+    adapters: Adapters,
+    begin_round: Callable[[str], Updates],
+    round_fields: list[Block],
+    judged: gr.Dropdown,
+) -> Page:
+    """The page; its widget does nearly everything itself.
+
+    `begin_round` fills `round_fields` of the Generate page in for an adapter's name; `judged` is the field of Judge.
+    """
     gr.Markdown(say("intro"), elem_classes="page-intro")
     cards = adapter_list(adapters)
 
@@ -27,13 +38,14 @@ def build(desk: Desk, adapters: Adapters, continue_from: gr.Dropdown, judged: gr
         wanted = data.get("name") if isinstance(data, dict) else None
         return wanted if wanted in names else None
 
-    def round_two(_: Values, event: gr.EventData) -> Updates:
-        return {continue_from: gr.Dropdown(["", *desk.adapters.names()], value=known(event) or "")}
+    def next_round(_: Values, event: gr.EventData) -> Updates:
+        name = known(event)
+        return begin_round(name) if name else dict.fromkeys(round_fields, gr.skip())
 
     def judge(_: Values, event: gr.EventData) -> Updates:
         return {judged: gr.Dropdown(desk.adapters.names(), value=known(event))}
 
-    cards.round_two(round_two, set(), [continue_from], **QUIET).then(None, js=_OPEN % "train")
+    cards.round_two(next_round, set(), round_fields, **QUIET).then(None, js=_OPEN % "generate")
     cards.judge(judge, set(), [judged], **QUIET).then(None, js=_OPEN % "judge")
     _comfy_pack(desk)
     return Page()

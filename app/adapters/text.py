@@ -31,7 +31,9 @@ say = Strings(
         "widget.linkHint": "One file in both places, without using more space. Needs the same disk.",
         "widget.judge": "Blind test",
         "widget.roundTwo": "Round two",
-        "widget.roundTwoHint": "Opens the Train page with this adapter as the starting point.",
+        "widget.roundTwoHint": (
+            "Opens the Generate page with this adapter. Voting on its images is how the next round begins."
+        ),
         "widget.edit": "Name, strength, note…",
         "widget.editName": "Name",
         "widget.curveGain": "predicted gain, σ",

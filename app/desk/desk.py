@@ -7,13 +7,11 @@ from app.desk.jobs import Jobs
 from app.desk.models import Models
 from app.desk.projects import StudioProjects
 from app.desk.queue import RunQueue
+from app.desk.standing import Standing, standing
 from sdpo_core.errors import RunError, SdpoError
 from sdpo_core.runs.folder import RunFolder, Status, list_runs
 from sdpo_core.settings.jobs import Verb
 from sdpo_core.workspace.store import Store
-
-WANTED_VOTES = 30
-"""With this many votes a clear taste was learned reliably in measurements; fewer can be trained on too."""
 
 
 class Desk:
@@ -51,6 +49,10 @@ class Desk:
                 self.jobs.move_to(before)
                 raise
             self.models.move_to(project.path)
+
+    def standing(self) -> Standing:
+        """How far the person is, counted now."""
+        return standing(self.store, self.models, self.adapters)
 
     def readable_runs(self, verb: Verb) -> list[RunFolder]:
         """Runs whose folder can be read, newest first; `doctor` names the others."""

@@ -1,9 +1,11 @@
 """Generate: prompts in, pairs of images out."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
+from gradio.blocks import Block
 
 from app.desk.context import Context
 from app.desk.jobs import Jobs
@@ -31,6 +33,14 @@ _SETTINGS = ("seed", "sampling_steps", "guidance", "sampler", "size_px", "clip_s
 _DEFAULT_PAIRS = 24
 
 
+@dataclass(frozen=True, kw_only=True)
+class GeneratePage(Page):
+    """The page, which another one may set for a round of voting on an adapter's images."""
+
+    begin_round: Callable[[str], Updates]  # by the adapter's name
+    round_fields: list[Block]  # that it fills in
+
+
 def build(
     context: Context,
     drawing: Drawing,
@@ -38,7 +48,7 @@ def build(
     imports: Imports,
     grids: Grids,
     choose_model: Callable[[], ModelChoice],
-) -> Page:
+) -> GeneratePage:
     """The page and its handlers; `choose_model` builds the choice of the base model."""
     adapters, jobs, bar = context.desk.adapters, context.desk.jobs, context.bar
     with gr.Row(elem_classes="page-columns"):
@@ -101,15 +111,22 @@ def build(
         shown = {adapter: gr.Dropdown(names, value=chosen), start: _button(drawing=_is_drawing(jobs))}
         return {**shown, **follow({**values, adapter: chosen}), **model.refresh(values)}
 
+    def begin_round(name: str) -> Updates:
+        """Only what the adapter makes alone and at strength 1 can train it further."""
+        chosen = gr.Dropdown([say("noAdapter"), *adapters.names()], value=name)
+        return {adapter: chosen, where: "", **strength.put(1.0, name, adapters.recommended_strength(name))}
+
     counted: set[Any] = {prompts.field, pairs, ahead}
     changes = [prompts.field.change, pairs.change, ahead.change]
     gr.on(changes, plan_now, counted, [plan], trigger_mode="always_last", **QUIET)
     inputs = {*counted, telling, adapter, model.field, *form.inputs, strength.field, where}
     start.click(told(generate), inputs, [bar, start], **BUSY)
-    return Page(
+    return GeneratePage(
         outputs=[start, adapter, *strength.blocks, *model.outputs],
         inputs={adapter, *strength.blocks, model.field, model.seen},
         refresh=refresh,
+        begin_round=begin_round,
+        round_fields=[adapter, where, *strength.blocks],
     )
 
 

@@ -3,8 +3,9 @@
 import contextlib
 from typing import Any
 
-from app.desk.desk import WANTED_VOTES, Desk
+from app.desk.desk import Desk
 from app.desk.machine import Machine, disk
+from app.desk.standing import Standing
 from app.desk.text import project_facts
 from app.desk.text import say as desk_say
 from app.home.messages import MachinePart, Shown, ShownProject, Stage, StageKey
@@ -34,9 +35,7 @@ class Home:
 
     def _stages(self) -> list[Stage]:
         counts = self._overview.counts()
-        missing = WANTED_VOTES - counts.decided
-        votes = say("moreVotes", n=missing) if missing > 0 else say("enoughVotes")
-        votes = votes if counts.votes else say("noVotes")
+        standing = self._overview.standing()
         images = say("waiting", n=counts.open_pairs) if counts.open_pairs else say("allVoted")
         images = images if counts.candidates else say("noImagesYet")
         name, model, usable = self._model()
@@ -44,7 +43,7 @@ class Home:
         values: dict[StageKey, tuple[str, str, str, bool]] = {
             "model": (name, model, "generate", usable),
             "candidates": (f"{counts.candidates:,}", images, "generate", counts.candidates > 0),
-            "votes": (f"{counts.votes:,}", votes, "vote", missing <= 0),
+            "votes": (f"{standing.votes.usable:,}", _votes(standing), "vote", not standing.missing),
             "runs": (f"{runs:,}", run, "train", counts.adapters > 0),
             "adapters": (f"{counts.adapters:,}", *self._adapters(counts.adapters)),
         }
@@ -123,3 +122,14 @@ class Home:
             counts = self._overview.counts()
             return project_facts(counts.candidates, counts.votes, counts.adapters)
         return self._desk.projects.facts(project)
+
+
+def _votes(standing: Standing) -> str:
+    """How many more it takes, and why some of those that were cast can't train."""
+    votes = standing.votes
+    if not votes.cast:
+        return say("noVotes")
+    told = [say("moreVotes", n=standing.missing) if standing.missing else say("enoughVotes")]
+    aside = {"foreign": votes.foreign, "otherRound": votes.other_round, "undecided": votes.undecided}
+    told += [say(f"aside.{why}", n=count) for why, count in aside.items() if count]
+    return "; ".join(told)

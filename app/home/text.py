@@ -52,6 +52,13 @@ say = Strings(
         "noVotes": "No votes yet",
         "moreVotes.one": "{n} more for a clear taste",
         "moreVotes.other": "{n} more for a clear taste",
+        # Votes that can't train now, and what they lack.
+        "aside.foreign.one": "{n} on images of another or an unknown model",
+        "aside.foreign.other": "{n} on images of another or an unknown model",
+        "aside.otherRound.one": "{n} of another round",
+        "aside.otherRound.other": "{n} of other rounds",
+        "aside.undecided.one": "{n} tie or skip",
+        "aside.undecided.other": "{n} ties or skips",
         "enoughVotes": "enough to learn a clear taste",
         "noRun": "Nothing trained yet",
         "noAdapter": "Trained from your votes",

@@ -57,6 +57,10 @@ class StrengthSlider:
         strength = NewPairs().strength if recommended is None else recommended
         return {self.field: strength, self._followed: now, **self.look(strength, adapter)}
 
+    def put(self, strength: float, adapter: str, recommended: float | None) -> dict[Block, Any]:
+        """Show `strength` for `adapter` instead of what is recommended, until another one is chosen."""
+        return {self.field: strength, self._followed: f"{recommended} {adapter}", **self.look(strength, adapter)}
+
     def look(self, strength: object, adapter: object) -> dict[Block, Any]:
         """What the preview should show of `adapter` at `strength`; a page may have sent anything."""
         return {self.preview: preview_value(self._grids.near(adapter, strength))}

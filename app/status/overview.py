@@ -7,7 +7,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.desk.desk import WANTED_VOTES, Desk
+from app.desk.desk import Desk
+from app.desk.standing import Standing
 from app.desk.text import say as desk_say
 from app.judge.verdicts import Verdicts
 from app.status.messages import Job, Snapshot
@@ -37,7 +38,7 @@ class Overview:
     def __init__(self, desk: Desk, verdicts: Verdicts) -> None:
         self._desk, self._verdicts = desk, verdicts
         self._lock = threading.Lock()
-        self._looked: tuple[Counts, int] | None = None
+        self._looked: tuple[Counts, Standing, int] | None = None
         self._recount_at = 0.0
         self._counted = desk.workspace
 
@@ -52,7 +53,7 @@ class Overview:
         return {
             "project": self._desk.projects.current.id,
             "job": self._job(*newest) if newest else None,
-            "facts": self._facts(counts, len(trained)),
+            "facts": self._facts(counts, self.standing(), len(trained)),
             "counts": {"candidates": counts.candidates, "pairs": counts.pairs, "open": counts.open_pairs},
             "next": {"text": step.text, "button": step.button, "tab": step.tab} if step else None,
             "warnings": self.warnings(),
@@ -62,13 +63,18 @@ class Overview:
         """How much the workspace holds; at most a moment old."""
         return self._look()[0]
 
-    def _look(self) -> tuple[Counts, int]:
-        """The counts, and how many images are gone."""
+    def standing(self) -> Standing:
+        """How many votes can train, and in which round; as old as the counts."""
+        return self._look()[1]
+
+    def _look(self) -> tuple[Counts, Standing, int]:
+        """The counts, what the votes are good for, and how many images are gone."""
         with self._lock:
             now = time.monotonic()
             if self._looked is None or now >= self._recount_at or self._counted != self._desk.workspace:
                 self._counted = self._desk.workspace
-                self._looked = self._desk.store.counts(), self._desk.store.missing_images()
+                store = self._desk.store
+                self._looked = store.counts(), self._desk.standing(), store.missing_images()
                 took_s = time.monotonic() - now
                 self._recount_at = now + max(_COUNTS_AGE_S, took_s / _COUNTS_SHARE)
             return self._looked
@@ -78,7 +84,7 @@ class Overview:
         found = [message for message in (gpu_warning(Path(sys.prefix) / "sdpo-setup.json"),) if message]
         if not self._desk.workspace.is_dir():
             found.append(desk_say("folderGone", folder=self._desk.workspace))
-        elif missing := self._look()[1]:
+        elif missing := self._look()[2]:
             found.append(say("missingImages", n=missing))
         try:
             self._desk.models.chosen()
@@ -86,9 +92,10 @@ class Overview:
             found.append(str(error))
         return found
 
-    def _facts(self, counts: Counts, trained: int) -> list[tuple[str, str]]:
-        """The numbers of the loop: label and value."""
-        numbers = {"pairs": counts.pairs, "votes": counts.votes, "runs": trained, "adapters": counts.adapters}
+    def _facts(self, counts: Counts, standing: Standing, trained: int) -> list[tuple[str, str]]:
+        """The numbers of the loop: label and value. Votes are those that can train."""
+        votes = standing.votes.usable
+        numbers = {"pairs": counts.pairs, "votes": votes, "runs": trained, "adapters": counts.adapters}
         model = (say("fact.model"), self._model_name())
         return [model, *((say(f"fact.{name}"), f"{number:,}") for name, number in numbers.items())]
 
@@ -130,26 +137,40 @@ class Overview:
         working = current is not None and not self._desk.jobs.is_idle(*current)
         if working and current and current[1].verb != "generate":
             return None
-        judged = not counts.adapters or self._desk.store.adapters.all()[0].sha256 in self._verdicts.by_adapter()
-        if not judged and not working:
+        standing, newest = self.standing(), next(iter(self._desk.store.adapters.all()), None)
+        begun = newest and standing.round_of and standing.round_of.sha256 == newest.sha256  # the next round
+        if newest and not begun and not working and newest.sha256 not in self._verdicts.by_adapter():
             return NextStep(say("next.judge"), say("button.judge"), tab="judge")
-        if counts.open_pairs and counts.decided < WANTED_VOTES:
-            return NextStep(_vote_sentence(counts), say("button.vote"), tab="vote")
+        if counts.open_pairs and standing.missing:
+            return NextStep(_vote_sentence(standing, counts.open_pairs), say("button.vote"), tab="vote")
         if working:
             return None
-        if counts.adapters:
+        if newest and not begun:
             return NextStep(say("next.use"), say("button.use"), tab="adapters")
-        if counts.decided >= WANTED_VOTES or (counts.decided and not counts.open_pairs):
-            return NextStep(say("next.train", n=counts.decided), say("button.train"), tab="train")
-        which = "more" if counts.votes else "generate"
-        return NextStep(say(f"next.{which}"), say(f"button.{which}"), tab="generate")
+        return _train(standing) if standing.votes.usable else _without_votes(standing)
 
 
-def _vote_sentence(counts: Counts) -> str:
-    if not counts.decided:
-        return say("next.firstVote", n=counts.open_pairs)
-    more = say("next.moreVotes", n=WANTED_VOTES - counts.decided)
-    return say("next.vote", waiting=say("next.waiting", n=counts.open_pairs), more=more)
+def _train(standing: Standing) -> NextStep:
+    votes, begun = standing.votes.usable, standing.round_of
+    if begun is None:
+        return NextStep(say("next.train", n=votes), say("button.train"), tab="train")
+    sentence = say("next.trainRound", n=votes, name=begun.name)
+    return NextStep(sentence, say("button.trainRound", n=votes, round=standing.round), tab="train")
+
+
+def _without_votes(standing: Standing) -> NextStep:
+    """What to do where nothing waits for a vote, and none can train."""
+    if standing.votes.foreign:
+        return NextStep(say("next.foreign", n=standing.votes.foreign), say("button.foreign"), tab="train")
+    which = "undecided" if standing.votes.undecided else "more" if standing.votes.cast else "generate"
+    return NextStep(say(f"next.{which}"), say(f"button.{which}"), tab="generate")
+
+
+def _vote_sentence(standing: Standing, waiting: int) -> str:
+    if not standing.votes.usable:
+        return say("next.firstVote", n=waiting)
+    more = say("next.moreVotes", n=standing.missing)
+    return say("next.vote", waiting=say("next.waiting", n=waiting), more=more)
 
 
 def gpu_warning(record: Path) -> str:

@@ -76,6 +76,19 @@ say = Strings(
         "next.train.one": "You have {n} vote to learn from. Train your adapter.",
         "next.train.other": "You have {n} votes to learn from. Train your adapter.",
         "button.train": "Train",
+        "next.trainRound.one": "You have {n} vote on pairs generated with {name}. Train the next round on it.",
+        "next.trainRound.other": "You have {n} votes on pairs generated with {name}. Train the next round on them.",
+        "button.trainRound.one": "Train round {round} ({n} vote)",
+        "button.trainRound.other": "Train round {round} ({n} votes)",
+        "next.foreign.one": (
+            "Your {n} vote is on images of another or an unknown model. It can train if you include it."
+        ),
+        "next.foreign.other": (
+            "Your {n} votes are on images of another or an unknown model. They can train if you include them."
+        ),
+        "button.foreign": "Show how",
+        "next.undecided": "Ties and skips can't train. Generate more pairs, and choose a side in some.",
+        "button.undecided": "Generate more",
         "next.judge": "Your adapter is ready. Run a blind test to see whether you prefer it.",
         "button.judge": "Judge",
         "next.use": "Your adapter has its verdict. Use it elsewhere, or generate new pairs for another round.",

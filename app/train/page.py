@@ -1,7 +1,6 @@
 """Train: one button that says beforehand what it will do, and shows what happens."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import gradio as gr
@@ -25,14 +24,7 @@ from sdpo_core.runs.folder import RunFolder
 _LOG_LINES = 12
 
 
-@dataclass(frozen=True, kw_only=True)
-class TrainPage(Page):
-    """The page, with the field that another page may fill in."""
-
-    continue_from: gr.Dropdown
-
-
-def build(context: Context, training: Training, progress: RunProgress) -> TrainPage:
+def build(context: Context, training: Training, progress: RunProgress) -> Page:
     """The page and its handlers."""
     desk, bar = context.desk, context.bar
     with gr.Column(variant="panel"):
@@ -40,6 +32,7 @@ def build(context: Context, training: Training, progress: RunProgress) -> TrainP
         plan = note("train-plan")
         with gr.Row(elem_classes="actions"):
             start = gr.Button(say("button"), variant="primary", elem_id="train-start")
+            include = gr.Button("", visible=False, elem_id="train-include")
             measure = gr.Button(say("measureButton"), visible=False, elem_id="train-measure")
             resume = gr.Button(say("resumeButton"), visible=False, elem_id="train-resume")
             stop = gr.Button(say("stopAndKeep"), visible=False, elem_id="train-stop")
@@ -54,7 +47,7 @@ def build(context: Context, training: Training, progress: RunProgress) -> TrainP
     chart, images = live_chart(progress), previews(progress)
     with gr.Accordion(say("logLabel"), open=False, elem_id="train-log"):
         log = log_view(progress)
-    shown: list[Block] = [start, resume, stop, save, sample, run, outcome, chart, images, log, settings.start]
+    shown: list[Block] = [start, resume, stop, save, sample, run, outcome, chart, images, log]
 
     def view(selected: str | None) -> Updates:
         runs = training.runs()
@@ -66,7 +59,6 @@ def build(context: Context, training: Training, progress: RunProgress) -> TrainP
             **followed,
             start: gr.Button(say("queueButton") if running else say("button")),
             **{button: gr.Button(visible=running) for button in (stop, save, sample)},
-            settings.start: gr.Dropdown(["", *desk.adapters.names()]),
             resume: gr.Button(visible=bool(folder) and not running and training.resumable(folder)),
             run: gr.Dropdown(_listed(desk, runs), value=run_id or None, visible=len(runs) > 1),
             outcome: _outcome(desk, folder) if folder else note_value(""),
@@ -76,9 +68,14 @@ def build(context: Context, training: Training, progress: RunProgress) -> TrainP
         try:
             planned = training.plan(settings.values(values))
             unknown = planned.possible and not planned.measured
-            return {plan: note_value(planned.sentence), measure: gr.Button(visible=unknown)}
+            more = gr.Button(say("include", n=planned.foreign), visible=planned.foreign > 0)
+            return {plan: note_value(planned.sentence), measure: gr.Button(visible=unknown), include: more}
         except SdpoError as error:
-            return {plan: note_value(str(error), "bad"), measure: gr.Button(visible=False)}
+            hidden = gr.Button(visible=False)
+            return {plan: note_value(str(error), "bad"), measure: hidden, include: hidden}
+
+    def include_foreign(_: Values) -> Updates:
+        return settings.put({"pairs_from": "all"})
 
     def train(values: Values) -> Updates:
         started = training.start_or_wait(settings.values(values))
@@ -91,8 +88,12 @@ def build(context: Context, training: Training, progress: RunProgress) -> TrainP
         return {**view(values[run]), bar: now()}
 
     def refresh(values: Values) -> Updates:
-        running = _running(desk)
-        return {**view(running.id if running else values[run]), **plan_now(values)}
+        running, begun = _running(desk), desk.standing().round_of
+        name = begun.name if begun else None
+        followed = settings.follow(values, desk.adapters.names(), name)
+        if values[settings.round] != followed[settings.round]:
+            values = {**values, settings.start: name}
+        return {**view(running.id if running else values[run]), **followed, **plan_now(values)}
 
     def select(values: Values) -> Updates:
         return view(values[run])
@@ -106,8 +107,10 @@ def build(context: Context, training: Training, progress: RunProgress) -> TrainP
     run.input(told(select), {run}, shown, **BUSY)
     # One event for all fields: of two, the earlier one's answer might come last and stay.
     fields: set[Any] = {*settings.fields}
-    gr.on(settings.changes, plan_now, fields, [plan, measure], trigger_mode="always_last", **QUIET)
-    return TrainPage([*shown, plan, measure], {run, *settings.fields}, refresh, continue_from=settings.start)
+    include.click(include_foreign, set(), [*settings.put({"pairs_from": "all"})], **QUIET)
+    gr.on(settings.changes, plan_now, fields, [plan, measure, include], trigger_mode="always_last", **QUIET)
+    outputs = [*shown, *settings.following, plan, measure, include]
+    return Page(outputs, {run, settings.round, *settings.fields}, refresh)
 
 
 def _measuring(context: Context, training: Training, settings: TrainSettings) -> Callable[[Values], Updates]:

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from app.desk.desk import WANTED_VOTES, Desk
+from app.desk.desk import Desk
 from app.desk.machine import threads_for
+from app.desk.standing import WANTED_VOTES
 from app.train.estimate import Drawing, drawing, estimate, seconds_per_step
 from app.train.text import say
 from app.ui.forms import filled
@@ -31,6 +32,11 @@ class Plan:
     eta_s: float | None  # None: no run of this model has told its pace yet
     sentence: str
     measured: bool  # what it needs in memory is known
+
+    @property
+    def foreign(self) -> int:
+        """Votes that would train too if those on other models' images were included."""
+        return self.pairs.other_base + self.pairs.earlier_demo
 
     @property
     def possible(self) -> bool:

@@ -34,6 +34,7 @@ class TrainSettings:
             )
             taken = gr.State(say("noPreset"))  # the preset that the fields were filled from last
             info = say("roundTwoInfo")
+            self.round = gr.Textbox(label=info, visible=False, elem_id="train-round")  # that `start` was last put to
             self.start = choice(leaves(TrainConfig)["continue_from"].shown.label, "train-continue_from", info=info)
         self._forms = [_form(Section.USUAL)]
         with gr.Accordion(say("allSettings"), open=False, elem_id="train-all"):
@@ -89,6 +90,18 @@ class TrainSettings:
         file.chosen(take_file, {file}, [toml], **QUIET).then(told(read_back), {toml}, filled, **BUSY)
 
     @property
+    def following(self) -> list[Block]:
+        """What `follow` reads and changes."""
+        return [self.start, self.round]
+
+    def follow(self, given: Values, adapters: list[str], begun: str | None) -> Updates:
+        """The adapter to continue: the one whose round has begun, until a person chooses differently."""
+        choices = ["", *adapters]
+        if given[self.round] == (begun or ""):
+            return {self.start: gr.Dropdown(choices), self.round: begun or ""}
+        return {self.start: gr.Dropdown(choices, value=begun or ""), self.round: begun or ""}
+
+    @property
     def fields(self) -> set[Block]:
         """What the settings are filled in with."""
         return {self.start, *(component for form in self._forms for component in form.inputs)}
@@ -102,6 +115,10 @@ class TrainSettings:
         """What the person filled in, by name of the setting."""
         filled = {name: value for form in self._forms for name, value in form.values(given).items()}
         return {**filled, "continue_from": given[self.start]}
+
+    def put(self, settings: Mapping[str, Any]) -> Updates:
+        """The fields of these settings, in whichever form they are; all others stay."""
+        return {field: value for form in self._forms for field, value in form.put(settings).items()}
 
     def fill(self, settings: Mapping[str, Any]) -> Updates:
         """Every field as `settings` have it, and as at the start where they don't say."""

@@ -32,6 +32,8 @@ say = Strings(
         "measuring": "Running one test step with these settings. Nothing is trained.",
         "intro": "Training stops by itself and keeps the last step that was still safe for the images you preferred.",
         "button": "Train",
+        "include.one": "Include {n} vote on images of another model",
+        "include.other": "Include {n} votes on images of other models",
         "advanced": "Advanced",
         "advancedNote": "The defaults are a good start. Change one setting at a time, and compare with a blind test.",
         "stopAndKeep": "Stop and keep the result",

@@ -40,6 +40,10 @@ class ConfigForm:
         """What the fields should show for `settings`: their values, and what they started with for all others."""
         return {component: settings.get(name, self._first[name]) for name, component in self._components.items()}
 
+    def put(self, settings: Mapping[str, Any]) -> dict[Block, Any]:
+        """The fields of `settings` only, with their values; other names are left to other forms."""
+        return {self._components[name]: value for name, value in settings.items() if name in self._components}
+
     def values(self, given: Mapping[Block, Any]) -> dict[str, Any]:
         """What the person filled in, by name of the setting."""
         return {name: given[component] for name, component in self._components.items()}

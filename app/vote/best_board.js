@@ -6,7 +6,7 @@
 /** @import { BestBoardServer, RankedVotes, RankMessage, ShownSet, UndoMessage, UndoneRanking } from "./messages.js" */
 /** @import { BestBoardText } from "./strings.js" */
 
-import { button, fill, make } from "../ui/elements.js";
+import { button, count, fill, make } from "../ui/elements.js";
 import { newId, openTab, remember, remembered, voteMode } from "../ui/page.js";
 import { Widget } from "../ui/widget.js";
 import { fitted, SIZES } from "./best_fit.js";
@@ -55,6 +55,7 @@ class BestBoard extends Widget {
   changedAt = 0; // when a set was shown, or its best image marked
   fetching = false;
   done = 0;
+  decided = 0; // of them, those that can train
   /** @type {Ranked | null} */
   last = null;
   generation = 0;
@@ -170,7 +171,7 @@ class BestBoard extends Widget {
   drawState() {
     const { text, root, outbox, done } = this;
     outbox.showUnsaved(this.badge, text);
-    this.count.textContent = fill(text.bestVotes, { done });
+    this.count.textContent = count(text, "bestVotes", this.decided);
     root.dataset.pending = String(outbox.pending.length);
     root.dataset.done = String(done);
   }
@@ -225,7 +226,10 @@ class BestBoard extends Widget {
     if (!reply) setTimeout(() => this.refill(), AGAIN_MS);
     else if (!reply.ok) this.say(reply.error);
     else {
-      if (outbox.pending.length === 0) [this.done, this.last] = [reply.done, this.history.length ? null : reply.last];
+      if (outbox.pending.length === 0) {
+        [this.done, this.decided] = [reply.done, reply.decided];
+        this.last = this.history.length ? null : reply.last;
+      }
       const known = new Set(this.deck.flatMap((set) => set.candidates));
       for (const set of reply.sets) {
         if (!set.candidates.some((one) => known.has(one))) this.deck.push(this.load(set));
@@ -260,7 +264,7 @@ class BestBoard extends Widget {
   async recount() {
     if (this.root.hidden) return;
     const reply = await this.ask("sets", { size: wantedSize(), have: [] });
-    if (reply?.ok && this.outbox.pending.length === 0) this.done = reply.done;
+    if (reply?.ok && this.outbox.pending.length === 0) [this.done, this.decided] = [reply.done, reply.decided];
     this.drawState();
   }
 

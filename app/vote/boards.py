@@ -2,7 +2,7 @@
 
 import gradio as gr
 
-from app.desk.desk import WANTED_VOTES
+from app.desk.standing import WANTED_VOTES
 from app.ui.widget import widget
 from app.vote.guarded import GuardedRankings
 from app.vote.review import Review

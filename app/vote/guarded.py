@@ -58,8 +58,8 @@ class GuardedVotes:
 class GuardedRankings:
     """Best and worst of several images, with the same guard."""
 
-    def __init__(self, store: Store, projects: StudioProjects) -> None:
-        self._here, self._projects = RankVotes(store), projects
+    def __init__(self, store: Store, projects: StudioProjects, usable: Callable[[], int]) -> None:
+        self._here, self._projects = RankVotes(store, usable), projects
 
     def sets(self, message: Sent[SetsRequest]) -> Reply[Sets]:
         """The next images, and how far the person is."""

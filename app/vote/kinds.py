@@ -1,7 +1,7 @@
 """The two kinds of votes on pairs: those that adapters are trained from, and those of a blind test."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -61,8 +61,10 @@ class Training:
     choices: tuple[Choice, ...] = CHOICES["train"]
     purpose: Purpose = "train"
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, usable: Callable[[], int] | None = None) -> None:
+        """`usable` counts the votes that can train; without it (in a project that isn't open) it's those for a side."""
         self._store = store
+        self._usable = usable or (lambda: store.counts().decided)
         self._first: dict[Path, tuple[int, ...]] = {}  # by workspace: ids of pairs that come before all others
 
     def show_first(self, pair_ids: Sequence[int]) -> None:
@@ -80,7 +82,7 @@ class Training:
         """The next open pairs (those that were asked for first, then the oldest), or those of a tournament."""
         counts, exclude = self._store.counts(), set(asked.have)
         numbers = Numbers(
-            done=counts.votes, open=counts.open_pairs, decided=counts.decided, consistency=self._consistency()
+            done=counts.votes, open=counts.open_pairs, decided=self._usable(), consistency=self._consistency()
         )
         if asked.mode == "swiss":
             pairs, left = self._store.rankings.swiss_pairs(limit=asked.n, exclude=exclude)

@@ -100,7 +100,7 @@ export interface Looking {
   looking: boolean;
 }
 
-/** How far the person is. `total` and `complete` are those of a blind test. */
+/** How far the person is: `decided` are votes that can train, `total` and `complete` those of a blind test. */
 export interface Numbers {
   done: number;
   open: number;

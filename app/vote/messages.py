@@ -83,7 +83,7 @@ class LastVote(Answer):
 
 
 class Numbers(Answer):
-    """How far the person is. `total` and `complete` are those of a blind test."""
+    """How far the person is: `decided` are votes that can train, `total` and `complete` those of a blind test."""
 
     done: int
     open: int

@@ -7,7 +7,7 @@
 /** @import { Choice, Pair } from "./deck.js" */
 /** @import { PairBoardText } from "./strings.js" */
 
-import { fill } from "../ui/elements.js";
+import { count, fill } from "../ui/elements.js";
 import { newId, remembered, voteMode } from "../ui/page.js";
 import { Widget } from "../ui/widget.js";
 import { BoardFrame } from "./board_frame.js";
@@ -191,7 +191,7 @@ class PairBoard extends Widget {
     const { done, open, total, decided, complete } = progress;
     outbox.showUnsaved(frame.badge, text);
     frame.standing.draw(decided, progress.consistency);
-    frame.count.textContent = fill(total ? text.progress : text.votes, { done, open, total });
+    frame.count.textContent = total ? fill(text.progress, { done, total }) : count(text, "votes", decided, { open });
     frame.count.hidden = !total && done + open === 0;
     frame.meter.hidden = !total;
     frame.meterBar.style.width = `${total ? (100 * done) / total : 0}%`;

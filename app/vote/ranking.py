@@ -1,5 +1,7 @@
 """What a board for several images asks of Python: images of one prompt, best and worst of them, an undo."""
 
+from collections.abc import Callable
+
 from app.ui.replies import Reply, Sent
 from app.vote.messages import (
     LastRanking,
@@ -22,8 +24,10 @@ from sdpo_core.workspace.store import Store
 class RankVotes:
     """Votes from several images at the same time."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, usable: Callable[[], int] | None = None) -> None:
+        """`usable` counts the votes that can train; without it (in a project that isn't open) it's those for a side."""
         self._store = store
+        self._usable = usable or (lambda: store.counts().decided)
 
     def sets(self, message: Sent[SetsRequest]) -> Reply[Sets]:
         """The next images, and how far the person is."""
@@ -43,7 +47,7 @@ class RankVotes:
         return {
             "sets": [_shown(group) for group in groups],
             "done": counts.votes,
-            "decided": counts.decided,
+            "decided": self._usable(),
             "last": self._last(),
         }
 

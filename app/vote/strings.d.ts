@@ -42,7 +42,8 @@ export interface BestBoardText {
   bestMark: string;
   bestOf: string;
   choseBest: string;
-  bestVotes: string;
+  "bestVotes.one": string;
+  "bestVotes.other": string;
   noWorst: string;
   notNow: string;
   back: string;
@@ -60,7 +61,8 @@ export interface BestBoardText {
   undoFirst: string;
   unsaved: string;
   unsavedHint: string;
-  votes: string;
+  "votes.one": string;
+  "votes.other": string;
   progress: string;
   loading: string;
   drawing: string;
@@ -113,7 +115,8 @@ export interface PairBoardText {
   bestMark: string;
   bestOf: string;
   choseBest: string;
-  bestVotes: string;
+  "bestVotes.one": string;
+  "bestVotes.other": string;
   noWorst: string;
   notNow: string;
   back: string;
@@ -131,7 +134,8 @@ export interface PairBoardText {
   undoFirst: string;
   unsaved: string;
   unsavedHint: string;
-  votes: string;
+  "votes.one": string;
+  "votes.other": string;
   progress: string;
   loading: string;
   drawing: string;
@@ -184,7 +188,8 @@ export interface ReviewText {
   bestMark: string;
   bestOf: string;
   choseBest: string;
-  bestVotes: string;
+  "bestVotes.one": string;
+  "bestVotes.other": string;
   noWorst: string;
   notNow: string;
   back: string;
@@ -202,7 +207,8 @@ export interface ReviewText {
   undoFirst: string;
   unsaved: string;
   unsavedHint: string;
-  votes: string;
+  "votes.one": string;
+  "votes.other": string;
   progress: string;
   loading: string;
   drawing: string;

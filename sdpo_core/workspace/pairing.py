@@ -65,6 +65,27 @@ class PairTable:
             cursor.close()
         return found
 
+    def newest(self) -> Pair | None:
+        """The training pair that was made last; None when there is none."""
+        with self._database.reading() as connection:
+            row = connection.execute(
+                f"{rows.SELECT_PAIR} WHERE purpose = 'train' ORDER BY pairs.id DESC LIMIT 1"
+            ).fetchone()
+        return rows.read_pair(row) if row else None
+
+    def alike(self) -> list[tuple[VotedPair, int]]:
+        """Voted training pairs by how their images were made (base, adapters) and what was chosen: one, and how many.
+
+        Comparisons of blind tests whose votes train are among them.
+        """
+        with self._database.reading() as connection:
+            found = connection.execute(
+                f"SELECT {rows.VOTED_PAIR_COLUMNS}, count(*), max(pairs.id) FROM {rows.VOTED_PAIR_TABLES}"
+                " WHERE standing_vote_id IS NOT NULL AND (purpose = 'train' OR trains_since IS NOT NULL)"
+                f" GROUP BY purpose, votes.choice, {_MADE}"
+            ).fetchall()
+        return [(rows.read_voted_pair(row[:-2]), row[-2]) for row in found]
+
     def voted(self, *, purpose: Purpose, run_id: str | None = None) -> list[VotedPair]:
         """Pairs with their standing votes, ties and skips included, oldest vote first."""
         with self._database.reading() as connection:
@@ -74,6 +95,18 @@ class PairTable:
                 {"purpose": purpose, "run_id": run_id},
             ).fetchall()
         return [rows.read_voted_pair(row) for row in found]
+
+
+_MADE = ", ".join(
+    f"json_extract({side}.{column}, '$.{field}')"
+    for side in ("l", "r")
+    for column, field in (
+        ("recipe", "base_sha256"),
+        ("recipe", "adapters"),
+        ("made_with", "model_hash"),
+        ("made_with", "loras"),
+    )
+)
 
 
 def insert(connection: sqlite3.Connection, left_id: int, right_id: int, about: Pairing, now: str) -> Pair:

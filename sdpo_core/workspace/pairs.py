@@ -21,8 +21,8 @@ _ALL = 10**6
 
 _CHECKPOINT_HASH = re.compile(r"[0-9a-f]{10,64}")
 
-_Origin = Literal["own", "other-base", "earlier-demo", "with-adapter", "without-adapter"]
-_Kind = Literal["usable", "tie", "both-bad", "skip", "missing", "damaged"] | _Origin
+Origin = Literal["own", "other-base", "earlier-demo", "with-adapter", "without-adapter"]
+_Kind = Literal["usable", "tie", "both-bad", "skip", "missing", "damaged"] | Origin
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def training_pairs(
     by_kind: defaultdict[_Kind, list[VotedPair]] = defaultdict(list)
     foreign = judged = 0
     for pair in sorted(voted, key=lambda voted: voted.pair.id):
-        origin = _origin(pair, base_sha256, adapter_sha256)
+        origin = origin_of(pair, base_sha256, adapter_sha256)
         kind = _kind(store, pair, "own" if pairs_from == "all" else origin, read_images=read_images)
         foreign += kind == "usable" and origin != "own"
         judged += kind == "usable" and pair.pair.purpose == "judge"
@@ -192,14 +192,15 @@ def _recipes(pairs: Sequence[VotedPair]) -> list[Recipe]:
     return [side.recipe for voted in pairs for side in (voted.pair.left, voted.pair.right) if side.recipe]
 
 
-def _origin(voted: VotedPair, base_sha256: str, adapter_sha256: str | None) -> _Origin:
+def origin_of(voted: VotedPair, base_sha256: str, adapter_sha256: str | None) -> Origin:
+    """What made a pair's images, as seen from a base and (None: none) the adapter that a round continues."""
     sides = (voted.pair.left, voted.pair.right)
     if not all(made_by(side, base_sha256) for side in sides):
         earlier = all(side.recipe and is_earlier_demo(side.recipe.base_sha256) for side in sides)
         return "earlier-demo" if earlier else "other-base"
     if voted.pair.purpose == "judge":  # one side is the base's, the other an adapter's, and the person asked for it
         return "own"
-    stacks = [_adapters(side) for side in sides]
+    stacks = [made_with(side) for side in sides]
     if adapter_sha256 is None:
         return "with-adapter" if any(stacks) else "own"
     if all(stack == [(adapter_sha256, 1.0)] for stack in stacks):
@@ -207,14 +208,14 @@ def _origin(voted: VotedPair, base_sha256: str, adapter_sha256: str | None) -> _
     return "with-adapter" if any(stacks) else "without-adapter"
 
 
-def _adapters(side: Candidate) -> list[tuple[str, float]]:
+def made_with(side: Candidate) -> list[tuple[str, float]]:
     """Hash and strength of the adapters that were on; other tools' hashes are not of the whole file."""
     if side.recipe:
         return [(use.sha256, use.strength) for use in side.recipe.adapters]
     return [(lora.hash, lora.strength) for lora in side.made_with.loras] if side.made_with else []
 
 
-def _kind(store: Store, voted: VotedPair, origin: _Origin, *, read_images: bool) -> _Kind:
+def _kind(store: Store, voted: VotedPair, origin: Origin, *, read_images: bool) -> _Kind:
     choice = voted.vote.choice
     if choice != "left" and choice != "right":
         return choice

@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
+from sdpo_core.checkpoints.model_info import inspect_model
 from sdpo_core.workspace.store import Store
 from tests.app.helpers import add_pair, end_processes
 
@@ -243,7 +245,14 @@ def choices(studio: RunningStudio) -> list[str]:
 def add_pairs(studio: RunningStudio, count: int) -> list[int]:
     with Store(studio.workspace) as store:
         first = store.counts().pairs + 1
-        return [add_pair(store, first + number, f"a pond {first + number}").id for number in range(count)]
+        numbers = range(first, first + count)
+        return [add_pair(store, number, f"a pond {number}", demo_sha256()).id for number in numbers]
+
+
+@cache
+def demo_sha256() -> str:
+    """The base that votes can train on in a studio that was just started."""
+    return inspect_model("demo").sha256
 
 
 def vote_left_until_nothing_waits(page: Page) -> None:

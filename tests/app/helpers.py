@@ -45,14 +45,14 @@ def add_pair(
     base_sha256: str = BASE,
     purpose: Purpose = "train",
     run_id: str | None = None,
-    adapter: str = ADAPTER,
+    adapter: str | None = None,
 ) -> Pair:
-    """One pair of plain images; in a judge pair the second image is the adapter's."""
+    """One pair of plain images, of an adapter if it is named; in a judge pair only the second image is its."""
     candidates = []
     for side in (0, 1):
         image = Image.new("RGB", (64, 64), (40 * number % 256, 120 * side + 60, number * 7 % 256))
-        judged = purpose == "judge" and side == 1
-        made = recipe(prompt, 10_000 + 2 * number + side, base_sha256, adapter=adapter if judged else None)
+        used = adapter if purpose == "train" else (adapter or ADAPTER) if side else None
+        made = recipe(prompt, 10_000 + 2 * number + side, base_sha256, adapter=used)
         candidates.append(store.candidates.add(image, made))
     return store.pairs.add(candidates[0].id, candidates[1].id, purpose=purpose, run_id=run_id)
 

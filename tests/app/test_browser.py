@@ -104,7 +104,7 @@ def train(served: RunningStudio, page: Page) -> None:
     wait_job(page, "train", "done")
     expect(page.locator("#train-outcome")).to_contain_text("Kept step 4")
     page.wait_for_function("() => Number(document.querySelector('.sdpo-chart').dataset.points) === 4")
-    expect(page.locator(".gauge-sentence")).to_contain_text("winner error")
+    expect(page.locator(".gauge-figures")).to_contain_text("Winner error")
     expect(page.locator(".preview-row img")).to_have_count(8)
     info = read_adapter_info(served.workspace / "adapters" / "warm.safetensors")
     assert info.modules > 0

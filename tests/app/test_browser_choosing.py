@@ -9,12 +9,14 @@ from playwright.sync_api import Browser, Page, expect
 from app.vote.text import say as vote_say
 from sdpo_core.workspace.records import Vote
 from sdpo_core.workspace.store import Store
+from sdpo_core.workspace.tally import tally
 from tests.app.browsing import (
     RunningStudio,
     add_pairs,
     board,
     choices,
     click_image,
+    demo_sha256,
     open_tab,
     reload,
     wait_board,
@@ -248,10 +250,10 @@ def test_a_pair_that_comes_back_looks_like_any_other(votable: RunningStudio, bro
 
 def test_the_finish_line_is_announced_once_and_does_not_get_in_the_way(votable: RunningStudio, page: Page) -> None:
     with Store(votable.workspace) as store:
-        decided = store.counts().decided
+        decided = tally(store, demo_sha256()).usable
         line = next(votes for votes in (30, 60, 120, 240) if votes > decided)
         for number in range(line - decided - 1):
-            pair = add_pair(store, 400 + number, "a pond on the way")
+            pair = add_pair(store, 400 + number, "a pond on the way", demo_sha256())
             store.votes.cast(f"on the way {pair.id}", pair.id, "right")
     begin(page, votable, 3)
     expect(page.locator(f"{BOARD} .board-line")).to_have_text(f"1 more to {line}")

@@ -178,9 +178,9 @@ def test_round_two_and_judge_start_from_a_card(shelf: RunningStudio, page: Page)
     expect(page.locator("#judge-adapter input")).to_have_value("lakes")
     page.click("#tab-adapters-button")
     page.get_by_role("button", name="Round two: warm").click()
-    page.wait_for_selector("#tab-train-button[aria-selected=true]")
-    page.click("#train-advanced button")
-    expect(page.locator("#train-continue_from input")).to_have_value("warm")
+    page.wait_for_selector("#tab-generate-button[aria-selected=true]")
+    expect(page.locator("#generate-adapter input")).to_have_value("warm")
+    expect(page.locator("#generate-strength input[type=number]")).to_have_value("1")
 
 
 @pytest.mark.parametrize("look", ["light", "dark", "phone"])

@@ -116,6 +116,35 @@ def test_runs_are_listed_by_name_and_date(page: BuiltPage, studio: Studio) -> No
     }
 
 
+def test_train_continues_the_round_that_was_voted_on(page: BuiltPage, studio: Studio) -> None:
+    base = studio.desk.models.chosen().sha256
+    start, marker = page.component("train-continue_from"), page.component("train-round")
+    assert page.fire("tab-train", "select")[start].value == ""
+    warm = add_adapter(studio, "warm", model="demo")
+    pair = add_pair(studio.desk.store, 1, base_sha256=base, adapter=warm.sha256)
+    studio.desk.store.votes.cast("a vote of mine", pair.id, "left")
+    told = page.fire("tab-train", "select")
+    assert (told[start].value, told[marker]) == ("warm", "warm")
+    assert "1 pair can be used" in str(told[page.component("train-plan")])
+    chosen = page.fire("tab-train", "select", train_round="warm", train_continue_from="")
+    assert "value" not in chosen[start]._constructor_args[0], "a person's own choice stays"
+    add_pair(studio.desk.store, 2, base_sha256=base)
+    assert page.fire("tab-train", "select", train_round="warm", train_continue_from="warm")[start].value == ""
+
+
+def test_votes_on_other_models_images_are_included_by_a_button(page: BuiltPage, studio: Studio) -> None:
+    pair = add_pair(studio.desk.store, 1)
+    studio.desk.store.votes.cast("a vote of mine", pair.id, "left")
+    button, source = page.component("train-include"), page.component("train-pairs_from")
+    told = page.fire("tab-train", "select")
+    assert told[button].visible
+    assert told[button].value == "Include 1 vote on images of another model"
+    assert page.fire("train-include", "click") == {source: "all"}
+    told = page.fire("train-pairs_from", "change", train_pairs_from="all")
+    assert not told[button].visible
+    assert "1 pair can be used" in str(told[page.component("train-plan")])
+
+
 def test_no_field_is_explained_by_its_own_name(page: BuiltPage) -> None:
     said = [(one.label, one.info) for one in page.blocks() if isinstance(one, gr.Textbox | gr.Number | gr.Dropdown)]
     assert len(said) > 40

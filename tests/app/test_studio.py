@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from app.desk.desk import WANTED_VOTES
+from app.desk.standing import WANTED_VOTES
 from app.status.overview import Overview, gpu_warning
 from app.studio import Studio
 from app.train.progress import health
@@ -19,7 +19,10 @@ from sdpo_core.errors import AdapterError, ConfigError, DataError, ModelError, R
 from sdpo_core.runs.folder import METRICS_DAMAGED, RunFolder
 from sdpo_core.settings.generate import GenerateConfig
 from sdpo_core.settings.train import TrainConfig
+from sdpo_core.workspace.records import Choice
+from sdpo_core.workspace.tally import Tally
 from tests.app.helpers import add_pair, make_blind_test, wait_for
+from tests.app.shelves import add_adapter as add_to_shelf
 
 FORM: dict[str, Any] = {"prompts": "a lake\n\n  a forest  \n", "pairs": 3, "model": "demo"}
 
@@ -275,6 +278,49 @@ def test_a_broken_blind_test_is_left_out(studio: Studio) -> None:
     step = studio.overview.snapshot()["next"]
     assert step
     assert step["tab"] == "judge"
+
+
+def test_the_next_round_is_voted_on_and_trained_like_the_first(studio: Studio, demo_sha256: str) -> None:
+    def step() -> tuple[str, str]:
+        told = Overview(studio.desk, studio.verdicts).snapshot()["next"]
+        assert told
+        return told["button"], told["tab"]
+
+    for number in range(2):
+        pair = add_pair(studio.desk.store, number, base_sha256=demo_sha256)
+        studio.desk.store.votes.cast(str(uuid.uuid4()), pair.id, "left")
+    warm = add_to_shelf(studio, "warm", model="demo")
+    assert step() == ("Judge", "judge")
+    pairs = [add_pair(studio.desk.store, n, base_sha256=demo_sha256, adapter=warm.sha256) for n in (10, 11)]
+    assert step() == ("Vote", "vote"), "whoever goes on without a blind test isn't sent back to it"
+    assert studio.desk.standing().votes == Tally(other_round=2)
+    for pair in pairs:
+        studio.desk.store.votes.cast(str(uuid.uuid4()), pair.id, "right")
+    assert step() == ("Train round 2 (2 votes)", "train")
+    facts = dict(Overview(studio.desk, studio.verdicts).snapshot()["facts"])
+    assert facts["Votes"] == "2"
+    assert studio.training.plan({"continue_from": "warm"}).possible
+    add_to_shelf(studio, "warmer", 2, model="demo", continued_from=warm.sha256)
+    assert step() == ("Judge", "judge")
+
+
+@pytest.mark.parametrize(
+    ("choice", "foreign", "words", "tab"),
+    [("tie", False, "Ties and skips can't train", "generate"), ("left", True, "another or an unknown model", "train")],
+)
+def test_votes_that_cant_train_are_no_progress(
+    studio: Studio, demo_sha256: str, choice: Choice, foreign: bool, words: str, tab: str
+) -> None:
+    pair = add_pair(studio.desk.store, 1, base_sha256="c" * 64 if foreign else demo_sha256)
+    studio.desk.store.votes.cast(str(uuid.uuid4()), pair.id, choice)
+    told = Overview(studio.desk, studio.verdicts).snapshot()
+    assert dict(told["facts"])["Votes"] == "0"
+    assert told["next"]
+    assert words in told["next"]["text"]
+    assert told["next"]["tab"] == tab
+    assert studio.votes.deck({})["decided"] == 0
+    hint = next(stage["hint"] for stage in studio.home.snapshot()["stages"] if stage["key"] == "votes")
+    assert ("1 tie or skip" if not foreign else "1 on images of another") in hint
 
 
 # --- watching --------------------------------------------------------------------------------------------------------
