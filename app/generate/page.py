@@ -57,12 +57,8 @@ def build(
                 gr.Markdown(say("intro"), elem_classes="page-intro")
                 prompts = PromptList(drawing)
                 pairs = gr.Number(_DEFAULT_PAIRS, label=say("pairsLabel"), info=say("pairsInfo"), elem_id="pairs")
-                ahead = gr.Checkbox(
-                    label=say("aheadLabel"), info=say("aheadInfo"), interactive=True, elem_id="generate-ahead"
-                )
-                telling = gr.Checkbox(
-                    label=say("tellingLabel"), info=say("tellingInfo"), interactive=True, elem_id="generate-telling"
-                )
+                ahead = _switch("ahead")
+                telling = _switch("telling")
                 model = choose_model()
                 _with_comfyui(comfy)
                 with gr.Row(elem_classes="form-grid"):
@@ -94,16 +90,8 @@ def build(
             "model": values[model.field],
         }
         drawing.start_as_chosen(asked)
-        asked_prompts = len(prompt_lines(values[prompts.field]))
-        started = say("startedAhead") if values[ahead] else start_sentence(asked_prompts, int(values[pairs]))
-        gr.Info(started, duration=8)
+        gr.Info(_started(values[prompts.field], values[pairs], ahead=values[ahead]), duration=8)
         return {bar: now(), start: _button(drawing=True)}
-
-    def plan_now(values: Values) -> Updates:
-        try:
-            return {plan: note_value(prompt_plan(values[prompts.field], values[pairs], ahead=values[ahead]))}
-        except SdpoError as error:
-            return {plan: note_value(str(error), "bad")}
 
     def refresh(values: Values) -> Updates:
         names = [say("noAdapter"), *adapters.names()]
@@ -115,6 +103,9 @@ def build(
         """Only what the adapter makes alone and at strength 1 can train it further."""
         chosen = gr.Dropdown([say("noAdapter"), *adapters.names()], value=name)
         return {adapter: chosen, where: "", **strength.put(1.0, name, adapters.recommended_strength(name))}
+
+    def plan_now(values: Values) -> Updates:
+        return {plan: _planned(values[prompts.field], values[pairs], ahead=values[ahead])}
 
     counted: set[Any] = {prompts.field, pairs, ahead}
     changes = [prompts.field.change, pairs.change, ahead.change]
@@ -128,6 +119,24 @@ def build(
         begin_round=begin_round,
         round_fields=[adapter, where, *strength.blocks],
     )
+
+
+def _switch(name: str) -> gr.Checkbox:
+    return gr.Checkbox(
+        label=say(f"switch.{name}"), info=say(f"switchInfo.{name}"), interactive=True, elem_id=f"generate-{name}"
+    )
+
+
+def _started(prompts: str, pairs: float, *, ahead: bool) -> str:
+    return say("startedAhead") if ahead else start_sentence(len(prompt_lines(prompts)), int(pairs))
+
+
+def _planned(prompts: str, pairs: float, *, ahead: bool) -> str:
+    """The note about what would be generated."""
+    try:
+        return note_value(prompt_plan(prompts, pairs, ahead=ahead))
+    except SdpoError as error:
+        return note_value(str(error), "bad")
 
 
 def _with_comfyui(comfy: ComfyDraw) -> None:

@@ -15,10 +15,10 @@ say = Strings(
         "addStarters": "Add",
         "openFile": "Prompts from a file…",
         "promptsInfo": "One per line. {{red|blue}} picks one at random for each pair; both images get the same text.",
-        "aheadLabel": "Keep generating while I vote",
-        "aheadInfo": "Keeps this many pairs ready for you. Stops by itself after ten minutes without a vote.",
-        "tellingLabel": "Ask the most informative questions",
-        "tellingInfo": (
+        "switch.ahead": "Keep generating while I vote",
+        "switchInfo.ahead": "Keeps this many pairs ready for you. Stops by itself after ten minutes without a vote.",
+        "switch.telling": "Ask the most informative questions",
+        "switchInfo.telling": (
             "Once your votes show a taste, each pair is picked from 4 images: the two that tell the most about it. "
             "Generating takes twice as long, and in our tests it didn't clearly reduce the number of votes needed."
         ),

@@ -64,18 +64,7 @@ def build(context: Context, training: Training, progress: RunProgress) -> Page:
             outcome: _outcome(desk, folder) if folder else note_value(""),
         }
 
-    def plan_now(values: Values) -> Updates:
-        try:
-            planned = training.plan(settings.values(values))
-            unknown = planned.possible and not planned.measured
-            more = gr.Button(say("include", n=planned.foreign), visible=planned.foreign > 0)
-            return {plan: note_value(planned.sentence), measure: gr.Button(visible=unknown), include: more}
-        except SdpoError as error:
-            hidden = gr.Button(visible=False)
-            return {plan: note_value(str(error), "bad"), measure: hidden, include: hidden}
-
-    def include_foreign(_: Values) -> Updates:
-        return settings.put({"pairs_from": "all"})
+    plan_now = _planning(training, settings, plan, measure, include)
 
     def train(values: Values) -> Updates:
         started = training.start_or_wait(settings.values(values))
@@ -107,10 +96,29 @@ def build(context: Context, training: Training, progress: RunProgress) -> Page:
     run.input(told(select), {run}, shown, **BUSY)
     # One event for all fields: of two, the earlier one's answer might come last and stay.
     fields: set[Any] = {*settings.fields}
-    include.click(include_foreign, set(), [*settings.put({"pairs_from": "all"})], **QUIET)
+    included = settings.put({"pairs_from": "all"})
+    include.click(lambda _: included, set(), [*included], **QUIET)
     gr.on(settings.changes, plan_now, fields, [plan, measure, include], trigger_mode="always_last", **QUIET)
     outputs = [*shown, *settings.following, plan, measure, include]
     return Page(outputs, {run, settings.round, *settings.fields}, refresh)
+
+
+def _planning(
+    training: Training, settings: TrainSettings, plan: gr.HTML, measure: gr.Button, include: gr.Button
+) -> Callable[[Values], Updates]:
+    """What would be trained, and the buttons for what is still to be found out or may be included."""
+
+    def plan_now(values: Values) -> Updates:
+        try:
+            planned = training.plan(settings.values(values))
+            unknown = planned.possible and not planned.measured
+            more = gr.Button(say("include", n=planned.foreign), visible=planned.foreign > 0)
+            return {plan: note_value(planned.sentence), measure: gr.Button(visible=unknown), include: more}
+        except SdpoError as error:
+            hidden = gr.Button(visible=False)
+            return {plan: note_value(str(error), "bad"), measure: hidden, include: hidden}
+
+    return plan_now
 
 
 def _measuring(context: Context, training: Training, settings: TrainSettings) -> Callable[[Values], Updates]:

@@ -1,7 +1,7 @@
 """How far the person is: which round of voting this is, how many votes can train in it, and what the others lack.
 
-Counted without reading every vote: pairs that were made and voted on in the same way are told apart by the database,
-and one of each kind is looked at as `pairs.training_pairs` would.
+It counts without reading every vote: the database groups pairs that were made and voted on in the same way, and one of
+each group is judged as `pairs.training_pairs` would.
 """
 
 from collections import Counter

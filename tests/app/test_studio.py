@@ -292,7 +292,7 @@ def test_the_next_round_is_voted_on_and_trained_like_the_first(studio: Studio, d
     warm = add_to_shelf(studio, "warm", model="demo")
     assert step() == ("Judge", "judge")
     pairs = [add_pair(studio.desk.store, n, base_sha256=demo_sha256, adapter=warm.sha256) for n in (10, 11)]
-    assert step() == ("Vote", "vote"), "whoever goes on without a blind test isn't sent back to it"
+    assert step() == ("Vote", "vote"), "whoever continues without a blind test isn't sent back to it"
     assert studio.desk.standing().votes == Tally(other_round=2)
     for pair in pairs:
         studio.desk.store.votes.cast(str(uuid.uuid4()), pair.id, "right")
@@ -308,7 +308,7 @@ def test_the_next_round_is_voted_on_and_trained_like_the_first(studio: Studio, d
     ("choice", "foreign", "words", "tab"),
     [("tie", False, "Ties and skips can't train", "generate"), ("left", True, "another or an unknown model", "train")],
 )
-def test_votes_that_cant_train_are_no_progress(
+def test_votes_that_cant_train_arent_counted(
     studio: Studio, demo_sha256: str, choice: Choice, foreign: bool, words: str, tab: str
 ) -> None:
     pair = add_pair(studio.desk.store, 1, base_sha256="c" * 64 if foreign else demo_sha256)
