@@ -206,7 +206,9 @@ class _Job:
         end = self.step + recipes[0].steps
         lora = self.adapter.lora if self.adapter else None
         drawn = ensure_candidates(self.store, self.model, recipes, lora=lora, on_step=tick)
-        self.step = end  # also when the images were in the store already
+        if self.step < end:  # the images were in the store already, which says nothing about the pace
+            self.step = end
+            self.reporter.begin_at(end)
         return drawn
 
     def _batches(self, pairs: NewPairs, sampling: AdapterSampling, prompt: str, index: int) -> list[list[Recipe]]:

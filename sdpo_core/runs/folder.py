@@ -369,6 +369,10 @@ class Reporter:
         self.total = total
         self.stop_was_requested = False  # as far as the job has noticed
 
+    def begin_at(self, step: int) -> None:
+        """The steps up to this one were done earlier: the pace, and so the time left, is that of the ones to come."""
+        self._pace = _Pace(step, self.total, time.monotonic())
+
     def say(self, step: int, message: str, *, state: State = "running", force: bool = False) -> None:
         """Report `step` of `total`; the time left follows from the pace since the steps began."""
         if self._silent:

@@ -185,6 +185,7 @@ class _Job:
             with self.together.all_or_none():
                 if first:
                     self._previews(0)
+        self.reporter.begin_at(progress.step)
         rows = train(
             self.model,
             self.lora,

@@ -152,6 +152,17 @@ def test_the_reporter_tells_the_pace_and_the_stop(run: RunFolder) -> None:
     assert run.status().state == "stopped"
 
 
+def test_the_pace_is_that_of_the_steps_since_a_resume(run: RunFolder) -> None:
+    """Sixty steps that were done yesterday took no time today."""
+    reporter = Reporter(run, "train", total=70)
+    reporter.say(0, "loading", force=True)
+    time.sleep(0.2)
+    reporter.begin_at(60)
+    time.sleep(0.4)
+    reporter.say(62, "going", force=True)
+    assert run.status().eta_s == pytest.approx(1.6, abs=0.6)
+
+
 def test_anything_but_a_run_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="isn't a run folder"):
         RunFolder.open(tmp_path)
