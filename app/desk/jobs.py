@@ -7,6 +7,7 @@ covers the seconds in which the child exists but has not written its first statu
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -75,8 +76,9 @@ class Jobs:
     def status(self, run: RunFolder) -> Status:
         """What the job says, corrected when its process died before it could say anything."""
         child = self._children.get(run.id)
-        if child is not None and child.poll() is not None:  # poll() also takes the zombie away
+        if child is not None and (code := child.poll()) is not None:  # poll() also takes the zombie away
             self._children.pop(run.id, None)
+            self._end_killed(run, code)
         status = run.status()
         if status.state != "queued" or self._process_alive(run):
             return status
@@ -86,6 +88,16 @@ class Jobs:
         failed = Status(state="failed", verb=status.verb, message=say("diedImmediately", last_line=last))
         run.write_status(failed)
         return failed
+
+    def _end_killed(self, run: RunFolder, code: int) -> None:
+        """Write down that a job's process was ended by a signal, unless it had its say before."""
+        if code >= 0 or run.written_status().state in FINISHED or (status := run.status()).state != "failed":
+            return
+        name = signal.Signals(-code).name
+        told = [say("killed", signal=name, step=status.step, total=status.total)]
+        told += [say("killedForMemory")] if name == "SIGKILL" else []
+        message = " ".join([*told, run.resume_note()]).strip()
+        run.write_status(status.model_copy(update={"message": message}))
 
     def open(self, run_id: str, verb: Verb) -> RunFolder:
         """The run of this id; raises `RunError` for another verb's or an unknown one. `run_id` may be hostile."""

@@ -33,6 +33,8 @@ say = Strings(
         "goingOn": "Continuing with the missing images…",
         "logEmpty": "The log is empty.",
         "diedImmediately": "The job failed to start. {last_line}",
+        "killed": "The job was killed ({signal}) at step {step} of {total}.",
+        "killedForMemory": "If you didn't do that, the computer probably ran out of memory.",
         "alreadyDrawing": "Images are already being generated. Wait for them, or stop that job first.",
         "inTheWay": "{job} is still running{where}. Only one job runs at a time: wait for it, or stop it first.",
         "inTheWay.steps": " ({step} of {total} steps)",

@@ -54,12 +54,15 @@ def build(context: Context, training: Training, progress: RunProgress) -> Page:
         folder = next((folder for folder in runs if folder.id == selected), runs[0] if runs else None)
         running = _running(desk) is not None
         run_id = folder.id if folder else ""
+        goes_on = bool(folder) and not running and training.resumable(folder)
         followed: Updates = dict.fromkeys((chart, images, log), run_id)
         return {
             **followed,
-            start: gr.Button(say("queueButton") if running else say("button")),
+            start: gr.Button(
+                say("queueButton") if running else say("button"), variant="secondary" if goes_on else "primary"
+            ),
             **{button: gr.Button(visible=running) for button in (stop, save, sample)},
-            resume: gr.Button(visible=bool(folder) and not running and training.resumable(folder)),
+            resume: gr.Button(visible=goes_on, variant="primary"),
             run: gr.Dropdown(_listed(desk, runs), value=run_id or None, visible=len(runs) > 1),
             outcome: _outcome(desk, folder) if folder else note_value(""),
         }

@@ -23,7 +23,8 @@ from sdpo_core.cli.output import DONE, STOPPED, Output, progress
 from sdpo_core.collector import gc_paused
 from sdpo_core.errors import ConfigError, RunError, SdpoError
 from sdpo_core.methods.named import named
-from sdpo_core.runs.folder import FINISHED, Reporter, RunFolder, Status, Verb
+from sdpo_core.runs.folder import FINISHED, RunFolder, Status, Verb
+from sdpo_core.runs.reporter import Reporter
 from sdpo_core.settings.jobs import JOBS
 from sdpo_core.settings.train import TrainConfig
 

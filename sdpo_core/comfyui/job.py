@@ -28,7 +28,8 @@ from sdpo_core.generation.ahead import SEED_COUNT, Wanted, asked_seed, pair_coun
 from sdpo_core.images.files import decode_image
 from sdpo_core.prompts.weights import prompt_note
 from sdpo_core.prompts.wildcards import Wordings
-from sdpo_core.runs.folder import Reporter, RunFolder, Stopped
+from sdpo_core.runs.folder import RunFolder
+from sdpo_core.runs.reporter import Reporter, Stopped
 from sdpo_core.settings.comfyui import ComfyUI
 from sdpo_core.settings.generate import GenerateConfig
 from sdpo_core.workspace.records import AdapterUse, Candidate, MadeWith, Recipe, WorkflowUse

@@ -10,7 +10,8 @@ from sdpo_core.exchange.images import ImagesReport, import_images
 from sdpo_core.exchange.importers import IMAGES, detect, layout_named, open_folder
 from sdpo_core.exchange.importers.found import Folder, Trouble
 from sdpo_core.exchange.pairs import ImportReport, import_pairs
-from sdpo_core.runs.folder import Reporter, RunFolder
+from sdpo_core.runs.folder import RunFolder
+from sdpo_core.runs.reporter import Reporter
 from sdpo_core.settings.transfer import ImportConfig
 from sdpo_core.workspace.store import Store
 

@@ -5,7 +5,8 @@ import time
 from collections.abc import Callable
 
 from sdpo_core.errors import RunError
-from sdpo_core.runs.folder import Reporter, RunFolder, Stopped, list_runs
+from sdpo_core.runs.folder import RunFolder, list_runs
+from sdpo_core.runs.reporter import Reporter, Stopped
 from sdpo_core.settings.generate import Ahead
 from sdpo_core.workspace.store import Store
 

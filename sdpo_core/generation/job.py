@@ -17,7 +17,8 @@ from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.registry import load_configured
 from sdpo_core.prompts.weights import parse_prompt, prompt_note
 from sdpo_core.prompts.wildcards import Wordings
-from sdpo_core.runs.folder import Reporter, RunFolder
+from sdpo_core.runs.folder import RunFolder
+from sdpo_core.runs.reporter import Reporter
 from sdpo_core.settings.base import flat
 from sdpo_core.settings.generate import GenerateConfig, NewPairs
 from sdpo_core.settings.sampling import AdapterSampling

@@ -21,7 +21,7 @@ from sdpo_core.errors import ModelError
 from sdpo_core.models.family import Conditioning, DiffusionModel, Frame, set_timesteps
 from sdpo_core.models.lora import Lora
 from sdpo_core.models.noise import initial_noise
-from sdpo_core.runs.folder import Reporter, Stopped
+from sdpo_core.runs.reporter import Reporter, Stopped
 from sdpo_core.settings.sampling import Sampler, Sampling
 from sdpo_core.workspace.records import AdapterUse, Candidate, Recipe
 from sdpo_core.workspace.store import Store

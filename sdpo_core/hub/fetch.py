@@ -13,7 +13,8 @@ from sdpo_core.checkpoints.hashing import remember_sha256
 from sdpo_core.errors import DiskError, DownloadError
 from sdpo_core.hub.plan import DownloadPlan, RemoteFile, plan_download, readable_size, unfinished
 from sdpo_core.hub.remote import host, stream, told
-from sdpo_core.runs.folder import Reporter, RunFolder
+from sdpo_core.runs.folder import RunFolder
+from sdpo_core.runs.reporter import Reporter
 from sdpo_core.settings.transfer import DownloadConfig
 
 _CHUNK_BYTES = 2**20

@@ -20,7 +20,8 @@ from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.registry import load_configured
 from sdpo_core.paths import repository_root
 from sdpo_core.prompts.weights import prompt_note
-from sdpo_core.runs.folder import Reporter, RunFolder
+from sdpo_core.runs.folder import RunFolder
+from sdpo_core.runs.reporter import Reporter
 from sdpo_core.settings.judge import JudgeConfig
 from sdpo_core.workspace.pairs import usual_negative
 from sdpo_core.workspace.records import AdapterUse, Candidate

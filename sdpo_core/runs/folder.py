@@ -13,8 +13,7 @@ import os
 import re
 import secrets
 import shutil
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,17 +33,12 @@ State = Literal["queued", "running", "stopping", "done", "stopped", "failed"]
 Signal = Literal["stop", "save-now", "sample-now"]
 FINISHED: frozenset[State] = frozenset({"done", "stopped", "failed"})
 
-REPORT_INTERVAL_S = 0.3
 PUBLISHED_HEALTH = "published.json"
 """In a checkpoint's folder: the strength that was calibrated for it, and the health there."""
 METRICS_DAMAGED = (
     "A line of this run's metrics.jsonl is damaged, so its curves can't be shown. Its adapter isn't affected."
 )
 _CLOCK_SLACK_S = 2.0  # a process's start time is known to about a clock tick; boot time may be adjusted by a little
-
-
-class Stopped(Exception):
-    """Raised between two steps of a job, because a person asked it to stop."""
 
 
 class Status(BaseModel):
@@ -150,14 +144,27 @@ class RunFolder:
 
         Raises `RunError` when status.json is missing or can't be read.
         """
+        status = self.written_status()
+        if status.state in ("running", "stopping") and not _alive(status):
+            return status.model_copy(update={"state": "failed", "message": self._lost(status), "eta_s": None})
+        return status
+
+    def written_status(self) -> Status:
+        """What the job last said, whatever became of it since; raises `RunError` as `status` does."""
         try:
-            status = Status.model_validate(self._read_json("status.json"))
+            return Status.model_validate(self._read_json("status.json"))
         except ValidationError as error:
             raise RunError(f"status.json of run {self.id} can't be read by this version: {error}") from error
-        if status.state in ("running", "stopping") and not _alive(status):
-            message = f"The job ended without a message at step {status.step} of {status.total}. See its log."
-            return status.model_copy(update={"state": "failed", "message": message, "eta_s": None})
-        return status
+
+    def _lost(self, status: Status) -> str:
+        """What became of a job that couldn't say it itself, and where it would continue."""
+        told = f"The job was killed or crashed at step {status.step} of {status.total}. Its log may say why."
+        return f"{told} {self.resume_note()}".strip()
+
+    def resume_note(self) -> str:
+        """From which step a training would continue; empty before its first checkpoint."""
+        checkpoints = self.checkpoints()
+        return f"Resume continues from step {int(checkpoints[-1].name.removeprefix('step-'))}." if checkpoints else ""
 
     def never_started(self) -> bool:
         """Whether this run is queued and the process that a viewer started for it (`process.json`) is gone.
@@ -337,66 +344,3 @@ def _alive(status: Status) -> bool:
         return same and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
-
-
-class _Pace(NamedTuple):
-    """From where the pace is measured."""
-
-    step: int
-    total: int
-    began: float  # seconds, monotonic
-
-
-class Reporter:
-    """A job's voice: keeps status.json current, rewritten at most every `REPORT_INTERVAL_S`, and says when to stop."""
-
-    def __init__(
-        self,
-        run: RunFolder,
-        verb: Verb,
-        total: int,
-        echo: Callable[[Status], None] | None = None,
-        *,
-        silent: bool = False,
-    ) -> None:
-        """`silent`: another process of the same run speaks for all, this one only listens."""
-        self._run, self._silent = run, silent
-        self._verb: Verb = verb
-        self._echo = echo
-        self._who = this_process()
-        self._last_write = 0.0
-        self._pace = _Pace(0, total, time.monotonic())
-        self.total = total
-        self.stop_was_requested = False  # as far as the job has noticed
-
-    def begin_at(self, step: int) -> None:
-        """The steps up to this one were done earlier: the pace, and so the time left, is that of the ones to come."""
-        self._pace = _Pace(step, self.total, time.monotonic())
-
-    def say(self, step: int, message: str, *, state: State = "running", force: bool = False) -> None:
-        """Report `step` of `total`; the time left follows from the pace since the steps began."""
-        if self._silent:
-            return
-        now = time.monotonic()
-        # The clock starts again while nothing has advanced (the model is loading) and when more work came in.
-        if step <= self._pace.step or self.total != self._pace.total:
-            self._pace = _Pace(step, self.total, now)
-        done = step - self._pace.step
-        eta_s = (now - self._pace.began) / done * (self.total - step) if done and state == "running" else None
-        if not force and state == "running" and now - self._last_write < REPORT_INTERVAL_S:
-            return
-        self._last_write = now
-        if state == "running" and self.stop_requested():
-            state = "stopping"
-        status = Status(
-            state=state, verb=self._verb, step=step, total=self.total, eta_s=eta_s, message=message, **self._who
-        )
-        self._run.write_status(status)
-        if self._echo:
-            self._echo(status)
-
-    def stop_requested(self) -> bool:
-        """Whether a viewer asked the job to stop."""
-        asked = self._run.signalled("stop")
-        self.stop_was_requested = self.stop_was_requested or asked
-        return asked

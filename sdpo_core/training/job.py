@@ -16,7 +16,8 @@ from sdpo_core.models.checkpointing import checkpoint_activations
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.models.registry import load_configured
-from sdpo_core.runs.folder import Reporter, RunFolder, Stopped
+from sdpo_core.runs.folder import RunFolder
+from sdpo_core.runs.reporter import Reporter, Stopped
 from sdpo_core.settings.learning import NewAdapter
 from sdpo_core.settings.train import TrainConfig
 from sdpo_core.training.checkpoint import (

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from sdpo_core.checkpoints.model_info import ModelInfo
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
-from sdpo_core.runs.folder import Reporter, RunFolder
+from sdpo_core.runs.folder import RunFolder
+from sdpo_core.runs.reporter import Reporter
 from sdpo_core.settings.train import TrainConfig, steps_for_pairs
 from sdpo_core.training.buckets import pair_sizes, sizes_sentence
 from sdpo_core.training.dataset import EncodedPairs, Example, encode_pairs, own_noise_sentence

@@ -9,7 +9,8 @@ from sdpo_core.errors import DataError
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.models.registry import load_configured
-from sdpo_core.runs.folder import Reporter, RunFolder
+from sdpo_core.runs.folder import RunFolder
+from sdpo_core.runs.reporter import Reporter
 from sdpo_core.settings.learning import NewAdapter
 from sdpo_core.settings.train import TrainConfig, steps_for_pairs
 from sdpo_core.training.buckets import pair_sizes

@@ -23,7 +23,8 @@ from sdpo_core.generation.sample import build_recipe, sample, stoppable
 from sdpo_core.images.files import encode_png
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
-from sdpo_core.runs.folder import Reporter, RunFolder
+from sdpo_core.runs.folder import RunFolder
+from sdpo_core.runs.reporter import Reporter
 from sdpo_core.settings.learning import Labelling
 from sdpo_core.settings.train import TrainConfig
 from sdpo_core.taste.comparisons import read_votes

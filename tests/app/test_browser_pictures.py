@@ -12,7 +12,8 @@ from app.generate.text import say as generate_say
 from app.models.text import say as models_say
 from app.train.text import say as train_say
 from sdpo_core.checkpoints.model_info import inspect_model
-from sdpo_core.runs.folder import Reporter, RunFolder
+from sdpo_core.runs.folder import RunFolder
+from sdpo_core.runs.reporter import Reporter
 from sdpo_core.settings.train import TrainConfig
 from sdpo_core.workspace.store import Store
 from tests.app.browsing import RunningStudio, open_settings, open_tab, running, wait_job, watched_page

@@ -1,5 +1,6 @@
 """Jobs as real child processes: started once, watched, stopped, found again, and told of when they die."""
 
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -155,6 +156,22 @@ def test_a_child_that_dies_later_is_failed(jobs: Jobs, monkeypatch: pytest.Monke
     wait_state(jobs, run, "failed")
     assert "step 7" in jobs.status(run).message
     assert "Killed by something" in run.log_tail()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no signals")
+def test_a_killed_job_says_so_and_where_it_continues(jobs: Jobs) -> None:
+    run = jobs.start("train", TrainConfig())
+    wait_state(jobs, run, "running")
+    run.checkpoint_path(40).mkdir(parents=True)
+    process = psutil.Process(jobs.status(run).pid)
+    process.kill()
+    wait_for(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
+    told = jobs.status(run)
+    assert told.state == "failed"
+    assert "killed (SIGKILL)" in told.message
+    assert "ran out of memory" in told.message
+    assert told.message.endswith("Resume continues from step 40.")
+    assert Jobs(run.path.parents[1], command=FAKE_JOB).status(run).message == told.message, "another studio says it too"
 
 
 def test_another_studio_finds_the_running_job(jobs: Jobs, tmp_path: Path) -> None:

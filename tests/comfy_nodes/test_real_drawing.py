@@ -13,7 +13,8 @@ from sdpo_core.cli.main import main
 from sdpo_core.comfyui.client import Client
 from sdpo_core.comfyui.job import run_comfy
 from sdpo_core.comfyui.queue import Heard, Queue
-from sdpo_core.runs.folder import Reporter, RunFolder, list_runs
+from sdpo_core.runs.folder import RunFolder, list_runs
+from sdpo_core.runs.reporter import Reporter
 from sdpo_core.settings.generate import GenerateConfig
 from sdpo_core.workspace.pairs import training_pairs
 from sdpo_core.workspace.store import Store

@@ -17,7 +17,8 @@ from sdpo_core.comfyui.client import Client
 from sdpo_core.comfyui.job import run_comfy
 from sdpo_core.comfyui.queue import Heard, Queue
 from sdpo_core.errors import ComfyUIError, ConfigError
-from sdpo_core.runs.folder import Reporter, RunFolder, Status
+from sdpo_core.runs.folder import RunFolder, Status
+from sdpo_core.runs.reporter import Reporter
 from sdpo_core.settings.generate import GenerateConfig
 from sdpo_core.workspace.pairs import training_pairs
 from sdpo_core.workspace.store import Store

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from sdpo_core.comfyui.job import run_comfy
-from sdpo_core.runs.folder import Reporter, RunFolder, Status
+from sdpo_core.runs.folder import RunFolder, Status
+from sdpo_core.runs.reporter import Reporter
 from sdpo_core.settings.generate import GenerateConfig
 from sdpo_core.workspace.records import Candidate
 from sdpo_core.workspace.store import Store

@@ -15,7 +15,8 @@ from PIL import Image
 from sdpo_core.cli.main import main
 from sdpo_core.errors import StoreError
 from sdpo_core.exchange.job import REPORT, run_import
-from sdpo_core.runs.folder import Reporter, RunFolder, Status
+from sdpo_core.runs.folder import RunFolder, Status
+from sdpo_core.runs.reporter import Reporter
 from sdpo_core.settings.transfer import ImportConfig
 from sdpo_core.workspace.store import Store
 from tests.images.image_files import chunk, png, scene, text

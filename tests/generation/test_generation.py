@@ -19,7 +19,8 @@ from sdpo_core.generation.sample import Stopped, build_recipe, sample
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.models.registry import load_model
-from sdpo_core.runs.folder import Reporter, RunFolder, Status, this_process
+from sdpo_core.runs.folder import RunFolder, Status, this_process
+from sdpo_core.runs.reporter import Reporter
 from sdpo_core.settings.generate import GenerateConfig
 from sdpo_core.settings.sampling import Sampling
 from sdpo_core.workspace.records import AdapterUse, Recipe

@@ -17,7 +17,8 @@ from sdpo_core.generation.job import run_generate
 from sdpo_core.judging.comparison import judge_prompts, run_judge
 from sdpo_core.models.registry import load_model
 from sdpo_core.paths import repository_root
-from sdpo_core.runs.folder import Reporter, RunFolder, Status
+from sdpo_core.runs.folder import RunFolder, Status
+from sdpo_core.runs.reporter import Reporter
 from sdpo_core.settings.generate import GenerateConfig
 from sdpo_core.settings.judge import JudgeConfig
 from sdpo_core.workspace.records import Candidate, Pair

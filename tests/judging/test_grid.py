@@ -13,7 +13,8 @@ from sdpo_core.checkpoints.model_info import inspect_model
 from sdpo_core.errors import AdapterError, ConfigError, RunError
 from sdpo_core.judging.grid import run_grid
 from sdpo_core.judging.grid_plan import GridPlan, cell_path, pick, read_plan
-from sdpo_core.runs.folder import Reporter, RunFolder, Status
+from sdpo_core.runs.folder import RunFolder, Status
+from sdpo_core.runs.reporter import Reporter
 from sdpo_core.settings.judge import GridConfig
 from sdpo_core.workspace.records import Fit
 from sdpo_core.workspace.store import Store

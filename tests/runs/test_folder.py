@@ -11,7 +11,8 @@ import psutil
 import pytest
 
 from sdpo_core.errors import RunError
-from sdpo_core.runs.folder import Reporter, RunFolder, Status, list_runs, this_process
+from sdpo_core.runs.folder import RunFolder, Status, list_runs, this_process
+from sdpo_core.runs.reporter import Reporter
 from sdpo_core.training.run_data import load_data
 
 

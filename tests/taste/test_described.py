@@ -10,7 +10,8 @@ import pytest
 from sdpo_core.errors import ModelError
 from sdpo_core.generation.job import run_generate
 from sdpo_core.models.family import DiffusionModel
-from sdpo_core.runs.folder import Reporter, RunFolder, Stopped
+from sdpo_core.runs.folder import RunFolder
+from sdpo_core.runs.reporter import Reporter, Stopped
 from sdpo_core.settings.generate import GenerateConfig
 from sdpo_core.taste import described
 from sdpo_core.taste.described import ensure_features, eye_of, files_of

@@ -8,7 +8,8 @@ import pytest
 
 from sdpo_core.checkpoints.model_info import inspect_model
 from sdpo_core.errors import DataError
-from sdpo_core.runs.folder import Reporter, RunFolder
+from sdpo_core.runs.folder import RunFolder
+from sdpo_core.runs.reporter import Reporter
 from sdpo_core.settings.presets import train_config
 from sdpo_core.settings.train import steps_for_pairs
 from sdpo_core.training.measure import run_measure

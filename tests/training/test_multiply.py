@@ -11,7 +11,8 @@ from PIL import Image
 
 from sdpo_core.checkpoints.model_info import inspect_model
 from sdpo_core.errors import RunError
-from sdpo_core.runs.folder import Reporter, RunFolder
+from sdpo_core.runs.folder import RunFolder
+from sdpo_core.runs.reporter import Reporter
 from sdpo_core.settings.presets import resolve
 from sdpo_core.settings.train import TrainConfig
 from sdpo_core.taste.labels import LABELS, pairs_to_draw

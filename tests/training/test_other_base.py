@@ -15,7 +15,8 @@ from sdpo_core.checkpoints import earlier_demos
 from sdpo_core.checkpoints.model_info import inspect_model
 from sdpo_core.errors import AdapterError, RunError
 from sdpo_core.models.registry import load_model
-from sdpo_core.runs.folder import Reporter, RunFolder
+from sdpo_core.runs.folder import RunFolder
+from sdpo_core.runs.reporter import Reporter
 from sdpo_core.settings.base import leaves
 from sdpo_core.settings.train import TrainConfig
 from sdpo_core.training.job import run_train

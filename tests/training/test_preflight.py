@@ -186,7 +186,8 @@ def test_a_run_continues_after_memory_ran_out(
     tiny_folder: Path, voted_workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In the middle of a run, once; the second time it ends with a message, and the checkpoint exists."""
-    from sdpo_core.runs.folder import Reporter, RunFolder
+    from sdpo_core.runs.folder import RunFolder
+    from sdpo_core.runs.reporter import Reporter
     from sdpo_core.training import job
     from sdpo_core.training.job import run_train
 

@@ -9,7 +9,8 @@ from PIL import Image
 
 from sdpo_core.checkpoints.header import read_header
 from sdpo_core.checkpoints.model_info import inspect_model
-from sdpo_core.runs.folder import Reporter, RunFolder
+from sdpo_core.runs.folder import RunFolder
+from sdpo_core.runs.reporter import Reporter
 from sdpo_core.settings.presets import resolve
 from sdpo_core.settings.train import TrainConfig
 from sdpo_core.training.job import run_train

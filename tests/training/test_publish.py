@@ -13,7 +13,8 @@ from sdpo_core.adapters.info import read_adapter_info
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.models.registry import load_model
-from sdpo_core.runs.folder import Reporter, RunFolder
+from sdpo_core.runs.folder import RunFolder
+from sdpo_core.runs.reporter import Reporter
 from sdpo_core.settings.presets import resolve
 from sdpo_core.settings.train import TrainConfig
 from sdpo_core.taste.calibration import CALIBRATION

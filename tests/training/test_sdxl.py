@@ -18,7 +18,8 @@ from sdpo_core.generation.job import run_generate
 from sdpo_core.models.family import DiffusionModel
 from sdpo_core.models.lora import Lora
 from sdpo_core.models.registry import load_model
-from sdpo_core.runs.folder import Reporter, RunFolder
+from sdpo_core.runs.folder import RunFolder
+from sdpo_core.runs.reporter import Reporter
 from sdpo_core.settings.generate import GenerateConfig
 from sdpo_core.settings.presets import resolve
 from sdpo_core.settings.train import TrainConfig
