@@ -15,6 +15,7 @@ from app.generate.importing import MOST_FILES, MOST_IMAGE_BYTES, SUFFIXES, Impor
 from app.generate.messages import MOST_FILE_BYTES
 from app.generate.prompt_list import PromptList
 from app.generate.prompts import prompt_plan, start_sentence
+from app.generate.remembered import Remembered
 from app.generate.service import Drawing
 from app.generate.text import say
 from app.judge.adapter_fields import StrengthSlider, follow_adapter, where_choice
@@ -74,6 +75,8 @@ def build(
         with gr.Column(scale=3, min_width=320, elem_id="generate-images"):
             image_grid(drawing)
 
+    asked_for = {"prompts": prompts.field, "pairs": pairs, "ahead": ahead, "telling": telling, **form.fields}
+    remembered = Remembered(context.desk, asked_for)
     follow = follow_adapter(adapters, adapter, strength)
 
     def generate(values: Values) -> Updates:
@@ -97,7 +100,12 @@ def build(
         names = [say("noAdapter"), *adapters.names()]
         chosen = values[adapter] if values[adapter] in names else say("noAdapter")
         shown = {adapter: gr.Dropdown(names, value=chosen), start: _button(drawing=_is_drawing(jobs))}
-        return {**shown, **follow({**values, adapter: chosen}), **model.refresh(values)}
+        return {
+            **shown,
+            **follow({**values, adapter: chosen}),
+            **model.refresh(values),
+            **remembered.restore(values),
+        }
 
     def begin_round(name: str) -> Updates:
         """Only what the adapter makes alone and at strength 1 can train it further."""
@@ -113,8 +121,8 @@ def build(
     inputs = {*counted, telling, adapter, model.field, *form.inputs, strength.field, where}
     start.click(told(generate), inputs, [bar, start], **BUSY)
     return GeneratePage(
-        outputs=[start, adapter, *strength.blocks, *model.outputs],
-        inputs={adapter, *strength.blocks, model.field, model.seen},
+        outputs=[start, adapter, *strength.blocks, *model.outputs, *remembered.blocks],
+        inputs={adapter, *strength.blocks, model.field, model.seen, remembered.marker},
         refresh=refresh,
         begin_round=begin_round,
         round_fields=[adapter, where, *strength.blocks],

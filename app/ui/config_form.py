@@ -32,6 +32,11 @@ class ConfigForm:
         return set(self._components.values())
 
     @property
+    def fields(self) -> dict[str, Field]:
+        """The fields, by name of the setting."""
+        return {**self._components}
+
+    @property
     def changes(self) -> list[Any]:
         """The change event of every field."""
         return [component.change for component in self._components.values()]

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from app.generate.text import say as generate_say
-from tests.app.browsing import RunningStudio, add_pairs, open_tab, watched_page
+from tests.app.browsing import RunningStudio, add_pairs, open_tab, reload, watched_page
 
 pytestmark = pytest.mark.browser
 
@@ -44,6 +44,24 @@ def test_images_come_with_their_prompts_into_sight(votable: RunningStudio, page:
     first = page.locator(".grid-images [role=listitem]").first
     expect(first.locator(".grid-prompt")).to_have_text(f"a pond {number}")
     expect(first).to_be_in_viewport()
+
+
+def test_prompts_and_numbers_survive_a_reload_and_another_tab(votable: RunningStudio, browser: Browser) -> None:
+    with watched_page(browser, votable.url, viewport={"width": 1280, "height": 900}) as page:
+        open_tab(page, votable, "generate")
+        page.fill("#prompts textarea", "a harbour\na {red|blue} sea")
+        page.fill("#pairs input", "9")
+        page.locator("#pairs input").blur()
+        page.wait_for_timeout(800)
+        reload(page)
+        page.wait_for_selector("html[data-shown]", state="attached")
+        expect(page.locator("#prompts textarea")).to_have_value("a harbour\na {red|blue} sea")
+        expect(page.locator("#pairs input")).to_have_value("9")
+        other = page.context.new_page()
+        open_tab(other, votable, "generate")
+        expect(other.locator("#prompts textarea")).to_have_value("a harbour\na {red|blue} sea")
+        page.fill("#prompts textarea", "")
+        page.wait_for_timeout(800)  # other tests begin without
 
 
 def test_one_image_large_with_its_neighbours_and_what_is_known(votable: RunningStudio, page: Page) -> None:

@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 
 import app
 from app.generate.prompts import start_sentence
+from app.generate.remembered import FILE
 from app.generate.text import say as generate_say
 from app.models.text import say as models_say
 from app.pages import PAGES
@@ -70,7 +71,7 @@ class BuiltPage:
         for function in functions:
             values = {one: known.get(_dashed(one.elem_id), cast(Any, one).value) for one in function.inputs}
             assert function.fn
-            updates |= function.fn(values)
+            updates |= function.fn(values) or {}  # an event without outputs answers nothing
         return updates
 
     def blocks(self) -> list[Block]:
@@ -143,6 +144,27 @@ def test_votes_on_other_models_images_are_included_by_a_button(page: BuiltPage, 
     told = page.fire("train-pairs_from", "change", train_pairs_from="all")
     assert not told[button].visible
     assert "1 pair can be used" in str(told[page.component("train-plan")])
+
+
+def test_what_was_asked_for_is_kept_in_the_project(page: BuiltPage, studio: Studio) -> None:
+    prompts, pairs, sampler = page.component("prompts"), page.component("pairs"), page.component("generate-sampler")
+    told = page.fire("tab-generate", "select")
+    assert prompts not in told, "nothing was asked for yet"
+    marker = {"generate_remembered": "1"}
+    page.fire("prompts", "change", prompts="never seen", generate_remembered="")
+    assert not (studio.desk.workspace / FILE).exists(), "a page that wasn't filled in yet keeps nothing"
+    page.fire("prompts", "change", prompts="a lake\na sea", pairs=7, generate_sampler="euler", **marker)
+    again = BuiltPage(studio).fire("tab-generate", "select")
+    assert {one.elem_id: again[one] for one in again if one.elem_id in ("prompts", "pairs", "generate-sampler")} == {
+        "prompts": "a lake\na sea",
+        "pairs": 7,
+        "generate-sampler": "euler",
+    }
+    assert prompts not in page.fire("tab-generate", "select", **marker), "what is typed meanwhile stays"
+    for damaged in ('{"prompts": 3, "pairs": "x", "generate-sampler": "none", "sampler": "none"}', "[1", "[]"):
+        (studio.desk.workspace / FILE).write_text(damaged, encoding="utf-8")
+        told = page.fire("tab-generate", "select")
+        assert not {prompts, pairs, sampler} & told.keys()
 
 
 def test_no_field_is_explained_by_its_own_name(page: BuiltPage) -> None:
