@@ -4,6 +4,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from app.generate.text import say as generate_say
+from sdpo_core.workspace.store import Store
 from tests.app.browsing import RunningStudio, add_pairs, open_tab, reload, watched_page
 
 pytestmark = pytest.mark.browser
@@ -40,9 +41,12 @@ def on_top(node: Locator) -> bool:
 def test_images_come_with_their_prompts_into_sight(votable: RunningStudio, page: Page) -> None:
     open_tab(page, votable, "generate")
     page.mouse.wheel(0, 600)
-    number = add_pairs(votable, 1)[0]
+    add_pairs(votable, 1)
+    with Store(votable.workspace) as store:
+        newest = store.pairs.newest()
+    assert newest
     first = page.locator(".grid-images [role=listitem]").first
-    expect(first.locator(".grid-prompt")).to_have_text(f"a pond {number}")
+    expect(first.locator(".grid-prompt")).to_have_text(newest.left.prompt)
     expect(first).to_be_in_viewport()
 
 

@@ -66,7 +66,7 @@ def test_a_prompt_given_afterwards_imports_only_the_rest(folder: Path) -> None:
 
 
 def test_a_stop_keeps_what_was_imported(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sdpo_core.runs.folder.REPORT_INTERVAL_S", 0.0)
+    monkeypatch.setattr("sdpo_core.runs.reporter.REPORT_INTERVAL_S", 0.0)
     for number in range(9):
         (folder / f"{number}.png").write_bytes(png(parameters("a lake"), image=scene(number)))
     runs = folder.parent / "workspace" / "runs"

@@ -329,7 +329,7 @@ def test_images_that_exist_are_not_made_again(studio: Callable[..., Studio], mon
 
 
 def test_a_stop_keeps_what_is_finished(studio: Callable[..., Studio], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sdpo_core.runs.folder.REPORT_INTERVAL_S", 0.0)
+    monkeypatch.setattr("sdpo_core.runs.reporter.REPORT_INTERVAL_S", 0.0)
     job = studio(prompts=("a", "b", "c"))
 
     def stop_when_the_first_is_there(_: Status) -> None:

@@ -206,7 +206,7 @@ def test_a_stop_keeps_finished_comparisons(judge: Callable[..., tuple[RunFolder,
             run.signal("stop")
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("sdpo_core.runs.folder.REPORT_INTERVAL_S", 0.0)
+        patched.setattr("sdpo_core.runs.reporter.REPORT_INTERVAL_S", 0.0)
         run, store = judge(stop_in_the_second, prompts=("a", "b"))
     assert run.status().state == "stopped"
     assert "after 1 of 3" in run.status().message

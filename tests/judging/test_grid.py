@@ -119,7 +119,7 @@ def test_impossible_grids_are_refused(bad: dict[str, Any]) -> None:
 
 
 def test_a_stop_keeps_the_images_so_far(draw: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sdpo_core.runs.folder.REPORT_INTERVAL_S", 0.0)
+    monkeypatch.setattr("sdpo_core.runs.reporter.REPORT_INTERVAL_S", 0.0)
 
     def stop_in_the_second(status: Status, run: RunFolder) -> None:
         if status.message.startswith("Image 2"):
