@@ -100,24 +100,18 @@ def build(
         names = [say("noAdapter"), *adapters.names()]
         chosen = values[adapter] if values[adapter] in names else say("noAdapter")
         shown = {adapter: gr.Dropdown(names, value=chosen), start: _button(drawing=_is_drawing(jobs))}
-        return {
-            **shown,
-            **follow({**values, adapter: chosen}),
-            **model.refresh(values),
-            **remembered.restore(values),
-        }
+        followed = follow({**values, adapter: chosen})
+        return {**shown, **followed, **model.refresh(values), **remembered.restore(values)}
 
     def begin_round(name: str) -> Updates:
         """Only what the adapter makes alone and at strength 1 can train it further."""
         chosen = gr.Dropdown([say("noAdapter"), *adapters.names()], value=name)
         return {adapter: chosen, where: "", **strength.put(1.0, name, adapters.recommended_strength(name))}
 
-    def plan_now(values: Values) -> Updates:
-        return {plan: _planned(values[prompts.field], values[pairs], ahead=values[ahead])}
-
     counted: set[Any] = {prompts.field, pairs, ahead}
-    changes = [prompts.field.change, pairs.change, ahead.change]
-    gr.on(changes, plan_now, counted, [plan], trigger_mode="always_last", **QUIET)
+    changed = [prompts.field.change, pairs.change, ahead.change]
+    planned = _planning(prompts.field, pairs, ahead, plan)
+    gr.on(changed, planned, counted, [plan], trigger_mode="always_last", **QUIET)
     inputs = {*counted, telling, adapter, model.field, *form.inputs, strength.field, where}
     start.click(told(generate), inputs, [bar, start], **BUSY)
     return GeneratePage(
@@ -139,12 +133,16 @@ def _started(prompts: str, pairs: float, *, ahead: bool) -> str:
     return say("startedAhead") if ahead else start_sentence(len(prompt_lines(prompts)), int(pairs))
 
 
-def _planned(prompts: str, pairs: float, *, ahead: bool) -> str:
+def _planning(prompts: gr.Textbox, pairs: gr.Number, ahead: gr.Checkbox, plan: gr.HTML) -> Callable[[Values], Updates]:
     """The note about what would be generated."""
-    try:
-        return note_value(prompt_plan(prompts, pairs, ahead=ahead))
-    except SdpoError as error:
-        return note_value(str(error), "bad")
+
+    def plan_now(values: Values) -> Updates:
+        try:
+            return {plan: note_value(prompt_plan(values[prompts], values[pairs], ahead=values[ahead]))}
+        except SdpoError as error:
+            return {plan: note_value(str(error), "bad")}
+
+    return plan_now
 
 
 def _with_comfyui(comfy: ComfyDraw) -> None:
