@@ -187,16 +187,15 @@ def _sentence(found: Clearing) -> str:
     takes = size(found.size_bytes)
     if found.kind in ("grids", "drawn"):
         return say(f"goes.{found.kind}", n=len(found.runs), size=takes)
-    sentences = [say("goes.files", n=len(found.files), size=takes)]
-    sentences.append(say(f"goes.{found.kind}", **({"n": len(found.runs)} if found.kind == "checkpoints" else {})))
-    if found.pairs:
-        sentences.append(say("goes.pairs", n=found.pairs))
-    return " ".join(sentences)
+    files = say("goes.files", n=len(found.files), size=takes)
+    if found.kind == "checkpoints":
+        return f"{files} {say('goes.checkpoints', n=len(found.runs))}"
+    sentence = f"{files} {say(f'goes.{found.kind}')}"
+    return f"{sentence} {say('goes.pairs', n=found.pairs)}" if found.pairs else sentence
 
 
-def _cleared(kind: str, size_bytes: int) -> str:
-    freed = kind in ("exports", "cache", "trash")
-    return say("freed" if freed else "movedToTrash", size=size(size_bytes))
+def _cleared(kind: Kind, size_bytes: int) -> str:
+    return say("freed" if kind in FINAL else "movedToTrash", size=size(size_bytes))
 
 
 def _thrown(entry: Thrown) -> str:

@@ -4,6 +4,7 @@ The file is a convenience: where it is gone or damaged, or a value is no longer 
 it always does.
 """
 
+import contextlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -14,13 +15,14 @@ from gradio.blocks import Block
 from app.desk.desk import Desk
 from app.ui.page import QUIET, Updates, Values
 from sdpo_core.atomic import write_json
+from sdpo_core.errors import DiskError
 
 FILE = "generate.json"
 """In the project's folder."""
 
-_LONGEST = 200_000  # characters of a field; more is nobody's list of prompts, and would slow every page down
 RememberedField = gr.Textbox | gr.Number | gr.Checkbox | gr.Dropdown
 
+_LONGEST = 200_000  # characters of a field; more is nobody's list of prompts, and would slow every page down
 _SIMPLE = (str, int, float, bool, type(None))
 
 
@@ -56,9 +58,12 @@ class Remembered:
         return shown
 
     def _keep(self, values: Mapping[str, Any]) -> None:
+        if not self._desk.workspace.is_dir():  # else the folder of a disconnected drive would be made again elsewhere
+            return
         simple = {name: value for name, value in values.items() if isinstance(value, _SIMPLE)}
         short = {name: value for name, value in simple.items() if len(str(value)) <= _LONGEST}
-        write_json(self._desk.workspace / FILE, short)
+        with contextlib.suppress(DiskError):  # what a person asks for next says that the disk is full
+            write_json(self._desk.workspace / FILE, short)
 
     def _read(self) -> dict[str, Any]:
         try:

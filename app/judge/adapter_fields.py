@@ -16,11 +16,8 @@ from sdpo_core.settings.generate import GenerateConfig, NewPairs
 
 _LIMITS: dict[str, Any] = {"minimum": -2.0, "maximum": 2.0, "step": 0.01}  # those of the settings `strength`
 _STRENGTH, _WHERE = (leaves(GenerateConfig)[name].shown.label for name in ("strength", "unconditional_strength"))
-_PLACES = {
-    "everywhere": "",
-    "conditional": "0",
-    "opposed": "-0.5",
-}  # values of that setting; empty: unset
+_PLACES = {"everywhere": "", "conditional": "0", "opposed": "-0.5"}
+"""Values of the setting `unconditional_strength`, by their rows; empty leaves it unset."""
 
 
 class StrengthSlider:

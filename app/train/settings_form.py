@@ -96,10 +96,9 @@ class TrainSettings:
 
     def follow(self, given: Values, adapters: list[str], begun: str | None) -> Updates:
         """The adapter to continue: the one whose round has begun, until a person chooses differently."""
-        choices = ["", *adapters]
-        if given[self.round] == (begun or ""):
-            return {self.start: gr.Dropdown(choices), self.round: begun or ""}
-        return {self.start: gr.Dropdown(choices, value=begun or ""), self.round: begun or ""}
+        choices, now = ["", *adapters], begun or ""
+        start = gr.Dropdown(choices) if given[self.round] == now else gr.Dropdown(choices, value=now)
+        return {self.start: start, self.round: now}
 
     @property
     def fields(self) -> set[Block]:

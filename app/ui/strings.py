@@ -30,15 +30,12 @@ class Strings:
             key = f"{key}.{ONE if values['n'] == 1 else OTHER}"
         return _FORMATTER.vformat(self._rows[key], (), values)
 
-    def rows(self, widget: str, /, **values: object) -> dict[str, str]:
-        """The rows below `widget.`, by the rest of their keys, for a script; `values` fills what is known already.
-
-        Raises `KeyError` if there are none.
-        """
+    def rows(self, widget: str, /) -> dict[str, str]:
+        """The rows below `widget.`, by the rest of their keys, for a script to fill; raises `KeyError` for none."""
         found = {key.removeprefix(f"{widget}."): row for key, row in self if key.startswith(f"{widget}.")}
         if not found:
             raise KeyError(widget)
-        return {key: _FORMATTER.vformat(row, (), _Known(values)) for key, row in found.items()} if values else found
+        return found
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         """Keys and rows, in the order of the table."""
@@ -52,10 +49,3 @@ class _Formatter(Formatter):
 
 
 _FORMATTER = _Formatter()
-
-
-class _Known(dict[str, object]):
-    """Leaves other placeholders as they are."""
-
-    def __missing__(self, name: str) -> str:
-        return f"{{{name}}}"

@@ -11,6 +11,18 @@ from sdpo_core.workspace import rows
 from sdpo_core.workspace.database import Database
 from sdpo_core.workspace.records import ChosenBy, Pair, Purpose, VotedPair
 
+# What an image's row says of its making, of both sides of a pair.
+_MADE = ", ".join(
+    f"json_extract({side}.{column}, '$.{field}')"
+    for side in ("l", "r")
+    for column, field in (
+        ("recipe", "base_sha256"),
+        ("recipe", "adapters"),
+        ("made_with", "model_hash"),
+        ("made_with", "loras"),
+    )
+)
+
 
 class Pairing(NamedTuple):
     """What a pair is for, and where it comes from."""
@@ -95,18 +107,6 @@ class PairTable:
                 {"purpose": purpose, "run_id": run_id},
             ).fetchall()
         return [rows.read_voted_pair(row) for row in found]
-
-
-_MADE = ", ".join(
-    f"json_extract({side}.{column}, '$.{field}')"
-    for side in ("l", "r")
-    for column, field in (
-        ("recipe", "base_sha256"),
-        ("recipe", "adapters"),
-        ("made_with", "model_hash"),
-        ("made_with", "loras"),
-    )
-)
 
 
 def insert(connection: sqlite3.Connection, left_id: int, right_id: int, about: Pairing, now: str) -> Pair:

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import os
 import re
 import tomllib
 from collections.abc import Iterator
@@ -165,6 +166,29 @@ def test_what_was_asked_for_is_kept_in_the_project(page: BuiltPage, studio: Stud
         (studio.desk.workspace / FILE).write_text(damaged, encoding="utf-8")
         told = page.fire("tab-generate", "select")
         assert not {prompts, pairs, sampler} & told.keys()
+
+
+def test_nothing_is_kept_where_the_workspace_is_gone(page: BuiltPage, studio: Studio) -> None:
+    workspace = studio.desk.workspace
+    away = workspace.rename(workspace.with_name("away"))
+    page.fire("prompts", "change", prompts="a lake", generate_remembered="1")
+    assert not workspace.exists(), "the folder of a disconnected drive isn't made again elsewhere"
+    away.rename(workspace)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no limits to a file's size")
+def test_a_full_disk_leaves_what_was_kept_before(page: BuiltPage, studio: Studio) -> None:
+    import resource
+
+    kept = {"generate_remembered": "1"}
+    page.fire("prompts", "change", prompts="a lake", **kept)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+    try:
+        page.fire("prompts", "change", prompts="a sea", **kept)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert json.loads((studio.desk.workspace / FILE).read_text(encoding="utf-8"))["prompts"] == "a lake"
 
 
 def test_no_field_is_explained_by_its_own_name(page: BuiltPage) -> None:

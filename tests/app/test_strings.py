@@ -197,7 +197,7 @@ def test_a_row_is_filled_with_values_in_the_form_of_its_number() -> None:
     assert say("found", n=1, place="a") == "1 image in a"
     assert say("found", n=12_000, place="{a}") == "12,000 images in {a}"
     assert say("half", share=0.5) == "50%"
-    assert say.rows("found", place="b") == {"one": "{n} image in b", "other": "{n} images in b"}
+    assert say.rows("found") == {"one": "{n} image in {place}", "other": "{n} images in {place}"}
     for wrong in (lambda: say("lost"), lambda: say("found"), lambda: say("half"), lambda: say.rows("lost")):
         with pytest.raises(KeyError):
             wrong()
